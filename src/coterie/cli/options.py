@@ -1,0 +1,211 @@
+"""Options of the command line: dataclasses whose fields are the Python keywords and whose doc texts are the help.
+
+The set is kept small on purpose and frozen by a test; everything else is reachable from Python. Nothing heavy is imported
+here, so that ``coterie --help`` answers at once.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Literal
+
+from tyro.conf import FlagCreatePairsOff, Positional, arg
+
+Flag = Annotated[FlagCreatePairsOff[bool], arg(help_behavior_hint="")]
+Count = Annotated[int, arg(metavar="N")]
+Names = Annotated[tuple[str, ...], arg(metavar="NAME ...", help_behavior_hint="")]
+Column = Annotated[str | None, arg(metavar="COLUMN", help_behavior_hint="")]
+Pairs = Annotated[tuple[str, ...], arg(metavar="NAME=KIND ...", help_behavior_hint="")]
+
+
+@dataclass(frozen=True, kw_only=True)
+class DataOptions:
+    """Where examples and targets come from."""
+
+    data: Annotated[tuple[str, ...], arg(metavar="PATH ...|digits")]
+    """Parquet, CSV or Arrow files (a table, or images in the `datasets` layout), or scikit-learn's handwritten digits."""
+    test: Annotated[tuple[str, ...], arg(metavar="PATH ...", help_behavior_hint="")] = ()
+    """Files with the test examples, where they are apart."""
+    targets: Names = ()
+    """Columns to predict, one task each."""
+    one_vs_rest: Column = None
+    """Column of classes; each class becomes a yes-or-no task."""
+    exclude: Names = ()
+    """Columns that are neither input nor target."""
+    kind: Pairs = ()
+    """Kind of a target when the guess is wrong: binary, multiclass or regression."""
+    task_column: Column = None
+    """Long form: the column that names the task of each row."""
+    target_column: Column = None
+    """Long form: the column with the value to predict."""
+    image_column: Column = None
+    """Column of images, if there are several."""
+    group_column: Column = None
+    """Rows with equal values here stay in one part of the split."""
+    split_column: Column = None
+    """Column that says train, validation or test."""
+    rare: Literal["error", "drop"] = "error"
+    """What to do with tasks of fewer than 5 positives in a part of the split."""
+    limit: Annotated[int | None, arg(metavar="N", help_behavior_hint="(default: all)")] = None
+    """Use only so many examples, drawn at random."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingOptions:
+    """How models are trained; the same for all of them."""
+
+    model: Annotated[str, arg(metavar="NAME")] = "auto"
+    """mlp, cnn, resnet18, or module:factory of your own; auto is cnn for images and mlp otherwise."""
+    epochs: Count = 10
+    """Passes over the training examples."""
+    lr: Annotated[float, arg(metavar="RATE")] = 1e-3
+    """Learning rate."""
+    batch_size: Count = 128
+    """Examples of a step."""
+    optimiser: Literal["adam", "adamw", "nadam", "sgd"] = "adam"
+    """Optimiser."""
+    precision: Literal["fp32", "bf16"] = "fp32"
+    """Number format; bf16 is autocast."""
+    augment: Annotated[bool, arg(help_behavior_hint="")] = False
+    """Flip and crop training images."""
+    device: Annotated[str, arg(metavar="NAME")] = "auto"
+    """cpu, cuda, or auto."""
+    seed: Count = 0
+    """Seed of the split and of the first training."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class GroupOptions:
+    """How tasks are grouped."""
+
+    groups: Annotated[tuple[int | Literal["auto"], ...], arg(metavar="K|auto ...")] = ("auto",)
+    """Number of groups; several are compared. auto may answer 1."""
+    fuzziness: Annotated[tuple[float, ...], arg(metavar="M ...")] = (1.07,)
+    """1.07 is nearly hard, 2 is soft; several are compared."""
+    method: Literal["fuzzy-kmeans", "fuzzy-cmeans", "kmeans", "points"] = "fuzzy-kmeans"
+    """Clustering."""
+    features: Literal["cells", "density"] = "cells"
+    """What of the data map is compared between tasks."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ComparisonOptions:
+    """How often the comparison is repeated."""
+
+    seeds: Count = 3
+    """Trainings of everything, each with its own seed."""
+    repeats: Annotated[int | None, arg(metavar="N", help_behavior_hint="(default: 5 under 1,000 examples, else 1)")] = None
+    """Random splits."""
+    draws: Count = 3
+    """Random memberships per grouping, as baseline."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class OutputOptions:
+    """What is said while working."""
+
+    quiet: Flag = False
+    """No progress and no notes, only results and errors."""
+    debug: Flag = False
+    """Show the traceback of an error."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConfigOptions(OutputOptions):
+    """What is said while working, and a file of options."""
+
+    config: Annotated[Path | None, arg(metavar="FILE.toml", help_behavior_hint="")] = None
+    """Options by name; those given as flags win."""
+
+
+RunFolder = Annotated[Positional[Path], arg(metavar="RUN")]
+OutFolder = Annotated[Path, arg(metavar="RUN")]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Compare:
+    """Measure whether grouping pays: record, group, train the grouped models and all baselines on every seed.
+
+    A run that was stopped continues when the same command is given again.
+    """
+
+    out: OutFolder
+    """Run directory."""
+    data: DataOptions
+    training: TrainingOptions = field(default_factory=TrainingOptions)
+    grouping: GroupOptions = field(default_factory=GroupOptions)
+    comparison: ComparisonOptions = field(default_factory=ComparisonOptions)
+    output: ConfigOptions = field(default_factory=ConfigOptions)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run(Compare):
+    """Do it all: compare, then save the grouped model and write the report.
+
+    A run that was stopped continues when the same command is given again.
+    """
+
+
+@dataclass(frozen=True, kw_only=True)
+class Record:
+    """Train one model on all tasks and record its data map in a new run directory."""
+
+    out: OutFolder
+    """Run directory."""
+    data: DataOptions
+    training: TrainingOptions = field(default_factory=TrainingOptions)
+    output: ConfigOptions = field(default_factory=ConfigOptions)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Group:
+    """Group the tasks of a recorded run by its data map."""
+
+    run: RunFolder
+    """Run directory with a data map."""
+    grouping: GroupOptions = field(default_factory=GroupOptions)
+    output: OutputOptions = field(default_factory=OutputOptions)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fit:
+    """Train one specialised model per group of a grouped run, as its record was trained, and save them as one."""
+
+    run: RunFolder
+    """Run directory with a grouping."""
+    output: OutputOptions = field(default_factory=OutputOptions)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evaluate:
+    """Measure the saved model of a run on its test examples."""
+
+    run: RunFolder
+    """Run directory with a model."""
+    output: OutputOptions = field(default_factory=OutputOptions)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Report:
+    """Write the report of a comparison: one HTML file, and a JSON twin beside it."""
+
+    run: RunFolder
+    """Run directory with a comparison."""
+    output: OutputOptions = field(default_factory=OutputOptions)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Predict:
+    """Write the predictions of a saved model for new examples as a table."""
+
+    run: Annotated[Positional[Path], arg(metavar="RUN|MODEL")]
+    """Run directory with a model, or a model file."""
+    data: Annotated[Path, arg(metavar="PATH")]
+    """New examples: a file like the one that the model was trained on; targets may be absent."""
+    out: Annotated[Path, arg(metavar="FILE")]
+    """Table to write, .parquet or .csv: id, then a probability, a class with its probability, or a value per task."""
+    output: OutputOptions = field(default_factory=OutputOptions)
+
+
+Verb = Run | Record | Group | Fit | Evaluate | Compare | Report | Predict

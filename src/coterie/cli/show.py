@@ -1,0 +1,139 @@
+"""What the command line says: results on standard output, everything else on standard error."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from time import monotonic
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+import rich.progress
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from coterie.report.wording import interval, listing, number, probability, seconds, share, signed
+
+if TYPE_CHECKING:
+    from coterie.evaluation import Comparison
+    from coterie.results import Grouping
+
+_WIDTH = 80
+_SECONDS_BETWEEN_LINES = 2.0
+
+
+class Screen:
+    """Where a verb talks to. Tables are at most 80 columns wide; task names are printed as they are, not as markup."""
+
+    def __init__(self, *, quiet: bool = False) -> None:
+        self.quiet = quiet
+        self.out = Console(markup=False, highlight=False)
+        self.err = Console(stderr=True, markup=False, highlight=False)
+        self.out.width = min(self.out.width, _WIDTH)
+
+    def notes(self, lines: Iterable[str]) -> None:
+        """Say things worth knowing, unless quiet."""
+        if not self.quiet:
+            for line in lines:
+                self.err.print(line, soft_wrap=True)
+
+    def say(self, line: str) -> None:
+        """Print a result."""
+        self.out.print(line, soft_wrap=False)
+
+    def path(self, what: str, path: Any) -> None:
+        """Print where something was written; a path is never broken over lines."""
+        self.out.print(f"{what}: {path}", soft_wrap=True)
+
+    def table(self, title: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+        """Print a table: the first column left, the others right."""
+        table = Table(title=title, title_justify="left", title_style="bold", box=rich.box.SIMPLE_HEAD, pad_edge=False)
+        for position, column in enumerate(columns):
+            table.add_column(column, justify="right" if position else "left", overflow="fold")
+        for row in rows:
+            table.add_row(*map(Text, row))
+        self.out.print(table)
+
+    def progress(self) -> Progress:
+        """A progress display for one verb, to be used in a ``with`` statement and called with (done, all, text)."""
+        return Progress(self)
+
+
+class Progress:
+    """A bar where standard error is a terminal, else a line now and then, nothing where quiet."""
+
+    def __init__(self, screen: Screen) -> None:
+        self._screen = screen
+        self._bar: rich.progress.Progress | None = None
+        self._task = rich.progress.TaskID(0)
+        self._said, self._when = "", -_SECONDS_BETWEEN_LINES
+
+    def __enter__(self) -> Self:
+        if self._screen.err.is_terminal and not self._screen.quiet:
+            self._bar = rich.progress.Progress(
+                rich.progress.TextColumn("{task.description}"),
+                rich.progress.BarColumn(),
+                rich.progress.MofNCompleteColumn(),
+                rich.progress.TimeElapsedColumn(),
+                console=self._screen.err,
+                transient=True,
+            )
+            self._bar.start()
+            self._task = self._bar.add_task("", total=None)
+        return self
+
+    def __call__(self, done: int, total: int, text: str) -> None:
+        """Show that ``done`` of ``total`` steps of what ``text`` names are done."""
+        if self._bar is not None:
+            self._bar.update(self._task, completed=done, total=total, description=text)
+        elif not self._screen.quiet and text != self._said and monotonic() - self._when >= _SECONDS_BETWEEN_LINES:
+            self._said, self._when = text, monotonic()
+            self._screen.err.print(f"{text} ({done}/{total})", soft_wrap=True)
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        if self._bar is not None:
+            self._bar.stop()
+
+
+def show_grouping(screen: Screen, grouping: Grouping, name: str = "") -> None:
+    """Print the groups and, for each task, its membership in its own group as trained with and read at m = 2."""
+    soft = None if grouping.distances is None else grouping.membership_at(2.0)
+    rows = []
+    for label in range(grouping.n_groups):
+        for task, own in enumerate(grouping.labels):
+            if own == label:
+                reading = [] if soft is None else [share(float(soft[task, label]))]
+                rows.append([grouping.tasks[task], str(label + 1), share(float(grouping.membership[task, label])), *reading])
+    title = f"Groups of {name}" if name else f"Groups by {grouping.method}"
+    screen.table(title, ["task", "group", "membership", *(["at m = 2"] if soft is not None else [])], rows)
+    for label, members in enumerate(grouping.groups, start=1):
+        screen.say(f"Group {label}: {listing(members) if members else 'no task of its own'}")
+
+
+def show_comparison(screen: Screen, comparison: Comparison) -> None:
+    """Print mean scores of all arms, mean gains against all references, and the verdict in words."""
+    scores = comparison.scores.group_by("arm", use_threads=False).aggregate([("value", "mean")])
+    mean = dict(zip(scores["arm"].to_pylist(), scores["value_mean"].to_pylist(), strict=True))
+    costs = comparison.costs.to_pylist()
+    screen.table(
+        "Test scores (mean over tasks, seeds and splits) and cost",
+        ["models trained", "score", "number", "time"],
+        ([c["arm"], number(mean.get(c["arm"])), str(c["models"]), seconds(c["seconds"])] for c in costs),
+    )
+    gains = [row for row in comparison.gains.to_pylist() if row["task"] == "mean"]
+    screen.table(
+        "Mean gain over tasks, in points",
+        ["models", "against", "gain", "95 % interval", "p"],
+        ([g["arm"], g["reference"], signed(g["gain"]), interval(g["low"], g["high"]), probability(g["p"])] for g in gains),
+    )
+    for sentence in comparison.verdict:
+        screen.say(sentence)
+
+
+def show_metrics(screen: Screen, metrics: Sequence[dict[str, Any]]) -> None:
+    """Print rows of task, metric and value as a table with one row per task."""
+    names = list(dict.fromkeys(row["metric"] for row in metrics))
+    tasks = list(dict.fromkeys(row["task"] for row in metrics))
+    value = {(row["task"], row["metric"]): row["value"] for row in metrics}
+    rows = ([task, *(number(value.get((task, name))) for name in names)] for task in tasks)
+    screen.table("Test metrics", ["task", *names], rows)

@@ -1,0 +1,250 @@
+"""What each verb does: load, call the Python function of the same name, keep the outcome in the run directory, show it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from coterie.cli import options
+from coterie.cli.show import Screen, show_comparison, show_grouping, show_metrics
+from coterie.errors import CoterieError
+from coterie.runs import Run, check_folder
+
+if TYPE_CHECKING:
+    from coterie.data import Dataset
+    from coterie.evaluation import Comparison
+    from coterie.models import GroupedModel
+    from coterie.results import DataMap
+
+DATA_MAP, GROUPING, MODEL, METRICS = "data_map.safetensors", "grouping.json", "model.safetensors", "metrics.json"
+COMPARISON, REPORT = "comparison", "report.html"
+_TRAINING = ("epochs", "lr", "batch_size", "optimiser", "precision", "augment", "device")
+
+
+def perform(verb: options.Verb) -> None:
+    """Do what ``verb`` says."""
+    screen = Screen(quiet=verb.output.quiet)
+    match verb:
+        case options.Run():
+            run_all(verb, screen)
+        case options.Compare():
+            compare(verb, screen)
+        case options.Record():
+            record(verb, screen)
+        case options.Group():
+            group(verb, screen)
+        case options.Fit():
+            fit(verb, screen)
+        case options.Evaluate():
+            evaluate(verb, screen)
+        case options.Report():
+            report(Run.existing(verb.run), screen)
+        case options.Predict():
+            from coterie.cli.predictions import predict
+
+            predict(verb, screen)
+
+
+def run_all(verb: options.Run, screen: Screen) -> None:
+    """Compare, save the grouped model, write the report."""
+    run = compare(verb, screen)
+    screen.path("Model", run.folder / MODEL)
+    report(run, screen)
+
+
+def compare(verb: options.Compare, screen: Screen) -> Run:
+    """Measure whether grouping pays; finished parts of the same run are read, not computed again."""
+    run, data = _start(verb, screen)
+    if run.done("comparison"):
+        comparison = _comparison(run)
+    else:
+        from coterie.evaluation import compare as compare_arms
+
+        with screen.progress() as progress:
+            comparison = compare_arms(
+                _model(verb.training, data), data, _methods(verb.grouping), seeds=verb.comparison.seeds,
+                repeats=verb.comparison.repeats, draws=verb.comparison.draws, run=run, progress=progress,
+                **_settings(verb.training),
+            )  # fmt: skip
+        comparison.save(run.folder / COMPARISON)
+        run.complete("comparison", [path for path in (run.folder / COMPARISON).rglob("*") if path.is_file()])
+    for name, groupings in comparison.groupings.items():
+        show_grouping(screen, groupings[0], name)
+    show_comparison(screen, comparison)
+    return run
+
+
+def record(verb: options.Record, screen: Screen) -> None:
+    """Train all tasks together and keep the data map."""
+    run, data = _start(verb, screen)
+    if not run.done("record"):
+        from coterie.training import fit as fit_stack
+
+        with screen.progress() as progress:
+            fitted = fit_stack(
+                _model(verb.training, data), data, record=True, seed=verb.training.seed, progress=progress,
+                checkpoint=run.folder / "checkpoints" / "record", **_settings(verb.training),
+            )  # fmt: skip
+        if fitted.data_map is None:
+            raise CoterieError("Nothing was recorded.")
+        fitted.data_map.save(run.folder / DATA_MAP)
+        run.complete("record", [run.folder / DATA_MAP], seconds=fitted.cost["seconds"])
+    screen.path("Data map", run.folder / DATA_MAP)
+
+
+def group(verb: options.Group, screen: Screen) -> None:
+    """Group the tasks of a recorded run."""
+    from coterie.grouping import group as group_tasks
+
+    run = Run.existing(verb.run)
+    asked = verb.grouping
+    if len(asked.groups) != 1 or len(asked.fuzziness) != 1:
+        raise CoterieError("`--groups` and `--fuzziness` take one value each here; `coterie compare` takes several.")
+    grouping = group_tasks(
+        _data_map(run), asked.groups[0], method=asked.method, fuzziness=asked.fuzziness[0], features=asked.features,
+        seed=run.config["training"]["seed"],
+    )  # fmt: skip
+    grouping.save(run.folder / GROUPING)
+    run.complete("group", [run.folder / GROUPING], **asdict(asked))
+    show_grouping(screen, grouping)
+    screen.path("Grouping", run.folder / GROUPING)
+
+
+def fit(verb: options.Fit, screen: Screen) -> None:
+    """Train the specialised models of a grouped run."""
+    from coterie.models import GroupedModel
+    from coterie.results import Grouping
+    from coterie.training import fit as fit_stack
+
+    run = Run.existing(verb.run)
+    if not run.done("group"):
+        raise CoterieError(f"Run {str(verb.run)!r} has no grouping yet: coterie group {verb.run} --groups K.")
+    grouping = Grouping.load(run.folder / GROUPING)
+    training, data = options.TrainingOptions(**run.config["training"]), _reload(run, screen)
+    with screen.progress() as progress:
+        fitted = fit_stack(
+            _model(training, data),
+            data,
+            weights=grouping.weights(),
+            seed=training.seed,
+            progress=progress,
+            **_settings(training),
+        )
+    model = GroupedModel.from_stack(fitted.stack, grouping.membership, data.tasks, data.preprocessing)
+    model.save(run.folder / MODEL)
+    run.complete("model", [run.folder / MODEL], seconds=fitted.cost["seconds"])
+    screen.path("Model", run.folder / MODEL)
+
+
+def evaluate(verb: options.Evaluate, screen: Screen) -> None:
+    """Measure the saved model on the test examples."""
+    import torch
+
+    from coterie.cli.predictions import outputs_of
+    from coterie.evaluation import all_metrics
+    from coterie.files import write_json
+
+    run = Run.existing(verb.run)
+    model, data = saved_model(run), _reload(run, screen)
+    with torch.inference_mode():
+        outputs = outputs_of(model, data.inputs, data.split.test)
+    metrics = all_metrics(outputs, data.targets[data.split.test], data.tasks)
+    write_json(run.folder / METRICS, metrics)
+    run.complete("evaluate", [run.folder / METRICS])
+    show_metrics(screen, metrics)
+    screen.path("Metrics", run.folder / METRICS)
+
+
+def report(run: Run, screen: Screen) -> None:
+    """Write the report of a comparison."""
+    written = _comparison(run).report(run.folder / REPORT)
+    run.complete("report", [run.folder / REPORT, (run.folder / REPORT).with_suffix(".json")])
+    screen.path("Report", written)
+
+
+def saved_model(run: Run) -> GroupedModel:
+    """The grouped model of a run."""
+    from coterie.models import GroupedModel
+
+    if not run.done("model"):
+        raise CoterieError(f"Run {str(run.folder)!r} has no model yet: coterie fit {run.folder}.")
+    return GroupedModel.load(run.folder / MODEL)
+
+
+def _start(verb: options.Compare | options.Record, screen: Screen) -> tuple[Run, Dataset]:
+    check_folder(verb.out)
+    data = _load(verb.data, verb.training.seed)
+    screen.notes(data.notes)
+    parts = {"data": verb.data, "training": verb.training}
+    if isinstance(verb, options.Compare):
+        parts |= {"grouping": verb.grouping, "comparison": verb.comparison}
+    config = {name: asdict(part) for name, part in parts.items()}
+    return Run.open(verb.out, config=config, fingerprint=data.fingerprint()), data
+
+
+def _load(asked: options.DataOptions, seed: int) -> Dataset:
+    from coterie.data import load
+
+    keywords = asdict(asked)
+    kinds = dict(_name_and_kind(pair) for pair in keywords.pop("kind"))
+    files, test = (list(keywords.pop(name)) for name in ("data", "test"))
+    source: Any = files[0] if len(files) == 1 else files
+    return load({"train": source, "test": test} if test else source, kinds=kinds, seed=seed, **_given(keywords))
+
+
+def _given(keywords: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in keywords.items() if value not in (None, (), [])}
+
+
+def _name_and_kind(pair: str) -> tuple[str, str]:
+    name, equals, kind = pair.rpartition("=")
+    if not equals:
+        raise CoterieError(f"`--kind` takes NAME=KIND, such as age=regression; found {pair!r}.")
+    return name, kind
+
+
+def _reload(run: Run, screen: Screen) -> Dataset:
+    data = _load(options.DataOptions(**run.config["data"]), run.config["training"]["seed"])
+    screen.notes(data.notes)
+    if data.fingerprint() != run.fingerprint:
+        raise CoterieError(f"The data have changed since run {str(run.folder)!r} was started: {run.config['data']['data']}.")
+    return data
+
+
+def _model(training: options.TrainingOptions, data: Dataset) -> str:
+    return training.model if training.model != "auto" else "cnn" if len(data.input_shape) == 3 else "mlp"
+
+
+def _settings(training: options.TrainingOptions) -> dict[str, Any]:
+    return {name: getattr(training, name) for name in _TRAINING}
+
+
+def _methods(asked: options.GroupOptions) -> Sequence[Any]:
+    from coterie.evaluation import DataMapMethod
+
+    return [
+        DataMapMethod(n_groups=n_groups, method=asked.method, fuzziness=fuzziness, features=asked.features)
+        for n_groups in asked.groups
+        for fuzziness in asked.fuzziness
+    ]
+
+
+def _data_map(run: Run) -> DataMap:
+    from coterie.results import DataMap
+
+    if run.done("record"):
+        return DataMap.load(run.folder / DATA_MAP)
+    recorded = sorted(run.folder.glob(f"units/*/{DATA_MAP}"))
+    if not recorded:
+        raise CoterieError(f"Run {str(run.folder)!r} has no data map: start one with coterie record.")
+    return DataMap.load(recorded[0])
+
+
+def _comparison(run: Run) -> Comparison:
+    from coterie.evaluation import Comparison
+
+    if not run.done("comparison"):
+        raise CoterieError(f"Run {str(run.folder)!r} has no finished comparison; continue it with the command that started it.")
+    return Comparison.load(run.folder / COMPARISON)

@@ -1,0 +1,50 @@
+"""Looking at one column of a table: numbers, text, classes. Frames are indexed by row number, counted from 0."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def as_numbers(column: pd.Series) -> tuple[np.ndarray, np.ndarray]:
+    """Return the column as float64 (NaN where missing or no number) and a mask of the cells that hold something else."""
+    import pandas as pd
+
+    if isinstance(column.dtype, pd.CategoricalDtype):
+        column = column.astype(object)
+    values = pd.to_numeric(column, errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
+    return values, np.isnan(values) & column.notna().to_numpy()
+
+
+def as_text(column: pd.Series) -> np.ndarray:
+    """Return the column as an object array of str; whole numbers lose their ".0", so that 1 and 1.0 are one category."""
+    codes, values = column.factorize()
+    text = np.array([plain_text(value) for value in values] + [""], dtype=object)
+    return text[codes]
+
+
+def plain_text(value: Any) -> str:
+    """Return a label as a person writes it.
+
+    >>> plain_text(3.0), plain_text("cat")
+    ('3', 'cat')
+    """
+    number = isinstance(value, (float, np.floating)) and float(value).is_integer()
+    return str(int(value)) if number else str(value)
+
+
+def is_text(column: pd.Series) -> bool:
+    """Whether the column holds strings or other objects: neither numbers, nor dates."""
+    import pandas as pd
+
+    kinds = pd.api.types
+    return not (kinds.is_numeric_dtype(column) or kinds.is_datetime64_any_dtype(column) or kinds.is_timedelta64_dtype(column))
+
+
+def first_row(column: pd.Series, mask: np.ndarray) -> Any:
+    """Row number of the first cell under the mask."""
+    return column.index[int(np.argmax(mask))]

@@ -1,0 +1,99 @@
+"""The data of a run: inputs, encoded targets, tasks and their split."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+import torch.utils.data
+from torch import Tensor
+
+from coterie.data.preprocessing import Preprocessing
+from coterie.errors import CoterieError
+from coterie.tasks import Tasks
+
+_FINGERPRINT_ROWS = 2048
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Split:
+    """Positions of the examples of each part: int64, sorted, disjoint."""
+
+    train: Tensor
+    validation: Tensor
+    test: Tensor
+
+    def __repr__(self) -> str:
+        return f"Split({len(self.train)} train, {len(self.validation)} validation, {len(self.test)} test)"
+
+
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
+class Dataset:
+    """N examples with T targets each, ready to train on.
+
+    ``inputs``: (N, F) float32, or (N, C, H, W) uint8 or float32, or a map-style dataset that is streamed.
+    ``targets``: (N, T) float32, encoded (0 or 1, class index, standardised value), NaN where missing.
+    ``tasks`` holds statistics measured on ``split.train``. ``ids`` (N,) names the examples. ``notes`` are lines worth
+    printing: what was left out, which kinds were chosen. ``rebuild`` makes the same data with another split seed.
+    """
+
+    inputs: Tensor | torch.utils.data.Dataset
+    targets: Tensor
+    tasks: Tasks
+    split: Split
+    ids: np.ndarray
+    preprocessing: Preprocessing
+    notes: tuple[str, ...] = ()
+    rebuild: Callable[[int], Dataset] | None = None
+
+    def __len__(self) -> int:
+        return len(self.targets)
+
+    @property
+    def input_shape(self) -> tuple[int, ...]:
+        """Shape of one input."""
+        return tuple(self.inputs.shape[1:]) if isinstance(self.inputs, Tensor) else self.preprocessing.input_shape
+
+    def resplit(self, seed: int) -> Dataset:
+        """Return the same data under another random split of the same fractions.
+
+        Preprocessing and task statistics are measured anew on the new training part.
+
+        Raises:
+            CoterieError: the split was given by a column, or this data set was not made by :func:`load`.
+        """
+        if self.rebuild is None:
+            raise CoterieError("`resplit` needs a random split made by load(); this one was given.")
+        return self.rebuild(seed)
+
+    def fingerprint(self) -> str:
+        """Return a hash (hexadecimal) of targets, tasks, split and inputs (of at most 2,048 examples, evenly spread)."""
+        digest = hashlib.sha256()
+        for part in (self.targets, self.split.train, self.split.validation, self.split.test):
+            _add(digest, part)
+        _add(digest, repr([(task.name, task.kind.value, task.classes) for task in self.tasks]))
+        for statistic in (self.tasks.pos_weight, self.tasks.mean, self.tasks.std, self.tasks.loss_scale):
+            _add(digest, statistic)
+        _add(digest, repr(self.preprocessing.to_dict()))
+        step = max(1, -(-len(self) // _FINGERPRINT_ROWS))
+        if isinstance(self.inputs, Tensor):
+            _add(digest, self.inputs[::step])
+        else:
+            # Reading an example may be slow and random (augmentation), so a streamed set is known by its size and targets.
+            _add(digest, repr((type(self.inputs).__name__, len(self), self.input_shape)))
+        return digest.hexdigest()
+
+    def __repr__(self) -> str:
+        return f"Dataset({len(self)} examples of shape {self.input_shape} x {len(self.tasks)} tasks, {self.split})"
+
+
+def _add(digest: Any, part: Tensor | str) -> None:
+    if isinstance(part, str):
+        digest.update(part.encode())
+    else:
+        digest.update(str(tuple(part.shape)).encode())
+        digest.update(part.cpu().contiguous().flatten().view(torch.uint8).numpy().tobytes())

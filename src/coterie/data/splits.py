@@ -1,0 +1,74 @@
+"""Which examples train, which choose and which judge."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from coterie.errors import CoterieError
+
+PARTS = ("train", "validation", "test")
+_PART_OF = {
+    "train": 0, "training": 0, "0": 0,
+    "validation": 1, "valid": 1, "val": 1, "dev": 1, "1": 1,
+    "test": 2, "testing": 2, "2": 2,
+}  # fmt: skip
+
+
+def check_fractions(split: Sequence[float]) -> tuple[float, float, float]:
+    """Return the three fractions as floats, or say what is wrong with them."""
+    fractions = tuple(float(share) for share in split)
+    if len(fractions) != 3 or min(fractions) <= 0 or abs(sum(fractions) - 1) > 1e-6:
+        raise CoterieError(f"`split` must be three positive fractions (train, validation, test) that sum to 1; found {split}.")
+    return fractions
+
+
+def assign_parts(
+    n_examples: int,
+    fractions: Sequence[float],
+    generator: np.random.Generator,
+    *,
+    strata: np.ndarray | None = None,
+    groups: np.ndarray | None = None,
+) -> np.ndarray:
+    """Assign each example to one of ``len(fractions)`` parts at random, (N,) int8.
+
+    Each unit (an example, or a whole group) stands at the middle of its stretch of a shuffled line of length 1; the part whose
+    stretch of the line holds that point takes it. With ``strata`` (N,) every stratum has a line of its own.
+
+    >>> assign_parts(10, (0.6, 0.2, 0.2), np.random.default_rng(0))
+    array([1, 2, 0, 0, 0, 0, 0, 0, 2, 1], dtype=int8)
+    """
+    ends = np.cumsum(fractions)[:-1]
+    if groups is not None:
+        _, group, sizes = np.unique(groups, return_inverse=True, return_counts=True)
+        order = generator.permutation(len(sizes))
+        middle = np.empty(len(sizes))
+        middle[order] = (np.cumsum(sizes[order]) - sizes[order] / 2) / n_examples
+        return np.searchsorted(ends, middle, side="right").astype(np.int8)[group]
+    _, stratum, sizes = np.unique(
+        np.zeros(n_examples, np.int8) if strata is None else strata, return_inverse=True, return_counts=True
+    )
+    order = generator.permutation(n_examples)
+    order = order[np.argsort(stratum[order], kind="stable")]
+    starts = np.cumsum(sizes) - sizes
+    rank = np.empty(n_examples)
+    rank[order] = np.arange(n_examples) - np.repeat(starts, sizes)
+    return np.searchsorted(ends, (rank + 0.5) / sizes[stratum], side="right").astype(np.int8)
+
+
+def given_parts(values: np.ndarray, column: str) -> np.ndarray:
+    """Translate the values of a split column into parts 0, 1, 2, (N,) int8.
+
+    >>> given_parts(np.array(["train", "val", "test"]), "fold")
+    array([0, 1, 2], dtype=int8)
+    """
+    names, inverse = np.unique(np.array([str(value).strip().lower().removesuffix(".0") for value in values]), return_inverse=True)
+    unknown = [name for name in names if name not in _PART_OF]
+    if unknown:
+        raise CoterieError(
+            f"`split_column` {column!r} may hold train, validation and test (or 0, 1, 2); found {unknown[0]!r}"
+            + (f" and {len(unknown) - 1} other values." if len(unknown) > 1 else ".")
+        )
+    return np.array([_PART_OF[name] for name in names], dtype=np.int8)[inverse]

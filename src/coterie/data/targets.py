@@ -1,0 +1,237 @@
+"""From columns to tasks: kinds, codes and what training needs to know of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from coterie.data.columns import as_numbers, as_text, first_row, is_text, plain_text
+from coterie.errors import CoterieError
+from coterie.tasks import Kind, Task, TaskFunction, Tasks
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+MAX_CLASSES = 20
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Labels:
+    """Tasks and their labels: (N, T) float64 codes (binary, multi-class) or raw values (regression), NaN where missing.
+
+    ``strata`` (N,) keeps the shares of the parts equal within its values; None where a plain random split is right.
+    """
+
+    tasks: tuple[Task, ...]
+    values: np.ndarray
+    strata: np.ndarray | None = None
+
+    def keep(self, mask: np.ndarray) -> Labels:
+        """Return only the tasks under the mask (T,)."""
+        tasks = tuple(task for task, kept in zip(self.tasks, mask, strict=True) if kept)
+        return replace(self, tasks=tasks, values=self.values[:, mask])
+
+
+def encode_column(column: pd.Series, kind: Kind | None = None, class_names: Sequence[str] = ()) -> tuple[Task, np.ndarray]:
+    """Infer the kind of a target unless given, and return its task and its codes or values, (N,) float64.
+
+    Two distinct values are binary; a string, categorical or integer column of at most 20 values is multi-class; else regression.
+
+    Args:
+        column: the target, indexed by row number.
+        kind: overrides the inferred kind.
+        class_names: names of the classes 0, 1, ... of an integer column.
+
+    Raises:
+        CoterieError: constant or empty column, text among numbers, infinite values, classes that do not suit the kind.
+
+    >>> import pandas as pd
+    >>> encode_column(pd.Series(["no", "yes", None], name="smiles"))
+    (Task(name='smiles', kind=<Kind.BINARY: 'binary'>, classes=('no', 'yes'), loss=None, metric=None), array([ 0.,  1., nan]))
+    """
+    name = str(column.name)
+    values, stray = as_numbers(column)
+    n_distinct = column.nunique()
+    if n_distinct == 0:
+        raise CoterieError(f"Target {name!r} has no label at all: every cell is missing.")
+    if n_distinct == 1:
+        only = plain_text(column.dropna().iloc[0])
+        raise CoterieError(f"Target {name!r} is constant: every label is {only!r}. Leave it out.")
+    kind = kind or _infer_kind(column, values, stray, n_distinct)
+    if kind is Kind.REGRESSION:
+        if stray.any():
+            raise CoterieError(_stray_text(column, stray))
+        if np.isinf(values).any():
+            raise CoterieError(f"Target {name!r} holds an infinite value in row {first_row(column, np.isinf(values))}.")
+        return Task(name=name, kind=kind), values
+    if kind is Kind.BINARY and n_distinct != 2:
+        raise CoterieError(f"Target {name!r} has {n_distinct} distinct values; a binary target has two.")
+    classes, codes = _classes(column, values, stray, class_names)
+    if kind is Kind.BINARY and len(classes) > 2:
+        present = np.unique(codes[codes >= 0])
+        classes, codes = [classes[code] for code in present], np.where(codes < 0, -1, np.searchsorted(present, codes))
+    return Task(name=name, kind=kind, classes=tuple(classes)), np.where(codes < 0, np.nan, codes)
+
+
+def _infer_kind(column: pd.Series, values: np.ndarray, stray: np.ndarray, n_distinct: int) -> Kind:
+    if n_distinct == 2:
+        return Kind.BINARY
+    if stray.any():
+        if 2 * stray.sum() < column.notna().sum():
+            raise CoterieError(_stray_text(column, stray))
+        if n_distinct > MAX_CLASSES:
+            raise CoterieError(
+                f"Target {str(column.name)!r} is text with {n_distinct} distinct values; at most {MAX_CLASSES} are taken as classes. "
+                f"Exclude it, or say kinds={{{str(column.name)!r}: 'multiclass'}}."
+            )
+        return Kind.MULTICLASS
+    # Integers with gaps are floats by the time they arrive here, so whole floats count as integers where cells are missing.
+    integers = column.dtype.kind in "iu" or is_text(column) or bool(np.isnan(values).any())
+    whole = integers and not (values[~np.isnan(values)] % 1).any()
+    return Kind.MULTICLASS if whole and n_distinct <= MAX_CLASSES else Kind.REGRESSION
+
+
+def _classes(
+    column: pd.Series, values: np.ndarray, stray: np.ndarray, class_names: Sequence[str]
+) -> tuple[list[str], np.ndarray]:
+    """Names of the classes in the order of their codes, and codes (N,), -1 where missing."""
+    observed = values[~np.isnan(values)]
+    named = bool(class_names) and not stray.any() and not (observed % 1).any()
+    if named and observed.min() >= 0 and observed.max() < len(class_names):
+        return list(class_names), np.where(np.isnan(values), -1, values).astype(np.int64)
+    import pandas as pd
+
+    if stray.any():
+        text = as_text(column)
+        text[column.isna().to_numpy()] = None
+        codes, names = pd.factorize(text, sort=True)
+    else:
+        codes, names = pd.factorize(values, sort=True)
+    return [plain_text(value) for value in names], codes
+
+
+def _stray_text(column: pd.Series, stray: np.ndarray) -> str:
+    row = first_row(column, stray)
+    return f"Target {str(column.name)!r} must hold numbers; found the text {column.loc[row]!r} in row {row}."
+
+
+def one_vs_rest(column: pd.Series, class_names: Sequence[str] = ()) -> tuple[list[Task], np.ndarray]:
+    """Return one binary task per class and labels (N, T), NaN where the class is missing.
+
+    >>> import pandas as pd
+    >>> tasks, values = one_vs_rest(pd.Series([0, 1, 2], name="label"), ["cat", "dog", "cow"])
+    >>> tasks[1].name, values[:, 1]
+    ('dog', array([0., 1., 0.]))
+    """
+    whole, codes = encode_column(column, Kind.MULTICLASS, class_names)
+    tasks = [Task(name=name, kind=Kind.BINARY, classes=("other", name)) for name in whole.classes]
+    values = (codes[:, None] == np.arange(len(tasks))).astype(np.float64)
+    values[np.isnan(codes)] = np.nan
+    return tasks, values
+
+
+def long_form(column: pd.Series, task_of: pd.Series, kind: Kind | None = None) -> Labels:
+    """Spread one target over as many tasks as ``task_of`` has values: (N, T) with one label in each row.
+
+    >>> import pandas as pd
+    >>> labels = long_form(pd.Series([0, 1, 1], name="mine"), pd.Series([5, 5, 7], name="field"))
+    >>> [task.name for task in labels.tasks], labels.values
+    (['field 5', 'field 7'], array([[ 0., nan],
+           [ 1., nan],
+           [nan,  1.]]))
+    """
+    import pandas as pd
+
+    task, values = encode_column(column, kind)
+    codes, names = pd.factorize(task_of, sort=True)
+    if len(names) == 0:
+        raise CoterieError(f"`task_column` {str(task_of.name)!r} is empty.")
+    spread = np.full((len(values), len(names)), np.nan)
+    rows = np.flatnonzero(codes >= 0)
+    spread[rows, codes[rows]] = values[rows]
+    tasks = tuple(replace(task, name=f"{task_of.name} {plain_text(name)}") for name in names)
+    label = np.zeros(len(codes)) if task.kind is Kind.REGRESSION else np.nan_to_num(values, nan=-1)
+    strata = np.unique(np.stack([codes, label]), axis=1, return_inverse=True)[1].ravel()
+    return Labels(tasks=tasks, values=spread, strata=strata)
+
+
+def rare_tasks(labels: Labels, parts: np.ndarray, n_parts: int = 3) -> list[str]:
+    """Return what is too rare, by task (empty string where fine): under 5 positives or negatives in a part, or under 2 labels."""
+    problems = [""] * len(labels.tasks)
+    binary = np.array([task.kind is Kind.BINARY for task in labels.tasks])
+    for part in range(n_parts):
+        values = labels.values[parts == part]
+        name = ("train", "validation", "test")[part]
+        for what, counts, least, whose in (
+            ("positives", (values == 1).sum(0), 5, binary),
+            ("negatives", (values == 0).sum(0), 5, binary),
+            ("labels", (~np.isnan(values)).sum(0), 2, ~binary),
+        ):
+            for position in np.flatnonzero(whose & (counts < least)):
+                problems[position] = problems[position] or f"{counts[position]} {what} in {name}"
+    return problems
+
+
+def measure(labels: Labels, train: np.ndarray, *, balance: bool = True) -> tuple[Tasks, Tensor]:
+    """Measure the tasks' statistics on the positions ``train`` and return them with the encoded targets, (N, T) float32.
+
+    Regression targets are standardised. Where kinds are mixed, ``loss_scale`` is the loss of the best constant prediction.
+    """
+    values = labels.values
+    part = values[train]
+    binary = np.array([task.kind is Kind.BINARY and task.loss is None for task in labels.tasks])
+    regression = np.array([task.kind is Kind.REGRESSION for task in labels.tasks])
+    observed = ~np.isnan(part)
+    for position in np.flatnonzero(~observed.any(0)):
+        raise CoterieError(f"Target {labels.tasks[position].name!r} has no label in the training part.")
+    mean = np.where(regression, np.nanmean(part, 0), 0.0)
+    std = np.where(regression, np.nanstd(part, 0), 1.0)
+    for position in np.flatnonzero(std == 0):
+        raise CoterieError(f"Target {labels.tasks[position].name!r} is constant in the training part.")
+    positives, negatives = (part == 1).sum(0), (part == 0).sum(0)
+    balanced = binary & balance & (positives > 0) & (negatives > 0)
+    pos_weight = np.where(balanced, negatives / positives.clip(1), 1.0)
+    targets = torch.from_numpy(((values - mean) / std).astype(np.float32))
+    numbers = {"pos_weight": pos_weight, "mean": mean, "std": std, "observed_share": observed.mean(0)}
+    statistics: dict[str, Any] = {name: torch.tensor(value, dtype=torch.float32) for name, value in numbers.items()}
+    mixed = len({task.kind for task in labels.tasks}) > 1
+    scale = [
+        _constant_loss(task, targets[train, t], float(pos_weight[t])) if mixed else 1.0 for t, task in enumerate(labels.tasks)
+    ]
+    return Tasks(items=labels.tasks, loss_scale=torch.tensor(scale), **statistics), targets
+
+
+def _constant_loss(task: Task, targets: Tensor, pos_weight: float) -> float:
+    """Mean loss on the training part of the constant output that is best for the kind's own loss."""
+    from coterie.tasks import example_losses
+
+    known = targets[~targets.isnan()]
+    if task.kind is Kind.REGRESSION:
+        best = torch.zeros(1)
+    else:
+        counts = torch.bincount(known.long(), minlength=len(task.classes)).float()
+        best = counts.log().clamp(min=-30.0)
+        if task.kind is Kind.BINARY:
+            best = (best[1:] - best[:1]) + float(np.log(pos_weight))
+    one = replace(Tasks.plain([task]), pos_weight=torch.tensor([pos_weight]))
+    loss = float(example_losses(best.expand(len(known), -1), known[:, None], one).mean())
+    return loss if np.isfinite(loss) and loss > 0 else 1.0
+
+
+def with_functions(
+    tasks: Sequence[Task], losses: Mapping[str, TaskFunction] | None, metrics: Mapping[str, TaskFunction] | None
+) -> tuple[Task, ...]:
+    """Give tasks the user's own losses and metrics, by task name."""
+    names = [task.name for task in tasks]
+    for argument, functions in (("losses", losses), ("metrics", metrics)):
+        unknown = [name for name in functions or {} if name not in names]
+        if unknown:
+            raise CoterieError(f"`{argument}` names {unknown[0]!r}, which is no task; tasks are {', '.join(names[:20])}.")
+    return tuple(
+        replace(task, loss=(losses or {}).get(task.name), metric=(metrics or {}).get(task.name)) for task in tasks
+    )

@@ -1,0 +1,57 @@
+"""Running mean and spread of confidences: Welford's update and Chan's merge on a state of 4 float32 a cell.
+
+The state has shape (..., 4, T), so that a batch is one gather and one scatter of whole rows.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor
+
+N_NUMBERS = 4  # mean, sum of squared deviations, epochs above 1/2, epochs observed
+STATISTICS = ("confidence", "variability", "correctness", "count")
+
+
+def fold(state: Tensor, index: Tensor, confidence: Tensor, observed: Tensor) -> None:
+    """Fold one value per observed cell into ``state`` (N, 4, T), in place.
+
+    Args:
+        state: running numbers, (N, 4, T).
+        index: examples of the batch, all different, (B,).
+        confidence: values, finite everywhere, (B, T).
+        observed: which of them count, (B, T) bool.
+    """
+    rows = state[index]
+    mean, squares, correct, count = rows.unbind(1)
+    count += observed
+    delta = (confidence - mean) * observed
+    mean += delta / count.clamp(min=1)
+    squares += delta * (confidence - mean)
+    correct += (confidence > 0.5) & observed
+    state[index] = rows
+
+
+def merge(into: Tensor, other: Tensor) -> None:
+    """Merge two states (n, 4, T) by Chan's formula, in place: exact where a cell was seen by one of them only."""
+    mean, squares, correct, count = into.unbind(1)
+    other_mean, other_squares, other_correct, other_count = other.unbind(1)
+    share = other_count / (count + other_count).clamp(min=1)
+    delta = other_mean - mean
+    squares += other_squares + delta.square() * count * share
+    # Not mean + delta * share: where only the other saw the cell this must give back its mean to the last bit.
+    mean.copy_(torch.where(count == 0, other_mean, mean + delta * share))
+    correct += other_correct
+    count += other_count
+
+
+def statistics(state: np.ndarray) -> dict[str, np.ndarray]:
+    """Confidence, variability, correctness and count of a state (n, 4, T), each (n, T), NaN where never observed.
+
+    Variability of a cell seen once is 0: nothing was seen to vary.
+    """
+    mean, squares, correct, count = (state[:, i] for i in range(N_NUMBERS))
+    seen = count > 0
+    values = (mean, np.sqrt(squares / np.maximum(count - 1, 1)), correct / np.maximum(count, 1))
+    found = {name: np.where(seen, value, np.float32(np.nan)) for name, value in zip(STATISTICS, values, strict=False)}
+    return {**found, "count": count.copy()}

@@ -1,0 +1,177 @@
+"""Distances between tasks without their long feature vectors: one pass over the examples (STG-MTL, section 2).
+
+There are far fewer tasks than features, so all that clustering needs of T vectors of length 2 * N * snapshots are their
+T x T distances; classical scaling turns these into T points of T - 1 coordinates.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Literal, Protocol
+
+import numpy as np
+
+from coterie.datamaps.density import Densities
+from coterie.datamaps.features import Features
+from coterie.errors import CoterieError
+from coterie.results import DataMap
+
+FEWEST_SHARED = 30
+FEATURES = ("cells", "density")
+
+
+class BlockSums(Protocol):
+    """Statistics kept per block of examples, from which distances between tasks follow for any reweighting of blocks."""
+
+    n_blocks: int
+
+    def distances(self, weights: np.ndarray) -> np.ndarray:
+        """Squared distances (T, T) when block r counts ``weights[r]`` times."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class CellSums:
+    """Per block and pair of tasks: summed squared differences over shared features, and their number, both (R, T, T)."""
+
+    numerators: np.ndarray
+    counts: np.ndarray
+
+    @property
+    def n_blocks(self) -> int:
+        """Number of blocks, R."""
+        return len(self.counts)
+
+    def distances(self, weights: np.ndarray) -> np.ndarray:
+        """D2 = (S + S' - 2 G) / n, (T, T): the mean squared difference over shared features; NaN where none is shared."""
+        numerator = np.tensordot(weights, self.numerators, 1)
+        count = np.tensordot(weights, self.counts, 1)
+        with np.errstate(invalid="ignore"):
+            found = np.maximum(numerator, 0) / count
+        np.fill_diagonal(found, 0)
+        return found
+
+
+@dataclass(frozen=True, kw_only=True, repr=False)
+class Gram:
+    """Distances between T tasks and what follows from them.
+
+    ``distances2`` (T, T): squared distances. ``shared`` (T, T): examples that both tasks observed. ``features``: those that
+    were used, "cells" or "density". ``sums`` keeps blocks of examples for :meth:`resample`.
+    """
+
+    tasks: tuple[str, ...]
+    distances2: np.ndarray
+    shared: np.ndarray
+    features: str
+    sums: BlockSums
+    notes: tuple[str, ...] = ()
+    _scaled: dict[str, object] = field(default_factory=dict, compare=False)
+
+    @cached_property
+    def scaling(self) -> tuple[np.ndarray, float]:
+        """Coordinates and clipped share, see :func:`classical_scaling`."""
+        return classical_scaling(self.distances2)
+
+    @property
+    def coordinates(self) -> np.ndarray:
+        """Points (T, T - 1) with these distances."""
+        return self.scaling[0]
+
+    @property
+    def negative_share(self) -> float:
+        """Share of the spectrum that was negative and clipped: 0 where the distances are Euclidean."""
+        return self.scaling[1]
+
+    def resample(self, weights: np.ndarray) -> np.ndarray:
+        """Squared distances (T, T) when block r of examples counts ``weights[r]`` times."""
+        return self.sums.distances(np.asarray(weights, dtype=np.float64))
+
+    def __repr__(self) -> str:
+        return f"Gram({len(self.tasks)} tasks, {self.features}, {self.negative_share:.1%} clipped)"
+
+
+def gram(
+    data_map: DataMap, features: Literal["cells", "density"] = "cells", *, chunk: int | None = None, seed: int = 0
+) -> Gram:
+    """Distances between the tasks of a map, in float64, in chunks of examples.
+
+    If any pair of tasks shares fewer than 30 examples, all tasks use "density" features instead, and ``notes`` says so.
+
+    Args:
+        data_map: a map, possibly memory-mapped; its snapshots are concatenated.
+        features: "cells" compares tasks example by example, "density" their distributions over the map.
+        chunk: examples at a time; by default as many as 4 million cells.
+        seed: draws the blocks of examples that bootstraps resample.
+
+    Raises:
+        CoterieError: unknown features, fewer than two tasks, or a task never observed.
+
+    >>> from coterie.datamaps import DataMapRecorder
+    >>> import torch
+    >>> recorder = DataMapRecorder(2, 40)
+    >>> recorder.update(torch.arange(40), torch.tensor([[0.2, 0.6]]).expand(40, 2))
+    >>> gram(recorder.data_map()).distances2.round(3)  # the variabilities agree: half of 0.4 ** 2
+    array([[0.  , 0.08],
+           [0.08, 0.  ]])
+    """
+    if features not in FEATURES:
+        raise CoterieError(f"`features` must be one of {', '.join(FEATURES)}; found {features!r}.")
+    source = Features(data_map, chunk=chunk, seed=seed)
+    notes = ("Tasks are of mixed kinds: features are ranks within the task.",) if source.ranked else ()
+    cells, shared = _accumulate(source)
+    fewest = int(shared[~np.eye(len(shared), dtype=bool)].min())
+    sums: BlockSums = cells
+    if features == "cells" and fewest < FEWEST_SHARED:
+        features = "density"
+        notes = (*notes, f"Some pairs of tasks share only {fewest} examples (< {FEWEST_SHARED}): density features are used.")
+    if features == "density":
+        sums = Densities.of(source)
+    return Gram(
+        tasks=data_map.tasks, distances2=sums.distances(np.ones(source.n_blocks)), shared=shared,
+        features=features, sums=sums, notes=notes,
+    )  # fmt: skip
+
+
+def classical_scaling(distances2: np.ndarray) -> tuple[np.ndarray, float]:
+    """Points (T, T - 1) whose squared distances are ``distances2`` (T, T), and the share of the spectrum clipped.
+
+    Distances over different examples need not be Euclidean: negative eigenvalues are clipped, their share is reported.
+
+    >>> points, clipped = classical_scaling(np.array([[0.0, 4.0], [4.0, 0.0]]))
+    >>> points.ravel().round(6), round(clipped, 6)
+    (array([ 1., -1.]), 0.0)
+    """
+    centred = distances2 - distances2.mean(axis=0)
+    centred = centred - centred.mean(axis=1, keepdims=True)
+    values, vectors = np.linalg.eigh(-(centred + centred.T) / 4)
+    values, vectors = values[::-1], vectors[:, ::-1]
+    total = np.abs(values).sum()
+    clipped = float(-values[values < 0].sum() / total) if total else 0.0
+    coordinates = vectors[:, :-1] * np.sqrt(values[:-1].clip(0))
+    largest = np.abs(coordinates).argmax(axis=0)
+    signs = np.sign(coordinates[largest, np.arange(coordinates.shape[1])])
+    return coordinates * np.where(signs == 0, 1, signs), clipped
+
+
+def _accumulate(source: Features) -> tuple[CellSums, np.ndarray]:
+    """Sums per block, and examples shared by each pair of tasks in the last snapshot."""
+    shape = (source.n_blocks, source.n_tasks, source.n_tasks)
+    numerators, counts = np.zeros(shape), np.zeros(shape, dtype=np.int32)
+    shared = np.zeros(shape[1:], dtype=np.int64)
+    for part in source:
+        if not len(part.observed):
+            continue
+        x = np.concatenate([part.confidence, part.variability])
+        squares = np.square(part.confidence) + np.square(part.variability)
+        if part.observed.all():
+            norms, n = squares.sum(axis=0)[:, None], np.full(shape[1:], len(squares))
+        else:
+            mask = part.observed.astype(np.float64)
+            norms, n = squares.T @ mask, np.rint(mask.T @ mask).astype(np.int64)
+        numerators[part.block] += norms + norms.T - 2 * (x.T @ x)
+        counts[part.block] += 2 * n.astype(np.int32)
+        if part.snapshot == source.n_snapshots - 1:
+            shared += n
+    return CellSums(numerators=numerators, counts=counts), shared

@@ -1,0 +1,131 @@
+"""Paired gains between two arms: interval over seeds and splits, Holm's correction, bootstrap over test examples.
+
+Shapes: ``U`` units (a split and a seed each), ``A`` arms, ``n`` test examples, ``T`` tasks, ``R`` resamples.
+"""
+
+from __future__ import annotations
+
+import warnings
+from typing import NamedTuple
+
+import numpy as np
+import torch
+
+from coterie.metrics import example_statistics, primary_metric
+from coterie.seeds import torch_generator
+from coterie.tasks import Tasks
+
+FEWEST_ERRORS = 10
+_EXAMPLES_AT_ONCE = 4096
+
+
+class Interval(NamedTuple):
+    """Mean of paired differences, its confidence interval and two-sided p value; NaN where they cannot be told."""
+
+    mean: np.ndarray
+    low: np.ndarray
+    high: np.ndarray
+    p: np.ndarray
+
+
+def paired_interval(differences: np.ndarray, *, overlap: float = 0.0, level: float = 0.95) -> Interval:
+    """Student's t interval of the mean of paired differences (U, ...), over the first axis; NaN differences are left out.
+
+    ``overlap`` is 0 for seeds on one split. Random splits of one table share most of their training examples, so their
+    results vary together: with test / train examples as ``overlap``, the variance of the mean is
+    s**2 * (1 / U + overlap) (the corrected resampled t test of Nadeau and Bengio 2003).
+
+    Without two differences, or where all agree exactly, there is no spread to judge by and the interval is NaN; no
+    difference at all has the interval 0 to 0 and p = 1.
+
+    >>> [round(float(x), 3) for x in paired_interval(np.array([1.0, 2.0, 3.0]))]
+    [2.0, -0.484, 4.484, 0.074]
+    """
+    from scipy import stats
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # an empty or single column is meant to give NaN
+        n = (~np.isnan(differences)).sum(0)
+        mean = np.nanmean(differences, 0)
+        spread = np.nanstd(differences, 0, ddof=1)
+        agree = np.nanmax(np.abs(differences - mean), 0) <= 1e-12 * np.abs(mean)
+        error = np.where(agree, np.nan, spread) * np.sqrt(1 / n + overlap)
+        half = error * stats.t.ppf((1 + level) / 2, n - 1)
+        p = 2 * stats.t.sf(np.abs(mean / error), n - 1)
+    same = (mean == 0) & agree & (n > 1)
+    low, high = (np.where(same, 0.0, mean + side * half) for side in (-1, 1))
+    return Interval(mean, low, high, np.where(same, 1.0, p))
+
+
+def holm(p: np.ndarray) -> np.ndarray:
+    """Holm's step-down correction of the p values (T,) of one family; NaN stays NaN and is not counted.
+
+    >>> holm(np.array([0.01, 0.04, 0.03, np.nan]))
+    array([0.03, 0.06, 0.06,  nan])
+    """
+    adjusted = np.full(len(p), np.nan)
+    known = np.flatnonzero(~np.isnan(p))
+    order = known[np.argsort(p[known], kind="stable")]
+    steps = p[order] * np.arange(len(order), 0, -1)
+    adjusted[order] = np.minimum(np.maximum.accumulate(steps), 1.0)
+    return adjusted
+
+
+def bootstrap_scores(
+    outcomes: np.ndarray, targets: np.ndarray, tasks: Tasks, *, resamples: int = 1000, seed: int = 0
+) -> np.ndarray:
+    """Primary metric of each arm and task on resampled test examples, (R, A, T), float64.
+
+    Each example gets a Poisson(1) weight in each resample, the same for all arms and tasks, so that arms stay paired; the
+    resampled sums are one matmul per arm and chunk of examples. Tasks with a metric of their own are NaN: it is no sum.
+
+    Args:
+        outcomes: what came of each cell, (A, n, T), see :func:`coterie.metrics.outcomes`.
+        targets: encoded labels, (n, T), NaN = missing.
+        tasks: the tasks.
+        resamples: number of resamples, R.
+        seed: units of one split should share it.
+
+    >>> from coterie.tasks import Kind, Task
+    >>> tasks = Tasks.plain([Task(name="a", kind=Kind.BINARY)])
+    >>> bootstrap_scores(np.ones((1, 50, 1)), np.arange(50)[:, None] % 2.0, tasks, resamples=2).ravel()
+    array([1., 1.])
+    """
+    n_arms, n_examples, n_tasks = outcomes.shape
+    generator = torch_generator(seed, "bootstrap")
+    sums = torch.zeros(n_arms, resamples, n_tasks, 4, dtype=torch.float64)
+    for start in range(0, n_examples, _EXAMPLES_AT_ONCE):
+        part = slice(start, start + _EXAMPLES_AT_ONCE)
+        labels = torch.as_tensor(targets[part], dtype=torch.float32)
+        weights = torch.poisson(torch.ones(resamples, len(labels)), generator=generator)
+        for arm in range(n_arms):
+            each = example_statistics(torch.as_tensor(outcomes[arm, part], dtype=torch.float32), labels, tasks)
+            sums[arm] += (weights @ each.flatten(1)).view(resamples, n_tasks, 4)
+    scores = primary_metric(sums, tasks).transpose(0, 1).numpy()
+    scores[..., [task.metric is not None for task in tasks]] = np.nan
+    return scores
+
+
+def bootstrap_interval(resampled: np.ndarray, level: float = 0.95) -> tuple[np.ndarray, np.ndarray]:
+    """Percentile interval over the first axis (R, ...); NaN resamples (a class left out) are dropped.
+
+    >>> [round(float(x), 6) for x in bootstrap_interval(np.arange(41.0))]
+    [1.0, 39.0]
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)
+        low, high = np.nanquantile(resampled, [(1 - level) / 2, (1 + level) / 2], axis=0)
+    return low, high
+
+
+def relative_gain(error: np.ndarray, reference: np.ndarray, reference_wrong: np.ndarray) -> np.ndarray:
+    """(error_ref - error) / error_ref of each task, NaN where the reference makes fewer than ten errors.
+
+    ``reference_wrong`` counts the reference's wrong examples; NaN (regression: every prediction is somewhat wrong) passes.
+
+    >>> relative_gain(np.array([0.1, 0.1]), np.array([0.2, 0.2]), np.array([30.0, 9.0]))
+    array([0.5, nan])
+    """
+    with np.errstate(divide="ignore", invalid="ignore"):
+        gain = np.where(reference > 0, (reference - error) / reference, np.nan)
+    return np.where(reference_wrong < FEWEST_ERRORS, np.nan, gain)

@@ -1,0 +1,157 @@
+"""What can be compared: a grouping that is given, or a method that finds one on each seed."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, Protocol, runtime_checkable
+
+from coterie.errors import CoterieError
+from coterie.results import DataMap, Fit, Grouping
+
+if TYPE_CHECKING:
+    from coterie.datamaps.gram import Gram
+
+_RESERVED = ("joint", "single", "random", "ensemble", "mean")
+_UNPRINTABLE = re.compile(r"[^\w.=,+-]+")
+
+
+@runtime_checkable
+class GroupingMethod(Protocol):
+    """Finds a grouping from a joint training that recorded its data map."""
+
+    def __call__(self, joint: Fit, *, seed: int) -> Grouping:
+        """Group the tasks."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class DataMapMethod:
+    """The settings of :func:`coterie.group`, to be used on the data map of every seed.
+
+    >>> DataMapMethod(n_groups=3).label
+    'fuzzy-kmeans K=3 m=1.07'
+    """
+
+    n_groups: int | Literal["auto"] = "auto"
+    method: str = "fuzzy-kmeans"
+    fuzziness: float = 1.07
+    features: Literal["cells", "density"] = "cells"
+    restarts: int = 10
+
+    @property
+    def label(self) -> str:
+        """A short name that tells methods of one comparison apart."""
+        softness = f" m={self.fuzziness:g}" if self.method.startswith("fuzzy") else ""
+        features = "" if self.features == "cells" else f" {self.features}"
+        return f"{self.method} K={self.n_groups}{softness}{features}"
+
+    def __call__(self, joint: Fit, *, seed: int) -> Grouping:
+        """Group the tasks of the data map that the joint training recorded."""
+        if joint.data_map is None:
+            raise CoterieError("`joint` has no data map; fit with record=True.")
+        return self.group(joint.data_map, seed=seed, measured={})
+
+    def group(self, data_map: DataMap, *, seed: int, measured: dict[str, Gram]) -> Grouping:
+        """Group the tasks; distances between maps are looked up in ``measured`` and left there for the next method."""
+        from coterie.datamaps.gram import gram
+        from coterie.grouping import group
+
+        source: DataMap | Gram = data_map
+        if self.method != "points":
+            if self.features not in measured:
+                measured[self.features] = gram(data_map, self.features, seed=seed)
+            source = measured[self.features]
+        return group(
+            source, self.n_groups, method=self.method, fuzziness=self.fuzziness, features=self.features,
+            restarts=self.restarts, seed=seed,
+        )  # fmt: skip
+
+
+Candidate = Grouping | GroupingMethod
+Candidates = str | Candidate | Sequence[str | Candidate] | Mapping[str, str | Candidate]
+
+
+def named_methods(groupings: Candidates, tasks: Sequence[str]) -> dict[str, Candidate]:
+    """Give each grouping or method a name: its key in a mapping, "grouped" if it is the only one, else what it is.
+
+    Raises:
+        CoterieError: nothing to compare, an unknown method, a reserved or ambiguous name, or a grouping of other tasks.
+
+    >>> list(named_methods([DataMapMethod(n_groups=2), DataMapMethod(n_groups=3)], ("a", "b", "c")))
+    ['fuzzy-kmeans K=2 m=1.07', 'fuzzy-kmeans K=3 m=1.07']
+    """
+    if isinstance(groupings, Mapping):
+        pairs = [(str(name), _resolve(candidate)) for name, candidate in groupings.items()]
+    else:
+        several = groupings if isinstance(groupings, Sequence) and not isinstance(groupings, str) else [groupings]
+        found = [_resolve(candidate) for candidate in several]
+        pairs = [("grouped" if len(found) == 1 else _label(candidate), candidate) for candidate in found]
+    if not pairs:
+        raise CoterieError("`groupings` is empty: give a Grouping, a DataMapMethod, or several.")
+    files: dict[str, str] = {}
+    for name, candidate in pairs:
+        if name.split(" (")[0] in _RESERVED:
+            raise CoterieError(f"`groupings` must not use the name {name!r}: the baselines are called {', '.join(_RESERVED[:4])}.")
+        if (other := files.setdefault(file_name(name).lower(), name)) != name or len([n for n, _ in pairs if n == name]) > 1:
+            raise CoterieError(f"`groupings` need names that differ: {other!r} and {name!r}. Pass a mapping from name to grouping.")
+        _check(name, candidate, tasks)
+    return dict(pairs)
+
+
+def file_name(name: str) -> str:
+    """The name of a grouping as part of a file name.
+
+    >>> file_name("K=3, m=1.07 / mine")
+    'K=3,-m=1.07-mine'
+    """
+    return _UNPRINTABLE.sub("-", name)
+
+
+def find_groupings(methods: Mapping[str, Candidate], joint: Fit, *, seed: int) -> dict[str, Grouping]:
+    """Every grouping by name: as given, or found on this joint training. Distances between maps are measured once.
+
+    >>> given = Grouping(tasks=("a",), membership=__import__("numpy").ones((1, 1)), method="mine")
+    >>> find_groupings({"mine": given}, None, seed=0)["mine"] is given
+    True
+    """
+    measured: dict[str, Gram] = {}
+    found: dict[str, Grouping] = {}
+    for name, method in methods.items():
+        if isinstance(method, Grouping):
+            found[name] = method
+        elif isinstance(method, DataMapMethod) and joint.data_map is not None:
+            found[name] = method.group(joint.data_map, seed=seed, measured=measured)
+        else:
+            found[name] = method(joint, seed=seed)
+    return found
+
+
+def _resolve(candidate: str | Candidate) -> Candidate:
+    if isinstance(candidate, str):
+        if candidate not in ("data_map", "data-map"):
+            raise CoterieError(f"`groupings` must be a Grouping, a DataMapMethod or 'data_map'; found {candidate!r}.")
+        return DataMapMethod()
+    if not isinstance(candidate, Grouping) and not callable(candidate):
+        raise CoterieError(f"`groupings` must be a Grouping, a DataMapMethod or 'data_map'; found {type(candidate).__name__}.")
+    return candidate
+
+
+def _label(candidate: Candidate) -> str:
+    if isinstance(candidate, Grouping):
+        softness = "" if candidate.fuzziness is None else f" m={candidate.fuzziness:g}"
+        return f"{candidate.method} K={candidate.n_groups}{softness}"
+    return getattr(candidate, "label", None) or getattr(candidate, "__name__", type(candidate).__name__)
+
+
+def _check(name: str, candidate: Candidate, tasks: Sequence[str]) -> None:
+    if isinstance(candidate, Grouping) and candidate.tasks != tuple(tasks):
+        raise CoterieError(
+            f"`groupings`: {name!r} groups the tasks {', '.join(candidate.tasks[:5])}...; the data has {', '.join(tasks[:5])}..."
+        )
+    if isinstance(candidate, DataMapMethod) and candidate.n_groups != "auto":
+        if candidate.n_groups < 1:
+            raise CoterieError(f"`n_groups` must be at least 1 or 'auto'; found {candidate.n_groups}.")
+        if candidate.n_groups > len(tasks):
+            raise CoterieError(f"`n_groups` is {candidate.n_groups}, but there are only {len(tasks)} tasks to group.")

@@ -1,0 +1,272 @@
+"""The verb ``fit``: train a stack of models under a weight matrix, and record a data map on the way if asked.
+
+Shapes: ``M`` models, ``T`` tasks, ``N`` training examples, ``E`` epochs, ``P`` output columns.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, fields, replace
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from coterie.data import Dataset, supports
+from coterie.datamaps import DataMapRecorder
+from coterie.errors import CoterieError
+from coterie.models import Architecture, ModelStack
+from coterie.models.architecture import initialisations
+from coterie.results import Fit, History
+from coterie.tasks import confidence
+from coterie.training import Observer, Progress, StaticWeights, TrainingConfig, WeightsProvider, train
+from coterie.training.device import make_fabric
+
+Model = str | Callable[..., nn.Module]
+
+
+def fit(
+    model: Model,
+    data: Dataset,
+    weights: np.ndarray | Tensor | Sequence[Sequence[float]] | WeightsProvider | None = None,
+    *,
+    init: str | Sequence[int] | None = None,
+    record: bool | int = False,
+    snapshots: Sequence[int] = (),
+    observers: Sequence[Observer] = (),
+    checkpoint: str | Path | None = None,
+    progress: Progress | None = None,
+    **settings: Any,
+) -> Fit:
+    """Train M models as one stack, model m minimising sum_t W[m, t] L_t / sum_t W[m, t].
+
+    Args:
+        model: "mlp", "cnn", "resnet18", "module:factory" or a callable ``factory(input_shape) -> encoder`` giving (B, F).
+        data: what :func:`coterie.load` returned.
+        weights: W (M, T), or a provider that yields it each step; one row of ones if left out.
+        init: "independent" (the default), "shared", or M integers that name the initialisations.
+        record: record the data map of the only model, or of the row given as a number.
+        snapshots: epochs (counted from 1) after which the map is kept too; the map after the last epoch always is.
+        observers: watch every training batch, see :class:`coterie.training.Observer`.
+        checkpoint: folder for one checkpoint an epoch; a training found there is continued, bit for bit on a CPU.
+        progress: called with (steps done, all steps, text).
+        **settings: fields of :class:`coterie.training.TrainingConfig`: epochs, lr, batch_size, optimiser, seed, ...
+
+    Raises:
+        CoterieError: a setting, the weights or the model are wrong, or a loss stopped being finite.
+
+    >>> import coterie as ct
+    >>> ct.fit("mlp", ct.load("digits"), epochs=1, model_options={"hidden": (8,)}).scores.shape
+    (1, 14)
+    """
+    config = make_config(settings)
+    provider = weights if isinstance(weights, WeightsProvider) else StaticWeights(_matrix(weights, data), n_tasks=len(data.tasks))
+    recorded = _recorded_row(record, provider.n_rows)
+    _check_snapshots(snapshots, config.epochs, recorded)
+    job = _Job(
+        architecture=Architecture(model, data.input_shape, data.tasks.n_outputs, config.model_options),
+        data=data, config=config, snapshots=tuple(snapshots), observers=tuple(observers), progress=progress,
+    )  # fmt: skip
+    starts = initialisations(provider.init if init is None else init, provider.n_rows)
+    folder = None if checkpoint is None else Path(checkpoint)
+    if not isinstance(provider, StaticWeights):
+        return job.run(provider, starts, data.split.train, recorded, folder)
+    positions = supports(data, torch.as_tensor(provider.matrix))
+    if isinstance(positions, Tensor):
+        return job.run(provider, starts, positions, recorded, folder)
+    return _fit_apart(job, provider, starts, positions, recorded, folder)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Job:
+    """Everything that the blocks of one fit share."""
+
+    architecture: Architecture
+    data: Dataset
+    config: TrainingConfig
+    snapshots: tuple[int, ...]
+    observers: tuple[Observer, ...]
+    progress: Progress | None
+
+    def run(
+        self,
+        provider: WeightsProvider,
+        starts: Sequence[int],
+        positions: Tensor | list[Tensor],
+        recorded: int | None,
+        checkpoint: Path | None,
+    ) -> Fit:
+        """Train rows that share their examples, or at least their number of steps."""
+        config, data = self.config, self.data
+        fabric = make_fabric(config.device, config.precision)
+        stack = ModelStack.create(self.architecture, n_models=provider.n_rows, seed=config.seed, init=starts)
+        recorder = None
+        if recorded is not None:
+            seen = positions if isinstance(positions, Tensor) else positions[recorded]
+            recorder = MapObserver(data, seen, recorded, self.snapshots, fabric.device)
+        stack, state = train(
+            stack, data, positions, provider, config, fabric,
+            observers=[*self.observers, *([recorder] if recorder else [])],
+            identity={"model": self.architecture.name, "starts": list(starts), "data": data.fingerprint(), **_named(provider)},
+            checkpoint=checkpoint, progress=self.progress,
+        )  # fmt: skip
+        history = state.history()
+        used = provider.weights(state.steps - 1).detach().cpu().numpy()
+        strategy = stack.strategy
+        return Fit(
+            tasks=data.tasks,
+            weights=provider.matrix if isinstance(provider, StaticWeights) else used,
+            scores=history.validation_score[history.best_epoch, np.arange(provider.n_rows)],
+            history=history,
+            stack=stack,
+            cost={
+                "seconds": state.seconds,
+                "model_steps": state.steps * provider.n_rows,
+                "parameters": stack.n_parameters,
+                "strategy": strategy.kind if strategy.kind == "loop" else f"vmap, {strategy.rows} rows at a time",
+                "strategy_reason": strategy.reason,
+            },
+            config={"model": self.architecture.name, **config.to_dict()},
+            data_map=None if recorder is None else recorder.recorder.data_map(),
+            grouping=provider.result(),
+        )
+
+
+class MapObserver:
+    """Feeds a recorder with the confidences of one row, from the forward pass that trains it.
+
+    ``positions`` (N,) are the examples that the row trains on; the map names them by their ids.
+    """
+
+    def __init__(
+        self, data: Dataset, positions: Tensor, row: int, snapshots: Sequence[int] = (), device: torch.device | str = "cpu"
+    ) -> None:
+        self.row = row
+        self.tasks = data.tasks.to(device)
+        self.recorder = DataMapRecorder(
+            len(data.tasks), len(positions), names=data.tasks.names, kinds=[task.kind.value for task in data.tasks],
+            ids=data.ids[positions.numpy()], device=device,
+        )  # fmt: skip
+        for epoch in snapshots:
+            self.recorder.snapshot(epoch)
+
+    def on_batch(self, position: Tensor, outputs: Tensor, targets: Tensor) -> None:
+        """Record one batch."""
+        own = position.dim() == 2
+        target = targets[self.row] if own else targets
+        self.recorder.update(position[self.row] if own else position, confidence(outputs[self.row], target, self.tasks))
+
+    def on_epoch_end(self, epoch: int) -> None:  # noqa: ARG002
+        """Close the epoch."""
+        self.recorder.end_epoch()
+
+    def state(self) -> dict[str, np.ndarray]:
+        """The recorder's state."""
+        return self.recorder.state()
+
+    def restore(self, arrays: dict[str, np.ndarray]) -> None:
+        """Continue recording."""
+        self.recorder.restore(arrays)
+
+
+def make_config(settings: Mapping[str, Any]) -> TrainingConfig:
+    """Training settings from keywords; an unknown one is answered with the closest.
+
+    Raises:
+        CoterieError: an unknown name or a value that cannot work.
+    """
+    known = [field.name for field in fields(TrainingConfig)]
+    for name in settings:
+        if name not in known:
+            close = get_close_matches(name, known, n=1)
+            hint = f" Did you mean `{close[0]}`?" if close else ""
+            raise CoterieError(f"`{name}` is not a setting of fit; there are {', '.join(known)}.{hint}")
+    return TrainingConfig(**settings)
+
+
+def _fit_apart(
+    job: _Job, provider: StaticWeights, starts: Sequence[int], positions: list[Tensor], recorded: int | None, folder: Path | None
+) -> Fit:
+    """Rows with different examples: those with equally many steps an epoch form a stack of their own.
+
+    So a row's training depends on its own examples only, never on its neighbours.
+    """
+    if job.observers:
+        raise CoterieError("`observers` need all models to train on the same examples; labels are missing or weights are zero.")
+    by_steps: dict[int, list[int]] = {}
+    for row, support in enumerate(positions):
+        by_steps.setdefault(math.ceil(len(support) / job.config.batch_size), []).append(row)
+    blocks = [by_steps[steps] for steps in sorted(by_steps)]
+    parts = [
+        job.run(
+            StaticWeights(provider.matrix[rows], n_tasks=provider.matrix.shape[1]),
+            [starts[row] for row in rows],
+            [positions[row] for row in rows],
+            rows.index(recorded) if recorded in rows else None,
+            None if folder is None else folder / f"block-{number}",
+        )
+        for number, rows in enumerate(blocks)
+    ]
+    return _merge(parts, [row for rows in blocks for row in rows], provider.matrix)
+
+
+def _merge(parts: Sequence[Fit], rows: Sequence[int], weights: np.ndarray) -> Fit:
+    """One fit from blocks whose models are, in order, the ``rows`` of the whole."""
+    back = np.argsort(rows)
+
+    def joined(name: str, axis: int) -> np.ndarray:
+        return np.concatenate([getattr(part.history, name) for part in parts], axis=axis).take(back, axis=axis)
+
+    history = History(
+        train_loss=joined("train_loss", 1), validation_loss=joined("validation_loss", 1),
+        validation_score=joined("validation_score", 1), best_epoch=joined("best_epoch", 0),
+        learning_rate=parts[0].history.learning_rate,
+    )  # fmt: skip
+    total = {name: sum(part.cost[name] for part in parts) for name in ("seconds", "model_steps")}
+    maps = [part.data_map for part in parts if part.data_map is not None]
+    return replace(
+        parts[0],
+        weights=weights,
+        scores=np.concatenate([part.scores for part in parts])[back],
+        history=history,
+        stack=ModelStack.concatenate([part.stack for part in parts]).select(back.tolist()),
+        cost={**parts[-1].cost, **total},
+        data_map=maps[0] if maps else None,
+    )
+
+
+def _matrix(weights: Any, data: Dataset) -> Any:
+    if weights is None:
+        return np.ones((1, len(data.tasks)))
+    return weights.detach().cpu() if isinstance(weights, Tensor) else weights
+
+
+def _named(provider: WeightsProvider) -> dict[str, str]:
+    """What a checkpoint remembers of the weights."""
+    held = provider.matrix.tobytes() if isinstance(provider, StaticWeights) else repr(provider).encode()
+    return {"weights": f"{type(provider).__name__} {hashlib.sha256(held).hexdigest()[:16]}"}
+
+
+def _recorded_row(record: bool | int, n_models: int) -> int | None:
+    if record is False:
+        return None
+    if record is True:
+        if n_models > 1:
+            raise CoterieError(f"`record=True` needs one model; there are {n_models}. Give the number of the row to record.")
+        return 0
+    if not 0 <= record < n_models:
+        raise CoterieError(f"`record` must be a row of the weights, 0 to {n_models - 1}; found {record}.")
+    return int(record)
+
+
+def _check_snapshots(snapshots: Sequence[int], epochs: int, recorded: int | None) -> None:
+    if snapshots and recorded is None:
+        raise CoterieError("`snapshots` are kept of a recorded map; give `record=True` too.")
+    wrong = [epoch for epoch in snapshots if not 1 <= epoch <= epochs]
+    if wrong:
+        raise CoterieError(f"`snapshots` must be epochs from 1 to {epochs}; found {wrong[0]}.")

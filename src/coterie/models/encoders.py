@@ -1,0 +1,93 @@
+"""Built-in encoders. Each is ``factory(input_shape, **options) -> nn.Module`` mapping (B, *input_shape) to (B, F).
+
+Layers before a BatchNorm have no bias: its gradient would be rounding noise, which Adam amplifies.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from math import prod
+
+import torch
+from torch import Tensor, nn
+
+from coterie.errors import CoterieError
+
+
+def mlp(input_shape: Sequence[int], *, hidden: Sequence[int] = (128, 128), dropout: float = 0.0) -> nn.Module:
+    """Fully connected layers, each with BatchNorm and ReLU, on the flattened input.
+
+    >>> mlp((8,), hidden=(16,))(torch.zeros(4, 8)).shape
+    torch.Size([4, 16])
+    """
+    widths = [prod(input_shape), *hidden]
+    layers: list[nn.Module] = [nn.Flatten()] if len(input_shape) > 1 else []
+    for n_in, n_out in zip(widths[:-1], widths[1:], strict=True):
+        layers += [nn.Linear(n_in, n_out, bias=False), nn.BatchNorm1d(n_out), nn.ReLU()]
+        layers += [nn.Dropout(dropout)] if dropout else []
+    return nn.Sequential(*layers)
+
+
+def cnn(input_shape: Sequence[int], *, dropout: float = 0.2) -> nn.Module:
+    """The small network of STG-MTL (section "Models and data"): three convolutions and a linear layer, F = 128.
+
+    >>> cnn((3, 32, 32))(torch.zeros(2, 3, 32, 32)).shape
+    torch.Size([2, 128])
+    """
+    channels, height, width = _image_shape("cnn", input_shape, smallest=8)
+    flat = 64 * ((height - 4) // 4) * ((width - 4) // 4)
+    return nn.Sequential(
+        *_convolution(channels, 32, kernel=5, padding=0),
+        nn.MaxPool2d(2),
+        *_convolution(32, 64),
+        *_convolution(64, 64),
+        nn.MaxPool2d(2),
+        nn.Dropout(dropout),
+        nn.Flatten(),
+        nn.Linear(flat, 128),
+        nn.ReLU(),
+        nn.Dropout(dropout),
+    )
+
+
+def resnet18(input_shape: Sequence[int]) -> nn.Module:
+    """ResNet-18 (He et al. 2016) with a 3x3 stem and no first pooling, for small images, F = 512.
+
+    >>> resnet18((3, 32, 32))(torch.zeros(2, 3, 32, 32)).shape
+    torch.Size([2, 512])
+    """
+    channels, _, _ = _image_shape("resnet18", input_shape, smallest=8)
+    widths = [64, 64, 128, 256, 512]
+    blocks: list[nn.Module] = []
+    for stage, (n_in, n_out) in enumerate(zip(widths[:-1], widths[1:], strict=True)):
+        blocks += [_ResidualBlock(n_in, n_out, stride=1 if stage == 0 else 2), _ResidualBlock(n_out, n_out)]
+    return nn.Sequential(*_convolution(channels, 64), *blocks, nn.AdaptiveAvgPool2d(1), nn.Flatten())
+
+
+class _ResidualBlock(nn.Module):
+    def __init__(self, n_in: int, n_out: int, stride: int = 1) -> None:
+        super().__init__()
+        self.body = nn.Sequential(*_convolution(n_in, n_out, stride=stride), *_convolution(n_out, n_out)[:-1])
+        same = stride == 1 and n_in == n_out
+        self.skip = nn.Identity() if same else nn.Sequential(*_convolution(n_in, n_out, kernel=1, padding=0, stride=stride)[:-1])
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.relu(self.body(x) + self.skip(x))
+
+
+def _convolution(n_in: int, n_out: int, *, kernel: int = 3, padding: int = 1, stride: int = 1) -> list[nn.Module]:
+    convolution = nn.Conv2d(n_in, n_out, kernel, padding=padding, stride=stride, bias=False)
+    return [convolution, nn.BatchNorm2d(n_out), nn.ReLU()]
+
+
+def _image_shape(name: str, input_shape: Sequence[int], smallest: int) -> tuple[int, int, int]:
+    if len(input_shape) != 3 or min(input_shape[1:]) < smallest:
+        raise CoterieError(
+            f"`model` {name!r} needs images of shape (channels, height, width) with sides of at least {smallest}; "
+            f"found inputs of shape {tuple(input_shape)}. Use 'mlp' for tables."
+        )
+    channels, height, width = input_shape
+    return channels, height, width
+
+
+ENCODERS: dict[str, Callable[..., nn.Module]] = {"mlp": mlp, "cnn": cnn, "resnet18": resnet18}

@@ -1,0 +1,233 @@
+"""What a user takes away: specialised models, who serves which task, and how to read their outputs.
+
+Shapes: ``K`` groups, ``T`` tasks, ``B`` examples, ``P`` output columns.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from copy import deepcopy
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from coterie.data.preprocessing import Preprocessing
+from coterie.errors import CoterieError
+from coterie.files import read_arrays, write_arrays
+from coterie.models.architecture import Architecture, TaskModel
+from coterie.tasks import Kind, Task, Tasks
+
+if TYPE_CHECKING:
+    from coterie.models.stack import ModelStack
+
+_FORMAT = "coterie-grouped-model-1"
+Average = Literal["logits", "probabilities"]
+
+
+class GroupedModel(nn.Module):
+    """K specialised models as one module (STG-MTL, section 4).
+
+    Soft: logit(t, x) = sum_k u(t, k) logit_k(t, x), with membership u (T, K); with ``average="probabilities"`` the
+    probabilities are averaged instead and turned back into logits. :meth:`hard` gives the module in which each task is
+    computed by the model of its largest membership only.
+
+    ``inputs`` are those of the data set: preprocessed features, or images as uint8 or normalised float.
+    """
+
+    def __init__(
+        self,
+        members: Sequence[TaskModel],
+        membership: np.ndarray | Tensor,
+        tasks: Tasks,
+        architecture: Architecture,
+        preprocessing: Preprocessing,
+        *,
+        average: Average = "logits",
+        served: Sequence[Sequence[int]] | None = None,
+    ) -> None:
+        super().__init__()
+        if average not in ("logits", "probabilities"):
+            raise CoterieError(f"`average` must be 'logits' or 'probabilities'; found {average!r}.")
+        shares = torch.as_tensor(np.asarray(membership), dtype=torch.float32)
+        if shares.shape != (len(tasks), len(members)):
+            raise CoterieError(f"`membership` must have shape {(len(tasks), len(members))}; found {tuple(shares.shape)}.")
+        self.members = nn.ModuleList(members)
+        self.tasks = tasks
+        self.architecture = architecture
+        self.preprocessing = preprocessing
+        self.average: Average = average
+        # Which tasks each member computes; its head has the columns of these only.
+        self.served = tuple(tuple(s) for s in served) if served is not None else (tuple(range(len(tasks))),) * len(members)
+        self.membership: Tensor
+        self.register_buffer("membership", shares)
+        for k, positions in enumerate(self.served):
+            columns = _columns(tasks, positions)
+            owner = [position for position in positions for _ in range(tasks[position].width)]
+            self.register_buffer(f"columns_{k}", torch.tensor(columns))
+            self.register_buffer(f"share_{k}", shares[owner, k])
+
+    @classmethod
+    def from_stack(
+        cls,
+        stack: ModelStack,
+        membership: np.ndarray | Tensor,
+        tasks: Tasks,
+        preprocessing: Preprocessing,
+        *,
+        average: Average = "logits",
+    ) -> GroupedModel:
+        """Take the rows of a trained stack as groups."""
+        members = [stack.model(row).cpu() for row in range(stack.n_models)]
+        return cls(members, membership, tasks.to("cpu"), stack.architecture, preprocessing, average=average).eval()
+
+    def hard(self) -> GroupedModel:
+        """Return the module in which every task has exactly one model; heads are sliced, models without a task dropped."""
+        labels = self.membership.argmax(1)
+        members, served, kept = [], [], []
+        for k, member in enumerate(self.members):
+            positions = [t for t in range(len(self.tasks)) if labels[t] == k]
+            if positions:
+                members.append(_with_columns(member, self.served[k], positions, self.tasks))
+                served.append(positions)
+                kept.append(k)
+        one_hot = torch.nn.functional.one_hot(labels, self.membership.shape[1])[:, kept]
+        model = GroupedModel(
+            members, one_hot.cpu(), self.tasks, self.architecture, self.preprocessing, average=self.average, served=served
+        )
+        return model.to(self.membership.device).train(self.training)
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        """Return the outputs of all tasks, (B, P): logits, or standardised values for regression."""
+        inputs = self.preprocessing.normalise(inputs)
+        total: Tensor | None = None
+        for k, member in enumerate(self.members):
+            outputs = member(inputs).float()
+            if total is None:
+                total = outputs.new_zeros(len(outputs), self.tasks.n_outputs)
+            if self.average == "probabilities":
+                outputs = _to_probabilities(outputs, self.tasks, self.served[k])
+            total = total.index_add(1, self.get_buffer(f"columns_{k}"), outputs * self.get_buffer(f"share_{k}"))
+        if total is None:
+            raise CoterieError("This model has no members.")
+        return _to_logits(total, self.tasks) if self.average == "probabilities" else total
+
+    @torch.no_grad()
+    def predict(self, inputs: Tensor) -> Tensor:
+        """Return calibrated probabilities (binary, and per class of multi-class) and values in units, (B, P).
+
+        Balanced binary logits are shifted back by log(pos_weight) before the sigmoid.
+        """
+        outputs = self(inputs)
+        statistics = self.tasks.to(outputs.device)
+        result = _to_probabilities(outputs, self.tasks, range(len(self.tasks)), shift=statistics.pos_weight.log())
+        for t in self.tasks.of_kind(Kind.REGRESSION):
+            column = self.tasks.columns[t].start
+            result[:, column] = result[:, column] * statistics.std[t] + statistics.mean[t]
+        return result
+
+    def save(self, path: str | Path) -> None:
+        """Write weights, architecture, preprocessing, tasks and units as one safetensors file.
+
+        Raises:
+            CoterieError: the encoder came from a local function that a later process could not find.
+        """
+        if "<" in self.architecture.name:
+            raise CoterieError(
+                f"`model` {self.architecture.name!r} is a local function and could not be found again when loading; "
+                "define the factory at the top level of a module and pass 'module:factory'."
+            )
+        about = {
+            "format": _FORMAT,
+            "model": self.architecture.name,
+            "input_shape": self.architecture.input_shape,
+            "options": dict(self.architecture.options),
+            "tasks": [{"name": t.name, "kind": t.kind.value, "classes": t.classes} for t in self.tasks],
+            "preprocessing": self.preprocessing.to_dict(),
+            "average": self.average,
+            "served": self.served,
+        }
+        statistics = {f"tasks/{name}": getattr(self.tasks, name) for name in _STATISTICS}
+        tensors = {**{f"state/{name}": tensor for name, tensor in self.state_dict().items()}, **statistics}
+        write_arrays(path, {name: tensor.cpu().numpy() for name, tensor in tensors.items()}, about)
+
+    @classmethod
+    def load(cls, path: str | Path) -> GroupedModel:
+        """Read what :meth:`save` wrote; nothing is unpickled.
+
+        Raises:
+            CoterieError: no such file, a damaged one, or one of another kind.
+        """
+        arrays, about = read_arrays(path)
+        if not isinstance(about, Mapping) or about.get("format") != _FORMAT:
+            raise CoterieError(f"{path} is not a model saved by coterie.")
+        items = [Task(name=t["name"], kind=Kind(t["kind"]), classes=tuple(t["classes"])) for t in about["tasks"]]
+        tasks = Tasks(items=tuple(items), **{name: torch.from_numpy(arrays[f"tasks/{name}"]) for name in _STATISTICS})
+        served: list[list[int]] = about["served"]
+        architecture = Architecture(about["model"], tuple(about["input_shape"]), tasks.n_outputs, about["options"])
+        everything = range(len(tasks))
+        members = [_with_columns(architecture.build(0, k), everything, positions, tasks) for k, positions in enumerate(served)]
+        state = {name.removeprefix("state/"): torch.from_numpy(a) for name, a in arrays.items() if name.startswith("state/")}
+        model = cls(
+            members, state["membership"], tasks, architecture, Preprocessing.from_dict(about["preprocessing"]),
+            average=about["average"], served=served,
+        )  # fmt: skip
+        model.load_state_dict(state)
+        return model.eval()
+
+    def extra_repr(self) -> str:
+        """Sizes, for printing."""
+        return f"{len(self.tasks)} tasks, {len(self.members)} groups, average={self.average!r}"
+
+
+_STATISTICS: tuple[Any, ...] = ("pos_weight", "mean", "std", "observed_share", "loss_scale")
+
+
+def _columns(tasks: Tasks, positions: Sequence[int]) -> list[int]:
+    return [column for position in positions for column in range(tasks.n_outputs)[tasks.columns[position]]]
+
+
+def _with_columns(member: nn.Module, has: Sequence[int], wanted: Sequence[int], tasks: Tasks) -> TaskModel:
+    """A copy of the member whose head computes the wanted tasks only."""
+    if not isinstance(member, TaskModel):
+        raise CoterieError(f"A member must be a TaskModel; found {type(member).__name__}.")
+    copy = deepcopy(member)
+    if list(has) == list(wanted):
+        return copy
+    available = _columns(tasks, has)
+    rows = torch.tensor([available.index(column) for column in _columns(tasks, wanted)])
+    head = nn.Linear(copy.head.in_features, len(rows))
+    with torch.no_grad():
+        head.weight.copy_(copy.head.weight[rows])
+        head.bias.copy_(copy.head.bias[rows])
+    copy.head = head.to(copy.head.weight.device)
+    return copy
+
+
+def _to_probabilities(outputs: Tensor, tasks: Tasks, positions: Sequence[int], shift: Tensor | None = None) -> Tensor:
+    """Probabilities of the classes, regression left as it is; ``outputs`` has the columns of these tasks, in order."""
+    parts, start = [], 0
+    for position in positions:
+        task = tasks[position]
+        part = outputs[:, start : start + task.width]
+        start += task.width
+        if task.kind is Kind.BINARY:
+            part = (part if shift is None else part - shift[position]).sigmoid()
+        elif task.kind is Kind.MULTICLASS:
+            part = part.softmax(1)
+        parts.append(part)
+    return torch.cat(parts, dim=1)
+
+
+def _to_logits(probabilities: Tensor, tasks: Tasks) -> Tensor:
+    parts = []
+    for task, columns in zip(tasks, tasks.columns, strict=True):
+        part = probabilities[:, columns]
+        if task.kind is Kind.BINARY:
+            part = part.logit(eps=1e-7)
+        elif task.kind is Kind.MULTICLASS:
+            part = part.clamp_min(1e-7).log()
+        parts.append(part)
+    return torch.cat(parts, dim=1)

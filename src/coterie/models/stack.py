@@ -1,0 +1,218 @@
+"""M models of one architecture as tensors with a leading model dimension.
+
+Shapes: ``M`` models, ``B`` examples of a batch, ``P`` output columns.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from copy import deepcopy
+from functools import partial
+
+import torch
+from torch import Tensor, nn
+from torch.func import functional_call, vmap
+
+from coterie.errors import CoterieError
+from coterie.models.architecture import Architecture, TaskModel, initialisations
+from coterie.models.strategy import Strategy, chunks
+from coterie.seeds import derive
+
+
+class ModelStack:
+    """Models that share architecture, data and schedule, trained together; each row is independent of the others.
+
+    ``parameters`` and ``buffers`` map names to tensors (M, ...). Trainable parameters own a preallocated ``grad``, so a
+    row's backward pass writes straight into its slice. ``strategy`` decides how rows are executed.
+
+    >>> stack = ModelStack.create(Architecture("mlp", (8,), n_outputs=3), n_models=4, seed=0)
+    >>> stack(torch.zeros(5, 8)).shape
+    torch.Size([4, 5, 3])
+    """
+
+    def __init__(
+        self, architecture: Architecture, template: TaskModel, parameters: Mapping[str, Tensor], buffers: Mapping[str, Tensor]
+    ) -> None:
+        self.architecture = architecture
+        self.template = template
+        self.parameters = dict(parameters)
+        self.buffers = dict(buffers)
+        self.strategy = Strategy("loop")
+        self._call: Callable[..., Tensor] = functional_call
+        self._leaves: dict[tuple[str, int, int], dict[str, Tensor]] = {}
+
+    @classmethod
+    def create(
+        cls, architecture: Architecture, *, n_models: int, seed: int, init: str | Sequence[int] = "independent"
+    ) -> ModelStack:
+        """Build M models; row m starts from initialisation ``init[m]``, whatever M is."""
+        identities = initialisations(init, n_models)
+        built = {identity: architecture.build(seed, identity) for identity in sorted(set(identities))}
+        template = built[identities[0]]
+        trainable = {name for name, parameter in template.named_parameters() if parameter.requires_grad}
+
+        def stacked(named: Callable[[nn.Module], Mapping[str, Tensor]]) -> dict[str, Tensor]:
+            return {name: torch.stack([named(built[i])[name].detach() for i in identities]) for name in named(template)}
+
+        parameters = stacked(lambda module: dict(module.named_parameters()))
+        buffers = stacked(lambda module: dict(module.named_buffers()))
+        for name in trainable:
+            parameters[name].requires_grad_()
+        return cls(architecture, template, parameters, buffers)
+
+    @property
+    def n_models(self) -> int:
+        """Number of models, M."""
+        return next(iter(self.parameters.values())).shape[0]
+
+    @property
+    def device(self) -> torch.device:
+        """Where the stack lives."""
+        return next(iter(self.parameters.values())).device
+
+    @property
+    def n_parameters(self) -> int:
+        """Number of parameters of one model."""
+        return sum(parameter[0].numel() for parameter in self.parameters.values())
+
+    def trainable(self) -> list[Tensor]:
+        """Stacked parameters that an optimiser updates."""
+        return [parameter for parameter in self.parameters.values() if parameter.requires_grad]
+
+    def state(self) -> dict[str, Tensor]:
+        """All stacked tensors by name, detached; writing to them changes the stack."""
+        return {name: tensor.detach() for name, tensor in {**self.parameters, **self.buffers}.items()}
+
+    def load_state(self, state: Mapping[str, Tensor]) -> None:
+        """Copy stacked tensors in, keeping device and memory layout."""
+        for name, tensor in self.state().items():
+            tensor.copy_(state[name])
+
+    def to(self, device: torch.device | str, *, channels_last: bool = False) -> ModelStack:
+        """Return the stack on ``device``, convolution weights laid out channels last within each row if asked."""
+
+        def move(tensor: Tensor) -> Tensor:
+            moved = tensor.detach().to(device)
+            if channels_last and moved.dim() == 5:
+                moved = moved.permute(0, 1, 3, 4, 2).contiguous().permute(0, 1, 4, 2, 3)
+            return moved.requires_grad_(tensor.requires_grad)
+
+        template = self.template.to(device)
+        parameters = {name: move(tensor) for name, tensor in self.parameters.items()}
+        stack = ModelStack(self.architecture, template, parameters, {name: move(b) for name, b in self.buffers.items()})
+        stack.strategy = self.strategy
+        return stack
+
+    def train(self, mode: bool = True) -> None:
+        """Switch all models to training mode, or to evaluation."""
+        self.template.train(mode)
+
+    def compile(self) -> None:
+        """Compile the forward pass of a chunk with ``torch.compile``."""
+        self._call = torch.compile(functional_call)
+
+    def __call__(self, inputs: Tensor, *, rows: slice | None = None, per_row: bool = False, seed: int = 0) -> Tensor:
+        """Return the outputs (M, B, P) of the rows asked for.
+
+        Args:
+            inputs: (B, ...) shared by all rows, or (M, B, ...) for the rows asked for if ``per_row``.
+            rows: which rows; all by default, executed chunk by chunk.
+            per_row: every row has its own inputs.
+            seed: of the random layers; rows draw the same masks, so that a row does not depend on its neighbours.
+        """
+        if rows is not None:
+            return self._forward(rows, inputs, per_row, seed)
+        outputs = [
+            self._forward(chunk, inputs[chunk] if per_row else inputs, per_row, seed)
+            for chunk in chunks(self.n_models, self.strategy)
+        ]
+        return outputs[0] if len(outputs) == 1 else torch.cat(outputs)
+
+    def _forward(self, rows: slice, inputs: Tensor, per_row: bool, seed: int) -> Tensor:
+        if self.template.training:
+            torch.manual_seed(seed)
+        tensors = self._slices(rows)
+        if self.strategy.kind == "vmap":
+            call = partial(_call_model, self._call, self.template)
+            return vmap(call, in_dims=(0, 0 if per_row else None), randomness="same")(tensors, inputs)
+        if rows.stop - rows.start == 1:
+            return self._call(self.template, tensors, (inputs[0] if per_row else inputs,)).unsqueeze(0)
+        one_by_one = [slice(row, row + 1) for row in range(rows.start, rows.stop)]
+        per_row_inputs = inputs if per_row else [inputs] * len(one_by_one)
+        return torch.cat([
+            self._forward(row, x.unsqueeze(0) if per_row else x, per_row, seed)
+            for row, x in zip(one_by_one, per_row_inputs, strict=True)
+        ])  # fmt: skip
+
+    def _slices(self, rows: slice) -> dict[str, Tensor]:
+        """Leaf views of some rows, made once: their gradients are views of the stacked gradients."""
+        looped = self.strategy.kind == "loop"
+        if not looped and (rows.start, rows.stop) == (0, self.n_models):
+            return {**self.parameters, **self.buffers}
+        key = (self.strategy.kind, rows.start, rows.stop)
+        if key not in self._leaves:
+            index = rows.start if looped else rows
+            leaves = {name: tensor.detach()[index] for name, tensor in {**self.parameters, **self.buffers}.items()}
+            for name, parameter in self.parameters.items():
+                if parameter.requires_grad:
+                    if parameter.grad is None:
+                        parameter.grad = torch.zeros_like(parameter)
+                    leaves[name].requires_grad_()
+                    leaves[name].grad = parameter.grad[index]
+            self._leaves[key] = leaves
+        return self._leaves[key]
+
+    def zero_grad(self) -> None:
+        """Set all gradients to zero in place, so that the views of rows stay valid."""
+        gradients = [parameter.grad for parameter in self.trainable() if parameter.grad is not None]
+        if gradients:
+            torch._foreach_zero_(gradients)
+
+    def select(self, rows: Sequence[int]) -> ModelStack:
+        """Return a new stack with copies of some rows, repeated if asked for repeatedly."""
+        index = torch.tensor(list(rows))
+
+        def pick(tensor: Tensor) -> Tensor:
+            return tensor.detach()[index.to(tensor.device)].clone().requires_grad_(tensor.requires_grad)
+
+        parameters = {name: pick(tensor) for name, tensor in self.parameters.items()}
+        stack = ModelStack(self.architecture, self.template, parameters, {name: pick(b) for name, b in self.buffers.items()})
+        stack.strategy = self.strategy
+        return stack
+
+    def replicate(self, row: int, n_models: int) -> ModelStack:
+        """Return a stack of ``n_models`` copies of one row, to try that many steps from the same state."""
+        return self.select([row] * n_models)
+
+    def model(self, row: int) -> TaskModel:
+        """Return one row as an ordinary module with its own copy of the weights."""
+        module = deepcopy(self.template)
+        module.load_state_dict({name: tensor[row] for name, tensor in self.state().items()})
+        return module
+
+    @staticmethod
+    def concatenate(stacks: Sequence[ModelStack]) -> ModelStack:
+        """Return one stack with the rows of all, in order; they must share their architecture."""
+        first = stacks[0]
+        if any(stack.architecture != first.architecture for stack in stacks):
+            raise CoterieError("Only stacks of one architecture can be concatenated.")
+
+        def joined(kind: str) -> dict[str, Tensor]:
+            return {
+                name: torch.cat([getattr(stack, kind)[name].detach() for stack in stacks]).requires_grad_(tensor.requires_grad)
+                for name, tensor in getattr(first, kind).items()
+            }
+
+        return ModelStack(first.architecture, first.template, joined("parameters"), joined("buffers"))
+
+    def __repr__(self) -> str:
+        return f"ModelStack({self.n_models} x {self.architecture.name}, {self.n_parameters:,} parameters each)"
+
+
+def forward_seed(seed: int, step: int) -> int:
+    """Seed of the random layers in one training step."""
+    return derive(seed, "forward", step)
+
+
+def _call_model(call: Callable[..., Tensor], template: nn.Module, tensors: dict[str, Tensor], inputs: Tensor) -> Tensor:
+    return call(template, tensors, (inputs,))

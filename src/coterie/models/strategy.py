@@ -1,0 +1,103 @@
+"""How a stack executes: all rows of a chunk through ``vmap``, or one row after the other."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from time import perf_counter
+from typing import TYPE_CHECKING, Literal
+
+import torch
+from torch import Tensor
+
+if TYPE_CHECKING:
+    from coterie.models.stack import ModelStack
+
+MEMORY_SHARE = 0.3
+MEASURED_ROWS = 8
+
+
+@dataclass(frozen=True)
+class Strategy:
+    """``kind`` and rows executed at a time, with the reason in words. Results do not depend on it beyond rounding."""
+
+    kind: Literal["vmap", "loop"]
+    rows: int = 1
+    reason: str = "asked for"
+
+
+def choose_strategy(
+    stack: ModelStack, step: Callable[[ModelStack], object], activation_bytes: int, device: torch.device
+) -> Strategy:
+    """Time one training step of a few rows both ways and return the faster; modules that vmap rejects are looped over.
+
+    Args:
+        stack: the stack to be trained, at least two rows; it is left as it was.
+        step: runs one forward and backward pass of the stack that it is given.
+        activation_bytes: what autograd keeps of one row in one step, which bounds the rows of a chunk.
+        device: where the stack lives.
+    """
+    sample = stack.select(range(min(stack.n_models, MEASURED_ROWS)))
+    chunk = rows_that_fit(activation_bytes, device, stack.n_models)
+    sample.strategy = Strategy("vmap", min(chunk, sample.n_models))
+    try:
+        vmapped = _seconds(lambda: step(sample), device)
+    except (RuntimeError, ValueError, NotImplementedError) as error:
+        return Strategy("loop", reason=f"vmap rejects this module: {str(error).splitlines()[0][:120]}")
+    sample.strategy = Strategy("loop")
+    looped = _seconds(lambda: step(sample), device)
+    measured = f"{sample.n_models} rows: vmap {vmapped * 1e3:.1f} ms, loop {looped * 1e3:.1f} ms a step"
+    return Strategy("vmap", chunk, measured) if vmapped < looped else Strategy("loop", reason=measured)
+
+
+def saved_bytes(forward: Callable[[], Tensor]) -> int:
+    """Bytes that autograd keeps for the backward pass of one forward call.
+
+    >>> x = torch.ones(10, requires_grad=True)
+    >>> saved_bytes(lambda: x.exp())
+    40
+    """
+    seen: dict[int, int] = {}
+
+    def pack(tensor: Tensor) -> Tensor:
+        seen[tensor.untyped_storage().data_ptr()] = tensor.untyped_storage().nbytes()
+        return tensor
+
+    with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
+        output = forward()
+    del output
+    return sum(seen.values())
+
+
+def rows_that_fit(activation_bytes: int, device: torch.device, n_models: int) -> int:
+    """Rows of a chunk whose activations take at most a share of the free memory."""
+    if device.type == "cuda":
+        free, _ = torch.cuda.mem_get_info(device)
+    else:
+        free = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") if hasattr(os, "sysconf") else 2**32
+    # Gradients of activations live beside them during the backward pass.
+    return int(min(n_models, max(1, MEMORY_SHARE * free // (2 * max(activation_bytes, 1)))))
+
+
+def chunks(n_models: int, strategy: Strategy) -> Sequence[slice]:
+    """Slices of rows that are executed together.
+
+    >>> chunks(5, Strategy("vmap", 2))
+    [slice(0, 2, None), slice(2, 4, None), slice(4, 5, None)]
+    """
+    return [slice(start, min(start + strategy.rows, n_models)) for start in range(0, n_models, strategy.rows)]
+
+
+def _seconds(step: Callable[[], object], device: torch.device) -> float:
+    """Best of two after one warm-up."""
+    times = []
+    for _ in range(3):
+        if device.type == "cuda":
+            torch.cuda.synchronize(device)
+        start = perf_counter()
+        step()
+        if device.type == "cuda":
+            torch.cuda.synchronize(device)
+        times.append(perf_counter() - start)
+    return min(times[1:])

@@ -1,0 +1,11 @@
+"""The report: one HTML file that anyone can open, and the same facts as JSON beside it.
+
+Everything is in the file: no script, no network, no font to fetch. :mod:`~coterie.report.page` writes it from a
+``Comparison``; the modules named after a chapter (``groups``, ``gains``, ``scores``, ``curves``, ``about``) turn the numbers into what
+the template shows; ``figures`` draws with matplotlib on an ``ax`` that may be the reader's own. Heat maps and interval plots are
+HTML, not pictures: they stay sharp and readable from a phone to print, and their numbers can be read aloud and copied.
+"""
+
+from coterie.report.page import write_report
+
+__all__ = ["write_report"]

@@ -1,0 +1,86 @@
+"""What was run, on what, with which versions; and the tables to take away."""
+
+from __future__ import annotations
+
+import base64
+import io
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from coterie.report.wording import plain
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from coterie.evaluation import Comparison
+
+MOST_ROWS = 8_000
+_LISTS = ("notes", "data notes", "data_notes")
+
+
+def settings(comparison: Comparison) -> dict[str, Any]:
+    """The configuration in sections of (name, value) rows, and the notes on the data as sentences."""
+    general: list[tuple[str, str]] = []
+    sections: dict[str, list[tuple[str, str]]] = {}
+    notes: list[str] = []
+    for key, value in comparison.config.items():
+        if key in _LISTS:
+            notes += [value] if isinstance(value, str) else [str(note) for note in value or ()]
+        elif isinstance(value, Mapping):
+            sections[_words(key)] = [(name, text) for name, text in _flat(value) if text]
+        else:
+            general.append((_words(key), plain(value)))
+    return {"sections": {**({"general": general} if general else {}), **sections}, "notes": notes}
+
+
+def _flat(mapping: Mapping[str, Any], before: str = "") -> list[tuple[str, str]]:
+    rows: list[tuple[str, str]] = []
+    for key, value in mapping.items():
+        name = f"{before}{_words(key)}"
+        rows += _flat(value, f"{name}, ") if isinstance(value, Mapping) and value else [(name, plain(value))]
+    return rows
+
+
+def _words(key: Any) -> str:
+    return str(key).replace("_", " ")
+
+
+def downloads(comparison: Comparison) -> list[dict[str, Any]]:
+    """Tables as CSV inside links, small enough for the page; the JSON twin has every row."""
+    import pyarrow as pa
+
+    scores, what = comparison.scores, "test score of every arm, seed, split, draw, task and metric"
+    if scores.num_rows > MOST_ROWS:
+        scores = _summary(scores)
+        what = "test scores per arm, task and metric: mean and standard deviation over seeds, splits and draws"
+    rows = [
+        {"grouping": name, "seed": position, "task": task, "group": int(grouping.labels[t]) + 1, "k": k + 1, "membership": float(share)}
+        for name, seeds in comparison.groupings.items()
+        for position, grouping in enumerate(seeds[:1])
+        for t, task in enumerate(grouping.tasks)
+        for k, share in enumerate(grouping.membership[t])
+    ]
+    tables = [
+        ("gains.csv", "gains with intervals and p values", comparison.gains),
+        ("scores.csv", what, scores),
+        ("costs.csv", "cost per arm", comparison.costs),
+        ("membership.csv", "membership of the first seed", pa.Table.from_pylist(rows) if rows else None),
+    ]
+    return [
+        {"file": file, "what": text, "rows": table.num_rows, "uri": _data_uri(table)} for file, text, table in tables if table is not None
+    ]
+
+
+def _summary(scores: pa.Table) -> pa.Table:
+    import pyarrow.compute as pc
+
+    kinds: Sequence[Any] = [("value", "mean"), ("value", "stddev", pc.VarianceOptions(ddof=1)), ("value", "count")]
+    return scores.group_by(["arm", "task", "metric"], use_threads=False).aggregate(kinds)
+
+
+def _data_uri(table: pa.Table) -> str:
+    from pyarrow import csv
+
+    file = io.BytesIO()
+    csv.write_csv(table, file)
+    return "data:text/csv;charset=utf-8;base64," + base64.b64encode(file.getvalue()).decode()

@@ -1,0 +1,205 @@
+"""Figures of the report. Each takes arrays, draws on ``ax`` (or on a new figure) and returns the axes.
+
+Names are drawn as they are: ``$x_1$`` is never read as a formula. Colours are those of Okabe and Ito, densities cividis;
+lines and points differ in dash and marker as well, so that nothing rests on colour alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from coterie.report.wording import shortened
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+INK, RULE = "#010203", "#d0d1d2"
+BLUE, ORANGE, GREEN, PURPLE, VERMILION, SKY = "#0072b2", "#e69f00", "#009e73", "#cc79a7", "#d55e00", "#56b4e9"
+_ROLES: dict[str, dict[str, Any]] = {
+    "grouped": {"color": BLUE, "marker": "D", "linestyle": "-"},
+    "joint": {"color": INK, "marker": "o", "linestyle": "--"},
+    "single": {"color": GREEN, "marker": "s", "linestyle": "-."},
+    "random": {"color": VERMILION, "marker": "^", "linestyle": ":"},
+    "ensemble": {"color": PURPLE, "marker": "v", "linestyle": (0, (6, 1, 1, 1, 1, 1))},
+}
+_MAP_RANGE = ((0.0, 1.0), (0.0, float(np.sqrt(0.5))))
+_STYLE = {
+    "text.parse_math": False, "text.usetex": False, "axes.formatter.use_mathtext": False, "axes.unicode_minus": True,
+    "font.size": 10, "axes.titlesize": 10, "axes.labelsize": 10, "xtick.labelsize": 9, "ytick.labelsize": 9,
+    "legend.fontsize": 9.5, "text.color": INK, "axes.edgecolor": INK, "axes.labelcolor": INK, "xtick.color": INK,
+    "ytick.color": INK, "grid.color": RULE, "axes.spines.top": False, "axes.spines.right": False, "axes.linewidth": 0.7,
+    "axes.axisbelow": True, "figure.facecolor": "none", "axes.facecolor": "none", "savefig.facecolor": "none",
+    "legend.frameon": False, "svg.fonttype": "none", "svg.hashsalt": "coterie", "image.composite_image": False,
+}  # fmt: skip
+
+
+@contextmanager
+def style() -> Iterator[None]:
+    """The look of every figure here; also needed while such a figure is saved."""
+    import matplotlib
+
+    with matplotlib.rc_context(_STYLE):
+        yield
+
+
+def _axes(ax: Axes | None, size: tuple[float, float]) -> Axes:
+    if ax is not None:
+        return ax
+    from matplotlib.figure import Figure
+
+    return Figure(figsize=size, layout="constrained").add_subplot()
+
+
+def role_of(arm: str) -> str:
+    """What an arm of a comparison is: "joint", "single", "random", "ensemble", else "grouped".
+
+    >>> role_of("random (K=3)"), role_of("K=3")
+    ('random', 'grouped')
+    """
+    return next((r for r in ("joint", "single", "random", "ensemble") if arm == r or arm.startswith(f"{r} (")), "grouped")
+
+
+def density(confidence: np.ndarray, variability: np.ndarray, *, bins: int = 32) -> np.ndarray:
+    """Share of examples in each bin of confidence [0, 1] x variability [0, sqrt(1/2)]: (bins, bins), unobserved ones left out.
+
+    >>> float(density(np.array([0.9, np.nan]), np.array([0.1, np.nan])).sum())
+    1.0
+    """
+    seen = np.isfinite(confidence) & np.isfinite(variability)
+    pairs = [np.clip(a[seen].astype(np.float64), *r) for a, r in zip((confidence, variability), _MAP_RANGE, strict=True)]
+    counts = np.histogram2d(*pairs, bins=bins, range=_MAP_RANGE)[0]
+    return counts / max(counts.sum(), 1)
+
+
+def data_map(shares: np.ndarray, *, limits: tuple[float, float] | None = None, small: bool = False, ax: Axes | None = None) -> Axes:
+    """Draw a :func:`density`: confidence upwards, variability to the right, log colours.
+
+    Args:
+        shares: (bins, bins), confidence first.
+        limits: shares at the two ends of the colours; shared by maps that are to be compared.
+        small: leave axis labels and region names out, for small multiples.
+
+    >>> data_map(density(np.array([0.9]), np.array([0.1]))).get_ylabel()
+    'confidence'
+    """
+    low, high = limits or density_limits([shares])
+    shade = np.clip(np.log(np.maximum(shares, low) / low) / np.log(high / low), 0, 1)
+    with style():
+        ax = _axes(ax, (1.75, 1.6) if small else (3.3, 2.75))
+        extent = (*_MAP_RANGE[1], *_MAP_RANGE[0])
+        ax.imshow(shade, origin="lower", extent=extent, aspect="auto", cmap="cividis", vmin=0, vmax=1, interpolation="nearest")
+        ax.set_xticks([0, 0.35, 0.7], ["0", ".35", ".7"])
+        ax.set_yticks([0, 0.5, 1], ["0", ".5", "1"])
+        ax.tick_params(length=2.5, width=0.7, pad=2)
+        if not small:
+            ax.set(xlabel="variability", ylabel="confidence")
+    return ax
+
+
+def density_limits(densities: Sequence[np.ndarray]) -> tuple[float, float]:
+    """Smallest and largest shares to colour, common to all ``densities``: four decades at most.
+
+    >>> density_limits([np.array([[0.5, 0.5]])])
+    (5e-05, 0.5)
+    """
+    high = max((float(d.max(initial=0)) for d in densities), default=0) or 1.0
+    return high / 1e4, high
+
+
+def learning_curves(curves: Mapping[str, np.ndarray], *, what: str, ax: Axes | None = None) -> Axes:
+    """Draw one line per arm over epochs, each (E,).
+
+    >>> learning_curves({"joint": np.array([0.5, 0.7])}, what="validation score").get_xlabel()
+    'epoch'
+    """
+    from matplotlib.ticker import MaxNLocator
+
+    with style():
+        ax = _axes(ax, (3.9, 3.0))
+        for arm, values in curves.items():
+            epochs = np.arange(1, len(values) + 1)
+            every = max(1, len(values) // 8)
+            look = _ROLES[role_of(arm)]
+            ax.plot(epochs, values, label=shortened(arm, 26), linewidth=1.6, markersize=4, markevery=every, **look)
+        ax.set(xlabel="epoch", ylabel=what)
+        ax.xaxis.set_major_locator(MaxNLocator(5, integer=True))
+        ax.yaxis.set_major_locator(MaxNLocator(5))
+        ax.grid(axis="y", linewidth=0.6)
+        ax.tick_params(length=3, width=0.7)
+        _legend_below(ax)
+    return ax
+
+
+def cost_against_quality(
+    arms: Sequence[str], cost: np.ndarray, score: np.ndarray, spread: np.ndarray, *, what: str, ax: Axes | None = None
+) -> Axes:
+    """Draw each arm at its cost and mean score, all (arms,), with the spread over seeds as a bar.
+
+    >>> cost_against_quality(["joint"], np.ones(1), np.ones(1), np.zeros(1), what="model-steps").get_xlabel()
+    'model-steps'
+    """
+    with style():
+        ax = _axes(ax, (5.2, 3.6))
+        fills = {}
+        for arm, x, y, bar in zip(arms, cost, score, spread, strict=True):
+            look = dict(_ROLES[role_of(arm)], linestyle="none")
+            fills[role_of(arm)] = fills.get(role_of(arm), -1) + 1
+            face = look["color"] if fills[role_of(arm)] % 2 == 0 else "none"
+            error = bar if np.isfinite(bar) and bar > 0 else None
+            ax.errorbar(x, y, yerr=error, label=shortened(arm, 30), markersize=6, elinewidth=1, capsize=2.5, mfc=face, **look)
+        finite = cost[np.isfinite(cost) & (cost > 0)]
+        if len(finite) and finite.max() > 5 * finite.min():
+            ax.set_xscale("log")
+        _plain_ticks(ax)
+        ax.margins(0.12)
+        ax.set(xlabel=what, ylabel="mean test score")
+        ax.grid(linewidth=0.6)
+        ax.tick_params(length=3, width=0.7, which="both")
+        _legend_below(ax)
+    return ax
+
+
+def criterion(choices: Sequence[float], values: np.ndarray, chosen: float, *, what: str, ax: Axes | None = None) -> Axes:
+    """Draw the criterion by which the number of groups was chosen, both (choices,), with the choice ringed.
+
+    >>> criterion([2, 3], np.array([0.3, 0.5]), 3, what="silhouette").get_xlabel()
+    'number of groups'
+    """
+    from matplotlib.ticker import MaxNLocator
+
+    with style():
+        ax = _axes(ax, (3.9, 2.6))
+        ax.plot(choices, values, color=BLUE, marker="D", markersize=4, linewidth=1.4)
+        picked = [(k, v) for k, v in zip(choices, values, strict=True) if k == chosen]
+        for k, value in picked:
+            ax.plot(k, value, marker="o", markersize=12, mfc="none", color=VERMILION, linestyle="none", label="chosen")
+        ax.set(xlabel="number of groups", ylabel=what)
+        ax.xaxis.set_major_locator(MaxNLocator(6, integer=True))
+        ax.margins(0.1)
+        ax.grid(axis="y", linewidth=0.6)
+        if picked:
+            _legend_below(ax)
+    return ax
+
+
+def _plain_ticks(ax: Axes) -> None:
+    """Ticks such as 2k or 1.5M, on a log axis at 1, 2 and 5 of each decade."""
+    from matplotlib.ticker import EngFormatter, LogLocator, MaxNLocator, NullFormatter
+
+    logarithmic = ax.get_xscale() == "log"
+    ax.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5), numticks=8) if logarithmic else MaxNLocator(5))
+    ax.xaxis.set_major_formatter(EngFormatter(sep=""))
+    ax.xaxis.set_minor_formatter(NullFormatter())
+    ax.yaxis.set_major_locator(MaxNLocator(5))
+
+
+def _legend_below(ax: Axes) -> None:
+    figure = ax.get_figure()
+    if figure is not None and len(getattr(figure, "axes", [])) == 1 and figure.get_layout_engine() is not None:
+        figure.legend(loc="outside lower left", ncols=2, handlelength=2.6, columnspacing=1.4, borderaxespad=0.2)
+    else:
+        ax.legend()

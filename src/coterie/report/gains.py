@@ -1,0 +1,135 @@
+"""The chapter about gains: one interval plot per grouping and reference, on one scale per grouping."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from coterie.report.wording import interval, is_number, listing, probability, signed
+
+if TYPE_CHECKING:
+    from coterie.evaluation import Comparison
+
+MEAN = "mean"
+LEVEL = 0.05
+FEW = 24
+EXTREMES = 6
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Scale:
+    """A common axis of interval plots, in per cent of its width.
+
+    >>> Scale(-1.0, 3.0).at(1.0)
+    50.0
+    """
+
+    low: float
+    high: float
+
+    @classmethod
+    def over(cls, rows: Sequence[Row]) -> Scale:
+        """A scale that shows every gain and most interval ends; the rest are cut off and marked as such."""
+        gains = [row["gain"] for row in rows if is_number(row["gain"])]
+        lows = [row["low"] for row in rows if is_number(row["low"])]
+        highs = [row["high"] for row in rows if is_number(row["high"])]
+        low = min([0.0, *gains, *np.quantile(lows, [0.1] if lows else []).tolist()]) if lows else min([0.0, *gains])
+        high = max([0.0, *gains, *np.quantile(highs, [0.9]).tolist()]) if highs else max([0.0, *gains])
+        margin = 0.04 * (high - low) or 1.0
+        return cls(float(low - margin), float(high + margin))
+
+    def at(self, value: float) -> float:
+        """Where ``value`` lies, from 0 to 100."""
+        return round(100 * min(max((value - self.low) / (self.high - self.low), 0), 1), 1)
+
+    def ticks(self) -> list[dict[str, Any]]:
+        """Round values to print along the axis."""
+        from matplotlib.ticker import MaxNLocator
+
+        values = [v + 0.0 for v in MaxNLocator(4).tick_values(self.low, self.high) if self.low <= v <= self.high]
+        digits = 0 if all(float(v).is_integer() for v in values) else 1 if all(float(10 * v).is_integer() for v in values) else 2
+        return [{"at": self.at(v), "text": signed(v, digits) if v else "0"} for v in values]
+
+
+def chapter(comparison: Comparison, order: Sequence[str]) -> list[dict[str, Any]]:
+    """One entry per compared arm, with one block per reference."""
+    table = comparison.gains.to_pylist()
+    return [
+        _arm(arm, [row for row in table if row["arm"] == arm], order, comparison) for arm in dict.fromkeys(r["arm"] for r in table)
+    ]
+
+
+def _arm(arm: str, rows: list[Row], order: Sequence[str], comparison: Comparison) -> dict[str, Any]:
+    scale = Scale.over(rows)
+    first = comparison.groupings.get(arm, [None])[0]
+    group = {} if first is None else dict(zip(first.tasks, first.labels.tolist(), strict=True))
+    ordered = sorted(order, key=lambda task: group.get(task, 0))
+    references = dict.fromkeys(row["reference"] for row in rows)
+    blocks = [_block(r, [row for row in rows if row["reference"] == r], ordered, group, scale) for r in references]
+    return {"name": arm, "ticks": scale.ticks(), "zero": scale.at(0.0), "blocks": blocks}
+
+
+def _block(reference: str, rows: list[Row], order: Sequence[str], group: dict[str, int], scale: Scale) -> dict[str, Any]:
+    by_task = {row["task"]: row for row in rows}
+    mean = by_task.get(MEAN)
+    present = [name for name in order if name in by_task]
+    shown = []
+    for position, name in enumerate(present):
+        entry = _entry(by_task[name], scale)
+        entry["first"] = position > 0 and group.get(name) != group.get(present[position - 1])
+        shown.append(entry)
+    sure = [by_task[name] for name in present if is_number(p := by_task[name]["p_holm"]) and p < LEVEL]
+    few = shown
+    if len(shown) > FEW:
+        ranked = sorted((e for e in shown if is_number(e["value"])), key=lambda e: -e["value"])
+        few = [*ranked[:EXTREMES], *ranked[-EXTREMES:]]
+    return {
+        "reference": reference,
+        "mean": None if mean is None else _entry(mean, scale) | {"task": "mean over tasks", "reading": reading(mean)},
+        "few": [e | {"first": few is not shown and i == EXTREMES} if few is not shown else e for i, e in enumerate(few)],
+        "all": shown if few is not shown else [],
+        "better": listing([row["task"] for row in sure if row["gain"] > 0]) if any(r["gain"] > 0 for r in sure) else "",
+        "worse": listing([row["task"] for row in sure if row["gain"] < 0]) if any(r["gain"] < 0 for r in sure) else "",
+        "tested": any(is_number(row["p_holm"]) for row in rows),
+    }
+
+
+def reading(row: Row) -> str:
+    """The mean gain in a word or two.
+
+    >>> reading({"gain": 1.0, "low": 0.2, "high": 1.8}), reading({"gain": 1.0, "low": -0.2, "high": 2.2})
+    ('better', 'no difference found')
+    """
+    if not (is_number(row["low"]) and is_number(row["high"])):
+        return "one seed: no interval"
+    if row["low"] > 0:
+        return "better"
+    return "worse" if row["high"] < 0 else "no difference found"
+
+
+def _entry(row: Row, scale: Scale) -> dict[str, Any]:
+    sure = row["p_holm"] if row["task"] != MEAN else row["p"]
+    entry: dict[str, Any] = {
+        "task": row["task"],
+        "value": row["gain"],
+        "gain": signed(row["gain"]),
+        "interval": interval(row["low"], row["high"]),
+        "bootstrap": interval(row["bootstrap_low"], row["bootstrap_high"]),
+        "p": probability(sure),
+        "relative": "–" if not is_number(row["relative_gain"]) else f"{signed(100 * row['relative_gain'])} %",
+        "sure": is_number(sure) and sure < LEVEL,
+    }
+    if is_number(row["gain"]):
+        entry["x"] = scale.at(row["gain"])
+        entry["sign"] = "up" if row["gain"] > 0 else "down"
+    if is_number(row["low"]) and is_number(row["high"]):
+        entry["line"] = (scale.at(row["low"]), scale.at(row["high"]))
+        entry["cut"] = (row["low"] < scale.low, row["high"] > scale.high)
+    if is_number(row["bootstrap_low"]) and is_number(row["bootstrap_high"]):
+        start, stop = scale.at(row["bootstrap_low"]), scale.at(row["bootstrap_high"])
+        entry["band"] = (start, round(stop - start, 1))
+    return entry

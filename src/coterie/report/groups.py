@@ -1,0 +1,201 @@
+"""The chapters about the groups themselves: who is in them, how each task learnt, how far the groups can be trusted."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from coterie.report import figures
+from coterie.report.svg import inline
+from coterie.report.wording import is_number, number, plain, share
+
+if TYPE_CHECKING:
+    from coterie.evaluation import Comparison
+    from coterie.results import DataMap, Grouping
+
+READ_AT = 2.0
+MOST_MAPS = 150
+FEW = 24
+
+
+def task_order(comparison: Comparison) -> list[str]:
+    """All task names, those of one group together (by the first grouping); the order of every chapter."""
+    first = next((groupings[0] for groupings in comparison.groupings.values() if groupings), None)
+    return [comparison.tasks[t] for t in (range(len(comparison.tasks)) if first is None else by_group(first))]
+
+
+def by_group(grouping: Grouping) -> list[int]:
+    """Task positions: group after group, in each the surest first."""
+    strength = _reading(grouping).max(1)
+    return sorted(range(len(grouping.tasks)), key=lambda t: (grouping.labels[t], -round(float(strength[t]), 6), t))
+
+
+def memberships(comparison: Comparison) -> list[dict[str, Any]]:
+    """One entry per grouping: its groups by name and its heat maps."""
+    return [
+        {
+            "name": name,
+            "method": seeds[0].method,
+            "fuzziness": plain(seeds[0].fuzziness),
+            "groups": [list(names) for names in seeds[0].groups],
+            "readings": _readings(seeds[0]),
+        }
+        for name, seeds in comparison.groupings.items()
+        if seeds
+    ]
+
+
+def _reading(grouping: Grouping) -> np.ndarray:
+    return grouping.membership if grouping.distances is None else grouping.membership_at(READ_AT)
+
+
+def _readings(grouping: Grouping) -> list[dict[str, Any]]:
+    trained = "as it served in training" if grouping.fuzziness is None else f"as it served in training, m = {grouping.fuzziness:g}"
+    tables = {trained: grouping.membership}
+    if grouping.distances is not None and grouping.fuzziness != READ_AT:
+        tables = {f"how near each task is to each group, m = {READ_AT:g}": _reading(grouping)} | tables
+    order, labels = by_group(grouping), grouping.labels
+    return [
+        {
+            "title": title,
+            "rows": [
+                {
+                    "task": grouping.tasks[t],
+                    "cells": [{"text": share(v), "percent": round(100 * float(v)), "own": k == labels[t]} for k, v in enumerate(table[t])],
+                    "first": position > 0 and labels[t] != labels[order[position - 1]],
+                }
+                for position, t in enumerate(order)
+            ],
+        }
+        for title, table in tables.items()
+    ]  # fmt: skip
+
+
+def data_maps(comparison: Comparison) -> dict[str, Any] | None:
+    """Maps of the groups and of the tasks on one colour scale; None where nothing was recorded."""
+    recorded = comparison.data_map
+    if recorded is None:
+        return None
+    where = {name: position for position, name in enumerate(recorded.tasks)}
+    order = [where[name] for name in task_order(comparison) if name in where]
+    shown = order[:MOST_MAPS]
+    densities = {t: figures.density(recorded.confidence[:, t], recorded.variability[:, t]) for t in order}
+    limits = figures.density_limits(list(densities.values()))
+    panels = {t: _task_panel(recorded, t, densities[t], limits) for t in shown}
+    typical = [t for t in _typical(comparison, where) if t in panels] if len(shown) > FEW else shown
+    return {
+        "examples": recorded.confidence.shape[0],
+        "epochs": recorded.epoch,
+        "low": f"{100 * limits[0]:.2g} %",
+        "high": f"{100 * limits[1]:.2g} %",
+        "groups": _group_panels(comparison, where, densities, limits),
+        "few": [panels[t] for t in typical],
+        "all": [panels[t] for t in shown] if len(shown) > len(typical) else [],
+        "left_out": len(order) - len(shown),
+    }
+
+
+def _typical(comparison: Comparison, where: Mapping[str, int]) -> list[int]:
+    """The surest task of each group, at most 12."""
+    grouping = next(iter(comparison.groupings.values()))[0] if comparison.groupings else None
+    if grouping is None:
+        return list(where.values())[:12]
+    ordered = by_group(grouping)
+    first_of = {int(grouping.labels[t]): t for t in reversed(ordered)}
+    return [where[grouping.tasks[first_of[k]]] for k in sorted(first_of)][:12]
+
+
+def _task_panel(recorded: DataMap, t: int, density: np.ndarray, limits: tuple[float, float]) -> dict[str, Any]:
+    name, facts = recorded.tasks[t], _facts(recorded.confidence[:, t], recorded.variability[:, t])
+    alt = f"Data map of task {name}: {facts}."
+    return {"title": name, "facts": facts, "svg": inline(figures.data_map(density, limits=limits, small=True), name=f"task{t}", alt=alt)}
+
+
+def _facts(confidence: np.ndarray, variability: np.ndarray) -> str:
+    if not np.isfinite(confidence).any():
+        return "never observed"
+    middle = [share(float(np.nanmedian(values.astype(np.float64)))) for values in (confidence, variability)]
+    return f"median confidence {middle[0]}, variability {middle[1]}"
+
+
+def _group_panels(
+    comparison: Comparison, where: Mapping[str, int], densities: Mapping[int, np.ndarray], limits: tuple[float, float]
+) -> list[dict[str, Any]]:
+    grouping = next(iter(comparison.groupings.values()))[0] if comparison.groupings else None
+    if grouping is None:
+        return []
+    panels = []
+    for k, names in enumerate(grouping.groups):
+        known = [where[name] for name in names if name in where]
+        if known:
+            axes = figures.data_map(np.mean([densities[t] for t in known], axis=0), limits=limits)
+            alt = f"Data map of group {k + 1}, all its {len(known)} tasks together."
+            panels.append({"title": f"Group {k + 1}", "facts": ", ".join(names), "svg": inline(axes, name=f"group{k}", alt=alt)})
+    return panels
+
+
+def stability(comparison: Comparison) -> list[dict[str, Any]]:
+    """Per grouping: agreement figures, tasks that changed group between seeds, and how the number of groups was found."""
+    chapters = []
+    for name, seeds in comparison.groupings.items():
+        facts = comparison.stability.get(name, {})
+        facts = facts if isinstance(facts, Mapping) else {"adjusted Rand": facts}
+        chapters.append(
+            {
+                "name": name,
+                "facts": [_fact(label, value) for label, value in facts.items()],
+                "moved": moved_tasks(seeds),
+                "seeds": len(seeds),
+                "details": [{"label": k.replace("_", " "), "text": plain(v)} for k, v in seeds[0].details.items() if not _is_curve(v)],
+                "criterion": _criterion(seeds[0], f"auto{len(chapters)}"),
+            }
+        )
+    known = set(comparison.groupings)
+    rest = [_fact(label, value) for label, value in comparison.stability.items() if label not in known]
+    return [*chapters, *([{"name": None, "facts": rest, "moved": [], "seeds": 0, "details": [], "criterion": None}] if rest else [])]
+
+
+def _fact(label: str, value: Any) -> dict[str, Any]:
+    """A labelled number, or the mean and range of several."""
+    label = str(label).replace("_", " ")
+    many = [v for v in value if is_number(v)] if isinstance(value, Sequence) and not isinstance(value, str) else []
+    if many:
+        return {"label": label, "text": f"mean {number(float(np.mean(many)), 2)}, from {number(min(many), 2)} to {number(max(many), 2)} (n = {len(many)})"}
+    return {"label": label, "text": number(value, 2) if isinstance(value, float) else plain(value)}
+
+
+def moved_tasks(seeds: Sequence[Grouping]) -> list[dict[str, Any]]:
+    """Tasks that are not in the same group on all seeds, with their group on each, numbered as on the first.
+
+    Groups of other seeds get the number of the first seed's group with which they share most tasks (one to one).
+    """
+    from scipy.optimize import linear_sum_assignment
+
+    first = seeds[0]
+    n = max(grouping.n_groups for grouping in seeds)
+    columns = []
+    for grouping in seeds:
+        shared = np.zeros((n, n))
+        np.add.at(shared, (grouping.labels, first.labels), 1)
+        columns.append(linear_sum_assignment(-shared)[1][grouping.labels] + 1)
+    table = np.stack(columns, axis=1)
+    return [{"task": first.tasks[t], "groups": row.tolist()} for t, row in enumerate(table) if len(set(row.tolist())) > 1]
+
+
+def _is_curve(value: Any) -> bool:
+    return isinstance(value, Mapping) and len(value) > 1 and all(str(k).isdigit() and (v is None or is_number(v)) for k, v in value.items())
+
+
+def _criterion(grouping: Grouping, name: str) -> dict[str, Any] | None:
+    """The choice of "auto": a mapping from number of groups to criterion among the grouping's details."""
+    found = next(((key, value) for key, value in grouping.details.items() if _is_curve(value)), None)
+    if found is None:
+        return None
+    what, curve = found
+    choices = sorted(int(k) for k in curve)
+    values = np.array([np.nan if curve.get(str(k), curve.get(k)) is None else curve.get(str(k), curve.get(k)) for k in choices])
+    axes = figures.criterion(choices, values, grouping.n_groups, what=what.replace("_", " "))
+    alt = f"{what} by number of groups: " + ", ".join(f"{k}: {number(float(v))}" for k, v in zip(choices, values, strict=True))
+    return {"svg": inline(axes, name=name, alt=alt), "chosen": grouping.n_groups, "what": what.replace("_", " ")}

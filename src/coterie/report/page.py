@@ -1,0 +1,67 @@
+"""Writing the page and its JSON twin."""
+
+from __future__ import annotations
+
+from importlib.resources import files
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from markupsafe import Markup
+
+from coterie.errors import CoterieError
+from coterie.files import atomic, write_json
+from coterie.report import about, curves, gains, groups, scores, wording
+
+if TYPE_CHECKING:
+    from coterie.evaluation import Comparison
+
+
+def write_report(comparison: Comparison, path: str | Path) -> Path:
+    """Write ``comparison`` as one HTML file that needs no network, and the same facts as JSON beside it.
+
+    The same comparison gives the same bytes. Returns the path of the page; ``report.html`` has ``report.json`` as its twin.
+
+    Raises:
+        CoterieError: ``path`` is a folder, is itself the name of a JSON file, or cannot be written.
+
+    >>> write_report(comparison, "report.html")  # doctest: +SKIP
+    PosixPath('report.html')
+    """
+    page = Path(path)
+    twin = page.with_suffix(".json")
+    if page.is_dir():
+        raise CoterieError(f"`path` must name a file such as report.html; found the folder {page}.")
+    if page == twin:
+        raise CoterieError(f"`path` must not end in .json, which is the name of the report's twin; found {page}. Try report.html.")
+    html = render(comparison, twin_name=twin.name)
+    try:
+        with atomic(page) as temporary:
+            temporary.write_text(html, encoding="utf-8", errors="replace")
+        write_json(twin, comparison.to_dict())
+    except OSError as error:
+        raise CoterieError(f"`path` must be writable; found {page} ({error.strerror}).") from error
+    return page
+
+
+def render(comparison: Comparison, *, twin_name: str) -> str:
+    """The page as text; ``twin_name`` is the file name of the JSON twin, which it mentions."""
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    loader = PackageLoader("coterie.report", "")
+    page = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    order = groups.task_order(comparison)
+    return page.get_template("template.html.j2").render(
+        style=Markup(files("coterie.report").joinpath("style.css").read_text(encoding="utf-8")),
+        comparison=comparison,
+        twin=twin_name,
+        memberships=groups.memberships(comparison),
+        maps=groups.data_maps(comparison),
+        stability=groups.stability(comparison),
+        gains=gains.chapter(comparison, order),
+        scores=scores.score_table(comparison, order),
+        costs=scores.costs(comparison),
+        curves=curves.chapter(comparison),
+        settings=about.settings(comparison),
+        downloads=about.downloads(comparison),
+        plain=wording.plain,
+    )

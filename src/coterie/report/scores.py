@@ -1,0 +1,124 @@
+"""The chapters of plain scores and of what they cost."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from markupsafe import Markup
+
+from coterie.report import figures
+from coterie.report.svg import inline
+from coterie.report.wording import count, is_number, number, seconds
+
+if TYPE_CHECKING:
+    from coterie.evaluation import Comparison
+
+FEW = 24
+Values = dict[tuple[str, str, str], list[float]]
+
+
+def arms_of(comparison: Comparison) -> list[str]:
+    """Arms in reading order: the groupings, then joint, single, random, ensemble."""
+    arms = dict.fromkeys(comparison.scores.column("arm").to_pylist())
+    rank = ("grouped", "joint", "single", "random", "ensemble")
+    return sorted(arms, key=lambda arm: rank.index(figures.role_of(arm)))
+
+
+def score_table(comparison: Comparison, order: Sequence[str]) -> dict[str, Any]:
+    """Mean score per task and arm in the task's own metric, and all metrics averaged over tasks."""
+    arms, values = arms_of(comparison), _values(comparison)
+    metric = dict(zip(comparison.tasks, comparison.metric_names, strict=True))
+    rows = [
+        {"task": task, "metric": metric[task], "cells": _cells([values.get((arm, task, metric[task]), []) for arm in arms])}
+        for task in order
+    ]
+    means, spread = mean_scores(comparison, arms)
+    return {
+        "arms": arms,
+        "rows": rows,
+        "folded": len(rows) > FEW,
+        "mean": [{"text": number(m), "spread": number(s)} for m, s in zip(means, spread, strict=True)],
+        "metrics": _metric_rows(values, arms),
+    }
+
+
+def _values(comparison: Comparison) -> Values:
+    values: Values = defaultdict(list)
+    columns = [comparison.scores.column(name).to_pylist() for name in ("arm", "task", "metric", "value")]
+    for arm, task, metric, value in zip(*columns, strict=True):
+        if is_number(value):
+            values[arm, task, metric].append(value)
+    return values
+
+
+def _cells(many: Sequence[Sequence[float]]) -> list[dict[str, Any]]:
+    means = [float(np.mean(v)) if v else None for v in many]
+    best = max((round(m, 3) for m in means if m is not None), default=None)
+    return [
+        {"text": number(m), "spread": number(float(np.std(v, ddof=1))) if len(v) > 1 else "", "best": m is not None and round(m, 3) == best}
+        for m, v in zip(means, many, strict=True)
+    ]  # fmt: skip
+
+
+def _metric_rows(values: Values, arms: Sequence[str]) -> list[dict[str, Any]]:
+    """Every metric, averaged over the tasks that have it."""
+    per_metric: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
+    for (arm, _, metric), found in values.items():
+        per_metric[metric][arm].append(float(np.mean(found)))
+    return [
+        {
+            "metric": metric.replace("_", " "),
+            "tasks": max(len(means) for means in by_arm.values()),
+            "cells": [number(float(np.mean(by_arm[arm]))) if by_arm.get(arm) else number(None) for arm in arms],
+        }
+        for metric, by_arm in per_metric.items()
+    ]
+
+
+def mean_scores(comparison: Comparison, arms: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+    """Unweighted mean over tasks of the primary metric, and its standard deviation over seeds, splits and draws: (arms,) each."""
+    metric = dict(zip(comparison.tasks, comparison.metric_names, strict=True))
+    runs: dict[tuple[str, Any], list[float]] = defaultdict(list)
+    names = ("arm", "seed", "split", "draw", "task", "metric", "value")
+    for arm, seed, split, draw, task, name, value in zip(*(comparison.scores.column(n).to_pylist() for n in names), strict=True):
+        if name == metric.get(task) and is_number(value):
+            runs[arm, (seed, split, draw)].append(value)
+    by_arm = {arm: [float(np.mean(found)) for (of, _), found in runs.items() if of == arm] for arm in arms}
+    means = [float(np.mean(by_arm[arm])) if by_arm[arm] else np.nan for arm in arms]
+    spread = [float(np.std(by_arm[arm], ddof=1)) if len(by_arm[arm]) > 1 else np.nan for arm in arms]
+    return np.array(means), np.array(spread)
+
+
+def costs(comparison: Comparison) -> dict[str, Any]:
+    """The cost table with mean scores beside it, and the figure."""
+    table = {row["arm"]: row for row in comparison.costs.to_pylist()}
+    arms = [arm for arm in arms_of(comparison) if arm in table]
+    means, spread = mean_scores(comparison, arms)
+    rows = [
+        {
+            "arm": arm,
+            "models": count(table[arm]["models"]),
+            "parameters": count(table[arm]["parameters"]),
+            "model_steps": count(table[arm]["model_steps"]),
+            "seconds": seconds(table[arm]["seconds"]),
+            "score": number(float(mean)),
+        }
+        for arm, mean in zip(arms, means, strict=True)
+    ]
+    return {"rows": rows, "svg": _cost_figure([table[arm] for arm in arms], means, spread)}
+
+
+def _cost_figure(rows: Sequence[dict[str, Any]], means: np.ndarray, spread: np.ndarray) -> Markup | None:
+    column = "model_steps" if all(is_number(row["model_steps"]) for row in rows) else "seconds"
+    cost = np.array([row[column] if is_number(row[column]) else np.nan for row in rows], dtype=float)
+    if not np.isfinite(cost).any():
+        return None
+    what = {"model_steps": "model-steps in training", "seconds": "seconds of training"}[column]
+    axes = figures.cost_against_quality([row["arm"] for row in rows], cost, means, spread, what=what)
+    alt = f"Mean test score against {what}. " + "; ".join(
+        f"{row['arm']}: {number(float(m))} for {count(c)}" for row, m, c in zip(rows, means, cost, strict=True)
+    )
+    return inline(axes, name="cost", alt=alt)

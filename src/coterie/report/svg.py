@@ -1,0 +1,80 @@
+"""matplotlib figures as small inline SVG that takes colours and font from the page, so that it is right in light and dark."""
+
+from __future__ import annotations
+
+import io
+import re
+import warnings
+from typing import TYPE_CHECKING
+from xml.etree import ElementTree
+
+from markupsafe import Markup
+
+from coterie.report import figures
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+_PAGE_COLOURS = {
+    figures.INK: "currentColor", figures.RULE: "var(--rule)", figures.BLUE: "var(--blue)", figures.GREEN: "var(--green)",
+    figures.PURPLE: "var(--purple)", figures.VERMILION: "var(--vermilion)",
+}  # fmt: skip
+_COLOUR = re.compile("|".join(_PAGE_COLOURS))
+_FONT_FAMILY = re.compile(r"font-family:[^;]*;? ?")
+_LINK = re.compile(r"#(\w+)")
+# The page has one style sheet and says itself what it is; matplotlib's own copies would leak out of the figure.
+_DROPPED = {"metadata", "style"}
+
+
+def inline(ax: Axes, *, name: str, alt: str) -> Markup:
+    """The figure of ``ax`` as one ``<svg>`` element.
+
+    Args:
+        name: unique in the page; goes before every id inside.
+        alt: what the figure shows, for those who do not see it.
+
+    >>> inline(figures.learning_curves({"joint": np.arange(3)}, what="score"), name="a", alt="Rises.")[:19]
+    Markup('<svg viewBox="0 0 2')
+    """
+    figure = ax.get_figure()
+    if figure is None:
+        raise ValueError("`ax` must be part of a figure; found axes that were removed from theirs.")
+    file = io.BytesIO()
+    with figures.style(), warnings.catch_warnings():
+        # Names in scripts that the measuring font lacks are still text in the SVG: the reader's own font draws them.
+        warnings.filterwarnings("ignore", message="Glyph")
+        figure.savefig(file, format="svg", metadata={"Date": None})
+    root = ElementTree.fromstring(file.getvalue())
+    _adapt(root, name)
+    width = float(root.attrib["width"].removesuffix("pt")) * 4 / 3
+    root.attrib = {"viewBox": root.attrib["viewBox"], "role": "img", "aria-label": alt, "style": f"max-width:{width:.0f}px"}
+    return Markup(ElementTree.tostring(root, encoding="unicode"))
+
+
+def _adapt(root: ElementTree.Element, name: str) -> None:
+    """Make names page-unique, colours the page's, and drop what HTML does not need."""
+    for element in root.iter():
+        for child in [c for c in element if c.tag.rpartition("}")[2] in _DROPPED]:
+            element.remove(child)
+        element.tag = element.tag.rpartition("}")[2]
+        element.attrib = {key.rpartition("}")[2]: value for key, value in element.attrib.items()}
+        if element.tag != "text":
+            element.text = element.tail = None
+        element.tail = None
+    linked = {match for e in root.iter() for key in ("href", "clip-path") for match in _LINK.findall(e.get(key, ""))}
+    for element in root.iter():
+        if element.get("id") in linked:
+            element.set("id", f"{name}-{element.get('id')}")
+        else:
+            element.attrib.pop("id", None)
+        for key in ("href", "clip-path"):
+            value = element.get(key, "")
+            if value.startswith(("#", "url(#")):
+                element.set(key, value.replace("#", f"#{name}-"))
+            elif value:
+                element.set(key, "".join(value.split()))
+        if "style" in element.attrib:
+            own = _FONT_FAMILY.sub("", element.attrib["style"])
+            element.set("style", _COLOUR.sub(lambda m: _PAGE_COLOURS[m[0]], own))
+        if "d" in element.attrib:
+            element.set("d", " ".join(element.attrib["d"].split()))

@@ -1,0 +1,139 @@
+"""Numbers as the report prints them: aligned, rounded once, with a true minus sign."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+MISSING = "–"
+
+
+def is_number(value: Any) -> bool:
+    """Whether ``value`` is a finite number.
+
+    >>> is_number(1.5), is_number(None), is_number(float("nan")), is_number(True)
+    (True, False, False, False)
+    """
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def number(value: Any, digits: int = 3) -> str:
+    """A number with fixed digits, or a dash where there is none.
+
+    >>> number(-0.25, 2), number(None)
+    ('−0.25', '–')
+    """
+    return f"{value:.{digits}f}".replace("-", "−") if is_number(value) else MISSING
+
+
+def share(value: Any) -> str:
+    """A share between 0 and 1 as the papers print it.
+
+    >>> share(0.755), share(1.0)
+    ('.76', '1.00')
+    """
+    return number(value, 2).removeprefix("0")
+
+
+def signed(value: Any, digits: int = 1) -> str:
+    """A difference with its sign.
+
+    >>> signed(1.25), signed(-0.31), signed(-0.01)
+    ('+1.2', '−0.3', '0.0')
+    """
+    if not is_number(value):
+        return MISSING
+    rounded = round(value, digits) + 0.0
+    return number(rounded, digits) if rounded <= 0 else f"+{rounded:.{digits}f}"
+
+
+def interval(low: Any, high: Any, digits: int = 1) -> str:
+    """Both ends of an interval.
+
+    >>> interval(-0.5, 2), interval(None, None)
+    ('−0.5 to 2.0', '–')
+    """
+    if not (is_number(low) and is_number(high)):
+        return MISSING
+    return f"{number(round(low, digits) + 0.0, digits)} to {number(round(high, digits) + 0.0, digits)}"
+
+
+def count(value: Any) -> str:
+    """A whole number with thousands set apart.
+
+    >>> count(1234567)
+    '1,234,567'
+    """
+    return f"{value:,.0f}" if is_number(value) else MISSING
+
+
+def seconds(value: Any) -> str:
+    """A duration in the unit that suits it.
+
+    >>> seconds(7.31), seconds(95), seconds(7322)
+    ('7.3 s', '1 min 35 s', '2 h 2 min')
+    """
+    if not is_number(value):
+        return MISSING
+    if value < 60:
+        return f"{value:.1f} s"
+    minutes, rest = divmod(round(value), 60)
+    return f"{minutes} min {rest} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
+
+
+def probability(value: Any) -> str:
+    """A p value to three digits, never 0.
+
+    >>> probability(0.0123), probability(1e-9)
+    ('.012', '< .001')
+    """
+    if not is_number(value):
+        return MISSING
+    return "< .001" if value < 0.001 else number(value, 3).removeprefix("0")
+
+
+def listing(names: Iterable[str]) -> str:
+    """Names in a sentence.
+
+    >>> listing(["a", "b", "c"])
+    'a, b and c'
+    """
+    *most, last = names
+    return f"{', '.join(most)} and {last}" if most else last
+
+
+def plain(value: Any) -> str:
+    """Any setting as text.
+
+    >>> plain([1, 2.50001]), plain(None), plain({"a": True})
+    ('1, 2.5', '–', 'a: yes')
+    """
+    match value:
+        case None:
+            return MISSING
+        case bool():
+            return "yes" if value else "no"
+        case float():
+            return f"{value:.5g}".replace("-", "−") if math.isfinite(value) else MISSING
+        case str():
+            return value
+        case Mapping():
+            return ", ".join(f"{key}: {plain(item)}" for key, item in value.items()) or MISSING
+        case Iterable():
+            return ", ".join(plain(item) for item in value) or MISSING
+        case _:
+            return str(value)
+
+
+def shortened(text: str, length: int) -> str:
+    """``text`` on one line, cut in the middle so that both ends stay readable.
+
+    >>> shortened("abcdefghij", 7)
+    'abcd…ij'
+    """
+    text = " ".join(text.split())
+    if len(text) <= length:
+        return text
+    tail = (length - 1) // 3
+    return f"{text[: length - 1 - tail]}…{text[-tail:]}" if tail else f"{text[: length - 1]}…"

@@ -1,0 +1,218 @@
+"""Run directories: what one command produced, with a manifest that says how, and stages that are done or not.
+
+A run knows nothing about training. A stage is a name, the files it wrote (with checksums) and a few facts. Files are
+written whole (:mod:`coterie.files`) and only then entered in the manifest, so a process killed at any moment leaves
+finished stages and nothing that looks finished but is not.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any, Self
+
+from coterie.errors import CoterieError
+from coterie.files import checksum, read_json, write_json
+
+MANIFEST = "manifest.json"
+_FORMAT = "coterie run 1"
+_PACKAGES = ("coterie", "torch", "numpy", "scipy", "scikit-learn", "lightning", "torchmetrics", "pyarrow", "safetensors")
+_SHOWN_DIFFERENCES = 5
+
+
+@dataclass(frozen=True, repr=False)
+class Run:
+    """A run directory. Make one with :meth:`open`, read one with :meth:`existing`.
+
+    >>> import tempfile
+    >>> folder = Path(tempfile.mkdtemp()) / "run"
+    >>> run = Run.open(folder, config={"epochs": 3}, fingerprint="abc")
+    >>> _ = (run.folder / "scores.txt").write_text("0.9")
+    >>> run.complete("train", [run.folder / "scores.txt"], seconds=1.5)
+    >>> Run.existing(folder).done("train"), run.done("report"), run.about("train")
+    (True, False, {'seconds': 1.5})
+    """
+
+    folder: Path
+    manifest: dict[str, Any] = field(compare=False)
+
+    @classmethod
+    def open(cls, folder: str | Path, *, config: Mapping[str, Any], fingerprint: str) -> Self:
+        """Start a run in ``folder``, or continue the one that is there if it is the same run.
+
+        ``config`` (JSON types) holds what the results depend on; ``fingerprint`` identifies the data.
+
+        Raises:
+            CoterieError: the folder is unwritable or not ours, or its run had another configuration or other data.
+        """
+        folder = Path(folder)
+        check_folder(folder)
+        settings = json.loads(json.dumps(dict(config), allow_nan=False))
+        if (folder / MANIFEST).exists():
+            run = cls.existing(folder)
+            run._check_agrees(settings, fingerprint)
+        else:
+            manifest = {"format": _FORMAT, "created": _now(), "config": settings, "fingerprint": fingerprint,
+                        "environments": [], "stages": {}}  # fmt: skip
+            run = cls(folder, manifest)
+        for leftover in folder.rglob(".*.tmp"):
+            leftover.unlink(missing_ok=True)
+        here = environment()
+        if here not in run.manifest["environments"]:
+            run.manifest["environments"].append(here)
+            run._write()
+        return run
+
+    @classmethod
+    def existing(cls, folder: str | Path) -> Self:
+        """Open the run that is in ``folder``, whatever its configuration.
+
+        Raises:
+            CoterieError: there is no run in ``folder``, or its manifest is damaged.
+        """
+        folder = Path(folder)
+        if not (folder / MANIFEST).is_file():
+            raise CoterieError(f"{str(folder)!r} is not a run directory: it has no {MANIFEST}.")
+        manifest = read_json(folder / MANIFEST)
+        if not isinstance(manifest, dict) or manifest.get("format") != _FORMAT:
+            raise CoterieError(f"{str(folder)!r} is not a run directory: its {MANIFEST} was not written by coterie.")
+        return cls(folder, manifest)
+
+    @property
+    def config(self) -> dict[str, Any]:
+        """The configuration that the run was started with."""
+        return self.manifest["config"]
+
+    @property
+    def fingerprint(self) -> str:
+        """Fingerprint of the data that the run was started with."""
+        return self.manifest["fingerprint"]
+
+    @property
+    def stages(self) -> tuple[str, ...]:
+        """Names of the finished stages, in the order in which they finished."""
+        return tuple(self.manifest["stages"])
+
+    def done(self, stage: str) -> bool:
+        """Whether ``stage`` is finished, all its files being as they were written.
+
+        Raises:
+            CoterieError: a file of the finished stage is missing or damaged; it is named.
+        """
+        if stage not in self.manifest["stages"]:
+            return False
+        for name, expected in self.manifest["stages"][stage]["files"].items():
+            path = self.folder / name
+            if not path.is_file():
+                raise CoterieError(f"{path} is missing: stage {stage!r} of the run wrote it. {_remedy(self.folder)}")
+            if checksum(path) != expected:
+                raise CoterieError(
+                    f"{path} is damaged: it is not what stage {stage!r} of the run wrote. {_remedy(self.folder)}"
+                )
+        return True
+
+    def about(self, stage: str) -> dict[str, Any]:
+        """The facts given to :meth:`complete` for ``stage``."""
+        if stage not in self.manifest["stages"]:
+            raise CoterieError(f"Run {str(self.folder)!r} has not finished stage {stage!r}; finished: {list(self.stages)}.")
+        return self.manifest["stages"][stage]["about"]
+
+    def complete(self, stage: str, files: Sequence[str | Path], **about: Any) -> None:
+        """Enter ``stage`` with its ``files`` (in the run directory) and facts (JSON types) in the manifest."""
+        root = self.folder.resolve()
+        checksums = {Path(file).resolve().relative_to(root).as_posix(): checksum(file) for file in files}
+        self.manifest["stages"][stage] = {"files": checksums, "about": about}
+        self._write()
+
+    def _check_agrees(self, settings: dict[str, Any], fingerprint: str) -> None:
+        differences = list(_differences(self.config, settings))
+        if differences:
+            shown = "; ".join(differences[:_SHOWN_DIFFERENCES])
+            more = f"; and {len(differences) - _SHOWN_DIFFERENCES} more" if len(differences) > _SHOWN_DIFFERENCES else ""
+            raise CoterieError(
+                f"Run directory {str(self.folder)!r} holds a run with other settings: {shown}{more}. "
+                "Choose another directory, or the same settings to continue."
+            )
+        if fingerprint != self.fingerprint:
+            raise CoterieError(
+                f"Run directory {str(self.folder)!r} holds a run on other data (fingerprint {self.fingerprint[:12]}, "
+                f"now {fingerprint[:12]}). Choose another directory."
+            )
+
+    def _write(self) -> None:
+        try:
+            write_json(self.folder / MANIFEST, self.manifest)
+        except OSError as error:
+            raise CoterieError(f"Run directory {str(self.folder)!r} cannot be written: {error.strerror or error}.") from error
+
+    def __repr__(self) -> str:
+        return f"Run({str(self.folder)!r}, stages finished: {list(self.stages)})"
+
+
+def check_folder(folder: str | Path) -> None:
+    """Make ``folder`` if need be, and refuse one that cannot be written or holds something else than a run.
+
+    Raises:
+        CoterieError: says which of the two it is.
+
+    >>> check_folder(__file__)
+    Traceback (most recent call last):
+    coterie.errors.CoterieError: Run directory ... cannot be written: File exists.
+    """
+    folder = Path(folder)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        names = {path.name for path in folder.iterdir()}
+    except OSError as error:
+        raise CoterieError(f"Run directory {str(folder)!r} cannot be written: {error.strerror or error}.") from error
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise CoterieError(f"Run directory {str(folder)!r} cannot be written: permission denied.")
+    # A process killed while it wrote its first manifest leaves only the manifest's temporary file.
+    others = sorted(name for name in names if not name.startswith(f".{MANIFEST}."))
+    if MANIFEST in names:
+        Run.existing(folder)
+    elif others:
+        raise CoterieError(
+            f"Directory {str(folder)!r} is not empty and not a run of coterie (it holds {others[0]!r}). Choose a new directory."
+        )
+
+
+def environment() -> dict[str, Any]:
+    """Versions and platform, as kept in the manifest.
+
+    >>> sorted(environment())
+    ['machine', 'python', 'system', 'versions']
+    """
+    return {
+        "python": platform.python_version(), "system": platform.platform(), "machine": platform.machine(),
+        "versions": {name: _version(name) for name in _PACKAGES},
+    }  # fmt: skip
+
+
+def _version(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def _remedy(folder: Path) -> str:
+    return f"Restore it, or start anew in another directory than {str(folder)!r}."
+
+
+def _differences(old: Any, new: Any, name: str = "") -> Iterator[str]:
+    if isinstance(old, dict) and isinstance(new, dict):
+        for key in [*old, *(key for key in new if key not in old)]:
+            yield from _differences(old.get(key), new.get(key), f"{name}.{key}" if name else key)
+    elif old != new:
+        yield f"{name} was {json.dumps(old)}, now {json.dumps(new)}"

@@ -1,0 +1,13 @@
+"""Training: one loop for every weight matrix. It knows nothing of grouping.
+
+:func:`train` runs a stack of M models over the same batches, row m minimising sum_t W[m, t] L_t. W is static or comes
+from a :class:`WeightsProvider` each step. Observers watch the forward passes that train; checkpoints hold whole epochs.
+"""
+
+from coterie.training.config import TrainingConfig as TrainingConfig
+from coterie.training.loop import Observer as Observer
+from coterie.training.loop import Progress as Progress
+from coterie.training.loop import train as train
+from coterie.training.prediction import predict as predict
+from coterie.training.weights import StaticWeights as StaticWeights
+from coterie.training.weights import WeightsProvider as WeightsProvider

@@ -1,0 +1,169 @@
+"""What a training has to remember: curves, the best state of each model, and how to continue after a kill.
+
+Shapes: ``M`` models, ``T`` tasks, ``E`` epochs done.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from coterie.errors import CoterieError
+from coterie.files import read_arrays, write_arrays
+from coterie.models import ModelStack, Strategy
+from coterie.results import History
+from coterie.training.config import TrainingConfig
+from coterie.training.optimisers import learning_rate, optimiser_arrays, restore_optimiser
+from coterie.training.weights import WeightsProvider
+
+if TYPE_CHECKING:
+    from coterie.training.loop import Observer
+
+_CURVES = ("train_loss", "validation_loss", "validation_score")
+
+
+@dataclass
+class TrainingState:
+    """State at the end of an epoch. No random state is among it: every draw is a function of seed, step and purpose."""
+
+    stack: ModelStack
+    optimiser: torch.optim.Optimizer
+    provider: WeightsProvider
+    observers: Sequence[Observer]
+    config: TrainingConfig
+    n_steps: int
+    identity: Mapping[str, Any]
+    file: Path | None
+    epoch: int = 0
+    seconds: float = 0.0
+    strategy: Strategy | None = None
+    curves: dict[str, list[Tensor]] = field(default_factory=lambda: {name: [] for name in _CURVES})
+    best: dict[str, Tensor] = field(default_factory=dict)
+    best_score: Tensor = field(default_factory=lambda: torch.empty(0))
+    best_epoch: Tensor = field(default_factory=lambda: torch.empty(0))
+
+    @classmethod
+    def start(
+        cls,
+        stack: ModelStack,
+        optimiser: torch.optim.Optimizer,
+        provider: WeightsProvider,
+        observers: Sequence[Observer],
+        config: TrainingConfig,
+        n_steps: int,
+        identity: Mapping[str, Any],
+        folder: Path | None,
+    ) -> TrainingState:
+        """A new training of ``n_steps`` steps an epoch, or the one that ``folder`` holds, if its ``identity`` is the same."""
+        file = None if folder is None else Path(folder) / "checkpoint.safetensors"
+        # Compared with what a file gives back, hence as JSON.
+        identity = json.loads(json.dumps({**config.to_dict(), **identity}))
+        state = cls(stack, optimiser, provider, observers, config, n_steps, identity, file)
+        state.best_score = torch.full((stack.n_models,), -torch.inf)
+        state.best_epoch = torch.zeros(stack.n_models, dtype=torch.int64)
+        if file is not None and file.exists():
+            state._restore(file)
+        return state
+
+    @property
+    def keeps_best(self) -> bool:
+        """Whether each model ends with its best epoch; weights that learn couple the rows, which then keep the last."""
+        return self.config.keep == "best" and not list(self.provider.parameters())
+
+    def finish_epoch(
+        self, stack: ModelStack, weights: Tensor, train_loss: Tensor, validation_loss: Tensor, score: Tensor, seconds: float
+    ) -> None:
+        """Add one epoch to the curves, all of shape (M, T), and remember models that are at their best."""
+        unused = weights == 0
+        for name, values in zip(_CURVES, (train_loss, validation_loss, score), strict=True):
+            self.curves[name].append(values.masked_fill(unused, torch.nan).cpu())
+        share = weights.masked_fill(score.isnan(), 0.0)
+        # A model without any validation label has no best epoch: it keeps the last.
+        mean = ((share * score.nan_to_num()).sum(1) / share.sum(1)).nan_to_num(nan=torch.inf).cpu()
+        better = (mean > self.best_score) | mean.isinf()
+        self.best_score = torch.where(better, mean, self.best_score)
+        self.best_epoch = torch.where(better, self.epoch, self.best_epoch)
+        if self.keeps_best:
+            for name, tensor in stack.state().items():
+                best = self.best.setdefault(name, tensor.clone())
+                mask = better.to(tensor.device).view(-1, *[1] * (tensor.dim() - 1))
+                torch.where(mask, tensor, best, out=best)
+        self.epoch += 1
+        self.seconds += seconds
+
+    def keep_best(self, stack: ModelStack) -> None:
+        """Give each model the state of its best epoch."""
+        if self.keeps_best:
+            stack.load_state(self.best)
+        else:
+            self.best_epoch = torch.full_like(self.best_epoch, self.epoch - 1)
+
+    @property
+    def steps(self) -> int:
+        """Optimiser steps done."""
+        return self.epoch * self.n_steps
+
+    def history(self) -> History:
+        """The curves, (E, M, T)."""
+        stacked = {name: torch.stack(values).numpy() for name, values in self.curves.items()}
+        all_steps = self.config.epochs * self.n_steps
+        rates = [learning_rate((epoch + 1) * self.n_steps - 1, all_steps, self.config) for epoch in range(self.epoch)]
+        return History(**stacked, learning_rate=np.asarray(rates), best_epoch=self.best_epoch.numpy())
+
+    def save(self) -> None:
+        """Write the checkpoint atomically, if one was asked for."""
+        if self.file is None:
+            return
+        tensors: dict[str, Tensor] = {f"stack/{name}": tensor for name, tensor in self.stack.state().items()}
+        tensors |= {f"best/{name}": tensor for name, tensor in self.best.items()}
+        tensors |= {f"optimiser/{name}": tensor for name, tensor in optimiser_arrays(self.optimiser).items()}
+        tensors |= {f"provider/{i}": parameter.detach() for i, parameter in enumerate(self.provider.parameters())}
+        tensors |= {f"curves/{name}": torch.stack(values) for name, values in self.curves.items()}
+        tensors |= {"best_score": self.best_score, "best_epoch": self.best_epoch}
+        arrays = {name: tensor.cpu().numpy() for name, tensor in tensors.items()}
+        for i, observer in enumerate(self.observers):
+            arrays |= {f"observer/{i}/{name}": array for name, array in observer.state().items()}
+        write_arrays(self.file, arrays, self._about())
+
+    def _about(self) -> dict[str, Any]:
+        strategy = None if self.strategy is None else asdict(self.strategy)
+        return {"epoch": self.epoch, "seconds": self.seconds, "strategy": strategy, "identity": self.identity}
+
+    def _restore(self, file: Path) -> None:
+        arrays, about = read_arrays(file)
+        if about["identity"] != self.identity:
+            changed = [name for name, value in self.identity.items() if about["identity"].get(name) != value]
+            raise CoterieError(
+                f"{file} belongs to a training with another {', '.join(changed)}. Use the same settings to continue it, "
+                "or another folder."
+            )
+        self.epoch, self.seconds = about["epoch"], about["seconds"]
+        self.strategy = Strategy(**about["strategy"]) if about["strategy"] else None
+        parts: dict[str, dict[str, np.ndarray]] = {}
+        for key, array in arrays.items():
+            part, _, name = key.partition("/")
+            parts.setdefault(part, {})[name or part] = array
+        as_tensors = lambda part: {name: torch.from_numpy(a) for name, a in parts.get(part, {}).items()}  # noqa: E731
+        self.stack.load_state(as_tensors("stack"))
+        device = self.stack.device
+        self.best = {name: torch.empty_like(tensor) for name, tensor in self.stack.state().items()} if parts.get("best") else {}
+        for name, tensor in as_tensors("best").items():
+            self.best[name].copy_(tensor.to(device))
+        restore_optimiser(self.optimiser, as_tensors("optimiser"))
+        with torch.no_grad():
+            for i, parameter in enumerate(self.provider.parameters()):
+                parameter.copy_(torch.from_numpy(parts["provider"][str(i)]))
+        self.curves = {name: list(values.unbind(0)) for name, values in as_tensors("curves").items()}
+        self.best_score = torch.from_numpy(parts["best_score"]["best_score"])
+        self.best_epoch = torch.from_numpy(parts["best_epoch"]["best_epoch"])
+        for i, observer in enumerate(self.observers):
+            prefix = f"{i}/"
+            held = parts.get("observer", {})
+            observer.restore({name.removeprefix(prefix): a for name, a in held.items() if name.startswith(prefix)})

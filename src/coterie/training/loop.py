@@ -1,0 +1,163 @@
+"""The training loop.
+
+Shapes: ``M`` models, ``T`` tasks, ``B`` examples of a batch, ``P`` output columns, ``E`` epochs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from time import perf_counter
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from coterie.data import Batches, Dataset
+from coterie.errors import CoterieError
+from coterie.metrics import primary_metric
+from coterie.models import ModelStack
+from coterie.models.stack import forward_seed
+from coterie.tasks import Tasks
+from coterie.training.checkpoint import TrainingState
+from coterie.training.config import TrainingConfig
+from coterie.training.optimisers import clip_rows, learning_rate, make_optimiser, set_learning_rate
+from coterie.training.prediction import evaluate
+from coterie.training.step import decide_strategy, gradient_step, learn_weights
+from coterie.training.weights import WeightsProvider
+
+if TYPE_CHECKING:
+    from lightning.fabric import Fabric
+
+Progress = Callable[[int, int, str], None]
+
+
+class Observer(Protocol):
+    """Watches the forward passes that train; what it holds is checkpointed with the models."""
+
+    def on_batch(self, position: Tensor, outputs: Tensor, targets: Tensor) -> None:
+        """Called before the optimiser step with positions within the trained part (B,) or (M, B), outputs (M, B, P) and targets."""
+        ...
+
+    def on_epoch_end(self, epoch: int) -> None:
+        """Called after epoch number ``epoch``, counted from 0."""
+        ...
+
+    def state(self) -> dict[str, np.ndarray]:
+        """What a checkpoint must hold."""
+        ...
+
+    def restore(self, arrays: dict[str, np.ndarray]) -> None:
+        """Continue from a checkpoint."""
+        ...
+
+
+def train(
+    stack: ModelStack,
+    data: Dataset,
+    positions: Tensor | list[Tensor],
+    provider: WeightsProvider,
+    config: TrainingConfig,
+    fabric: Fabric,
+    *,
+    observers: Sequence[Observer] = (),
+    identity: Mapping[str, Any] | None = None,
+    checkpoint: Path | None = None,
+    progress: Progress | None = None,
+) -> tuple[ModelStack, TrainingState]:
+    """Train the stack and return it, holding each model's kept epoch, with the record of the training.
+
+    Args:
+        stack: M initialised models.
+        data: examples, tasks and the validation part that chooses epochs.
+        positions: (n,) examples that all models train on, or one tensor for each model.
+        provider: where W comes from.
+        config: settings.
+        fabric: device and precision.
+        observers: watch every training batch.
+        identity: what besides the settings must agree before a checkpoint is continued.
+        checkpoint: folder for one atomic checkpoint an epoch; a training found there is continued.
+        progress: called with (steps done, all steps, text).
+
+    Raises:
+        CoterieError: a loss is not finite; the last checkpoint stays.
+    """
+    tasks = data.tasks.to(fabric.device)
+    stack = stack.to(fabric.device, channels_last=config.channels_last)
+    if config.compile:
+        stack.compile()
+    batches = Batches(
+        data, positions, batch_size=config.batch_size, seed=config.seed, device=fabric.device,
+        augment=config.augment, channels_last=config.channels_last,
+    )  # fmt: skip
+    validation = Batches(
+        data, data.split.validation, batch_size=512, seed=0, device=fabric.device, channels_last=config.channels_last
+    )
+    optimiser = make_optimiser(stack, provider.parameters(), config)
+    with torch.random.fork_rng():
+        state = TrainingState.start(
+            stack, optimiser, provider, observers, config, batches.n_steps, identity or {}, checkpoint
+        )
+        if state.strategy is None:
+            first, weights = next(iter(batches.epoch(0))), provider.weights(0).detach().to(fabric.device)
+            state.strategy = decide_strategy(stack, first, weights, tasks, config.strategy, fabric)
+        stack.strategy = state.strategy
+        for epoch in range(state.epoch, config.epochs):
+            started = perf_counter()
+            train_loss = _train_epoch(stack, batches, provider, tasks, optimiser, epoch, config, fabric, observers, progress)
+            weights = provider.weights((epoch + 1) * batches.n_steps - 1).detach().to(fabric.device)
+            _require_finite(train_loss, weights, tasks, epoch)
+            statistics, losses = evaluate(stack, validation, tasks, fabric)
+            for observer in observers:
+                observer.on_epoch_end(epoch)
+            score = primary_metric(statistics, tasks).float()
+            state.finish_epoch(stack, weights, train_loss, losses, score, perf_counter() - started)
+            state.save()
+    state.keep_best(stack)
+    return stack, state
+
+
+def _train_epoch(
+    stack: ModelStack,
+    batches: Batches,
+    provider: WeightsProvider,
+    tasks: Tasks,
+    optimiser: torch.optim.Optimizer,
+    epoch: int,
+    config: TrainingConfig,
+    fabric: Fabric,
+    observers: Sequence[Observer],
+    progress: Progress | None,
+) -> Tensor:
+    """One pass over the training part; returns the mean training loss of each cell of W, (M, T)."""
+    n_steps = config.epochs * batches.n_steps
+    total, n_examples = torch.zeros(stack.n_models, len(tasks), device=fabric.device), 0
+    stack.train()
+    for step, batch in enumerate(batches.epoch(epoch), start=epoch * batches.n_steps):
+        set_learning_rate(optimiser, learning_rate(step, n_steps, config))
+        produced = provider.weights(step).to(fabric.device)
+        weights = produced.detach().requires_grad_(produced.requires_grad)
+        outputs, losses = gradient_step(stack, batch, weights, tasks, forward_seed(config.seed, step), fabric)
+        if weights.grad is not None:
+            learn_weights(provider, produced, weights.grad)
+        for observer in observers:
+            observer.on_batch(batch.position, outputs, batch.targets)
+        if config.clip is not None:
+            clip_rows(stack, config.clip)
+        optimiser.step()
+        n_examples += batch.targets.shape[-2]
+        total += losses * batch.targets.shape[-2]
+        if progress is not None:
+            progress(step + 1, n_steps, f"epoch {epoch + 1} of {config.epochs}")
+    return total / n_examples
+
+
+def _require_finite(train_loss: Tensor, weights: Tensor, tasks: Tasks, epoch: int) -> None:
+    bad = (~train_loss.isfinite() & (weights > 0)).nonzero()
+    if len(bad):
+        row, task = bad[0].tolist()
+        raise CoterieError(
+            f"Training stopped: the loss of task {tasks.names[task]!r} in model {row} is not finite in epoch {epoch + 1}. "
+            "The last checkpoint, if any, is kept. Try a smaller `lr`, `clip=1.0`, or look for extreme inputs."
+        )

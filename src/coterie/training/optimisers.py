@@ -1,0 +1,79 @@
+"""Optimisers over stacked parameters: elementwise, hence the same for a row alone and in company."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+
+import torch
+from torch import Tensor, nn
+
+from coterie.models import ModelStack
+from coterie.training.config import TrainingConfig
+
+
+def make_optimiser(stack: ModelStack, learnt: Iterable[nn.Parameter], config: TrainingConfig) -> torch.optim.Optimizer:
+    """Return the optimiser of the stack's parameters; what a provider learns is a second group without weight decay."""
+    groups: list[dict] = [{"params": stack.trainable(), "scale": 1.0}]
+    learnt = list(learnt)
+    if learnt:
+        groups.append({"params": learnt, "weight_decay": 0.0, "scale": 1.0})
+    common = {"lr": config.lr, "weight_decay": config.weight_decay}
+    if config.optimiser == "sgd":
+        return torch.optim.SGD(groups, momentum=config.momentum, fused=True, **common)
+    if config.optimiser == "nadam":
+        return torch.optim.NAdam(groups, foreach=True, **common)
+    kind = torch.optim.AdamW if config.optimiser == "adamw" else torch.optim.Adam
+    return kind(groups, fused=True, **common)
+
+
+def learning_rate(step: int, n_steps: int, config: TrainingConfig) -> float:
+    """Learning rate of one step: linear warm-up, then constant or a half cosine to zero.
+
+    >>> learning_rate(0, 100, TrainingConfig(lr=1.0, warmup=0.1)), learning_rate(50, 100, TrainingConfig(lr=1.0))
+    (0.1, 1.0)
+    """
+    warm = math.ceil(config.warmup * n_steps)
+    if step < warm:
+        return config.lr * (step + 1) / warm
+    if config.schedule == "constant":
+        return config.lr
+    return config.lr * 0.5 * (1 + math.cos(math.pi * (step - warm) / max(n_steps - warm, 1)))
+
+
+def set_learning_rate(optimiser: torch.optim.Optimizer, rate: float) -> None:
+    """Set the rate of all groups, each times its own scale."""
+    for group in optimiser.param_groups:
+        group["lr"] = rate * group["scale"]
+
+
+def clip_rows(stack: ModelStack, limit: float) -> None:
+    """Scale the gradient of each model down to a norm of at most ``limit``."""
+    gradients = [parameter.grad for parameter in stack.trainable() if parameter.grad is not None]
+    squares = torch.stack([gradient.flatten(1).square().sum(1) for gradient in gradients]).sum(0)
+    scale = (limit / (squares.sqrt() + 1e-6)).clamp(max=1.0)
+    for gradient in gradients:
+        gradient.mul_(scale.view(-1, *[1] * (gradient.dim() - 1)))
+
+
+def optimiser_arrays(optimiser: torch.optim.Optimizer) -> dict[str, Tensor]:
+    """State of the optimiser as flat named tensors, parameter by parameter."""
+    parameters = [parameter for group in optimiser.param_groups for parameter in group["params"]]
+    return {
+        f"{position}/{name}": torch.as_tensor(value)
+        for position, parameter in enumerate(parameters)
+        for name, value in optimiser.state[parameter].items()
+        if value is not None
+    }
+
+
+def restore_optimiser(optimiser: torch.optim.Optimizer, arrays: dict[str, Tensor]) -> None:
+    """Put back what :func:`optimiser_arrays` gave, in the memory layout of the parameters."""
+    parameters = [parameter for group in optimiser.param_groups for parameter in group["params"]]
+    for key, value in arrays.items():
+        position, name = key.split("/")
+        parameter = parameters[int(position)]
+        same_shape = value.shape == parameter.shape
+        optimiser.state[parameter][name] = (
+            torch.empty_like(parameter, requires_grad=False).copy_(value) if same_shape else value.clone()
+        )

@@ -1,0 +1,65 @@
+"""Outputs and scores of a stack on part of the data.
+
+Shapes: ``M`` models, ``n`` examples, ``P`` output columns, ``T`` tasks, ``S`` summed statistics.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from coterie.data import Batches, Dataset
+from coterie.metrics import summed_statistics
+from coterie.models import ModelStack
+from coterie.tasks import Tasks, task_losses
+from coterie.training.device import make_fabric
+
+if TYPE_CHECKING:
+    from lightning.fabric import Fabric
+
+EVALUATION_BATCH = 512
+
+
+def predict(
+    stack: ModelStack,
+    data: Dataset,
+    positions: Tensor,
+    *,
+    batch_size: int = EVALUATION_BATCH,
+    device: str = "auto",
+    precision: str = "fp32",
+) -> Tensor:
+    """Return the outputs of every model on the examples at ``positions``, (M, n, P), float32 on the CPU.
+
+    Args:
+        stack: the models.
+        data: the data set that they were trained on, or one prepared alike.
+        positions: (n,) example positions, such as ``data.split.test``.
+        batch_size: examples at a time.
+        device: "auto", "cpu" or "cuda".
+        precision: "fp32" or "bf16".
+    """
+    fabric = make_fabric(device, precision)
+    stack = stack.to(fabric.device)
+    stack.train(False)
+    batches = Batches(data, positions, batch_size=batch_size, seed=0, device=fabric.device)
+    with torch.inference_mode(), fabric.autocast():
+        return torch.cat([stack(batch.inputs).float().cpu() for batch in batches.ordered()], dim=1)
+
+
+def evaluate(stack: ModelStack, batches: Batches, tasks: Tasks, fabric: Fabric) -> tuple[Tensor, Tensor]:
+    """Summed metric statistics (M, T, S) and mean losses (M, T) over the batches, without keeping outputs."""
+    shape = (stack.n_models, len(tasks))
+    statistics, losses, n_examples = torch.zeros((), device=fabric.device), torch.zeros(shape, device=fabric.device), 0
+    stack.train(False)
+    with torch.no_grad():
+        for batch in batches.ordered():
+            with fabric.autocast():
+                outputs = stack(batch.inputs)
+            statistics = statistics + summed_statistics(outputs.float(), batch.targets, tasks)
+            losses += task_losses(outputs.float(), batch.targets, tasks) * len(batch.targets)
+            n_examples += len(batch.targets)
+    stack.train()
+    return statistics, losses / max(n_examples, 1)

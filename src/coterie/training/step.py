@@ -1,0 +1,90 @@
+"""One gradient step of a stack, and the choice of how to execute it.
+
+Shapes: ``M`` models, ``T`` tasks, ``B`` examples of a batch, ``P`` output columns.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from coterie.data import Batch
+from coterie.models import ModelStack, Strategy
+from coterie.models.strategy import choose_strategy, chunks, rows_that_fit, saved_bytes
+from coterie.tasks import Tasks, task_losses
+from coterie.training.weights import WeightsProvider
+
+if TYPE_CHECKING:
+    from lightning.fabric import Fabric
+
+
+def gradient_step(
+    stack: ModelStack, batch: Batch, weights: Tensor, tasks: Tasks, seed: int, fabric: Fabric
+) -> tuple[Tensor, Tensor]:
+    """Forward and backward pass of every row on one batch; gradients are left in the stack (and in ``weights``).
+
+    Args:
+        stack: M models in training mode.
+        batch: shared by all rows, or with a leading row dimension.
+        weights: W (M, T), a leaf on the stack's device.
+        tasks: on the stack's device.
+        seed: of the random layers in this step.
+        fabric: precision.
+
+    Returns:
+        Outputs (M, B, P) and task losses (M, T), detached.
+    """
+    per_row = batch.position.dim() == 2
+    stack.zero_grad()
+    outputs, losses = [], []
+    for rows in chunks(stack.n_models, stack.strategy):
+        inputs = batch.inputs[rows] if per_row else batch.inputs
+        targets = batch.targets[rows] if per_row else batch.targets
+        with fabric.autocast():
+            row_outputs = stack(inputs, rows=rows, per_row=per_row, seed=seed)
+        row_outputs = row_outputs.float()
+        row_losses = task_losses(row_outputs, targets, tasks)
+        # A task without weight must not reach the gradient even where its loss overflows.
+        (weights[rows] * row_losses.masked_fill(weights[rows] == 0, 0.0)).sum().backward()
+        outputs.append(row_outputs.detach())
+        losses.append(row_losses.detach())
+    return (outputs[0], losses[0]) if len(outputs) == 1 else (torch.cat(outputs), torch.cat(losses))
+
+
+def learn_weights(provider: WeightsProvider, produced: Tensor, gradient: Tensor) -> None:
+    """Carry the gradient of W (M, T) and the penalty back to what the provider learns.
+
+    Rows are run in chunks, each of which reaches W only; W's own graph is walked once, here.
+    """
+    for parameter in provider.parameters():
+        parameter.grad = None
+    ((produced * gradient).sum() + provider.penalty()).backward()
+
+
+def decide_strategy(stack: ModelStack, batch: Batch, weights: Tensor, tasks: Tasks, asked: str, fabric: Fabric) -> Strategy:
+    """The strategy asked for, or the faster one by a short measurement on ``batch``."""
+    if stack.n_models == 1 or asked == "loop":
+        return Strategy("loop", reason="one model" if stack.n_models == 1 else "asked for")
+    one = stack.select([0])
+    one.train()
+    inputs = batch.inputs[0] if batch.position.dim() == 2 else batch.inputs
+    with fabric.autocast():
+        kept = saved_bytes(lambda: one(inputs))
+    if asked == "vmap":
+        return Strategy("vmap", rows_that_fit(kept, fabric.device, stack.n_models))
+
+    def step(sample: ModelStack) -> None:
+        gradient_step(sample, _first_rows(batch, sample.n_models), weights[: sample.n_models], tasks, 0, fabric)
+
+    return choose_strategy(stack, step, kept, fabric.device)
+
+
+def _first_rows(batch: Batch, n_models: int) -> Batch:
+    if batch.position.dim() == 1:
+        return batch
+    return replace(
+        batch, position=batch.position[:n_models], inputs=batch.inputs[:n_models], targets=batch.targets[:n_models]
+    )

@@ -1,0 +1,83 @@
+"""Where the loss weights W (M, T) come from: static, or a provider that yields them each step and may learn.
+
+Shapes: ``M`` models, ``T`` tasks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Protocol, runtime_checkable
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from coterie.errors import CoterieError
+from coterie.results import Grouping
+
+
+@runtime_checkable
+class WeightsProvider(Protocol):
+    """What the loop asks of a source of weights; a learnt one is optimised with the models in a group of its own.
+
+    ``n_rows`` is M and ``init`` how the models start (see ``fit``). Weights are used as given, without normalisation.
+    ``result`` is the grouping that a learnt provider arrived at, or None.
+    """
+
+    n_rows: int
+    init: str | Sequence[int]
+
+    def weights(self, step: int) -> Tensor:
+        """W of this step, (M, T)."""
+        ...
+
+    def penalty(self) -> Tensor:
+        """A scalar added to the loss."""
+        ...
+
+    def parameters(self) -> Iterable[nn.Parameter]:
+        """What is learnt."""
+        ...
+
+    def result(self) -> Grouping | None:
+        """The grouping found, once training is over."""
+        ...
+
+
+class StaticWeights:
+    """Weights that stay: each row divided by its sum, so that a model of one task and one of many meet clipping, decay and SGD alike.
+
+    >>> StaticWeights(np.array([[1.0, 1.0], [0.0, 2.0]]), n_tasks=2).weights(0)
+    tensor([[0.5000, 0.5000],
+            [0.0000, 1.0000]])
+    """
+
+    def __init__(self, weights: np.ndarray | Tensor | Sequence[Sequence[float]], *, n_tasks: int) -> None:
+        matrix = np.asarray(weights, dtype=np.float64)
+        if matrix.ndim != 2 or matrix.shape[1] != n_tasks:
+            raise CoterieError(f"`weights` must have shape (M, {n_tasks}), one column a task; found {matrix.shape}.")
+        if not np.isfinite(matrix).all() or (matrix < 0).any():
+            raise CoterieError("`weights` must be finite and not negative.")
+        empty = np.flatnonzero(matrix.sum(1) == 0)
+        if empty.size:
+            raise CoterieError(f"`weights` row {empty[0]} is all zero: that model has nothing to learn. Leave the row out.")
+        self.matrix = matrix
+        self.n_rows = matrix.shape[0]
+        self.init: str | Sequence[int] = "independent"
+        self._normalised = torch.tensor(matrix / matrix.sum(1, keepdims=True), dtype=torch.float32)
+
+    def weights(self, step: int) -> Tensor:  # noqa: ARG002
+        """The same at every step."""
+        return self._normalised
+
+    def penalty(self) -> Tensor:
+        """Nothing to penalise."""
+        return torch.zeros(())
+
+    def parameters(self) -> Iterable[nn.Parameter]:
+        """Nothing to learn."""
+        return ()
+
+    def result(self) -> Grouping | None:
+        """Nothing was learnt."""
+        return None

@@ -1,0 +1,234 @@
+"""A stack of M models is M separate models."""
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from coterie.errors import CoterieError
+from coterie.models import Architecture, ModelStack, Strategy
+from coterie.models.architecture import initialisations
+from coterie.models.strategy import choose_strategy, chunks, rows_that_fit
+from coterie.seeds import derive
+
+STEPS = 20
+SHAPES = {"mlp": (12,), "cnn": (3, 12, 12), "resnet18": (1, 8, 8)}
+OPTIONS = {"mlp": {"hidden": (16, 16), "dropout": 0.2}, "cnn": {}, "resnet18": {}}
+
+
+def lstm(input_shape):
+    class Encoder(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.lstm = nn.LSTM(input_shape[-1], 8, batch_first=True)
+
+        def forward(self, x):
+            return self.lstm(x)[0][:, -1]
+
+    return Encoder()
+
+
+def optimiser(name, parameters):
+    if name == "sgd":
+        return torch.optim.SGD(parameters, lr=0.01, momentum=0.9)
+    return torch.optim.Adam(parameters, lr=1e-3)
+
+
+def batches(shape, n=STEPS, batch=8):
+    generator = torch.Generator().manual_seed(1)
+    for _ in range(n):
+        x = torch.randn(batch, *shape, generator=generator)
+        yield x, (torch.randn(batch, 2, generator=generator) > 0).float()
+
+
+def train_separately(architecture, identity, opt, seed):
+    model = architecture.build(seed, identity).train()
+    update = optimiser(opt, model.parameters())
+    losses = []
+    for step, (x, y) in enumerate(batches(architecture.input_shape)):
+        torch.manual_seed(derive(seed, "forward", step))
+        loss = F.binary_cross_entropy_with_logits(model(x), y)
+        update.zero_grad()
+        loss.backward()
+        update.step()
+        losses.append(loss.item())
+    torch.manual_seed(99)
+    return losses, model(x).detach(), dict(model.named_buffers())
+
+
+def train_stack(stack, opt, seed):
+    update = optimiser(opt, stack.trainable())
+    stack.train()
+    losses = []
+    for step, (x, y) in enumerate(batches(stack.architecture.input_shape)):
+        stack.zero_grad()
+        row_losses = []
+        for rows in chunks(stack.n_models, stack.strategy):
+            outputs = stack(x, rows=rows, seed=derive(seed, "forward", step))
+            loss = F.binary_cross_entropy_with_logits(outputs, y.expand_as(outputs), reduction="none").mean((1, 2))
+            loss.sum().backward()
+            row_losses.append(loss.detach())
+        update.step()
+        losses.append(torch.cat(row_losses))
+    return torch.stack(losses), stack(x, seed=99).detach()
+
+
+@pytest.mark.parametrize("opt", ["sgd", "adam"])
+@pytest.mark.parametrize("strategy", [Strategy("loop"), Strategy("vmap", 3), Strategy("vmap", 2)], ids=repr)
+@pytest.mark.parametrize("name", ["mlp", "cnn"])
+def test_stack_equals_separate_trainings(name, strategy, opt):
+    torch.use_deterministic_algorithms(mode=True)
+    architecture = Architecture(name, SHAPES[name], 2, OPTIONS[name])
+    stack = ModelStack.create(architecture, n_models=3, seed=5)
+    stack.strategy = strategy
+    losses, outputs = train_stack(stack, opt, seed=5)
+    for row in range(3):
+        alone, logits, buffers = train_separately(architecture, row, opt, seed=5)
+        torch.testing.assert_close(losses[:, row], torch.tensor(alone), atol=1e-3, rtol=0)
+        torch.testing.assert_close(outputs[row], logits, atol=1e-3, rtol=0)
+        for buffer, value in buffers.items():
+            torch.testing.assert_close(stack.buffers[buffer][row].float(), value.float(), atol=1e-3, rtol=1e-3)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("strategy", [Strategy("loop"), Strategy("vmap", 2)], ids=repr)
+def test_resnet_stack_equals_separate_trainings(strategy):
+    architecture = Architecture("resnet18", SHAPES["resnet18"], 2)
+    stack = ModelStack.create(architecture, n_models=2, seed=5)
+    stack.strategy = strategy
+    losses, _ = train_stack(stack, "sgd", seed=5)
+    alone, _, _ = train_separately(architecture, 1, "sgd", seed=5)
+    torch.testing.assert_close(losses[:, 1], torch.tensor(alone), atol=1e-3, rtol=0)
+
+
+def test_row_does_not_depend_on_number_of_models():
+    architecture = Architecture("mlp", (12,), 2, OPTIONS["mlp"])
+    small, large = (ModelStack.create(architecture, n_models=m, seed=0) for m in (1, 4))
+    for stack in (small, large):
+        stack.strategy = Strategy("vmap", stack.n_models)
+    torch.testing.assert_close(train_stack(small, "adam", 0)[1][0], train_stack(large, "adam", 0)[1][0], atol=1e-4, rtol=0)
+
+
+@pytest.mark.parametrize("strategy", [Strategy("loop"), Strategy("vmap", 3)], ids=repr)
+def test_own_inputs_per_row(strategy):
+    architecture = Architecture("mlp", (12,), 2, {"hidden": (8,)})
+    stack = ModelStack.create(architecture, n_models=3, seed=0)
+    stack.strategy = strategy
+    inputs = torch.randn(3, 5, 12)
+    stack.train()
+    together = stack(inputs, per_row=True)
+    for row in range(3):
+        torch.testing.assert_close(together[row], stack.model(row).train()(inputs[row]), atol=1e-5, rtol=0)
+
+
+def test_chunk_sizes_give_the_same_gradients():
+    architecture = Architecture("mlp", (12,), 2, {"hidden": (8,)})
+    gradients = []
+    for strategy in (Strategy("loop"), Strategy("vmap", 5), Strategy("vmap", 2)):
+        stack = ModelStack.create(architecture, n_models=5, seed=0)
+        stack.strategy = strategy
+        stack.zero_grad()
+        for rows in chunks(5, strategy):
+            stack(torch.eye(12), rows=rows).square().sum().backward()
+        gradients.append(torch.cat([p.grad.flatten() for p in stack.trainable()]))
+    torch.testing.assert_close(gradients[0], gradients[1])
+    torch.testing.assert_close(gradients[0], gradients[2])
+
+
+def test_frozen_encoder_is_not_trained():
+    def frozen(input_shape):
+        return nn.Linear(input_shape[0], 4).requires_grad_(requires_grad=False)
+
+    stack = ModelStack.create(Architecture(frozen, (3,), 2), n_models=2, seed=0)
+    assert len(stack.trainable()) == 2
+    stack.zero_grad()
+    stack(torch.ones(2, 3), rows=slice(0, 1)).sum().backward()
+    assert stack.parameters["encoder.weight"].grad is None
+    assert stack.parameters["head.weight"].grad[0].abs().sum() > 0
+
+
+def test_lstm_falls_back_to_the_loop():
+    stack = ModelStack.create(Architecture(lstm, (5, 3), 2), n_models=3, seed=0)
+
+    def step(sample):
+        for rows in chunks(sample.n_models, sample.strategy):
+            sample(torch.randn(4, 5, 3), rows=rows).sum().backward()
+
+    chosen = choose_strategy(stack, step, 1000, torch.device("cpu"))
+    assert chosen.kind == "loop"
+    assert "vmap" in chosen.reason
+
+
+def test_replicate_copies_one_row_and_leaves_the_original():
+    stack = ModelStack.create(Architecture("mlp", (4,), 2), n_models=3, seed=0)
+    copies = stack.replicate(1, 4)
+    assert copies.n_models == 4
+    torch.testing.assert_close(copies(torch.ones(2, 4))[3], stack(torch.ones(2, 4))[1])
+    before = stack.parameters["head.weight"].clone()
+    copies.parameters["head.weight"].data.zero_()
+    assert torch.equal(stack.parameters["head.weight"], before)
+
+
+def test_concatenate_then_select_is_identity():
+    stack = ModelStack.create(Architecture("mlp", (4,), 2), n_models=3, seed=0)
+    whole = ModelStack.concatenate([stack.select([2]), stack.select([0, 1])]).select([1, 2, 0])
+    for name, tensor in stack.state().items():
+        assert torch.equal(whole.state()[name], tensor)
+    with pytest.raises(CoterieError, match="one architecture"):
+        ModelStack.concatenate([stack, ModelStack.create(Architecture("mlp", (5,), 2), n_models=1, seed=0)])
+
+
+def test_initialisation_is_a_function_of_its_identity():
+    architecture = Architecture("mlp", (4,), 2)
+    stack = ModelStack.create(architecture, n_models=3, seed=0, init=[7, 0, 7])
+    weight = stack.parameters["head.weight"]
+    assert torch.equal(weight[0], weight[2])
+    assert not torch.equal(weight[0], weight[1])
+    assert torch.equal(weight[1], ModelStack.create(architecture, n_models=1, seed=0).parameters["head.weight"][0])
+
+
+def test_building_leaves_the_global_random_state_alone():
+    torch.manual_seed(3)
+    expected = torch.rand(2)
+    torch.manual_seed(3)
+    ModelStack.create(Architecture("mlp", (4,), 2), n_models=2, seed=0)
+    assert torch.equal(torch.rand(2), expected)
+
+
+def test_channels_last_changes_layout_not_values():
+    stack = ModelStack.create(Architecture("cnn", (3, 12, 12), 2), n_models=2, seed=0)
+    moved = stack.to("cpu", channels_last=True)
+    assert moved.parameters["encoder.0.weight"][0].is_contiguous(memory_format=torch.channels_last)
+    stack.train(mode=False)
+    torch.testing.assert_close(moved(torch.ones(2, 3, 12, 12)), stack(torch.ones(2, 3, 12, 12)))
+
+
+def test_rows_that_fit_is_bounded():
+    cpu = torch.device("cpu")
+    assert rows_that_fit(1, cpu, 7) == 7
+    assert rows_that_fit(10**15, cpu, 7) == 1
+
+
+@pytest.mark.parametrize(
+    ("model", "shape", "message"),
+    [
+        ("cn", (3, 32, 32), "Did you mean 'cnn'"),
+        ("cnn", (64,), "needs images"),
+        ("nowhere:factory", (4,), "could not be imported"),
+        ("math:sqrt", (4,), "could not be built"),
+        (3, (4,), "must be a name"),
+        (lambda _: nn.Conv1d(1, 2, 1), (1, 4), "features"),
+        (lambda _: nn.Linear(9, 2), (4,), "fails on inputs"),
+        (lambda _: "no module", (4,), "must return a torch.nn.Module"),
+    ],
+    ids=str,
+)
+def test_wrong_models_are_refused(model, shape, message):
+    with pytest.raises(CoterieError, match=message):
+        Architecture(model, shape, 2).build(0, 0)
+
+
+@pytest.mark.parametrize("init", ["both", [0, 1]])
+def test_wrong_init(init):
+    with pytest.raises(CoterieError, match="`init` must be"):
+        initialisations(init, 3)
