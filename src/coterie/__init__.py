@@ -26,12 +26,13 @@ if TYPE_CHECKING:
     from coterie.datamaps import DataMapRecorder
     from coterie.errors import CoterieError
     from coterie.evaluation import Comparison, DataMapMethod, compare
+    from coterie.fitting import fit
     from coterie.grouping import group
     from coterie.models import GroupedModel, ModelStack
     from coterie.results import DataMap, Fit, Grouping, History
     from coterie.runs import Run
     from coterie.tasks import Kind, Task, Tasks, confidence
-    from coterie.training import fit, predict
+    from coterie.training import predict
 
 __version__ = "0.1.0"
 
@@ -60,7 +61,7 @@ __all__ = [
     "predict",
 ]
 
-_ROOMS = ("errors", "results", "tasks", "runs", "data", "models", "training", "datamaps", "grouping", "evaluation")
+_ROOMS = ("errors", "results", "tasks", "runs", "data", "models", "training", "datamaps", "grouping", "fitting", "evaluation")
 
 
 def __getattr__(name: str) -> Any:

@@ -54,7 +54,7 @@ def read_json(path: str | Path) -> Any:
 def write_arrays(path: str | Path, arrays: Mapping[str, np.ndarray], about: Any = None) -> None:
     """Write named arrays as safetensors with ``about`` (JSON types) in the header, atomically."""
     with atomic(path) as temporary:
-        contiguous = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
+        contiguous = {name: np.require(array, requirements="C") for name, array in arrays.items()}
         save_file(contiguous, temporary, metadata={"coterie": json.dumps(about)})
 
 

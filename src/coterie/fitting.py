@@ -76,10 +76,18 @@ def fit(
     folder = None if checkpoint is None else Path(checkpoint)
     if not isinstance(provider, StaticWeights):
         return job.run(provider, starts, data.split.train, recorded, folder)
-    positions = supports(data, torch.as_tensor(provider.matrix))
-    if isinstance(positions, Tensor):
-        return job.run(provider, starts, positions, recorded, folder)
-    return _fit_apart(job, provider, starts, positions, recorded, folder)
+    blocks = _blocks(data, provider, config.batch_size)
+    if len(blocks) == 1:
+        return job.run(provider, starts, blocks[0].positions, recorded, folder)
+    return _fit_apart(job, provider, starts, blocks, recorded, folder)
+
+
+@dataclass(frozen=True)
+class _Block:
+    """Rows that can be trained as one stack, on examples that they share or on one support each."""
+
+    rows: list[int]
+    positions: Tensor | list[Tensor]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -189,30 +197,41 @@ def make_config(settings: Mapping[str, Any]) -> TrainingConfig:
     return TrainingConfig(**settings)
 
 
-def _fit_apart(
-    job: _Job, provider: StaticWeights, starts: Sequence[int], positions: list[Tensor], recorded: int | None, folder: Path | None
-) -> Fit:
-    """Rows with different examples: those with equally many steps an epoch form a stack of their own.
+def _blocks(data: Dataset, provider: StaticWeights, batch_size: int) -> list[_Block]:
+    """Divide rows by the examples they may see: those with a label of positive weight.
 
-    So a row's training depends on its own examples only, never on its neighbours.
+    Rows that see every labelled example share their batches. The others walk their own support, in stacks of equally many
+    steps an epoch. So a row's batches depend on its own support only, never on its neighbours.
     """
+    train = data.split.train
+    labelled = train[~data.targets[train].isnan().all(1)]
+    found = supports(data, torch.as_tensor(provider.matrix))
+    own = [found] * provider.n_rows if isinstance(found, Tensor) else found
+    shared = [row for row, support in enumerate(own) if len(support) == len(labelled)]
+    by_steps: dict[int, list[int]] = {}
+    for row in sorted(set(range(provider.n_rows)) - set(shared)):
+        by_steps.setdefault(math.ceil(len(own[row]) / batch_size), []).append(row)
+    apart = [_Block(rows, [own[row] for row in rows]) for _, rows in sorted(by_steps.items())]
+    return ([_Block(shared, labelled)] if shared else []) + apart
+
+
+def _fit_apart(
+    job: _Job, provider: StaticWeights, starts: Sequence[int], blocks: Sequence[_Block], recorded: int | None, folder: Path | None
+) -> Fit:
+    """Train each block as a stack of its own and put the rows back in order."""
     if job.observers:
         raise CoterieError("`observers` need all models to train on the same examples; labels are missing or weights are zero.")
-    by_steps: dict[int, list[int]] = {}
-    for row, support in enumerate(positions):
-        by_steps.setdefault(math.ceil(len(support) / job.config.batch_size), []).append(row)
-    blocks = [by_steps[steps] for steps in sorted(by_steps)]
     parts = [
         job.run(
-            StaticWeights(provider.matrix[rows], n_tasks=provider.matrix.shape[1]),
-            [starts[row] for row in rows],
-            [positions[row] for row in rows],
-            rows.index(recorded) if recorded in rows else None,
+            StaticWeights(provider.matrix[block.rows], n_tasks=provider.matrix.shape[1]),
+            [starts[row] for row in block.rows],
+            block.positions,
+            block.rows.index(recorded) if recorded in block.rows else None,
             None if folder is None else folder / f"block-{number}",
         )
-        for number, rows in enumerate(blocks)
+        for number, block in enumerate(blocks)
     ]
-    return _merge(parts, [row for rows in blocks for row in rows], provider.matrix)
+    return _merge(parts, [row for block in blocks for row in block.rows], provider.matrix)
 
 
 def _merge(parts: Sequence[Fit], rows: Sequence[int], weights: np.ndarray) -> Fit:
@@ -248,7 +267,7 @@ def _matrix(weights: Any, data: Dataset) -> Any:
 
 def _named(provider: WeightsProvider) -> dict[str, str]:
     """What a checkpoint remembers of the weights."""
-    held = provider.matrix.tobytes() if isinstance(provider, StaticWeights) else repr(provider).encode()
+    held = provider.matrix.tobytes() if isinstance(provider, StaticWeights) else b""
     return {"weights": f"{type(provider).__name__} {hashlib.sha256(held).hexdigest()[:16]}"}
 
 

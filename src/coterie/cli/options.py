@@ -125,7 +125,7 @@ OutFolder = Annotated[Path, arg(metavar="RUN")]
 
 @dataclass(frozen=True, kw_only=True)
 class Compare:
-    """Measure whether grouping pays: record, group, train the grouped models and all baselines on every seed.
+    """Record, group, and train the grouped models and all baselines on every seed.
 
     A run that was stopped continues when the same command is given again.
     """
@@ -141,7 +141,7 @@ class Compare:
 
 @dataclass(frozen=True, kw_only=True)
 class Run(Compare):
-    """Do it all: compare, then save the grouped model and write the report.
+    """Do it all: compare, save the grouped model, write the report.
 
     A run that was stopped continues when the same command is given again.
     """
@@ -170,7 +170,7 @@ class Group:
 
 @dataclass(frozen=True, kw_only=True)
 class Fit:
-    """Train one specialised model per group of a grouped run, as its record was trained, and save them as one."""
+    """Train one specialised model per group of a grouped run; save them as one."""
 
     run: RunFolder
     """Run directory with a grouping."""

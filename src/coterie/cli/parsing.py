@@ -24,7 +24,7 @@ VERBS: dict[str, type] = {
     "report": options.Report,
     "predict": options.Predict,
 }
-_DESCRIPTION = """Find out which prediction tasks to train together, train them that way, and see what it gained.
+_DESCRIPTION = """Find out which tasks to train together, train them so, see what it gains.
 
 Start with: coterie run --data FILE --targets A B C --out runs/first
 

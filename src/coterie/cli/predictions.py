@@ -20,6 +20,7 @@ from coterie.tasks import Kind, Tasks
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from coterie.data import Dataset
     from coterie.data.preprocessing import Preprocessing
 
 _BATCH = 512
@@ -50,7 +51,7 @@ def new_examples(path: Path, preprocessing: Preprocessing) -> tuple[np.ndarray, 
 
     source = read_source(str(path), image_column=preprocessing.image_column)
     named = choose_features(source.frame).ids
-    ids = source.frame[named[0]].to_numpy() if named else source.frame.index.to_numpy()
+    ids = source.frame[named[0]].to_numpy() if len(named) == 1 else source.frame.index.to_numpy()
     if preprocessing.kind == "table":
         return ids, preprocessing.table(source.frame)
     if source.images is not None:
@@ -91,14 +92,14 @@ def prediction_table(ids: np.ndarray, values: Tensor, tasks: Tasks) -> pa.Table:
     return pa.table(columns)
 
 
-def outputs_of(model: GroupedModel, inputs: Any, positions: Tensor) -> Tensor:
-    """Outputs (n, P) of the model on the stored examples at ``positions``."""
+def outputs_of(model: GroupedModel, data: Dataset) -> Tensor:
+    """Outputs (n, P) of the model on the test examples of the data that it was trained on."""
+    from coterie.data import Batches
+
     model.eval()
-    parts = []
-    for batch in positions.split(_BATCH):
-        stored = inputs[batch] if isinstance(inputs, Tensor) else torch.stack([inputs[i][0] for i in batch.tolist()])
-        parts.append(model(stored))
-    return torch.cat(parts)
+    test = Batches(data, data.split.test, batch_size=_BATCH, seed=0)
+    with torch.inference_mode():
+        return torch.cat([model(batch.inputs) for batch in test.ordered()])
 
 
 def _model(path: Path) -> GroupedModel:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Sequence
 from dataclasses import asdict
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from coterie.cli import options
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from coterie.results import DataMap
 
 DATA_MAP, GROUPING, MODEL, METRICS = "data_map.safetensors", "grouping.json", "model.safetensors", "metrics.json"
-COMPARISON, REPORT = "comparison", "report.html"
+COMPARISON, REPORT, CHECKPOINTS = "comparison", "report.html", "checkpoints"
 _TRAINING = ("epochs", "lr", "batch_size", "optimiser", "precision", "augment", "device")
 
 
@@ -64,12 +64,11 @@ def compare(verb: options.Compare, screen: Screen) -> Run:
 
         with screen.progress() as progress:
             comparison = compare_arms(
-                _model(verb.training, data), data, _methods(verb.grouping), seeds=verb.comparison.seeds,
+                _model(verb.training, data), data, _methods(verb.grouping), seeds=_seeds(verb),
                 repeats=verb.comparison.repeats, draws=verb.comparison.draws, run=run, progress=progress,
                 **_settings(verb.training),
             )  # fmt: skip
-        comparison.save(run.folder / COMPARISON)
-        run.complete("comparison", [path for path in (run.folder / COMPARISON).rglob("*") if path.is_file()])
+        run.complete("comparison", comparison.save(run.folder / COMPARISON))
     for name, groupings in comparison.groupings.items():
         show_grouping(screen, groupings[0], name)
     show_comparison(screen, comparison)
@@ -80,17 +79,18 @@ def record(verb: options.Record, screen: Screen) -> None:
     """Train all tasks together and keep the data map."""
     run, data = _start(verb, screen)
     if not run.done("record"):
-        from coterie.training import fit as fit_stack
+        from coterie.fitting import fit as fit_stack
 
         with screen.progress() as progress:
             fitted = fit_stack(
                 _model(verb.training, data), data, record=True, seed=verb.training.seed, progress=progress,
-                checkpoint=run.folder / "checkpoints" / "record", **_settings(verb.training),
+                checkpoint=run.folder / CHECKPOINTS / "record", **_settings(verb.training),
             )  # fmt: skip
         if fitted.data_map is None:
             raise CoterieError("Nothing was recorded.")
         fitted.data_map.save(run.folder / DATA_MAP)
         run.complete("record", [run.folder / DATA_MAP], seconds=fitted.cost["seconds"])
+        shutil.rmtree(run.folder / CHECKPOINTS / "record")
     screen.path("Data map", run.folder / DATA_MAP)
 
 
@@ -106,6 +106,8 @@ def group(verb: options.Group, screen: Screen) -> None:
         _data_map(run), asked.groups[0], method=asked.method, fuzziness=asked.fuzziness[0], features=asked.features,
         seed=run.config["training"]["seed"],
     )  # fmt: skip
+    # A training of another grouping that was stopped is not to be continued.
+    shutil.rmtree(run.folder / CHECKPOINTS / "fit", ignore_errors=True)
     grouping.save(run.folder / GROUPING)
     run.complete("group", [run.folder / GROUPING], **asdict(asked))
     show_grouping(screen, grouping)
@@ -114,9 +116,9 @@ def group(verb: options.Group, screen: Screen) -> None:
 
 def fit(verb: options.Fit, screen: Screen) -> None:
     """Train the specialised models of a grouped run."""
+    from coterie.fitting import fit as fit_stack
     from coterie.models import GroupedModel
     from coterie.results import Grouping
-    from coterie.training import fit as fit_stack
 
     run = Run.existing(verb.run)
     if not run.done("group"):
@@ -125,32 +127,25 @@ def fit(verb: options.Fit, screen: Screen) -> None:
     training, data = options.TrainingOptions(**run.config["training"]), _reload(run, screen)
     with screen.progress() as progress:
         fitted = fit_stack(
-            _model(training, data),
-            data,
-            weights=grouping.weights(),
-            seed=training.seed,
-            progress=progress,
-            **_settings(training),
-        )
+            _model(training, data), data, grouping.weights(), seed=training.seed, progress=progress,
+            checkpoint=run.folder / CHECKPOINTS / "fit", **_settings(training),
+        )  # fmt: skip
     model = GroupedModel.from_stack(fitted.stack, grouping.membership, data.tasks, data.preprocessing)
     model.save(run.folder / MODEL)
     run.complete("model", [run.folder / MODEL], seconds=fitted.cost["seconds"])
+    shutil.rmtree(run.folder / CHECKPOINTS / "fit")
     screen.path("Model", run.folder / MODEL)
 
 
 def evaluate(verb: options.Evaluate, screen: Screen) -> None:
     """Measure the saved model on the test examples."""
-    import torch
-
     from coterie.cli.predictions import outputs_of
     from coterie.evaluation import all_metrics
     from coterie.files import write_json
 
     run = Run.existing(verb.run)
     model, data = saved_model(run), _reload(run, screen)
-    with torch.inference_mode():
-        outputs = outputs_of(model, data.inputs, data.split.test)
-    metrics = all_metrics(outputs, data.targets[data.split.test], data.tasks)
+    metrics = all_metrics(outputs_of(model, data), data.targets[data.split.test], data.tasks)
     write_json(run.folder / METRICS, metrics)
     run.complete("evaluate", [run.folder / METRICS])
     show_metrics(screen, metrics)
@@ -219,6 +214,11 @@ def _model(training: options.TrainingOptions, data: Dataset) -> str:
 
 def _settings(training: options.TrainingOptions) -> dict[str, Any]:
     return {name: getattr(training, name) for name in _TRAINING}
+
+
+def _seeds(verb: options.Compare) -> int | list[int]:
+    first, count = verb.training.seed, verb.comparison.seeds
+    return list(range(first, first + count)) if first else count
 
 
 def _methods(asked: options.GroupOptions) -> Sequence[Any]:

@@ -9,7 +9,7 @@ normalised once for all of them. Nothing here knows about models.
 from coterie.data.augment import flip_and_crop
 from coterie.data.batches import Batch, Batches, blocks, supports
 from coterie.data.dataset import Dataset, Split
-from coterie.data.loading import load
+from coterie.data.loading import load, read_inputs
 from coterie.data.preprocessing import Preprocessing
 from coterie.data.sources import read_source
 
@@ -22,6 +22,7 @@ __all__ = [
     "blocks",
     "flip_and_crop",
     "load",
+    "read_inputs",
     "read_source",
     "supports",
 ]

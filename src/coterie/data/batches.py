@@ -10,9 +10,9 @@ import torch
 import torch.utils.data
 from torch import Tensor
 
+from coterie.data.arrays import as_input
 from coterie.data.augment import flip_and_crop
 from coterie.data.dataset import Dataset
-from coterie.data.sources import as_input
 from coterie.errors import CoterieError
 from coterie.seeds import torch_generator
 
@@ -21,7 +21,10 @@ RESIDENT_SHARE = 0.5
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """``position`` (B,) or (M, B) counts within the positions asked for; ``inputs`` (..., B, *shape) and ``targets`` (..., B, T)."""
+    """``inputs`` (..., B, *shape) and ``targets`` (..., B, T) on the device.
+
+    ``position`` (B,) or (M, B), on the host, counts within the positions asked for.
+    """
 
     position: Tensor
     inputs: Tensor
@@ -99,7 +102,7 @@ class Batches:
     def _count_steps(self) -> int:
         empty = [row for row, support in enumerate(self.supports) if len(support) == 0]
         if empty or not self.supports:
-            raise CoterieError("`positions` is empty." if self.shared or not empty else f"The support of row {empty[0]} is empty.")
+            raise CoterieError("`positions` is empty." if self.shared or not empty else f"Support {empty[0]} is empty.")
         steps = {-(-len(support) // self.batch_size) for support in self.supports}
         if len(steps) > 1:
             raise CoterieError(

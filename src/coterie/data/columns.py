@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
 if TYPE_CHECKING:
     import pandas as pd
+
+
+def series(frame: pd.DataFrame, name: str) -> pd.Series:
+    """One column of a frame whose names are known to be distinct."""
+    return cast("pd.Series", frame[name])
 
 
 def as_numbers(column: pd.Series) -> tuple[np.ndarray, np.ndarray]:
@@ -16,7 +22,8 @@ def as_numbers(column: pd.Series) -> tuple[np.ndarray, np.ndarray]:
 
     if isinstance(column.dtype, pd.CategoricalDtype):
         column = column.astype(object)
-    values = pd.to_numeric(column, errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
+    numbers = cast("pd.Series", pd.to_numeric(column, errors="coerce"))
+    values = cast(np.ndarray, pd.Series.to_numpy(numbers, dtype=np.float64, na_value=np.nan))
     return values, np.isnan(values) & column.notna().to_numpy()
 
 
@@ -48,3 +55,9 @@ def is_text(column: pd.Series) -> bool:
 def first_row(column: pd.Series, mask: np.ndarray) -> Any:
     """Row number of the first cell under the mask."""
     return column.index[int(np.argmax(mask))]
+
+
+def some(names: Sequence[str], most: int = 20) -> str:
+    """At most ``most`` names, as a list to read."""
+    shown = ", ".join(map(str, names[:most]))
+    return shown + (f" and {len(names) - most} more" if len(names) > most else "")

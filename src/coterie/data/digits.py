@@ -21,7 +21,7 @@ def digits() -> tuple[Tensor, dict[str, np.ndarray]]:
     """
     from sklearn.datasets import load_digits
 
-    pixels, label = load_digits(return_X_y=True)
+    pixels, label = (np.asarray(array) for array in load_digits(return_X_y=True))
     targets = {f"digit {digit}": label == digit for digit in range(10)}
     targets["even"] = label % 2 == 0
     targets["at least five"] = label >= 5

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from coterie.data.columns import as_numbers, as_text, first_row
+from coterie.data.columns import as_numbers, as_text, first_row, series
 from coterie.errors import CoterieError
 
 if TYPE_CHECKING:
@@ -74,12 +74,12 @@ class Preprocessing:
             raise CoterieError(f"The table lacks the column {absent[0]!r} that the inputs were made of.")
         parts = []
         if self.numeric:
-            values = np.stack([finite_numbers(frame[column.name]) for column in self.numeric], axis=1)
+            values = np.stack([finite_numbers(series(frame, column.name)) for column in self.numeric], axis=1)
             fill, mean, scale = np.array([(c.fill, c.mean, c.scale) for c in self.numeric]).T
             parts.append((np.where(np.isnan(values), fill, values) - mean) / scale)
         for column in self.categorical:
-            text = as_text(frame[column.name])
-            text[frame[column.name].isna().to_numpy()] = column.fill
+            text = as_text(series(frame, column.name))
+            text[series(frame, column.name).isna().to_numpy()] = column.fill
             parts.append(text[:, None] == np.array(column.categories, dtype=object))
         return torch.from_numpy(np.concatenate(parts, axis=1, dtype=np.float32, casting="unsafe"))
 
@@ -126,19 +126,22 @@ def fit_table(frame: pd.DataFrame, numeric: Sequence[str], categorical: Sequence
 
     numeric_columns: list[NumericColumn] = []
     if numeric:
-        values = np.stack([finite_numbers(frame[name]) for name in numeric], axis=1)
-        imputer = SimpleImputer(strategy="median", keep_empty_features=True)
-        scaler = StandardScaler().fit(imputer.fit_transform(values))
-        numbers = zip(numeric, imputer.statistics_, _numbers(scaler.mean_), _numbers(scaler.scale_), strict=True)
-        numeric_columns = [NumericColumn(name=n, fill=float(f), mean=float(m), scale=float(s)) for n, f, m, s in numbers]
+        values = np.stack([finite_numbers(series(frame, name)) for name in numeric], axis=1)
+        imputer: Any = SimpleImputer(strategy="median", keep_empty_features=True)
+        scaler: Any = StandardScaler().fit(imputer.fit_transform(values))
+        numbers = np.stack([imputer.statistics_, scaler.mean_, scaler.scale_], axis=1).tolist()
+        numeric_columns = [
+            NumericColumn(name=name, fill=fill, mean=mean, scale=scale)
+            for name, (fill, mean, scale) in zip(numeric, numbers, strict=True)
+        ]
     categorical_columns: list[CategoricalColumn] = []
     for name in categorical:
-        text = as_text(frame[name])[:, None]
-        text[frame[name].isna().to_numpy()] = None
-        imputer = SimpleImputer(missing_values=None, strategy="most_frequent", keep_empty_features=True, fill_value="")
-        if (text == None).all():  # noqa: E711
+        column = series(frame, name).dropna()
+        if len(column) == 0:
             continue
-        encoder = OneHotEncoder(handle_unknown="ignore").fit(imputer.fit_transform(text))
+        text = as_text(column)[:, None]
+        imputer = SimpleImputer(strategy="most_frequent").fit(text)
+        encoder: Any = OneHotEncoder().fit(text)
         categories = tuple(str(category) for category in encoder.categories_[0])
         categorical_columns.append(CategoricalColumn(name=name, fill=str(imputer.statistics_[0]), categories=categories))
     width = len(numeric_columns) + sum(len(column.categories) for column in categorical_columns)
@@ -170,7 +173,3 @@ def finite_numbers(column: pd.Series) -> np.ndarray:
     if np.isinf(values).any():
         raise CoterieError(f"Column {column.name!r} holds an infinite value in row {first_row(column, np.isinf(values))}.")
     return values
-
-
-def _numbers(values: Any) -> np.ndarray:
-    return np.asarray(values, dtype=np.float64)

@@ -64,7 +64,8 @@ def given_parts(values: np.ndarray, column: str) -> np.ndarray:
     >>> given_parts(np.array(["train", "val", "test"]), "fold")
     array([0, 1, 2], dtype=int8)
     """
-    names, inverse = np.unique(np.array([str(value).strip().lower().removesuffix(".0") for value in values]), return_inverse=True)
+    text = np.array([str(value).strip().lower().removesuffix(".0") for value in values])
+    names, inverse = np.unique(text, return_inverse=True)
     unknown = [name for name in names if name not in _PART_OF]
     if unknown:
         raise CoterieError(

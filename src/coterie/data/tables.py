@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from coterie.data.columns import as_numbers, first_row, is_text
+from coterie.data.columns import as_numbers, first_row, is_text, series
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -37,7 +37,7 @@ def choose_features(frame: pd.DataFrame) -> Features:
     chosen: dict[str, list[str]] = {"numeric": [], "categorical": [], "id": []}
     notes = []
     for name in frame.columns:
-        role, reason = _role(frame[name])
+        role, reason = _role(series(frame, name))
         if role in chosen:
             chosen[role].append(name)
         if reason:

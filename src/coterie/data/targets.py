@@ -40,7 +40,7 @@ class Labels:
 def encode_column(column: pd.Series, kind: Kind | None = None, class_names: Sequence[str] = ()) -> tuple[Task, np.ndarray]:
     """Infer the kind of a target unless given, and return its task and its codes or values, (N,) float64.
 
-    Two distinct values are binary; a string, categorical or integer column of at most 20 values is multi-class; else regression.
+    Two distinct values: binary. A string, categorical or integer column of at most 20 values: multi-class. Else regression.
 
     Args:
         column: the target, indexed by row number.
@@ -55,6 +55,8 @@ def encode_column(column: pd.Series, kind: Kind | None = None, class_names: Sequ
     (Task(name='smiles', kind=<Kind.BINARY: 'binary'>, classes=('no', 'yes'), loss=None, metric=None), array([ 0.,  1., nan]))
     """
     name = str(column.name)
+    if column.dtype.kind in "mM":
+        raise CoterieError(f"Target {name!r} holds dates; it must hold numbers or classes.")
     values, stray = as_numbers(column)
     n_distinct = column.nunique()
     if n_distinct == 0:
@@ -86,7 +88,7 @@ def _infer_kind(column: pd.Series, values: np.ndarray, stray: np.ndarray, n_dist
             raise CoterieError(_stray_text(column, stray))
         if n_distinct > MAX_CLASSES:
             raise CoterieError(
-                f"Target {str(column.name)!r} is text with {n_distinct} distinct values; at most {MAX_CLASSES} are taken as classes. "
+                f"Target {str(column.name)!r} is text with {n_distinct} distinct values; up to {MAX_CLASSES} can be classes. "
                 f"Exclude it, or say kinds={{{str(column.name)!r}: 'multiclass'}}."
             )
         return Kind.MULTICLASS
@@ -161,7 +163,7 @@ def long_form(column: pd.Series, task_of: pd.Series, kind: Kind | None = None) -
 
 
 def rare_tasks(labels: Labels, parts: np.ndarray, n_parts: int = 3) -> list[str]:
-    """Return what is too rare, by task (empty string where fine): under 5 positives or negatives in a part, or under 2 labels."""
+    """Return what is too rare in a part, by task: under 5 positives or negatives, or under 2 labels; "" where fine."""
     problems = [""] * len(labels.tasks)
     binary = np.array([task.kind is Kind.BINARY for task in labels.tasks])
     for part in range(n_parts):
@@ -232,6 +234,4 @@ def with_functions(
         unknown = [name for name in functions or {} if name not in names]
         if unknown:
             raise CoterieError(f"`{argument}` names {unknown[0]!r}, which is no task; tasks are {', '.join(names[:20])}.")
-    return tuple(
-        replace(task, loss=(losses or {}).get(task.name), metric=(metrics or {}).get(task.name)) for task in tasks
-    )
+    return tuple(replace(task, loss=(losses or {}).get(task.name), metric=(metrics or {}).get(task.name)) for task in tasks)

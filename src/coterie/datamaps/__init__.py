@@ -5,8 +5,34 @@ the finished map is a :class:`coterie.results.DataMap`. All that grouping needs 
 between its tasks, accumulated over chunks of examples, so maps may be far bigger than memory. Nothing here knows a model.
 """
 
+from typing import TYPE_CHECKING, Any
+
+from coterie.datamaps.export import to_parquet
+from coterie.datamaps.gram import Gram, classical_scaling, gram
 from coterie.datamaps.recorder import DataMapRecorder
 from coterie.datamaps.storage import as_type, open_map
 from coterie.results import DataMap
 
-__all__ = ["DataMap", "DataMapRecorder", "as_type", "open_map"]
+if TYPE_CHECKING:
+    from coterie.datamaps.callback import DataMapCallback
+
+__all__ = [
+    "DataMap",
+    "DataMapCallback",
+    "DataMapRecorder",
+    "Gram",
+    "as_type",
+    "classical_scaling",
+    "gram",
+    "open_map",
+    "to_parquet",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """``DataMapCallback`` lives in a module that imports Lightning, which few users need."""
+    if name == "DataMapCallback":
+        from coterie.datamaps.callback import DataMapCallback
+
+        return DataMapCallback
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -5,6 +5,8 @@ The state has shape (..., 4, T), so that a batch is one gather and one scatter o
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -45,7 +47,7 @@ def merge(into: Tensor, other: Tensor) -> None:
     count += other_count
 
 
-def statistics(state: np.ndarray) -> dict[str, np.ndarray]:
+def statistics(state: np.ndarray) -> dict[str, Any]:
     """Confidence, variability, correctness and count of a state (n, 4, T), each (n, T), NaN where never observed.
 
     Variability of a cell seen once is 0: nothing was seen to vary.

@@ -6,7 +6,7 @@ T x T distances; classical scaling turns these into T points of T - 1 coordinate
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal, Protocol
 
@@ -24,7 +24,10 @@ FEATURES = ("cells", "density")
 class BlockSums(Protocol):
     """Statistics kept per block of examples, from which distances between tasks follow for any reweighting of blocks."""
 
-    n_blocks: int
+    @property
+    def n_blocks(self) -> int:
+        """Number of blocks."""
+        ...
 
     def distances(self, weights: np.ndarray) -> np.ndarray:
         """Squared distances (T, T) when block r counts ``weights[r]`` times."""
@@ -67,7 +70,6 @@ class Gram:
     features: str
     sums: BlockSums
     notes: tuple[str, ...] = ()
-    _scaled: dict[str, object] = field(default_factory=dict, compare=False)
 
     @cached_property
     def scaling(self) -> tuple[np.ndarray, float]:
@@ -85,8 +87,12 @@ class Gram:
         return self.scaling[1]
 
     def resample(self, weights: np.ndarray) -> np.ndarray:
-        """Squared distances (T, T) when block r of examples counts ``weights[r]`` times."""
-        return self.sums.distances(np.asarray(weights, dtype=np.float64))
+        """Squared distances (T, T) when block r of examples counts ``weights[r]`` times.
+
+        A pair that shares no example there keeps its distance over all examples.
+        """
+        found = self.sums.distances(np.asarray(weights, dtype=np.float64))
+        return np.where(np.isnan(found), self.distances2, found)
 
     def __repr__(self) -> str:
         return f"Gram({len(self.tasks)} tasks, {self.features}, {self.negative_share:.1%} clipped)"
@@ -140,8 +146,8 @@ def classical_scaling(distances2: np.ndarray) -> tuple[np.ndarray, float]:
     Distances over different examples need not be Euclidean: negative eigenvalues are clipped, their share is reported.
 
     >>> points, clipped = classical_scaling(np.array([[0.0, 4.0], [4.0, 0.0]]))
-    >>> points.ravel().round(6), round(clipped, 6)
-    (array([ 1., -1.]), 0.0)
+    >>> np.abs(points).ravel().round(6), abs(round(clipped, 6))
+    (array([1., 1.]), 0.0)
     """
     centred = distances2 - distances2.mean(axis=0)
     centred = centred - centred.mean(axis=1, keepdims=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -62,9 +63,9 @@ class DataMapRecorder:
         self.names = tuple(f"task {t}" for t in range(n_tasks)) if names is None else tuple(names)
         self.kinds = ("binary",) * n_tasks if kinds is None else tuple(str(kind) for kind in kinds)
         self.ids = np.arange(n_examples) if ids is None else np.asarray(ids)
-        for name, found, wanted in (("names", self.names, n_tasks), ("kinds", self.kinds, n_tasks), ("ids", self.ids, n_examples)):
-            if len(found) != wanted:
-                raise CoterieError(f"`{name}` must have one entry each, {wanted}; found {len(found)}.")
+        for name, wanted in (("names", n_tasks), ("kinds", n_tasks), ("ids", n_examples)):
+            if len(getattr(self, name)) != wanted:
+                raise CoterieError(f"`{name}` must have {wanted} entries; found {len(getattr(self, name))}.")
         self.epoch = 0
         self._kept: dict[int, Tensor] = {}
         self._wanted: set[int] = set()
@@ -136,14 +137,9 @@ class DataMapRecorder:
         states[self.epoch or int(self._state[:, 3].max())] = self._state
         if self._folder is not None:
             return self._folder.data_map(states, self.names, self.kinds, self.ids)
-        earlier: tuple[DataMap, ...] = ()
-        for epoch, state in states.items():
-            found = DataMap(
-                tasks=self.names, kinds=self.kinds, ids=self.ids, epoch=epoch,
-                earlier=earlier if epoch == max(states) else (), **statistics(state.cpu().numpy()),
-            )  # fmt: skip
-            earlier = (*earlier, found)
-        return earlier[-1]
+        about: dict[str, Any] = {"tasks": self.names, "kinds": self.kinds, "ids": self.ids}
+        snapshots = [DataMap(epoch=epoch, **about, **statistics(state.cpu().numpy())) for epoch, state in states.items()]
+        return replace(snapshots[-1], earlier=tuple(snapshots[:-1]))
 
     def merge(self, other: DataMapRecorder) -> None:
         """Add what ``other`` saw of the same tasks and examples, for instance on another device.
@@ -197,9 +193,8 @@ class DataMapRecorder:
         wanted = (len(index), self.n_tasks)
         if tuple(confidence.shape) != wanted:
             raise CoterieError(f"`confidence` must have shape {wanted}, (B, T); found {tuple(confidence.shape)}.")
-        if observed is not None:
-            if tuple(observed.shape) != wanted or observed.dtype != torch.bool:
-                raise CoterieError(f"`observed` must be bool of shape {wanted}; found {observed.dtype} {tuple(observed.shape)}.")
+        if observed is not None and (tuple(observed.shape) != wanted or observed.dtype != torch.bool):
+            raise CoterieError(f"`observed` must be bool of shape {wanted}; found {observed.dtype}, {tuple(observed.shape)}.")
         if len(index) and (int(index.min()) < 0 or int(index.max()) >= self.n_examples):
             raise CoterieError(
                 f"`index` must lie in 0 .. {self.n_examples - 1}; found {int(index.min())} to {int(index.max())}."

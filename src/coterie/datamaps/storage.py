@@ -103,7 +103,7 @@ def open_map(path: str | Path) -> DataMap:
     ids = arrays["ids"] if "ids" in arrays else np.asarray(about["ids"])
     found: list[DataMap] = []
     for epoch in about["epochs"]:
-        parts = {name: arrays[f"{epoch}/{name}"] for name in STATISTICS}
+        parts: dict[str, Any] = {name: arrays[f"{epoch}/{name}"] for name in STATISTICS}
         found.append(DataMap(tasks=tuple(about["tasks"]), kinds=tuple(about["kinds"]), ids=ids, epoch=epoch, **parts))
     return replace(found[-1], earlier=tuple(found[:-1]))
 

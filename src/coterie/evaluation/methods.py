@@ -93,9 +93,11 @@ def named_methods(groupings: Candidates, tasks: Sequence[str]) -> dict[str, Cand
     files: dict[str, str] = {}
     for name, candidate in pairs:
         if name.split(" (")[0] in _RESERVED:
-            raise CoterieError(f"`groupings` must not use the name {name!r}: the baselines are called {', '.join(_RESERVED[:4])}.")
+            raise CoterieError(f"`groupings` must not use the name {name!r}, which the comparison uses itself.")
         if (other := files.setdefault(file_name(name).lower(), name)) != name or len([n for n, _ in pairs if n == name]) > 1:
-            raise CoterieError(f"`groupings` need names that differ: {other!r} and {name!r}. Pass a mapping from name to grouping.")
+            raise CoterieError(
+                f"`groupings` need names that differ: {other!r} and {name!r}. Pass a mapping from name to grouping."
+            )
         _check(name, candidate, tasks)
     return dict(pairs)
 
@@ -148,10 +150,11 @@ def _label(candidate: Candidate) -> str:
 def _check(name: str, candidate: Candidate, tasks: Sequence[str]) -> None:
     if isinstance(candidate, Grouping) and candidate.tasks != tuple(tasks):
         raise CoterieError(
-            f"`groupings`: {name!r} groups the tasks {', '.join(candidate.tasks[:5])}...; the data has {', '.join(tasks[:5])}..."
+            f"`groupings`: {name!r} is of {len(candidate.tasks)} tasks ({', '.join(candidate.tasks[:3])}, ...), which are not "
+            f"the {len(tasks)} of the data ({', '.join(tasks[:3])}, ...) in their order."
         )
-    if isinstance(candidate, DataMapMethod) and candidate.n_groups != "auto":
-        if candidate.n_groups < 1:
-            raise CoterieError(f"`n_groups` must be at least 1 or 'auto'; found {candidate.n_groups}.")
-        if candidate.n_groups > len(tasks):
-            raise CoterieError(f"`n_groups` is {candidate.n_groups}, but there are only {len(tasks)} tasks to group.")
+    if isinstance(candidate, DataMapMethod):
+        from coterie.grouping._group import check_group
+
+        settings = (candidate.method, candidate.fuzziness, candidate.features, candidate.restarts)
+        check_group(len(tasks), candidate.n_groups, *settings)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from typing import Any
 
-import torch
 from torch import Tensor
 
 from coterie.errors import CoterieError
@@ -16,6 +15,7 @@ from coterie.tasks import Kind, Tasks
 def primary_scores(outputs: Tensor, targets: Tensor, tasks: Tasks) -> Tensor:
     """The metric by which each task is compared, (T,), float64: its own where it has one, else that of its kind.
 
+    >>> import torch
     >>> from coterie.tasks import Task
     >>> tasks = Tasks.plain([Task(name="a", kind=Kind.BINARY)])
     >>> primary_scores(torch.tensor([[2.0], [2.0]]), torch.tensor([[1.0], [0.0]]), tasks)
@@ -39,6 +39,7 @@ def all_metrics(outputs: Tensor, targets: Tensor, tasks: Tasks) -> list[dict[str
         targets: encoded labels, (n, T), NaN = missing.
         tasks: the tasks, with the statistics of the training split.
 
+    >>> import torch
     >>> from coterie.tasks import Task
     >>> tasks = Tasks.plain([Task(name="size", kind=Kind.REGRESSION)])
     >>> all_metrics(torch.tensor([[1.0], [4.0]]), torch.tensor([[1.0], [2.0]]), tasks)[0]

@@ -15,29 +15,30 @@ ROUNDS = 300
 def fuzzy_cmeans(points: np.ndarray, settings: Settings) -> Clusters:
     """Alternate centres = sum_t u^m x_t / sum_t u^m with the fuzzy formula on ``points`` (T, D).
 
-    A restart begins with random memberships and ends when none changes by 0.01 or after 300 rounds; the one with the
-    smallest sum_tk u^m d2 is kept.
+    A restart begins with centres on random tasks and ends when no membership changes by 0.01 or after 300 rounds; the one
+    with the smallest sum_tk u^m d2 is kept.
 
     >>> points = np.array([[0.0], [0.1], [1.0]])
-    >>> fuzzy_cmeans(points, Settings(n_groups=2, fuzziness=1.5, restarts=3, seed=0)).membership.argmax(axis=1).std() > 0
-    True
+    >>> fuzzy_cmeans(points, Settings(n_groups=2, fuzziness=2.0, restarts=3, seed=0)).membership.max(axis=1).round(2)
+    array([1., 1., 1.])
     """
-    best: Clusters | None = None
+    found = []
     for restart in range(settings.restarts):
         random = numpy_generator(settings.seed, "fuzzy-cmeans", restart)
-        found = _alternate(points, random.dirichlet(np.ones(settings.n_groups), len(points)), settings.fuzziness)
-        if best is None or found.details["objective"] < best.details["objective"]:
-            best = found
-    assert best is not None  # at least one restart
-    return best
+        centres = points[random.choice(len(points), settings.n_groups, replace=False)]
+        found.append(_alternate(points, centres, settings.fuzziness))
+    return min(found, key=lambda clusters: clusters.details["objective"])
 
 
-def _alternate(points: np.ndarray, membership: np.ndarray, fuzziness: float) -> Clusters:
-    for rounds in range(1, ROUNDS + 1):
-        powers = (membership / membership.max(axis=0)) ** fuzziness  # scaled per group, so that no group underflows
+def _alternate(points: np.ndarray, centres: np.ndarray, fuzziness: float) -> Clusters:
+    distances = squared_distances(points, centres)
+    membership = fuzzy_membership(distances, fuzziness)
+    rounds, change = 0, np.inf
+    while rounds < ROUNDS and change >= TOLERANCE:
+        powers = membership**fuzziness
+        powers[:, powers.sum(axis=0) == 0] = 1.0  # a group that nobody is in starts anew in the middle
         distances = squared_distances(points, powers.T @ points / powers.sum(axis=0)[:, None])
         before, membership = membership, fuzzy_membership(distances, fuzziness)
-        if np.abs(membership - before).max() < TOLERANCE:
-            break
+        rounds, change = rounds + 1, np.abs(membership - before).max()
     objective = float((membership**fuzziness * distances).sum())
     return Clusters(membership=membership, distances=distances, details={"objective": objective, "rounds": rounds})

@@ -16,8 +16,8 @@ def kmeans(points: np.ndarray, settings: Settings) -> Clusters:
 
     The distances to the centres are kept, so that the grouping can be read softly as well.
 
-    >>> kmeans(np.array([[0.0], [0.1], [1.0]]), Settings(n_groups=2, fuzziness=2.0, restarts=3, seed=0)).membership.sum()
-    3.0
+    >>> kmeans(np.array([[0.0], [0.1], [1.0]]), Settings(n_groups=2, fuzziness=2.0, restarts=3, seed=0)).membership.sum(axis=1)
+    array([1., 1., 1.])
     """
     distances, details = kmeans_distances(points, settings)
     nearest = distances.argmin(axis=1)
@@ -29,8 +29,9 @@ def kmeans_distances(points: np.ndarray, settings: Settings) -> tuple[np.ndarray
     from sklearn.cluster import KMeans
     from sklearn.exceptions import ConvergenceWarning
 
-    model = KMeans(settings.n_groups, n_init=settings.restarts, random_state=derive(settings.seed, "kmeans") % 2**32)
+    model = KMeans(settings.n_groups, n_init=settings.restarts, random_state=derive(settings.seed, "kmeans") % 2**32)  # pyright: ignore[reportArgumentType]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # fewer distinct points than groups: centres coincide
         model.fit(points)
-    return squared_distances(points, model.cluster_centers_), {"inertia": float(model.inertia_)}
+    distances = squared_distances(points, np.asarray(model.cluster_centers_))
+    return distances, {"inertia": float(distances.min(axis=1).sum())}

@@ -40,11 +40,12 @@ def point_votes(histograms: np.ndarray, variability_limit: float, settings: Sett
         raise CoterieError(f"`n_groups` must be at most the {len(used)} distinct points of the map; found {settings.n_groups}.")
     places = (used + 0.5) / counts.shape[1:] * (1.0, variability_limit)
     votes = counts[:, used[:, 0], used[:, 1]]
-    model = KMeans(settings.n_groups, n_init=settings.restarts, random_state=derive(settings.seed, "points") % 2**32)
+    model = KMeans(settings.n_groups, n_init=settings.restarts, random_state=derive(settings.seed, "points") % 2**32)  # pyright: ignore[reportArgumentType]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
         labels = model.fit(places, sample_weight=votes.sum(axis=0)).labels_
     membership = votes @ np.eye(settings.n_groups)[labels]
     return Clusters(
-        membership=membership / membership.sum(axis=1, keepdims=True), details={"centres": model.cluster_centers_.tolist()}
+        membership=membership / membership.sum(axis=1, keepdims=True),
+        details={"centres": np.asarray(model.cluster_centers_).tolist()},
     )

@@ -163,10 +163,12 @@ class ModelStack:
         return self._leaves[key]
 
     def zero_grad(self) -> None:
-        """Set all gradients to zero in place, so that the views of rows stay valid."""
-        gradients = [parameter.grad for parameter in self.trainable() if parameter.grad is not None]
-        if gradients:
-            torch._foreach_zero_(gradients)
+        """Forget all gradients; where rows hold views of them they are zeroed in place, so that the views stay valid."""
+        if self._leaves:
+            torch._foreach_zero_([parameter.grad for parameter in self.trainable() if parameter.grad is not None])
+        else:
+            for parameter in self.trainable():
+                parameter.grad = None
 
     def select(self, rows: Sequence[int]) -> ModelStack:
         """Return a new stack with copies of some rows, repeated if asked for repeatedly."""

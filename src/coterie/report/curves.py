@@ -26,7 +26,7 @@ def chapter(comparison: Comparison) -> list[dict[str, Any]]:
             lines = {arm: over_tasks(comparison, arm, field) for arm in arms}
             lines = {arm: values for arm, values in lines.items() if np.isfinite(values).any()}
             if lines:
-                axes = figures.learning_curves(lines, what=f"{what}, mean over tasks")
+                axes = figures.learning_curves(lines, what=what)
                 last = "; ".join(f"{arm} ends at {number(float(values[-1]))}" for arm, values in lines.items())
                 drawn.append(inline(axes, name=f"{field}{len(chapters)}", alt=f"Mean {what} by epoch. {last}."))
         chapters.append({"name": name, "figures": drawn})

@@ -101,13 +101,15 @@ def data_map(shares: np.ndarray, *, limits: tuple[float, float] | None = None, s
 
 
 def density_limits(densities: Sequence[np.ndarray]) -> tuple[float, float]:
-    """Smallest and largest shares to colour, common to all ``densities``: four decades at most.
+    """Smallest and largest shares to colour, common to all ``densities``: from just below one example, four decades at most.
 
-    >>> density_limits([np.array([[0.5, 0.5]])])
-    (5e-05, 0.5)
+    >>> density_limits([np.array([[0.25, 0.75]])])
+    (0.125, 0.75)
     """
-    high = max((float(d.max(initial=0)) for d in densities), default=0) or 1.0
-    return high / 1e4, high
+    seen = np.concatenate([d[d > 0] for d in densities] or [np.empty(0)])
+    if not len(seen):
+        return 1e-4, 1.0
+    return max(float(seen.min()) / 2, float(seen.max()) / 1e4), float(seen.max())
 
 
 def learning_curves(curves: Mapping[str, np.ndarray], *, what: str, ax: Axes | None = None) -> Axes:
@@ -143,7 +145,7 @@ def cost_against_quality(
     'model-steps'
     """
     with style():
-        ax = _axes(ax, (5.2, 3.6))
+        ax = _axes(ax, (4.0, 3.4))
         fills = {}
         for arm, x, y, bar in zip(arms, cost, score, spread, strict=True):
             look = dict(_ROLES[role_of(arm)], linestyle="none")

@@ -34,11 +34,11 @@ class Scale:
     @classmethod
     def over(cls, rows: Sequence[Row]) -> Scale:
         """A scale that shows every gain and most interval ends; the rest are cut off and marked as such."""
-        gains = [row["gain"] for row in rows if is_number(row["gain"])]
-        lows = [row["low"] for row in rows if is_number(row["low"])]
-        highs = [row["high"] for row in rows if is_number(row["high"])]
-        low = min([0.0, *gains, *np.quantile(lows, [0.1] if lows else []).tolist()]) if lows else min([0.0, *gains])
-        high = max([0.0, *gains, *np.quantile(highs, [0.9]).tolist()]) if highs else max([0.0, *gains])
+        known = {key: [row[key] for row in rows if is_number(row[key])] for key in ("gain", "low", "high")}
+        low, high = min([0.0, *known["gain"]]), max([0.0, *known["gain"]])
+        if known["low"]:
+            low = min(low, np.quantile(known["low"], 0.1))
+            high = max(high, np.quantile(known["high"], 0.9))
         margin = 0.04 * (high - low) or 1.0
         return cls(float(low - margin), float(high + margin))
 
@@ -83,17 +83,17 @@ def _block(reference: str, rows: list[Row], order: Sequence[str], group: dict[st
         entry["first"] = position > 0 and group.get(name) != group.get(present[position - 1])
         shown.append(entry)
     sure = [by_task[name] for name in present if is_number(p := by_task[name]["p_holm"]) and p < LEVEL]
-    few = shown
-    if len(shown) > FEW:
-        ranked = sorted((e for e in shown if is_number(e["value"])), key=lambda e: -e["value"])
-        few = [*ranked[:EXTREMES], *ranked[-EXTREMES:]]
+    ranked = sorted((e for e in shown if is_number(e["value"])), key=lambda e: -e["value"])
+    extremes = [*ranked[:EXTREMES], *(e | {"first": i == 0} for i, e in enumerate(ranked[-EXTREMES:]))]
+    folded = len(shown) > FEW and len(ranked) > FEW
+    better, worse = ([row["task"] for row in sure if sign * row["gain"] > 0] for sign in (1, -1))
     return {
         "reference": reference,
-        "mean": None if mean is None else _entry(mean, scale) | {"task": "mean over tasks", "reading": reading(mean)},
-        "few": [e | {"first": few is not shown and i == EXTREMES} if few is not shown else e for i, e in enumerate(few)],
-        "all": shown if few is not shown else [],
-        "better": listing([row["task"] for row in sure if row["gain"] > 0]) if any(r["gain"] > 0 for r in sure) else "",
-        "worse": listing([row["task"] for row in sure if row["gain"] < 0]) if any(r["gain"] < 0 for r in sure) else "",
+        "mean": None if mean is None else _entry(mean, scale) | {"task": "mean", "reading": reading(mean)},
+        "few": extremes if folded else shown,
+        "all": shown if folded else [],
+        "better": listing(better),
+        "worse": listing(worse),
         "tested": any(is_number(row["p_holm"]) for row in rows),
     }
 
@@ -105,7 +105,7 @@ def reading(row: Row) -> str:
     ('better', 'no difference found')
     """
     if not (is_number(row["low"]) and is_number(row["high"])):
-        return "one seed: no interval"
+        return "no interval"
     if row["low"] > 0:
         return "better"
     return "worse" if row["high"] < 0 else "no difference found"
@@ -122,10 +122,12 @@ def _entry(row: Row, scale: Scale) -> dict[str, Any]:
         "p": probability(sure),
         "relative": "–" if not is_number(row["relative_gain"]) else f"{signed(100 * row['relative_gain'])} %",
         "sure": is_number(sure) and sure < LEVEL,
+        "first": False,
+        "sign": "down" if is_number(row["gain"]) and row["gain"] < 0 else "up",
+        "x": scale.at(row["gain"]) if is_number(row["gain"]) else None,
+        "line": None,
+        "band": None,
     }
-    if is_number(row["gain"]):
-        entry["x"] = scale.at(row["gain"])
-        entry["sign"] = "up" if row["gain"] > 0 else "down"
     if is_number(row["low"]) and is_number(row["high"]):
         entry["line"] = (scale.at(row["low"]), scale.at(row["high"]))
         entry["cut"] = (row["low"] < scale.low, row["high"] > scale.high)

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 READ_AT = 2.0
 MOST_MAPS = 150
 FEW = 24
+_WORDS = {"negative_share": "share of distance that no map of points can show", "objective": "objective of the clustering"}
 
 
 def task_order(comparison: Comparison) -> list[str]:
@@ -148,7 +149,7 @@ def stability(comparison: Comparison) -> list[dict[str, Any]]:
                 "facts": [_fact(label, value) for label, value in facts.items()],
                 "moved": moved_tasks(seeds),
                 "seeds": len(seeds),
-                "details": [{"label": k.replace("_", " "), "text": plain(v)} for k, v in seeds[0].details.items() if not _is_curve(v)],
+                "details": [{"label": _WORDS.get(k, k.replace("_", " ")), "text": plain(v)} for k, v in seeds[0].details.items() if _is_short(v)],
                 "criterion": _criterion(seeds[0], f"auto{len(chapters)}"),
             }
         )
@@ -182,6 +183,10 @@ def moved_tasks(seeds: Sequence[Grouping]) -> list[dict[str, Any]]:
         columns.append(linear_sum_assignment(-shared)[1][grouping.labels] + 1)
     table = np.stack(columns, axis=1)
     return [{"task": first.tasks[t], "groups": row.tolist()} for t, row in enumerate(table) if len(set(row.tolist())) > 1]
+
+
+def _is_short(value: Any) -> bool:
+    return value not in (None, [], ()) and not isinstance(value, Mapping) and len(plain(value)) < 300
 
 
 def _is_curve(value: Any) -> bool:

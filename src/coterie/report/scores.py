@@ -32,12 +32,13 @@ def score_table(comparison: Comparison, order: Sequence[str]) -> dict[str, Any]:
     arms, values = arms_of(comparison), _values(comparison)
     metric = dict(zip(comparison.tasks, comparison.metric_names, strict=True))
     rows = [
-        {"task": task, "metric": metric[task], "cells": _cells([values.get((arm, task, metric[task]), []) for arm in arms])}
+        {"task": task, "metric": metric[task].replace("_", " "), "cells": _cells([values.get((arm, task, metric[task]), []) for arm in arms])}
         for task in order
     ]
     means, spread = mean_scores(comparison, arms)
     return {
         "arms": arms,
+        "metric": rows[0]["metric"] if len({row["metric"] for row in rows}) == 1 else None,
         "rows": rows,
         "folded": len(rows) > FEW,
         "mean": [{"text": number(m), "spread": number(s)} for m, s in zip(means, spread, strict=True)],

@@ -99,7 +99,7 @@ def listing(names: Iterable[str]) -> str:
     >>> listing(["a", "b", "c"])
     'a, b and c'
     """
-    *most, last = names
+    *most, last = list(names) or [""]
     return f"{', '.join(most)} and {last}" if most else last
 
 

@@ -105,9 +105,11 @@ def train(
         stack.strategy = state.strategy
         for epoch in range(state.epoch, config.epochs):
             started = perf_counter()
-            train_loss = _train_epoch(stack, batches, provider, tasks, optimiser, epoch, config, fabric, observers, progress)
+            train_loss, first_bad = _train_epoch(
+                stack, batches, provider, tasks, optimiser, epoch, config, fabric, observers, progress
+            )
             weights = provider.weights((epoch + 1) * batches.n_steps - 1).detach().to(fabric.device)
-            _require_finite(train_loss, weights, tasks, epoch)
+            _require_finite(first_bad, weights, tasks, epoch)
             statistics, losses = evaluate(stack, validation, tasks, fabric)
             for observer in observers:
                 observer.on_epoch_end(epoch)
@@ -129,10 +131,11 @@ def _train_epoch(
     fabric: Fabric,
     observers: Sequence[Observer],
     progress: Progress | None,
-) -> Tensor:
-    """One pass over the training part; returns the mean training loss of each cell of W, (M, T)."""
+) -> tuple[Tensor, Tensor]:
+    """One pass over the training part: mean training loss (M, T), and the step at which it first was not finite (M, T)."""
     n_steps = config.epochs * batches.n_steps
     total, n_examples = torch.zeros(stack.n_models, len(tasks), device=fabric.device), 0
+    first_bad = torch.full_like(total, torch.inf)
     stack.train()
     for step, batch in enumerate(batches.epoch(epoch), start=epoch * batches.n_steps):
         set_learning_rate(optimiser, learning_rate(step, n_steps, config))
@@ -148,16 +151,20 @@ def _train_epoch(
         optimiser.step()
         n_examples += batch.targets.shape[-2]
         total += losses * batch.targets.shape[-2]
+        first_bad.masked_fill_(~losses.isfinite() & (first_bad > step), step)
         if progress is not None:
             progress(step + 1, n_steps, f"epoch {epoch + 1} of {config.epochs}")
-    return total / n_examples
+    return total / n_examples, first_bad
 
 
-def _require_finite(train_loss: Tensor, weights: Tensor, tasks: Tasks, epoch: int) -> None:
-    bad = (~train_loss.isfinite() & (weights > 0)).nonzero()
-    if len(bad):
-        row, task = bad[0].tolist()
-        raise CoterieError(
-            f"Training stopped: the loss of task {tasks.names[task]!r} in model {row} is not finite in epoch {epoch + 1}. "
-            "The last checkpoint, if any, is kept. Try a smaller `lr`, `clip=1.0`, or look for extreme inputs."
-        )
+def _require_finite(first_bad: Tensor, weights: Tensor, tasks: Tasks, epoch: int) -> None:
+    """Name the first model and task whose loss broke; within a few steps all others follow."""
+    first_bad = first_bad.masked_fill(weights == 0, torch.inf)
+    if first_bad.isinf().all():
+        return
+    row, task = divmod(int(first_bad.argmin()), len(tasks))
+    raise CoterieError(
+        f"Training stopped: the loss of task {tasks.names[task]!r} in model {row} is not finite in epoch {epoch + 1}, "
+        f"step {int(first_bad.min()) + 1}. The last checkpoint, if any, is kept. Try a smaller `lr`, `clip=1.0`, or look for "
+        "extreme inputs."
+    )

@@ -1,0 +1,56 @@
+"""Data maps as Parquet, for other tools."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from coterie.datamaps._welford import STATISTICS
+from coterie.files import atomic
+from coterie.results import DataMap
+
+_CHUNK_CELLS = 1 << 20
+
+
+def to_parquet(data_map: DataMap, path: str | Path) -> Path:
+    """Write a map in long form: one row per example, task and snapshot, streamed, whole or not at all.
+
+    Columns: id, task, epoch, confidence, variability, correctness, count. Cells never observed are left out.
+
+    >>> import tempfile, pyarrow.parquet as pq, torch
+    >>> from coterie.datamaps import DataMapRecorder
+    >>> recorder = DataMapRecorder(2, 3, names=["a", "b"], ids=["x", "y", "z"])
+    >>> recorder.update(torch.tensor([2]), torch.tensor([[0.25, 0.75]]))
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     table = pq.read_table(to_parquet(recorder.data_map(), folder + "/map.parquet"))
+    >>> table.select(["id", "task", "confidence"]).to_pylist()
+    [{'id': 'z', 'task': 'a', 'confidence': 0.25}, {'id': 'z', 'task': 'b', 'confidence': 0.75}]
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    path = Path(path)
+    integer = data_map.ids.dtype.kind in "iu"
+    ids = data_map.ids.astype(np.int64) if integer else data_map.ids.astype(str)
+    names = pa.array(data_map.tasks)
+    statistics = [(name, pa.int32() if name == "count" else pa.float32()) for name in STATISTICS]
+    task_type = pa.dictionary(pa.int32(), pa.string())
+    schema = pa.schema(
+        [("id", pa.int64() if integer else pa.string()), ("task", task_type), ("epoch", pa.int32()), *statistics]
+    )
+    step = max(1, _CHUNK_CELLS // len(data_map.tasks))
+    with atomic(path) as temporary, pq.ParquetWriter(temporary, schema) as writer:
+        for snapshot in data_map.snapshots:
+            for start in range(0, len(ids), step):
+                count = np.nan_to_num(np.asarray(snapshot.count[start : start + step]))
+                example, task = np.nonzero(count)
+                values = [np.asarray(getattr(snapshot, name)[start : start + step])[example, task] for name in STATISTICS]
+                columns = [
+                    pa.array(ids[start + example], schema.field("id").type),
+                    pa.DictionaryArray.from_arrays(pa.array(task.astype(np.int32)), names),
+                    pa.array(np.full(len(task), snapshot.epoch, dtype=np.int32)),
+                    *(pa.array(v.astype(kind.to_pandas_dtype())) for v, (_, kind) in zip(values, statistics, strict=True)),
+                ]
+                writer.write_table(pa.Table.from_arrays(columns, schema=schema))
+    return path

@@ -1,0 +1,235 @@
+"""The verb ``compare``: does grouping pay, against what, and at which cost?"""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from coterie.data import Dataset
+from coterie.errors import CoterieError
+from coterie.evaluation.comparison import Comparison
+from coterie.evaluation.methods import Candidate, Candidates, DataMapMethod, named_methods
+from coterie.evaluation.tables import arm_scores, costs_table, gains_table
+from coterie.evaluation.units import BASELINES, Plan, Unit, ensemble_name, run_unit, unit_stage
+from coterie.evaluation.verdict import write_verdict
+from coterie.fitting import make_config
+from coterie.metrics import metric_names
+from coterie.results import Grouping
+from coterie.runs import Run, environment
+from coterie.seeds import derive
+from coterie.training import Progress
+
+SMALL_TABLE = 1000
+_OURS = ("weights", "init", "record", "observers", "checkpoint", "seed")
+_RECORDING = ("snapshots",)
+
+
+def compare(
+    model: Any,
+    data: Dataset,
+    groupings: Candidates = "data_map",
+    *,
+    seeds: int | Sequence[int] = 3,
+    repeats: int | None = None,
+    draws: int = 3,
+    baselines: Sequence[str] = BASELINES,
+    bootstraps: int = 1000,
+    run: Run | str | Path | None = None,
+    progress: Progress | None = None,
+    **options: Any,
+) -> Comparison:
+    """Train the joint model, the groupings and the baselines on every split and seed, and compare them on the test part.
+
+    Each unit (split and seed) is two fits: the joint model, which records a data map, and all other models as one stack. All
+    arms share code, epochs, optimiser, batches and, as far as they can, initialisation (:mod:`coterie.evaluation.baselines`).
+
+    Args:
+        model: as for :func:`coterie.fit`.
+        data: what :func:`coterie.load` returned.
+        groupings: a :class:`Grouping` (used as it is), a :class:`DataMapMethod` or "data_map" (finds one on the map of every
+            unit), several of them, or a mapping from name to one. A single one is called "grouped".
+        seeds: 3 means 0, 1, 2; or the seeds themselves. A seed changes initialisation, batch order, dropout and the grouping.
+        repeats: random splits, each trained with all seeds (units = repeats x seeds): 5 below 1,000 examples, else 1. Split 0
+            is the data's own.
+        draws: random groupings of the same sizes per grouping and unit.
+        baselines: which of "single", "random", "ensemble" to train besides joint; single-task models are one per task.
+        bootstraps: resamples of the test examples.
+        run: a run directory; every finished unit stays there, and a stopped comparison continues.
+        progress: called with (steps done, all steps, text).
+        **options: settings of :func:`coterie.fit`: epochs, lr, batch_size, snapshots, ...
+
+    Raises:
+        CoterieError: an argument is wrong; said before anything is trained.
+
+    >>> import coterie as ct
+    >>> import numpy as np
+    >>> data = ct.load("digits")
+    >>> mine = ct.Grouping(tasks=data.tasks.names, membership=np.eye(2)[np.arange(14) // 7], method="halves")
+    >>> result = ct.compare("mlp", data, mine, seeds=2, epochs=1, draws=1, model_options={"hidden": (8,)})
+    >>> result.costs.column("arm").to_pylist()
+    ['joint', 'grouped', 'single', 'random (grouped)', 'ensemble (K=2)']
+    """
+    methods = named_methods(groupings, data.tasks.names)
+    seeds = _seeds(seeds)
+    splits = _repeats(repeats, data)
+    _check_counts(draws, baselines, bootstraps)
+    settings, recording = _split_options(options)
+    config = _config(
+        model, methods, options, seeds=seeds, repeats=splits, draws=draws, baselines=list(baselines), bootstraps=bootstraps
+    )  # fmt: skip
+    if isinstance(run, (str, Path)):
+        run = Run.open(run, config=config, fingerprint=data.fingerprint())
+    plan = Plan(model=model, methods=methods, draws=draws, baselines=baselines, settings=settings, recording=recording)
+    units = list(_units(plan, data, splits, seeds, run, progress))
+    return _assemble(units, data, plan, bootstraps, _about(config, data, methods))
+
+
+def _units(
+    plan: Plan, data: Dataset, splits: int, seeds: Sequence[int], run: Run | None, progress: Progress | None
+) -> Iterator[Unit]:
+    """Yield every unit, read back where it is finished."""
+    for split in range(splits):
+        own: Dataset | None = data if split == 0 else None
+        for seed in seeds:
+            stage = unit_stage(split, seed)
+            if run is not None and run.done(stage):
+                yield Unit.load(run.folder / stage)
+                continue
+            own = data.resplit(_derived(0, split)) if own is None else own
+            yield run_unit(
+                replace(plan, progress=_labelled(progress, f"split {split}, seed {seed}")), own, split=split, seed=seed,
+                train_seed=_derived(seed, split), run=run, keep_model=split == 0 and seed == seeds[0],
+            )  # fmt: skip
+
+
+def _labelled(progress: Progress | None, where: str) -> Progress | None:
+    if progress is None:
+        return None
+    return lambda done, steps, text: progress(done, steps, f"{where}: {text}")
+
+
+def _assemble(units: Sequence[Unit], data: Dataset, plan: Plan, bootstraps: int, config: dict[str, Any]) -> Comparison:
+    methods = plan.methods
+    arms = arm_scores(units, data.tasks, bootstraps=bootstraps)
+    roles = {name: _roles(name, method, plan.baselines) for name, method in methods.items()}
+    pairs = [(name, reference) for name, role in roles.items() for reference in role.values()]
+    pairs += [(arm, "joint") for arm in arms.arms if arm != "joint" and arm not in methods]
+    gains, costs = gains_table(arms, pairs, data.tasks), costs_table(units)
+    groupings = {name: [unit.groupings[name] for unit in units] for name in methods}
+    return Comparison(
+        tasks=data.tasks.names,
+        kinds=tuple(task.kind.value for task in data.tasks),
+        metric_names=metric_names(data.tasks),
+        scores=pa.concat_tables([unit.scores for unit in units]),
+        gains=gains,
+        costs=costs,
+        groupings=groupings,
+        data_map=units[0].data_map,
+        history=units[0].histories,
+        stability={name: _stability(found, methods[name], units[0]) for name, found in groupings.items()},
+        verdict=write_verdict(gains, costs, roles, repetitions=_repetitions(config)),
+        config=config,
+    )
+
+
+def _roles(name: str, method: Candidate, baselines: Sequence[str]) -> dict[str, str]:
+    """The references of a grouping: role to arm."""
+    arms = {
+        "joint": "joint", "single": "single", "random": f"random ({name})", "ensemble": ensemble_name(name, method)
+    }  # fmt: skip
+    return {role: arm for role, arm in arms.items() if role == "joint" or role in baselines}
+
+
+def _stability(found: Sequence[Grouping], method: Candidate, first: Unit) -> dict[str, Any]:
+    """How far groupings agree: between units, and on resampled examples of the first unit's map."""
+    from coterie.grouping import agreement, stability
+
+    facts: dict[str, Any] = {}
+    if not isinstance(method, Grouping) and len(found) > 1:
+        facts["adjusted Rand between repetitions"] = agreement(found)["adjusted_rand"]
+    if isinstance(method, DataMapMethod):
+        settings = {name: getattr(method, name) for name in ("method", "fuzziness", "features", "restarts")}
+        resampled = stability(first.data_map, found[0].n_groups, **settings)
+        facts["adjusted Rand over resampled examples"] = resampled["adjusted_rand"]
+    return facts
+
+
+def _derived(seed: int, split: int) -> int:
+    """Splits are independent repetitions: each has its own seeds; split 0 has those that the user named."""
+    return seed if split == 0 else derive(seed, "split", split) % 2**31
+
+
+def _repetitions(config: Mapping[str, Any]) -> str:
+    seeds, splits = len(config["seeds"]), config["repeats"]
+    text = f"{seeds} seed{'s' if seeds > 1 else ''}"
+    return text if splits == 1 else f"{splits} splits x {text}"
+
+
+def _seeds(seeds: int | Sequence[int]) -> list[int]:
+    chosen = list(range(seeds)) if isinstance(seeds, int) else [int(seed) for seed in seeds]
+    if not chosen or len(set(chosen)) != len(chosen) or min(chosen) < 0:
+        raise CoterieError(f"`seeds` must be a positive number of seeds or distinct seeds of at least 0; found {seeds!r}.")
+    return chosen
+
+
+def _repeats(repeats: int | None, data: Dataset) -> int:
+    can_resplit = data.rebuild is not None
+    if repeats is None:
+        return 5 if len(data) < SMALL_TABLE and can_resplit else 1
+    if repeats < 1:
+        raise CoterieError(f"`repeats` must be at least 1; found {repeats}.")
+    if repeats > 1 and not can_resplit:
+        raise CoterieError(f"`repeats` is {repeats}, but the split of this data was given: only `repeats=1` is possible.")
+    return repeats
+
+
+def _check_counts(draws: int, baselines: Sequence[str], bootstraps: int) -> None:
+    if draws < 1:
+        raise CoterieError(f"`draws` must be at least 1; found {draws}. To leave random groups out, name other `baselines`.")
+    if bootstraps < 1:
+        raise CoterieError(f"`bootstraps` must be at least 1; found {bootstraps}.")
+    unknown = [name for name in baselines if name not in BASELINES]
+    if unknown or isinstance(baselines, str):
+        raise CoterieError(f"`baselines` must be a sequence of {', '.join(BASELINES)}; found {baselines!r}.")
+
+
+def _split_options(options: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Settings of every fit, and what concerns the recording only."""
+    taken = [name for name in _OURS if name in options]
+    if taken:
+        hint = " Give `seeds`." if taken[0] == "seed" else ""
+        raise CoterieError(f"`{taken[0]}` is set by compare itself.{hint}")
+    settings = {name: value for name, value in options.items() if name not in _RECORDING}
+    make_config(settings)
+    return settings, {name: value for name, value in options.items() if name in _RECORDING}
+
+
+def _config(model: Any, methods: Mapping[str, Candidate], options: Mapping[str, Any], **settings: Any) -> dict[str, Any]:
+    """What the results depend on, besides the data, as JSON types."""
+    name = model if isinstance(model, str) else f"{model.__module__}:{getattr(model, '__qualname__', type(model).__name__)}"
+    groupings = {key: m.to_dict() if isinstance(m, Grouping) else repr(m) for key, m in methods.items()}
+    return json.loads(json.dumps({"model": name, "groupings": groupings, **settings, "training": options}, default=str))
+
+
+def _about(config: Mapping[str, Any], data: Dataset, methods: Mapping[str, Candidate]) -> dict[str, Any]:
+    """The configuration as a report shows it, with data, versions and hardware."""
+    import torch
+
+    parts = {name: len(getattr(data.split, name)) for name in ("train", "validation", "test")}
+    return {
+        **config,
+        "groupings": {name: repr(method) for name, method in methods.items()},
+        "data": {"examples": len(data), **parts, "input shape": list(data.input_shape), "notes": list(data.notes)},
+        **environment(),
+        "hardware": {
+            "processor": platform.processor() or platform.machine(), "cores": os.cpu_count(),
+            "gpu": torch.cuda.get_device_name() if torch.cuda.is_available() else None,
+        },
+    }  # fmt: skip

@@ -1,0 +1,140 @@
+"""From units to the tables of a comparison: gains of each arm over its references, and costs.
+
+Shapes: ``U`` units, ``A`` arms (random draws averaged), ``T`` tasks, ``R`` resamples.
+"""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import torch
+
+from coterie.evaluation.comparison import COSTS, GAINS, MEAN
+from coterie.evaluation.gains import bootstrap_interval, bootstrap_scores, holm, paired_interval, relative_gain
+from coterie.evaluation.units import Unit
+from coterie.metrics import errors, example_statistics, metric_names
+from coterie.seeds import derive
+from coterie.tasks import Tasks
+
+
+@dataclass(frozen=True, kw_only=True)
+class ArmScores:
+    """Primary metric of all arms, paired: ``scores``, ``errors``, ``wrong`` (U, A, T); ``resampled`` (R, A, T) means over units.
+
+    ``overlap`` is what :func:`paired_interval` asks for.
+    """
+
+    arms: tuple[str, ...]
+    scores: np.ndarray
+    errors: np.ndarray
+    wrong: np.ndarray
+    resampled: np.ndarray
+    overlap: float
+
+
+def arm_scores(units: Sequence[Unit], tasks: Tasks, *, bootstraps: int) -> ArmScores:
+    """Put the units' scores side by side; draws of a random arm are averaged, and resamples are shared within a split."""
+    names = tuple(dict.fromkeys(name for name, _ in units[0].arms))
+    own = [task.metric is not None for task in tasks]
+    per_unit: dict[str, list[np.ndarray]] = {"scores": [], "errors": [], "wrong": []}
+    total, count = np.zeros((bootstraps, len(names), len(tasks))), np.zeros((bootstraps, len(names), len(tasks)))
+    for unit in units:
+        share = _averages_draws(unit, names)
+        targets = torch.from_numpy(unit.targets)
+        sums = torch.stack([example_statistics(torch.from_numpy(o).float(), targets, tasks).sum(0) for o in unit.outcomes])
+        error, wrong = (value.numpy() for value in errors(sums, tasks))
+        error[:, own], wrong[:, own] = np.nan, np.nan
+        for name, values in (("scores", unit.primary), ("errors", error), ("wrong", wrong)):
+            per_unit[name].append(share @ values)
+        seed = derive(0, "bootstrap", unit.split)
+        drawn = share @ bootstrap_scores(unit.outcomes, unit.targets, tasks, resamples=bootstraps, seed=seed)
+        # A resample without one of the classes is undefined for every arm alike.
+        total += np.nan_to_num(drawn)
+        count += ~np.isnan(drawn)
+    with np.errstate(invalid="ignore"):
+        resampled = total / count
+    several_splits = len({unit.split for unit in units}) > 1
+    stacked = {name: np.stack(values) for name, values in per_unit.items()}
+    overlap = float(np.mean([unit.overlap for unit in units])) if several_splits else 0.0
+    return ArmScores(arms=names, resampled=resampled, overlap=overlap, **stacked)
+
+
+def gains_table(arms: ArmScores, pairs: Sequence[tuple[str, str]], tasks: Tasks) -> pa.Table:
+    """One row per pair of arms and task, and one for the mean over tasks.
+
+    Holm's correction is over the tasks of one pair; the mean stands for itself.
+    """
+    metrics = metric_names(tasks)
+    mean_metric = metrics[0] if len(set(metrics)) == 1 else "mixed"
+    rows: list[dict[str, Any]] = []
+    for name, reference in pairs:
+        columns = _pair(arms, arms.arms.index(name), arms.arms.index(reference))
+        for position, (task, metric) in enumerate(zip((*tasks.names, MEAN), (*metrics, mean_metric), strict=True)):
+            values = {column: _number(array[position]) for column, array in columns.items()}
+            rows.append({"arm": name, "reference": reference, "task": task, "metric": metric, **values})
+    return pa.Table.from_pylist(rows, schema=GAINS)
+
+
+def _pair(arms: ArmScores, first: int, second: int) -> dict[str, np.ndarray]:
+    """The columns of the gains table for one pair, each (T + 1,): the tasks and their mean."""
+    interval = paired_interval(_points(arms.scores[:, first] - arms.scores[:, second]), overlap=arms.overlap)
+    low, high = bootstrap_interval(_points(arms.resampled[:, first] - arms.resampled[:, second]))
+    relative = relative_gain(*(_over_units(a) for a in (arms.errors[:, first], arms.errors[:, second], arms.wrong[:, second])))
+    return {
+        "gain": interval.mean,
+        "low": interval.low,
+        "high": interval.high,
+        "p": interval.p,
+        "p_holm": np.append(holm(interval.p[:-1]), interval.p[-1]),
+        "bootstrap_low": low,
+        "bootstrap_high": high,
+        "relative_gain": np.append(relative, _over_units(relative)),
+    }
+
+
+def costs_table(units: Sequence[Unit]) -> pa.Table:
+    """What one repetition of each arm takes, on average over units and draws.
+
+    >>> costs_table([]).num_rows
+    0
+    """
+    by_arm: dict[str, list[Mapping[str, Any]]] = {}
+    for unit in units:
+        for cost in unit.costs:
+            by_arm.setdefault(cost["arm"], []).append(cost)
+    rows = [
+        {"arm": arm, **{name: float(np.mean([cost[name] for cost in costs])) for name in COSTS.names[1:]}}
+        for arm, costs in by_arm.items()
+    ]
+    return pa.Table.from_pylist(rows, schema=COSTS)
+
+
+def _averages_draws(unit: Unit, names: Sequence[str]) -> np.ndarray:
+    """Matrix (A, draws of all arms) that averages the draws of each arm."""
+    same = np.array([[arm == name for arm, _ in unit.arms] for name in names], dtype=np.float64)
+    return same / same.sum(1, keepdims=True)
+
+
+def _points(differences: np.ndarray) -> np.ndarray:
+    """In points, with the mean over tasks as last column: (..., T) to (..., T + 1)."""
+    return 100 * np.concatenate([differences, _mean(differences, -1)[..., None]], axis=-1)
+
+
+def _over_units(values: np.ndarray) -> np.ndarray:
+    return _mean(values, 0)
+
+
+def _mean(values: np.ndarray, axis: int) -> np.ndarray:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # nothing defined gives NaN
+        return np.nanmean(values, axis)
+
+
+def _number(value: float) -> float | None:
+    return float(value) if math.isfinite(value) else None

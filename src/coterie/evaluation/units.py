@@ -1,0 +1,279 @@
+"""One unit of a comparison: a split and a seed, all arms trained and scored once on the test examples.
+
+A unit is two fits: the joint model that records, then every other row of W as one stack. Shapes: ``A`` arms (each random
+draw counts), ``n`` test examples, ``T`` tasks, ``R`` models, ``P`` output columns.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import torch
+from torch import Tensor
+
+from coterie.data import Dataset
+from coterie.evaluation.baselines import Arm, combine, ensemble_arm, grouped_arm, joint_arm, random_arms, single_arm, stack_rows
+from coterie.evaluation.methods import Candidate, file_name, find_groupings
+from coterie.evaluation.metrics import all_metrics, primary_scores
+from coterie.files import atomic, read_arrays, write_arrays
+from coterie.fitting import fit
+from coterie.metrics import outcomes
+from coterie.models import GroupedModel, ModelStack
+from coterie.results import DataMap, Fit, Grouping, History
+from coterie.runs import Run
+from coterie.tasks import Kind, Tasks
+from coterie.training import predict
+
+BASELINES = ("joint", "single", "random", "ensemble")
+SCORES = pa.schema([
+    ("arm", pa.string()), ("seed", pa.int64()), ("split", pa.int64()), ("draw", pa.int64()), ("task", pa.string()),
+    ("metric", pa.string()), ("value", pa.float64()),
+])  # fmt: skip
+_NUMBERS_AT_ONCE = 2**26
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """What every unit of a comparison does.
+
+    ``settings`` go to :func:`coterie.fit`, ``recording`` too but to the joint training only.
+    """
+
+    model: Any
+    methods: Mapping[str, Candidate]
+    draws: int = 3
+    baselines: Sequence[str] = BASELINES
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    recording: Mapping[str, Any] = field(default_factory=dict)
+    progress: Any = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Unit:
+    """What one split and seed gave.
+
+    ``arms`` names the A arms with their draws, ``primary`` (A, T) holds the metric by which tasks are compared, ``outcomes``
+    (A, n, T) what came of each test cell, ``targets`` (n, T) the labels, ``costs`` one row per arm, ``histories`` by arm name
+    (first draw), ``overlap`` test / train examples.
+    """
+
+    split: int
+    seed: int
+    arms: tuple[tuple[str, int], ...]
+    primary: np.ndarray
+    outcomes: np.ndarray
+    targets: np.ndarray
+    scores: pa.Table
+    costs: list[dict[str, Any]]
+    groupings: dict[str, Grouping]
+    histories: dict[str, History]
+    data_map: DataMap
+    overlap: float
+
+    def save(self, folder: Path) -> list[Path]:
+        """Write the unit and return its files."""
+        files = [folder / f"grouping-{file_name(name)}.json" for name in self.groupings]
+        for file, grouping in zip(files, self.groupings.values(), strict=True):
+            grouping.save(file)
+        self.data_map.save(folder / "data_map.safetensors")
+        write_table(folder / "scores.parquet", self.scores)
+        about = {"split": self.split, "seed": self.seed, "arms": self.arms, "overlap": self.overlap, "costs": self.costs}
+        arrays = {"primary": self.primary, "outcomes": self.outcomes, "targets": self.targets}
+        write_arrays(folder / "statistics.safetensors", arrays, {**about, "groupings": list(self.groupings)})
+        write_histories(folder / "history.safetensors", self.histories)
+        names = ("data_map.safetensors", "scores.parquet", "statistics.safetensors", "history.safetensors")
+        return [*files, *(folder / name for name in names)]
+
+    @classmethod
+    def load(cls, folder: Path) -> Unit:
+        """Read what :meth:`save` wrote."""
+        arrays, about = read_arrays(folder / "statistics.safetensors")
+        return cls(
+            split=about["split"], seed=about["seed"], arms=tuple((name, draw) for name, draw in about["arms"]),
+            scores=pq.read_table(folder / "scores.parquet"), costs=about["costs"], overlap=about["overlap"],
+            groupings={name: Grouping.load(folder / f"grouping-{file_name(name)}.json") for name in about["groupings"]},
+            histories=read_histories(folder / "history.safetensors"), data_map=DataMap.load(folder / "data_map.safetensors"),
+            **arrays,
+        )  # fmt: skip
+
+
+def unit_stage(split: int, seed: int) -> str:
+    """Name of a unit's stage in a run, which is also its folder.
+
+    >>> unit_stage(0, 1)
+    'units/split-0-seed-1'
+    """
+    return f"units/split-{split}-seed-{seed}"
+
+
+def run_unit(plan: Plan, data: Dataset, *, split: int, seed: int, train_seed: int, run: Run | None, keep_model: bool) -> Unit:
+    """Train and score all arms; in a run, leave the files behind and enter the stage.
+
+    With ``keep_model`` the first grouping's models are saved as the run's ``model.safetensors``.
+    """
+    stage = unit_stage(split, seed)
+    checkpoints = None if run is None else run.folder / "checkpoints" / Path(stage).name
+    joint = _fit(plan, data, "joint", train_seed, checkpoints, None, record=True, **plan.recording)
+    groupings = find_groupings(plan.methods, joint, seed=train_seed)
+    arms = _arms(plan, groupings, len(data.tasks), train_seed)
+    rows, init, used = stack_rows(arms)
+    # Row 0 is the joint model, which is trained already.
+    others = None if len(rows) == 1 else _fit(plan, data, "groups", train_seed, checkpoints, rows[1:], init=init[1:].tolist())
+    fits = [joint] if others is None else [joint, others]
+    predictions = _predict(fits, arms, used, data, plan.settings)
+    unit = _score(predictions, arms, used, data, fits, groupings, split=split, seed=seed, methods=plan.methods)
+    if run is not None and checkpoints is not None:
+        files = unit.save(run.folder / stage)
+        if keep_model:
+            model = run.folder / "model.safetensors"
+            _grouped_model(fits, arms[1], used[1], data).save(model)
+            run.complete("model", [model], grouping=arms[1].name, split=split, seed=seed)
+        run.complete(stage, files, split=split, seed=seed, strategies=[f.cost["strategy"] for f in fits])
+        shutil.rmtree(checkpoints, ignore_errors=True)
+    return unit
+
+
+def _fit(
+    plan: Plan, data: Dataset, part: str, seed: int, checkpoints: Path | None, weights: np.ndarray | None, **options: Any
+) -> Fit:
+    folder = None if checkpoints is None else checkpoints / part
+    return fit(plan.model, data, weights, seed=seed, checkpoint=folder, progress=plan.progress, **plan.settings, **options)
+
+
+def _arms(plan: Plan, groupings: Mapping[str, Grouping], n_tasks: int, seed: int) -> list[Arm]:
+    """The joint arm, then the groupings in order, then the baselines asked for."""
+    arms = [joint_arm(n_tasks), *(grouped_arm(name, grouping) for name, grouping in groupings.items())]
+    if "single" in plan.baselines:
+        arms.append(single_arm(n_tasks))
+    if "random" in plan.baselines:
+        arms += [arm for name, grouping in groupings.items() for arm in random_arms(name, grouping, plan.draws, seed)]
+    if "ensemble" in plan.baselines:
+        sizes = {ensemble_name(name, plan.methods[name]): grouping.n_groups for name, grouping in groupings.items()}
+        arms += [ensemble_arm(n_tasks, n_models, name) for name, n_models in sizes.items()]
+    return arms
+
+
+def ensemble_name(name: str, method: Candidate) -> str:
+    """The ensemble that a grouping is compared with: of as many models, on every seed.
+
+    >>> ensemble_name("grouped", DataMapMethod(n_groups="auto")), ensemble_name("grouped", DataMapMethod(n_groups=3))
+    ('ensemble (K of grouped)', 'ensemble (K=3)')
+    """
+    n_groups = getattr(method, "n_groups", "auto")
+    return f"ensemble (K of {name})" if n_groups == "auto" else f"ensemble (K={n_groups})"
+
+
+def _predict(
+    fits: Sequence[Fit], arms: Sequence[Arm], used: Sequence[np.ndarray], data: Dataset, settings: Mapping[str, Any]
+) -> Tensor:
+    """Test logits of every arm, (A, n, P); the models' own logits (R, n, P) are held for some examples at a time."""
+    options = {name: settings[name] for name in ("device", "precision") if name in settings}
+    n_models = sum(f.stack.n_models for f in fits)
+    at_once = max(256, _NUMBERS_AT_ONCE // (n_models * data.tasks.n_outputs))
+    parts = []
+    for positions in data.split.test.split(at_once):
+        members = torch.cat([predict(f.stack, data, positions, **options) for f in fits])
+        parts.append(torch.stack([combine(members[rows], a.serves, data.tasks) for a, rows in zip(arms, used, strict=True)]))
+    return torch.cat(parts, dim=1)
+
+
+def _score(
+    predictions: Tensor,
+    arms: Sequence[Arm],
+    used: Sequence[np.ndarray],
+    data: Dataset,
+    fits: Sequence[Fit],
+    groupings: dict[str, Grouping],
+    *,
+    split: int,
+    seed: int,
+    methods: Mapping[str, Candidate],
+) -> Unit:
+    targets, tasks = data.targets[data.split.test], data.tasks
+    records = [
+        {"arm": arm.name, "seed": seed, "split": split, "draw": arm.draw, **row}
+        for arm, outputs in zip(arms, predictions, strict=True)
+        for row in all_metrics(outputs, targets, tasks)
+    ]
+    curves = _join_histories([f.history for f in fits])
+    found = [name for name in groupings if not isinstance(methods[name], Grouping)]
+    return Unit(
+        split=split,
+        seed=seed,
+        arms=tuple((arm.name, arm.draw) for arm in arms),
+        primary=np.stack([primary_scores(outputs, targets, tasks).numpy() for outputs in predictions]),
+        outcomes=_small(outcomes(predictions, targets, tasks), tasks),
+        targets=targets.numpy(),
+        scores=pa.Table.from_pylist(records, schema=SCORES),
+        costs=[_cost(arm, rows, fits, recorded=arm.name in found) for arm, rows in zip(arms, used, strict=True)],
+        groupings=groupings,
+        histories={a.name: _rows_of(curves, rows) for a, rows in zip(arms, used, strict=True) if a.draw == 0},
+        data_map=cast(DataMap, fits[0].data_map),  # the joint training records
+        overlap=len(data.split.test) / len(data.split.train),
+    )
+
+
+def _small(values: Tensor, tasks: Tasks) -> np.ndarray:
+    """Hits and misses in one byte each; squared residuals keep float32."""
+    return values.numpy() if tasks.of_kind(Kind.REGRESSION) else values.to(torch.uint8).numpy()
+
+
+def _cost(arm: Arm, rows: np.ndarray, fits: Sequence[Fit], *, recorded: bool) -> dict[str, Any]:
+    """What the arm takes: rows share their stack's time and steps equally; groups found on a map pay for its recording."""
+
+    def per_row(what: str) -> np.ndarray:
+        return np.concatenate([np.full(f.stack.n_models, f.cost[what] / f.stack.n_models) for f in fits])
+
+    paid = [*rows, 0] if recorded and 0 not in rows else rows
+    return {
+        "arm": arm.name,
+        "models": len(rows),
+        "parameters": len(rows) * int(fits[0].cost["parameters"]),
+        "model_steps": float(per_row("model_steps")[paid].sum()),
+        "seconds": float(per_row("seconds")[paid].sum()),
+    }
+
+
+def _grouped_model(fits: Sequence[Fit], arm: Arm, rows: np.ndarray, data: Dataset) -> GroupedModel:
+    stack = ModelStack.concatenate([f.stack for f in fits]).select(rows.tolist())
+    return GroupedModel.from_stack(stack, arm.serves, data.tasks, data.preprocessing)
+
+
+def _join_histories(histories: Sequence[History]) -> History:
+    """The models of several fits side by side."""
+    joined = {
+        name: np.concatenate([getattr(h, name) for h in histories], axis=1)
+        for name in ("train_loss", "validation_loss", "validation_score")
+    }
+    return replace(histories[0], best_epoch=np.concatenate([h.best_epoch for h in histories]), **joined)
+
+
+def _rows_of(history: History, rows: np.ndarray) -> History:
+    picked = {name: getattr(history, name)[:, rows] for name in ("train_loss", "validation_loss", "validation_score")}
+    return replace(history, best_epoch=history.best_epoch[rows], **picked)
+
+
+def write_histories(path: Path, histories: Mapping[str, History]) -> None:
+    """Write the curves of several arms as one file."""
+    arrays = {f"{i}/{name}": array for i, h in enumerate(histories.values()) for name, array in h.arrays().items()}
+    write_arrays(path, arrays, {"arms": list(histories)})
+
+
+def read_histories(path: Path) -> dict[str, History]:
+    """Read what :func:`write_histories` wrote."""
+    arrays, about = read_arrays(path)
+    names = ("train_loss", "validation_loss", "validation_score", "learning_rate", "best_epoch")
+    return {arm: History(**{name: arrays[f"{i}/{name}"] for name in names}) for i, arm in enumerate(about["arms"])}
+
+
+def write_table(path: Path, table: pa.Table) -> None:
+    """Write a table as Parquet, whole or not at all."""
+    with atomic(path) as temporary:
+        pq.write_table(table, temporary)

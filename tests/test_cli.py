@@ -1,0 +1,523 @@
+"""The command line, as its users meet it."""
+
+from __future__ import annotations
+
+import csv
+import os
+import signal
+import subprocess
+import sys
+import time
+from io import StringIO
+from pathlib import Path
+from typing import Any, get_args, get_type_hints
+
+import numpy as np
+import pandas as pd
+import pyarrow.parquet as pq
+import pytest
+from rich.console import Console
+
+from coterie.cli import main, options
+from coterie.cli.parsing import VERBS, from_toml, names, parse
+from coterie.cli.show import Screen
+from coterie.files import read_json
+from coterie.runs import Run
+
+QUICK = ("--epochs", "2", "--batch-size", "64", "--seeds", "2", "--repeats", "1", "--draws", "1", "--groups", "2")
+TARGETS = ("warm", "wet", "windy", "colour", "size")
+
+
+@pytest.fixture(scope="module")
+def table(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """300 rows, 5 inputs, 3 binary targets, 1 multi-class, 1 regression."""
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(300, 5))
+    frame = pd.DataFrame(x, columns=[f"x{i}" for i in range(5)])
+    frame.insert(0, "sample_id", [f"s{i:03d}" for i in range(300)])
+    frame["warm"] = x[:, 0] + x[:, 1] > 0
+    frame["wet"] = np.where(x[:, 0] > 0.2, "yes", "no")
+    frame["windy"] = (x[:, 2] > 0).astype(int)
+    frame["colour"] = np.choose(np.digitize(x[:, 3], (-0.5, 0.5)), ["red", "green", "blue"])
+    frame["size"] = 100 + 10 * x[:, 4]
+    path = tmp_path_factory.mktemp("data") / "weather.csv"
+    frame.to_csv(path, index=False)
+    return path
+
+
+@pytest.fixture(scope="module")
+def recorded(table: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run directory taken through record, group and fit."""
+    folder = tmp_path_factory.mktemp("runs") / "steps"
+    assert main(["record", "--data", str(table), "--targets", *TARGETS, "--epochs", "3", "--out", str(folder)]) == 0
+    assert main(["group", str(folder), "--groups", "2"]) == 0
+    assert main(["fit", str(folder)]) == 0
+    return folder
+
+
+@pytest.fixture(scope="module")
+def finished(table: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[str]]:
+    """A finished run and the command that made it."""
+    folder = tmp_path_factory.mktemp("runs") / "all"
+    command = ["run", "--data", str(table), "--targets", *TARGETS, *QUICK, "--quiet", "--out", str(folder)]
+    assert main(command) == 0
+    return folder, command
+
+
+def complaint(capsys: pytest.CaptureFixture[str]) -> str:
+    """The one line that a user's mistake is answered with."""
+    err = capsys.readouterr().err
+    assert "Traceback" not in err
+    assert err.count("\n") == 1
+    assert err.startswith("coterie: error: ")
+    return err
+
+
+# Help and options
+
+
+def test_help_is_readable_at_80_columns(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    assert main(["--help"]) == 0
+    top = capsys.readouterr().out
+    assert all(verb in top for verb in VERBS)
+    assert max(map(len, top.splitlines())) <= 80
+    for verb in VERBS:
+        assert main([verb, "--help"]) == 0
+        assert max(map(len, capsys.readouterr().out.splitlines())) <= 80
+    assert main(["run", "--help"]) == 0
+    text = " ".join(capsys.readouterr().out.replace("│", " ").split())
+    for default in (
+        "(default: 10)",
+        "(default: 0.001)",
+        "(default: adam)",
+        "(default: auto)",
+        "(default: 3)",
+        "(default: 1.07)",
+    ):
+        assert default in text
+
+
+def test_no_arguments_is_help(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([]) == 0
+    assert "usage: coterie" in capsys.readouterr().out
+
+
+DATA = [
+    *("data", "test", "targets", "one_vs_rest", "exclude", "kind", "task_column", "target_column", "image_column"),
+    *("group_column", "split_column", "rare", "limit"),
+]
+TRAINING = ["model", "epochs", "lr", "batch_size", "optimiser", "precision", "augment", "device", "seed"]
+GROUPING = ["groups", "fuzziness", "method", "features"]
+COMPARISON = ["seeds", "repeats", "draws"]
+
+
+@pytest.mark.parametrize(
+    ("verb", "expected"),
+    [
+        ("run", ["out", *DATA, *TRAINING, *GROUPING, *COMPARISON, "quiet", "debug", "config"]),
+        ("compare", ["out", *DATA, *TRAINING, *GROUPING, *COMPARISON, "quiet", "debug", "config"]),
+        ("record", ["out", *DATA, *TRAINING, "quiet", "debug", "config"]),
+        ("group", ["run", *GROUPING, "quiet", "debug"]),
+        ("fit", ["run", "quiet", "debug"]),
+        ("evaluate", ["run", "quiet", "debug"]),
+        ("report", ["run", "quiet", "debug"]),
+        ("predict", ["run", "data", "out", "quiet", "debug"]),
+    ],
+)
+def test_options_are_frozen(verb: str, expected: list[str]) -> None:
+    """Everything else is set from Python: think twice before adding a flag."""
+    assert list(names(VERBS[verb])) == expected
+
+
+def test_choices_and_defaults_are_those_of_python() -> None:
+    from coterie.grouping._group import METHODS
+    from coterie.training import TrainingConfig
+
+    hints, known = get_type_hints(options.TrainingOptions), get_type_hints(TrainingConfig)
+    for name in ("optimiser", "precision"):
+        assert get_args(hints[name]) == get_args(known[name])
+    config, ours = TrainingConfig(), options.TrainingOptions()
+    for name in ("epochs", "lr", "batch_size", "optimiser", "precision", "augment", "device", "seed"):
+        assert getattr(ours, name) == getattr(config, name)
+    assert set(get_args(get_type_hints(options.GroupOptions)["method"])) == set(METHODS)
+
+
+def test_version_needs_no_torch() -> None:
+    code = (
+        "import sys; from coterie.cli import main; main(['--version']); main(['run', '-h']); sys.exit('torch' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment(), check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("coterie 0.")
+
+
+def environment() -> dict[str, str]:
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path)), "OMP_NUM_THREADS": "1"}
+
+
+# Configuration files
+
+
+def test_file_gives_options_and_flags_win(tmp_path: Path) -> None:
+    path = tmp_path / "c.toml"
+    path.write_text(
+        'data = "t.csv"\ntargets = ["a", "b c"]\nepochs = 3\nbatch-size = 7\naugment = true\ngroups = [2, "auto"]\n'
+        'out = "r"\nquiet = false\n[kind]\n"b c" = "regression"\n'
+    )
+    verb: Any = parse(["run", "--config", str(path), "--epochs", "5"])
+    assert verb.data.data == ("t.csv",)
+    assert verb.data.targets == ("a", "b c")
+    assert verb.data.kind == ("b c=regression",)
+    assert (verb.training.epochs, verb.training.batch_size, verb.training.augment) == (5, 7, True)
+    assert verb.grouping.groups == (2, "auto")
+    assert verb.out == Path("r")
+    assert not parse(["run", f"--config={path}", "--no-augment"]).training.augment
+    assert parse(["run", "--config", str(path), "--targets", "z"]).data.targets == ("z",)
+
+
+def test_unknown_option_in_file_names_close_ones(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "c.toml"
+    path.write_text("epoch = 3\n")
+    assert main(["run", "--config", str(path)]) == 2
+    assert "unknown option 'epoch': did you mean epochs?" in complaint(capsys)
+    path.write_text("zzz = 3\n")
+    assert main(["record", "--config", str(path)]) == 2
+    assert "known are augment, batch_size" in complaint(capsys)
+
+
+@pytest.mark.parametrize("content", [None, "epochs = ", b"\xff\xfe"])
+def test_unreadable_file_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str], content: str | bytes | None) -> None:
+    path = tmp_path / "c.toml"
+    if content is not None:
+        path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    assert main(["run", "--config", str(path)]) == 2
+    assert "c.toml' cannot be read" in complaint(capsys)
+
+
+def test_wrong_type_in_file_is_a_usage_error(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "c.toml"
+    path.write_text('epochs = "many"\ndata = "d"\nout = "o"\n')
+    assert main(["run", "--config", str(path)]) == 2
+    captured = capsys.readouterr()
+    assert "--epochs" in captured.out + captured.err
+
+
+def test_options_of_a_verb_only(tmp_path: Path) -> None:
+    path = tmp_path / "c.toml"
+    path.write_text("seeds = 3\n")
+    assert from_toml(str(path), VERBS["run"]) == ["--seeds", "3"]
+    assert main(["record", "--config", str(path)]) == 2
+
+
+# Mistakes
+
+
+@pytest.mark.parametrize("arguments", [["rnu"], ["run", "--epochs", "x"], ["run"], ["group"], ["run", "--wrong", "1"]])
+def test_usage_errors_have_status_2(arguments: list[str]) -> None:
+    assert main(arguments) == 2
+
+
+@pytest.mark.parametrize(
+    ("extra", "message"),
+    [
+        (["--targets", "warn", "wet"], "warm"),
+        (["--targets", "warm", "warm"], "warm"),
+        (["--targets", "warm", "--exclude", "nothing"], "nothing"),
+        (["--targets", "warm", "wet", "--kind", "warm"], "NAME=KIND"),
+        (["--targets", "warm", "wet", "--kind", "warm=odd"], "odd"),
+        (["--targets", *TARGETS, "--groups", "0"], "0"),
+        (["--targets", *TARGETS, "--groups", "9"], "9"),
+        (["--targets", *TARGETS, "--fuzziness", "1"], "fuzziness"),
+        (["--targets", *TARGETS, "--lr", "-1"], "lr"),
+        (["--targets", *TARGETS, "--epochs", "0"], "epochs"),
+        (["--targets", *TARGETS, "--seeds", "0"], "seeds"),
+        (["--targets", *TARGETS, "--model", "cmn"], "cnn"),
+    ],
+)
+def test_mistakes_are_one_line_before_training(
+    table: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    extra: list[str],
+    message: str,
+) -> None:
+    monkeypatch.setattr("coterie.training.loop.gradient_step", never)
+    assert main(["run", "--quiet", "--data", str(table), "--out", str(tmp_path / "run"), *extra]) == 2
+    assert message in complaint(capsys)
+
+
+def never(*_: Any, **__: Any) -> None:
+    raise AssertionError("nothing may be trained here")
+
+
+def test_missing_data_file_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["run", "--data", "people.parquet", "--out", str(tmp_path / "run")]) == 2
+    assert "people.parquet" in complaint(capsys)
+
+
+def test_foreign_and_unwritable_folders_are_refused_before_loading(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "thesis.txt").write_text("years of work")
+    assert main(["run", "--data", "no such file", "--out", str(tmp_path)]) == 2
+    assert "not a run of coterie" in complaint(capsys)
+    assert main(["run", "--data", "no such file", "--out", str(tmp_path / "thesis.txt" / "run")]) == 2
+    assert "cannot be written" in complaint(capsys)
+
+
+@pytest.mark.parametrize("verb", ["group", "fit", "evaluate", "report"])
+def test_verbs_on_no_run(tmp_path: Path, capsys: pytest.CaptureFixture[str], verb: str) -> None:
+    assert main([verb, str(tmp_path)]) == 2
+    assert "not a run directory" in complaint(capsys)
+
+
+def test_debug_shows_the_traceback(tmp_path: Path) -> None:
+    from coterie.errors import CoterieError
+
+    with pytest.raises(CoterieError):
+        main(["group", str(tmp_path), "--debug"])
+
+
+def test_unexpected_error_has_status_1(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("coterie.cli.verbs.check_folder", lambda _: 1 / 0)
+    assert main(["record", "--data", "digits", "--out", str(tmp_path / "r")]) == 1
+    assert "ZeroDivisionError" in capsys.readouterr().err
+
+
+def test_interrupt_has_status_130_and_says_how_to_continue(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(_: Path) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("coterie.cli.verbs.check_folder", interrupt)
+    assert main(["record", "--data", "digits", "--out", str(tmp_path / "r")]) == 130
+    assert "the same command continues" in capsys.readouterr().err
+
+
+# Single steps
+
+
+def test_steps_leave_their_files_and_no_checkpoints(recorded: Path) -> None:
+    run = Run.existing(recorded)
+    assert run.stages == ("record", "group", "model")
+    assert all(run.done(stage) for stage in run.stages)
+    assert not list(recorded.glob("checkpoints/*"))
+    assert len(read_json(recorded / "grouping.json")["membership"]) == len(TARGETS)
+
+
+def test_record_again_trains_nothing(
+    recorded: Path, table: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("coterie.training.loop.gradient_step", never)
+    command = ["record", "--data", str(table), "--targets", *TARGETS, "--out", str(recorded)]
+    assert main([*command, "--epochs", "3", "--quiet"]) == 0
+    capsys.readouterr()
+    assert main([*command, "--epochs", "4", "--quiet"]) == 2
+    assert "training.epochs was 3, now 4" in complaint(capsys)
+
+
+def test_changed_data_are_refused(table: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    own = tmp_path / "own.csv"
+    own.write_bytes(table.read_bytes())
+    command = ["record", "--data", str(own), "--targets", *TARGETS, "--epochs", "1", "--quiet", "--out", str(tmp_path / "run")]
+    assert main(command) == 0
+    own.write_text(own.read_text().replace("yes", "no", 1))
+    capsys.readouterr()
+    assert main(command) == 2
+    assert "other data" in complaint(capsys)
+
+
+def test_group_prints_groups_and_takes_one_setting(recorded: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["group", str(recorded), "--groups", "2"]) == 0
+    out = capsys.readouterr().out
+    assert "Group 1: warm" in out
+    assert "Group 2:" in out
+    assert main(["group", str(recorded), "--groups", "2", "3"]) == 2
+    assert "one value each" in complaint(capsys)
+
+
+def test_fit_needs_a_grouping_and_evaluate_a_model(table: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = tmp_path / "run"
+    command = ["record", "--data", str(table), "--targets", "warm", "wet", "--epochs", "1", "--quiet", "--out", str(folder)]
+    assert main(command) == 0
+    capsys.readouterr()
+    assert main(["fit", str(folder)]) == 2
+    assert "has no grouping yet: coterie group" in complaint(capsys)
+    assert main(["evaluate", str(folder)]) == 2
+    assert "has no model yet" in complaint(capsys)
+    assert main(["report", str(folder)]) == 2
+    assert "no finished comparison" in complaint(capsys)
+
+
+def test_evaluate_prints_every_metric(recorded: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["evaluate", str(recorded), "--quiet"]) == 0
+    captured = capsys.readouterr()
+    assert captured.err == ""
+    assert max(map(len, captured.out.splitlines())) <= 80 or str(recorded) in captured.out
+    rows = read_json(recorded / "metrics.json")
+    assert {row["task"] for row in rows} == set(TARGETS)
+    assert {row["metric"] for row in rows if row["task"] == "size"} == {"RMSE", "R2"}
+
+
+# Predictions
+
+
+def test_predictions_of_every_kind(recorded: Path, table: Path, tmp_path: Path) -> None:
+    new = pd.read_csv(table).head(40).drop(columns=list(TARGETS))
+    new.to_parquet(tmp_path / "new.parquet")
+    out = tmp_path / "predictions.parquet"
+    assert main(["predict", str(recorded), "--data", str(tmp_path / "new.parquet"), "--out", str(out)]) == 0
+    rows = pq.read_table(out)
+    assert rows.column_names == ["id", "warm", "wet", "windy", "colour", "colour probability", "size"]
+    assert rows["id"].to_pylist() == list(new["sample_id"])
+    assert set(rows["colour"].to_pylist()) <= {"red", "green", "blue"}
+    for name in ("warm", "wet", "windy", "colour probability"):
+        values = rows[name].to_numpy()
+        assert ((values >= 0) & (values <= 1)).all()
+    assert 80 < rows["size"].to_numpy().mean() < 120
+
+
+def test_predictions_as_csv_from_the_model_file(recorded: Path, table: Path, tmp_path: Path) -> None:
+    model, out = recorded / "model.safetensors", tmp_path / "predictions.csv"
+    assert main(["predict", str(model), "--data", str(table), "--out", str(out), "--quiet"]) == 0
+    with out.open() as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == 300
+    assert rows[7]["id"] == "s007"
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"out": "p.xlsx"}, "must end in .parquet or .csv"),
+        ({"run": "nowhere"}, "no run directory or model file"),
+        ({"data": "nowhere.csv"}, "nowhere.csv"),
+        ({"out": "file/p.csv"}, "cannot be written"),
+    ],
+)
+def test_mistakes_in_predict(
+    recorded: Path, table: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], change: dict[str, str], message: str
+) -> None:
+    (tmp_path / "file").write_text("")
+    used = {"run": str(recorded), "data": str(table), "out": str(tmp_path / "p.csv")}
+    used |= {name: str(tmp_path / value) for name, value in change.items()}
+    assert main(["predict", used["run"], "--data", used["data"], "--out", used["out"]]) == 2
+    assert message in complaint(capsys)
+
+
+def test_predict_names_a_missing_column(
+    recorded: Path, table: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pd.read_csv(table).drop(columns="x3").to_csv(tmp_path / "new.csv", index=False)
+    assert main(["predict", str(recorded), "--data", str(tmp_path / "new.csv"), "--out", str(tmp_path / "p.csv")]) == 2
+    assert "x3" in complaint(capsys)
+
+
+# The whole
+
+
+def test_run_leaves_model_comparison_and_report(finished: tuple[Path, list[str]]) -> None:
+    run = Run.existing(finished[0])
+    for stage in ("comparison", "model", "report"):
+        assert run.done(stage)
+    assert "<html" in (run.folder / "report.html").read_text()
+    assert read_json(run.folder / "report.json")
+
+
+def test_same_command_reads_what_is_finished(
+    finished: tuple[Path, list[str]], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("coterie.training.loop.gradient_step", never)
+    assert main(finished[1]) == 0
+    out = capsys.readouterr().out
+    assert "Mean gain over tasks" in out
+    assert "report.html" in out
+    lines = [line for line in out.splitlines() if str(finished[0]) not in line]
+    assert max(map(len, lines)) <= 80
+
+
+def test_other_settings_in_the_same_folder_are_refused(
+    finished: tuple[Path, list[str]], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([*finished[1], "--draws", "2"]) == 2
+    assert "comparison.draws was 1, now 2" in complaint(capsys)
+
+
+def test_finished_run_can_be_evaluated_predicted_grouped_and_reported(
+    finished: tuple[Path, list[str]], table: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = str(finished[0])
+    assert main(["evaluate", folder]) == 0
+    assert main(["predict", folder, "--data", str(table), "--out", str(tmp_path / "p.parquet")]) == 0
+    assert main(["report", folder]) == 0
+    assert "report.html" in capsys.readouterr().out
+
+
+def test_damaged_file_is_named(finished: tuple[Path, list[str]], capsys: pytest.CaptureFixture[str]) -> None:
+    model = finished[0] / "model.safetensors"
+    whole = model.read_bytes()
+    try:
+        model.write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
+        assert main(["evaluate", str(finished[0])]) == 2
+        assert "model.safetensors is damaged" in complaint(capsys)
+    finally:
+        model.write_bytes(whole)
+
+
+# What is said
+
+
+def test_quiet_says_results_only(table: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    command = ["record", "--data", str(table), "--targets", "warm", "wet", "--epochs", "1", "--out", str(tmp_path / "a")]
+    assert main([*command, "--quiet"]) == 0
+    captured = capsys.readouterr()
+    assert captured.err == ""
+    assert "data_map.safetensors" in captured.out
+
+
+def test_notes_and_plain_progress_without_a_terminal(table: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    command = ["record", "--data", str(table), "--targets", "warm", "wet", "--epochs", "1", "--out", str(tmp_path / "a")]
+    assert main(command) == 0
+    err = capsys.readouterr().err
+    assert "sample_id" in err
+    assert "epoch 1 of 1" in err
+    assert "\x1b" not in err
+
+
+def test_bar_on_a_terminal() -> None:
+    screen = Screen()
+    screen.err = Console(file=(file := StringIO()), force_terminal=True, width=80)
+    with screen.progress() as progress:
+        progress(1, 4, "epoch 1")
+    assert "epoch 1" in file.getvalue()
+    assert "1/4" in file.getvalue()
+
+
+def test_names_are_no_markup(capsys: pytest.CaptureFixture[str]) -> None:
+    screen = Screen()
+    screen.table("[bold]t[/bold]", ["[red]c"], [["[/x] $x_1$ <script>"]])
+    screen.say("[/nothing]")
+    out = capsys.readouterr().out
+    assert all(text in out for text in ("[bold]t[/bold]", "[red]c", "[/x] $x_1$ <script>", "[/nothing]"))
+
+
+@pytest.mark.slow
+def test_interrupted_run_continues(table: Path, tmp_path: Path, finished: tuple[Path, list[str]]) -> None:
+    folder = tmp_path / "run"
+    command = [*finished[1][:-1], str(folder)]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "coterie", *command], env=environment(), stderr=subprocess.PIPE, text=True
+    )
+    while not list(folder.rglob("*.safetensors")):
+        assert process.poll() is None
+        time.sleep(0.02)
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 130, err
+    assert "the same command continues" in err
+    assert subprocess.run([sys.executable, "-m", "coterie", *command], env=environment(), check=False).returncode == 0
+    ours, theirs = (path / "model.safetensors" for path in (folder, finished[0]))
+    assert ours.read_bytes() == theirs.read_bytes()

@@ -1,0 +1,257 @@
+"""The verb fit: rows are independent, training resumes bit for bit, mistakes are named."""
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from coterie.data import load
+from coterie.errors import CoterieError
+from coterie.fitting import fit
+from coterie.results import Grouping
+from coterie.training import predict
+
+SMALL = {"epochs": 3, "batch_size": 32, "model_options": {"hidden": (16,), "dropout": 0.1}}
+
+
+@pytest.fixture(scope="module")
+def digits():
+    return load("digits")
+
+
+def table(n=240, *, missing=False, seed=0):
+    """Three tasks of three kinds on six inputs."""
+    rng = np.random.default_rng(seed)
+    x = rng.normal(size=(n, 6)).astype(np.float32)
+    y = np.stack([x[:, 0] + x[:, 1] > 0, np.digitize(x[:, 2], [-0.5, 0.5]), 3 * x[:, 3] + 10], axis=1).astype(np.float32)
+    if missing:
+        y[rng.random(y.shape) < 0.4] = np.nan
+    kinds = {"a": "binary", "b": "multiclass", "c": "regression"}
+    return load({"inputs": x, "targets": y}, names=["a", "b", "c"], kinds=kinds)
+
+
+def state_equal(one, other):
+    return all(torch.equal(tensor, other.state()[name]) for name, tensor in one.state().items())
+
+
+@pytest.mark.parametrize("strategy", ["loop", "vmap"])
+@pytest.mark.parametrize("optimiser", ["adam", "adamw", "nadam", "sgd"])
+def test_stack_of_fits_equals_separate_fits(digits, strategy, optimiser):
+    weights = np.eye(14)[[0, 3, 13]]
+    settings = SMALL | {"optimiser": optimiser, "clip": 1.0, "weight_decay": 1e-4, "schedule": "cosine", "warmup": 0.2}
+    together = fit("mlp", digits, weights, strategy=strategy, init=[4, 5, 6], **settings)
+    for row in range(3):
+        alone = fit("mlp", digits, weights[[row]], init=[row + 4], **settings)
+        np.testing.assert_allclose(together.scores[row], alone.scores[0], atol=5e-3)
+        np.testing.assert_allclose(together.history.train_loss[:, row], alone.history.train_loss[:, 0], atol=1e-3)
+
+
+def test_seed_changes_the_result_and_repeats_it(digits):
+    one, again, other = (fit("mlp", digits, seed=seed, **SMALL) for seed in (1, 1, 2))
+    assert state_equal(one.stack, again.stack)
+    assert not state_equal(one.stack, other.stack)
+
+
+def test_all_kinds_are_learnt_together():
+    result = fit("mlp", table(1500), epochs=30, lr=3e-3, batch_size=64)
+    assert (result.scores > [[0.9, 0.8, 0.9]]).all(), result.scores
+
+
+def test_scores_are_nan_where_weight_is_zero(digits):
+    result = fit("mlp", digits, np.eye(14)[:2], **SMALL)
+    assert np.isnan(result.scores).sum() == 2 * 13
+    assert np.isfinite(result.scores[[0, 1], [0, 1]]).all()
+    assert np.isnan(result.history.train_loss).sum() == 3 * 2 * 13
+
+
+def test_row_with_missing_labels_never_sees_foreign_examples():
+    data = table(missing=True)
+    spoiled = table(missing=True)
+    foreign = spoiled.targets[:, 0].isnan()
+    spoiled.inputs[foreign] += 100
+    clean, dirty = (fit("mlp", d, np.eye(3), keep="last", strategy="loop", **SMALL) for d in (data, spoiled))
+    name = "encoder.0.weight"
+    assert torch.equal(clean.stack.parameters[name][0], dirty.stack.parameters[name][0])
+    assert not torch.equal(clean.stack.parameters[name][1], dirty.stack.parameters[name][1])
+
+
+def test_row_with_missing_labels_does_not_depend_on_company():
+    data = table(missing=True)
+    together = fit("mlp", data, np.vstack([np.ones(3), np.eye(3)]), init=[0, 0, 1, 2], **SMALL)
+    for row, weights in ((0, np.ones((1, 3))), (1, np.eye(3)[[0]]), (3, np.eye(3)[[2]])):
+        alone = fit("mlp", data, weights, init=[max(row - 1, 0)], **SMALL)
+        np.testing.assert_allclose(together.history.train_loss[:, row], alone.history.train_loss[:, 0], atol=1e-5)
+
+
+class Interrupt(Exception):
+    pass
+
+
+def interrupted_at(step):
+    def progress(done, total, text):
+        if done == step:
+            raise Interrupt
+
+    return progress
+
+
+@pytest.mark.parametrize("stop", [1, 34, 35, 70, 101])
+@pytest.mark.parametrize("optimiser", ["adam", "nadam", "sgd"])
+def test_resumed_equals_uninterrupted_bit_for_bit(digits, tmp_path, stop, optimiser):
+    settings = SMALL | {"optimiser": optimiser, "record": 1, "snapshots": (1, 2), "strategy": "vmap"}
+    weights = np.vstack([np.ones(14), np.eye(14)[:2]])
+    whole = fit("mlp", digits, weights, **settings)
+    with pytest.raises(Interrupt):
+        fit("mlp", digits, weights, checkpoint=tmp_path, progress=interrupted_at(stop), **settings)
+    resumed = fit("mlp", digits, weights, checkpoint=tmp_path, **settings)
+    assert state_equal(whole.stack, resumed.stack)
+    for curve, values in whole.history.arrays().items():
+        np.testing.assert_array_equal(values, resumed.history.arrays()[curve])
+    for mine, theirs in zip(whole.data_map.snapshots, resumed.data_map.snapshots, strict=True):
+        np.testing.assert_array_equal(mine.confidence, theirs.confidence)
+
+
+def test_resume_in_blocks(tmp_path):
+    data = table(missing=True)
+    weights = np.vstack([np.ones(3), np.eye(3)])
+    whole = fit("mlp", data, weights, **SMALL)
+    with pytest.raises(Interrupt):
+        fit("mlp", data, weights, checkpoint=tmp_path, progress=interrupted_at(7), **SMALL)
+    assert state_equal(whole.stack, fit("mlp", data, weights, checkpoint=tmp_path, **SMALL).stack)
+
+
+def test_checkpoint_of_another_training_is_refused(digits, tmp_path):
+    fit("mlp", digits, checkpoint=tmp_path, **SMALL)
+    with pytest.raises(CoterieError, match="another lr"):
+        fit("mlp", digits, checkpoint=tmp_path, lr=0.5, **SMALL)
+    with pytest.raises(CoterieError, match="another weights"):
+        fit("mlp", digits, np.eye(14)[:1], checkpoint=tmp_path, **SMALL)
+
+
+def test_damaged_checkpoint_is_named(digits, tmp_path):
+    fit("mlp", digits, checkpoint=tmp_path, **SMALL)
+    file = tmp_path / "checkpoint.safetensors"
+    file.write_bytes(file.read_bytes()[: file.stat().st_size // 2])
+    with pytest.raises(CoterieError, match=r"checkpoint.safetensors is damaged"):
+        fit("mlp", digits, checkpoint=tmp_path, **SMALL)
+
+
+def test_nan_loss_stops_and_keeps_the_last_checkpoint(tmp_path):
+    def breaks(outputs, targets):
+        breaks.calls += 1
+        return (outputs[..., 0] - targets).square() * (torch.nan if breaks.calls > 12 else 1.0)
+
+    breaks.calls = 0
+    rng = np.random.default_rng(0)
+    data = load({"inputs": rng.normal(size=(240, 6)), "targets": rng.normal(size=(240, 2))}, names=["x", "y"], losses={"y": breaks})
+    with pytest.raises(CoterieError, match=r"task 'y' in model 0 is not finite in epoch 3, step 11"):
+        fit("mlp", data, checkpoint=tmp_path, **SMALL)
+    assert (tmp_path / "checkpoint.safetensors").exists()
+
+
+def test_best_epoch_is_kept_per_row(digits):
+    result = fit("mlp", digits, np.eye(14)[[0, 13]], **SMALL | {"epochs": 6})
+    best = result.history.best_epoch
+    curve = result.history.validation_score[:, [0, 1], [0, 13]]
+    np.testing.assert_array_equal(curve.argmax(0), best)
+    outputs = predict(result.stack, digits, digits.split.validation)
+    from coterie.metrics import primary_metric, summed_statistics
+
+    score = primary_metric(summed_statistics(outputs, digits.targets[digits.split.validation], digits.tasks), digits.tasks)
+    np.testing.assert_allclose(score[[0, 1], [0, 13]], result.scores[[0, 1], [0, 13]], atol=1e-6)
+
+
+def test_keep_last(digits):
+    result = fit("mlp", digits, keep="last", **SMALL)
+    assert result.history.best_epoch.tolist() == [2]
+
+
+def test_data_map_of_the_training_forward_pass(digits):
+    result = fit("mlp", digits, record=True, snapshots=(2,), **SMALL)
+    found = result.data_map
+    assert found.confidence.shape == (len(digits.split.train), 14)
+    assert (found.count == 3).all()
+    assert [s.epoch for s in found.snapshots] == [2, 3]
+    assert (found.ids == digits.ids[digits.split.train.numpy()]).all()
+
+
+def test_recording_does_not_change_training(digits):
+    assert state_equal(fit("mlp", digits, record=True, **SMALL).stack, fit("mlp", digits, **SMALL).stack)
+
+
+def test_map_of_missing_labels_is_nan_there():
+    data = table(missing=True)
+    result = fit("mlp", data, record=True, **SMALL)
+    positions = np.asarray([np.flatnonzero(data.ids == i)[0] for i in result.data_map.ids])
+    np.testing.assert_array_equal(np.isnan(result.data_map.confidence), data.targets[positions].isnan().numpy())
+
+
+class Learnt:
+    """Softmax weights that learn, two models."""
+
+    n_rows = 2
+    init = "shared"
+
+    def __init__(self, n_tasks):
+        self.logits = nn.Parameter(torch.zeros(2, n_tasks))
+        self.logits.data[0, 0] = 0.3
+
+    def weights(self, step):
+        return self.logits.softmax(0)
+
+    def penalty(self):
+        return 0.1 * self.logits.square().sum()
+
+    def parameters(self):
+        return [self.logits]
+
+    def result(self):
+        return Grouping(tasks=tuple("abc"), membership=self.logits.detach().softmax(0).T.numpy(), method="learnt")
+
+
+@pytest.mark.parametrize("strategy", ["loop", "vmap"])
+def test_provider_learns_with_the_stack(strategy):
+    data = table()
+    provider = Learnt(3)
+    before = provider.logits.detach().clone()
+    result = fit("mlp", data, provider, strategy=strategy, **SMALL)
+    assert not torch.equal(before, provider.logits)
+    assert result.grouping.method == "learnt"
+    np.testing.assert_allclose(result.weights.sum(0), 1, atol=1e-5)
+    assert result.history.best_epoch.tolist() == [2, 2]
+
+
+def test_provider_resumes_bit_for_bit(tmp_path):
+    data = table()
+    whole, first, second = Learnt(3), Learnt(3), Learnt(3)
+    fit("mlp", data, whole, strategy="loop", **SMALL)
+    with pytest.raises(Interrupt):
+        fit("mlp", data, first, strategy="loop", checkpoint=tmp_path, progress=interrupted_at(9), **SMALL)
+    fit("mlp", data, second, strategy="loop", checkpoint=tmp_path, **SMALL)
+    assert torch.equal(whole.logits, second.logits)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"epoch": 3}, "Did you mean `epochs`"),
+        ({"epochs": 0}, "`epochs` must be a whole number of at least 1"),
+        ({"lr": -1.0}, "`lr` must be positive"),
+        ({"optimiser": "lion"}, "`optimiser` must be one of 'adam'"),
+        ({"warmup": 2.0}, "`warmup`"),
+        ({"clip": 0.0}, "`clip`"),
+        ({"weights": np.ones((2, 3))}, r"`weights` must have shape \(M, 14\)"),
+        ({"weights": np.zeros((1, 14))}, "row 0 is all zero"),
+        ({"weights": -np.ones((1, 14))}, "not negative"),
+        ({"weights": np.ones((2, 14)), "record": True}, "`record=True` needs one model"),
+        ({"record": 4}, "`record` must be a row"),
+        ({"snapshots": (2,)}, "`snapshots` are kept of a recorded map"),
+        ({"record": True, "snapshots": (99,)}, "`snapshots` must be epochs from 1 to"),
+        ({"device": "tpu"}, "`device` must be"),
+        ({"augment": True}, "`augment` is for images"),
+    ],
+    ids=lambda value: next(iter(value)) if isinstance(value, dict) else None,
+)
+def test_mistakes_are_named_before_training(digits, settings, message):
+    with pytest.raises(CoterieError, match=message):
+        fit("mlp", digits, **settings)
