@@ -53,10 +53,12 @@ def test_three_tasks_by_hand():
     np.testing.assert_array_equal(found.shared, [[80, 80, 40], [80, 80, 40], [40, 40, 40]])
 
 
-def test_values_under_the_mask_have_no_influence():
-    data_map = planted_map(2, 4, 100, gaps=0.2)
-    hidden = replace(data_map, variability=np.where(data_map.count > 0, data_map.variability, np.nan))
-    np.testing.assert_array_equal(gram(hidden).distances2, gram(data_map).distances2)
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_the_map_is_not_changed(dtype):
+    confidence = planted_map(2, 4, 100, gaps=0.2).confidence.astype(dtype)
+    before = confidence.copy()
+    gram(map_of(confidence))
+    np.testing.assert_array_equal(confidence, before)
 
 
 def test_chunks_and_blocks_do_not_matter():
@@ -85,7 +87,9 @@ def test_resampling_examples_is_reading_them_again():
 def test_relabelling_tasks_permutes_distances():
     data_map = planted_map(3, 7, 80, gaps=0.1)
     order = np.random.default_rng(0).permutation(7)
-    moved = replace(data_map, **{n: getattr(data_map, n)[:, order] for n in ("confidence", "variability", "correctness", "count")})
+    moved = replace(
+        data_map, **{n: getattr(data_map, n)[:, order] for n in ("confidence", "variability", "correctness", "count")}
+    )
     np.testing.assert_allclose(gram(moved).distances2, gram(data_map).distances2[np.ix_(order, order)], atol=1e-14)
 
 

@@ -7,11 +7,13 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
+import coterie
 from coterie.datamaps import DataMapRecorder, as_type, gram, open_map
 from coterie.datamaps.storage import create_arrays, map_arrays
 from coterie.errors import CoterieError
@@ -72,17 +74,23 @@ def test_a_snapshot_cannot_be_changed_by_later_updates(tmp_path):
 
 
 ENDLESS = """
-import sys, torch
-from tests.datamaps.test_storage import N, T, run_epochs
+import sys
+import numpy as np
+import torch
 from coterie.datamaps import DataMapRecorder
-recorder = DataMapRecorder(T, N, folder=sys.argv[1])
+
+recorder = DataMapRecorder(3, 8, folder=sys.argv[1])
 recorder.snapshot(2)
-run_epochs(recorder, 10**9)
+while True:
+    now = torch.from_numpy(np.random.default_rng(recorder.epoch + 1).uniform(size=(8, 3)).astype(np.float32))
+    for rows in (torch.arange(4), torch.arange(4, 8)):
+        recorder.update(rows, now[rows])
+    recorder.end_epoch()
 """
 
 
 def test_killed_at_any_moment_it_continues(tmp_path):
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(p for p in sys.path if p)}
+    environment = {**os.environ, "PYTHONPATH": str(Path(coterie.__file__).parents[1])}
     child = subprocess.Popen([sys.executable, "-c", ENDLESS, str(tmp_path)], env=environment)
     published = tmp_path / "epoch-2.safetensors"
     deadline = time.monotonic() + 60

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from math import nan
+from statistics import fmean
 from time import monotonic
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
@@ -48,12 +50,14 @@ class Screen:
 
     def table(self, title: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
         """Print a table: the first column left, the others right."""
-        table = Table(title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, pad_edge=False)
+        self.out.print(title, style="bold")
+        table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
         for position, column in enumerate(columns):
             table.add_column(column, justify="right" if position else "left", overflow="fold")
         for row in rows:
             table.add_row(*map(Text, row))
         self.out.print(table)
+        self.out.print()
 
     def progress(self) -> Progress:
         """A progress display for one verb, to be used in a ``with`` statement and called with (done, all, text)."""
@@ -105,30 +109,37 @@ def show_grouping(screen: Screen, grouping: Grouping, name: str = "") -> None:
             if own == label:
                 reading = [] if soft is None else [share(float(soft[task, label]))]
                 rows.append([grouping.tasks[task], str(label + 1), share(float(grouping.membership[task, label])), *reading])
-    title = f"Groups of {name}" if name else f"Groups by {grouping.method}"
+    title = f"Groups by {grouping.method}" + (f" ({name})" if name else "")
     screen.table(title, ["task", "group", "membership", *(["at m = 2"] if soft is not None else [])], rows)
     for label, members in enumerate(grouping.groups, start=1):
         screen.say(f"Group {label}: {listing(members) if members else 'no task of its own'}")
+    screen.say("")
 
 
 def show_comparison(screen: Screen, comparison: Comparison) -> None:
     """Print mean scores of all arms, mean gains against all references, and the verdict in words."""
-    scores = comparison.scores.group_by("arm", use_threads=False).aggregate([("value", "mean")])
-    mean = dict(zip(scores["arm"].to_pylist(), scores["value_mean"].to_pylist(), strict=True))
-    costs = comparison.costs.to_pylist()
+    primary = dict(zip(comparison.tasks, comparison.metric_names, strict=True))
+    values: dict[str, list[float]] = {}
+    for row in comparison.scores.to_pylist():
+        if row["metric"] == primary[row["task"]] and row["value"] is not None:
+            values.setdefault(row["arm"], []).append(row["value"])
     screen.table(
-        "Test scores (mean over tasks, seeds and splits) and cost",
-        ["models trained", "score", "number", "time"],
-        ([c["arm"], number(mean.get(c["arm"])), str(c["models"]), seconds(c["seconds"])] for c in costs),
+        f"Test scores (mean {listing(dict.fromkeys(comparison.metric_names))}) and cost of one seed",
+        ["arm", "score", "models", "time"],
+        (
+            [cost["arm"], number(fmean(values.get(cost["arm"], [nan]))), f"{cost['models']:g}", seconds(cost["seconds"])]
+            for cost in comparison.costs.to_pylist()
+        ),
     )
     gains = [row for row in comparison.gains.to_pylist() if row["task"] == "mean"]
     screen.table(
         "Mean gain over tasks, in points",
-        ["models", "against", "gain", "95 % interval", "p"],
+        ["arm", "against", "gain", "95 % interval", "p"],
         ([g["arm"], g["reference"], signed(g["gain"]), interval(g["low"], g["high"]), probability(g["p"])] for g in gains),
     )
     for sentence in comparison.verdict:
         screen.say(sentence)
+    screen.say("")
 
 
 def show_metrics(screen: Screen, metrics: Sequence[dict[str, Any]]) -> None:

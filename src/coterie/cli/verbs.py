@@ -70,7 +70,7 @@ def compare(verb: options.Compare, screen: Screen) -> Run:
             )  # fmt: skip
         run.complete("comparison", comparison.save(run.folder / COMPARISON))
     for name, groupings in comparison.groupings.items():
-        show_grouping(screen, groupings[0], name)
+        show_grouping(screen, groupings[0], name if len(comparison.groupings) > 1 else "first seed")
     show_comparison(screen, comparison)
     return run
 

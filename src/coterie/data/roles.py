@@ -87,8 +87,9 @@ def _check_columns(raw: Source, columns: Columns) -> None:
     ):  # fmt: skip
         for name in names:
             if name is not None and name not in raw.frame.columns:
-                close = difflib.get_close_matches(name, [str(column) for column in raw.frame.columns])
-                hint = f"Did you mean {' or '.join(map(repr, close))}?" if close else f"Columns are {some(list(raw.frame.columns))}."
+                known = [str(column) for column in raw.frame.columns]
+                close = difflib.get_close_matches(name, known)
+                hint = f"Did you mean {' or '.join(map(repr, close))}?" if close else f"Columns are {some(known)}."
                 raise CoterieError(f"`{argument}` names {name!r}, which is no column. {hint}")
     for position, name in enumerate(columns.labelled):
         if name in columns.labelled[:position]:

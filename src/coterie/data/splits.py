@@ -69,7 +69,7 @@ def given_parts(values: np.ndarray, column: str) -> np.ndarray:
     unknown = [name for name in names if name not in _PART_OF]
     if unknown:
         raise CoterieError(
-            f"`split_column` {column!r} may hold train, validation and test (or 0, 1, 2); found {unknown[0]!r}"
+            f"`split_column` {column!r} may hold train, validation and test (or 0, 1, 2); found {str(unknown[0])!r}"
             + (f" and {len(unknown) - 1} other values." if len(unknown) > 1 else ".")
         )
     return np.array([_PART_OF[name] for name in names], dtype=np.int8)[inverse]

@@ -108,7 +108,7 @@ def _classes(
         return list(class_names), np.where(np.isnan(values), -1, values).astype(np.int64)
     import pandas as pd
 
-    if stray.any():
+    if stray.any() or pd.api.types.infer_dtype(column, skipna=True) == "boolean":
         text = as_text(column)
         text[column.isna().to_numpy()] = None
         codes, names = pd.factorize(text, sort=True)

@@ -58,7 +58,7 @@ class Features:
         for snapshot, (confidence, variability) in enumerate(self._pairs):
             for start in range(0, self.n_examples, self.chunk):
                 rows = slice(start, start + self.chunk)
-                c, v = (np.asarray(part[rows], dtype=np.float64) for part in (confidence, variability))
+                c, v = (np.array(part[rows], dtype=np.float64) for part in (confidence, variability))
                 observed = ~np.isnan(c)
                 np.nan_to_num(c, copy=False)
                 np.nan_to_num(v, copy=False)

@@ -14,14 +14,14 @@ import pyarrow as pa
 
 from coterie.data import Dataset
 from coterie.errors import CoterieError
-from coterie.evaluation.comparison import Comparison
+from coterie.evaluation.comparison import MEAN, Comparison
 from coterie.evaluation.methods import Candidate, Candidates, DataMapMethod, named_methods
 from coterie.evaluation.tables import arm_scores, costs_table, gains_table
 from coterie.evaluation.units import BASELINES, Plan, Unit, ensemble_name, run_unit, unit_stage
 from coterie.evaluation.verdict import write_verdict
 from coterie.fitting import make_config
 from coterie.metrics import metric_names
-from coterie.results import Grouping
+from coterie.results import DataMap, Grouping
 from coterie.runs import Run, environment
 from coterie.seeds import derive
 from coterie.training import Progress
@@ -76,6 +76,8 @@ def compare(
     >>> result.costs.column("arm").to_pylist()
     ['joint', 'grouped', 'single', 'random (grouped)', 'ensemble (K=2)']
     """
+    if MEAN in data.tasks.names:
+        raise CoterieError(f"`data` has a task called {MEAN!r}, which stands for the mean over tasks here; rename it.")
     methods = named_methods(groupings, data.tasks.names)
     seeds = _seeds(seeds)
     splits = _repeats(repeats, data)
@@ -87,26 +89,36 @@ def compare(
     if isinstance(run, (str, Path)):
         run = Run.open(run, config=config, fingerprint=data.fingerprint())
     plan = Plan(model=model, methods=methods, draws=draws, baselines=baselines, settings=settings, recording=recording)
-    units = list(_units(plan, data, splits, seeds, run, progress))
+    units = list(_units(plan, _splits(data, splits), seeds, run, progress))
     return _assemble(units, data, plan, bootstraps, _about(config, data, methods))
 
 
 def _units(
-    plan: Plan, data: Dataset, splits: int, seeds: Sequence[int], run: Run | None, progress: Progress | None
+    plan: Plan, splits: Sequence[Dataset], seeds: Sequence[int], run: Run | None, progress: Progress | None
 ) -> Iterator[Unit]:
     """Yield every unit, read back where it is finished."""
-    for split in range(splits):
-        own: Dataset | None = data if split == 0 else None
+    for split, data in enumerate(splits):
         for seed in seeds:
             stage = unit_stage(split, seed)
             if run is not None and run.done(stage):
                 yield Unit.load(run.folder / stage)
                 continue
-            own = data.resplit(_derived(0, split)) if own is None else own
-            yield run_unit(
-                replace(plan, progress=_labelled(progress, f"split {split}, seed {seed}")), own, split=split, seed=seed,
-                train_seed=_derived(seed, split), run=run, keep_model=split == 0 and seed == seeds[0],
-            )  # fmt: skip
+            labelled = replace(plan, progress=_labelled(progress, f"split {split}, seed {seed}"))
+            # The models of the first unit are what a user takes away.
+            keep_model = split == 0 and seed == seeds[0] and "<" not in _model_name(plan.model)
+            train_seed = _derived(seed, split)
+            yield run_unit(labelled, data, split=split, seed=seed, train_seed=train_seed, run=run, keep_model=keep_model)
+
+
+def _splits(data: Dataset, repeats: int) -> list[Dataset]:
+    splits = [data, *(data.resplit(_derived(0, split)) for split in range(1, repeats))]
+    for split, other in enumerate(splits):
+        if other.tasks.names != data.tasks.names:
+            raise CoterieError(
+                f"`repeats`: split {split} has {len(other.tasks)} usable tasks, the data's own split {len(data.tasks)}; "
+                "leave the rarest tasks out, or compare with repeats=1."
+            )
+    return splits
 
 
 def _labelled(progress: Progress | None, where: str) -> Progress | None:
@@ -123,6 +135,7 @@ def _assemble(units: Sequence[Unit], data: Dataset, plan: Plan, bootstraps: int,
     pairs += [(arm, "joint") for arm in arms.arms if arm != "joint" and arm not in methods]
     gains, costs = gains_table(arms, pairs, data.tasks), costs_table(units)
     groupings = {name: [unit.groupings[name] for unit in units] for name in methods}
+    measured: dict[str, Any] = {}
     return Comparison(
         tasks=data.tasks.names,
         kinds=tuple(task.kind.value for task in data.tasks),
@@ -133,7 +146,7 @@ def _assemble(units: Sequence[Unit], data: Dataset, plan: Plan, bootstraps: int,
         groupings=groupings,
         data_map=units[0].data_map,
         history=units[0].histories,
-        stability={name: _stability(found, methods[name], units[0]) for name, found in groupings.items()},
+        stability={name: _stability(found, methods[name], units[0].data_map, measured) for name, found in groupings.items()},
         verdict=write_verdict(gains, costs, roles, repetitions=_repetitions(config)),
         config=config,
     )
@@ -147,8 +160,8 @@ def _roles(name: str, method: Candidate, baselines: Sequence[str]) -> dict[str, 
     return {role: arm for role, arm in arms.items() if role == "joint" or role in baselines}
 
 
-def _stability(found: Sequence[Grouping], method: Candidate, first: Unit) -> dict[str, Any]:
-    """How far groupings agree: between units, and on resampled examples of the first unit's map."""
+def _stability(found: Sequence[Grouping], method: Candidate, data_map: DataMap, measured: dict[str, Any]) -> dict[str, Any]:
+    """How far groupings agree: between units, and over resampled examples of the first unit's map."""
     from coterie.grouping import agreement, stability
 
     facts: dict[str, Any] = {}
@@ -156,7 +169,7 @@ def _stability(found: Sequence[Grouping], method: Candidate, first: Unit) -> dic
         facts["adjusted Rand between repetitions"] = agreement(found)["adjusted_rand"]
     if isinstance(method, DataMapMethod):
         settings = {name: getattr(method, name) for name in ("method", "fuzziness", "features", "restarts")}
-        resampled = stability(first.data_map, found[0].n_groups, **settings)
+        resampled = stability(method.source(data_map, measured), found[0].n_groups, **settings)
         facts["adjusted Rand over resampled examples"] = resampled["adjusted_rand"]
     return facts
 
@@ -213,9 +226,15 @@ def _split_options(options: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str
 
 def _config(model: Any, methods: Mapping[str, Candidate], options: Mapping[str, Any], **settings: Any) -> dict[str, Any]:
     """What the results depend on, besides the data, as JSON types."""
-    name = model if isinstance(model, str) else f"{model.__module__}:{getattr(model, '__qualname__', type(model).__name__)}"
     groupings = {key: m.to_dict() if isinstance(m, Grouping) else repr(m) for key, m in methods.items()}
-    return json.loads(json.dumps({"model": name, "groupings": groupings, **settings, "training": options}, default=str))
+    return json.loads(
+        json.dumps({"model": _model_name(model), "groupings": groupings, **settings, "training": options}, default=str)
+    )
+
+
+def _model_name(model: Any) -> str:
+    """Where the model is found; the name of a local function has <locals> in it, and no saved model could find it again."""
+    return model if isinstance(model, str) else f"{model.__module__}:{getattr(model, '__qualname__', type(model).__name__)}"
 
 
 def _about(config: Mapping[str, Any], data: Dataset, methods: Mapping[str, Candidate]) -> dict[str, Any]:

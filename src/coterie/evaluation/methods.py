@@ -31,7 +31,7 @@ class DataMapMethod:
     """The settings of :func:`coterie.group`, to be used on the data map of every seed.
 
     >>> DataMapMethod(n_groups=3).label
-    'fuzzy-kmeans K=3 m=1.07'
+    'K=3 m=1.07'
     """
 
     n_groups: int | Literal["auto"] = "auto"
@@ -45,7 +45,8 @@ class DataMapMethod:
         """A short name that tells methods of one comparison apart."""
         softness = f" m={self.fuzziness:g}" if self.method.startswith("fuzzy") else ""
         features = "" if self.features == "cells" else f" {self.features}"
-        return f"{self.method} K={self.n_groups}{softness}{features}"
+        method = "" if self.method == "fuzzy-kmeans" else f"{self.method} "
+        return f"{method}K={self.n_groups}{softness}{features}"
 
     def __call__(self, joint: Fit, *, seed: int) -> Grouping:
         """Group the tasks of the data map that the joint training recorded."""
@@ -54,19 +55,23 @@ class DataMapMethod:
         return self.group(joint.data_map, seed=seed, measured={})
 
     def group(self, data_map: DataMap, *, seed: int, measured: dict[str, Gram]) -> Grouping:
-        """Group the tasks; distances between maps are looked up in ``measured`` and left there for the next method."""
-        from coterie.datamaps.gram import gram
+        """Group the tasks; ``measured`` as in :meth:`source`."""
         from coterie.grouping import group
 
-        source: DataMap | Gram = data_map
-        if self.method != "points":
-            if self.features not in measured:
-                measured[self.features] = gram(data_map, self.features, seed=seed)
-            source = measured[self.features]
         return group(
-            source, self.n_groups, method=self.method, fuzziness=self.fuzziness, features=self.features,
-            restarts=self.restarts, seed=seed,
+            self.source(data_map, measured), self.n_groups, method=self.method, fuzziness=self.fuzziness,
+            features=self.features, restarts=self.restarts, seed=seed,
         )  # fmt: skip
+
+    def source(self, data_map: DataMap, measured: dict[str, Gram]) -> DataMap | Gram:
+        """What the clustering reads: distances are looked up in ``measured`` and left there for the next method."""
+        from coterie.datamaps import gram
+
+        if self.method == "points":
+            return data_map
+        if self.features not in measured:
+            measured[self.features] = gram(data_map, self.features)
+        return measured[self.features]
 
 
 Candidate = Grouping | GroupingMethod
@@ -80,7 +85,7 @@ def named_methods(groupings: Candidates, tasks: Sequence[str]) -> dict[str, Cand
         CoterieError: nothing to compare, an unknown method, a reserved or ambiguous name, or a grouping of other tasks.
 
     >>> list(named_methods([DataMapMethod(n_groups=2), DataMapMethod(n_groups=3)], ("a", "b", "c")))
-    ['fuzzy-kmeans K=2 m=1.07', 'fuzzy-kmeans K=3 m=1.07']
+    ['K=2 m=1.07', 'K=3 m=1.07']
     """
     if isinstance(groupings, Mapping):
         pairs = [(str(name), _resolve(candidate)) for name, candidate in groupings.items()]

@@ -25,7 +25,7 @@ from coterie.tasks import Tasks
 
 @dataclass(frozen=True, kw_only=True)
 class ArmScores:
-    """Primary metric of all arms, paired: ``scores``, ``errors``, ``wrong`` (U, A, T); ``resampled`` (R, A, T) means over units.
+    """Primary metric of all arms, paired: ``scores``, ``errors``, ``wrong`` (U, A, T); ``resampled`` (R, A, T) means.
 
     ``overlap`` is what :func:`paired_interval` asks for.
     """

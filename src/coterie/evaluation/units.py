@@ -137,6 +137,8 @@ def run_unit(plan: Plan, data: Dataset, *, split: int, seed: int, train_seed: in
             run.complete("model", [model], grouping=arms[1].name, split=split, seed=seed)
         run.complete(stage, files, split=split, seed=seed, strategies=[f.cost["strategy"] for f in fits])
         shutil.rmtree(checkpoints, ignore_errors=True)
+        # What a continued run would read.
+        unit = Unit.load(run.folder / stage)
     return unit
 
 
@@ -163,6 +165,7 @@ def _arms(plan: Plan, groupings: Mapping[str, Grouping], n_tasks: int, seed: int
 def ensemble_name(name: str, method: Candidate) -> str:
     """The ensemble that a grouping is compared with: of as many models, on every seed.
 
+    >>> from coterie.evaluation import DataMapMethod
     >>> ensemble_name("grouped", DataMapMethod(n_groups="auto")), ensemble_name("grouped", DataMapMethod(n_groups=3))
     ('ensemble (K of grouped)', 'ensemble (K=3)')
     """

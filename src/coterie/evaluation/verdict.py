@@ -66,12 +66,12 @@ def _worth(name: str, means: Mapping[str, Row], cost: Row, joint_cost: Row) -> s
         return f"{name}: not worth it. It does worse than joint training, at {price}."
     if found.get("ensemble", "gain") != "gain":
         return (
-            f"{name}: better than joint training, but it gains no more than an ensemble of as many joint models: "
+            f"{name}: better than joint training, but no gain is found over an ensemble of as many joint models: "
             "this is ensembling, not grouping."
         )
     if found.get("random", "gain") != "gain":
         return (
-            f"{name}: better than joint training, but random groups of the same sizes do as well: "
+            f"{name}: better than joint training, but no gain is found over random groups of the same sizes: "
             "which tasks are together did not matter."
         )
     if found.get("single") == "loss":

@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from coterie.evaluation import Comparison
 
 MOST_ROWS = 8_000
-_LISTS = ("notes", "data notes", "data_notes")
 
 
 def settings(comparison: Comparison) -> dict[str, Any]:
@@ -24,18 +23,21 @@ def settings(comparison: Comparison) -> dict[str, Any]:
     sections: dict[str, list[tuple[str, str]]] = {}
     notes: list[str] = []
     for key, value in comparison.config.items():
-        if key in _LISTS:
-            notes += [value] if isinstance(value, str) else [str(note) for note in value or ()]
-        elif isinstance(value, Mapping):
-            sections[_words(key)] = [(name, text) for name, text in _flat(value) if text]
-        else:
+        if isinstance(value, Mapping):
+            notes += value.get("notes", [])
+            rows = _flat({name: item for name, item in value.items() if name != "notes"})
+            sections |= {_words(key): rows} if rows else {}
+        elif value is not None:
             general.append((_words(key), plain(value)))
-    return {"sections": {**({"general": general} if general else {}), **sections}, "notes": notes}
+    return {"sections": {"general": general, **sections}, "notes": notes}
 
 
 def _flat(mapping: Mapping[str, Any], before: str = "") -> list[tuple[str, str]]:
+    """Names and values of a mapping in mappings, without those that are unset."""
     rows: list[tuple[str, str]] = []
     for key, value in mapping.items():
+        if value is None:
+            continue
         name = f"{before}{_words(key)}"
         rows += _flat(value, f"{name}, ") if isinstance(value, Mapping) and value else [(name, plain(value))]
     return rows
@@ -54,7 +56,14 @@ def downloads(comparison: Comparison) -> list[dict[str, Any]]:
         scores = _summary(scores)
         what = "test scores per arm, task and metric: mean and standard deviation over seeds, splits and draws"
     rows = [
-        {"grouping": name, "seed": position, "task": task, "group": int(grouping.labels[t]) + 1, "k": k + 1, "membership": float(share)}
+        {
+            "grouping": name,
+            "seed": position,
+            "task": task,
+            "group": int(grouping.labels[t]) + 1,
+            "k": k + 1,
+            "membership": float(share),
+        }
         for name, seeds in comparison.groupings.items()
         for position, grouping in enumerate(seeds[:1])
         for t, task in enumerate(grouping.tasks)
@@ -67,7 +76,9 @@ def downloads(comparison: Comparison) -> list[dict[str, Any]]:
         ("membership.csv", "membership of the first seed", pa.Table.from_pylist(rows) if rows else None),
     ]
     return [
-        {"file": file, "what": text, "rows": table.num_rows, "uri": _data_uri(table)} for file, text, table in tables if table is not None
+        {"file": file, "what": text, "rows": table.num_rows, "uri": _data_uri(table)}
+        for file, text, table in tables
+        if table is not None
     ]
 
 

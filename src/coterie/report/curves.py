@@ -18,7 +18,7 @@ CURVES = {"validation_score": "validation score", "validation_loss": "validation
 
 
 def chapter(comparison: Comparison) -> list[dict[str, Any]]:
-    """Three figures per grouping: it, joint, single, and its own random and ensemble arms."""
+    """Three figures per grouping: it and what it is compared with."""
     chapters = []
     for name, arms in _questions(comparison).items():
         drawn = []
@@ -35,22 +35,28 @@ def chapter(comparison: Comparison) -> list[dict[str, Any]]:
 
 def _questions(comparison: Comparison) -> dict[str | None, list[str]]:
     arms = list(comparison.history)
-    common = [arm for arm in ("joint", "single") if arm in arms]
+    pairs = comparison.gains.select(["arm", "reference"]).to_pylist()
     questions: dict[str | None, list[str]] = {}
-    for name, seeds in comparison.groupings.items():
-        own = [name, *common, f"random ({name})", "random", f"ensemble (K={seeds[0].n_groups})", "ensemble"]
+    for name in comparison.groupings:
+        own = dict.fromkeys([name, *(row["reference"] for row in pairs if row["arm"] == name)])
         questions[name] = [arm for arm in own if arm in arms]
     return {name: found for name, found in questions.items() if found} or {None: arms}
 
 
 def over_tasks(comparison: Comparison, arm: str, field: str) -> np.ndarray:
-    """Mean over tasks (E,) of a curve (E, M, T): of each task the model that serves it, else the mean of those that train on it."""
+    """Mean over tasks (E,) of a curve (E, M, T), each task on the model of its own group; else on all models that train it.
+
+    NaN for random groups that overlap: whose task is whose is not kept.
+    """
     curve = np.asarray(getattr(comparison.history[arm], field), dtype=np.float64)
     seeds = comparison.groupings.get(arm)
-    if seeds and curve.shape[1] == seeds[0].n_groups:
-        curve = curve[:, seeds[0].labels, np.arange(curve.shape[2])]
+    if seeds:
+        used = np.flatnonzero(seeds[0].membership.any(0))  # a group that serves no task has no model
+        own = np.searchsorted(used, seeds[0].labels)
+        curve = curve[:, own, np.arange(curve.shape[2])][:, None]
+    elif figures.role_of(arm) == "random" and (np.isfinite(curve).sum(axis=1) > 1).any():
+        return np.full(len(curve), np.nan)
     with warnings.catch_warnings():
         # A task may have no label in the validation part: its column is empty, and stays out of the mean.
         warnings.filterwarnings("ignore", message="Mean of empty slice")
-        per_task = np.nanmean(curve, axis=1) if curve.ndim == 3 else curve
-        return np.nanmean(per_task, axis=1)
+        return np.nanmean(np.nanmean(curve, axis=1), axis=1)

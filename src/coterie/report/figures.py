@@ -27,7 +27,7 @@ _ROLES: dict[str, dict[str, Any]] = {
     "ensemble": {"color": PURPLE, "marker": "v", "linestyle": (0, (6, 1, 1, 1, 1, 1))},
 }
 _MAP_RANGE = ((0.0, 1.0), (0.0, float(np.sqrt(0.5))))
-_STYLE = {
+_STYLE: dict[Any, Any] = {
     "text.parse_math": False, "text.usetex": False, "axes.formatter.use_mathtext": False, "axes.unicode_minus": True,
     "font.size": 10, "axes.titlesize": 10, "axes.labelsize": 10, "xtick.labelsize": 9, "ytick.labelsize": 9,
     "legend.fontsize": 9.5, "text.color": INK, "axes.edgecolor": INK, "axes.labelcolor": INK, "xtick.color": INK,
@@ -40,9 +40,9 @@ _STYLE = {
 @contextmanager
 def style() -> Iterator[None]:
     """The look of every figure here; also needed while such a figure is saved."""
-    import matplotlib
+    import matplotlib as mpl
 
-    with matplotlib.rc_context(_STYLE):
+    with mpl.rc_context(_STYLE):
         yield
 
 
@@ -75,13 +75,16 @@ def density(confidence: np.ndarray, variability: np.ndarray, *, bins: int = 32) 
     return counts / max(counts.sum(), 1)
 
 
-def data_map(shares: np.ndarray, *, limits: tuple[float, float] | None = None, small: bool = False, ax: Axes | None = None) -> Axes:
+def data_map(
+    shares: np.ndarray, *, limits: tuple[float, float] | None = None, small: bool = False, ax: Axes | None = None
+) -> Axes:
     """Draw a :func:`density`: confidence upwards, variability to the right, log colours.
 
     Args:
         shares: (bins, bins), confidence first.
         limits: shares at the two ends of the colours; shared by maps that are to be compared.
-        small: leave axis labels and region names out, for small multiples.
+        small: leave axis labels out, for small multiples.
+        ax: axes to draw on, instead of a new figure.
 
     >>> data_map(density(np.array([0.9]), np.array([0.1]))).get_ylabel()
     'confidence'
@@ -89,15 +92,17 @@ def data_map(shares: np.ndarray, *, limits: tuple[float, float] | None = None, s
     low, high = limits or density_limits([shares])
     shade = np.clip(np.log(np.maximum(shares, low) / low) / np.log(high / low), 0, 1)
     with style():
-        ax = _axes(ax, (1.75, 1.6) if small else (3.3, 2.75))
+        axes = _axes(ax, (1.75, 1.6) if small else (3.3, 2.75))
         extent = (*_MAP_RANGE[1], *_MAP_RANGE[0])
-        ax.imshow(shade, origin="lower", extent=extent, aspect="auto", cmap="cividis", vmin=0, vmax=1, interpolation="nearest")
-        ax.set_xticks([0, 0.35, 0.7], ["0", ".35", ".7"])
-        ax.set_yticks([0, 0.5, 1], ["0", ".5", "1"])
-        ax.tick_params(length=2.5, width=0.7, pad=2)
+        axes.imshow(
+            shade, origin="lower", extent=extent, aspect="auto", cmap="cividis", vmin=0, vmax=1, interpolation="nearest"
+        )
+        axes.set_xticks([0, 0.35, 0.7], ["0", ".35", ".7"])
+        axes.set_yticks([0, 0.5, 1], ["0", ".5", "1"])
+        axes.tick_params(length=2.5, width=0.7, pad=2)
         if not small:
-            ax.set(xlabel="variability", ylabel="confidence")
-    return ax
+            axes.set(xlabel="variability", ylabel="confidence")
+    return axes
 
 
 def density_limits(densities: Sequence[np.ndarray]) -> tuple[float, float]:
@@ -121,19 +126,19 @@ def learning_curves(curves: Mapping[str, np.ndarray], *, what: str, ax: Axes | N
     from matplotlib.ticker import MaxNLocator
 
     with style():
-        ax = _axes(ax, (3.9, 3.0))
+        axes = _axes(ax, (3.9, 3.0))
         for arm, values in curves.items():
             epochs = np.arange(1, len(values) + 1)
             every = max(1, len(values) // 8)
             look = _ROLES[role_of(arm)]
-            ax.plot(epochs, values, label=shortened(arm, 26), linewidth=1.6, markersize=4, markevery=every, **look)
-        ax.set(xlabel="epoch", ylabel=what)
-        ax.xaxis.set_major_locator(MaxNLocator(5, integer=True))
-        ax.yaxis.set_major_locator(MaxNLocator(5))
-        ax.grid(axis="y", linewidth=0.6)
-        ax.tick_params(length=3, width=0.7)
-        _legend_below(ax)
-    return ax
+            axes.plot(epochs, values, label=shortened(arm, 26), linewidth=1.6, markersize=4, markevery=every, **look)
+        axes.set(xlabel="epoch", ylabel=what)
+        axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
+        axes.yaxis.set_major_locator(MaxNLocator(5))
+        axes.grid(axis="y", linewidth=0.6)
+        axes.tick_params(length=3, width=0.7)
+        _legend(axes, below=ax is None)
+    return axes
 
 
 def cost_against_quality(
@@ -145,47 +150,49 @@ def cost_against_quality(
     'model-steps'
     """
     with style():
-        ax = _axes(ax, (4.0, 3.4))
+        axes = _axes(ax, (4.0, 3.4))
         fills = {}
         for arm, x, y, bar in zip(arms, cost, score, spread, strict=True):
             look = dict(_ROLES[role_of(arm)], linestyle="none")
             fills[role_of(arm)] = fills.get(role_of(arm), -1) + 1
             face = look["color"] if fills[role_of(arm)] % 2 == 0 else "none"
             error = bar if np.isfinite(bar) and bar > 0 else None
-            ax.errorbar(x, y, yerr=error, label=shortened(arm, 30), markersize=6, elinewidth=1, capsize=2.5, mfc=face, **look)
+            axes.errorbar(x, y, yerr=error, label=shortened(arm, 30), markersize=6, elinewidth=1, capsize=2.5, mfc=face, **look)
         finite = cost[np.isfinite(cost) & (cost > 0)]
         if len(finite) and finite.max() > 5 * finite.min():
-            ax.set_xscale("log")
-        _plain_ticks(ax)
-        ax.margins(0.12)
-        ax.set(xlabel=what, ylabel="mean test score")
-        ax.grid(linewidth=0.6)
-        ax.tick_params(length=3, width=0.7, which="both")
-        _legend_below(ax)
-    return ax
+            axes.set_xscale("log")
+        _plain_ticks(axes)
+        axes.margins(0.12)
+        axes.set(xlabel=what, ylabel="mean test score")
+        axes.grid(linewidth=0.6)
+        axes.tick_params(length=3, width=0.7, which="both")
+        _legend(axes, below=ax is None)
+    return axes
 
 
-def criterion(choices: Sequence[float], values: np.ndarray, chosen: float, *, what: str, ax: Axes | None = None) -> Axes:
-    """Draw the criterion by which the number of groups was chosen, both (choices,), with the choice ringed.
+def criterion(
+    choices: Sequence[int], values: np.ndarray, chosen: int, *, threshold: float, what: str, ax: Axes | None = None
+) -> Axes:
+    """Draw the criterion (choices,) by which the number of groups was chosen: the choice ringed, the threshold as a line.
 
-    >>> criterion([2, 3], np.array([0.3, 0.5]), 3, what="silhouette").get_xlabel()
+    >>> criterion([2, 3], np.array([0.3, 0.5]), 3, threshold=0.1, what="silhouette").get_xlabel()
     'number of groups'
     """
     from matplotlib.ticker import MaxNLocator
 
     with style():
-        ax = _axes(ax, (3.9, 2.6))
-        ax.plot(choices, values, color=BLUE, marker="D", markersize=4, linewidth=1.4)
-        picked = [(k, v) for k, v in zip(choices, values, strict=True) if k == chosen]
-        for k, value in picked:
-            ax.plot(k, value, marker="o", markersize=12, mfc="none", color=VERMILION, linestyle="none", label="chosen")
-        ax.set(xlabel="number of groups", ylabel=what)
-        ax.xaxis.set_major_locator(MaxNLocator(6, integer=True))
-        ax.margins(0.1)
-        ax.grid(axis="y", linewidth=0.6)
-        if picked:
-            _legend_below(ax)
-    return ax
+        axes = _axes(ax, (3.9, 2.8))
+        axes.plot(choices, values, color=BLUE, marker="D", markersize=4, linewidth=1.4)
+        axes.axhline(threshold, color=INK, linestyle="--", linewidth=1, label="below: one group")
+        for k, value in zip(choices, values, strict=True):
+            if k == chosen:
+                axes.plot(k, value, marker="o", markersize=12, mfc="none", color=VERMILION, linestyle="none", label="chosen")
+        axes.set(xlabel="number of groups", ylabel=what)
+        axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
+        axes.margins(0.1)
+        axes.grid(axis="y", linewidth=0.6)
+        _legend(axes, below=ax is None)
+    return axes
 
 
 def _plain_ticks(ax: Axes) -> None:
@@ -199,9 +206,10 @@ def _plain_ticks(ax: Axes) -> None:
     ax.yaxis.set_major_locator(MaxNLocator(5))
 
 
-def _legend_below(ax: Axes) -> None:
-    figure = ax.get_figure()
-    if figure is not None and len(getattr(figure, "axes", [])) == 1 and figure.get_layout_engine() is not None:
+def _legend(axes: Axes, *, below: bool) -> None:
+    """A legend under the axes where the figure is ours, else inside them."""
+    figure = axes.get_figure()
+    if below and figure is not None:
         figure.legend(loc="outside lower left", ncols=2, handlelength=2.6, columnspacing=1.4, borderaxespad=0.2)
     else:
-        ax.legend()
+        axes.legend()

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from coterie.evaluation.comparison import MEAN
 from coterie.report.wording import interval, is_number, listing, probability, signed
 
 if TYPE_CHECKING:
     from coterie.evaluation import Comparison
 
-MEAN = "mean"
 LEVEL = 0.05
 FEW = 24
 EXTREMES = 6
@@ -50,32 +50,39 @@ class Scale:
         """Round values to print along the axis."""
         from matplotlib.ticker import MaxNLocator
 
-        values = [v + 0.0 for v in MaxNLocator(4).tick_values(self.low, self.high) if self.low <= v <= self.high]
-        digits = 0 if all(float(v).is_integer() for v in values) else 1 if all(float(10 * v).is_integer() for v in values) else 2
+        values = [v + 0.0 for v in MaxNLocator(4).tick_values(self.low, self.high) if 4 < self.at(v) < 96]
+        digits = (
+            0 if all(float(v).is_integer() for v in values) else 1 if all(float(10 * v).is_integer() for v in values) else 2
+        )
         return [{"at": self.at(v), "text": signed(v, digits) if v else "0"} for v in values]
 
 
 def chapter(comparison: Comparison, order: Sequence[str]) -> list[dict[str, Any]]:
-    """One entry per compared arm, with one block per reference."""
+    """One entry per grouping, with one block per reference; last the baselines, with one block each."""
     table = comparison.gains.to_pylist()
-    return [
-        _arm(arm, [row for row in table if row["arm"] == arm], order, comparison) for arm in dict.fromkeys(r["arm"] for r in table)
-    ]
+    found = [_arm(name, [row for row in table if row["arm"] == name], order, comparison) for name in comparison.groupings]
+    others = [row for row in table if row["arm"] not in comparison.groupings]
+    return [*found, *([_arm(None, others, order, comparison)] if others else [])]
 
 
-def _arm(arm: str, rows: list[Row], order: Sequence[str], comparison: Comparison) -> dict[str, Any]:
+def _arm(name: str | None, rows: list[Row], order: Sequence[str], comparison: Comparison) -> dict[str, Any]:
     scale = Scale.over(rows)
-    first = comparison.groupings.get(arm, [None])[0]
-    group = {} if first is None else dict(zip(first.tasks, first.labels.tolist(), strict=True))
-    ordered = sorted(order, key=lambda task: group.get(task, 0))
-    references = dict.fromkeys(row["reference"] for row in rows)
-    blocks = [_block(r, [row for row in rows if row["reference"] == r], ordered, group, scale) for r in references]
-    return {"name": arm, "ticks": scale.ticks(), "zero": scale.at(0.0), "blocks": blocks}
+    first = next(iter(comparison.groupings.values()))[0] if name is None else comparison.groupings[name][0]
+    group = dict(zip(first.tasks, first.labels.tolist(), strict=True))
+    ordered = sorted(order, key=lambda task: group[task])
+    pairs = dict.fromkeys((row["arm"], row["reference"]) for row in rows)
+    blocks = [
+        {"title": f"against {reference}" if name else f"{arm} against {reference}", "of": reference if name else arm}
+        | _block([row for row in rows if (row["arm"], row["reference"]) == (arm, reference)], ordered, group, scale)
+        for arm, reference in pairs
+    ]
+    return {"name": name, "ticks": scale.ticks(), "zero": scale.at(0.0), "blocks": blocks}
 
 
-def _block(reference: str, rows: list[Row], order: Sequence[str], group: dict[str, int], scale: Scale) -> dict[str, Any]:
-    by_task = {row["task"]: row for row in rows}
-    mean = by_task.get(MEAN)
+def _block(rows: list[Row], order: Sequence[str], group: dict[str, int], scale: Scale) -> dict[str, Any]:
+    # The mean comes last: a task may bear that name as well.
+    mean = next((row for row in reversed(rows) if row["task"] == MEAN), None)
+    by_task = {row["task"]: row for row in rows if row is not mean}
     present = [name for name in order if name in by_task]
     shown = []
     for position, name in enumerate(present):
@@ -84,11 +91,10 @@ def _block(reference: str, rows: list[Row], order: Sequence[str], group: dict[st
         shown.append(entry)
     sure = [by_task[name] for name in present if is_number(p := by_task[name]["p_holm"]) and p < LEVEL]
     ranked = sorted((e for e in shown if is_number(e["value"])), key=lambda e: -e["value"])
-    extremes = [*ranked[:EXTREMES], *(e | {"first": i == 0} for i, e in enumerate(ranked[-EXTREMES:]))]
+    extremes = [e | {"first": i == EXTREMES} for i, e in enumerate([*ranked[:EXTREMES], *ranked[-EXTREMES:]])]
     folded = len(shown) > FEW and len(ranked) > FEW
     better, worse = ([row["task"] for row in sure if sign * row["gain"] > 0] for sign in (1, -1))
     return {
-        "reference": reference,
         "mean": None if mean is None else _entry(mean, scale) | {"task": "mean", "reading": reading(mean)},
         "few": extremes if folded else shown,
         "all": shown if folded else [],
@@ -112,16 +118,15 @@ def reading(row: Row) -> str:
 
 
 def _entry(row: Row, scale: Scale) -> dict[str, Any]:
-    sure = row["p_holm"] if row["task"] != MEAN else row["p"]
     entry: dict[str, Any] = {
         "task": row["task"],
         "value": row["gain"],
         "gain": signed(row["gain"]),
         "interval": interval(row["low"], row["high"]),
         "bootstrap": interval(row["bootstrap_low"], row["bootstrap_high"]),
-        "p": probability(sure),
+        "p": probability(row["p"]),
         "relative": "–" if not is_number(row["relative_gain"]) else f"{signed(100 * row['relative_gain'])} %",
-        "sure": is_number(sure) and sure < LEVEL,
+        "sure": is_number(row["p_holm"]) and row["p_holm"] < LEVEL,
         "first": False,
         "sign": "down" if is_number(row["gain"]) and row["gain"] < 0 else "up",
         "x": scale.at(row["gain"]) if is_number(row["gain"]) else None,

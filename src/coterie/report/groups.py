@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 READ_AT = 2.0
 MOST_MAPS = 150
 FEW = 24
-_WORDS = {"negative_share": "share of distance that no map of points can show", "objective": "objective of the clustering"}
+_DETAILS = {"features": "compared by", "negative_share": "share of distance that no map of points can show"}
 
 
 def task_order(comparison: Comparison) -> list[str]:
@@ -41,7 +41,7 @@ def memberships(comparison: Comparison) -> list[dict[str, Any]]:
             "method": seeds[0].method,
             "fuzziness": plain(seeds[0].fuzziness),
             "groups": [list(names) for names in seeds[0].groups],
-            "readings": _readings(seeds[0]),
+            "readings": _readings(seeds[0]) if seeds[0].n_groups > 1 else [],
         }
         for name, seeds in comparison.groupings.items()
         if seeds
@@ -53,10 +53,14 @@ def _reading(grouping: Grouping) -> np.ndarray:
 
 
 def _readings(grouping: Grouping) -> list[dict[str, Any]]:
-    trained = "as it served in training" if grouping.fuzziness is None else f"as it served in training, m = {grouping.fuzziness:g}"
-    tables = {trained: grouping.membership}
+    trained = (
+        "as it served in training"
+        if grouping.fuzziness is None
+        else f"as it served in training, m\u00a0=\u00a0{grouping.fuzziness:g}"
+    )
+    tables = {trained: np.asarray(grouping.membership)}
     if grouping.distances is not None and grouping.fuzziness != READ_AT:
-        tables = {f"how near each task is to each group, m = {READ_AT:g}": _reading(grouping)} | tables
+        tables = {f"how near each task is to each group, m\u00a0=\u00a0{READ_AT:g}": _reading(grouping)} | tables
     order, labels = by_group(grouping), grouping.labels
     return [
         {
@@ -64,7 +68,10 @@ def _readings(grouping: Grouping) -> list[dict[str, Any]]:
             "rows": [
                 {
                     "task": grouping.tasks[t],
-                    "cells": [{"text": share(v), "percent": round(100 * float(v)), "own": k == labels[t]} for k, v in enumerate(table[t])],
+                    "cells": [
+                        {"text": share(float(v)), "percent": round(100 * float(v / table.max())), "own": k == labels[t]}
+                        for k, v in enumerate(table[t])
+                    ],
                     "first": position > 0 and labels[t] != labels[order[position - 1]],
                 }
                 for position, t in enumerate(order)
@@ -111,7 +118,11 @@ def _typical(comparison: Comparison, where: Mapping[str, int]) -> list[int]:
 def _task_panel(recorded: DataMap, t: int, density: np.ndarray, limits: tuple[float, float]) -> dict[str, Any]:
     name, facts = recorded.tasks[t], _facts(recorded.confidence[:, t], recorded.variability[:, t])
     alt = f"Data map of task {name}: {facts}."
-    return {"title": name, "facts": facts, "svg": inline(figures.data_map(density, limits=limits, small=True), name=f"task{t}", alt=alt)}
+    return {
+        "title": name,
+        "facts": facts,
+        "svg": inline(figures.data_map(density, limits=limits, small=True), name=f"task{t}", alt=alt),
+    }
 
 
 def _facts(confidence: np.ndarray, variability: np.ndarray) -> str:
@@ -133,38 +144,40 @@ def _group_panels(
         if known:
             axes = figures.data_map(np.mean([densities[t] for t in known], axis=0), limits=limits)
             alt = f"Data map of group {k + 1}, all its {len(known)} tasks together."
-            panels.append({"title": f"Group {k + 1}", "facts": ", ".join(names), "svg": inline(axes, name=f"group{k}", alt=alt)})
+            panels.append(
+                {
+                    "title": f"Group {k + 1}",
+                    "facts": ", ".join(names) if len(names) <= 6 else f"{len(names)} tasks",
+                    "svg": inline(axes, name=f"group{k}", alt=alt),
+                }
+            )
     return panels
 
 
 def stability(comparison: Comparison) -> list[dict[str, Any]]:
-    """Per grouping: agreement figures, tasks that changed group between seeds, and how the number of groups was found."""
-    chapters = []
-    for name, seeds in comparison.groupings.items():
-        facts = comparison.stability.get(name, {})
-        facts = facts if isinstance(facts, Mapping) else {"adjusted Rand": facts}
-        chapters.append(
-            {
-                "name": name,
-                "facts": [_fact(label, value) for label, value in facts.items()],
-                "moved": moved_tasks(seeds),
-                "seeds": len(seeds),
-                "details": [{"label": _WORDS.get(k, k.replace("_", " ")), "text": plain(v)} for k, v in seeds[0].details.items() if _is_short(v)],
-                "criterion": _criterion(seeds[0], f"auto{len(chapters)}"),
-            }
-        )
-    known = set(comparison.groupings)
-    rest = [_fact(label, value) for label, value in comparison.stability.items() if label not in known]
-    return [*chapters, *([{"name": None, "facts": rest, "moved": [], "seeds": 0, "details": [], "criterion": None}] if rest else [])]
+    """Per grouping: agreement figures, tasks that changed group between repetitions, how the number of groups was found."""
+    return [
+        {
+            "name": name,
+            "facts": [_fact(label, value) for label, value in comparison.stability.get(name, {}).items()]
+            + [_fact(text, seeds[0].details[key]) for key, text in _DETAILS.items() if key in seeds[0].details],
+            "moved": moved_tasks(seeds),
+            "repetitions": len(seeds),
+            "criterion": _criterion(seeds[0], f"auto{position}"),
+        }
+        for position, (name, seeds) in enumerate(comparison.groupings.items())
+    ]
 
 
-def _fact(label: str, value: Any) -> dict[str, Any]:
+def _fact(label: str, value: Any) -> dict[str, str]:
     """A labelled number, or the mean and range of several."""
-    label = str(label).replace("_", " ")
     many = [v for v in value if is_number(v)] if isinstance(value, Sequence) and not isinstance(value, str) else []
     if many:
-        return {"label": label, "text": f"mean {number(float(np.mean(many)), 2)}, from {number(min(many), 2)} to {number(max(many), 2)} (n = {len(many)})"}
-    return {"label": label, "text": number(value, 2) if isinstance(value, float) else plain(value)}
+        low, mean, high = (number(float(v), 2) for v in (min(many), np.mean(many), max(many)))
+        text = f"mean {mean}, from {low} to {high} (n = {len(many)})"
+    else:
+        text = number(value, 2) if isinstance(value, float) else plain(value)
+    return {"label": label.replace("_", " "), "text": text}
 
 
 def moved_tasks(seeds: Sequence[Grouping]) -> list[dict[str, Any]]:
@@ -185,22 +198,15 @@ def moved_tasks(seeds: Sequence[Grouping]) -> list[dict[str, Any]]:
     return [{"task": first.tasks[t], "groups": row.tolist()} for t, row in enumerate(table) if len(set(row.tolist())) > 1]
 
 
-def _is_short(value: Any) -> bool:
-    return value not in (None, [], ()) and not isinstance(value, Mapping) and len(plain(value)) < 300
-
-
-def _is_curve(value: Any) -> bool:
-    return isinstance(value, Mapping) and len(value) > 1 and all(str(k).isdigit() and (v is None or is_number(v)) for k, v in value.items())
-
-
 def _criterion(grouping: Grouping, name: str) -> dict[str, Any] | None:
-    """The choice of "auto": a mapping from number of groups to criterion among the grouping's details."""
-    found = next(((key, value) for key, value in grouping.details.items() if _is_curve(value)), None)
-    if found is None:
+    """How "auto" chose the number of groups; None where the number was given."""
+    found = grouping.details.get("silhouette")
+    if not found:
         return None
-    what, curve = found
-    choices = sorted(int(k) for k in curve)
-    values = np.array([np.nan if curve.get(str(k), curve.get(k)) is None else curve.get(str(k), curve.get(k)) for k in choices])
-    axes = figures.criterion(choices, values, grouping.n_groups, what=what.replace("_", " "))
-    alt = f"{what} by number of groups: " + ", ".join(f"{k}: {number(float(v))}" for k, v in zip(choices, values, strict=True))
-    return {"svg": inline(axes, name=name, alt=alt), "chosen": grouping.n_groups, "what": what.replace("_", " ")}
+    choices, values = [int(k) for k in found], np.array(list(found.values()), dtype=float)
+    least, chosen = grouping.details["least_silhouette"], grouping.n_groups
+    axes = figures.criterion(choices, values, chosen, threshold=least, what="silhouette")
+    alt = "Silhouette by number of groups: " + ", ".join(
+        f"{k}: {number(float(v))}" for k, v in zip(choices, values, strict=True)
+    )
+    return {"svg": inline(axes, name=name, alt=alt), "chosen": chosen, "threshold": plain(least)}

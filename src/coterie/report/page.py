@@ -10,7 +10,7 @@ from markupsafe import Markup
 
 from coterie.errors import CoterieError
 from coterie.files import atomic, write_json
-from coterie.report import about, curves, gains, groups, scores, wording
+from coterie.report import about, curves, gains, groups, scores
 
 if TYPE_CHECKING:
     from coterie.evaluation import Comparison
@@ -32,7 +32,9 @@ def write_report(comparison: Comparison, path: str | Path) -> Path:
     if page.is_dir():
         raise CoterieError(f"`path` must name a file such as report.html; found the folder {page}.")
     if page == twin:
-        raise CoterieError(f"`path` must not end in .json, which is the name of the report's twin; found {page}. Try report.html.")
+        raise CoterieError(
+            f"`path` must not end in .json, which is the name of the report's twin; found {page}. Try report.html."
+        )
     html = render(comparison, twin_name=twin.name)
     try:
         with atomic(page) as temporary:
@@ -49,10 +51,12 @@ def render(comparison: Comparison, *, twin_name: str) -> str:
 
     loader = PackageLoader("coterie.report", "")
     page = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    style = files("coterie.report").joinpath("style.css").read_text(encoding="utf-8")
     order = groups.task_order(comparison)
     return page.get_template("template.html.j2").render(
-        style=Markup(files("coterie.report").joinpath("style.css").read_text(encoding="utf-8")),
+        style=Markup(style),  # noqa: S704, our own file
         comparison=comparison,
+        verdict=_verdict(comparison),
         twin=twin_name,
         memberships=groups.memberships(comparison),
         maps=groups.data_maps(comparison),
@@ -63,5 +67,14 @@ def render(comparison: Comparison, *, twin_name: str) -> str:
         curves=curves.chapter(comparison),
         settings=about.settings(comparison),
         downloads=about.downloads(comparison),
-        plain=wording.plain,
     )
+
+
+def _verdict(comparison: Comparison) -> dict[str, list[str]]:
+    """Sentences that judge a grouping as a whole, what else there is to know, and the findings behind them."""
+    judged = tuple(f"{name}: " for name in comparison.groupings)
+    headlines = [sentence for sentence in comparison.verdict if sentence.startswith(judged)] if judged else []
+    rest = [sentence for sentence in comparison.verdict if sentence not in headlines]
+    if len(headlines) < 2:
+        return {"headlines": headlines, "plain": rest, "findings": []}
+    return {"headlines": headlines, "plain": rest[-1:], "findings": rest[:-1]}

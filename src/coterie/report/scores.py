@@ -11,7 +11,7 @@ from markupsafe import Markup
 
 from coterie.report import figures
 from coterie.report.svg import inline
-from coterie.report.wording import count, is_number, number, seconds
+from coterie.report.wording import count, is_number, number, plain, seconds
 
 if TYPE_CHECKING:
     from coterie.evaluation import Comparison
@@ -32,7 +32,11 @@ def score_table(comparison: Comparison, order: Sequence[str]) -> dict[str, Any]:
     arms, values = arms_of(comparison), _values(comparison)
     metric = dict(zip(comparison.tasks, comparison.metric_names, strict=True))
     rows = [
-        {"task": task, "metric": metric[task].replace("_", " "), "cells": _cells([values.get((arm, task, metric[task]), []) for arm in arms])}
+        {
+            "task": task,
+            "metric": metric[task].replace("_", " "),
+            "cells": _cells([values.get((arm, task, metric[task]), []) for arm in arms]),
+        }
         for task in order
     ]
     means, spread = mean_scores(comparison, arms)
@@ -41,7 +45,9 @@ def score_table(comparison: Comparison, order: Sequence[str]) -> dict[str, Any]:
         "metric": rows[0]["metric"] if len({row["metric"] for row in rows}) == 1 else None,
         "rows": rows,
         "folded": len(rows) > FEW,
-        "mean": [{"text": number(m), "spread": number(s)} for m, s in zip(means, spread, strict=True)],
+        "mean": [
+            {"text": number(m), "spread": number(s) if np.isfinite(s) else ""} for m, s in zip(means, spread, strict=True)
+        ],
         "metrics": _metric_rows(values, arms),
     }
 
@@ -56,12 +62,16 @@ def _values(comparison: Comparison) -> Values:
 
 
 def _cells(many: Sequence[Sequence[float]]) -> list[dict[str, Any]]:
-    means = [float(np.mean(v)) if v else None for v in many]
-    best = max((round(m, 3) for m in means if m is not None), default=None)
+    means = [round(float(np.mean(values)), 3) if values else None for values in many]
+    best = max((mean for mean in means if mean is not None), default=None)
     return [
-        {"text": number(m), "spread": number(float(np.std(v, ddof=1))) if len(v) > 1 else "", "best": m is not None and round(m, 3) == best}
-        for m, v in zip(means, many, strict=True)
-    ]  # fmt: skip
+        {
+            "text": number(mean),
+            "spread": number(float(np.std(values, ddof=1))) if len(values) > 1 else "",
+            "best": mean is not None and mean == best,
+        }
+        for mean, values in zip(means, many, strict=True)
+    ]
 
 
 def _metric_rows(values: Values, arms: Sequence[str]) -> list[dict[str, Any]]:
@@ -80,11 +90,13 @@ def _metric_rows(values: Values, arms: Sequence[str]) -> list[dict[str, Any]]:
 
 
 def mean_scores(comparison: Comparison, arms: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
-    """Unweighted mean over tasks of the primary metric, and its standard deviation over seeds, splits and draws: (arms,) each."""
+    """Mean over tasks of the primary metric, and its standard deviation over seeds, splits and draws, (arms,) each."""
     metric = dict(zip(comparison.tasks, comparison.metric_names, strict=True))
     runs: dict[tuple[str, Any], list[float]] = defaultdict(list)
     names = ("arm", "seed", "split", "draw", "task", "metric", "value")
-    for arm, seed, split, draw, task, name, value in zip(*(comparison.scores.column(n).to_pylist() for n in names), strict=True):
+    for arm, seed, split, draw, task, name, value in zip(
+        *(comparison.scores.column(n).to_pylist() for n in names), strict=True
+    ):
         if name == metric.get(task) and is_number(value):
             runs[arm, (seed, split, draw)].append(value)
     by_arm = {arm: [float(np.mean(found)) for (of, _), found in runs.items() if of == arm] for arm in arms}
@@ -101,7 +113,7 @@ def costs(comparison: Comparison) -> dict[str, Any]:
     rows = [
         {
             "arm": arm,
-            "models": count(table[arm]["models"]),
+            "models": plain(table[arm]["models"]),
             "parameters": count(table[arm]["parameters"]),
             "model_steps": count(table[arm]["model_steps"]),
             "seconds": seconds(table[arm]["seconds"]),

@@ -6,10 +6,11 @@ import io
 import re
 import warnings
 from typing import TYPE_CHECKING
-from xml.etree import ElementTree
+from xml.etree import ElementTree as ET
 
 from markupsafe import Markup
 
+from coterie.errors import CoterieError
 from coterie.report import figures
 
 if TYPE_CHECKING:
@@ -30,28 +31,31 @@ def inline(ax: Axes, *, name: str, alt: str) -> Markup:
     """The figure of ``ax`` as one ``<svg>`` element.
 
     Args:
+        ax: axes of the figure.
         name: unique in the page; goes before every id inside.
         alt: what the figure shows, for those who do not see it.
 
     >>> inline(figures.learning_curves({"joint": np.arange(3)}, what="score"), name="a", alt="Rises.")[:19]
     Markup('<svg viewBox="0 0 2')
     """
+    from matplotlib.figure import Figure
+
     figure = ax.get_figure()
-    if figure is None:
-        raise ValueError("`ax` must be part of a figure; found axes that were removed from theirs.")
+    if not isinstance(figure, Figure):
+        raise CoterieError(f"`ax` must lie directly in a figure; found {type(figure).__name__}.")
     file = io.BytesIO()
     with figures.style(), warnings.catch_warnings():
         # Names in scripts that the measuring font lacks are still text in the SVG: the reader's own font draws them.
         warnings.filterwarnings("ignore", message="Glyph")
         figure.savefig(file, format="svg", metadata={"Date": None})
-    root = ElementTree.fromstring(file.getvalue())
+    root = ET.fromstring(file.getvalue())  # noqa: S314, it is matplotlib's own output
     _adapt(root, name)
     width = float(root.attrib["width"].removesuffix("pt")) * 4 / 3
     root.attrib = {"viewBox": root.attrib["viewBox"], "role": "img", "aria-label": alt, "style": f"max-width:{width:.0f}px"}
-    return Markup(ElementTree.tostring(root, encoding="unicode"))
+    return Markup(ET.tostring(root, encoding="unicode"))  # noqa: S704, escaped by ElementTree
 
 
-def _adapt(root: ElementTree.Element, name: str) -> None:
+def _adapt(root: ET.Element, name: str) -> None:
     """Make names page-unique, colours the page's, and drop what HTML does not need."""
     for element in root.iter():
         for child in [c for c in element if c.tag.rpartition("}")[2] in _DROPPED]:

@@ -49,14 +49,12 @@ def signed(value: Any, digits: int = 1) -> str:
 
 
 def interval(low: Any, high: Any, digits: int = 1) -> str:
-    """Both ends of an interval.
+    """Both ends of an interval of differences.
 
     >>> interval(-0.5, 2), interval(None, None)
-    ('−0.5 to 2.0', '–')
+    ('−0.5 to +2.0', '–')
     """
-    if not (is_number(low) and is_number(high)):
-        return MISSING
-    return f"{number(round(low, digits) + 0.0, digits)} to {number(round(high, digits) + 0.0, digits)}"
+    return f"{signed(low, digits)} to {signed(high, digits)}" if is_number(low) and is_number(high) else MISSING
 
 
 def count(value: Any) -> str:
@@ -115,7 +113,7 @@ def plain(value: Any) -> str:
         case bool():
             return "yes" if value else "no"
         case float():
-            return f"{value:.5g}".replace("-", "−") if math.isfinite(value) else MISSING
+            return f"{value + 0.0:.5g}".replace("-", "−") if math.isfinite(value) else MISSING
         case str():
             return value
         case Mapping():

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import logging
-import warnings
 from typing import TYPE_CHECKING
 
 from coterie.errors import CoterieError
@@ -20,6 +18,7 @@ def make_fabric(device: str = "auto", precision: str = "fp32") -> Fabric:
     """
     import torch
     from lightning.fabric import Fabric
+    from lightning.fabric.plugins import MixedPrecision
 
     kind, _, number = device.partition(":")
     if kind not in {"auto", "cpu", "cuda"}:
@@ -28,13 +27,6 @@ def make_fabric(device: str = "auto", precision: str = "fp32") -> Fabric:
         raise CoterieError(f"`device` {device!r} is not here: {torch.cuda.device_count()} CUDA devices were found. Use 'cpu'.")
     if kind == "auto":
         kind = "cuda" if torch.cuda.is_available() else "cpu"
-    logging.getLogger("lightning.fabric").setLevel(logging.WARNING)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        fabric = Fabric(
-            accelerator=kind,
-            devices=[int(number or 0)] if kind == "cuda" else 1,
-            precision="bf16-mixed" if precision == "bf16" else "32-true",
-        )
-        fabric.launch()
-    return fabric
+    # As a plugin, because asking by name makes Fabric announce it on every call.
+    plugins = [MixedPrecision("bf16-mixed", kind)] if precision == "bf16" else []
+    return Fabric(accelerator=kind, devices=[int(number or 0)] if kind == "cuda" else 1, plugins=plugins)

@@ -1,0 +1,47 @@
+"""What all benchmark scripts share: results are JSON beside the scripts, with date, versions and hardware."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import torch
+
+RESULTS = Path(__file__).parent / "results"
+_PACKAGES = ("torch", "numpy", "scipy", "scikit-learn", "pyarrow", "safetensors", "lightning")
+
+
+def hardware() -> dict[str, Any]:
+    """Processor, cores that this process may use, memory in GB, GPU."""
+    cpu = Path("/proc/cpuinfo")
+    names = (
+        [line.split(":")[1].strip() for line in cpu.read_text().splitlines() if line.startswith("model name")]
+        if cpu.exists()
+        else []
+    )
+    return {
+        "processor": names[0] if names else platform.processor(),
+        "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+        "torch_threads": torch.get_num_threads(),
+        "memory_gb": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30, 1),
+        "gpu": torch.cuda.get_device_name() if torch.cuda.is_available() else None,
+    }
+
+
+def save_result(name: str, found: dict[str, Any]) -> Path:
+    """Write ``results/NAME.json``: what was found, when, with which versions, on what."""
+    about = {
+        "date": datetime.now(UTC).isoformat(timespec="seconds"),
+        "python": platform.python_version(),
+        "versions": {package: version(package) for package in _PACKAGES},
+        "hardware": hardware(),
+    }
+    RESULTS.mkdir(exist_ok=True)
+    path = RESULTS / f"{name}.json"
+    path.write_text(json.dumps({**found, "about": about}, indent=1) + "\n", encoding="utf-8")
+    return path

@@ -1,0 +1,133 @@
+"""Kinds, codes and statistics of targets."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from coterie.data.targets import Labels, encode_column, long_form, measure, one_vs_rest, rare_tasks
+from coterie.errors import CoterieError
+from coterie.tasks import Kind, Task
+
+
+@pytest.mark.parametrize(
+    ("values", "kind", "classes", "codes"),
+    [
+        ([0, 1, 1], Kind.BINARY, ("0", "1"), [0, 1, 1]),
+        ([True, False, None], Kind.BINARY, ("False", "True"), [1, 0, np.nan]),
+        (["yes", "no", "yes"], Kind.BINARY, ("no", "yes"), [1, 0, 1]),
+        ([-1.0, 1.0, np.nan], Kind.BINARY, ("-1", "1"), [0, 1, np.nan]),
+        (["b", "a", None, "c"], Kind.MULTICLASS, ("a", "b", "c"), [1, 0, np.nan, 2]),
+        ([3, 5, 9], Kind.MULTICLASS, ("3", "5", "9"), [0, 1, 2]),
+        ([3.0, 5.0, 9.0, None], Kind.MULTICLASS, ("3", "5", "9"), [0, 1, 2, np.nan]),
+        ([3.0, 5.0, 9.0], Kind.REGRESSION, (), [3, 5, 9]),
+        (list(range(21)), Kind.REGRESSION, (), list(range(21))),
+        (["1.5", "2.5", "3"], Kind.REGRESSION, (), [1.5, 2.5, 3]),
+    ],
+)  # fmt: skip
+def test_kinds_are_inferred(values: list[Any], kind: Kind, classes: tuple[str, ...], codes: list[float]) -> None:
+    task, encoded = encode_column(pd.Series(values, name="y"))
+    assert (task.name, task.kind, task.classes) == ("y", kind, classes)
+    np.testing.assert_array_equal(encoded, codes)
+
+
+def test_kinds_can_be_overridden() -> None:
+    assert encode_column(pd.Series([1, 2, 3], name="y"), Kind.REGRESSION)[0].kind is Kind.REGRESSION
+    assert len(encode_column(pd.Series(range(30), name="y"), Kind.MULTICLASS)[0].classes) == 30
+    with pytest.raises(CoterieError, match="'y' has 3 distinct values; a binary target has two"):
+        encode_column(pd.Series([1, 2, 3], name="y"), Kind.BINARY)
+
+
+def test_class_names_of_the_metadata_are_used() -> None:
+    names = ["cat", "dog", "cow"]
+    assert encode_column(pd.Series([2, 0, 2], name="y"), None, names)[0].classes == ("cat", "cow")
+    assert encode_column(pd.Series([2, 0, 1], name="y"), None, names)[0].classes == ("cat", "dog", "cow")
+    assert encode_column(pd.Series([2, 0, 9], name="y"), None, names)[0].classes == ("0", "2", "9")
+
+
+@pytest.mark.parametrize(
+    ("values", "kind", "message"),
+    [
+        ([1, 1, None], None, "'y' is constant: every label is '1'"),
+        ([None, None], None, "'y' has no label at all"),
+        ([1, 2, "3,5", 4, 5], None, "'y' must hold numbers; found the text '3,5' in row 2"),
+        (["low", "high", "mid"], Kind.REGRESSION, "'y' must hold numbers; found the text 'low' in row 0"),
+        ([f"name {i}" for i in range(21)], None, "'y' is text with 21 distinct values; up to 20"),
+        ([0.5, np.inf, 2.5, 1.0], None, "'y' holds an infinite value in row 1"),
+        (pd.date_range("2020", periods=4), None, "'y' holds dates"),
+    ],
+)
+def test_bad_targets_are_named(values: Any, kind: Kind | None, message: str) -> None:
+    with pytest.raises(CoterieError, match=message):
+        encode_column(pd.Series(values, name="y"), kind)
+
+
+def test_one_vs_rest_keeps_missing_labels_missing() -> None:
+    tasks, values = one_vs_rest(pd.Series(["b", None, "a"], name="y"))
+    assert [task.name for task in tasks] == ["a", "b"]
+    np.testing.assert_array_equal(values, [[0, 1], [np.nan, np.nan], [1, 0]])
+
+
+def test_long_form_has_one_label_in_each_row() -> None:
+    labels = long_form(pd.Series([1.5, 2.5, np.nan, 4.5], name="y"), pd.Series(["u", "v", "u", None], name="who"))
+    assert [task.name for task in labels.tasks] == ["who u", "who v"]
+    assert all(task.kind is Kind.REGRESSION for task in labels.tasks)
+    np.testing.assert_array_equal(labels.values, [[1.5, np.nan], [np.nan, 2.5], [np.nan, np.nan], [np.nan, np.nan]])
+
+
+cells = st.one_of(st.just(np.nan), st.sampled_from([0.0, 1.0]))
+number = st.one_of(st.just(np.nan), st.integers(-1000, 1000).map(float))
+
+
+@settings(max_examples=40, deadline=None)
+@given(rows=st.lists(st.tuples(cells, number), max_size=40))
+def test_statistics_ignore_missing_cells_and_other_parts(rows: list[tuple[float, float]]) -> None:
+    train = np.array([(0.0, -3.0), (1.0, 5.0), (np.nan, np.nan), *rows])
+    values = np.concatenate([train, [[1.0, 1e6], [0.0, np.nan]]])
+    kinds = (Task(name="b", kind=Kind.BINARY, classes=("0", "1")), Task(name="r", kind=Kind.REGRESSION))
+    tasks, targets = measure(Labels(tasks=kinds, values=values), np.arange(len(train)))
+    binary, regression = (column[~np.isnan(column)] for column in train.T)
+    assert tasks.pos_weight[0].item() == pytest.approx((binary == 0).sum() / (binary == 1).sum())
+    assert tasks.mean.tolist() == pytest.approx([0, regression.mean()])
+    assert tasks.std.tolist() == pytest.approx([1, regression.std()])
+    assert tasks.observed_share.tolist() == pytest.approx([len(binary) / len(train), len(regression) / len(train)])
+    assert (targets.isnan().numpy() == np.isnan(values)).all()
+    assert tasks.loss_scale[0].item() == pytest.approx(2 * (binary == 0).mean() * np.log(2), rel=1e-4)
+    assert tasks.loss_scale[1].item() == pytest.approx(1, rel=1e-4)
+
+
+def test_the_scale_of_classes_is_their_entropy_and_own_losses_are_not_balanced() -> None:
+    kinds = (
+        Task(name="c", kind=Kind.MULTICLASS, classes=("a", "b", "c")),
+        Task(name="o", kind=Kind.BINARY, classes=("0", "1"), loss=lambda z, y: (z[..., 0].sigmoid() - y).square()),
+    )
+    values = np.array([[0, 0], [0, 0], [1, 0], [2, 1]], dtype=float)
+    tasks, _ = measure(Labels(tasks=kinds, values=values), np.arange(4))
+    assert tasks.loss_scale.tolist() == pytest.approx([1.5 * np.log(2), 0.1875], rel=1e-5)
+    assert tasks.pos_weight.tolist() == [1, 1]
+
+
+def test_balance_off_and_one_kind_leave_losses_alone() -> None:
+    values = np.array([[0.0], [0.0], [1.0]])
+    tasks, _ = measure(Labels(tasks=(Task(name="b", kind=Kind.BINARY),), values=values), np.arange(3), balance=False)
+    assert (tasks.pos_weight.item(), tasks.loss_scale.item()) == (1, 1)
+
+
+def test_tasks_without_information_in_train_are_named() -> None:
+    kinds = (Task(name="r", kind=Kind.REGRESSION),)
+    with pytest.raises(CoterieError, match="'r' has no label in the training part"):
+        measure(Labels(tasks=kinds, values=np.array([[np.nan], [1.0]])), np.array([0]))
+    with pytest.raises(CoterieError, match="'r' is constant in the training part"):
+        measure(Labels(tasks=kinds, values=np.array([[2.0], [2.0], [1.0]])), np.array([0, 1]))
+
+
+def test_rare_tasks_are_described() -> None:
+    values = np.stack([np.arange(60) % 2, np.arange(60) < 3, np.where(np.arange(60) < 40, np.nan, 1.5)], axis=1).astype(float)
+    kinds = (*(Task(name=n, kind=Kind.BINARY) for n in "ab"), Task(name="r", kind=Kind.REGRESSION))
+    problems = rare_tasks(Labels(tasks=kinds, values=values), np.repeat([0, 1, 2], 20))
+    assert problems == ["", "3 positives in train", "0 labels in train"]

@@ -1,0 +1,100 @@
+"""Arms as rows of W: the definitions, shared rows, and how members become a prediction."""
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from coterie.evaluation.baselines import combine, ensemble_arm, grouped_arm, joint_arm, random_arms, single_arm, stack_rows
+from coterie.results import Grouping
+from coterie.tasks import Kind, Task, Tasks
+
+NAMES = tuple("abcdef")
+SOFT = np.array([[0.9, 0.1], [0.8, 0.2], [0.7, 0.3], [0.2, 0.8], [0.1, 0.9], [0.0, 1.0]])
+
+
+def grouping(membership, **more):
+    membership = np.asarray(membership, dtype=np.float64)
+    return Grouping(tasks=NAMES[: len(membership)], membership=membership, method="mine", **more)
+
+
+def test_grouped_arm_trains_the_transposed_membership():
+    arm = grouped_arm("g", grouping(SOFT))
+    np.testing.assert_array_equal(arm.weights, SOFT.T)
+    np.testing.assert_array_equal(arm.serves, SOFT)
+    assert arm.init.tolist() == [0, 1]
+
+
+def test_a_group_that_serves_nobody_needs_no_model():
+    arm = grouped_arm("g", grouping([[1, 0, 0], [0, 0, 1]]))
+    assert arm.weights.tolist() == [[1, 0], [0, 1]]
+    assert arm.init.tolist() == [0, 2]
+
+
+@settings(max_examples=30, deadline=None)
+@given(seed=st.integers(0, 10**6), sizes=st.lists(st.integers(1, 3), min_size=2, max_size=3))
+def test_random_groups_have_the_same_rows_and_sizes_but_another_partition(seed, sizes):
+    labels = np.repeat(np.arange(len(sizes)), sizes)[: len(NAMES)]
+    given_grouping = grouping(np.eye(len(sizes))[labels])
+    distinct = len(labels) > len(sizes)
+    for arm in random_arms("g", given_grouping, 3, seed):
+        assert arm.name == "random (g)"
+        np.testing.assert_array_equal(np.sort(arm.serves.argmax(1)), labels)
+        np.testing.assert_array_equal(arm.weights, arm.serves.T)
+        drawn = arm.serves.argmax(1)
+        same = np.array_equal(drawn[:, None] == drawn, labels[:, None] == labels)
+        assert same is not distinct
+
+
+def test_random_groups_keep_softness_and_are_seeded():
+    arms = random_arms("g", grouping(SOFT), 4, seed=1)
+    for arm in arms:
+        assert sorted(map(tuple, arm.serves)) == sorted(map(tuple, SOFT))
+    again = random_arms("g", grouping(SOFT), 4, seed=1)
+    np.testing.assert_array_equal([a.serves for a in arms], [a.serves for a in again])
+    assert [arm.draw for arm in arms] == [0, 1, 2, 3]
+    assert not np.array_equal(arms[0].serves, random_arms("g", grouping(SOFT), 1, seed=2)[0].serves)
+
+
+def test_random_groups_permute_training_weights_that_differ_from_membership():
+    weights = np.arange(12.0).reshape(2, 6) + 1
+    arm = random_arms("g", grouping(SOFT, row_weights=weights), 1, seed=0)[0]
+    order = [int(np.flatnonzero((SOFT == row).all(1))[0]) for row in arm.serves]
+    np.testing.assert_array_equal(arm.weights, weights[:, order])
+
+
+def test_equal_rows_of_equal_initialisation_are_one_model():
+    one_group = grouped_arm("g", grouping(np.ones((3, 1))))
+    singletons = grouped_arm("s", grouping(np.eye(3)))
+    rows, init, used = stack_rows([joint_arm(3), one_group, ensemble_arm(3, 3), ensemble_arm(3, 2), single_arm(3), singletons])
+    assert [u.tolist() for u in used] == [[0], [0], [0, 1, 2], [0, 1], [3, 4, 5], [3, 6, 7]]
+    assert rows.shape == (8, 3)
+    assert init.tolist() == [0, 1, 2, 0, 0, 0, 1, 2]
+
+
+TASKS = Tasks.plain([
+    Task(name="yes", kind=Kind.BINARY),
+    Task(name="colour", kind=Kind.MULTICLASS, classes=("r", "g", "b")),
+    Task(name="size", kind=Kind.REGRESSION),
+])  # fmt: skip
+
+
+def test_soft_members_are_averaged_by_membership():
+    members = torch.randn(2, 7, 5, generator=torch.Generator().manual_seed(0))
+    serves = np.array([[0.3, 0.7], [1.0, 0.0], [0.5, 0.5]])
+    columns = [0.3, 1, 1, 1, 0.5]
+    expected = torch.stack([c * members[0, :, i] + (1 - c) * members[1, :, i] for i, c in enumerate(columns)], dim=1)
+    torch.testing.assert_close(combine(members, serves, TASKS), expected)
+
+
+def test_hard_members_are_picked_even_where_the_others_overflow():
+    members = torch.stack([torch.full((2, 5), 1.0), torch.full((2, 5), torch.inf)])
+    picked = combine(members, np.array([[1.0, 0.0]] * 3), TASKS)
+    torch.testing.assert_close(picked, torch.ones(2, 5))
+
+
+@pytest.mark.parametrize("n_models", [1, 4])
+def test_an_ensemble_is_the_mean(n_models):
+    members = torch.randn(n_models, 6, 5, generator=torch.Generator().manual_seed(1))
+    torch.testing.assert_close(combine(members, ensemble_arm(3, n_models).serves, TASKS), members.mean(0))
