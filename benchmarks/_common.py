@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import platform
+import sys
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -45,3 +46,9 @@ def save_result(name: str, found: dict[str, Any]) -> Path:
     path = RESULTS / f"{name}.json"
     path.write_text(json.dumps({**found, "about": about}, indent=1) + "\n", encoding="utf-8")
     return path
+
+
+def log(text: str) -> None:
+    """Print one line at once."""
+    sys.stdout.write(f"{datetime.now(UTC):%H:%M:%S} {text}\n")
+    sys.stdout.flush()

@@ -15,14 +15,14 @@ from coterie.seeds import numpy_generator
 from coterie.tasks import Kind, Task
 
 MACHINES = ("airplane", "automobile", "ship", "truck")
+VALIDATION = 2_000
 ANIMALS = ("bird", "cat", "deer", "dog", "frog", "horse")
 
 
 def cifar10(folder: Path, n_train: int) -> Dataset:
     """Ten one-vs-rest tasks; ``n_train`` images to train on, 2,000 for validation, the official test part."""
     sources = {"train": str(folder / "cifar10/train.parquet"), "test": str(folder / "cifar10/test.parquet")}
-    share = n_train / (n_train + 2000)
-    return ct.load(sources, one_vs_rest="label", limit=n_train + 2000, split=(share, 1 - share, 0.0))
+    return ct.load(sources, one_vs_rest="label", limit=n_train + VALIDATION, split=_fractions(n_train))
 
 
 def cifar10_fifteen(folder: Path, n_train: int) -> Dataset:
@@ -44,7 +44,12 @@ def cifar10_fifteen(folder: Path, n_train: int) -> Dataset:
 def cifar100(folder: Path, n_train: int) -> Dataset:
     """100 one-vs-rest tasks."""
     sources = {"train": str(folder / "cifar100/train.parquet"), "test": str(folder / "cifar100/test.parquet")}
-    share = n_train / (n_train + 2000)
     return ct.load(
-        sources, one_vs_rest="fine_label", exclude=["coarse_label"], limit=n_train + 2000, split=(share, 1 - share, 0.0), rare="drop"
+        sources, one_vs_rest="fine_label", exclude=["coarse_label"], limit=n_train + VALIDATION, split=_fractions(n_train)
     )
+
+
+def _fractions(n_train: int) -> tuple[float, float, float]:
+    """Only the ratio of the first two counts where the test part is given."""
+    share = 0.8 * n_train / (n_train + VALIDATION)
+    return share, 0.8 - share, 0.2

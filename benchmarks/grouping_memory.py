@@ -14,7 +14,7 @@ import tempfile
 import threading
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from _common import save_result
@@ -32,7 +32,7 @@ CHUNK = 2000
 class AnonymousMemory:
     """Peak of RssAnon in GB while the block runs."""
 
-    def __enter__(self) -> AnonymousMemory:
+    def __enter__(self) -> Self:
         self.peak, self._stop = 0.0, threading.Event()
         self._thread = threading.Thread(target=self._watch)
         self._thread.start()

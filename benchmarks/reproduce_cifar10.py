@@ -1,7 +1,7 @@
 """Published figures on CIFAR-10: two groups of ten tasks, and the budget at which three groups of fifteen tasks appear.
 
-    python benchmarks/reproduce_cifar10.py ten --data DATA_FOLDER
-    python benchmarks/reproduce_cifar10.py fifteen --data DATA_FOLDER --images 5000 10000 20000 --epochs 12
+python benchmarks/reproduce_cifar10.py ten --data DATA_FOLDER
+python benchmarks/reproduce_cifar10.py fifteen --data DATA_FOLDER --images 5000 10000 20000 --epochs 12
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from time import perf_counter
 from typing import Any
 
 import numpy as np
+from _common import log, save_result
 from cifar import ANIMALS, MACHINES, cifar10, cifar10_fifteen
-from common import log, save_result
 
 import coterie as ct
 from coterie.results import DataMap

@@ -124,6 +124,7 @@ def test_names_of_the_metrics():
     def share_close(outputs, targets):
         return (outputs - targets).abs().lt(1).float().mean()
 
-    own = Tasks.plain([*MIXED, Task(name="mine", kind=Kind.REGRESSION, metric=share_close)])
-    expected = ("balanced accuracy", "accuracy", "R2", "accuracy", "balanced accuracy", "share_close")
+    functions = (share_close, lambda outputs, targets: outputs.mean())
+    own = Tasks.plain([*MIXED, *(Task(name=str(f), kind=Kind.REGRESSION, metric=f) for f in functions)])
+    expected = ("balanced accuracy", "accuracy", "R2", "accuracy", "balanced accuracy", "share_close", "own metric")
     assert metric_names(own) == expected

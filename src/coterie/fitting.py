@@ -6,7 +6,6 @@ Shapes: ``M`` models, ``T`` tasks, ``N`` training examples, ``E`` epochs, ``P`` 
 from __future__ import annotations
 
 import hashlib
-import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from difflib import get_close_matches
@@ -17,7 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from coterie.data import Dataset, supports
+from coterie.data import Dataset, blocks
 from coterie.datamaps import DataMapRecorder
 from coterie.errors import CoterieError
 from coterie.models import Architecture, ModelStack
@@ -65,7 +64,9 @@ def fit(
     (1, 14)
     """
     config = make_config(settings)
-    provider = weights if isinstance(weights, WeightsProvider) else StaticWeights(_matrix(weights, data), n_tasks=len(data.tasks))
+    provider = (
+        weights if isinstance(weights, WeightsProvider) else StaticWeights(_matrix(weights, data), n_tasks=len(data.tasks))
+    )
     recorded = _recorded_row(record, provider.n_rows)
     _check_snapshots(snapshots, config.epochs, recorded)
     job = _Job(
@@ -76,18 +77,11 @@ def fit(
     folder = None if checkpoint is None else Path(checkpoint)
     if not isinstance(provider, StaticWeights):
         return job.run(provider, starts, data.split.train, recorded, folder)
-    blocks = _blocks(data, provider, config.batch_size)
-    if len(blocks) == 1:
-        return job.run(provider, starts, blocks[0].positions, recorded, folder)
-    return _fit_apart(job, provider, starts, blocks, recorded, folder)
-
-
-@dataclass(frozen=True)
-class _Block:
-    """Rows that can be trained as one stack, on examples that they share or on one support each."""
-
-    rows: list[int]
-    positions: Tensor | list[Tensor]
+    # A row's batches depend on its own examples only, never on its neighbours.
+    stacks = blocks(data, provider.matrix, config.batch_size)
+    if len(stacks) == 1:
+        return job.run(provider, starts, stacks[0][1], recorded, folder)
+    return _fit_apart(job, provider, starts, stacks, recorded, folder)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -197,41 +191,28 @@ def make_config(settings: Mapping[str, Any]) -> TrainingConfig:
     return TrainingConfig(**settings)
 
 
-def _blocks(data: Dataset, provider: StaticWeights, batch_size: int) -> list[_Block]:
-    """Divide rows by the examples they may see: those with a label of positive weight.
-
-    Rows that see every labelled example share their batches. The others walk their own support, in stacks of equally many
-    steps an epoch. So a row's batches depend on its own support only, never on its neighbours.
-    """
-    train = data.split.train
-    labelled = train[~data.targets[train].isnan().all(1)]
-    found = supports(data, torch.as_tensor(provider.matrix))
-    own = [found] * provider.n_rows if isinstance(found, Tensor) else found
-    shared = [row for row, support in enumerate(own) if len(support) == len(labelled)]
-    by_steps: dict[int, list[int]] = {}
-    for row in sorted(set(range(provider.n_rows)) - set(shared)):
-        by_steps.setdefault(math.ceil(len(own[row]) / batch_size), []).append(row)
-    apart = [_Block(rows, [own[row] for row in rows]) for _, rows in sorted(by_steps.items())]
-    return ([_Block(shared, labelled)] if shared else []) + apart
-
-
 def _fit_apart(
-    job: _Job, provider: StaticWeights, starts: Sequence[int], blocks: Sequence[_Block], recorded: int | None, folder: Path | None
+    job: _Job,
+    provider: StaticWeights,
+    starts: Sequence[int],
+    stacks: Sequence[tuple[list[int], Tensor | list[Tensor]]],
+    recorded: int | None,
+    folder: Path | None,
 ) -> Fit:
-    """Train each block as a stack of its own and put the rows back in order."""
+    """Train rows that cannot share a stack, each block as one of its own, and put the rows back in order."""
     if job.observers:
         raise CoterieError("`observers` need all models to train on the same examples; labels are missing or weights are zero.")
     parts = [
         job.run(
-            StaticWeights(provider.matrix[block.rows], n_tasks=provider.matrix.shape[1]),
-            [starts[row] for row in block.rows],
-            block.positions,
-            block.rows.index(recorded) if recorded in block.rows else None,
+            StaticWeights(provider.matrix[rows], n_tasks=provider.matrix.shape[1]),
+            [starts[row] for row in rows],
+            positions,
+            rows.index(recorded) if recorded in rows else None,
             None if folder is None else folder / f"block-{number}",
         )
-        for number, block in enumerate(blocks)
+        for number, (rows, positions) in enumerate(stacks)
     ]
-    return _merge(parts, [row for block in blocks for row in block.rows], provider.matrix)
+    return _merge(parts, [row for rows, _ in stacks for row in rows], provider.matrix)
 
 
 def _merge(parts: Sequence[Fit], rows: Sequence[int], weights: np.ndarray) -> Fit:

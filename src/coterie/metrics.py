@@ -19,7 +19,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from coterie.tasks import Kind, Tasks
+from coterie.tasks import Kind, TaskFunction, Tasks
 
 METRIC_NAMES = {Kind.BINARY: "balanced accuracy", Kind.MULTICLASS: "accuracy", Kind.REGRESSION: "R2"}
 
@@ -31,9 +31,12 @@ def metric_names(tasks: Tasks) -> tuple[str, ...]:
     >>> metric_names(Tasks.plain([Task(name="a", kind=Kind.BINARY), Task(name="b", kind=Kind.REGRESSION)]))
     ('balanced accuracy', 'R2')
     """
-    return tuple(
-        METRIC_NAMES[task.kind] if task.metric is None else getattr(task.metric, "__name__", "own metric") for task in tasks
-    )
+    return tuple(METRIC_NAMES[task.kind] if task.metric is None else _own_name(task.metric) for task in tasks)
+
+
+def _own_name(metric: TaskFunction) -> str:
+    name = getattr(metric, "__name__", "")
+    return name if name.isidentifier() else "own metric"
 
 
 def outcomes(outputs: Tensor, targets: Tensor, tasks: Tasks) -> Tensor:

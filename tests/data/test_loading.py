@@ -69,6 +69,8 @@ def test_a_frame_with_mixed_targets(frame: pd.DataFrame) -> None:
     assert data.preprocessing.feature_names == ("age", "height", "city=Oslo", "city=Rome")
     assert [task.kind for task in data.tasks] == [Kind.BINARY, Kind.MULTICLASS, Kind.REGRESSION]
     assert data.ids.tolist() == frame["id"].tolist()
+    assert data.inputs.is_contiguous()
+    assert data.targets.is_contiguous()
     assert sorted(chain(*_parts(data))) == list(range(N))
     assert all(part == sorted(part) for part in _parts(data))
     train = data.inputs[data.split.train][:, :2]

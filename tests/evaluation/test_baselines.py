@@ -60,7 +60,7 @@ def test_random_groups_keep_softness_and_are_seeded():
 def test_random_groups_permute_training_weights_that_differ_from_membership():
     weights = np.arange(12.0).reshape(2, 6) + 1
     arm = random_arms("g", grouping(SOFT, row_weights=weights), 1, seed=0)[0]
-    order = [int(np.flatnonzero((SOFT == row).all(1))[0]) for row in arm.serves]
+    order = [int(np.flatnonzero((row == SOFT).all(1))[0]) for row in arm.serves]
     np.testing.assert_array_equal(arm.weights, weights[:, order])
 
 

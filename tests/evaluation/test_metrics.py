@@ -25,7 +25,8 @@ def test_all_metrics_agree_with_scikit_learn_on_the_observed_examples():
     tasks = Tasks(items=tasks.items, pos_weight=tasks.pos_weight, mean=torch.tensor([0, 0, 5.0]), std=torch.tensor([1, 1, 4.0]),
                   observed_share=tasks.observed_share, loss_scale=tasks.loss_scale)  # fmt: skip
     z = torch.randn(n, 5, generator=g)
-    y = torch.stack([torch.rand(n, generator=g) < 0.3, torch.randint(3, (n,), generator=g), torch.randn(n, generator=g)], 1).float()
+    rare = torch.rand(n, generator=g) < 0.3
+    y = torch.stack([rare, torch.randint(3, (n,), generator=g), torch.randn(n, generator=g)], 1).float()
     y[torch.rand(y.shape, generator=g) < 0.2] = torch.nan
     table = all_metrics(z, y, tasks)
     seen = [(~y[:, t].isnan()).numpy() for t in range(3)]
@@ -45,8 +46,8 @@ def test_all_metrics_agree_with_scikit_learn_on_the_observed_examples():
 
 
 def test_what_is_not_defined_is_none():
-    tasks = Tasks.plain([Task(name=name, kind=kind, classes=("a", "b")) for name, kind in
-                         [("none", Kind.BINARY), ("negative", Kind.BINARY), ("class", Kind.MULTICLASS), ("value", Kind.REGRESSION)]])  # fmt: skip
+    kinds = {"none": Kind.BINARY, "negative": Kind.BINARY, "class": Kind.MULTICLASS, "value": Kind.REGRESSION}
+    tasks = Tasks.plain([Task(name=name, kind=kind, classes=("a", "b")) for name, kind in kinds.items()])
     y = torch.tensor([[torch.nan, 0.0, torch.nan, torch.nan], [torch.nan, 0.0, torch.nan, torch.nan]])
     table = all_metrics(torch.tensor([[1.0, -1.0, 0, 0, 0], [1.0, 1.0, 0, 0, 0]]), y, tasks)
     assert set(by_name(table, "none").values()) == {None}

@@ -73,7 +73,7 @@ def comparison(
 
 
 def _groupings(rng: np.random.Generator, names: tuple[str, ...], k: int, n_seeds: int, fuzziness: float) -> list[Grouping]:
-    auto = {"name": "silhouette", "threshold": 0.1, "n_groups": [2, 3, 4, 5], "values": [0.31, 0.38, 0.36, 0.29], "chosen": k}
+    auto = {"silhouette": {"2": 0.31, "3": 0.38, "4": 0.36, "5": 0.29}, "least_silhouette": 0.1}
     home = np.arange(len(names)) * k // len(names)
     made = []
     for seed in range(n_seeds):
@@ -82,7 +82,7 @@ def _groupings(rng: np.random.Generator, names: tuple[str, ...], k: int, n_seeds
             near[1] = (near[1] + 1) % k
         d2 = rng.uniform(2.5, 4.5, (len(names), k))
         d2[np.arange(len(names)), near] = rng.uniform(0.5, 2.2, len(names))
-        details = {"features": "cells", "negative_share": 0.0, "notes": [], "criterion": auto}
+        details = {"features": "cells", "negative_share": 0.0, "notes": [], **auto}
         made.append(
             Grouping(
                 tasks=names,

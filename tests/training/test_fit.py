@@ -83,14 +83,14 @@ def test_row_with_missing_labels_does_not_depend_on_company():
         np.testing.assert_allclose(together.history.train_loss[:, row], alone.history.train_loss[:, 0], atol=1e-5)
 
 
-class Interrupt(Exception):
+class InterruptError(Exception):
     pass
 
 
 def interrupted_at(step):
     def progress(done, total, text):
         if done == step:
-            raise Interrupt
+            raise InterruptError
 
     return progress
 
@@ -101,7 +101,7 @@ def test_resumed_equals_uninterrupted_bit_for_bit(digits, tmp_path, stop, optimi
     settings = SMALL | {"optimiser": optimiser, "record": 1, "snapshots": (1, 2), "strategy": "vmap"}
     weights = np.vstack([np.ones(14), np.eye(14)[:2]])
     whole = fit("mlp", digits, weights, **settings)
-    with pytest.raises(Interrupt):
+    with pytest.raises(InterruptError):
         fit("mlp", digits, weights, checkpoint=tmp_path, progress=interrupted_at(stop), **settings)
     resumed = fit("mlp", digits, weights, checkpoint=tmp_path, **settings)
     assert state_equal(whole.stack, resumed.stack)
@@ -115,7 +115,7 @@ def test_resume_in_blocks(tmp_path):
     data = table(missing=True)
     weights = np.vstack([np.ones(3), np.eye(3)])
     whole = fit("mlp", data, weights, **SMALL)
-    with pytest.raises(Interrupt):
+    with pytest.raises(InterruptError):
         fit("mlp", data, weights, checkpoint=tmp_path, progress=interrupted_at(7), **SMALL)
     assert state_equal(whole.stack, fit("mlp", data, weights, checkpoint=tmp_path, **SMALL).stack)
 
@@ -143,7 +143,8 @@ def test_nan_loss_stops_and_keeps_the_last_checkpoint(tmp_path):
 
     breaks.calls = 0
     rng = np.random.default_rng(0)
-    data = load({"inputs": rng.normal(size=(240, 6)), "targets": rng.normal(size=(240, 2))}, names=["x", "y"], losses={"y": breaks})
+    arrays = {"inputs": rng.normal(size=(240, 6)), "targets": rng.normal(size=(240, 2))}
+    data = load(arrays, names=["x", "y"], losses={"y": breaks})
     with pytest.raises(CoterieError, match=r"task 'y' in model 0 is not finite in epoch 3, step 11"):
         fit("mlp", data, checkpoint=tmp_path, **SMALL)
     assert (tmp_path / "checkpoint.safetensors").exists()
@@ -225,7 +226,7 @@ def test_provider_resumes_bit_for_bit(tmp_path):
     data = table()
     whole, first, second = Learnt(3), Learnt(3), Learnt(3)
     fit("mlp", data, whole, strategy="loop", **SMALL)
-    with pytest.raises(Interrupt):
+    with pytest.raises(InterruptError):
         fit("mlp", data, first, strategy="loop", checkpoint=tmp_path, progress=interrupted_at(9), **SMALL)
     fit("mlp", data, second, strategy="loop", checkpoint=tmp_path, **SMALL)
     assert torch.equal(whole.logits, second.logits)
@@ -248,10 +249,14 @@ def test_provider_resumes_bit_for_bit(tmp_path):
         ({"snapshots": (2,)}, "`snapshots` are kept of a recorded map"),
         ({"record": True, "snapshots": (99,)}, "`snapshots` must be epochs from 1 to"),
         ({"device": "tpu"}, "`device` must be"),
-        ({"augment": True}, "`augment` is for images"),
     ],
     ids=lambda value: next(iter(value)) if isinstance(value, dict) else None,
 )
 def test_mistakes_are_named_before_training(digits, settings, message):
     with pytest.raises(CoterieError, match=message):
         fit("mlp", digits, **settings)
+
+
+def test_augment_needs_images():
+    with pytest.raises(CoterieError, match="`augment` is for images"):
+        fit("mlp", table(), augment=True)

@@ -56,6 +56,7 @@ def input_tensor(inputs: Any) -> Tensor:
     tensor = inputs.detach().cpu() if isinstance(inputs, Tensor) else _to_tensor(inputs)
     if tensor.dtype != torch.uint8 or tensor.dim() != 4:
         tensor = tensor.float()
+    tensor = tensor.contiguous()
     if tensor.dim() < 2:
         raise CoterieError(f"`inputs` must have shape (N, F) or (N, C, H, W); found {tuple(tensor.shape)}.")
     if tensor.dim() == 4 and tensor.shape[1] > 4 and tensor.shape[3] in (1, 3, 4):

@@ -53,7 +53,7 @@ class Batches:
     >>> data = load("digits")
     >>> batches = Batches(data, data.split.train, batch_size=128, seed=0)
     >>> batches.n_steps, next(batches.epoch(0)).inputs.shape
-    (9, torch.Size([128, 64]))
+    (9, torch.Size([128, 1, 8, 8]))
     """
 
     def __init__(

@@ -10,14 +10,14 @@ from coterie.seeds import numpy_generator
 
 
 def digits() -> tuple[Tensor, dict[str, np.ndarray]]:
-    """Return 1,797 images as (N, 64) float32 in [0, 1] and 14 binary tasks as columns of 0 and 1.
+    """Return 1,797 images as (N, 1, 8, 8) float32 in [0, 1] and 14 binary tasks as columns of 0 and 1.
 
     Tasks: ``digit 0`` to ``digit 9`` against the rest, ``even``, ``at least five``, ``closed loop`` (0, 6, 8 and 9) and
     ``random``, a fair coin per example that no model can learn: the control.
 
     >>> inputs, targets = digits()
     >>> inputs.shape, len(targets)
-    (torch.Size([1797, 64]), 14)
+    (torch.Size([1797, 1, 8, 8]), 14)
     """
     from sklearn.datasets import load_digits
 
@@ -27,4 +27,5 @@ def digits() -> tuple[Tensor, dict[str, np.ndarray]]:
     targets["at least five"] = label >= 5
     targets["closed loop"] = np.isin(label, (0, 6, 8, 9))
     targets["random"] = numpy_generator(0, "digits", "random").random(len(label)) < 0.5
-    return torch.tensor(pixels / 16, dtype=torch.float32), {name: values.astype(np.int8) for name, values in targets.items()}
+    images = torch.tensor(pixels / 16, dtype=torch.float32).unflatten(1, (1, 8, 8))
+    return images, {name: values.astype(np.int8) for name, values in targets.items()}

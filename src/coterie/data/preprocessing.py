@@ -81,7 +81,8 @@ class Preprocessing:
             text = as_text(series(frame, column.name))
             text[series(frame, column.name).isna().to_numpy()] = column.fill
             parts.append(text[:, None] == np.array(column.categories, dtype=object))
-        return torch.from_numpy(np.concatenate(parts, axis=1, dtype=np.float32, casting="unsafe"))
+        inputs = np.concatenate(parts, axis=1, dtype=np.float32, casting="unsafe")
+        return torch.from_numpy(np.ascontiguousarray(inputs))
 
     def normalise(self, inputs: Tensor) -> Tensor:
         """Turn a batch of stored inputs into float32; uint8 images (..., C, H, W) are scaled per channel.

@@ -85,6 +85,9 @@ def _pair(arms: ArmScores, first: int, second: int) -> dict[str, np.ndarray]:
     """The columns of the gains table for one pair, each (T + 1,): the tasks and their mean."""
     interval = paired_interval(_points(arms.scores[:, first] - arms.scores[:, second]), overlap=arms.overlap)
     low, high = bootstrap_interval(_points(arms.resampled[:, first] - arms.resampled[:, second]))
+    if (np.isnan(low) & ~np.isnan(interval.mean))[:-1].any():
+        # A task with a metric of its own cannot be resampled, so the mean over all tasks cannot either.
+        low[-1] = high[-1] = np.nan
     relative = relative_gain(*(_over_units(a) for a in (arms.errors[:, first], arms.errors[:, second], arms.wrong[:, second])))
     return {
         "gain": interval.mean,

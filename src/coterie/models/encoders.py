@@ -6,6 +6,7 @@ Layers before a BatchNorm have no bias: its gradient would be rounding noise, wh
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 from math import prod
 
 import torch
@@ -22,7 +23,7 @@ def mlp(input_shape: Sequence[int], *, hidden: Sequence[int] = (128, 128), dropo
     """
     widths = [prod(input_shape), *hidden]
     layers: list[nn.Module] = [nn.Flatten()] if len(input_shape) > 1 else []
-    for n_in, n_out in zip(widths[:-1], widths[1:], strict=True):
+    for n_in, n_out in pairwise(widths):
         layers += [nn.Linear(n_in, n_out, bias=False), nn.BatchNorm1d(n_out), nn.ReLU()]
         layers += [nn.Dropout(dropout)] if dropout else []
     return nn.Sequential(*layers)
@@ -59,7 +60,7 @@ def resnet18(input_shape: Sequence[int]) -> nn.Module:
     channels, _, _ = _image_shape("resnet18", input_shape, smallest=8)
     widths = [64, 64, 128, 256, 512]
     blocks: list[nn.Module] = []
-    for stage, (n_in, n_out) in enumerate(zip(widths[:-1], widths[1:], strict=True)):
+    for stage, (n_in, n_out) in enumerate(pairwise(widths)):
         blocks += [_ResidualBlock(n_in, n_out, stride=1 if stage == 0 else 2), _ResidualBlock(n_out, n_out)]
     return nn.Sequential(*_convolution(channels, 64), *blocks, nn.AdaptiveAvgPool2d(1), nn.Flatten())
 
@@ -69,7 +70,8 @@ class _ResidualBlock(nn.Module):
         super().__init__()
         self.body = nn.Sequential(*_convolution(n_in, n_out, stride=stride), *_convolution(n_out, n_out)[:-1])
         same = stride == 1 and n_in == n_out
-        self.skip = nn.Identity() if same else nn.Sequential(*_convolution(n_in, n_out, kernel=1, padding=0, stride=stride)[:-1])
+        shortcut = _convolution(n_in, n_out, kernel=1, padding=0, stride=stride)[:-1]
+        self.skip = nn.Identity() if same else nn.Sequential(*shortcut)
 
     def forward(self, x: Tensor) -> Tensor:
         return torch.relu(self.body(x) + self.skip(x))

@@ -17,6 +17,7 @@ from coterie.report.wording import shortened
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+MAP_COLOURS = "cividis"
 INK, RULE = "#010203", "#d0d1d2"
 BLUE, ORANGE, GREEN, PURPLE, VERMILION, SKY = "#0072b2", "#e69f00", "#009e73", "#cc79a7", "#d55e00", "#56b4e9"
 _ROLES: dict[str, dict[str, Any]] = {
@@ -75,33 +76,38 @@ def density(confidence: np.ndarray, variability: np.ndarray, *, bins: int = 32) 
     return counts / max(counts.sum(), 1)
 
 
-def data_map(
-    shares: np.ndarray, *, limits: tuple[float, float] | None = None, small: bool = False, ax: Axes | None = None
-) -> Axes:
+def shades(shares: np.ndarray, limits: tuple[float, float]) -> np.ndarray:
+    """Colour position in [0, 1] of each bin: logarithmic between ``limits``.
+
+    >>> shades(np.array([[0.0, 0.1, 1.0]]), (0.01, 1.0))
+    array([[0. , 0.5, 1. ]])
+    """
+    low, high = limits
+    return np.clip(np.log(np.maximum(shares, low) / low) / np.log(high / low), 0, 1)
+
+
+def data_map(shares: np.ndarray, *, limits: tuple[float, float] | None = None, ax: Axes | None = None) -> Axes:
     """Draw a :func:`density`: confidence upwards, variability to the right, log colours.
 
     Args:
         shares: (bins, bins), confidence first.
         limits: shares at the two ends of the colours; shared by maps that are to be compared.
-        small: leave axis labels out, for small multiples.
         ax: axes to draw on, instead of a new figure.
 
     >>> data_map(density(np.array([0.9]), np.array([0.1]))).get_ylabel()
     'confidence'
     """
-    low, high = limits or density_limits([shares])
-    shade = np.clip(np.log(np.maximum(shares, low) / low) / np.log(high / low), 0, 1)
+    shade = shades(shares, limits or density_limits([shares]))
     with style():
-        axes = _axes(ax, (1.75, 1.6) if small else (3.3, 2.75))
+        axes = _axes(ax, (3.3, 2.75))
         extent = (*_MAP_RANGE[1], *_MAP_RANGE[0])
         axes.imshow(
-            shade, origin="lower", extent=extent, aspect="auto", cmap="cividis", vmin=0, vmax=1, interpolation="nearest"
+            shade, origin="lower", extent=extent, aspect="auto", cmap=MAP_COLOURS, vmin=0, vmax=1, interpolation="nearest"
         )
         axes.set_xticks([0, 0.35, 0.7], ["0", ".35", ".7"])
         axes.set_yticks([0, 0.5, 1], ["0", ".5", "1"])
         axes.tick_params(length=2.5, width=0.7, pad=2)
-        if not small:
-            axes.set(xlabel="variability", ylabel="confidence")
+        axes.set(xlabel="variability", ylabel="confidence")
     return axes
 
 
@@ -112,9 +118,8 @@ def density_limits(densities: Sequence[np.ndarray]) -> tuple[float, float]:
     (0.125, 0.75)
     """
     seen = np.concatenate([d[d > 0] for d in densities] or [np.empty(0)])
-    if not len(seen):
-        return 1e-4, 1.0
-    return max(float(seen.min()) / 2, float(seen.max()) / 1e4), float(seen.max())
+    high = float(seen.max(initial=0.0)) or 1.0
+    return max(float(seen.min(initial=high)) / 2, high / 1e4), high
 
 
 def learning_curves(curves: Mapping[str, np.ndarray], *, what: str, ax: Axes | None = None) -> Axes:

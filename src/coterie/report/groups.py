@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from coterie.report import figures
-from coterie.report.svg import inline
+from coterie.report.svg import inline, raster
 from coterie.report.wording import is_number, number, plain, share
 
 if TYPE_CHECKING:
@@ -18,7 +18,11 @@ if TYPE_CHECKING:
 READ_AT = 2.0
 MOST_MAPS = 150
 FEW = 24
-_DETAILS = {"features": "compared by", "negative_share": "share of distance that no map of points can show"}
+_FEATURES = {
+    "cells": "confidence and variability of each example",
+    "density": "where a task's examples lie on its map, whichever they are",
+    "points": "votes of all single points of the maps",
+}
 
 
 def task_order(comparison: Comparison) -> list[str]:
@@ -115,14 +119,9 @@ def _typical(comparison: Comparison, where: Mapping[str, int]) -> list[int]:
     return [where[grouping.tasks[first_of[k]]] for k in sorted(first_of)][:12]
 
 
-def _task_panel(recorded: DataMap, t: int, density: np.ndarray, limits: tuple[float, float]) -> dict[str, Any]:
-    name, facts = recorded.tasks[t], _facts(recorded.confidence[:, t], recorded.variability[:, t])
-    alt = f"Data map of task {name}: {facts}."
-    return {
-        "title": name,
-        "facts": facts,
-        "svg": inline(figures.data_map(density, limits=limits, small=True), name=f"task{t}", alt=alt),
-    }
+def _task_panel(recorded: DataMap, t: int, density: np.ndarray, limits: tuple[float, float]) -> dict[str, str]:
+    facts = _facts(recorded.confidence[:, t], recorded.variability[:, t])
+    return {"title": recorded.tasks[t], "facts": facts, "image": raster(figures.shades(density, limits))}
 
 
 def _facts(confidence: np.ndarray, variability: np.ndarray) -> str:
@@ -160,13 +159,22 @@ def stability(comparison: Comparison) -> list[dict[str, Any]]:
         {
             "name": name,
             "facts": [_fact(label, value) for label, value in comparison.stability.get(name, {}).items()]
-            + [_fact(text, seeds[0].details[key]) for key, text in _DETAILS.items() if key in seeds[0].details],
+            + _measured_by(seeds[0].details),
             "moved": moved_tasks(seeds),
             "repetitions": len(seeds),
             "criterion": _criterion(seeds[0], f"auto{position}"),
         }
         for position, (name, seeds) in enumerate(comparison.groupings.items())
     ]
+
+
+def _measured_by(details: Mapping[str, Any]) -> list[dict[str, str]]:
+    rows = []
+    if "features" in details:
+        rows.append(_fact("tasks compared by", _FEATURES.get(details["features"], details["features"])))
+    if is_number(details.get("negative_share")):
+        rows.append(_fact("share of distances that points cannot show, left out", abs(details["negative_share"])))
+    return rows
 
 
 def _fact(label: str, value: Any) -> dict[str, str]:

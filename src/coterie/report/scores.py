@@ -45,9 +45,7 @@ def score_table(comparison: Comparison, order: Sequence[str]) -> dict[str, Any]:
         "metric": rows[0]["metric"] if len({row["metric"] for row in rows}) == 1 else None,
         "rows": rows,
         "folded": len(rows) > FEW,
-        "mean": [
-            {"text": number(m), "spread": number(s) if np.isfinite(s) else ""} for m, s in zip(means, spread, strict=True)
-        ],
+        "mean": _mean_cells(means, spread),
         "metrics": _metric_rows(values, arms),
     }
 
@@ -62,15 +60,17 @@ def _values(comparison: Comparison) -> Values:
 
 
 def _cells(many: Sequence[Sequence[float]]) -> list[dict[str, Any]]:
-    means = [round(float(np.mean(values)), 3) if values else None for values in many]
-    best = max((mean for mean in means if mean is not None), default=None)
+    means = np.array([np.mean(values) if values else np.nan for values in many])
+    return _mean_cells(means, np.array([np.std(values, ddof=1) if len(values) > 1 else np.nan for values in many]))
+
+
+def _mean_cells(means: np.ndarray, spread: np.ndarray) -> list[dict[str, Any]]:
+    """Means with their spread, the best (to three digits) marked."""
+    rounded = means.round(3)
+    best = np.nanmax(rounded, initial=-np.inf)
     return [
-        {
-            "text": number(mean),
-            "spread": number(float(np.std(values, ddof=1))) if len(values) > 1 else "",
-            "best": mean is not None and mean == best,
-        }
-        for mean, values in zip(means, many, strict=True)
+        {"text": number(float(mean)), "spread": number(float(sd)) if np.isfinite(sd) else "", "best": bool(mean == best)}
+        for mean, sd in zip(rounded, spread, strict=True)
     ]
 
 

@@ -1,13 +1,15 @@
-"""matplotlib figures as small inline SVG that takes colours and font from the page, so that it is right in light and dark."""
+"""matplotlib figures as inline SVG that takes colours and font from the page, so that it is right in light and dark."""
 
 from __future__ import annotations
 
+import base64
 import io
 import re
 import warnings
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree as ET
 
+import numpy as np
 from markupsafe import Markup
 
 from coterie.errors import CoterieError
@@ -53,6 +55,19 @@ def inline(ax: Axes, *, name: str, alt: str) -> Markup:
     width = float(root.attrib["width"].removesuffix("pt")) * 4 / 3
     root.attrib = {"viewBox": root.attrib["viewBox"], "role": "img", "aria-label": alt, "style": f"max-width:{width:.0f}px"}
     return Markup(ET.tostring(root, encoding="unicode"))  # noqa: S704, escaped by ElementTree
+
+
+def raster(shades: np.ndarray) -> str:
+    """An array of colour positions in [0, 1], first row lowest, as a PNG data URI of one pixel per cell.
+
+    >>> raster(np.zeros((2, 2)))[:22]
+    'data:image/png;base64,'
+    """
+    from matplotlib.image import imsave
+
+    file = io.BytesIO()
+    imsave(file, shades, vmin=0, vmax=1, cmap=figures.MAP_COLOURS, origin="lower", format="png")
+    return "data:image/png;base64," + base64.b64encode(file.getvalue()).decode()
 
 
 def _adapt(root: ET.Element, name: str) -> None:

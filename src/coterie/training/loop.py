@@ -37,7 +37,7 @@ class Observer(Protocol):
     """Watches the forward passes that train; what it holds is checkpointed with the models."""
 
     def on_batch(self, position: Tensor, outputs: Tensor, targets: Tensor) -> None:
-        """Called before the optimiser step with positions within the trained part (B,) or (M, B), outputs (M, B, P) and targets."""
+        """Called before each optimiser step: positions within the trained part (B,) or (M, B), outputs (M, B, P), targets."""
         ...
 
     def on_epoch_end(self, epoch: int) -> None:
@@ -96,9 +96,7 @@ def train(
     )
     optimiser = make_optimiser(stack, provider.parameters(), config)
     with torch.random.fork_rng():
-        state = TrainingState.start(
-            stack, optimiser, provider, observers, config, batches.n_steps, identity or {}, checkpoint
-        )
+        state = TrainingState.start(stack, optimiser, provider, observers, config, batches.n_steps, identity or {}, checkpoint)
         if state.strategy is None:
             first, weights = next(iter(batches.epoch(0))), provider.weights(0).detach().to(fabric.device)
             state.strategy = decide_strategy(stack, first, weights, tasks, config.strategy, fabric)

@@ -85,6 +85,4 @@ def decide_strategy(stack: ModelStack, batch: Batch, weights: Tensor, tasks: Tas
 def _first_rows(batch: Batch, n_models: int) -> Batch:
     if batch.position.dim() == 1:
         return batch
-    return replace(
-        batch, position=batch.position[:n_models], inputs=batch.inputs[:n_models], targets=batch.targets[:n_models]
-    )
+    return replace(batch, position=batch.position[:n_models], inputs=batch.inputs[:n_models], targets=batch.targets[:n_models])

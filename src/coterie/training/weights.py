@@ -45,7 +45,9 @@ class WeightsProvider(Protocol):
 
 
 class StaticWeights:
-    """Weights that stay: each row divided by its sum, so that a model of one task and one of many meet clipping, decay and SGD alike.
+    """Weights that stay, each row divided by its sum.
+
+    So a model of one task and one of many meet clipping, decay and SGD alike.
 
     >>> StaticWeights(np.array([[1.0, 1.0], [0.0, 2.0]]), n_tasks=2).weights(0)
     tensor([[0.5000, 0.5000],

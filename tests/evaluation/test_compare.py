@@ -1,0 +1,253 @@
+"""The driver end to end on small real trainings: what it trains, resume, repeated splits, gaps and mixed kinds."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pyarrow as pa
+import pytest
+import torch
+
+import coterie as ct
+from coterie.errors import CoterieError
+from coterie.evaluation import _compare, units
+from coterie.metrics import primary_metric, summed_statistics
+
+SETTINGS = {"epochs": 2, "batch_size": 64, "lr": 0.01, "model_options": {"hidden": (8,)}, "strategy": "loop", "device": "cpu"}
+
+
+@pytest.fixture(scope="module")
+def data():
+    return ct.load("digits", limit=700)
+
+
+@pytest.fixture(scope="module")
+def halves(data):
+    t = len(data.tasks)
+    return ct.Grouping(tasks=data.tasks.names, membership=np.eye(2)[np.arange(t) * 2 // t], method="halves")
+
+
+@pytest.fixture(scope="module")
+def result(data, halves):
+    methods = {"halves": halves, "map": ct.DataMapMethod(n_groups=2, fuzziness=2.0)}
+    return ct.compare("mlp", data, methods, seeds=2, repeats=1, draws=2, bootstraps=50, **SETTINGS)
+
+
+def values(result, arm, metric="balanced accuracy", **where):
+    rows = [r for r in result.scores.to_pylist() if r["arm"] == arm and r["metric"] == metric]
+    return [r["value"] for r in rows if all(r[k] == v for k, v in where.items())]
+
+
+def without_seconds(result):
+    tables = {name: getattr(result, name).to_pydict() for name in ("scores", "gains")}
+    return {**tables, "costs": result.costs.drop_columns("seconds").to_pydict()}
+
+
+def test_every_arm_is_scored_on_every_seed(result, data):
+    arms = {(r["arm"], r["seed"], r["draw"]) for r in result.scores.to_pylist()}
+    plain = ["joint", "halves", "map", "single", "ensemble (K=2)"]
+    drawn = ["random (halves)", "random (map)"]
+    assert arms == {(a, s, 0) for a in plain for s in (0, 1)} | {(a, s, d) for a in drawn for s in (0, 1) for d in (0, 1)}
+    assert len(values(result, "joint", seed=0)) == len(data.tasks)
+    assert set(result.scores["metric"].to_pylist()) == {"accuracy", "balanced accuracy", "F1", "AUROC", "average precision"}
+    assert set(result.history) == {*plain, *drawn}
+    assert result.history["single"].train_loss.shape == (2, len(data.tasks), len(data.tasks))
+    assert result.history["ensemble (K=2)"].best_epoch.shape == (2,)
+
+
+def test_arms_are_what_separate_fits_would_give(result, data, halves):
+    seed, t, test = 1, len(data.tasks), data.split.test
+    expected = {}
+    joint = ct.predict(ct.fit("mlp", data, np.ones((2, t)), init=[0, 1], seed=seed, **SETTINGS).stack, data, test)
+    expected["joint"], expected["ensemble (K=2)"] = joint[0], joint.mean(0)
+    single = ct.predict(ct.fit("mlp", data, np.eye(t), init=[0] * t, seed=seed, **SETTINGS).stack, data, test)
+    expected["single"] = torch.stack([single[i, :, i] for i in range(t)], dim=1)
+    groups = ct.predict(ct.fit("mlp", data, halves.weights(), init=[0, 1], seed=seed, **SETTINGS).stack, data, test)
+    expected["halves"] = torch.stack([groups[halves.labels[i], :, i] for i in range(t)], dim=1)
+    for arm, outputs in expected.items():
+        scores = primary_metric(summed_statistics(outputs, data.targets[test], data.tasks), data.tasks)
+        np.testing.assert_allclose(values(result, arm, seed=seed), scores, atol=0.03, err_msg=arm)
+
+
+def test_gains_follow_from_scores(result):
+    difference = np.mean(values(result, "halves")) - np.mean(values(result, "joint"))
+    assert result.gain("halves", "joint")["gain"] == pytest.approx(100 * difference)
+    row = result.gain("map", "random (map)", "even")
+    by_draw = np.mean(values(result, "map", task="even")) - np.mean(values(result, "random (map)", task="even"))
+    assert row["gain"] == pytest.approx(100 * by_draw)
+    with pytest.raises(CoterieError, match="No gain of 'joint' against 'single'"):
+        result.gain("joint", "single")
+
+
+def test_costs_count_models_and_the_recording(result, data):
+    costs = {row["arm"]: row for row in result.costs.to_pylist()}
+    steps, size = costs["joint"]["model_steps"], costs["joint"]["parameters"]
+    assert {arm: (c["models"], c["parameters"] / size, c["model_steps"] / steps) for arm, c in costs.items()} == {
+        "joint": (1, 1, 1), "halves": (2, 2, 2), "map": (2, 2, 3), "single": (14, 14, 14), "random (halves)": (2, 2, 2),
+        "random (map)": (2, 2, 2), "ensemble (K=2)": (2, 2, 2),
+    }  # fmt: skip
+
+
+def test_groupings_stability_and_config_are_kept(result, halves):
+    assert result.groupings["halves"] == [halves, halves]
+    assert [g.n_groups for g in result.groupings["map"]] == [2, 2]
+    assert set(result.stability["map"]) == {"adjusted Rand between repetitions", "adjusted Rand over resampled examples"}
+    assert result.config["seeds"] == [0, 1]
+    assert result.config["versions"]["torch"]
+    assert result.data_map.confidence.shape[1] == len(result.tasks)
+    assert any("halves" in sentence for sentence in result.verdict)
+
+
+def test_save_load_and_json(result, tmp_path):
+    files = result.save(tmp_path)
+    assert sorted(tmp_path.iterdir()) == sorted(files)
+    loaded = ct.Comparison.load(tmp_path)
+    for name in ("tasks", "kinds", "metric_names", "scores", "gains", "costs", "verdict", "config", "stability"):
+        assert getattr(loaded, name) == getattr(result, name), name
+    np.testing.assert_array_equal(loaded.groupings["map"][1].membership, result.groupings["map"][1].membership)
+    np.testing.assert_array_equal(loaded.history["map"].train_loss, result.history["map"].train_loss)
+    np.testing.assert_array_equal(loaded.data_map.confidence, result.data_map.confidence)
+    assert json.loads(json.dumps(loaded.to_dict(), allow_nan=False))["gains"] == result.gains.to_pylist()
+
+
+def test_damaged_or_absent_comparison_is_named(result, tmp_path):
+    with pytest.raises(CoterieError, match="holds no comparison"):
+        ct.Comparison.load(tmp_path)
+    result.save(tmp_path)
+    (tmp_path / "gains.parquet").write_bytes(b"PAR1")
+    with pytest.raises(CoterieError, match="missing or damaged"):
+        ct.Comparison.load(tmp_path)
+
+
+def test_one_group_is_joint_training(data):
+    together = ct.Grouping(tasks=data.tasks.names, membership=np.ones((len(data.tasks), 1)), method="one")
+    result = ct.compare("mlp", data, together, seeds=2, repeats=1, baselines=("random", "ensemble"), bootstraps=5, **SETTINGS)
+    assert result.costs["model_steps"].to_pylist() == [result.costs["model_steps"][0].as_py()] * 4
+    row = result.gain("grouped", "joint")
+    assert (row["gain"], row["low"], row["high"], row["p"]) == (0, 0, 0, 1)
+    assert result.verdict[0] == "grouped: one group, which is joint training."
+
+
+def test_small_tables_are_split_repeatedly(data, halves, monkeypatch):
+    seen = []
+    monkeypatch.setattr(_compare, "run_unit", lambda plan, data, **about: seen.append((data, about)))
+    monkeypatch.setattr(_compare, "_assemble", lambda *parts: None)
+    ct.compare("mlp", data, halves, **SETTINGS)
+    assert [(about["split"], about["seed"]) for _, about in seen] == [(s, r) for s in range(5) for r in range(3)]
+    assert len({tuple(own.split.test.tolist()) for own, _ in seen}) == 5
+    assert len({about["train_seed"] for _, about in seen}) == 3 + 4 * 3
+    assert seen[0][0] is data
+    assert [about["keep_model"] for _, about in seen] == [True] + [False] * 14
+
+
+def test_repeated_splits_are_units_of_their_own(data, halves):
+    result = ct.compare("mlp", data, halves, seeds=[7], repeats=2, baselines=(), bootstraps=20, **SETTINGS)
+    assert {(r["split"], r["seed"]) for r in result.scores.to_pylist()} == {(0, 7), (1, 7)}
+    assert result.gain("grouped", "joint")["low"] is not None
+    assert "2 splits x 1 seed" in result.verdict[1]
+
+
+def test_mixed_kinds_and_gaps(tmp_path):
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(240, 4)).astype(np.float32)
+    columns = {
+        "sign": np.where(x[:, 0] > 0, "yes", "no"),
+        "size": x[:, 1] * 3 + 2,
+        "colour": np.array(list("rgb"))[rng.integers(3, size=240)],
+    }
+    table = pa.table(
+        {**{f"x{i}": x[:, i] for i in range(4)}, **{k: pa.array(v, mask=rng.random(240) < 0.2) for k, v in columns.items()}}
+    )
+    import pyarrow.parquet as pq
+
+    pq.write_table(table, tmp_path / "t.parquet")
+    data = ct.load(str(tmp_path / "t.parquet"), targets=list(columns))
+    result = ct.compare("mlp", data, ct.DataMapMethod(n_groups=2), seeds=2, repeats=1, draws=1, bootstraps=50, **SETTINGS)
+    assert result.metric_names == ("balanced accuracy", "R2", "accuracy")
+    assert result.gain("grouped", "joint")["metric"] == "mixed"
+    assert all(np.isfinite(r["gain"]) for r in result.gains.to_pylist())
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"seeds": 0}, "`seeds` must be"), ({"seeds": [1, 1]}, "`seeds` must be"), ({"repeats": 0}, "`repeats` must be"),
+        ({"draws": 0}, "`draws` must be"), ({"bootstraps": 0}, "`bootstraps` must be"), ({"baselines": ("x",)}, "`baselines`"),
+        ({"seed": 1}, "`seed` is set by compare itself. Give `seeds`."), ({"record": True}, "`record` is set by compare"),
+        ({"epoch": 1}, "`epoch` is not a setting of fit"), ({"groupings": "hoa"}, "found 'hoa'"),
+    ],
+)  # fmt: skip
+def test_mistakes_are_refused_before_training(data, halves, monkeypatch, options, message):
+    monkeypatch.setattr(units, "fit", lambda *a, **k: pytest.fail("trained"))
+    with pytest.raises(CoterieError, match=message):
+        ct.compare("mlp", data, **{"groupings": halves, **options})
+
+
+def test_a_finished_run_is_read_and_a_damaged_one_refused(data, halves, tmp_path, monkeypatch):
+    options = {"seeds": 2, "repeats": 1, "draws": 1, "bootstraps": 20, **SETTINGS}
+    whole = ct.compare("mlp", data, halves, run=tmp_path / "run", **options)
+    assert not list((tmp_path / "run" / "checkpoints").iterdir())
+    model = ct.GroupedModel.load(tmp_path / "run" / "model.safetensors")
+    outputs = model(data.inputs[data.split.test])
+    scores = primary_metric(summed_statistics(outputs, data.targets[data.split.test], data.tasks), data.tasks)
+    np.testing.assert_allclose(values(whole, "grouped", seed=0), scores, atol=0.03)
+
+    monkeypatch.setattr(units, "fit", lambda *a, **k: pytest.fail("trained again"))
+    again = ct.compare("mlp", data, halves, run=tmp_path / "run", **options)
+    assert again.costs == whole.costs
+    assert without_seconds(again) == without_seconds(whole)
+    with pytest.raises(CoterieError, match=r"training.lr was 0.01, now 0.5"):
+        ct.compare("mlp", data, halves, run=tmp_path / "run", **{**options, "lr": 0.5})
+    (tmp_path / "run" / "units" / "split-0-seed-1" / "statistics.safetensors").write_bytes(b"")
+    with pytest.raises(CoterieError, match=r"statistics\.safetensors"):
+        ct.compare("mlp", data, halves, run=tmp_path / "run", **options)
+
+
+def test_a_local_model_is_compared_but_not_saved(data, halves, tmp_path):
+    def factory(input_shape):
+        assert input_shape == (1, 8, 8)
+        return torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(64, 4), torch.nn.ReLU())
+
+    settings = {**SETTINGS, "model_options": {}}
+    ct.compare(factory, data, halves, seeds=1, repeats=1, baselines=(), bootstraps=5, run=tmp_path / "run", **settings)
+    assert not (tmp_path / "run" / "model.safetensors").exists()
+
+
+SCRIPT = """
+import sys, torch, coterie as ct
+torch.set_num_threads(1)
+data = ct.load("digits", limit=700)
+methods = ct.DataMapMethod(n_groups=2)
+ct.compare("mlp", data, methods, seeds=2, repeats=1, draws=1, bootstraps=20, run=sys.argv[1], epochs=6, batch_size=32,
+           model_options={"hidden": (8,)}, strategy="loop", device="cpu")
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kill_after", [0.5, 1.0, 1.6, 2.4])
+def test_a_killed_run_ends_bit_for_bit_the_same(tmp_path, kill_after):
+    def start(folder):
+        return subprocess.Popen(
+            [sys.executable, "-c", SCRIPT, str(tmp_path / folder)], env={**os.environ, "OMP_NUM_THREADS": "1"}
+        )
+
+    assert start("whole").wait() == 0
+    process = start("killed")
+    while not (tmp_path / "killed" / "manifest.json").exists() and process.poll() is None:
+        time.sleep(0.02)
+    time.sleep(kill_after)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert start("killed").wait() == 0
+    for stage in ("split-0-seed-0", "split-0-seed-1"):
+        one, two = (units.Unit.load(tmp_path / folder / "units" / stage) for folder in ("whole", "killed"))
+        assert one.scores == two.scores
+        for name in ("primary", "outcomes", "targets"):
+            np.testing.assert_array_equal(getattr(one, name), getattr(two, name))
+        np.testing.assert_array_equal(one.data_map.confidence, two.data_map.confidence)
+        np.testing.assert_array_equal(one.histories["grouped"].train_loss, two.histories["grouped"].train_loss)
+        assert one.groupings["grouped"].to_dict() == two.groupings["grouped"].to_dict()

@@ -1,0 +1,124 @@
+"""From hand-made units to the gains table: pairing, averaging of draws, the mean over tasks, what is left out."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from coterie.evaluation.comparison import MEAN
+from coterie.evaluation.tables import arm_scores, costs_table, gains_table
+from coterie.evaluation.units import SCORES, Unit
+from coterie.tasks import Kind, Task, Tasks
+
+TASKS = Tasks.plain([Task(name="a", kind=Kind.BINARY), Task(name="b", kind=Kind.BINARY)])
+N = 40
+TARGETS = np.tile(np.array([[0.0, 1.0], [1.0, 0.0]], dtype=np.float32), (N // 2, 1))
+ARMS = (("joint", 0), ("grouped", 0), ("random (grouped)", 0), ("random (grouped)", 1))
+
+
+def unit(seed, misses, split=0, **more):
+    """A unit in which arm number i misses ``misses[i]`` = (in task a, in task b) of the N test examples, both classes alike."""
+    outcomes = np.ones((len(ARMS), N, 2), dtype=np.uint8)
+    for arm, of_tasks in enumerate(misses):
+        for task, count in enumerate(of_tasks):
+            outcomes[arm, :count, task] = 0
+    primary = 1 - np.array(misses, dtype=np.float64) / N
+    values = {
+        "arms": ARMS, "primary": primary, "outcomes": outcomes, "targets": TARGETS, "scores": SCORES.empty_table(),
+        "costs": [{"arm": a, "models": 1, "parameters": 10, "model_steps": 5.0, "seconds": 1.0 + draw} for a, draw in ARMS],
+        "groupings": {}, "histories": {}, "data_map": None, "overlap": 1 / 3,
+    }  # fmt: skip
+    return Unit(split=split, seed=seed, **values | more)
+
+
+def rows(units, pairs, tasks=TASKS):
+    table = gains_table(arm_scores(units, tasks, bootstraps=200), pairs, tasks).to_pylist()
+    return {(row["arm"], row["reference"], row["task"]): row for row in table}
+
+
+UNITS = [
+    unit(0, [(20, 8), (10, 8), (20, 8), (16, 8)]),
+    unit(1, [(20, 8), (12, 6), (20, 8), (16, 8)]),
+    unit(2, [(22, 8), (10, 8), (20, 8), (16, 8)]),
+]
+
+
+def test_gains_are_paired_and_in_points():
+    row = rows(UNITS, [("grouped", "joint")])["grouped", "joint", "a"]
+    assert row["metric"] == "balanced accuracy"
+    assert row["gain"] == pytest.approx(100 * np.mean([10, 8, 12]) / N)
+    half = 4.302653 * 100 * np.std([10, 8, 12], ddof=1) / N / np.sqrt(3)
+    assert (row["low"], row["high"]) == (pytest.approx(row["gain"] - half), pytest.approx(row["gain"] + half))
+    assert row["bootstrap_low"] < row["gain"] < row["bootstrap_high"]
+
+
+def test_the_mean_is_unweighted_and_stands_outside_the_family():
+    table = rows(UNITS, [("grouped", "joint")])
+    a, b, mean = (table["grouped", "joint", task] for task in ("a", "b", MEAN))
+    assert mean["gain"] == pytest.approx((a["gain"] + b["gain"]) / 2)
+    assert mean["p_holm"] == mean["p"]
+    assert a["p_holm"] == pytest.approx(2 * a["p"])
+
+
+def test_relative_gain_is_left_out_where_the_reference_hardly_errs():
+    table = rows(UNITS, [("grouped", "joint")])
+    error, reference = np.mean([10, 12, 10]), np.mean([20, 20, 22])
+    assert table["grouped", "joint", "a"]["relative_gain"] == pytest.approx((reference - error) / reference)
+    assert table["grouped", "joint", "b"]["relative_gain"] is None
+    assert table["grouped", "joint", MEAN]["relative_gain"] == table["grouped", "joint", "a"]["relative_gain"]
+
+
+def test_draws_are_averaged_before_pairing():
+    row = rows(UNITS, [("grouped", "random (grouped)")])["grouped", "random (grouped)", "a"]
+    assert row["gain"] == pytest.approx(100 * np.mean([18 - 10, 18 - 12, 18 - 10]) / N)
+
+
+def test_one_unit_has_a_gain_and_a_bootstrap_but_no_interval():
+    row = rows(UNITS[:1], [("grouped", "joint")])["grouped", "joint", "a"]
+    assert row["gain"] == pytest.approx(25.0)
+    assert (row["low"], row["high"], row["p"], row["p_holm"]) == (None,) * 4
+    assert row["bootstrap_low"] is not None
+
+
+def test_an_arm_against_itself_gains_nothing_at_all():
+    row = rows(UNITS, [("joint", "joint")])["joint", "joint", MEAN]
+    assert [row[c] for c in ("gain", "low", "high", "p", "bootstrap_low", "bootstrap_high")] == [0, 0, 0, 1, 0, 0]
+
+
+def test_several_splits_widen_the_interval():
+    seeds = rows(UNITS, [("grouped", "joint")])["grouped", "joint", "a"]
+    over_splits = rows([replace(u, split=s, seed=0) for s, u in enumerate(UNITS)], [("grouped", "joint")])[
+        "grouped", "joint", "a"
+    ]
+    assert over_splits["gain"] == seeds["gain"]
+    ratio = (over_splits["high"] - over_splits["low"]) / (seeds["high"] - seeds["low"])
+    assert ratio == pytest.approx(np.sqrt(2))
+
+
+def test_a_task_without_labels_in_one_split_counts_where_it_has_them():
+    gap = TARGETS.copy()
+    gap[:, 0] = np.nan
+    primary = UNITS[2].primary.copy()
+    primary[:, 0] = np.nan
+    units = [*UNITS[:2], unit(2, [(22, 8), (10, 8), (20, 8), (16, 8)], split=1, targets=gap, primary=primary)]
+    table = rows(units, [("grouped", "joint")])
+    assert table["grouped", "joint", "a"]["gain"] == pytest.approx(100 * np.mean([10, 8]) / N)
+    assert table["grouped", "joint", "b"]["gain"] == pytest.approx(100 * np.mean([0, 2, 0]) / N)
+
+
+def test_a_metric_of_ones_own_has_gains_but_no_bootstrap():
+    tasks = Tasks.plain([Task(name="a", kind=Kind.BINARY, metric=lambda z, y: z.mean()), TASKS[1]])
+    table = rows(UNITS, [("grouped", "joint")], tasks)
+    own, mean = table["grouped", "joint", "a"], table["grouped", "joint", MEAN]
+    assert own["gain"] == pytest.approx(25.0)
+    assert own["metric"] == "own metric"
+    assert mean["metric"] == "mixed"
+    assert [own[c] for c in ("bootstrap_low", "bootstrap_high", "relative_gain")] == [None] * 3
+    assert mean["bootstrap_low"] is None
+
+
+def test_costs_are_those_of_one_repetition_and_one_draw():
+    costs = {row["arm"]: row for row in costs_table(UNITS).to_pylist()}
+    assert costs["random (grouped)"] == {
+        "arm": "random (grouped)", "models": 1.0, "parameters": 10.0, "model_steps": 5.0, "seconds": 1.5
+    }  # fmt: skip

@@ -1,0 +1,121 @@
+"""The module that a user takes away."""
+
+import numpy as np
+import pytest
+import torch
+
+from coterie.data import load
+from coterie.errors import CoterieError
+from coterie.fitting import fit
+from coterie.models import GroupedModel
+from coterie.training import predict
+
+KINDS = {"a": "binary", "b": "multiclass", "c": "regression", "d": "binary"}
+MEMBERSHIP = np.array([[0.7, 0.3, 0.0], [0.2, 0.8, 0.0], [0.6, 0.4, 0.0], [0.1, 0.9, 0.0]])
+
+
+@pytest.fixture(scope="module")
+def data():
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(300, 5)).astype(np.float32)
+    y = np.stack([x[:, 0] > 1, np.digitize(x[:, 1], [-0.4, 0.4]), 3 * x[:, 2] + 10, x[:, 3] > 0], axis=1)
+    return load({"inputs": x, "targets": y.astype(np.float32)}, names=list(KINDS), kinds=KINDS)
+
+
+@pytest.fixture(scope="module")
+def trained(data):
+    return fit("mlp", data, np.ones((3, 4)), epochs=2, model_options={"hidden": (8,)}).stack
+
+
+@pytest.fixture
+def soft(data, trained):
+    return GroupedModel.from_stack(trained, MEMBERSHIP, data.tasks, data.preprocessing)
+
+
+def test_soft_ensemble_is_the_membership_average_of_logits(data, trained, soft):
+    outputs = predict(trained, data, data.split.test)
+    columns = [0, 1, 1, 1, 2, 3]
+    expected = torch.einsum("kbp,pk->bp", outputs, torch.tensor(MEMBERSHIP[columns], dtype=torch.float32))
+    torch.testing.assert_close(soft(data.inputs[data.split.test]), expected, atol=1e-5, rtol=1e-5)
+
+
+def test_probabilities_are_averaged_instead(data, trained):
+    model = GroupedModel.from_stack(trained, MEMBERSHIP, data.tasks, data.preprocessing, average="probabilities")
+    inputs = data.inputs[data.split.test]
+    outputs = torch.stack([member(inputs) for member in model.members])
+    found = model(inputs)
+    torch.testing.assert_close(found[:, 0].sigmoid(), 0.7 * outputs[0, :, 0].sigmoid() + 0.3 * outputs[1, :, 0].sigmoid())
+    torch.testing.assert_close(
+        found[:, 1:4].softmax(1), 0.2 * outputs[0, :, 1:4].softmax(1) + 0.8 * outputs[1, :, 1:4].softmax(1)
+    )
+    torch.testing.assert_close(found[:, 4], 0.6 * outputs[0, :, 4] + 0.4 * outputs[1, :, 4])
+
+
+def test_hard_runs_each_task_where_it_is_served_only(data, soft):
+    hard = soft.hard()
+    assert len(hard.members) == 2
+    assert [member.head.out_features for member in hard.members] == [2, 4]
+    inputs = data.inputs[:7]
+    first, second = (member(inputs) for member in list(soft.members)[:2])
+    expected = torch.cat([first[:, :1], second[:, 1:4], first[:, 4:5], second[:, 5:]], dim=1)
+    torch.testing.assert_close(hard(inputs), expected)
+
+
+def test_gradient_reaches_the_members(data, soft):
+    soft(data.inputs[:4]).sum().backward()
+    assert soft.members[0].head.weight.grad.abs().sum() > 0
+
+
+def test_predict_undoes_balancing_and_standardisation(data, soft):
+    inputs = data.inputs[:6]
+    logits, values = soft(inputs).detach(), soft.predict(inputs)
+    w = data.tasks.pos_weight[0]
+    odds = logits[:, 0].exp() / w
+    torch.testing.assert_close(values[:, 0], odds / (1 + odds))
+    torch.testing.assert_close(values[:, 1:4].sum(1), torch.ones(6))
+    torch.testing.assert_close(values[:, 4], logits[:, 4] * data.tasks.std[2] + data.tasks.mean[2])
+
+
+@pytest.mark.parametrize("kind", ["soft", "hard"])
+@pytest.mark.parametrize("average", ["logits", "probabilities"])
+def test_saved_and_loaded_is_the_same(data, trained, tmp_path, kind, average):
+    model = GroupedModel.from_stack(trained, MEMBERSHIP, data.tasks, data.preprocessing, average=average)
+    model = model.hard() if kind == "hard" else model
+    model.save(tmp_path / "model.safetensors")
+    loaded = GroupedModel.load(tmp_path / "model.safetensors")
+    inputs = data.inputs[:5]
+    assert torch.equal(loaded(inputs), model(inputs))
+    assert torch.equal(loaded.predict(inputs), model.predict(inputs))
+    assert loaded.tasks.names == model.tasks.names
+    assert loaded.preprocessing == model.preprocessing
+
+
+def test_images_are_normalised_inside(tmp_path):
+    rng = np.random.default_rng(0)
+    digits = load("digits")
+    stack = fit("cnn", digits, epochs=1).stack
+    model = GroupedModel.from_stack(stack, np.ones((14, 1)), digits.tasks, digits.preprocessing)
+    positions = torch.from_numpy(rng.integers(0, 1000, 5)).sort().values
+    torch.testing.assert_close(model(digits.inputs[positions]), predict(stack, digits, positions)[0], atol=1e-5, rtol=1e-5)
+
+
+def test_mistakes(data, trained, tmp_path):
+    with pytest.raises(CoterieError, match=r"`membership` must have shape \(4, 3\)"):
+        GroupedModel.from_stack(trained, MEMBERSHIP[:, :2], data.tasks, data.preprocessing)
+    with pytest.raises(CoterieError, match="`average` must be"):
+        GroupedModel.from_stack(trained, MEMBERSHIP, data.tasks, data.preprocessing, average="votes")
+    (tmp_path / "broken.safetensors").write_bytes(b"no model")
+    with pytest.raises(CoterieError, match="damaged"):
+        GroupedModel.load(tmp_path / "broken.safetensors")
+    from coterie.files import write_arrays
+
+    write_arrays(tmp_path / "other.safetensors", {"x": np.zeros(2)})
+    with pytest.raises(CoterieError, match="not a model saved by coterie"):
+        GroupedModel.load(tmp_path / "other.safetensors")
+
+
+def test_local_factory_cannot_be_saved(data, tmp_path):
+    stack = fit(lambda shape: torch.nn.Linear(shape[0], 3), data, epochs=1).stack
+    model = GroupedModel.from_stack(stack, np.ones((4, 1)), data.tasks, data.preprocessing)
+    with pytest.raises(CoterieError, match="module:factory"):
+        model.save(tmp_path / "model.safetensors")
