@@ -64,9 +64,8 @@ def fit(
     (1, 14)
     """
     config = make_config(settings)
-    provider = (
-        weights if isinstance(weights, WeightsProvider) else StaticWeights(_matrix(weights, data), n_tasks=len(data.tasks))
-    )
+    n_tasks = len(data.tasks)
+    provider = weights if isinstance(weights, WeightsProvider) else StaticWeights(_matrix(weights, n_tasks), n_tasks=n_tasks)
     recorded = _recorded_row(record, provider.n_rows)
     _check_snapshots(snapshots, config.epochs, recorded)
     job = _Job(
@@ -240,9 +239,9 @@ def _merge(parts: Sequence[Fit], rows: Sequence[int], weights: np.ndarray) -> Fi
     )
 
 
-def _matrix(weights: Any, data: Dataset) -> Any:
+def _matrix(weights: Any, n_tasks: int) -> Any:
     if weights is None:
-        return np.ones((1, len(data.tasks)))
+        return np.ones((1, n_tasks))
     return weights.detach().cpu() if isinstance(weights, Tensor) else weights
 
 

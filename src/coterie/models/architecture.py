@@ -64,9 +64,8 @@ class Architecture:
         try:
             encoder = factory(self.input_shape, **self.options)
         except TypeError as error:
-            raise CoterieError(
-                f"`model` {self.name!r} could not be built as factory({self.input_shape}, ...): {error}"
-            ) from error
+            message = f"`model` {self.name!r} could not be built as factory({self.input_shape}, ...): {error}"
+            raise CoterieError(message) from error
         if not isinstance(encoder, nn.Module):
             raise CoterieError(f"`model` {self.name!r} must return a torch.nn.Module; found {type(encoder).__name__}.")
         return encoder

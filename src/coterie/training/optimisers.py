@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from functools import partial
 
 import torch
 from torch import Tensor, nn
 
 from coterie.models import ModelStack
 from coterie.training.config import TrainingConfig
+
+_OPTIMISERS: dict[str, Callable[..., torch.optim.Optimizer]] = {
+    "adam": partial(torch.optim.Adam, fused=True),
+    "adamw": partial(torch.optim.AdamW, fused=True),
+    "nadam": partial(torch.optim.NAdam, foreach=True),
+    "sgd": partial(torch.optim.SGD, fused=True),
+}
 
 
 def make_optimiser(stack: ModelStack, learnt: Iterable[nn.Parameter], config: TrainingConfig) -> torch.optim.Optimizer:
@@ -18,13 +26,9 @@ def make_optimiser(stack: ModelStack, learnt: Iterable[nn.Parameter], config: Tr
     learnt = list(learnt)
     if learnt:
         groups.append({"params": learnt, "weight_decay": 0.0, "scale": 1.0})
-    common = {"lr": config.lr, "weight_decay": config.weight_decay}
-    if config.optimiser == "sgd":
-        return torch.optim.SGD(groups, momentum=config.momentum, fused=True, **common)
-    if config.optimiser == "nadam":
-        return torch.optim.NAdam(groups, foreach=True, **common)
-    kind = torch.optim.AdamW if config.optimiser == "adamw" else torch.optim.Adam
-    return kind(groups, fused=True, **common)
+    make = _OPTIMISERS[config.optimiser]
+    own = {"momentum": config.momentum} if config.optimiser == "sgd" else {}
+    return make(groups, lr=config.lr, weight_decay=config.weight_decay, **own)
 
 
 def learning_rate(step: int, n_steps: int, config: TrainingConfig) -> float:

@@ -1,0 +1,33 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from coterie.evaluation.comparison import Comparison
+from coterie.report import write_report
+
+from .synthetic import comparison
+
+HOSTILE = (
+    "<script>document.title='hacked'</script>", "$x_1$", "a&b\"'", "日本語", "x" * 120, "<img src=x onerror=alert(1)>",
+    "style=\"fill: #0072b2\" id=\"a\"", "mean", "control",
+)  # fmt: skip
+
+
+@pytest.fixture(scope="session")
+def hostile() -> Comparison:
+    """Task and grouping names that want to be markup or formulas, and one that is called like the mean."""
+    return comparison(HOSTILE, groupings=("$g_1$ <b onclick=alert(1)>", "K=3"), n_examples=60)
+
+
+@pytest.fixture(scope="session")
+def hostile_page(hostile: Comparison, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_report(hostile, tmp_path_factory.mktemp("hostile") / "report.html")
+
+
+@pytest.fixture(scope="session")
+def large_page(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """100 tasks in 8 groups."""
+    made = comparison([f"task_{i}" for i in range(100)], n_groups=8, n_examples=200)
+    return write_report(made, tmp_path_factory.mktemp("large") / "report.html")
