@@ -117,7 +117,8 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=12)
     arguments = parser.parse_args()
     result = ten(arguments) if arguments.which == "ten" else fifteen(arguments)
-    save_result(f"cifar10_{arguments.which}", result)
+    size = f"_{'_'.join(map(str, arguments.images))}" if arguments.which == "fifteen" else ""
+    save_result(f"cifar10_{arguments.which}{size}", result)
 
 
 if __name__ == "__main__":

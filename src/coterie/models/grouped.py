@@ -102,16 +102,12 @@ class GroupedModel(nn.Module):
     def forward(self, inputs: Tensor) -> Tensor:
         """Return the outputs of all tasks, (B, P): logits, or standardised values for regression."""
         inputs = self.preprocessing.normalise(inputs)
-        total: Tensor | None = None
-        for k, member in enumerate(self.members):
-            outputs = member(inputs).float()
-            if total is None:
-                total = outputs.new_zeros(len(outputs), self.tasks.n_outputs)
-            if self.average == "probabilities":
-                outputs = _to_probabilities(outputs, self.tasks, self.served[k])
-            total = total.index_add(1, self.get_buffer(f"columns_{k}"), outputs * self.get_buffer(f"share_{k}"))
-        if total is None:
-            raise CoterieError("This model has no members.")
+        outputs = [member(inputs).float() for member in self.members]
+        if self.average == "probabilities":
+            outputs = [_to_probabilities(o, self.tasks, served) for o, served in zip(outputs, self.served, strict=True)]
+        total = outputs[0].new_zeros(len(outputs[0]), self.tasks.n_outputs)
+        for k, output in enumerate(outputs):
+            total = total.index_add(1, self.get_buffer(f"columns_{k}"), output * self.get_buffer(f"share_{k}"))
         return _to_logits(total, self.tasks) if self.average == "probabilities" else total
 
     @torch.no_grad()

@@ -164,10 +164,10 @@ class ModelStack:
 
     def zero_grad(self) -> None:
         """Forget all gradients; where rows hold views of them they are zeroed in place, so that the views stay valid."""
-        if self._leaves:
-            torch._foreach_zero_([parameter.grad for parameter in self.trainable() if parameter.grad is not None])
-        else:
-            for parameter in self.trainable():
+        for parameter in self.trainable():
+            if self._leaves and parameter.grad is not None:
+                parameter.grad.zero_()
+            else:
                 parameter.grad = None
 
     def select(self, rows: Sequence[int]) -> ModelStack:

@@ -67,9 +67,10 @@ def chapter(comparison: Comparison, order: Sequence[str]) -> list[dict[str, Any]
 
 def _arm(name: str | None, rows: list[Row], order: Sequence[str], comparison: Comparison) -> dict[str, Any]:
     scale = Scale.over(rows)
-    first = next(iter(comparison.groupings.values()))[0] if name is None else comparison.groupings[name][0]
-    group = dict(zip(first.tasks, first.labels.tolist(), strict=True))
-    ordered = sorted(order, key=lambda task: group[task])
+    shown = next(iter(comparison.groupings), None) if name is None else name
+    first = None if shown is None else comparison.groupings[shown][0]
+    group = {} if first is None else dict(zip(first.tasks, first.labels.tolist(), strict=True))
+    ordered = sorted(order, key=lambda task: group.get(task, 0))
     pairs = dict.fromkeys((row["arm"], row["reference"]) for row in rows)
     blocks = [
         {"title": f"against {reference}" if name else f"{arm} against {reference}", "of": reference if name else arm}

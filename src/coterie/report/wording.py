@@ -125,12 +125,12 @@ def plain(value: Any) -> str:
 
 
 def shortened(text: str, length: int) -> str:
-    """``text`` on one line, cut in the middle so that both ends stay readable.
+    """``text`` on one line without control signs, cut in the middle so that both ends stay readable.
 
     >>> shortened("abcdefghij", 7)
     'abcd…ij'
     """
-    text = " ".join(text.split())
+    text = "".join(sign for sign in " ".join(text.split()) if sign.isprintable())
     if len(text) <= length:
         return text
     tail = (length - 1) // 3

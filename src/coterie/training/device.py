@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from coterie.errors import CoterieError
 
@@ -28,5 +28,5 @@ def make_fabric(device: str = "auto", precision: str = "fp32") -> Fabric:
     if kind == "auto":
         kind = "cuda" if torch.cuda.is_available() else "cpu"
     # As a plugin, because asking by name makes Fabric announce it on every call.
-    plugins = [MixedPrecision("bf16-mixed", kind)] if precision == "bf16" else []
+    plugins: Any = [MixedPrecision("bf16-mixed", kind)] if precision == "bf16" else []
     return Fabric(accelerator=kind, devices=[int(number or 0)] if kind == "cuda" else 1, plugins=plugins)
