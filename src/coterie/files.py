@@ -27,6 +27,8 @@ def atomic(path: str | Path) -> Iterator[Path]:
         yield temporary
         with temporary.open("rb+") as file:
             os.fsync(file.fileno())
+        # Some writers make files that only their owner can read; results are shared like any other file.
+        temporary.chmod(0o666 & ~_umask())
         temporary.replace(path)
         folder = os.open(path.parent, os.O_RDONLY)
         try:
@@ -35,6 +37,12 @@ def atomic(path: str | Path) -> Iterator[Path]:
             os.close(folder)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
 
 
 def write_json(path: str | Path, value: Any) -> None:

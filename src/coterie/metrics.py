@@ -162,7 +162,9 @@ def _single_columns(outputs: Tensor, tasks: Tasks, positions: list[int]) -> Tens
 
 
 def _binary_outcome(outputs: Tensor, labels: Tensor, tasks: Tasks, positions: list[int]) -> Tensor:
-    return ((_single_columns(outputs, tasks, positions) > 0) == labels).float()
+    # Comparing truth values with truth values spares a slow promotion to float of the largest tensor.
+    hit = (_single_columns(outputs, tasks, positions) > 0) == (labels == 1)
+    return (hit & ~labels.isnan()).float()
 
 
 def _multiclass_outcome(outputs: Tensor, labels: Tensor, tasks: Tasks, positions: list[int]) -> Tensor:
@@ -171,7 +173,7 @@ def _multiclass_outcome(outputs: Tensor, labels: Tensor, tasks: Tasks, positions
     offsets = torch.arange(max(tasks[p].width for p in positions), device=outputs.device)
     real = offsets < widths[:, None]
     padded = outputs[..., starts[:, None] + torch.where(real, offsets, 0)].masked_fill(~real, -torch.inf)
-    return (padded.argmax(-1) == labels).float()
+    return (padded.argmax(-1) == labels.nan_to_num(nan=-1).long()).float()
 
 
 def _regression_outcome(outputs: Tensor, labels: Tensor, tasks: Tasks, positions: list[int]) -> Tensor:

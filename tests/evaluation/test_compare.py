@@ -227,24 +227,37 @@ ct.compare("mlp", data, methods, seeds=2, repeats=1, draws=1, bootstraps=20, run
 """
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("kill_after", [0.5, 1.0, 1.6, 2.4])
-def test_a_killed_run_ends_bit_for_bit_the_same(tmp_path, kill_after):
-    def start(folder):
-        return subprocess.Popen(
-            [sys.executable, "-c", SCRIPT, str(tmp_path / folder)], env={**os.environ, "OMP_NUM_THREADS": "1"}
-        )
+def start(folder):
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    return subprocess.Popen([sys.executable, "-c", SCRIPT, str(folder)], env=environment)
 
-    assert start("whole").wait() == 0
-    process = start("killed")
-    while not (tmp_path / "killed" / "manifest.json").exists() and process.poll() is None:
-        time.sleep(0.02)
-    time.sleep(kill_after)
+
+@pytest.fixture(scope="module")
+def whole_run(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("whole") / "run"
+    assert start(folder).wait() == 0
+    return folder
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "seen",
+    [
+        "checkpoints/split-0-seed-0/joint/*.safetensors",
+        "checkpoints/split-0-seed-0/groups/*.safetensors",
+        "units/split-0-seed-0/*",
+        "checkpoints/split-0-seed-1/groups/*.safetensors",
+    ],
+)
+def test_a_killed_run_ends_bit_for_bit_the_same(whole_run, tmp_path, seen):
+    process = start(tmp_path / "run")
+    while not list(tmp_path.glob(f"run/{seen}")) and process.poll() is None:
+        time.sleep(0.005)
     process.send_signal(signal.SIGKILL)
-    process.wait()
-    assert start("killed").wait() == 0
+    assert process.wait() == -signal.SIGKILL
+    assert start(tmp_path / "run").wait() == 0
     for stage in ("split-0-seed-0", "split-0-seed-1"):
-        one, two = (units.Unit.load(tmp_path / folder / "units" / stage) for folder in ("whole", "killed"))
+        one, two = (units.Unit.load(folder / "units" / stage) for folder in (whole_run, tmp_path / "run"))
         assert one.scores == two.scores
         for name in ("primary", "outcomes", "targets"):
             np.testing.assert_array_equal(getattr(one, name), getattr(two, name))

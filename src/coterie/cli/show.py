@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from coterie.results import Grouping
 
 _WIDTH = 80
-_SECONDS_BETWEEN_LINES = 2.0
+_SECONDS_BETWEEN_LINES, _LONGEST_SILENCE = 2.0, 20.0
 
 
 class Screen:
@@ -71,7 +71,7 @@ class Progress:
         self._screen = screen
         self._bar: rich.progress.Progress | None = None
         self._task = rich.progress.TaskID(0)
-        self._said, self._when = "", -_SECONDS_BETWEEN_LINES
+        self._said, self._when = "", -_LONGEST_SILENCE
 
     def __enter__(self) -> Self:
         if self._screen.err.is_terminal and not self._screen.quiet:
@@ -91,9 +91,11 @@ class Progress:
         """Show that ``done`` of ``total`` steps of what ``text`` names are done."""
         if self._bar is not None:
             self._bar.update(self._task, completed=done, total=total, description=text)
-        elif not self._screen.quiet and text != self._said and monotonic() - self._when >= _SECONDS_BETWEEN_LINES:
-            self._said, self._when = text, monotonic()
-            self._screen.err.print(f"{text} ({done}/{total})", soft_wrap=True)
+        elif not self._screen.quiet:
+            silence = monotonic() - self._when
+            if silence >= (_SECONDS_BETWEEN_LINES if text != self._said else _LONGEST_SILENCE):
+                self._said, self._when = text, monotonic()
+                self._screen.err.print(f"{text} ({done}/{total})", soft_wrap=True)
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         if self._bar is not None:

@@ -50,7 +50,7 @@ class Scale:
         """Round values to print along the axis."""
         from matplotlib.ticker import MaxNLocator
 
-        values = [v + 0.0 for v in MaxNLocator(4).tick_values(self.low, self.high) if 4 < self.at(v) < 96]
+        values = [v + 0.0 for v in MaxNLocator(3).tick_values(self.low, self.high) if 4 < self.at(v) < 96]
         digits = (
             0 if all(float(v).is_integer() for v in values) else 1 if all(float(10 * v).is_integer() for v in values) else 2
         )

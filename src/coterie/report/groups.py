@@ -100,8 +100,8 @@ def data_maps(comparison: Comparison) -> dict[str, Any] | None:
     return {
         "examples": recorded.confidence.shape[0],
         "epochs": recorded.epoch,
-        "low": f"{100 * limits[0]:.2g} %",
-        "high": f"{100 * limits[1]:.2g} %",
+        "low": f"{100 * limits[0]:.2g}\u00a0%",
+        "high": f"{100 * limits[1]:.2g}\u00a0%",
         "groups": _group_panels(comparison, where, densities, limits),
         "few": [panels[t] for t in typical],
         "all": [panels[t] for t in shown] if len(shown) > len(typical) else [],
@@ -180,11 +180,12 @@ def _measured_by(details: Mapping[str, Any]) -> list[dict[str, str]]:
 def _fact(label: str, value: Any) -> dict[str, str]:
     """A labelled number, or the mean and range of several."""
     many = [v for v in value if is_number(v)] if isinstance(value, Sequence) and not isinstance(value, str) else []
-    if many:
+    if len(many) > 1:
         low, mean, high = (number(float(v), 2) for v in (min(many), np.mean(many), max(many)))
         text = f"mean {mean}, from {low} to {high} (n = {len(many)})"
     else:
-        text = number(value, 2) if isinstance(value, float) else plain(value)
+        only = many[0] if many else value
+        text = number(only, 2) if isinstance(only, float) else plain(only)
     return {"label": label.replace("_", " "), "text": text}
 
 

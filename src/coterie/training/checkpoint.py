@@ -125,7 +125,7 @@ class TrainingState:
         tensors |= {f"best/{name}": tensor for name, tensor in self.best.items()}
         tensors |= {f"optimiser/{name}": tensor for name, tensor in optimiser_arrays(self.optimiser).items()}
         tensors |= {f"provider/{i}": parameter.detach() for i, parameter in enumerate(self.provider.parameters())}
-        tensors |= {f"curves/{name}": torch.stack(values) for name, values in self.curves.items()}
+        tensors |= {f"curves/{name}": torch.stack(values) for name, values in self.curves.items() if values}
         tensors |= {"best_score": self.best_score, "best_epoch": self.best_epoch}
         arrays = {name: tensor.cpu().numpy() for name, tensor in tensors.items()}
         for i, observer in enumerate(self.observers):
@@ -160,7 +160,7 @@ class TrainingState:
         with torch.no_grad():
             for i, parameter in enumerate(self.provider.parameters()):
                 parameter.copy_(torch.from_numpy(parts["provider"][str(i)]))
-        self.curves = {name: list(values.unbind(0)) for name, values in as_tensors("curves").items()}
+        self.curves |= {name: list(values.unbind(0)) for name, values in as_tensors("curves").items()}
         self.best_score = torch.from_numpy(parts["best_score"]["best_score"])
         self.best_epoch = torch.from_numpy(parts["best_epoch"]["best_epoch"])
         for i, observer in enumerate(self.observers):

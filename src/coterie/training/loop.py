@@ -100,6 +100,8 @@ def train(
         if state.strategy is None:
             first, weights = next(iter(batches.epoch(0))), provider.weights(0).detach().to(fabric.device)
             state.strategy = decide_strategy(stack, first, weights, tasks, config.strategy, fabric)
+            # A measurement may come out otherwise next time: it is part of what a killed run continues from.
+            state.save()
         stack.strategy = state.strategy
         for epoch in range(state.epoch, config.epochs):
             started = perf_counter()

@@ -1,0 +1,25 @@
+"""The examples run as a reader would run them."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+EXAMPLES = Path(__file__).parents[1] / "examples"
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("own_table.py", ("4 binary tasks", "Grouping(", "grouped: ", "report.html")),
+        ("own_model.py", ("Grouping(", "vmap rejects this module", "probability that")),
+        ("own_loop.py", ("own loop: DataMap(", "Lightning: DataMap(", "{random}")),
+    ],
+)
+def test_example(name, expected, tmp_path):
+    command = [sys.executable, str(EXAMPLES / name), str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=250, check=False, env={"OMP_NUM_THREADS": "1"})
+    assert done.returncode == 0, done.stderr
+    for text in expected:
+        assert text in done.stdout
