@@ -31,7 +31,7 @@ def ten(arguments: argparse.Namespace) -> dict[str, Any]:
     """Ten tasks, K = 2, read at m = 2."""
     data = cifar10(arguments.data, 10_000)
     runs = []
-    for seed in range(arguments.seeds):
+    for seed in range(arguments.first_seed, arguments.first_seed + arguments.seeds):
         started = perf_counter()
         joint = ct.fit("cnn", data, epochs=5, record=True, seed=seed, **SETTINGS)
         grouping = ct.group(joint.data_map, 2, fuzziness=2.0, seed=seed)
@@ -58,14 +58,16 @@ def fifteen(arguments: argparse.Namespace) -> dict[str, Any]:
     for n_images in arguments.images:
         data = cifar10_fifteen(arguments.data, n_images)
         epochs = list(range(2, arguments.epochs + 1))
-        for seed in range(arguments.seeds):
+        for seed in range(arguments.first_seed, arguments.first_seed + arguments.seeds):
             started = perf_counter()
             joint = ct.fit("cnn", data, epochs=arguments.epochs, record=True, snapshots=epochs, seed=seed, **SETTINGS)
             maps = {snapshot.epoch: snapshot for snapshot in joint.data_map.snapshots}
             for read in _readings(epochs):
                 grouping = ct.group(_only(maps, read), 3, fuzziness=2.0, seed=seed)
                 rows.append({"images": n_images, "snapshots": list(read), "seed": seed, **_verdict(grouping)})
-            log(f"{n_images} images, seed {seed}: {perf_counter() - started:.0f} s, last {rows[-1]}")
+            mine = [row for row in rows if row["images"] == n_images and row["seed"] == seed]
+            log(f"{n_images} images, seed {seed}: {perf_counter() - started:.0f} s; holds at {_holding(mine)}")
+            log(f"  last: {mine[len(epochs) - 1]['groups']}")
     return {"task": "CIFAR-10, 15 tasks, K = 3", "budgets": _summary(rows), "rows": rows}
 
 
@@ -95,6 +97,10 @@ def _verdict(grouping: ct.Grouping) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def _holding(rows: list[dict[str, Any]]) -> list[list[int]]:
+    return [row["snapshots"] for row in rows if row["holds"]]
+
+
 def _summary(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     keys = sorted({(row["images"], tuple(row["snapshots"])) for row in rows}, key=lambda k: (k[0] * max(k[1]), k))
     checks = ("random_alone", "living_together", "machines_and_animals_apart", "holds")
@@ -113,6 +119,7 @@ def main() -> None:
     parser.add_argument("which", choices=["ten", "fifteen"])
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--first-seed", type=int, default=0)
     parser.add_argument("--images", type=int, nargs="+", default=[5_000, 10_000, 20_000])
     parser.add_argument("--epochs", type=int, default=12)
     arguments = parser.parse_args()

@@ -14,7 +14,7 @@ EXAMPLES = Path(__file__).parents[1] / "examples"
     [
         ("own_table.py", ("4 binary tasks", "Grouping(", "grouped: ", "report.html")),
         ("own_model.py", ("Grouping(", "vmap rejects this module", "probability that")),
-        ("own_loop.py", ("own loop: DataMap(", "Lightning: DataMap(", "{random}")),
+        ("own_loop.py", ("own loop: DataMap(", "Lightning: DataMap(", "{digit 0 digit 1")),
     ],
 )
 def test_example(name, expected, tmp_path):

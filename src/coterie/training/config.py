@@ -14,7 +14,7 @@ class TrainingConfig:
     """How a stack is trained; the same for all its rows.
 
     ``warmup`` is the share of all steps in which the learning rate rises linearly; ``clip`` bounds the gradient norm of
-    each model; ``keep`` is the epoch whose state each model ends with ("best" by the mean validation score of its tasks).
+    each model; ``channels_last`` is the memory format of images (None: yes for images); ``keep`` is the epoch whose state each model ends with ("best" by the mean validation score of its tasks).
     """
 
     epochs: int = 10
@@ -28,7 +28,7 @@ class TrainingConfig:
     clip: float | None = None
     seed: int = 0
     precision: Literal["fp32", "bf16"] = "fp32"
-    channels_last: bool = False
+    channels_last: bool | None = None
     augment: bool = False
     compile: bool = False
     strategy: Literal["auto", "vmap", "loop"] = "auto"

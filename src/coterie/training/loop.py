@@ -84,15 +84,16 @@ def train(
         CoterieError: a loss is not finite; the last checkpoint stays.
     """
     tasks = data.tasks.to(fabric.device)
-    stack = stack.to(fabric.device, channels_last=config.channels_last)
+    channels_last = len(data.input_shape) == 3 if config.channels_last is None else config.channels_last
+    stack = stack.to(fabric.device, channels_last=channels_last)
     if config.compile:
         stack.compile()
     batches = Batches(
         data, positions, batch_size=config.batch_size, seed=config.seed, device=fabric.device,
-        augment=config.augment, channels_last=config.channels_last,
+        augment=config.augment, channels_last=channels_last,
     )  # fmt: skip
     validation = Batches(
-        data, data.split.validation, batch_size=512, seed=0, device=fabric.device, channels_last=config.channels_last
+        data, data.split.validation, batch_size=512, seed=0, device=fabric.device, channels_last=channels_last
     )
     optimiser = make_optimiser(stack, provider.parameters(), config)
     with torch.random.fork_rng():
