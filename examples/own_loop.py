@@ -1,6 +1,6 @@
 """Your own training loop: three lines record a data map; the same with Lightning's Trainer through a callback.
 
-    python examples/own_loop.py
+python examples/own_loop.py
 """
 
 import logging

@@ -31,7 +31,9 @@ def make_table(n: int = 1200, seed: int = 0) -> pd.DataFrame:
     frame["overloaded"] = np.where(load + noise[:, 4] > 0.5, "yes", "no")
     frame["shift"] = rng.choice(["early", "late", "night"], n)
     targets = ["overheats", "fan fails", "temperature", "gear slips", "overloaded", "shift"]
-    return frame.mask(pd.DataFrame({t: rng.random(n) < 1 / 3 for t in targets}).reindex(columns=frame.columns, fill_value=False))
+    for target in targets:
+        frame.loc[rng.random(n) < 1 / 3, target] = None
+    return frame
 
 
 def main(folder: Path) -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from coterie.files import checksum, read_arrays
 
-COMMAND = ("run --data digits --groups 2 --seeds 2 --epochs 3 --draws 1 --model tests.test_kill:encoder --quiet --out").split()
+OPTIONS = "--data digits --groups 2 --seeds 2 --epochs 3 --draws 1 --model tests.test_kill:encoder"
 COMPARED = ("scores.parquet", "statistics.safetensors", "data_map.safetensors", "history.safetensors", "model.safetensors")
 
 
@@ -26,7 +26,7 @@ def encoder(input_shape):
 
 def start(folder: Path) -> subprocess.Popen:
     return subprocess.Popen(
-        [sys.executable, "-m", "coterie", *COMMAND, str(folder)],
+        [sys.executable, "-m", "coterie", "run", *OPTIONS.split(), "--quiet", "--out", str(folder)],
         cwd=Path(__file__).parents[1], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
 

@@ -14,7 +14,8 @@ class TrainingConfig:
     """How a stack is trained; the same for all its rows.
 
     ``warmup`` is the share of all steps in which the learning rate rises linearly; ``clip`` bounds the gradient norm of
-    each model; ``channels_last`` is the memory format of images (None: yes for images); ``keep`` is the epoch whose state each model ends with ("best" by the mean validation score of its tasks).
+    each model; ``channels_last`` is the memory format of images (None: yes, if the inputs are images); ``keep`` is the epoch
+    whose state each model ends with ("best" by the mean validation score of its tasks).
     """
 
     epochs: int = 10

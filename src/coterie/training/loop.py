@@ -92,9 +92,7 @@ def train(
         data, positions, batch_size=config.batch_size, seed=config.seed, device=fabric.device,
         augment=config.augment, channels_last=channels_last,
     )  # fmt: skip
-    validation = Batches(
-        data, data.split.validation, batch_size=512, seed=0, device=fabric.device, channels_last=channels_last
-    )
+    validation = Batches(data, data.split.validation, batch_size=512, seed=0, device=fabric.device, channels_last=channels_last)
     optimiser = make_optimiser(stack, provider.parameters(), config)
     with torch.random.fork_rng():
         state = TrainingState.start(stack, optimiser, provider, observers, config, batches.n_steps, identity or {}, checkpoint)
