@@ -62,10 +62,10 @@ STUDIES: dict[str, Callable[[Path, Path], ct.Comparison]] = {
         "mlp", table(data, "scene"), methods((2, 3), (1.07, 1.3, 2.0)), seeds=5, repeats=3, run=run, **TABLES
     ),
     "cifar10": lambda data, run: ct.compare(
-        "cnn", cifar10(data, 10_000), methods((2,), (1.07, 2.0)), seeds=3, draws=2, run=run, **IMAGES
+        "cnn", cifar10(data, 10_000), methods((2,), (1.07, 2.0)), seeds=3, draws=1, run=run, **IMAGES
     ),
     "celeba": lambda data, run: ct.compare(
-        "cnn", faces(data, 4_000), methods((3,), (1.07,)), seeds=3, draws=2, run=run, **IMAGES
+        "cnn", faces(data, 4_000), methods((3,), (1.07,)), seeds=3, draws=1, run=run, **IMAGES
     ),
 }
 

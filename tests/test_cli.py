@@ -122,7 +122,7 @@ COMPARISON = ["seeds", "repeats", "draws"]
         ("fit", ["run", "quiet", "debug"]),
         ("evaluate", ["run", "quiet", "debug"]),
         ("report", ["run", "quiet", "debug"]),
-        ("predict", ["run", "data", "out", "quiet", "debug"]),
+        ("predict", ["run", "data", "model", "out", "quiet", "debug"]),
     ],
 )
 def test_options_are_frozen(verb: str, expected: list[str]) -> None:

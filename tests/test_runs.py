@@ -57,11 +57,13 @@ def test_tuples_agree_with_the_lists_they_were_saved_as(run: Run) -> None:
     ],
 )
 def test_other_settings_are_refused_and_named(run: Run, change: dict, message: str) -> None:
+    write(run, "checkpoints/checkpoint.safetensors")
     with pytest.raises(CoterieError, match=message):
         Run.open(run.folder, config={**CONFIG, **change}, fingerprint="f" * 64)
 
 
 def test_other_data_is_refused(run: Run) -> None:
+    write(run, "checkpoints/checkpoint.safetensors")
     with pytest.raises(CoterieError, match="other data"):
         Run.open(run.folder, config=CONFIG, fingerprint="0" * 64)
 
@@ -128,7 +130,46 @@ def test_killed_while_writing_the_first_manifest_may_start_again(tmp_path: Path)
     assert [path.name for path in run.folder.iterdir()] == [MANIFEST]
 
 
+def test_nothing_is_made_before_the_run_is_opened(tmp_path: Path) -> None:
+    check_folder(tmp_path / "a" / "b")
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.skipif(not Path("/proc/self").is_dir(), reason="no /proc, which nobody can write")
+def test_unwritable_folder_is_refused() -> None:
+    with pytest.raises(CoterieError, match=r"'/proc/coterie' cannot be written"):
+        Run.open("/proc/coterie", config=CONFIG, fingerprint="f")
+
+
+def test_run_that_keeps_nothing_gives_way_to_other_settings(run: Run) -> None:
+    again = Run.open(run.folder, config={**CONFIG, "epochs": 5}, fingerprint="0" * 64)
+    assert again.config["epochs"] == 5
+    write(again, "checkpoints/joint/checkpoint.safetensors")
+    with pytest.raises(CoterieError, match="epochs was 5, now 3"):
+        Run.open(run.folder, config=CONFIG, fingerprint="0" * 64)
+
+
+def test_only_a_run_that_keeps_nothing_can_be_abandoned(run: Run) -> None:
+    path = write(run, "checkpoints/joint/checkpoint.safetensors")
+    run.abandon()
+    assert path.exists()
+    path.unlink()
+    run.abandon()
+    assert not run.folder.exists()
+
+
+def test_forgotten_stages_are_not_done_and_their_files_stay(run: Run) -> None:
+    for stage in ("group", "model"):
+        run.complete(stage, [write(run, stage)])
+    run.forget("model", "evaluate")
+    again = Run.existing(run.folder)
+    assert again.stages == ("group",)
+    assert not again.done("model")
+    assert (run.folder / "model").exists()
+
+
 def test_another_environment_is_added_not_refused(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    write(run, "checkpoints/checkpoint.safetensors")
     monkeypatch.setattr("coterie.runs.environment", lambda: {"python": "9.9"})
     again = Run.open(run.folder, config=CONFIG, fingerprint="f" * 64)
     assert again.manifest["environments"][-1] == {"python": "9.9"}

@@ -5,7 +5,6 @@ Shapes: ``M`` models, ``T`` tasks, ``N`` training examples, ``E`` epochs, ``P`` 
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from difflib import get_close_matches
@@ -113,7 +112,7 @@ class _Job:
         stack, state = train(
             stack, data, positions, provider, config, fabric,
             observers=[*self.observers, *([recorder] if recorder else [])],
-            identity={"model": self.architecture.name, "starts": list(starts), "data": data.fingerprint(), **_named(provider)},
+            identity=self._identity(provider, starts),
             checkpoint=checkpoint, progress=self.progress,
         )  # fmt: skip
         history = state.history()
@@ -137,6 +136,18 @@ class _Job:
             grouping=provider.result(),
         )
 
+    def _identity(self, provider: WeightsProvider, starts: Sequence[int]) -> dict[str, Any]:
+        """What besides the settings must agree before a checkpoint is continued."""
+        own = [(task.name, _qualified(task.loss), _qualified(task.metric)) for task in self.data.tasks]
+        return {
+            "model": self.architecture.name,
+            "starts": list(starts),
+            "data": self.data.fingerprint(),
+            "losses and metrics": [each for each in own if each[1] or each[2]],
+            "provider": type(provider).__qualname__,
+            **provider.settings(),
+        }
+
 
 class MapObserver:
     """Feeds a recorder with the confidences of one row, from the forward pass that trains it.
@@ -148,6 +159,7 @@ class MapObserver:
         self, data: Dataset, positions: Tensor, row: int, snapshots: Sequence[int] = (), device: torch.device | str = "cpu"
     ) -> None:
         self.row = row
+        self.met = np.zeros(len(positions), dtype=bool)
         self.tasks = data.tasks.to(device)
         self.recorder = DataMapRecorder(
             len(data.tasks), len(positions), names=data.tasks.names, kinds=[task.kind.value for task in data.tasks],
@@ -158,12 +170,18 @@ class MapObserver:
 
     def on_batch(self, position: Tensor, outputs: Tensor, targets: Tensor) -> None:
         """Record one batch."""
-        own = position.dim() == 2
-        target = targets[self.row] if own else targets
-        self.recorder.update(position[self.row] if own else position, confidence(outputs[self.row], target, self.tasks))
+        found = confidence(outputs[self.row], targets[self.row] if targets.dim() == 3 else targets, self.tasks)
+        if position.dim() == 2:
+            # A row with few examples meets some of them twice to fill its last batch; an epoch counts once.
+            unique, first = np.unique(position[self.row].cpu().numpy(), return_index=True)
+            first = first[~self.met[unique]]
+            self.met[unique] = True
+            position, found = position[self.row][first], found[first]
+        self.recorder.update(position, found)
 
     def on_epoch_end(self, epoch: int) -> None:  # noqa: ARG002
         """Close the epoch."""
+        self.met[:] = False
         self.recorder.end_epoch()
 
     def state(self) -> dict[str, np.ndarray]:
@@ -245,10 +263,8 @@ def _matrix(weights: Any, n_tasks: int) -> Any:
     return weights.detach().cpu() if isinstance(weights, Tensor) else weights
 
 
-def _named(provider: WeightsProvider) -> dict[str, str]:
-    """What a checkpoint remembers of the weights."""
-    held = provider.matrix.tobytes() if isinstance(provider, StaticWeights) else b""
-    return {"weights": f"{type(provider).__name__} {hashlib.sha256(held).hexdigest()[:16]}"}
+def _qualified(function: Callable[..., Any] | None) -> str:
+    return "" if function is None else f"{function.__module__}:{getattr(function, '__qualname__', type(function).__qualname__)}"
 
 
 def _recorded_row(record: bool | int, n_models: int) -> int | None:

@@ -16,10 +16,13 @@ Missing labels contribute nothing. Regression is in standardised units, which R2
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor
 
-from coterie.tasks import Kind, TaskFunction, Tasks
+from coterie.errors import CoterieError
+from coterie.tasks import Block, Kind, TaskFunction, Tasks
 
 METRIC_NAMES = {Kind.BINARY: "balanced accuracy", Kind.MULTICLASS: "accuracy", Kind.REGRESSION: "R2"}
 
@@ -55,15 +58,8 @@ def outcomes(outputs: Tensor, targets: Tensor, tasks: Tasks) -> Tensor:
     tensor([[1.0000, 0.2500],
             [0.0000, 4.0000]])
     """
-    parts = []
-    for kind in Kind:
-        if positions := tasks.of_kind(kind):
-            labels = targets if len(positions) == len(tasks) else targets[..., positions]
-            parts.append((positions, _KIND_OUTCOME[kind](outputs, labels, tasks, positions)))
-    if len(parts) == 1:
-        return parts[0][1]
-    order = torch.tensor([p for positions, _ in parts for p in positions], device=outputs.device).argsort()
-    return torch.cat([values for _, values in parts], dim=-1)[..., order]
+    parts = [_KIND_OUTCOME[block.kind](block.outputs(outputs), block.select(targets)) for block in tasks.blocks]
+    return tasks.blocks.in_task_order(parts)
 
 
 def example_statistics(outcome: Tensor, targets: Tensor, tasks: Tasks) -> Tensor:
@@ -134,51 +130,62 @@ def errors(statistics: Tensor, tasks: Tasks) -> tuple[Tensor, Tensor]:
     return 1 - primary_metric(statistics, tasks), wrong
 
 
+def own_metric(outputs: Tensor, targets: Tensor, tasks: Tasks, position: int) -> float:
+    """The metric that the task at ``position`` brought along, on its observed examples; NaN without any.
+
+    Args:
+        outputs: (n, P) of one model.
+        targets: (n, T).
+        tasks: the tasks.
+        position: of a task with a metric of its own.
+
+    Raises:
+        CoterieError: it did not return a number.
+    """
+    task = tasks[position]
+    seen = ~targets[:, position].isnan()
+    if not seen.any():
+        return math.nan
+    value = task.metric(outputs[seen][:, tasks.columns[position]], targets[seen, position])
+    try:
+        return float(value)
+    except (TypeError, ValueError) as error:
+        raise CoterieError(f"The metric of task {task.name!r} must return one number; found {type(value).__name__}.") from error
+
+
 def _planes(outcome: Tensor, targets: Tensor, tasks: Tasks) -> tuple[Tensor, ...]:
     """The four statistics of each example, (B, T) or (..., B, T)."""
     # NaN is neither 1 nor 0: a missing label falls out of both.
     positive, negative = (targets == 1).float(), (targets == 0).float()
     planes = positive, positive * outcome, negative, negative * outcome
-    multiclass, regression = tasks.of_kind(Kind.MULTICLASS), tasks.of_kind(Kind.REGRESSION)
-    if multiclass or regression:
+    others = [block for block in tasks.blocks if block.kind is not Kind.BINARY]
+    if others:
         observed, known = (~targets.isnan()).float(), targets.nan_to_num()
         none = torch.zeros_like(known)
-        planes = _replaced(planes, (observed, outcome, none, none), multiclass)
-        planes = _replaced(planes, (observed, known, known.square(), outcome), regression)
+        other = {Kind.MULTICLASS: (observed, outcome, none, none), Kind.REGRESSION: (observed, known, known.square(), outcome)}
+        for block in others:
+            planes = tuple(_replaced(old, new, block) for old, new in zip(planes, other[block.kind], strict=True))
     return planes
 
 
-def _replaced(planes: tuple[Tensor, ...], other: tuple[Tensor, ...], positions: list[int]) -> tuple[Tensor, ...]:
-    """The planes with the columns ``positions`` taken from ``other``."""
-    chosen = torch.zeros(planes[0].shape[-1], dtype=torch.bool, device=planes[0].device)
-    chosen[positions] = True
-    return tuple(torch.where(chosen, new, old) for new, old in zip(other, planes, strict=True))
+def _replaced(old: Tensor, new: Tensor, block: Block) -> Tensor:
+    """``old`` with the columns of the block's tasks taken from ``new``."""
+    chosen = torch.zeros(old.shape[-1], dtype=torch.bool, device=old.device).index_fill(0, block.tasks, 1)
+    return torch.where(chosen, new, old)
 
 
-def _single_columns(outputs: Tensor, tasks: Tasks, positions: list[int]) -> Tensor:
-    if len(positions) == outputs.shape[-1]:
-        return outputs
-    return outputs[..., [tasks.columns[p].start for p in positions]]
-
-
-def _binary_outcome(outputs: Tensor, labels: Tensor, tasks: Tasks, positions: list[int]) -> Tensor:
+def _binary_outcome(logits: Tensor, labels: Tensor) -> Tensor:
     # Comparing truth values with truth values spares a slow promotion to float of the largest tensor.
-    hit = (_single_columns(outputs, tasks, positions) > 0) == (labels == 1)
+    hit = (logits > 0) == (labels == 1)
     return (hit & ~labels.isnan()).float()
 
 
-def _multiclass_outcome(outputs: Tensor, labels: Tensor, tasks: Tasks, positions: list[int]) -> Tensor:
-    widths = torch.tensor([tasks[p].width for p in positions], device=outputs.device)
-    starts = torch.tensor([tasks.columns[p].start for p in positions], device=outputs.device)
-    offsets = torch.arange(max(tasks[p].width for p in positions), device=outputs.device)
-    real = offsets < widths[:, None]
-    padded = outputs[..., starts[:, None] + torch.where(real, offsets, 0)].masked_fill(~real, -torch.inf)
-    return (padded.argmax(-1) == labels.nan_to_num(nan=-1).long()).float()
+def _multiclass_outcome(logits: Tensor, labels: Tensor) -> Tensor:
+    return (logits.argmax(-1) == labels.nan_to_num(nan=-1).long()).float()
 
 
-def _regression_outcome(outputs: Tensor, labels: Tensor, tasks: Tasks, positions: list[int]) -> Tensor:
-    residual = _single_columns(outputs, tasks, positions).float() - labels
-    return residual.masked_fill(labels.isnan(), 0.0).square()
+def _regression_outcome(values: Tensor, labels: Tensor) -> Tensor:
+    return (values.float() - labels).masked_fill(labels.isnan(), 0.0).square()
 
 
 _KIND_OUTCOME = {

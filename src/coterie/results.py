@@ -212,6 +212,55 @@ class Fit:
     data_map: DataMap | None = None
     grouping: Grouping | None = None
 
+    def save(self, folder: str | Path) -> None:
+        """Write ``fit.safetensors`` and, where there are any, ``data_map.safetensors`` and ``grouping.json`` into a folder.
+
+        Raises:
+            CoterieError: the encoder's factory could not be found again by its name when loading.
+        """
+        folder, architecture = Path(folder), self.stack.architecture
+        architecture.require_importable()
+        arrays = {f"stack/{name}": tensor.cpu().numpy() for name, tensor in self.stack.state().items()}
+        arrays |= {f"history/{name}": array for name, array in self.history.arrays().items()}
+        about = {
+            "model": architecture.name, "input_shape": architecture.input_shape, "options": dict(architecture.options),
+            "tasks": self.tasks.to_dict(), "cost": dict(self.cost), "config": dict(self.config),
+        }  # fmt: skip
+        write_arrays(folder / "fit.safetensors", {**arrays, "weights": self.weights, "scores": self.scores}, about)
+        if self.data_map is not None:
+            self.data_map.save(folder / "data_map.safetensors")
+        if self.grouping is not None:
+            self.grouping.save(folder / "grouping.json")
+
+    @classmethod
+    def load(cls, folder: str | Path, *, model: Any = None) -> Fit:
+        """Read what :meth:`save` wrote; ``model`` names the factory if the encoder is not a built-in one.
+
+        Raises:
+            CoterieError: a damaged file, or an encoder that ``model`` must provide.
+        """
+        # Made here only: results know models by name, not the other way round.
+        import torch
+
+        from coterie.models import Architecture, ModelStack
+        from coterie.models.architecture import trusted
+        from coterie.tasks import Tasks
+
+        folder = Path(folder)
+        arrays, about = read_arrays(folder / "fit.safetensors")
+        tasks = Tasks.from_dict(about["tasks"])
+        factory = trusted(about["model"], model, folder / "fit.safetensors")
+        architecture = Architecture(factory, tuple(about["input_shape"]), tasks.n_outputs, about["options"])
+        part = lambda name: {k.removeprefix(name): a for k, a in arrays.items() if k.startswith(name)}  # noqa: E731
+        data_map, grouping = folder / "data_map.safetensors", folder / "grouping.json"
+        return cls(
+            tasks=tasks, weights=arrays["weights"], scores=arrays["scores"], history=History(**part("history/")),
+            stack=ModelStack.from_state(architecture, {k: torch.from_numpy(a) for k, a in part("stack/").items()}),
+            cost=about["cost"], config=about["config"],
+            data_map=DataMap.load(data_map) if data_map.exists() else None,
+            grouping=Grouping.load(grouping) if grouping.exists() else None,
+        )  # fmt: skip
+
     def __repr__(self) -> str:
         m, t = self.weights.shape
         return f"Fit({m} models x {t} tasks, mean score {np.nanmean(self.scores):.3f}, {self.cost['seconds']:.1f} s)"

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 import platform
+import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -46,7 +47,8 @@ class Run:
     def open(cls, folder: str | Path, *, config: Mapping[str, Any], fingerprint: str) -> Self:
         """Start a run in ``folder``, or continue the one that is there if it is the same run.
 
-        ``config`` (JSON types) holds what the results depend on; ``fingerprint`` identifies the data.
+        ``config`` (JSON types) holds what the results depend on; ``fingerprint`` identifies the data. A run that was stopped
+        before it kept anything does not bind the next one.
 
         Raises:
             CoterieError: the folder is unwritable or not ours, or its run had another configuration or other data.
@@ -54,8 +56,8 @@ class Run:
         folder = Path(folder)
         check_folder(folder)
         settings = json.loads(json.dumps(dict(config), allow_nan=False))
-        if (folder / MANIFEST).exists():
-            run = cls.existing(folder)
+        run = cls.existing(folder) if (folder / MANIFEST).exists() else None
+        if run is not None and not run.is_bare:
             run._check_agrees(settings, fingerprint)
         else:
             manifest = {"format": _FORMAT, "created": _now(), "config": settings, "fingerprint": fingerprint,
@@ -99,6 +101,17 @@ class Run:
         """Names of the finished stages, in the order in which they finished."""
         return tuple(self.manifest["stages"])
 
+    @property
+    def is_bare(self) -> bool:
+        """Whether there is nothing but the manifest: no stage, no checkpoint."""
+        files = (path for path in self.folder.rglob("*") if path.is_file() and not path.name.startswith(f".{MANIFEST}."))
+        return not self.stages and all(path == self.folder / MANIFEST for path in files)
+
+    def abandon(self) -> None:
+        """Leave no trace of a run that keeps nothing, so that a corrected command can have its folder; else do nothing."""
+        if self.is_bare:
+            shutil.rmtree(self.folder, ignore_errors=True)
+
     def done(self, stage: str) -> bool:
         """Whether ``stage`` is finished, all its files being as they were written.
 
@@ -130,6 +143,12 @@ class Run:
         self.manifest["stages"][stage] = {"files": checksums, "about": about}
         self._write()
 
+    def forget(self, *stages: str) -> None:
+        """Take ``stages`` out of the manifest, because what they were made of changes; their files stay until overwritten."""
+        known = [stage for stage in stages if self.manifest["stages"].pop(stage, None) is not None]
+        if known:
+            self._write()
+
     def _check_agrees(self, settings: dict[str, Any], fingerprint: str) -> None:
         differences = list(_differences(self.config, settings))
         if differences:
@@ -156,22 +175,24 @@ class Run:
 
 
 def check_folder(folder: str | Path) -> None:
-    """Make ``folder`` if need be, and refuse one that cannot be written or holds something else than a run.
+    """Refuse a ``folder`` that cannot be made or written, or that holds something else than a run. Nothing is made yet.
 
     Raises:
         CoterieError: says which of the two it is.
 
     >>> check_folder(__file__)
     Traceback (most recent call last):
-    coterie.errors.CoterieError: Run directory ... cannot be written: File exists.
+    coterie.errors.CoterieError: Run directory ... cannot be written: ... is no directory.
     """
     folder = Path(folder)
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        names = {path.name for path in folder.iterdir()}
+        there = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+        names = {path.name for path in folder.iterdir()} if there == folder and folder.is_dir() else set()
     except OSError as error:
         raise CoterieError(f"Run directory {str(folder)!r} cannot be written: {error.strerror or error}.") from error
-    if not os.access(folder, os.W_OK | os.X_OK):
+    if not there.is_dir():
+        raise CoterieError(f"Run directory {str(folder)!r} cannot be written: {str(there)!r} is no directory.")
+    if not os.access(there, os.W_OK | os.X_OK):
         raise CoterieError(f"Run directory {str(folder)!r} cannot be written: permission denied.")
     # A process killed while it wrote its first manifest leaves only the manifest's temporary file.
     others = sorted(name for name in names if not name.startswith(f".{MANIFEST}."))

@@ -7,7 +7,7 @@ Targets are encoded: 0 or 1, a class index, or a value standardised on the train
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import cached_property
@@ -21,6 +21,7 @@ from torch import Tensor
 from coterie.errors import CoterieError
 
 TaskFunction = Callable[[Tensor, Tensor], Tensor]
+_STATISTICS = ("pos_weight", "mean", "std", "observed_share", "loss_scale")
 
 
 class Kind(StrEnum):
@@ -101,12 +102,105 @@ class Tasks(Sequence[Task]):
 
     def to(self, device: torch.device | str) -> Self:
         """Return the same tasks with their statistics on ``device``."""
-        names = ("pos_weight", "mean", "std", "observed_share", "loss_scale")
-        return replace(self, **{name: getattr(self, name).to(device) for name in names})
+        return replace(self, **{name: getattr(self, name).to(device) for name in _STATISTICS})
+
+    def to_dict(self) -> dict[str, Any]:
+        """Everything but own losses and metrics, as plain JSON types."""
+        items = [{"name": task.name, "kind": task.kind.value, "classes": task.classes} for task in self.items]
+        return {"items": items, **{name: getattr(self, name).tolist() for name in _STATISTICS}}
+
+    @classmethod
+    def from_dict(cls, saved: Mapping[str, Any]) -> Self:
+        """Rebuild what :meth:`to_dict` gave, also after a round trip through JSON."""
+        items = (Task(name=t["name"], kind=Kind(t["kind"]), classes=tuple(t["classes"])) for t in saved["items"])
+        return cls(items=tuple(items), **{name: torch.tensor(saved[name], dtype=torch.float32) for name in _STATISTICS})
 
     def of_kind(self, kind: Kind) -> list[int]:
         """Positions of the tasks of one kind."""
         return [position for position, task in enumerate(self.items) if task.kind is kind]
+
+    @cached_property
+    def blocks(self) -> Blocks:
+        """All tasks, kind by kind."""
+        return Blocks.of(self, range(len(self)))
+
+    @cached_property
+    def fused(self) -> Blocks:
+        """The tasks without a loss of their own, kind by kind; the others follow one by one in :attr:`own`."""
+        return Blocks.of(self, [p for p, task in enumerate(self.items) if task.loss is None], last=self.own)
+
+    @cached_property
+    def own(self) -> list[int]:
+        """Positions of the tasks with a loss of their own."""
+        return [p for p, task in enumerate(self.items) if task.loss is not None]
+
+
+@dataclass(frozen=True, eq=False)
+class Block:
+    """Tasks of one kind as index tensors on the tasks' device, made once so that a step has no Python loop over tasks.
+
+    ``tasks`` (n,) are their positions, ``columns`` their output columns: (n,), or (n, C) for multi-class tasks, padded to the
+    widest task; ``padding`` (n, C) says where. ``everything`` is True if all T tasks are of this kind.
+    """
+
+    kind: Kind
+    tasks: Tensor
+    columns: Tensor
+    padding: Tensor
+    everything: bool
+
+    @classmethod
+    def of(cls, tasks: Tasks, positions: Sequence[int], kind: Kind) -> Self:
+        """The block of some tasks of one kind."""
+        device = tasks.pos_weight.device
+        starts = torch.tensor([tasks.columns[p].start for p in positions])
+        widths = torch.tensor([tasks[p].width for p in positions])
+        offsets = torch.arange(int(widths.max()))
+        padding = offsets >= widths[:, None]
+        columns = starts[:, None] + offsets.expand_as(padding).masked_fill(padding, 0)
+        return cls(
+            kind,
+            torch.tensor(positions, device=device),
+            (columns if kind is Kind.MULTICLASS else starts).to(device),
+            padding.to(device),
+            len(positions) == len(tasks),
+        )
+
+    def select(self, values: Tensor) -> Tensor:
+        """Columns of these tasks of (..., T)."""
+        return values if self.everything else values.index_select(-1, self.tasks)
+
+    def outputs(self, outputs: Tensor) -> Tensor:
+        """Outputs (..., n) of these tasks, or (..., n, C) of multi-class tasks, minus infinity where padded."""
+        if self.kind is Kind.MULTICLASS:
+            return outputs[..., self.columns].masked_fill(self.padding, -torch.inf)
+        return outputs if self.everything else outputs.index_select(-1, self.columns)
+
+
+@dataclass(frozen=True, eq=False)
+class Blocks(Sequence[Block]):
+    """Blocks of all kinds present, and how to bring their results back into the order of the tasks."""
+
+    items: tuple[Block, ...]
+    back: Tensor
+
+    @classmethod
+    def of(cls, tasks: Tasks, positions: Sequence[int], last: Sequence[int] = ()) -> Self:
+        """Blocks of the tasks at ``positions``; the tasks ``last`` will follow behind them."""
+        by_kind = {kind: [p for p in positions if tasks[p].kind is kind] for kind in Kind}
+        order = [p for found in by_kind.values() for p in found] + list(last)
+        items = tuple(Block.of(tasks, found, kind) for kind, found in by_kind.items() if found)
+        return cls(items, torch.tensor(order).argsort().to(tasks.pos_weight.device))
+
+    def __len__(self) -> int:
+        return len(self.items)
+
+    def __getitem__(self, index: Any) -> Any:
+        return self.items[index]
+
+    def in_task_order(self, parts: Sequence[Tensor]) -> Tensor:
+        """Concatenate (..., n) of each block, and of what follows, into (..., T)."""
+        return parts[0] if len(parts) == 1 else torch.cat(list(parts), dim=-1).index_select(-1, self.back)
 
 
 def example_losses(outputs: Tensor, targets: Tensor, tasks: Tasks) -> Tensor:
@@ -119,33 +213,26 @@ def example_losses(outputs: Tensor, targets: Tensor, tasks: Tasks) -> Tensor:
     >>> example_losses(torch.tensor([[0.0, 1.0]]), torch.tensor([[1.0, 3.0]]), tasks)
     tensor([[0.6931, 4.0000]])
     """
-    observed = ~targets.isnan()
-    known = targets.nan_to_num()
-    own = [position for position, task in enumerate(tasks) if task.loss is not None]
-    parts = [
-        (positions, _KIND_LOSS[kind](outputs, known, tasks, positions))
-        for kind in Kind
-        if (positions := [p for p in tasks.of_kind(kind) if p not in own])
-    ]
-    for position in own:
-        task = tasks[position]
-        value = task.loss(outputs[..., tasks.columns[position]], known[..., position].expand(outputs.shape[:-1]))
-        if value.shape != outputs.shape[:-1]:
-            raise CoterieError(
-                f"The loss of task {task.name!r} must return one value per example, shape {tuple(outputs.shape[:-1])}; "
-                f"found {tuple(value.shape)}. Use reduction='none'."
-            )
-        parts.append(([position], value.unsqueeze(-1)))
-    return _in_task_order(parts).masked_fill(~observed, 0.0)
+    missing, known = targets.isnan(), targets.nan_to_num()
+    parts = [_KIND_LOSS[block.kind](outputs, known, tasks, block) for block in tasks.fused]
+    parts += [_own_loss(outputs, known, tasks, position).unsqueeze(-1) for position in tasks.own]
+    return tasks.fused.in_task_order(parts).masked_fill(missing, 0.0)
 
 
-def task_losses(outputs: Tensor, targets: Tensor, tasks: Tasks) -> Tensor:
+def task_losses(outputs: Tensor, targets: Tensor, tasks: Tasks, share: Tensor | None = None) -> Tensor:
     """Batch loss of each task, (..., T): sum over observed cells / (B * the task's observed share in train).
 
     The divisor is a constant, so the expected loss does not depend on which labels a batch happens to hold.
+
+    Args:
+        outputs: (..., B, P).
+        targets: (B, T) or (..., B, T).
+        tasks: the tasks.
+        share: observed share (..., T) among the examples that batches are drawn from, where these are not the training part.
     """
     losses = example_losses(outputs, targets, tasks)
-    return losses.sum(-2) / (losses.shape[-2] * tasks.observed_share * tasks.loss_scale)
+    share = tasks.observed_share if share is None else share
+    return losses.sum(-2) / (losses.shape[-2] * share * tasks.loss_scale)
 
 
 def confidence(logits: Tensor, targets: Tensor, task: Task | Tasks | Kind | str) -> Tensor:
@@ -175,60 +262,52 @@ def confidence(logits: Tensor, targets: Tensor, task: Task | Tasks | Kind | str)
             raise CoterieError("`task` must be a Task or Tasks for multi-class targets: the number of classes is needed.")
         tasks = Tasks.plain([Task(name=str(i), kind=kind) for i in range(targets.shape[-1])])
     known = targets.nan_to_num()
-    parts = [
-        (positions, _KIND_CONFIDENCE[kind](logits.float(), known, tasks, positions))
-        for kind in Kind
-        if (positions := tasks.of_kind(kind))
-    ]
-    return _in_task_order(parts).masked_fill(targets.isnan(), torch.nan)
+    parts = [_KIND_CONFIDENCE[block.kind](logits.float(), known, block) for block in tasks.blocks]
+    return tasks.blocks.in_task_order(parts).masked_fill(targets.isnan(), torch.nan)
 
 
-def _pick(values: Tensor, positions: list[int]) -> Tensor:
-    return values if len(positions) == values.shape[-1] else values[..., positions]
+def _own_loss(outputs: Tensor, known: Tensor, tasks: Tasks, position: int) -> Tensor:
+    task, shape = tasks[position], outputs.shape[:-1]
+    value = task.loss(outputs[..., tasks.columns[position]], known[..., position].expand(shape))
+    if value.shape != shape:
+        raise CoterieError(
+            f"The loss of task {task.name!r} must return one value per example, shape {tuple(shape)}; "
+            f"found {tuple(value.shape)}. Use reduction='none'."
+        )
+    return value
 
 
-def _single_columns(outputs: Tensor, tasks: Tasks, positions: list[int]) -> Tensor:
-    return _pick(outputs, [tasks.columns[p].start for p in positions])
-
-
-def _log_probability_of_class(outputs: Tensor, known: Tensor, tasks: Tasks, positions: list[int]) -> Tensor:
-    """(..., B, len(positions)): tasks padded to the widest, so that all are one softmax."""
-    widest = max(tasks[p].width for p in positions)
-    starts = torch.tensor([tasks.columns[p].start for p in positions], device=outputs.device)
-    widths = torch.tensor([tasks[p].width for p in positions], device=outputs.device)
-    offsets = torch.arange(widest, device=outputs.device)
-    real = offsets < widths[:, None]
-    index = starts[:, None] + torch.where(real, offsets, 0)
-    logits = outputs[..., index].masked_fill(~real, -torch.inf)
-    true_class = known[..., positions].long().expand(logits.shape[:-1]).unsqueeze(-1)
+def _log_probability_of_class(outputs: Tensor, known: Tensor, block: Block) -> Tensor:
+    """(..., B, n): tasks padded to the widest, so that all are one softmax."""
+    logits = block.outputs(outputs)
+    true_class = block.select(known).long().expand(logits.shape[:-1]).unsqueeze(-1)
     return logits.log_softmax(-1).gather(-1, true_class).squeeze(-1)
 
 
-def _binary_loss(outputs: Tensor, known: Tensor, tasks: Tasks, positions: list[int]) -> Tensor:
-    logits = _single_columns(outputs, tasks, positions)
-    labels = _pick(known, positions).expand_as(logits)
-    weight = _pick(tasks.pos_weight, positions)
+def _binary_loss(outputs: Tensor, known: Tensor, tasks: Tasks, block: Block) -> Tensor:
+    logits = block.outputs(outputs)
+    labels, weight = block.select(known).expand_as(logits), block.select(tasks.pos_weight)
     return F.binary_cross_entropy_with_logits(logits, labels, pos_weight=weight, reduction="none")
 
 
-def _multiclass_loss(outputs: Tensor, known: Tensor, tasks: Tasks, positions: list[int]) -> Tensor:
-    return -_log_probability_of_class(outputs, known, tasks, positions)
+def _multiclass_loss(outputs: Tensor, known: Tensor, tasks: Tasks, block: Block) -> Tensor:  # noqa: ARG001
+    return -_log_probability_of_class(outputs, known, block)
 
 
-def _regression_loss(outputs: Tensor, known: Tensor, tasks: Tasks, positions: list[int]) -> Tensor:
-    return (_single_columns(outputs, tasks, positions) - _pick(known, positions)).square()
+def _regression_loss(outputs: Tensor, known: Tensor, tasks: Tasks, block: Block) -> Tensor:  # noqa: ARG001
+    return (block.outputs(outputs) - block.select(known)).square()
 
 
-def _binary_confidence(outputs: Tensor, known: Tensor, tasks: Tasks, positions: list[int]) -> Tensor:
-    return 1 - (_pick(known, positions) - _single_columns(outputs, tasks, positions).sigmoid()).abs()
+def _binary_confidence(outputs: Tensor, known: Tensor, block: Block) -> Tensor:
+    return 1 - (block.select(known) - block.outputs(outputs).sigmoid()).abs()
 
 
-def _multiclass_confidence(outputs: Tensor, known: Tensor, tasks: Tasks, positions: list[int]) -> Tensor:
-    return _log_probability_of_class(outputs, known, tasks, positions).exp()
+def _multiclass_confidence(outputs: Tensor, known: Tensor, block: Block) -> Tensor:
+    return _log_probability_of_class(outputs, known, block).exp()
 
 
-def _regression_confidence(outputs: Tensor, known: Tensor, tasks: Tasks, positions: list[int]) -> Tensor:
-    return torch.exp(-_regression_loss(outputs, known, tasks, positions) / 2)
+def _regression_confidence(outputs: Tensor, known: Tensor, block: Block) -> Tensor:
+    return torch.exp(-(block.outputs(outputs) - block.select(known)).square() / 2)
 
 
 _KIND_LOSS = {Kind.BINARY: _binary_loss, Kind.MULTICLASS: _multiclass_loss, Kind.REGRESSION: _regression_loss}
@@ -237,11 +316,3 @@ _KIND_CONFIDENCE = {
     Kind.MULTICLASS: _multiclass_confidence,
     Kind.REGRESSION: _regression_confidence,
 }
-
-
-def _in_task_order(parts: list[tuple[list[int], Tensor]]) -> Tensor:
-    if len(parts) == 1:
-        return parts[0][1]
-    order = [position for positions, _ in parts for position in positions]
-    inverse = torch.tensor(order, device=parts[0][1].device).argsort()
-    return torch.cat([values for _, values in parts], dim=-1)[..., inverse]

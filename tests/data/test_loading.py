@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -295,13 +296,13 @@ def test_new_inputs_must_fit(frame: pd.DataFrame) -> None:
     assert torch.equal(inputs, data.inputs)
     with pytest.raises(CoterieError, match="lacks the column 'age'"):
         read_inputs(frame.drop(columns="age"), data.preprocessing)
-    with pytest.raises(CoterieError, match=r"inputs of shape \(64,\); found \(3,\)"):
+    with pytest.raises(CoterieError, match=r"inputs of shape \(1, 8, 8\); found \(3,\)"):
         read_inputs({"inputs": np.zeros((2, 3))}, load("digits").preprocessing)
 
 
 def test_digits() -> None:
     data = load("digits")
-    assert data.input_shape == (64,)
+    assert data.input_shape == (1, 8, 8)
     assert 0 <= data.inputs.min() < data.inputs.max() == 1
     targets = data.targets
     assert torch.equal(targets[:, :10].sum(1), torch.ones(len(data)))
@@ -310,3 +311,35 @@ def test_digits() -> None:
     assert torch.equal(targets[:, 11].bool(), label >= 5)
     assert torch.equal(targets[:, 12].bool(), torch.isin(label, torch.tensor([0, 6, 8, 9])))
     assert abs(targets[:, 13].mean() - 0.5) < 0.05
+
+
+def test_many_small_classes_fill_every_part() -> None:
+    data = load({"inputs": np.random.default_rng(0).normal(size=(60, 2)), "targets": np.repeat(np.arange(20), 3)})
+    assert [len(part) for part in (data.split.train, data.split.validation, data.split.test)] == [36, 12, 12]
+    assert len(data.targets[data.split.train].unique()) == 20
+
+
+def test_a_fingerprint_sees_every_example() -> None:
+    inputs, targets = np.zeros((6000, 2), np.float32), np.arange(6000) % 2
+    one = load({"inputs": inputs, "targets": targets})
+    changed = inputs.copy()
+    changed[1234, 1] = 1e-6
+    other = load({"inputs": changed, "targets": targets})
+    assert one.fingerprint() != other.fingerprint()
+    assert replace(other, inputs=one.inputs).fingerprint() == one.fingerprint()
+
+
+def test_a_fingerprint_is_taken_once_and_in_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
+    arrays = {"inputs": np.random.default_rng(0).normal(size=(100, 3)), "targets": np.arange(100) % 2}
+    data = load(arrays)
+    whole = data.fingerprint()
+    monkeypatch.setattr("coterie.data.dataset._HASHED_AT_ONCE", 50)
+    assert load(arrays).fingerprint() == whole
+    monkeypatch.setattr("hashlib.sha256", lambda: pytest.fail("hashed again"))
+    assert data.fingerprint() == whole
+
+
+def test_groups_must_be_plain(frame: pd.DataFrame) -> None:
+    nested = frame.assign(person=[[i] for i in range(len(frame))])
+    with pytest.raises(CoterieError, match="`group_column` 'person' holds lists or structures"):
+        load(nested, targets=TARGETS, group_column="person")

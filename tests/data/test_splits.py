@@ -32,6 +32,17 @@ def test_strata_keep_their_shares(labels: list[int], seed: int) -> None:
         assert np.abs(counts - (strata == stratum).sum() * np.array(FRACTIONS)).max() <= 1
 
 
+@pytest.mark.parametrize("n_rows", [1, 2, 3, 4])
+def test_small_strata_share_the_parts_out(n_rows: int) -> None:
+    strata = np.repeat(np.arange(20), n_rows)
+    parts = assign_parts(len(strata), FRACTIONS, np.random.default_rng(0), strata=strata)
+    assert np.bincount(parts, minlength=3) / len(parts) == pytest.approx(FRACTIONS)
+    if n_rows > 1:
+        assert len(np.unique(strata[parts == 0])) == 20
+    other = assign_parts(len(strata), FRACTIONS, np.random.default_rng(1), strata=strata)
+    assert (parts != other).any()
+
+
 @settings(max_examples=40, deadline=None)
 @given(groups=st.lists(st.integers(0, 30), min_size=1, max_size=200), seed=st.integers(0, 99))
 def test_groups_stay_whole(groups: list[int], seed: int) -> None:

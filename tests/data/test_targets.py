@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 from typing import Any
 
 import numpy as np
@@ -60,6 +61,11 @@ def test_class_names_of_the_metadata_are_used() -> None:
         ([f"name {i}" for i in range(21)], None, "'y' is text with 21 distinct values; up to 20"),
         ([0.5, np.inf, 2.5, 1.0], None, "'y' holds an infinite value in row 1"),
         (pd.date_range("2020", periods=4), None, "'y' holds dates"),
+        ([datetime.date(2020, 1, 1), datetime.date(2020, 1, 2), None], None, "'y' holds dates; it must hold numbers or classes"),
+        ([datetime.time(1), datetime.time(2)], Kind.MULTICLASS, "'y' holds dates"),
+        ([[0], [1], [0]], None, "'y' holds lists or structures; it must hold numbers or classes"),
+        ([None, {"a": 0}, {"a": 1}], Kind.BINARY, "'y' holds lists or structures"),
+        ([np.zeros(1), np.ones(1)], Kind.REGRESSION, "'y' holds lists or structures"),
     ],
 )
 def test_bad_targets_are_named(values: Any, kind: Kind | None, message: str) -> None:
@@ -131,3 +137,8 @@ def test_rare_tasks_are_described() -> None:
     kinds = (*(Task(name=n, kind=Kind.BINARY) for n in "ab"), Task(name="r", kind=Kind.REGRESSION))
     problems = rare_tasks(Labels(tasks=kinds, values=values), np.repeat([0, 1, 2], 20))
     assert problems == ["", "3 positives in train", "0 labels in train"]
+
+
+def test_tasks_must_have_plain_names() -> None:
+    with pytest.raises(CoterieError, match="`task_column` 'who' holds lists or structures"):
+        long_form(pd.Series([0, 1], name="y"), pd.Series([[1], [2]], name="who"))

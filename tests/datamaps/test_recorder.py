@@ -132,6 +132,12 @@ def test_merge_refuses_others():
         recorder.merge(DataMapRecorder(2, 4))
     with pytest.raises(CoterieError, match="names"):
         recorder.merge(DataMapRecorder(2, 3, names=["a", "b"]))
+    with pytest.raises(CoterieError, match="kinds"):
+        recorder.merge(DataMapRecorder(2, 3, kinds=["binary", "regression"]))
+    with pytest.raises(CoterieError, match=r"same ids: 1 at position 1; found 7 \(1 differ\)"):
+        recorder.merge(DataMapRecorder(2, 3, ids=[0, 7, 2]))
+    with pytest.raises(CoterieError, match="same ids: 0 at position 0; found a"):
+        recorder.merge(DataMapRecorder(2, 3, ids=["a", "b", "c"]))
     other = record(trajectories(0, 1, 3, 2, 0.0))
     other.snapshot(1)
     with pytest.raises(CoterieError, match="snapshots"):

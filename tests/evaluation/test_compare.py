@@ -1,5 +1,6 @@
 """The driver end to end on small real trainings: what it trains, resume, repeated splits, gaps and mixed kinds."""
 
+import dataclasses
 import json
 import os
 import signal
@@ -96,10 +97,23 @@ def test_groupings_stability_and_config_are_kept(result, halves):
     assert result.groupings["halves"] == [halves, halves]
     assert [g.n_groups for g in result.groupings["map"]] == [2, 2]
     assert set(result.stability["map"]) == {"adjusted Rand between repetitions", "adjusted Rand over resampled examples"}
+    assert result.stability["halves"] == {}
     assert result.config["seeds"] == [0, 1]
     assert result.config["versions"]["torch"]
     assert result.data_map.confidence.shape[1] == len(result.tasks)
     assert any("halves" in sentence for sentence in result.verdict)
+
+
+def test_a_clustering_that_was_given_is_tried_on_resampled_examples(result):
+    stability = lambda given, data_map=result.data_map: _compare._stability([given] * 2, given, data_map, {})  # noqa: E731
+    given = result.groupings["map"][0]
+    facts = stability(given)
+    assert facts["adjusted Rand over resampled examples"] == result.stability["map"]["adjusted Rand over resampled examples"]
+    assert facts["adjusted Rand with the groups of this comparison's data map"] == [1.0]
+    assert stability(dataclasses.replace(given, method="kmeans", fuzziness=None)).keys() == facts.keys()
+    assert stability(dataclasses.replace(given, method="mine")) == {}
+    unseen = dataclasses.replace(result.data_map, confidence=np.full_like(result.data_map.confidence, np.nan))
+    assert set(stability(given, unseen)) == {"not resampled"}
 
 
 def test_save_load_and_json(result, tmp_path):
@@ -149,6 +163,46 @@ def test_repeated_splits_are_units_of_their_own(data, halves):
     assert {(r["split"], r["seed"]) for r in result.scores.to_pylist()} == {(0, 7), (1, 7)}
     assert result.gain("grouped", "joint")["low"] is not None
     assert "2 splits x 1 seed" in result.verdict[1]
+
+
+def table_with_a_rare_task():
+    rng = np.random.default_rng(0)
+    rare = np.zeros(200)
+    rare[:25] = 1
+    return ct.load({"inputs": rng.normal(size=(200, 3)), "targets": np.stack([rare, np.arange(200) % 2], 1)})
+
+
+def test_unusable_splits_are_drawn_again():
+    data = table_with_a_rare_task()
+    drawn = []
+
+    def rebuild(seed):
+        drawn.append(seed)
+        return data.rebuild(seed)
+
+    splits = _compare._splits(dataclasses.replace(data, rebuild=rebuild), 5)
+    assert len(splits) == 5 < len(drawn)
+    assert len(drawn) == len(set(drawn))
+    assert all((s.targets[getattr(s.split, part)].sum(0) >= 5).all() for s in splits for part in ("train", "validation", "test"))
+    again = _compare._splits(data, 5)
+    assert [s.fingerprint() for s in again] == [s.fingerprint() for s in splits]
+
+
+def test_the_first_usable_split_is_that_of_its_number(data):
+    assert _compare._splits(data, 2)[1].fingerprint() == data.resplit(_compare._derived(0, 1)).fingerprint()
+
+
+@pytest.mark.parametrize("dropping", [False, True])
+def test_a_split_that_cannot_be_drawn_is_named(data, halves, monkeypatch, dropping):
+    def rebuild(seed):
+        if not dropping:
+            raise CoterieError("Too rare for this split: 'orange'.")
+        return ct.load("digits", targets=["even", "random"])
+
+    monkeypatch.setattr(_compare, "run_unit", lambda *a, **k: pytest.fail("trained"))
+    named = r"none of 100 draws of split 1 can be used. The last: .*Compare with repeats=1\.$"
+    with pytest.raises(CoterieError, match=named):
+        ct.compare("mlp", dataclasses.replace(data, rebuild=rebuild), halves, **SETTINGS)
 
 
 def test_mixed_kinds_and_gaps(tmp_path):

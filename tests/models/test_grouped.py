@@ -114,6 +114,30 @@ def test_mistakes(data, trained, tmp_path):
         GroupedModel.load(tmp_path / "other.safetensors")
 
 
+def wide(input_shape):
+    return torch.nn.Linear(input_shape[0], 3)
+
+
+def test_own_encoder_is_loaded_only_when_it_is_named(data, tmp_path):
+    stack = fit(wide, data, epochs=1).stack
+    model = GroupedModel.from_stack(stack, np.ones((4, 1)), data.tasks, data.preprocessing)
+    file = tmp_path / "model.safetensors"
+    model.save(file)
+    with pytest.raises(CoterieError, match="trust it"):
+        GroupedModel.load(file)
+    assert torch.equal(GroupedModel.load(file, model=wide)(data.inputs), model(data.inputs))
+
+
+def test_partial_cannot_be_saved(data, tmp_path):
+    from functools import partial
+
+    from coterie.models.encoders import mlp
+
+    stack = fit(partial(mlp, hidden=(4,)), data, epochs=1).stack
+    with pytest.raises(CoterieError, match="module:factory"):
+        GroupedModel.from_stack(stack, np.ones((4, 1)), data.tasks, data.preprocessing).save(tmp_path / "m.safetensors")
+
+
 def test_local_factory_cannot_be_saved(data, tmp_path):
     stack = fit(lambda shape: torch.nn.Linear(shape[0], 3), data, epochs=1).stack
     model = GroupedModel.from_stack(stack, np.ones((4, 1)), data.tasks, data.preprocessing)

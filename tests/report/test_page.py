@@ -17,6 +17,8 @@ from coterie.errors import CoterieError
 from coterie.evaluation.comparison import Comparison
 from coterie.files import read_json
 from coterie.report import write_report
+from coterie.report.curves import over_tasks
+from coterie.report.figures import density
 
 from .conftest import HOSTILE
 from .synthetic import comparison
@@ -133,7 +135,18 @@ def test_the_verdict_comes_first_and_in_full(page: Page, hostile: Comparison) ->
 
 
 def test_the_twin_holds_the_whole_comparison(hostile: Comparison, hostile_page: Path) -> None:
-    assert read_json(hostile_page.with_suffix(".json")) == hostile.to_dict()
+    twin = read_json(hostile_page.with_suffix(".json"))
+    drawn = {name: twin.pop(name) for name in ("curves", "data_maps")}
+    assert twin == hostile.to_dict()
+    assert set(drawn["curves"]) == {arm for arm in hostile.history if not arm.startswith("random")}
+    curve = drawn["curves"]["single"]["validation_score"]
+    assert curve["mean"] == pytest.approx(over_tasks(hostile, "single", "validation_score"), rel=1e-3)
+    assert curve["tasks"][HOSTILE[1]] == pytest.approx(hostile.history["single"].validation_score[:, 1, 1], rel=1e-3)
+    assert set(drawn["data_maps"]["tasks"]) == set(HOSTILE)
+    assert hostile.data_map is not None
+    expected = density(hostile.data_map.confidence[:, 2], hostile.data_map.variability[:, 2])
+    assert drawn["data_maps"]["tasks"][HOSTILE[2]]["density"] == [pytest.approx(row, rel=1e-3) for row in expected]
+    assert list(drawn["data_maps"]["groups"]) == ["Group 1", "Group 2", "Group 3"]
 
 
 def test_the_same_comparison_gives_the_same_bytes(tmp_path: Path) -> None:
@@ -154,6 +167,7 @@ def test_tables_can_be_taken_away(page: Page, hostile: Comparison) -> None:
 
 def test_a_hundred_tasks_fit_and_are_all_there(large_page: Path) -> None:
     assert large_page.stat().st_size < 3_000_000
+    assert large_page.with_suffix(".json").stat().st_size < 3_000_000
     texts = Counter(Page(large_page).texts)
     assert all(texts[f"task_{i}"] >= 6 for i in range(100))
     assert texts["Show all 100 tasks"] == 2
@@ -188,6 +202,23 @@ def test_one_group_needs_no_heat_map(tmp_path: Path) -> None:
     texts = Page(write_report(comparison(("a", "b", "c"), n_groups=1, recorded=False), tmp_path / "r.html")).texts
     assert "Group 1" in texts
     assert not any("served in training" in text for text in texts)
+
+
+def test_only_groups_that_were_found_are_called_the_same_again(tmp_path: Path) -> None:
+    made = comparison(("a", "b", "c"), n_groups=2, recorded=False)
+    fixed = {"grouped": [made.groupings["grouped"][0]] * 3}
+    for stability, found in (({"grouped": {"adjusted Rand between repetitions": [1.0]}}, True), ({"grouped": {}}, False)):
+        text = " ".join(Page(write_report(replace(made, groupings=fixed, stability=stability), tmp_path / "r.html")).texts)
+        assert ("Every task is in the same group on all 3 repetitions." in text) == found
+        assert ("These groups were given, not found anew on each of the 3 repetitions." in text) != found
+
+
+def test_notes_of_a_grouping_are_shown(tmp_path: Path) -> None:
+    made = comparison(("a", "b", "c"), n_groups=2, recorded=False)
+    first = made.groupings["grouped"][0]
+    noted = replace(first, details={**first.details, "notes": ["Tasks share <30 examples."]})
+    texts = Page(write_report(replace(made, groupings={"grouped": [noted]}), tmp_path / "r.html")).texts
+    assert "Tasks share <30 examples." in texts
 
 
 def test_a_path_that_cannot_be_a_page_is_refused(tmp_path: Path) -> None:

@@ -206,6 +206,9 @@ class Learnt:
     def parameters(self):
         return [self.logits]
 
+    def settings(self):
+        return {"kind": "softmax"}
+
     def result(self):
         return Grouping(tasks=tuple("abc"), membership=self.logits.detach().softmax(0).T.numpy(), method="learnt")
 
@@ -260,3 +263,105 @@ def test_mistakes_are_named_before_training(digits, settings, message):
 def test_augment_needs_images():
     with pytest.raises(CoterieError, match="`augment` is for images"):
         fit("mlp", table(), augment=True)
+
+
+def test_single_task_loss_is_the_same_with_its_own_examples():
+    """Disjoint examples: the loss is a mean over the row's own labels, not inflated by the others' absence."""
+    rng = np.random.default_rng(0)
+    y = np.full((400, 2), np.nan)
+    y[:40, 0], y[40:, 1] = rng.normal(size=40), rng.normal(size=360)
+    data = load({"inputs": rng.normal(size=(400, 3)), "targets": y}, names=["rare", "common"])
+    result = fit("mlp", data, np.eye(2), lr=1e-9, epochs=2, batch_size=16, model_options={"hidden": (4,)})
+    ratio = np.diag(result.history.train_loss[1]) / np.diag(result.history.validation_loss[1])
+    assert (ratio < 3).all(), ratio
+
+
+def test_negligible_weights_do_not_choose_examples():
+    data = table(missing=True)
+    hard = fit("mlp", data, np.array([[1.0, 0.0, 0.0]]), **SMALL)
+    nearly = fit("mlp", data, np.array([[1.0, 1e-9, 0.0]]), **SMALL)
+    assert state_equal(hard.stack, nearly.stack)
+
+
+def test_own_metric_is_the_score_and_chooses_the_epoch():
+    calls = []
+
+    def metric(outputs, targets):
+        assert outputs.shape[1] == 1
+        assert not targets.isnan().any()
+        calls.append(len(targets))
+        return -len(calls)
+
+    rng = np.random.default_rng(0)
+    arrays = {"inputs": rng.normal(size=(200, 3)), "targets": (rng.random((200, 1)) < 0.5).astype(np.float32)}
+    result = fit("mlp", load(arrays, names=["a"], metrics={"a": metric}), **SMALL)
+    assert result.scores[0, 0] == -1
+    assert result.history.best_epoch.tolist() == [0]
+
+
+def test_learnt_weight_of_zero_feels_its_gradient():
+    class Switch(Learnt):
+        def weights(self, step):
+            hard = torch.zeros_like(self.logits)
+            hard[0] = 1
+            return hard + self.logits - self.logits.detach()
+
+    provider = Switch(3)
+    before = provider.logits.detach().clone()
+    fit("mlp", table(), provider, **SMALL)
+    assert (before[1] != provider.logits[1]).all()
+
+
+def test_model_broken_by_the_last_step_is_refused(digits):
+    with pytest.raises(CoterieError, match=r"model 0 is not finite after epoch 1"):
+        fit("mlp", digits, epochs=1, batch_size=4096, lr=1e38, optimiser="sgd")
+
+
+def test_fitted_stack_is_ready_for_inference(digits):
+    stack = fit("mlp", digits, **SMALL).stack
+    assert not stack.template.training
+    images = digits.inputs[:3]
+    assert torch.equal(stack(images), stack(images))
+
+
+def test_small_supports_are_recorded_once_an_epoch():
+    data = table(missing=True)
+    result = fit("mlp", data, np.eye(3)[[0]], record=True, **SMALL | {"batch_size": 512})
+    assert np.nanmax(result.data_map.count) == 3
+
+
+@pytest.mark.parametrize("recorded", [True, False])
+def test_saved_and_loaded_fit_is_the_same(digits, tmp_path, recorded):
+    result = fit("mlp", digits, record=recorded, **SMALL)
+    result.save(tmp_path)
+    from coterie.results import Fit
+
+    loaded = Fit.load(tmp_path)
+    assert state_equal(result.stack, loaded.stack)
+    np.testing.assert_array_equal(result.scores, loaded.scores)
+    np.testing.assert_array_equal(result.history.train_loss, loaded.history.train_loss)
+    assert (loaded.data_map is None) == (not recorded)
+    assert torch.equal(predict(result.stack, digits, digits.split.test), predict(loaded.stack, digits, digits.split.test))
+
+
+@pytest.mark.parametrize(
+    "options", [{"precision": "bf16"}, {"channels_last": True}, {"channels_last": False}, {"augment": True}]
+)
+def test_cnn_options_train_and_repeat(digits, options):
+    one, again = (fit("cnn", digits, epochs=1, **options) for _ in range(2))
+    assert state_equal(one.stack, again.stack)
+    assert np.nanmean(one.scores) > 0.5
+
+
+def test_loop_and_vmap_agree_on_images_with_dropout(digits):
+    weights = np.eye(14)[:2]
+    looped, vmapped = (fit("cnn", digits, weights, strategy=s, epochs=1, keep="last") for s in ("loop", "vmap"))
+    np.testing.assert_allclose(looped.history.train_loss, vmapped.history.train_loss, atol=1e-3)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("strategy", ["loop", "vmap"])
+def test_compiled_training_is_the_same(digits, strategy):
+    weights = np.eye(14)[:2]
+    plain, compiled = (fit("mlp", digits, weights, strategy=strategy, compile=c, **SMALL) for c in (False, True))
+    np.testing.assert_allclose(plain.history.train_loss, compiled.history.train_loss, atol=1e-4)

@@ -7,6 +7,7 @@ Ctrl-C, 1 anything unexpected.
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -23,7 +24,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     coterie 0.1.0
     0
     """
-    given = list(sys.argv[1:] if arguments is None else arguments)
+    try:
+        status = _main(list(sys.argv[1:] if arguments is None else arguments))
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # The reader, such as head, has seen enough. Python would complain when it flushes at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    return status
+
+
+def _main(given: list[str]) -> int:
     if given == ["--version"]:
         from coterie import __version__
 
@@ -43,6 +54,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         _complain("stopped. What is finished is kept; the same command continues from there.")
         return 130
+    except BrokenPipeError:
+        raise
     except CoterieError as error:
         if "--debug" in given:
             raise

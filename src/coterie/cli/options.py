@@ -120,7 +120,7 @@ class ConfigOptions(OutputOptions):
 
 
 RunFolder = Annotated[Positional[Path], arg(metavar="RUN")]
-OutFolder = Annotated[Path, arg(metavar="RUN")]
+OutFolder = Annotated[Path | None, arg(metavar="RUN", help_behavior_hint="(default: runs/NAME OF THE DATA FILE)")]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -130,7 +130,7 @@ class Compare:
     A run that was stopped continues when the same command is given again.
     """
 
-    out: OutFolder
+    out: OutFolder = None
     """Run directory."""
     data: DataOptions
     training: TrainingOptions = field(default_factory=TrainingOptions)
@@ -151,7 +151,7 @@ class Run(Compare):
 class Record:
     """Train one model on all tasks and record its data map in a new run directory."""
 
-    out: OutFolder
+    out: OutFolder = None
     """Run directory."""
     data: DataOptions
     training: TrainingOptions = field(default_factory=TrainingOptions)
@@ -203,6 +203,8 @@ class Predict:
     """Run directory with a model, or a model file."""
     data: Annotated[Path, arg(metavar="PATH")]
     """New examples: a file like the one that the model was trained on; targets may be absent."""
+    model: Annotated[str | None, arg(metavar="MODULE:FACTORY", help_behavior_hint="")] = None
+    """Encoder of your own in a model file; a run directory knows its own."""
     out: Annotated[Path, arg(metavar="FILE")]
     """Table to write, .parquet or .csv: id, then a probability, a class with its probability, or a value per task."""
     output: OutputOptions = field(default_factory=OutputOptions)

@@ -26,7 +26,7 @@ VERBS: dict[str, type] = {
 }
 _DESCRIPTION = """Find out which tasks to train together, train them so, see what it gains.
 
-Start with: coterie run --data FILE --targets A B C --out runs/first
+Start with: coterie run --data FILE --targets A B C
 
 A verb explains itself: coterie run --help"""
 

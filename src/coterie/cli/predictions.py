@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from coterie.data import Dataset
-    from coterie.data.preprocessing import Preprocessing
 
 _BATCH = 512
 
@@ -30,8 +29,8 @@ def predict(verb: Predict, screen: Screen) -> None:
     """Write the table of predictions."""
     if verb.out.suffix not in (".parquet", ".csv"):
         raise CoterieError(f"`--out` must end in .parquet or .csv; found {verb.out.name!r}.")
-    model = _model(verb.run)
-    ids, inputs = new_examples(verb.data, model.preprocessing)
+    model = _model(verb.run, verb.model)
+    ids, inputs = new_examples(verb.data, model)
     with torch.inference_mode():
         values = torch.cat([model.predict(batch) for batch in inputs.split(_BATCH)])
     table = prediction_table(ids, values, model.tasks)
@@ -39,32 +38,24 @@ def predict(verb: Predict, screen: Screen) -> None:
     screen.path(f"Predictions for {len(ids)} examples", verb.out)
 
 
-def new_examples(path: Path, preprocessing: Preprocessing) -> tuple[np.ndarray, Tensor]:
+def new_examples(path: Path, model: GroupedModel) -> tuple[np.ndarray, Tensor]:
     """Return ids (n,) and inputs (n, ...) of the examples in a file.
+
+    Ids are the row numbers, or the only column that numbers the rows and is neither input nor target of the model.
 
     Raises:
         CoterieError: the file lacks a column that the model reads, or holds images of another size.
     """
-    from coterie.data.images import decode_images
-    from coterie.data.sources import read_source
+    from coterie.data import read_inputs, read_source
     from coterie.data.tables import choose_features
 
-    source = read_source(str(path), image_column=preprocessing.image_column)
-    named = choose_features(source.frame).ids
-    ids = source.frame[named[0]].to_numpy() if len(named) == 1 else source.frame.index.to_numpy()
-    if preprocessing.kind == "table":
-        return ids, preprocessing.table(source.frame)
-    if source.images is not None:
-        inputs = decode_images(source.images, source.frame.index.to_numpy(), str(source.image_column))
-    elif isinstance(source.inputs, Tensor):
-        inputs = source.inputs
-    else:
-        raise CoterieError(f"{str(path)!r} holds no images, and the model reads nothing else.")
-    if tuple(inputs.shape[1:]) != preprocessing.input_shape:
-        raise CoterieError(
-            f"{str(path)!r} holds inputs of shape {tuple(inputs.shape[1:])}; the model reads {preprocessing.input_shape}."
-        )
-    return ids, inputs
+    preprocessing = model.preprocessing
+    frame = read_source(str(path), image_column=preprocessing.image_column).frame
+    inputs, ids = read_inputs(frame if preprocessing.kind == "table" else str(path), preprocessing)
+    # Of a few new rows, a text column may well differ in each.
+    read = [column.name for column in (*preprocessing.numeric, *preprocessing.categorical)]
+    named = choose_features(frame.drop(columns=[*read, *model.tasks.names], errors="ignore")).ids
+    return frame[named[0]].to_numpy() if len(named) == 1 else ids, inputs
 
 
 def prediction_table(ids: np.ndarray, values: Tensor, tasks: Tasks) -> pa.Table:
@@ -102,14 +93,14 @@ def outputs_of(model: GroupedModel, data: Dataset) -> Tensor:
         return torch.cat([model(batch.inputs) for batch in test.ordered()])
 
 
-def _model(path: Path) -> GroupedModel:
+def _model(path: Path, encoder: str | None) -> GroupedModel:
     from coterie.cli.verbs import saved_model
 
     if path.is_dir() or (path / MANIFEST).exists():
         return saved_model(Run.existing(path))
     if not path.is_file():
         raise CoterieError(f"There is no run directory or model file {str(path)!r}.")
-    return GroupedModel.load(path)
+    return GroupedModel.load(path, model=encoder)
 
 
 def _write(table: pa.Table, path: Path) -> None:

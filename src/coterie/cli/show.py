@@ -15,8 +15,6 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from coterie.report.wording import interval, listing, number, probability, seconds, share, signed
-
 if TYPE_CHECKING:
     from coterie.evaluation import Comparison
     from coterie.results import Grouping
@@ -49,11 +47,11 @@ class Screen:
         self.out.print(f"{what}: {path}", soft_wrap=True)
 
     def table(self, title: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-        """Print a table: the first column left, the others right."""
+        """Print a table: the first column left and broken where it must be, the others right and never broken."""
         self.out.print(title, style="bold")
         table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
         for position, column in enumerate(columns):
-            table.add_column(column, justify="right" if position else "left", overflow="fold")
+            table.add_column(column, justify="right" if position else "left", overflow="fold", no_wrap=position > 0)
         for row in rows:
             table.add_row(*map(Text, row))
         self.out.print(table)
@@ -104,6 +102,8 @@ class Progress:
 
 def show_grouping(screen: Screen, grouping: Grouping, name: str = "") -> None:
     """Print the groups and, for each task, its membership in its own group as trained with and read at m = 2."""
+    from coterie.report.wording import listing, share
+
     soft = None if grouping.distances is None else grouping.membership_at(2.0)
     rows = []
     for label in range(grouping.n_groups):
@@ -115,11 +115,34 @@ def show_grouping(screen: Screen, grouping: Grouping, name: str = "") -> None:
     screen.table(title, ["task", "group", "membership", *(["at m = 2"] if soft is not None else [])], rows)
     for label, members in enumerate(grouping.groups, start=1):
         screen.say(f"Group {label}: {listing(members) if members else 'no task of its own'}")
+    if "silhouette" in grouping.details:
+        screen.say(criterion(grouping))
     screen.say("")
 
 
+def criterion(grouping: Grouping) -> str:
+    """How "auto" chose the number of groups, in a sentence.
+
+    >>> import numpy as np
+    >>> from coterie.results import Grouping
+    >>> found = {"silhouette": {"2": 0.34, "3": 0.12}, "least_silhouette": 0.1}
+    >>> criterion(Grouping(tasks=("a", "b"), membership=np.eye(2), method="kmeans", details=found))
+    'Number of groups by silhouette: 2 (.34), 3 (.12). The largest is at least .10: 2 groups.'
+    """
+    from coterie.report.wording import share
+
+    found, least = grouping.details["silhouette"], share(grouping.details["least_silhouette"])
+    if not found:
+        return "Number of groups: these tasks are too few to choose one by silhouette: 1 group."
+    seen = ", ".join(f"{n_groups} ({share(value)})" for n_groups, value in found.items())
+    answer = f"below {least}: 1 group" if grouping.n_groups == 1 else f"at least {least}: {grouping.n_groups} groups"
+    return f"Number of groups by silhouette: {seen}. The largest is {answer}."
+
+
 def show_comparison(screen: Screen, comparison: Comparison) -> None:
-    """Print mean scores of all arms, mean gains against all references, and the verdict in words."""
+    """Print mean scores and costs of all arms, mean gains against all references, and the verdict in words."""
+    from coterie.report.wording import count, interval, listing, number, probability, seconds, signed
+
     primary = dict(zip(comparison.tasks, comparison.metric_names, strict=True))
     values: dict[str, list[float]] = {}
     for row in comparison.scores.to_pylist():
@@ -127,9 +150,12 @@ def show_comparison(screen: Screen, comparison: Comparison) -> None:
             values.setdefault(row["arm"], []).append(row["value"])
     screen.table(
         f"Test scores (mean {listing(dict.fromkeys(comparison.metric_names))}) and cost of one seed",
-        ["arm", "score", "models", "time"],
+        ["arm", "score", "models", "parameters", "steps", "time"],
         (
-            [cost["arm"], number(fmean(values.get(cost["arm"], [nan]))), f"{cost['models']:g}", seconds(cost["seconds"])]
+            [
+                *(cost["arm"], number(fmean(values.get(cost["arm"], [nan]))), f"{cost['models']:.3g}"),
+                *(count(cost["parameters"]), count(cost["model_steps"]), seconds(cost["seconds"])),
+            ]
             for cost in comparison.costs.to_pylist()
         ),
     )
@@ -146,8 +172,10 @@ def show_comparison(screen: Screen, comparison: Comparison) -> None:
 
 def show_metrics(screen: Screen, metrics: Sequence[dict[str, Any]]) -> None:
     """Print rows of task, metric and value as a table with one row per task."""
+    from coterie.report.wording import number
+
     names = list(dict.fromkeys(row["metric"] for row in metrics))
     tasks = list(dict.fromkeys(row["task"] for row in metrics))
     value = {(row["task"], row["metric"]): row["value"] for row in metrics}
     rows = ([task, *(number(value.get((task, name))) for name in names)] for task in tasks)
-    screen.table("Test metrics", ["task", *names], rows)
+    screen.table("Test metrics", ["task", *(name.replace(" ", "\n") for name in names)], rows)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from coterie.cli import options
@@ -16,7 +18,7 @@ if TYPE_CHECKING:
     from coterie.data import Dataset
     from coterie.evaluation import Comparison
     from coterie.models import GroupedModel
-    from coterie.results import DataMap
+    from coterie.results import DataMap, Grouping
 
 DATA_MAP, GROUPING, MODEL, METRICS = "data_map.safetensors", "grouping.json", "model.safetensors", "metrics.json"
 COMPARISON, REPORT, CHECKPOINTS = "comparison", "report.html", "checkpoints"
@@ -50,7 +52,11 @@ def perform(verb: options.Verb) -> None:
 def run_all(verb: options.Run, screen: Screen) -> None:
     """Compare, save the grouped model, write the report."""
     run = compare(verb, screen)
-    screen.path("Model", run.folder / MODEL)
+    if run.done("model"):
+        origin = run.about("model").get("grouping")
+        several = len(verb.grouping.groups) * len(verb.grouping.fuzziness) > 1
+        note = " of `coterie fit`" if isinstance(origin, dict) else f" of {origin}, the first grouping" if several else ""
+        screen.path(f"Model{note}", run.folder / MODEL)
     report(run, screen)
 
 
@@ -62,13 +68,14 @@ def compare(verb: options.Compare, screen: Screen) -> Run:
     else:
         from coterie.evaluation import compare as compare_arms
 
-        with screen.progress() as progress:
+        with _no_trace_of_a_mistake(run), screen.progress() as progress:
             comparison = compare_arms(
                 _model(verb.training, data), data, _methods(verb.grouping), seeds=_seeds(verb),
                 repeats=verb.comparison.repeats, draws=verb.comparison.draws, run=run, progress=progress,
                 **_settings(verb.training),
             )  # fmt: skip
         run.complete("comparison", comparison.save(run.folder / COMPARISON))
+    screen.notes(_notes(groupings[0] for groupings in comparison.groupings.values()))
     for name, groupings in comparison.groupings.items():
         show_grouping(screen, groupings[0], name if len(comparison.groupings) > 1 else "first seed")
     show_comparison(screen, comparison)
@@ -81,7 +88,7 @@ def record(verb: options.Record, screen: Screen) -> None:
     if not run.done("record"):
         from coterie.fitting import fit as fit_stack
 
-        with screen.progress() as progress:
+        with _no_trace_of_a_mistake(run), screen.progress() as progress:
             fitted = fit_stack(
                 _model(verb.training, data), data, record=True, seed=verb.training.seed, progress=progress,
                 checkpoint=run.folder / CHECKPOINTS / "record", **_settings(verb.training),
@@ -106,10 +113,15 @@ def group(verb: options.Group, screen: Screen) -> None:
         _data_map(run), asked.groups[0], method=asked.method, fuzziness=asked.fuzziness[0], features=asked.features,
         seed=run.config["training"]["seed"],
     )  # fmt: skip
-    # A training of another grouping that was stopped is not to be continued.
-    shutil.rmtree(run.folder / CHECKPOINTS / "fit", ignore_errors=True)
+    settings = {**asdict(asked), "groups": asked.groups[0], "fuzziness": asked.fuzziness[0]}
+    if "group" not in run.stages or run.about("group") != settings:
+        # Trainings of another grouping are void, finished or not; the model of a comparison has a grouping of its own.
+        shutil.rmtree(run.folder / CHECKPOINTS / "fit", ignore_errors=True)
+        fitted = "model" in run.stages and isinstance(run.about("model").get("grouping"), dict)
+        run.forget("group", *(["model", "evaluate"] if fitted else []))
     grouping.save(run.folder / GROUPING)
-    run.complete("group", [run.folder / GROUPING], **asdict(asked))
+    run.complete("group", [run.folder / GROUPING], **settings)
+    screen.notes(_notes([grouping]))
     show_grouping(screen, grouping)
     screen.path("Grouping", run.folder / GROUPING)
 
@@ -125,14 +137,20 @@ def fit(verb: options.Fit, screen: Screen) -> None:
         raise CoterieError(f"Run {str(verb.run)!r} has no grouping yet: coterie group {verb.run} --groups K.")
     grouping = Grouping.load(run.folder / GROUPING)
     training, data = options.TrainingOptions(**run.config["training"]), _reload(run, screen)
+    if run.done("model") and run.about("model").get("grouping") == run.about("group"):
+        screen.notes(["Nothing has changed since the model was trained: it is kept as it is."])
+        screen.path("Model", run.folder / MODEL)
+        return
     with screen.progress() as progress:
         fitted = fit_stack(
             _model(training, data), data, grouping.weights(), seed=training.seed, progress=progress,
             checkpoint=run.folder / CHECKPOINTS / "fit", **_settings(training),
         )  # fmt: skip
     model = GroupedModel.from_stack(fitted.stack, grouping.membership, data.tasks, data.preprocessing)
+    run.forget("model", "evaluate")
     model.save(run.folder / MODEL)
-    run.complete("model", [run.folder / MODEL], seconds=fitted.cost["seconds"])
+    how = {name: fitted.cost[name] for name in ("seconds", "strategy", "strategy_reason")}
+    run.complete("model", [run.folder / MODEL], grouping=run.about("group"), **how)
     shutil.rmtree(run.folder / CHECKPOINTS / "fit")
     screen.path("Model", run.folder / MODEL)
 
@@ -165,18 +183,44 @@ def saved_model(run: Run) -> GroupedModel:
 
     if not run.done("model"):
         raise CoterieError(f"Run {str(run.folder)!r} has no model yet: coterie fit {run.folder}.")
-    return GroupedModel.load(run.folder / MODEL)
+    encoder = run.config["training"]["model"]
+    return GroupedModel.load(run.folder / MODEL, model=None if encoder == "auto" else encoder)
 
 
 def _start(verb: options.Compare | options.Record, screen: Screen) -> tuple[Run, Dataset]:
-    check_folder(verb.out)
+    folder = verb.out or default_folder(verb.data.data[0])
+    check_folder(folder)
     data = _load(verb.data, verb.training.seed)
     screen.notes(data.notes)
     parts = {"data": verb.data, "training": verb.training}
     if isinstance(verb, options.Compare):
         parts |= {"grouping": verb.grouping, "comparison": verb.comparison}
     config = {name: asdict(part) for name, part in parts.items()}
-    return Run.open(verb.out, config=config, fingerprint=data.fingerprint()), data
+    return Run.open(folder, config=config, fingerprint=data.fingerprint()), data
+
+
+def default_folder(source: str) -> Path:
+    """Where a run goes that was given no directory: named after its (first) data file.
+
+    >>> default_folder("data/people.parquet"), default_folder("people.csv.gz"), default_folder("digits")
+    (PosixPath('runs/people'), PosixPath('runs/people'), PosixPath('runs/digits'))
+    """
+    return Path("runs") / Path(source.removesuffix(".gz")).stem
+
+
+@contextmanager
+def _no_trace_of_a_mistake(run: Run) -> Iterator[None]:
+    """What fails before anything was trained must not bind the next command to the same settings."""
+    try:
+        yield
+    except Exception:
+        run.abandon()
+        raise
+
+
+def _notes(groupings: Iterable[Grouping]) -> list[str]:
+    """What the methods found worth knowing, each once."""
+    return list(dict.fromkeys(note for grouping in groupings for note in grouping.details.get("notes", ())))
 
 
 def _load(asked: options.DataOptions, seed: int) -> Dataset:

@@ -10,10 +10,23 @@ import numpy as np
 if TYPE_CHECKING:
     import pandas as pd
 
+_DATES = ("date", "datetime", "datetime64", "time", "timedelta", "timedelta64", "period")
+
 
 def series(frame: pd.DataFrame, name: str) -> pd.Series:
     """One column of a frame whose names are known to be distinct."""
     return cast("pd.Series", frame[name])
+
+
+def strange_cells(column: pd.Series) -> str:
+    """What the cells hold that is neither number nor class: "dates", "lists or structures", or ""."""
+    import pandas as pd
+
+    found = pd.api.types.infer_dtype(column, skipna=True)
+    if found in _DATES:
+        return "dates"
+    nested = found.startswith("mixed") and any(pd.api.types.is_list_like(value) for value in column)
+    return "lists or structures" if nested else ""
 
 
 def as_numbers(column: pd.Series) -> tuple[np.ndarray, np.ndarray]:

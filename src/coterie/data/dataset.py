@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,7 @@ from coterie.data.preprocessing import Preprocessing
 from coterie.errors import CoterieError
 from coterie.tasks import Tasks
 
-_FINGERPRINT_ROWS = 2048
+_HASHED_AT_ONCE = 2**24
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -71,7 +72,14 @@ class Dataset:
         return self.rebuild(seed)
 
     def fingerprint(self) -> str:
-        """Return a hash (hexadecimal) of targets, tasks, split and inputs (of at most 2,048 examples, evenly spread)."""
+        """Return a hash (hexadecimal) of inputs, targets, tasks, preprocessing and split, computed once per object.
+
+        A streamed data set is known by its type, size and targets: reading an example may be slow, or random (augmentation).
+        """
+        return self._fingerprint
+
+    @cached_property
+    def _fingerprint(self) -> str:
         digest = hashlib.sha256()
         for part in (self.targets, self.split.train, self.split.validation, self.split.test):
             _add(digest, part)
@@ -79,11 +87,9 @@ class Dataset:
         for statistic in (self.tasks.pos_weight, self.tasks.mean, self.tasks.std, self.tasks.loss_scale):
             _add(digest, statistic)
         _add(digest, repr(self.preprocessing.to_dict()))
-        step = max(1, -(-len(self) // _FINGERPRINT_ROWS))
         if isinstance(self.inputs, Tensor):
-            _add(digest, self.inputs[::step])
+            _add(digest, self.inputs)
         else:
-            # Reading an example may be slow and random (augmentation), so a streamed set is known by its size and targets.
             _add(digest, repr((type(self.inputs).__name__, len(self), self.input_shape)))
         return digest.hexdigest()
 
@@ -94,6 +100,8 @@ class Dataset:
 def _add(digest: Any, part: Tensor | str) -> None:
     if isinstance(part, str):
         digest.update(part.encode())
-    else:
-        digest.update(str(tuple(part.shape)).encode())
-        digest.update(part.cpu().contiguous().flatten().view(torch.uint8).numpy().tobytes())
+        return
+    digest.update(str(tuple(part.shape)).encode())
+    rows = max(1, _HASHED_AT_ONCE // max(1, part[:1].numel() * part.element_size()))
+    for chunk in part.split(rows):  # in pieces: on a device, or in another memory format, each is a copy
+        digest.update(chunk.cpu().contiguous().flatten().view(torch.uint8).numpy())

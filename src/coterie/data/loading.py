@@ -11,7 +11,7 @@ from torch import Tensor
 
 from coterie.data.arrays import describe, input_tensor
 from coterie.data.assembly import Recipe, assemble
-from coterie.data.columns import plain_text, series
+from coterie.data.columns import plain_text, series, strange_cells
 from coterie.data.dataset import Dataset
 from coterie.data.images import decode_images
 from coterie.data.preprocessing import Preprocessing, finite_numbers
@@ -77,7 +77,7 @@ def load(
         CoterieError: anything about the source or the arguments that would make training meaningless.
 
     >>> load("digits", targets=["even", "random"])
-    Dataset(1797 examples of shape (64,) x 2 tasks, Split(1078 train, 360 validation, 359 test))
+    Dataset(1797 examples of shape (1, 8, 8) x 2 tasks, Split(1078 train, 360 validation, 359 test))
     """
     fractions = check_fractions(split)
     if rare not in ("error", "drop"):
@@ -106,9 +106,9 @@ def read_inputs(source: Any, preprocessing: Preprocessing) -> tuple[Tensor, np.n
         CoterieError: a column that the model reads is absent, or the shape of the inputs is not the model's.
 
     >>> data = load("digits")
-    >>> inputs, ids = read_inputs({"inputs": [[0.0] * 64]}, data.preprocessing)
+    >>> inputs, ids = read_inputs({"inputs": np.zeros((1, 1, 8, 8))}, data.preprocessing)
     >>> inputs.shape
-    torch.Size([1, 64])
+    torch.Size([1, 1, 8, 8])
     """
     if isinstance(source, Mapping) and set(source) == {"inputs"}:
         inputs = input_tensor(source["inputs"])
@@ -156,6 +156,8 @@ def _inputs_of(raw: Source, columns: Columns) -> tuple[Any, Features | None]:
 
 
 def _group_codes(column: pd.Series) -> np.ndarray:
+    if strange_cells(column).startswith("lists"):
+        raise CoterieError(f"`group_column` {str(column.name)!r} holds lists or structures; it must name groups.")
     codes = column.factorize(use_na_sentinel=True)[0]
     # A row without a group is a group of its own.
     return np.where(codes < 0, codes.max() + 1 + np.arange(len(codes)), codes)

@@ -35,7 +35,8 @@ def assign_parts(
     """Assign each example to one of ``len(fractions)`` parts at random, (N,) int8.
 
     Each unit (an example, or a whole group) stands at the middle of its stretch of a shuffled line of length 1; the part whose
-    stretch of the line holds that point takes it. With ``strata`` (N,) every stratum has a line of its own.
+    stretch of the line holds that point takes it. With ``strata`` (N,) every stratum has a line of its own. In strata too small
+    for every part the points are shifted, evenly over these strata: all at the middle would leave the same part out each time.
 
     >>> assign_parts(10, (0.6, 0.2, 0.2), np.random.default_rng(0))
     array([1, 2, 0, 0, 0, 0, 0, 0, 2, 1], dtype=int8)
@@ -55,7 +56,10 @@ def assign_parts(
     starts = np.cumsum(sizes) - sizes
     rank = np.empty(n_examples)
     rank[order] = np.arange(n_examples) - np.repeat(starts, sizes)
-    return np.searchsorted(ends, (rank + 0.5) / sizes[stratum], side="right").astype(np.int8)
+    shift = np.full(len(sizes), 0.5)
+    small = sizes * min(fractions) < 1
+    shift[small] = (generator.permutation(small.sum()) + 0.5) / small.sum()
+    return np.searchsorted(ends, (rank + shift[stratum]) / sizes[stratum], side="right").astype(np.int8)
 
 
 def given_parts(values: np.ndarray, column: str) -> np.ndarray:

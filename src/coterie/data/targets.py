@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from coterie.data.columns import as_numbers, as_text, first_row, is_text, plain_text
+from coterie.data.columns import as_numbers, as_text, first_row, is_text, plain_text, strange_cells
 from coterie.errors import CoterieError
 from coterie.tasks import Kind, Task, TaskFunction, Tasks
 
@@ -48,15 +48,15 @@ def encode_column(column: pd.Series, kind: Kind | None = None, class_names: Sequ
         class_names: names of the classes 0, 1, ... of an integer column.
 
     Raises:
-        CoterieError: constant or empty column, text among numbers, infinite values, classes that do not suit the kind.
+        CoterieError: constant or empty column, dates, lists, text among numbers, infinite values, classes that do not suit the kind.
 
     >>> import pandas as pd
     >>> encode_column(pd.Series(["no", "yes", None], name="smiles"))
     (Task(name='smiles', kind=<Kind.BINARY: 'binary'>, classes=('no', 'yes'), loss=None, metric=None), array([ 0.,  1., nan]))
     """
     name = str(column.name)
-    if column.dtype.kind in "mM":
-        raise CoterieError(f"Target {name!r} holds dates; it must hold numbers or classes.")
+    if strange := strange_cells(column):
+        raise CoterieError(f"Target {name!r} holds {strange}; it must hold numbers or classes.")
     values, stray = as_numbers(column)
     n_distinct = column.nunique()
     if n_distinct == 0:
@@ -150,6 +150,8 @@ def long_form(column: pd.Series, task_of: pd.Series, kind: Kind | None = None) -
     import pandas as pd
 
     task, values = encode_column(column, kind)
+    if strange_cells(task_of).startswith("lists"):
+        raise CoterieError(f"`task_column` {str(task_of.name)!r} holds lists or structures; it must name tasks.")
     codes, names = pd.factorize(task_of, sort=True)
     if len(names) == 0:
         raise CoterieError(f"`task_column` {str(task_of.name)!r} is empty.")

@@ -48,7 +48,7 @@ def merge(into: Tensor, other: Tensor) -> None:
 
 
 def statistics(state: np.ndarray) -> dict[str, Any]:
-    """Confidence, variability, correctness and count of a state (n, 4, T), each (n, T), NaN where never observed.
+    """Confidence, variability, correctness and count of a state (n, 4, T), each (n, T); NaN, with count 0, if never observed.
 
     Variability of a cell seen once is 0: nothing was seen to vary.
     """

@@ -132,7 +132,10 @@ class DataMapRecorder:
             self._keep()
 
     def data_map(self) -> DataMap:
-        """The map so far, with the snapshots taken before. With a folder it is written there and memory-mapped."""
+        """The map so far, with the snapshots taken before. With a folder it is written there and memory-mapped.
+
+        Cells never observed are NaN, with count 0.
+        """
         states = {epoch: state for epoch, state in sorted(self._kept.items()) if epoch < self.epoch}
         states[self.epoch or int(self._state[:, 3].max())] = self._state
         if self._folder is not None:
@@ -147,11 +150,16 @@ class DataMapRecorder:
         Exact where each cell was seen by one recorder only, else to rounding (Chan et al. 1983).
 
         Raises:
-            CoterieError: other tasks, numbers of examples or snapshots.
+            CoterieError: other tasks, kinds, examples or snapshots.
         """
-        for name in ("names", "n_examples"):
+        for name in ("names", "kinds", "n_examples"):
             if getattr(self, name) != getattr(other, name):
                 raise CoterieError(f"`other` must have the same {name}: {getattr(self, name)}; found {getattr(other, name)}.")
+        if (differ := np.flatnonzero(self.ids != other.ids)).size:
+            mine, theirs = self.ids[differ[0]], other.ids[differ[0]]
+            raise CoterieError(
+                f"`other` must have the same ids: {mine!s} at position {differ[0]}; found {theirs!s} ({differ.size} differ)."
+            )
         if set(self._kept) != set(other._kept):
             raise CoterieError(f"`other` must have snapshots of epochs {sorted(self._kept)}; found {sorted(other._kept)}.")
         if self._folder is not None:

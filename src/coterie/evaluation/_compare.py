@@ -27,6 +27,7 @@ from coterie.seeds import derive
 from coterie.training import Progress
 
 SMALL_TABLE = 1000
+SPLIT_ATTEMPTS = 100
 _OURS = ("weights", "init", "record", "observers", "checkpoint", "seed")
 _RECORDING = ("snapshots",)
 
@@ -57,7 +58,7 @@ def compare(
             unit), several of them, or a mapping from name to one. A single one is called "grouped".
         seeds: 3 means 0, 1, 2; or the seeds themselves. A seed changes initialisation, batch order, dropout and the grouping.
         repeats: random splits, each trained with all seeds (units = repeats x seeds): 5 below 1,000 examples, else 1. Split 0
-            is the data's own.
+            is the data's own; one in which a task is too rare is drawn again.
         draws: random groupings of the same sizes per grouping and unit.
         baselines: which of "single", "random", "ensemble" to train besides joint; single-task models are one per task.
         bootstraps: resamples of the test examples.
@@ -111,14 +112,24 @@ def _units(
 
 
 def _splits(data: Dataset, repeats: int) -> list[Dataset]:
-    splits = [data, *(data.resplit(_derived(0, split)) for split in range(1, repeats))]
-    for split, other in enumerate(splits):
-        if other.tasks.names != data.tasks.names:
-            raise CoterieError(
-                f"`repeats`: split {split} has {len(other.tasks)} usable tasks, the data's own split {len(data.tasks)}; "
-                "leave the rarest tasks out, or compare with repeats=1."
-            )
-    return splits
+    return [data, *(_usable_split(data, split) for split in range(1, repeats))]
+
+
+def _usable_split(data: Dataset, split: int) -> Dataset:
+    """The data under another split, redrawn while one of the tasks is too rare in a part."""
+    problem = ""
+    for attempt in range(SPLIT_ATTEMPTS):
+        try:
+            other = data.resplit(_derived(0, split) if attempt == 0 else derive(0, "split", split, attempt) % 2**31)
+        except CoterieError as error:
+            problem = str(error)
+            continue
+        if other.tasks.names == data.tasks.names:
+            return other
+        problem = f"{len(data.tasks) - len(other.tasks)} tasks of the data's own split are too rare in it."
+    raise CoterieError(
+        f"`repeats`: none of {SPLIT_ATTEMPTS} draws of split {split} can be used. The last: {problem} Compare with repeats=1."
+    )
 
 
 def _labelled(progress: Progress | None, where: str) -> Progress | None:
@@ -161,17 +172,48 @@ def _roles(name: str, method: Candidate, baselines: Sequence[str]) -> dict[str, 
 
 
 def _stability(found: Sequence[Grouping], method: Candidate, data_map: DataMap, measured: dict[str, Any]) -> dict[str, Any]:
-    """How far groupings agree: between units, and over resampled examples of the first unit's map."""
-    from coterie.grouping import agreement, stability
+    """How far groupings agree: between units, and over resampled examples of the first unit's map.
+
+    A grouping that was given is the same in every unit; if a clustering of data maps made it, the map says how firm it is.
+    """
+    from coterie.grouping import METHODS, agreement
 
     facts: dict[str, Any] = {}
     if not isinstance(method, Grouping) and len(found) > 1:
         facts["adjusted Rand between repetitions"] = agreement(found)["adjusted_rand"]
-    if isinstance(method, DataMapMethod):
-        settings = {name: getattr(method, name) for name in ("method", "fuzziness", "features", "restarts")}
-        resampled = stability(method.source(data_map, measured), found[0].n_groups, **settings)
-        facts["adjusted Rand over resampled examples"] = resampled["adjusted_rand"]
+    clustering = _clustering(method) if isinstance(method, Grouping) and method.method in METHODS else method
+    if isinstance(clustering, DataMapMethod) and found[0].n_groups > 1:
+        try:
+            facts |= _resampled(found[0], clustering, data_map, measured, given=isinstance(method, Grouping))
+        except CoterieError as error:
+            # Everything is trained by now: a map that cannot be clustered so must not cost the comparison.
+            facts["not resampled"] = str(error)
     return facts
+
+
+def _clustering(grouping: Grouping) -> DataMapMethod:
+    """The settings that would make a given grouping anew, as far as it tells them."""
+    default = DataMapMethod()
+    return DataMapMethod(
+        n_groups=grouping.n_groups,
+        method=grouping.method,
+        fuzziness=grouping.fuzziness or default.fuzziness,
+        features="density" if grouping.details.get("features") == "density" else "cells",
+    )
+
+
+def _resampled(
+    grouping: Grouping, method: DataMapMethod, data_map: DataMap, measured: dict[str, Any], *, given: bool
+) -> dict[str, Any]:
+    from coterie.grouping import agreement, stability
+
+    facts: dict[str, Any] = {}
+    if given:
+        own = method.group(data_map, seed=0, measured=measured)
+        facts["adjusted Rand with the groups of this comparison's data map"] = agreement([grouping, own])["adjusted_rand"]
+    settings = {name: getattr(method, name) for name in ("method", "fuzziness", "features", "restarts")}
+    resampled = stability(method.source(data_map, measured), grouping.n_groups, **settings)
+    return {**facts, "adjusted Rand over resampled examples": resampled["adjusted_rand"]}
 
 
 def _derived(seed: int, split: int) -> int:

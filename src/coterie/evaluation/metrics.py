@@ -7,8 +7,7 @@ from typing import Any
 
 from torch import Tensor
 
-from coterie.errors import CoterieError
-from coterie.metrics import metric_names, primary_metric, summed_statistics
+from coterie.metrics import metric_names, own_metric, primary_metric, summed_statistics
 from coterie.tasks import Kind, Tasks
 
 
@@ -24,7 +23,7 @@ def primary_scores(outputs: Tensor, targets: Tensor, tasks: Tasks) -> Tensor:
     scores = primary_metric(summed_statistics(outputs, targets, tasks), tasks)
     for position, task in enumerate(tasks):
         if task.metric is not None:
-            scores[position] = _own_metric(outputs, targets, tasks, position)
+            scores[position] = own_metric(outputs, targets, tasks, position)
     return scores
 
 
@@ -52,7 +51,7 @@ def all_metrics(outputs: Tensor, targets: Tensor, tasks: Tasks) -> list[dict[str
         y, z = targets[seen, position], outputs[seen][:, tasks.columns[position]]
         values = _KIND_METRICS[task.kind](z, y, primary[position], float(tasks.std[position]))
         if task.metric is not None:
-            values[metric_names(tasks)[position]] = _own_metric(outputs, targets, tasks, position)
+            values[metric_names(tasks)[position]] = own_metric(outputs, targets, tasks, position)
         table += [{"task": task.name, "metric": name, "value": _number(value)} for name, value in values.items()]
     return table
 
@@ -98,18 +97,6 @@ def _regression(z: Tensor, y: Tensor, r2: float, std: float) -> dict[str, Any]:
 
 
 _KIND_METRICS = {Kind.BINARY: _binary, Kind.MULTICLASS: _multiclass, Kind.REGRESSION: _regression}
-
-
-def _own_metric(outputs: Tensor, targets: Tensor, tasks: Tasks, position: int) -> float:
-    task = tasks[position]
-    seen = ~targets[:, position].isnan()
-    if not seen.any():
-        return math.nan
-    value = task.metric(outputs[seen][:, tasks.columns[position]], targets[seen, position])
-    try:
-        return float(value)
-    except (TypeError, ValueError) as error:
-        raise CoterieError(f"The metric of task {task.name!r} must return one number; found {type(value).__name__}.") from error
 
 
 def _number(value: Any) -> float | None:

@@ -48,6 +48,24 @@ class Architecture:
             return self.model
         return f"{self.model.__module__}:{getattr(self.model, '__qualname__', type(self.model).__name__)}"
 
+    def require_importable(self) -> None:
+        """Refuse a factory that another process could not find by :attr:`name`.
+
+        Raises:
+            CoterieError: it is a local function, a partial, an instance, or lives in a script.
+        """
+        if isinstance(self.model, str):
+            return
+        try:
+            found = None if self.name.startswith("__main__:") else find_factory(self.name)
+        except CoterieError:
+            found = None
+        if found is not self.model:
+            raise CoterieError(
+                f"`model` {self.name!r} could not be found again when loading; define the factory at the top level of a module "
+                "and pass 'module:factory'."
+            )
+
     def build(self, seed: int, identity: int | str) -> TaskModel:
         """Build the model of one initialisation; the global random state is left alone.
 
@@ -86,6 +104,17 @@ class Architecture:
                 f"for B = 2 it gave {found}. coterie adds the head itself."
             )
         return features.shape[1]
+
+
+def trusted(named: str, given: str | Callable[..., nn.Module] | None, path: object) -> str | Callable[..., nn.Module]:
+    """The factory of a saved model: a built-in one, or the one that the caller gave. A file's word is not enough to run code.
+
+    Raises:
+        CoterieError: the file names an encoder that is not built in and none was given.
+    """
+    if given is None and named not in ENCODERS:
+        raise CoterieError(f"{path} holds an encoder of your own, {named!r}. Pass model={named!r} to say that you trust it.")
+    return named if given is None else given
 
 
 def find_factory(model: str | Callable[..., nn.Module]) -> Callable[..., nn.Module]:

@@ -25,7 +25,7 @@ def mlp(input_shape: Sequence[int], *, hidden: Sequence[int] = (128, 128), dropo
     layers: list[nn.Module] = [nn.Flatten()] if len(input_shape) > 1 else []
     for n_in, n_out in pairwise(widths):
         layers += [nn.Linear(n_in, n_out, bias=False), nn.BatchNorm1d(n_out), nn.ReLU()]
-        layers += [nn.Dropout(dropout)] if dropout else []
+        layers += [Dropout(dropout)] if dropout else []
     return nn.Sequential(*layers)
 
 
@@ -43,11 +43,11 @@ def cnn(input_shape: Sequence[int], *, dropout: float = 0.2) -> nn.Module:
         *_convolution(32, 64),
         *_convolution(64, 64),
         nn.MaxPool2d(2),
-        nn.Dropout(dropout),
+        Dropout(dropout),
         nn.Flatten(),
         nn.Linear(flat, 128),
         nn.ReLU(),
-        nn.Dropout(dropout),
+        Dropout(dropout),
     )
 
 
@@ -63,6 +63,29 @@ def resnet18(input_shape: Sequence[int]) -> nn.Module:
     for stage, (n_in, n_out) in enumerate(pairwise(widths)):
         blocks += [_ResidualBlock(n_in, n_out, stride=1 if stage == 0 else 2), _ResidualBlock(n_out, n_out)]
     return nn.Sequential(*_convolution(channels, 64), *blocks, nn.AdaptiveAvgPool2d(1), nn.Flatten())
+
+
+class Dropout(nn.Module):
+    """Dropout whose mask does not depend on how a stack is executed.
+
+    torch's own fills the mask in memory order, or by another kernel under ``vmap``; here it is drawn in the order of the
+    dimensions, so that the same seed gives the same mask to every row, looped or batched, in any memory format.
+    """
+
+    def __init__(self, p: float) -> None:
+        super().__init__()
+        self.p = p
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Zero a share ``p`` of the values and scale up the others, in training mode."""
+        if not self.training or self.p == 0:
+            return x
+        kept = torch.rand(x.shape, device=x.device) >= self.p
+        return x * kept.to(x.dtype).div_(1 - self.p)
+
+    def extra_repr(self) -> str:
+        """The share, for printing."""
+        return f"p={self.p}"
 
 
 class _ResidualBlock(nn.Module):

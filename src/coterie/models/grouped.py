@@ -5,10 +5,10 @@ Shapes: ``K`` groups, ``T`` tasks, ``B`` examples, ``P`` output columns.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from copy import deepcopy
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import torch
@@ -17,8 +17,8 @@ from torch import Tensor, nn
 from coterie.data.preprocessing import Preprocessing
 from coterie.errors import CoterieError
 from coterie.files import read_arrays, write_arrays
-from coterie.models.architecture import Architecture, TaskModel
-from coterie.tasks import Kind, Task, Tasks
+from coterie.models.architecture import Architecture, TaskModel, trusted
+from coterie.tasks import Kind, Tasks
 
 if TYPE_CHECKING:
     from coterie.models.stack import ModelStack
@@ -128,57 +128,52 @@ class GroupedModel(nn.Module):
         """Write weights, architecture, preprocessing, tasks and units as one safetensors file.
 
         Raises:
-            CoterieError: the encoder came from a local function that a later process could not find.
+            CoterieError: the encoder's factory could not be found again by its name when loading.
         """
-        if "<" in self.architecture.name:
-            raise CoterieError(
-                f"`model` {self.architecture.name!r} is a local function and could not be found again when loading; "
-                "define the factory at the top level of a module and pass 'module:factory'."
-            )
+        self.architecture.require_importable()
         about = {
             "format": _FORMAT,
             "model": self.architecture.name,
             "input_shape": self.architecture.input_shape,
             "options": dict(self.architecture.options),
-            "tasks": [{"name": t.name, "kind": t.kind.value, "classes": t.classes} for t in self.tasks],
+            "tasks": self.tasks.to_dict(),
             "preprocessing": self.preprocessing.to_dict(),
             "average": self.average,
             "served": self.served,
         }
-        statistics = {f"tasks/{name}": getattr(self.tasks, name) for name in _STATISTICS}
-        tensors = {**{f"state/{name}": tensor for name, tensor in self.state_dict().items()}, **statistics}
-        write_arrays(path, {name: tensor.cpu().numpy() for name, tensor in tensors.items()}, about)
+        write_arrays(path, {name: tensor.cpu().numpy() for name, tensor in self.state_dict().items()}, about)
 
     @classmethod
-    def load(cls, path: str | Path) -> GroupedModel:
-        """Read what :meth:`save` wrote; nothing is unpickled.
+    def load(cls, path: str | Path, *, model: str | Callable[..., nn.Module] | None = None) -> GroupedModel:
+        """Read what :meth:`save` wrote; nothing is unpickled, and no code that the file names is run.
+
+        Args:
+            path: the file.
+            model: the factory ("module:factory" or a callable) if the encoder is not a built-in one.
 
         Raises:
-            CoterieError: no such file, a damaged one, or one of another kind.
+            CoterieError: no such file, a damaged one, one of another kind, or one whose encoder ``model`` must provide.
         """
         arrays, about = read_arrays(path)
         if not isinstance(about, Mapping) or about.get("format") != _FORMAT:
             raise CoterieError(f"{path} is not a model saved by coterie.")
-        items = [Task(name=t["name"], kind=Kind(t["kind"]), classes=tuple(t["classes"])) for t in about["tasks"]]
-        tasks = Tasks(items=tuple(items), **{name: torch.from_numpy(arrays[f"tasks/{name}"]) for name in _STATISTICS})
+        factory = trusted(about["model"], model, path)
+        tasks = Tasks.from_dict(about["tasks"])
         served: list[list[int]] = about["served"]
-        architecture = Architecture(about["model"], tuple(about["input_shape"]), tasks.n_outputs, about["options"])
+        architecture = Architecture(factory, tuple(about["input_shape"]), tasks.n_outputs, about["options"])
         everything = range(len(tasks))
         members = [_with_columns(architecture.build(0, k), everything, positions, tasks) for k, positions in enumerate(served)]
-        state = {name.removeprefix("state/"): torch.from_numpy(a) for name, a in arrays.items() if name.startswith("state/")}
-        model = cls(
+        state = {name: torch.from_numpy(array) for name, array in arrays.items()}
+        found = cls(
             members, state["membership"], tasks, architecture, Preprocessing.from_dict(about["preprocessing"]),
             average=about["average"], served=served,
         )  # fmt: skip
-        model.load_state_dict(state)
-        return model.eval()
+        found.load_state_dict(state)
+        return found.eval()
 
     def extra_repr(self) -> str:
         """Sizes, for printing."""
         return f"{len(self.tasks)} tasks, {len(self.members)} groups, average={self.average!r}"
-
-
-_STATISTICS: tuple[Any, ...] = ("pos_weight", "mean", "std", "observed_share", "loss_scale")
 
 
 def _columns(tasks: Tasks, positions: Sequence[int]) -> list[int]:

@@ -39,7 +39,7 @@ class ModelStack:
         self.buffers = dict(buffers)
         self.strategy = Strategy("loop")
         self._call: Callable[..., Tensor] = functional_call
-        self._leaves: dict[tuple[str, int, int], dict[str, Tensor]] = {}
+        self._leaves: dict[tuple[str, int, int, bool], dict[str, Tensor]] = {}
 
     @classmethod
     def create(
@@ -59,6 +59,15 @@ class ModelStack:
         for name in trainable:
             parameters[name].requires_grad_()
         return cls(architecture, template, parameters, buffers)
+
+    @classmethod
+    def from_state(cls, architecture: Architecture, state: Mapping[str, Tensor]) -> ModelStack:
+        """Rebuild a stack from what :meth:`state` gave."""
+        template = architecture.build(0, 0)
+        parameters = {
+            name: state[name].requires_grad_(parameter.requires_grad) for name, parameter in template.named_parameters()
+        }
+        return cls(architecture, template, parameters, {name: state[name] for name, _ in template.named_buffers()})
 
     @property
     def n_models(self) -> int:
@@ -149,12 +158,13 @@ class ModelStack:
         looped = self.strategy.kind == "loop"
         if not looped and (rows.start, rows.stop) == (0, self.n_models):
             return {**self.parameters, **self.buffers}
-        key = (self.strategy.kind, rows.start, rows.stop)
+        learning = torch.is_grad_enabled()
+        key = (self.strategy.kind, rows.start, rows.stop, learning)
         if key not in self._leaves:
             index = rows.start if looped else rows
             leaves = {name: tensor.detach()[index] for name, tensor in {**self.parameters, **self.buffers}.items()}
             for name, parameter in self.parameters.items():
-                if parameter.requires_grad:
+                if parameter.requires_grad and learning:
                     if parameter.grad is None:
                         parameter.grad = torch.zeros_like(parameter)
                     leaves[name].requires_grad_()
@@ -189,8 +199,12 @@ class ModelStack:
     def model(self, row: int) -> TaskModel:
         """Return one row as an ordinary module with its own copy of the weights."""
         module = deepcopy(self.template)
-        module.load_state_dict({name: tensor[row] for name, tensor in self.state().items()})
-        return module
+        state = self.state()
+        with torch.no_grad():
+            # By name, because a state dict leaves out non-persistent buffers and doubles tied parameters.
+            for name, tensor in (*module.named_parameters(), *module.named_buffers()):
+                tensor.copy_(state[name][row])
+        return module.eval()
 
     @staticmethod
     def concatenate(stacks: Sequence[ModelStack]) -> ModelStack:

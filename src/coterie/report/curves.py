@@ -1,4 +1,4 @@
-"""The chapter of learning curves: the arms of one question together, mean over tasks."""
+"""The chapter of learning curves: the arms of one question together, mean over tasks; and the numbers behind it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 
 from coterie.report import figures
 from coterie.report.svg import inline
-from coterie.report.wording import number
+from coterie.report.wording import number, rounded
 
 if TYPE_CHECKING:
     from coterie.evaluation import Comparison
@@ -43,8 +43,26 @@ def _questions(comparison: Comparison) -> dict[str | None, list[str]]:
     return {name: found for name, found in questions.items() if found} or {None: arms}
 
 
+def table(comparison: Comparison) -> dict[str, Any]:
+    """What is drawn, and each task's own curve, as JSON types: arm, then curve, then ``mean`` [epoch] and ``tasks``."""
+    found: dict[str, Any] = {}
+    for arm in comparison.history:
+        own = {field: by_task(comparison, arm, field) for field in CURVES}
+        found[arm] = {
+            field: {"mean": rounded(_mean(values, 1)), "tasks": dict(zip(comparison.tasks, rounded(values.T), strict=True))}
+            for field, values in own.items()
+            if np.isfinite(values).any()
+        }
+    return {arm: entry for arm, entry in found.items() if entry}
+
+
 def over_tasks(comparison: Comparison, arm: str, field: str) -> np.ndarray:
-    """Mean over tasks (E,) of a curve (E, M, T), each task on the model of its own group; else on all models that train it.
+    """Mean over tasks (E,) of :func:`by_task`."""
+    return _mean(by_task(comparison, arm, field), 1)
+
+
+def by_task(comparison: Comparison, arm: str, field: str) -> np.ndarray:
+    """A curve of each task (E, T), from (E, M, T): on the model of its own group, else the mean of all models that train it.
 
     NaN for random groups that overlap: whose task is whose is not kept.
     """
@@ -55,8 +73,12 @@ def over_tasks(comparison: Comparison, arm: str, field: str) -> np.ndarray:
         own = np.searchsorted(used, seeds[0].labels)
         curve = curve[:, own, np.arange(curve.shape[2])][:, None]
     elif figures.role_of(arm) == "random" and (np.isfinite(curve).sum(axis=1) > 1).any():
-        return np.full(len(curve), np.nan)
+        return np.full(curve[:, 0].shape, np.nan)
+    return _mean(curve, 1)
+
+
+def _mean(values: np.ndarray, axis: int) -> np.ndarray:
     with warnings.catch_warnings():
         # A task may have no label in the validation part: its column is empty, and stays out of the mean.
         warnings.filterwarnings("ignore", message="Mean of empty slice")
-        return np.nanmean(np.nanmean(curve, axis=1), axis=1)
+        return np.nanmean(values, axis=axis)

@@ -9,7 +9,7 @@ import numpy as np
 
 from coterie.report import figures
 from coterie.report.svg import inline, raster
-from coterie.report.wording import is_number, number, plain, share
+from coterie.report.wording import is_number, number, plain, rounded, share
 
 if TYPE_CHECKING:
     from coterie.evaluation import Comparison
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 READ_AT = 2.0
 MOST_MAPS = 150
 FEW = 24
+BETWEEN = "adjusted Rand between repetitions"
 _FEATURES = {
     "cells": "confidence and variability of each example",
     "density": "where a task's examples lie on its map, whichever they are",
@@ -109,6 +110,18 @@ def data_maps(comparison: Comparison) -> dict[str, Any] | None:
     }
 
 
+def density_table(maps: Mapping[str, Any]) -> dict[str, Any]:
+    """The densities that the maps draw, as JSON types: share of examples by bin of confidence and of variability."""
+    drawn = {"tasks": maps["all"] or maps["few"], "groups": maps["groups"]}
+    return {
+        "examples": maps["examples"],
+        "epochs": maps["epochs"],
+        "confidence": [0.0, 1.0],
+        "variability": [0.0, round(float(np.sqrt(0.5)), 4)],
+        **{what: {p["title"]: {"facts": p["facts"], "density": rounded(p["density"])} for p in drawn[what]} for what in drawn},
+    }
+
+
 def _typical(comparison: Comparison, where: Mapping[str, int]) -> list[int]:
     """The surest task of each group, at most 12."""
     grouping = next(iter(comparison.groupings.values()))[0] if comparison.groupings else None
@@ -119,9 +132,10 @@ def _typical(comparison: Comparison, where: Mapping[str, int]) -> list[int]:
     return [where[grouping.tasks[first_of[k]]] for k in sorted(first_of)][:12]
 
 
-def _task_panel(recorded: DataMap, t: int, density: np.ndarray, limits: tuple[float, float]) -> dict[str, str]:
+def _task_panel(recorded: DataMap, t: int, density: np.ndarray, limits: tuple[float, float]) -> dict[str, Any]:
     facts = _facts(recorded.confidence[:, t], recorded.variability[:, t])
-    return {"title": recorded.tasks[t], "facts": facts, "image": raster(figures.shades(density, limits))}
+    image = raster(figures.shades(density, limits))
+    return {"title": recorded.tasks[t], "facts": facts, "image": image, "density": density}
 
 
 def _facts(confidence: np.ndarray, variability: np.ndarray) -> str:
@@ -141,31 +155,41 @@ def _group_panels(
     for k, names in enumerate(grouping.groups):
         known = [where[name] for name in names if name in where]
         if known:
-            axes = figures.data_map(np.mean([densities[t] for t in known], axis=0), limits=limits)
+            density = np.mean([densities[t] for t in known], axis=0)
+            axes = figures.data_map(density, limits=limits)
             alt = f"Data map of group {k + 1}, all its {len(known)} tasks together."
             panels.append(
                 {
                     "title": f"Group {k + 1}",
                     "facts": ", ".join(names) if len(names) <= 6 else f"{len(names)} tasks",
                     "svg": inline(axes, name=f"group{k}", alt=alt),
+                    "density": density,
                 }
             )
     return panels
 
 
 def stability(comparison: Comparison) -> list[dict[str, Any]]:
-    """Per grouping: agreement figures, tasks that changed group between repetitions, how the number of groups was found."""
-    return [
-        {
-            "name": name,
-            "facts": [_fact(label, value) for label, value in comparison.stability.get(name, {}).items()]
-            + _measured_by(seeds[0].details),
-            "moved": moved_tasks(seeds),
-            "repetitions": len(seeds),
-            "criterion": _criterion(seeds[0], f"auto{position}"),
-        }
-        for position, (name, seeds) in enumerate(comparison.groupings.items())
-    ]
+    """Per grouping: agreement figures, tasks that changed group between repetitions, how the number of groups was found.
+
+    Only groups that each repetition found anew can be said to be the same again; others were given.
+    """
+    chapters = []
+    for position, (name, seeds) in enumerate(comparison.groupings.items()):
+        agreed = comparison.stability.get(name, {})
+        given = len(seeds) > 1 and BETWEEN not in agreed
+        chapters.append(
+            {
+                "name": name,
+                "given": given,
+                "facts": [_fact(label, value) for label, value in agreed.items()] + _measured_by(seeds[0].details),
+                "notes": [str(note) for note in seeds[0].details.get("notes", ())],
+                "moved": [] if given else moved_tasks(seeds),
+                "repetitions": len(seeds),
+                "criterion": _criterion(seeds[0], f"auto{position}"),
+            }
+        )
+    return chapters
 
 
 def _measured_by(details: Mapping[str, Any]) -> list[dict[str, str]]:

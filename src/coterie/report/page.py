@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from importlib.resources import files
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from markupsafe import Markup
 
 from coterie.errors import CoterieError
-from coterie.files import atomic, write_json
+from coterie.files import atomic
 from coterie.report import about, curves, gains, groups, scores
 
 if TYPE_CHECKING:
@@ -35,18 +36,23 @@ def write_report(comparison: Comparison, path: str | Path) -> Path:
         raise CoterieError(
             f"`path` must not end in .json, which is the name of the report's twin; found {page}. Try report.html."
         )
-    html = render(comparison, twin_name=twin.name)
+    maps = groups.data_maps(comparison)
+    html = render(comparison, maps, twin_name=twin.name)
+    drawn = {"curves": curves.table(comparison), "data_maps": maps and groups.density_table(maps)}
     try:
         with atomic(page) as temporary:
             temporary.write_text(html, encoding="utf-8", errors="replace")
-        write_json(twin, comparison.to_dict())
+        with atomic(twin) as temporary:
+            # Without line breaks: those of write_json, one for each number, would be most of the file.
+            text = json.dumps({**comparison.to_dict(), **drawn}, separators=(",", ":"), allow_nan=False)
+            temporary.write_text(text + "\n", encoding="utf-8")
     except OSError as error:
         raise CoterieError(f"`path` must be writable; found {page} ({error.strerror}).") from error
     return page
 
 
-def render(comparison: Comparison, *, twin_name: str) -> str:
-    """The page as text; ``twin_name`` is the file name of the JSON twin, which it mentions."""
+def render(comparison: Comparison, maps: dict[str, Any] | None, *, twin_name: str) -> str:
+    """The page as text; ``maps`` is its chapter of data maps, ``twin_name`` the file name of the JSON twin that it mentions."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     loader = PackageLoader("coterie.report", "")
@@ -59,7 +65,7 @@ def render(comparison: Comparison, *, twin_name: str) -> str:
         verdict=_verdict(comparison),
         twin=twin_name,
         memberships=groups.memberships(comparison),
-        maps=groups.data_maps(comparison),
+        maps=maps,
         stability=groups.stability(comparison),
         gains=gains.chapter(comparison, order),
         scores=scores.score_table(comparison, order),

@@ -6,6 +6,8 @@ import math
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+import numpy as np
+
 MISSING = "–"
 
 
@@ -25,6 +27,22 @@ def number(value: Any, digits: int = 3) -> str:
     ('−0.25', '–')
     """
     return f"{value:.{digits}f}".replace("-", "−") if is_number(value) else MISSING
+
+
+def rounded(values: np.ndarray) -> Any:
+    """An array as nested lists of numbers of four digits, None where there is none: small enough for JSON.
+
+    >>> rounded(np.array([[0.123456, np.nan], [0.0, 1.0]]))
+    [[0.1235, None], [0, 1]]
+    """
+    if values.ndim > 1:
+        return [rounded(row) for row in values]
+    return [_short(value) if math.isfinite(value) else None for value in values.tolist()]
+
+
+def _short(value: float) -> float:
+    short = float(f"{value:.4g}")
+    return int(short) if short.is_integer() else short
 
 
 def share(value: Any) -> str:

@@ -63,8 +63,7 @@ class TrainingState:
     ) -> TrainingState:
         """A new training of ``n_steps`` steps an epoch, or the one that ``folder`` holds, if its ``identity`` is the same."""
         file = None if folder is None else Path(folder) / "checkpoint.safetensors"
-        # Compared with what a file gives back, hence as JSON.
-        identity = json.loads(json.dumps({**config.to_dict(), **identity}))
+        identity = {} if file is None else _as_json({**config.to_dict(), **identity})
         state = cls(stack, optimiser, provider, observers, config, n_steps, identity, file)
         state.best_score = torch.full((stack.n_models,), -torch.inf)
         state.best_epoch = torch.zeros(stack.n_models, dtype=torch.int64)
@@ -92,7 +91,9 @@ class TrainingState:
         self.best_epoch = torch.where(better, self.epoch, self.best_epoch)
         if self.keeps_best:
             for name, tensor in stack.state().items():
-                best = self.best.setdefault(name, tensor.clone())
+                if name not in self.best:
+                    self.best[name] = tensor.clone()
+                best = self.best[name]
                 mask = better.to(tensor.device).view(-1, *[1] * (tensor.dim() - 1))
                 torch.where(mask, tensor, best, out=best)
         self.epoch += 1
@@ -167,3 +168,11 @@ class TrainingState:
             prefix = f"{i}/"
             held = parts.get("observer", {})
             observer.restore({name.removeprefix(prefix): a for name, a in held.items() if name.startswith(prefix)})
+
+
+def _as_json(identity: Mapping[str, Any]) -> dict[str, Any]:
+    """What a file would give back, to be compared with what one gives."""
+    try:
+        return json.loads(json.dumps(identity))
+    except TypeError as error:
+        raise CoterieError(f"`model_options` must be plain JSON types where a checkpoint is written: {error}.") from error

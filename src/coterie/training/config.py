@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal, get_args, get_type_hints
@@ -47,8 +48,8 @@ class TrainingConfig:
         for name, least in (("epochs", 1), ("batch_size", 2)):
             if int(getattr(self, name)) != getattr(self, name) or getattr(self, name) < least:
                 raise CoterieError(f"`{name}` must be a whole number of at least {least}; found {getattr(self, name)!r}.")
-        if not self.lr > 0:
-            raise CoterieError(f"`lr` must be positive; found {self.lr!r}.")
+        if not 0 < self.lr < math.inf:
+            raise CoterieError(f"`lr` must be positive and finite; found {self.lr!r}.")
         if self.weight_decay < 0:
             raise CoterieError(f"`weight_decay` must not be negative; found {self.weight_decay!r}.")
         if not 0 <= self.warmup < 1:

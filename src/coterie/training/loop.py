@@ -16,7 +16,6 @@ from torch import Tensor
 
 from coterie.data import Batches, Dataset
 from coterie.errors import CoterieError
-from coterie.metrics import primary_metric
 from coterie.models import ModelStack
 from coterie.models.stack import forward_seed
 from coterie.tasks import Tasks
@@ -93,6 +92,7 @@ def train(
         augment=config.augment, channels_last=channels_last,
     )  # fmt: skip
     validation = Batches(data, data.split.validation, batch_size=512, seed=0, device=fabric.device, channels_last=channels_last)
+    share = None if isinstance(positions, Tensor) else _observed_shares(data, positions).to(fabric.device)
     optimiser = make_optimiser(stack, provider.parameters(), config)
     with torch.random.fork_rng():
         state = TrainingState.start(stack, optimiser, provider, observers, config, batches.n_steps, identity or {}, checkpoint)
@@ -105,17 +105,18 @@ def train(
         for epoch in range(state.epoch, config.epochs):
             started = perf_counter()
             train_loss, first_bad = _train_epoch(
-                stack, batches, provider, tasks, optimiser, epoch, config, fabric, observers, progress
+                stack, batches, provider, tasks, optimiser, epoch, config, fabric, observers, progress, share
             )
             weights = provider.weights((epoch + 1) * batches.n_steps - 1).detach().to(fabric.device)
             _require_finite(first_bad, weights, tasks, epoch)
-            statistics, losses = evaluate(stack, validation, tasks, fabric)
+            score, losses = evaluate(stack, validation, tasks, fabric)
+            _require_finite_models(stack, losses, weights, tasks, epoch)
             for observer in observers:
                 observer.on_epoch_end(epoch)
-            score = primary_metric(statistics, tasks).float()
             state.finish_epoch(stack, weights, train_loss, losses, score, perf_counter() - started)
             state.save()
     state.keep_best(stack)
+    stack.train(False)
     return stack, state
 
 
@@ -130,19 +131,22 @@ def _train_epoch(
     fabric: Fabric,
     observers: Sequence[Observer],
     progress: Progress | None,
+    share: Tensor | None,
 ) -> tuple[Tensor, Tensor]:
     """One pass over the training part: mean training loss (M, T), and the step at which it first was not finite (M, T)."""
     n_steps = config.epochs * batches.n_steps
     total, n_examples = torch.zeros(stack.n_models, len(tasks), device=fabric.device), 0
     first_bad = torch.full_like(total, torch.inf)
+    latest, weights = None, total
     stack.train()
     for step, batch in enumerate(batches.epoch(epoch), start=epoch * batches.n_steps):
         set_learning_rate(optimiser, learning_rate(step, n_steps, config))
-        produced = provider.weights(step).to(fabric.device)
-        weights = produced.detach().requires_grad_(produced.requires_grad)
-        outputs, losses = gradient_step(stack, batch, weights, tasks, forward_seed(config.seed, step), fabric)
+        produced = provider.weights(step)
+        if produced is not latest:  # static weights are moved to the device once
+            latest, weights = produced, produced.detach().to(fabric.device).requires_grad_(produced.requires_grad)
+        outputs, losses = gradient_step(stack, batch, weights, tasks, forward_seed(config.seed, step), fabric, share)
         if weights.grad is not None:
-            learn_weights(provider, produced, weights.grad)
+            learn_weights(provider, produced, weights.grad.to(produced.device))
         for observer in observers:
             observer.on_batch(batch.position, outputs, batch.targets)
         if config.clip is not None:
@@ -167,3 +171,22 @@ def _require_finite(first_bad: Tensor, weights: Tensor, tasks: Tasks, epoch: int
         f"step {int(first_bad.min()) + 1}. The last checkpoint, if any, is kept. Try a smaller `lr`, `clip=1.0`, or look for "
         "extreme inputs."
     )
+
+
+def _require_finite_models(stack: ModelStack, losses: Tensor, weights: Tensor, tasks: Tasks, epoch: int) -> None:
+    """The last step of an epoch may break a model after its loss was taken: no such state is kept or checkpointed."""
+    sound = torch.stack([parameter.flatten(1).isfinite().all(1) for parameter in stack.parameters.values()]).all(0)
+    broken = ((~losses.isfinite() & (weights > 0)) | ~sound[:, None]).nonzero()
+    if len(broken):
+        row, task = broken[0].tolist()
+        raise CoterieError(
+            f"Training stopped: model {row} is not finite after epoch {epoch + 1} (validation loss of task "
+            f"{tasks.names[task]!r}: {losses[row, task].item():g}). The last checkpoint, if any, is kept. Try a smaller `lr`, "
+            "`clip=1.0`, or look for extreme inputs."
+        )
+
+
+def _observed_shares(data: Dataset, positions: Sequence[Tensor]) -> Tensor:
+    """Share of labels observed within each row's own examples, (M, T); never 0, so that an unused task divides safely."""
+    shares = torch.stack([(~data.targets[support].isnan()).float().mean(0) for support in positions])
+    return shares.clamp_min(1e-6)

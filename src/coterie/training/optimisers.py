@@ -77,7 +77,8 @@ def restore_optimiser(optimiser: torch.optim.Optimizer, arrays: dict[str, Tensor
     for key, value in arrays.items():
         position, name = key.split("/")
         parameter = parameters[int(position)]
-        same_shape = value.shape == parameter.shape
-        optimiser.state[parameter][name] = (
-            torch.empty_like(parameter, requires_grad=False).copy_(value) if same_shape else value.clone()
-        )
+        if value.shape == parameter.shape:
+            optimiser.state[parameter][name] = torch.empty_like(parameter, requires_grad=False).copy_(value)
+        else:  # the step count: fused kernels want it beside the parameters, the others on the host
+            fused = optimiser.defaults.get("fused")
+            optimiser.state[parameter][name] = value.to(parameter.device) if fused else value.clone()

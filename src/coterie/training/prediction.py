@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from coterie.data import Batches, Dataset
-from coterie.metrics import summed_statistics
+from coterie.metrics import own_metric, primary_metric, summed_statistics
 from coterie.models import ModelStack
 from coterie.tasks import Tasks, task_losses
 from coterie.training.device import make_fabric
@@ -50,16 +50,29 @@ def predict(
 
 
 def evaluate(stack: ModelStack, batches: Batches, tasks: Tasks, fabric: Fabric) -> tuple[Tensor, Tensor]:
-    """Summed metric statistics (M, T, S) and mean losses (M, T) over the batches, without keeping outputs."""
+    """Score of each model and task (M, T), higher is better, and mean loss (M, T), without keeping outputs.
+
+    Only for tasks with a metric of their own are the outputs kept: it may not be a function of sums.
+    """
     shape = (stack.n_models, len(tasks))
     statistics, losses, n_examples = torch.zeros((), device=fabric.device), torch.zeros(shape, device=fabric.device), 0
+    own = [position for position, task in enumerate(tasks) if task.metric is not None]
+    kept: list[tuple[Tensor, Tensor]] = []
     stack.train(False)
     with torch.no_grad():
         for batch in batches.ordered():
             with fabric.autocast():
                 outputs = stack(batch.inputs)
-            statistics = statistics + summed_statistics(outputs.float(), batch.targets, tasks)
-            losses += task_losses(outputs.float(), batch.targets, tasks) * len(batch.targets)
+            outputs = outputs.float()
+            statistics = statistics + summed_statistics(outputs, batch.targets, tasks)
+            losses += task_losses(outputs, batch.targets, tasks) * len(batch.targets)
             n_examples += len(batch.targets)
+            if own:
+                kept.append((outputs, batch.targets))
     stack.train()
-    return statistics, losses / max(n_examples, 1)
+    score = primary_metric(statistics, tasks).float()
+    if own:
+        outputs, targets = torch.cat([o for o, _ in kept], dim=1), torch.cat([t for _, t in kept])
+        for position in own:
+            score[:, position] = torch.tensor([own_metric(row, targets, tasks, position) for row in outputs])
+    return score, losses / max(n_examples, 1)

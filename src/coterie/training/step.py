@@ -22,7 +22,13 @@ if TYPE_CHECKING:
 
 
 def gradient_step(
-    stack: ModelStack, batch: Batch, weights: Tensor, tasks: Tasks, seed: int, fabric: Fabric
+    stack: ModelStack,
+    batch: Batch,
+    weights: Tensor,
+    tasks: Tasks,
+    seed: int,
+    fabric: Fabric,
+    share: Tensor | None = None,
 ) -> tuple[Tensor, Tensor]:
     """Forward and backward pass of every row on one batch; gradients are left in the stack (and in ``weights``).
 
@@ -33,6 +39,7 @@ def gradient_step(
         tasks: on the stack's device.
         seed: of the random layers in this step.
         fabric: precision.
+        share: observed share (M, T) of the labels within each row's own examples, where rows have their own.
 
     Returns:
         Outputs (M, B, P) and task losses (M, T), detached.
@@ -46,9 +53,10 @@ def gradient_step(
         with fabric.autocast():
             row_outputs = stack(inputs, rows=rows, per_row=per_row, seed=seed)
         row_outputs = row_outputs.float()
-        row_losses = task_losses(row_outputs, targets, tasks)
-        # A task without weight must not reach the gradient even where its loss overflows.
-        (weights[rows] * row_losses.masked_fill(weights[rows] == 0, 0.0)).sum().backward()
+        row_losses = task_losses(row_outputs, targets, tasks, None if share is None else share[rows])
+        # A task without weight must not reach the gradient even where its loss overflows; learnt weights must feel it.
+        used = row_losses if weights.requires_grad else row_losses.masked_fill(weights[rows] == 0, 0.0)
+        (weights[rows] * used).sum().backward()
         outputs.append(row_outputs.detach())
         losses.append(row_losses.detach())
     return (outputs[0], losses[0]) if len(outputs) == 1 else (torch.cat(outputs), torch.cat(losses))

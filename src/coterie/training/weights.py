@@ -5,8 +5,9 @@ Shapes: ``M`` models, ``T`` tasks.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import Protocol, runtime_checkable
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -14,6 +15,8 @@ from torch import Tensor, nn
 
 from coterie.errors import CoterieError
 from coterie.results import Grouping
+
+NEGLIGIBLE = 1e-4
 
 
 @runtime_checkable
@@ -43,11 +46,16 @@ class WeightsProvider(Protocol):
         """The grouping found, once training is over."""
         ...
 
+    def settings(self) -> Mapping[str, Any]:
+        """What must be equal, as JSON types, before a checkpoint written with this provider is continued."""
+        ...
+
 
 class StaticWeights:
     """Weights that stay, each row divided by its sum.
 
-    So a model of one task and one of many meet clipping, decay and SGD alike.
+    So a model of one task and one of many meet clipping, decay and SGD alike. A weight below a ten-thousandth of its row's
+    largest is taken as 0: nearly hard memberships have many, and they must not decide which examples a model sees.
 
     >>> StaticWeights(np.array([[1.0, 1.0], [0.0, 2.0]]), n_tasks=2).weights(0)
     tensor([[0.5000, 0.5000],
@@ -63,6 +71,7 @@ class StaticWeights:
         empty = np.flatnonzero(matrix.sum(1) == 0)
         if empty.size:
             raise CoterieError(f"`weights` row {empty[0]} is all zero: that model has nothing to learn. Leave the row out.")
+        matrix = np.where(matrix < NEGLIGIBLE * matrix.max(axis=1, keepdims=True), 0.0, matrix)
         self.matrix = matrix
         self.n_rows = matrix.shape[0]
         self.init: str | Sequence[int] = "independent"
@@ -83,3 +92,7 @@ class StaticWeights:
     def result(self) -> Grouping | None:
         """Nothing was learnt."""
         return None
+
+    def settings(self) -> Mapping[str, Any]:
+        """A hash of the matrix."""
+        return {"weights": hashlib.sha256(self.matrix.tobytes()).hexdigest()}
