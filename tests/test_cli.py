@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import csv
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import time
-from io import StringIO
+from io import BytesIO, StringIO
 from pathlib import Path
 from typing import Any, get_args, get_type_hints
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+import torch
 from rich.console import Console
 
 from coterie.cli import main, options
@@ -43,6 +46,21 @@ def table(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("data") / "weather.csv"
     frame.to_csv(path, index=False)
     return path
+
+
+@pytest.fixture(scope="module")
+def people(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with people.parquet (150 rows, 3 inputs, 6 binary targets) and spoilt.parquet, where much is wrong."""
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(150, 3))
+    frame = pd.DataFrame(x, columns=["age", "height", "weight"])
+    for position, name in enumerate("ABCDEF"):
+        frame[name] = (x[:, position % 3] + rng.normal(size=150) > 0).astype(int)
+    folder = tmp_path_factory.mktemp("people")
+    frame.to_parquet(folder / "people.parquet")
+    spoilt = frame.assign(always=1, missing=np.nan, income=[*map(str, x[:-1, 0]), "plenty"], far=[*x[:-1, 0], np.inf])
+    spoilt.to_parquet(folder / "spoilt.parquet")
+    return folder
 
 
 @pytest.fixture(scope="module")
@@ -213,6 +231,80 @@ def test_options_of_a_verb_only(tmp_path: Path) -> None:
 # Mistakes
 
 
+def flat(input_shape: tuple[int, ...]) -> Any:
+    """An encoder of the wrong shape: it gives (B,)."""
+    return torch.nn.Sequential(torch.nn.Linear(*input_shape, 1), torch.nn.Flatten(0))
+
+
+def breaking(input_shape: tuple[int, ...]) -> Any:
+    """An encoder that gives NaN from its fourth training step on."""
+    steps = 0
+
+    class Breaking(torch.nn.Linear):
+        def forward(self, inputs: torch.Tensor) -> torch.Tensor:
+            nonlocal steps
+            steps += self.training
+            return super().forward(inputs) * (1.0 if steps < 4 else torch.nan)
+
+    return Breaking(*input_shape, 4)
+
+
+BINARY = ("A", "B", "C")
+
+
+@pytest.mark.parametrize(
+    ("extra", "message"),
+    [
+        (["--targets", "A", "B", "Z"], "`targets` names 'Z', which is no column"),
+        (["--targets", "A", "B", "A"], "`targets` names 'A' twice"),
+        (["--targets", *BINARY, "always"], "Target 'always' is constant: every label is '1'"),
+        (["--targets", *BINARY, "income"], "Target 'income' must hold numbers; found the text 'plenty' in row 149"),
+        (["--targets", *BINARY, "missing"], "Target 'missing' has no label at all"),
+        (["--targets", *BINARY], "Column 'far' holds an infinite value in row 149"),
+        (["--targets", *BINARY, "--exclude", "far", "--groups", "4"], "fewer tasks than groups"),
+        (["--targets", *BINARY, "--exclude", "far", "--groups", "0"], "at least 1, or 'auto'; found 0"),
+        (["--targets", *BINARY, "--exclude", "far", "--model", "tests.test_cli:flat"], "for B = 2 it gave (2,)"),
+        (["--targets", *BINARY, "--exclude", "far", "--model", "tests.test_cli:none"], "could not be imported"),
+    ],
+)
+def test_bad_input_leaves_nothing_behind(
+    people: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    extra: list[str],
+    message: str,
+) -> None:
+    monkeypatch.setattr("coterie.training.loop.gradient_step", never)
+    out = tmp_path / "run"
+    assert main(["run", "--quiet", "--data", str(people / "spoilt.parquet"), "--out", str(out), *extra]) == 2
+    assert message in complaint(capsys)
+    assert not out.exists()
+
+
+def test_bytes_that_are_no_image_are_named_by_row(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    from PIL import Image
+
+    Image.new("RGB", (2, 2)).save(image := BytesIO(), "PNG")
+    cells = [{"bytes": data, "path": None} for data in (image.getvalue(), b"no picture", image.getvalue())]
+    pq.write_table(pa.table({"image": cells, "A": [0, 1, 0]}), tmp_path / "images.parquet")
+    assert main(["run", "--data", str(tmp_path / "images.parquet"), "--targets", "A", "--out", str(tmp_path / "run")]) == 2
+    assert "Row 1 of image column 'image' is no readable image" in complaint(capsys)
+    assert not (tmp_path / "run").exists()
+
+
+def test_loss_that_is_not_finite_stops_and_keeps_the_last_checkpoint(
+    people: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from coterie.files import read_arrays
+
+    command = ["record", "--data", str(people / "people.parquet"), "--targets", *BINARY, "--quiet", "--out", str(tmp_path)]
+    assert main([*command, "--epochs", "6", "--model", "tests.test_cli:breaking"]) == 2
+    assert "loss of task 'A' in model 0 is not finite in epoch 4, step 4" in complaint(capsys)
+    assert Run.existing(tmp_path).stages == ()
+    assert read_arrays(tmp_path / "checkpoints" / "record" / "checkpoint.safetensors")[1]["epoch"] == 3
+
+
 @pytest.mark.parametrize("arguments", [["rnu"], ["run", "--epochs", "x"], ["run"], ["group"], ["run", "--wrong", "1"]])
 def test_usage_errors_have_status_2(arguments: list[str]) -> None:
     assert main(arguments) == 2
@@ -246,6 +338,7 @@ def test_mistakes_are_one_line_before_training(
     monkeypatch.setattr("coterie.training.loop.gradient_step", never)
     assert main(["run", "--quiet", "--data", str(table), "--out", str(tmp_path / "run"), *extra]) == 2
     assert message in complaint(capsys)
+    assert not (tmp_path / "run").exists()
 
 
 def never(*_: Any, **__: Any) -> None:
@@ -297,6 +390,17 @@ def test_interrupt_has_status_130_and_says_how_to_continue(
     assert "the same command continues" in capsys.readouterr().err
 
 
+def test_reader_that_has_seen_enough_is_no_error() -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    done = subprocess.run(
+        [sys.executable, "-m", "coterie", "run", "--help"],
+        stdout=writer, stderr=subprocess.PIPE, text=True, env=environment(), check=False,
+    )  # fmt: skip
+    os.close(writer)
+    assert done.stderr == ""
+
+
 # Single steps
 
 
@@ -337,6 +441,37 @@ def test_group_prints_groups_and_takes_one_setting(recorded: Path, capsys: pytes
     assert "Group 2:" in out
     assert main(["group", str(recorded), "--groups", "2", "3"]) == 2
     assert "one value each" in complaint(capsys)
+
+
+def test_auto_shows_how_it_chose(recorded: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    shutil.copytree(recorded, folder := tmp_path / "run")
+    assert main(["group", str(folder), "--groups", "auto"]) == 0
+    captured = capsys.readouterr()
+    assert "Number of groups by silhouette: 2 (" in captured.out
+    assert ".10: " in captured.out
+    assert "Tasks are of mixed kinds" in captured.err
+
+
+def test_fit_again_keeps_the_model_and_another_grouping_drops_it(
+    recorded: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(recorded, folder := tmp_path / "run")
+    run = str(folder)
+    about = Run.existing(folder).about("model")
+    assert about["strategy"].startswith(("loop", "vmap"))
+    assert about["strategy_reason"]
+    assert about["grouping"]["groups"] == 2
+    monkeypatch.setattr("coterie.training.loop.gradient_step", never)
+    assert main(["group", run, "--groups", "2"]) == 0
+    assert main(["fit", run]) == 0
+    assert "Nothing has changed" in capsys.readouterr().err
+    assert main(["evaluate", run]) == 0
+    assert Run.existing(folder).stages[-1] == "evaluate"
+    assert main(["group", run, "--groups", "3"]) == 0
+    assert Run.existing(folder).stages == ("record", "group")
+    capsys.readouterr()
+    assert main(["evaluate", run]) == 2
+    assert "has no model yet" in complaint(capsys)
 
 
 def test_fit_needs_a_grouping_and_evaluate_a_model(table: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -380,6 +515,38 @@ def test_predictions_of_every_kind(recorded: Path, table: Path, tmp_path: Path) 
     assert 80 < rows["size"].to_numpy().mean() < 120
 
 
+def test_ids_are_never_inputs_or_targets_of_the_model(recorded: Path, table: Path, tmp_path: Path) -> None:
+    """Of three rows, any column may differ in each."""
+    from coterie.cli.predictions import new_examples
+    from coterie.models import GroupedModel
+
+    model = GroupedModel.load(recorded / "model.safetensors")
+    new = pd.read_csv(table).drop_duplicates("colour").assign(x0=[5, 6, 7])
+    new.to_csv(tmp_path / "new.csv", index=False)
+    assert list(new_examples(tmp_path / "new.csv", model)[0]) == list(new["sample_id"])
+    new.drop(columns="sample_id").to_csv(tmp_path / "new.csv", index=False)
+    assert list(new_examples(tmp_path / "new.csv", model)[0]) == [0, 1, 2]
+
+
+def own(input_shape: tuple[int, ...]) -> Any:
+    """An encoder of the user's own."""
+    return torch.nn.Linear(*input_shape, 4)
+
+
+def test_predict_with_an_encoder_of_ones_own(people: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    data, run, out = str(people / "people.parquet"), str(tmp_path / "run"), str(tmp_path / "p.csv")
+    encoder = ["--model", "tests.test_cli:own"]
+    assert main(["record", "--data", data, "--targets", *BINARY, *encoder, "--epochs", "1", "--quiet", "--out", run]) == 0
+    assert main(["group", run, "--groups", "2"]) == 0
+    assert main(["fit", run, "--quiet"]) == 0
+    assert main(["predict", run, "--data", data, "--out", out]) == 0
+    capsys.readouterr()
+    model = f"{run}/model.safetensors"
+    assert main(["predict", model, "--data", data, "--out", out]) == 2
+    assert "encoder of your own" in complaint(capsys)
+    assert main(["predict", model, *encoder, "--data", data, "--out", out]) == 0
+
+
 def test_predictions_as_csv_from_the_model_file(recorded: Path, table: Path, tmp_path: Path) -> None:
     model, out = recorded / "model.safetensors", tmp_path / "predictions.csv"
     assert main(["predict", str(model), "--data", str(table), "--out", str(out), "--quiet"]) == 0
@@ -419,6 +586,41 @@ def test_predict_names_a_missing_column(
 # The whole
 
 
+def test_the_shortest_command_works(
+    people: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from coterie.evaluation import compare
+
+    def quick(*arguments: Any, **options: Any) -> Any:
+        return compare(*arguments, **{**options, "seeds": 2, "repeats": 1, "draws": 1, "epochs": 1})
+
+    monkeypatch.setattr("coterie.evaluation.compare", quick)
+    monkeypatch.chdir(tmp_path)
+    shutil.copy(people / "people.parquet", tmp_path)
+    assert main(["run", "--data", "people.parquet", "--targets", "A", "B", "C", "D", "E", "F", "--groups", "2"]) == 0
+    assert (tmp_path / "runs" / "people" / "report.html").exists()
+    assert "Model: runs/people/model.safetensors" in capsys.readouterr().out.splitlines()
+
+
+@pytest.mark.parametrize("verb", ["compare", "record"])
+def test_every_verb_that_starts_a_run_names_it_after_the_data(
+    verb: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "runs" / "digits").mkdir(parents=True)
+    (tmp_path / "runs" / "digits" / "thesis.txt").write_text("years of work")
+    assert main([verb, "--data", "digits"]) == 2
+    assert "'runs/digits' is not empty" in complaint(capsys)
+
+
+def test_several_groupings_say_whose_model_was_saved(people: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    command = ["run", "--data", str(people / "people.parquet"), "--targets", *BINARY, *QUICK[:-2], "--epochs", "1", "--quiet"]
+    assert main([*command, "--groups", "2", "auto", "--out", str(tmp_path / "run")]) == 0
+    out = capsys.readouterr().out
+    assert "Model of K=2 m=1.07, the first grouping: " in out
+    assert "Number of groups by silhouette: 2 (" in out
+
+
 def test_run_leaves_model_comparison_and_report(finished: tuple[Path, list[str]]) -> None:
     run = Run.existing(finished[0])
     for stage in ("comparison", "model", "report"):
@@ -434,6 +636,7 @@ def test_same_command_reads_what_is_finished(
     assert main(finished[1]) == 0
     out = capsys.readouterr().out
     assert "Mean gain over tasks" in out
+    assert all(word in out for word in ("models", "parameters", "steps", "time"))
     assert "report.html" in out
     lines = [line for line in out.splitlines() if str(finished[0]) not in line]
     assert max(map(len, lines)) <= 80
@@ -502,6 +705,14 @@ def test_names_are_no_markup(capsys: pytest.CaptureFixture[str]) -> None:
     screen.say("[/nothing]")
     out = capsys.readouterr().out
     assert all(text in out for text in ("[bold]t[/bold]", "[red]c", "[/x] $x_1$ <script>", "[/nothing]"))
+
+
+def test_numbers_are_not_broken_over_lines(capsys: pytest.CaptureFixture[str]) -> None:
+    Screen().table("t", ["arm", "parameters", "steps"], [["ensemble of " * 9, "1,234,567,890", "12,345,678"]])
+    out = capsys.readouterr().out
+    assert "1,234,567,890" in out
+    assert "12,345,678" in out
+    assert max(map(len, out.splitlines())) <= 80
 
 
 @pytest.mark.slow

@@ -6,6 +6,7 @@ import random
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -14,7 +15,9 @@ import torch
 
 from coterie.cli import main
 from coterie.files import checksum, read_arrays
+from coterie.runs import Run
 
+TARGETS = ("even", "at least five", "closed loop", "random")
 OPTIONS = "--data digits --groups 2 --draws 1 --epochs 3 --model tests.test_kill:encoder --quiet"
 COMPARED = ("scores.parquet", "statistics.safetensors", "data_map.safetensors", "history.safetensors", "model.safetensors")
 
@@ -22,23 +25,21 @@ COMPARED = ("scores.parquet", "statistics.safetensors", "data_map.safetensors", 
 class Reluctant(torch.nn.Module):
     """Looks at its values, which vmap rejects: a measured choice of strategy may differ between runs, and rounding with it."""
 
-    def forward(self, inputs: torch.Tensor) -> torch.Tensor:
-        """Return the inputs, after a moment in which to be killed."""
-        if not inputs.sum().isfinite().item():
-            raise RuntimeError("these digits are finite")
-        time.sleep(0.002)
-        return inputs
+    def forward(self, features: torch.Tensor) -> torch.Tensor:
+        """Return the features, after a moment in which to be killed."""
+        time.sleep(0.002 if features.sum().isfinite().item() else 0.0)
+        return features
 
 
 def encoder(input_shape):
     """A small network with dropout and BatchNorm."""
     from coterie.models.encoders import mlp
 
-    return torch.nn.Sequential(Reluctant(), mlp(input_shape, hidden=(16,), dropout=0.2))
+    return torch.nn.Sequential(mlp(input_shape, hidden=(16,), dropout=0.2), Reluctant())
 
 
 def command(folder: Path, seeds: int) -> list[str]:
-    return ["run", *OPTIONS.split(), "--seeds", str(seeds), "--out", str(folder)]
+    return ["compare", *OPTIONS.split(), "--targets", *TARGETS, "--seeds", str(seeds), "--out", str(folder)]
 
 
 def start(folder: Path, seeds: int) -> subprocess.Popen:
@@ -88,7 +89,7 @@ def test_killed_at_random_moments(tmp_path, seed):
         # Imports take most of a short run: the clock starts where the work does.
         wait_for(killed, "manifest.json", process)
         try:
-            process.communicate(timeout=generator.uniform(0.0, 4.0))
+            process.communicate(timeout=generator.uniform(0.0, 3.0))
         except subprocess.TimeoutExpired:
             kill(process)
             kills += 1
@@ -99,16 +100,24 @@ def test_killed_at_random_moments(tmp_path, seed):
 
 @pytest.mark.timeout(600)
 def test_killed_once(tmp_path):
-    """In the middle of the second training; what is not killed runs in this process, which has imported everything."""
+    """In the middle of the second training; what is not killed runs in this process, at the same time to save some."""
     whole, killed = tmp_path / "whole", tmp_path / "killed"
     process = start(killed, seeds=1)
-    wait_for(killed, "checkpoints/*/groups", process)
-    time.sleep(0.1)
-    kill(process)
+
+    def kill_in_second_training() -> None:
+        wait_for(killed, "checkpoints/*/groups", process)
+        time.sleep(0.1)
+        kill(process)
+
+    killer = threading.Thread(target=kill_in_second_training)
+    killer.start()
+    assert main(command(whole, seeds=1)) == 0
+    killer.join()
     assert process.returncode == -signal.SIGKILL
     assert list(killed.glob("checkpoints/*/groups/checkpoint.safetensors"))
-    for folder in (whole, killed):
-        assert main(command(folder, seeds=1)) == 0
+    assert main(command(killed, seeds=1)) == 0
     found = contents(killed)
     assert found == contents(whole)
     assert {Path(name).name for name in found} == set(COMPARED)
+    strategies = Run.existing(killed).about("units/split-0-seed-0")["strategies"]
+    assert strategies == ["loop", "loop"]

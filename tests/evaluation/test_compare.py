@@ -183,7 +183,9 @@ def test_unusable_splits_are_drawn_again():
     splits = _compare._splits(dataclasses.replace(data, rebuild=rebuild), 5)
     assert len(splits) == 5 < len(drawn)
     assert len(drawn) == len(set(drawn))
-    assert all((s.targets[getattr(s.split, part)].sum(0) >= 5).all() for s in splits for part in ("train", "validation", "test"))
+    assert all(
+        (s.targets[getattr(s.split, part)].sum(0) >= 5).all() for s in splits for part in ("train", "validation", "test")
+    )
     again = _compare._splits(data, 5)
     assert [s.fingerprint() for s in again] == [s.fingerprint() for s in splits]
 

@@ -24,7 +24,8 @@ def unit(seed, misses, split=0, **more):
             outcomes[arm, :count, task] = 0
     primary = 1 - np.array(misses, dtype=np.float64) / N
     values = {
-        "arms": ARMS, "primary": primary, "outcomes": outcomes, "targets": TARGETS, "scores": SCORES.empty_table(),
+        "arms": ARMS, "primary": primary, "outcomes": outcomes, "targets": TARGETS,
+        "positions": np.arange(N), "scores": SCORES.empty_table(),
         "costs": [{"arm": a, "models": 1, "parameters": 10, "model_steps": 5.0, "seconds": 1.0 + draw} for a, draw in ARMS],
         "groupings": {}, "histories": {}, "data_map": None, "overlap": 1 / 3,
     }  # fmt: skip
@@ -103,7 +104,7 @@ def test_a_task_without_labels_in_one_split_counts_where_it_has_them():
     units = [*UNITS[:2], unit(2, [(22, 8), (10, 8), (20, 8), (16, 8)], split=1, targets=gap, primary=primary)]
     table = rows(units, [("grouped", "joint")])
     assert table["grouped", "joint", "a"]["gain"] == pytest.approx(100 * np.mean([10, 8]) / N)
-    assert table["grouped", "joint", "b"]["gain"] == pytest.approx(100 * np.mean([0, 2, 0]) / N)
+    assert table["grouped", "joint", "b"]["gain"] == pytest.approx(100 * np.mean([np.mean([0, 2]), 0]) / N)
 
 
 def test_a_metric_of_ones_own_has_gains_but_no_bootstrap():
@@ -122,3 +123,23 @@ def test_costs_are_those_of_one_repetition_and_one_draw():
     assert costs["random (grouped)"] == {
         "arm": "random (grouped)", "models": 1.0, "parameters": 10.0, "model_steps": 5.0, "seconds": 1.5
     }  # fmt: skip
+
+
+def test_seeds_of_one_split_are_not_further_repetitions():
+    """Two seeds that agree within each of three splits: the interval is that of three repetitions, not of six."""
+    misses = [[(20, 8), (20 - gain, 8), (20, 8), (16, 8)] for gain in (10, 8, 12)]
+    once = rows([unit(0, m, split=s) for s, m in enumerate(misses)], [("grouped", "joint")])
+    twice = rows([unit(seed, m, split=s) for s, m in enumerate(misses) for seed in (0, 1)], [("grouped", "joint")])
+    for bound in ("gain", "low", "high"):
+        assert twice["grouped", "joint", "a"][bound] == pytest.approx(once["grouped", "joint", "a"][bound])
+
+
+def test_bootstrap_weighs_an_example_alike_in_overlapping_splits():
+    """The same test examples in every split are no new examples: the interval stays as wide as with one."""
+    misses = [(20, 8), (10, 8), (20, 8), (16, 8)]
+    one = rows([unit(0, misses)], [("grouped", "joint")])["grouped", "joint", "a"]
+    three = rows([unit(0, misses, split=s) for s in range(3)], [("grouped", "joint")])["grouped", "joint", "a"]
+    assert three["bootstrap_low"] == pytest.approx(one["bootstrap_low"])
+    disjoint = [unit(0, misses, split=s, positions=np.arange(N) + s * N) for s in range(3)]
+    apart = rows(disjoint, [("grouped", "joint")])["grouped", "joint", "a"]
+    assert apart["bootstrap_high"] - apart["bootstrap_low"] < 0.8 * (one["bootstrap_high"] - one["bootstrap_low"])

@@ -205,8 +205,8 @@ class Predict:
     """New examples: a file like the one that the model was trained on; targets may be absent."""
     model: Annotated[str | None, arg(metavar="MODULE:FACTORY", help_behavior_hint="")] = None
     """Encoder of your own in a model file; a run directory knows its own."""
-    out: Annotated[Path, arg(metavar="FILE")]
-    """Table to write, .parquet or .csv: id, then a probability, a class with its probability, or a value per task."""
+    out: Annotated[Path, arg(metavar="FILE.parquet|FILE.csv")]
+    """Table to write: id, then a probability, a class with its probability, or a value per task."""
     output: OutputOptions = field(default_factory=OutputOptions)
 
 

@@ -46,12 +46,13 @@ class Screen:
         """Print where something was written; a path is never broken over lines."""
         self.out.print(f"{what}: {path}", soft_wrap=True)
 
-    def table(self, title: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-        """Print a table: the first column left and broken where it must be, the others right and never broken."""
+    def table(self, title: str, columns: Sequence[str], rows: Iterable[Sequence[str]], *, texts: int = 1) -> None:
+        """Print a table: the first ``texts`` columns left and broken where they must be, the others right and never broken."""
         self.out.print(title, style="bold")
         table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
         for position, column in enumerate(columns):
-            table.add_column(column, justify="right" if position else "left", overflow="fold", no_wrap=position > 0)
+            number = position >= texts
+            table.add_column(column, justify="right" if number else "left", overflow="fold", no_wrap=number)
         for row in rows:
             table.add_row(*map(Text, row))
         self.out.print(table)
@@ -164,6 +165,7 @@ def show_comparison(screen: Screen, comparison: Comparison) -> None:
         "Mean gain over tasks, in points",
         ["arm", "against", "gain", "95 % interval", "p"],
         ([g["arm"], g["reference"], signed(g["gain"]), interval(g["low"], g["high"]), probability(g["p"])] for g in gains),
+        texts=2,
     )
     for sentence in comparison.verdict:
         screen.say(sentence)

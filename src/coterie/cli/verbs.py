@@ -26,7 +26,7 @@ _TRAINING = ("epochs", "lr", "batch_size", "optimiser", "precision", "augment", 
 
 
 def perform(verb: options.Verb) -> None:
-    """Do what ``verb`` says."""
+    """Do what ``verb`` says. Imports take seconds: what can be refused without them is refused before."""
     screen = Screen(quiet=verb.output.quiet)
     match verb:
         case options.Run():
@@ -103,12 +103,12 @@ def record(verb: options.Record, screen: Screen) -> None:
 
 def group(verb: options.Group, screen: Screen) -> None:
     """Group the tasks of a recorded run."""
-    from coterie.grouping import group as group_tasks
-
     run = Run.existing(verb.run)
     asked = verb.grouping
     if len(asked.groups) != 1 or len(asked.fuzziness) != 1:
         raise CoterieError("`--groups` and `--fuzziness` take one value each here; `coterie compare` takes several.")
+    from coterie.grouping import group as group_tasks
+
     grouping = group_tasks(
         _data_map(run), asked.groups[0], method=asked.method, fuzziness=asked.fuzziness[0], features=asked.features,
         seed=run.config["training"]["seed"],
@@ -128,13 +128,13 @@ def group(verb: options.Group, screen: Screen) -> None:
 
 def fit(verb: options.Fit, screen: Screen) -> None:
     """Train the specialised models of a grouped run."""
+    run = Run.existing(verb.run)
+    if not run.done("group"):
+        raise CoterieError(f"Run {str(verb.run)!r} has no grouping yet: coterie group {verb.run} --groups K.")
     from coterie.fitting import fit as fit_stack
     from coterie.models import GroupedModel
     from coterie.results import Grouping
 
-    run = Run.existing(verb.run)
-    if not run.done("group"):
-        raise CoterieError(f"Run {str(verb.run)!r} has no grouping yet: coterie group {verb.run} --groups K.")
     grouping = Grouping.load(run.folder / GROUPING)
     training, data = options.TrainingOptions(**run.config["training"]), _reload(run, screen)
     if run.done("model") and run.about("model").get("grouping") == run.about("group"):
@@ -157,11 +157,11 @@ def fit(verb: options.Fit, screen: Screen) -> None:
 
 def evaluate(verb: options.Evaluate, screen: Screen) -> None:
     """Measure the saved model on the test examples."""
+    run = Run.existing(verb.run)
     from coterie.cli.predictions import outputs_of
     from coterie.evaluation import all_metrics
     from coterie.files import write_json
 
-    run = Run.existing(verb.run)
     model, data = saved_model(run), _reload(run, screen)
     metrics = all_metrics(outputs_of(model, data), data.targets[data.split.test], data.tasks)
     write_json(run.folder / METRICS, metrics)

@@ -72,7 +72,13 @@ def holm(p: np.ndarray) -> np.ndarray:
 
 
 def bootstrap_scores(
-    outcomes: np.ndarray, targets: np.ndarray, tasks: Tasks, *, resamples: int = 1000, seed: int = 0
+    outcomes: np.ndarray,
+    targets: np.ndarray,
+    tasks: Tasks,
+    *,
+    positions: np.ndarray | None = None,
+    resamples: int = 1000,
+    seed: int = 0,
 ) -> np.ndarray:
     """Primary metric of each arm and task on resampled test examples, (R, A, T), float64.
 
@@ -83,8 +89,10 @@ def bootstrap_scores(
         outcomes: what came of each cell, (A, n, T), see :func:`coterie.metrics.outcomes`.
         targets: encoded labels, (n, T), NaN = missing.
         tasks: the tasks.
+        positions: where each example stands in its data set, (n,), ascending; 0 .. n-1 if left out. An example has the same
+            weight wherever it is tested, so that test parts of overlapping splits are resampled together.
         resamples: number of resamples, R.
-        seed: units of one split should share it.
+        seed: units of one comparison should share it.
 
     >>> from coterie.tasks import Kind, Task
     >>> tasks = Tasks.plain([Task(name="a", kind=Kind.BINARY)])
@@ -92,12 +100,13 @@ def bootstrap_scores(
     array([1., 1.])
     """
     n_arms, n_examples, n_tasks = outcomes.shape
-    generator = torch_generator(seed, "bootstrap")
+    places = np.arange(n_examples) if positions is None else np.asarray(positions)
     sums = torch.zeros(n_arms, resamples, n_tasks, 4, dtype=torch.float64)
-    for start in range(0, n_examples, _EXAMPLES_AT_ONCE):
-        part = slice(start, start + _EXAMPLES_AT_ONCE)
+    for chunk in np.unique(places // _EXAMPLES_AT_ONCE).tolist():
+        part = np.flatnonzero(places // _EXAMPLES_AT_ONCE == chunk)
         labels = torch.as_tensor(targets[part], dtype=torch.float32)
-        weights = torch.poisson(torch.ones(resamples, len(labels)), generator=generator)
+        drawn = torch.poisson(torch.ones(resamples, _EXAMPLES_AT_ONCE), generator=torch_generator(seed, "bootstrap", chunk))
+        weights = drawn[:, places[part] % _EXAMPLES_AT_ONCE]
         for arm in range(n_arms):
             each = example_statistics(torch.as_tensor(outcomes[arm, part], dtype=torch.float32), labels, tasks)
             sums[arm] += (weights @ each.flatten(1)).view(resamples, n_tasks, 4)

@@ -27,7 +27,7 @@ from coterie.tasks import Tasks
 class ArmScores:
     """Primary metric of all arms, paired: ``scores``, ``errors``, ``wrong`` (U, A, T); ``resampled`` (R, A, T) means.
 
-    ``overlap`` is what :func:`paired_interval` asks for.
+    ``splits`` (U,) is the split of each unit, ``overlap`` what :func:`paired_interval` asks for.
     """
 
     arms: tuple[str, ...]
@@ -35,11 +35,12 @@ class ArmScores:
     errors: np.ndarray
     wrong: np.ndarray
     resampled: np.ndarray
+    splits: np.ndarray
     overlap: float
 
 
 def arm_scores(units: Sequence[Unit], tasks: Tasks, *, bootstraps: int) -> ArmScores:
-    """Put the units' scores side by side; draws of a random arm are averaged, and resamples are shared within a split."""
+    """Put the units' scores side by side; draws of a random arm are averaged, and resamples are shared by all units."""
     names = tuple(dict.fromkeys(name for name, _ in units[0].arms))
     own = [task.metric is not None for task in tasks]
     per_unit: dict[str, list[np.ndarray]] = {"scores": [], "errors": [], "wrong": []}
@@ -52,17 +53,19 @@ def arm_scores(units: Sequence[Unit], tasks: Tasks, *, bootstraps: int) -> ArmSc
         error[:, own], wrong[:, own] = np.nan, np.nan
         for name, values in (("scores", unit.primary), ("errors", error), ("wrong", wrong)):
             per_unit[name].append(share @ values)
-        seed = derive(0, "bootstrap", unit.split)
-        drawn = share @ bootstrap_scores(unit.outcomes, unit.targets, tasks, resamples=bootstraps, seed=seed)
+        drawn = share @ bootstrap_scores(
+            unit.outcomes, unit.targets, tasks, positions=unit.positions, resamples=bootstraps, seed=derive(0, "bootstrap")
+        )
         # A resample without one of the classes is undefined for every arm alike.
         total += np.nan_to_num(drawn)
         count += ~np.isnan(drawn)
     with np.errstate(invalid="ignore"):
         resampled = total / count
-    several_splits = len({unit.split for unit in units}) > 1
+    splits = np.array([unit.split for unit in units])
+    several_splits = len(set(splits.tolist())) > 1
     stacked = {name: np.stack(values) for name, values in per_unit.items()}
     overlap = float(np.mean([unit.overlap for unit in units])) if several_splits else 0.0
-    return ArmScores(arms=names, resampled=resampled, overlap=overlap, **stacked)
+    return ArmScores(arms=names, resampled=resampled, splits=splits, overlap=overlap, **stacked)
 
 
 def gains_table(arms: ArmScores, pairs: Sequence[tuple[str, str]], tasks: Tasks) -> pa.Table:
@@ -83,7 +86,8 @@ def gains_table(arms: ArmScores, pairs: Sequence[tuple[str, str]], tasks: Tasks)
 
 def _pair(arms: ArmScores, first: int, second: int) -> dict[str, np.ndarray]:
     """The columns of the gains table for one pair, each (T + 1,): the tasks and their mean."""
-    interval = paired_interval(_points(arms.scores[:, first] - arms.scores[:, second]), overlap=arms.overlap)
+    differences = _points(arms.scores[:, first] - arms.scores[:, second])
+    interval = paired_interval(_repetitions(differences, arms.splits), overlap=arms.overlap)
     low, high = bootstrap_interval(_points(arms.resampled[:, first] - arms.resampled[:, second]))
     if (np.isnan(low) & ~np.isnan(interval.mean))[:-1].any():
         # A task with a metric of its own cannot be resampled, so the mean over all tasks cannot either.
@@ -99,6 +103,17 @@ def _pair(arms: ArmScores, first: int, second: int) -> dict[str, np.ndarray]:
         "bootstrap_high": high,
         "relative_gain": np.append(relative, _over_units(relative)),
     }
+
+
+def _repetitions(differences: np.ndarray, splits: np.ndarray) -> np.ndarray:
+    """What an interval is taken over, (U, T + 1): seeds on one split; with several splits, their means over seeds.
+
+    Seeds of one split share its test examples, so they are not further independent repetitions.
+    """
+    different = np.unique(splits)
+    if len(different) == 1:
+        return differences
+    return np.stack([_mean(differences[splits == split], 0) for split in different])
 
 
 def costs_table(units: Sequence[Unit]) -> pa.Table:

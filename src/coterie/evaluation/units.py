@@ -60,8 +60,8 @@ class Unit:
     """What one split and seed gave.
 
     ``arms`` names the A arms with their draws, ``primary`` (A, T) holds the metric by which tasks are compared, ``outcomes``
-    (A, n, T) what came of each test cell, ``targets`` (n, T) the labels, ``costs`` one row per arm, ``histories`` by arm name
-    (first draw), ``overlap`` test / train examples.
+    (A, n, T) what came of each test cell, ``targets`` (n, T) the labels, ``positions`` (n,) where the test examples stand in
+    the data, ``costs`` one row per arm, ``histories`` by arm name (first draw), ``overlap`` test / train examples.
     """
 
     split: int
@@ -70,6 +70,7 @@ class Unit:
     primary: np.ndarray
     outcomes: np.ndarray
     targets: np.ndarray
+    positions: np.ndarray
     scores: pa.Table
     costs: list[dict[str, Any]]
     groupings: dict[str, Grouping]
@@ -85,7 +86,7 @@ class Unit:
         self.data_map.save(folder / "data_map.safetensors")
         write_table(folder / "scores.parquet", self.scores)
         about = {"split": self.split, "seed": self.seed, "arms": self.arms, "overlap": self.overlap, "costs": self.costs}
-        arrays = {"primary": self.primary, "outcomes": self.outcomes, "targets": self.targets}
+        arrays = {"primary": self.primary, "outcomes": self.outcomes, "targets": self.targets, "positions": self.positions}
         write_arrays(folder / "statistics.safetensors", arrays, {**about, "groupings": list(self.groupings)})
         write_histories(folder / "history.safetensors", self.histories)
         names = ("data_map.safetensors", "scores.parquet", "statistics.safetensors", "history.safetensors")
@@ -214,6 +215,7 @@ def _score(
         primary=np.stack([primary_scores(outputs, targets, tasks).numpy() for outputs in predictions]),
         outcomes=_small(outcomes(predictions, targets, tasks), tasks),
         targets=targets.numpy(),
+        positions=data.split.test.numpy(),
         scores=pa.Table.from_pylist(records, schema=SCORES),
         costs=[_cost(arm, rows, fits, recorded=arm.name in found) for arm, rows in zip(arms, used, strict=True)],
         groupings=groupings,
