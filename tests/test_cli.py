@@ -161,13 +161,15 @@ def test_choices_and_defaults_are_those_of_python() -> None:
     assert set(get_args(get_type_hints(options.GroupOptions)["method"])) == set(METHODS)
 
 
-def test_version_needs_no_torch() -> None:
+def test_what_is_known_without_torch_is_said_without_it() -> None:
     code = (
-        "import sys; from coterie.cli import main; main(['--version']); main(['run', '-h']); sys.exit('torch' in sys.modules)"
+        "import sys; from coterie.cli import main; main(['--version']); main(['run', '-h']); "
+        "main(['fit', 'nowhere']); main(['run', '--data', 'digits', '--out', sys.executable]); sys.exit('torch' in sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment(), check=False)
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("coterie 0.")
+    assert done.stderr.count("coterie: error: ") == 2
 
 
 def environment() -> dict[str, str]:

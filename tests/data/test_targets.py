@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 from typing import Any
 
 import numpy as np
@@ -61,8 +61,8 @@ def test_class_names_of_the_metadata_are_used() -> None:
         ([f"name {i}" for i in range(21)], None, "'y' is text with 21 distinct values; up to 20"),
         ([0.5, np.inf, 2.5, 1.0], None, "'y' holds an infinite value in row 1"),
         (pd.date_range("2020", periods=4), None, "'y' holds dates"),
-        ([datetime.date(2020, 1, 1), datetime.date(2020, 1, 2), None], None, "'y' holds dates; it must hold numbers or classes"),
-        ([datetime.time(1), datetime.time(2)], Kind.MULTICLASS, "'y' holds dates"),
+        ([dt.date(2020, 1, 1), dt.date(2020, 1, 2), None], None, "'y' holds dates; it must hold numbers or classes"),
+        ([dt.time(1), dt.time(2)], Kind.MULTICLASS, "'y' holds dates"),
         ([[0], [1], [0]], None, "'y' holds lists or structures; it must hold numbers or classes"),
         ([None, {"a": 0}, {"a": 1}], Kind.BINARY, "'y' holds lists or structures"),
         ([np.zeros(1), np.ones(1)], Kind.REGRESSION, "'y' holds lists or structures"),

@@ -48,7 +48,8 @@ def encode_column(column: pd.Series, kind: Kind | None = None, class_names: Sequ
         class_names: names of the classes 0, 1, ... of an integer column.
 
     Raises:
-        CoterieError: constant or empty column, dates, lists, text among numbers, infinite values, classes that do not suit the kind.
+        CoterieError: constant or empty column, dates, lists, text among numbers, infinite values, classes that do not suit
+            the kind.
 
     >>> import pandas as pd
     >>> encode_column(pd.Series(["no", "yes", None], name="smiles"))
