@@ -14,6 +14,9 @@ from torch import Tensor, nn
 
 import coterie as ct
 
+# Named rather than passed as a function, so that a saved model can be built again by another process.
+MODEL = "own_model:lstm"
+
 
 class RowReader(nn.Module):
     """(B, 1, H, W) -> (B, F): the state after the last row."""
@@ -35,15 +38,15 @@ def lstm(input_shape: tuple[int, ...]) -> nn.Module:
 def main(folder: Path) -> None:
     """Group, train the specialised models, keep them as one file, read it back."""
     data = ct.load("digits")
-    joint = ct.fit(lstm, data, record=True, epochs=10, lr=1e-2)
+    joint = ct.fit(MODEL, data, record=True, epochs=10, lr=1e-2)
     groups = ct.group(joint.data_map, n_groups=2)
     print(groups)
-    models = ct.fit(lstm, data, weights=groups.weights(), epochs=10, lr=1e-2)
+    models = ct.fit(MODEL, data, weights=groups.weights(), epochs=10, lr=1e-2)
     print(models, "-", models.cost["strategy"], "-", models.cost["strategy_reason"])
 
     grouped = ct.GroupedModel.from_stack(models.stack, groups.membership, data.tasks, data.preprocessing)
     grouped.save(folder / "model.safetensors")
-    loaded = ct.GroupedModel.load(folder / "model.safetensors")
+    loaded = ct.GroupedModel.load(folder / "model.safetensors", model=MODEL)
     images = data.inputs[data.split.test[:5]]
     assert torch.equal(loaded(images), grouped(images))
     even = data.tasks.names.index("even")

@@ -44,11 +44,11 @@ def main(folder: Path) -> None:
     data = ct.load(folder / "machines.parquet", targets=targets)
     print(*data.notes, sep="\n")
 
-    joint = ct.fit("mlp", data, record=True, epochs=15, batch_size=64)
+    joint = ct.fit("mlp", data, record=True, epochs=10, batch_size=64)
     groups = ct.group(joint.data_map, n_groups=2)
     print(groups)
 
-    result = ct.compare("mlp", data, groups, seeds=3, repeats=1, draws=2, epochs=15, batch_size=64)
+    result = ct.compare("mlp", data, groups, seeds=3, repeats=1, draws=1, epochs=10, batch_size=64)
     print(*result.verdict, sep="\n")
     result.report(folder / "report.html")
     print(f"Report: {folder / 'report.html'}")

@@ -25,7 +25,7 @@ class DataMap:
     """How each task learnt each training example (Swayamdipta et al. 2020).
 
     ``confidence`` (mean over epochs), ``variability`` (sample standard deviation), ``correctness`` (share of epochs above
-    1/2) and ``count`` (epochs observed) have shape (N, T), float32 or float16, NaN where never observed (count 0).
+    1/2) and ``count`` (epochs observed) have shape (N, T), float32 or float16, NaN where never observed, where ``count`` is 0.
     ``ids`` (N,) names the examples, ``epoch`` is the number of epochs recorded, ``earlier`` holds snapshots of the same
     run taken before, oldest first.
     """
