@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from coterie.data import Dataset, Split, load
     from coterie.datamaps import DataMapRecorder
     from coterie.errors import CoterieError
-    from coterie.evaluation import Comparison, DataMapMethod, compare
+    from coterie.evaluation import Comparison, DataMapMethod, compare, evaluate
     from coterie.fitting import fit
     from coterie.grouping import group
     from coterie.models import GroupedModel, ModelStack
@@ -55,6 +55,7 @@ __all__ = [
     "Tasks",
     "compare",
     "confidence",
+    "evaluate",
     "fit",
     "group",
     "load",

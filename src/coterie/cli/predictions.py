@@ -20,7 +20,6 @@ from coterie.tasks import Kind, Tasks
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from coterie.data import Dataset
 
 _BATCH = 512
 
@@ -81,16 +80,6 @@ def prediction_table(ids: np.ndarray, values: Tensor, tasks: Tasks) -> pa.Table:
         else:
             columns[task.name] = part[:, 0].numpy()
     return pa.table(columns)
-
-
-def outputs_of(model: GroupedModel, data: Dataset) -> Tensor:
-    """Outputs (n, P) of the model on the test examples of the data that it was trained on."""
-    from coterie.data import Batches
-
-    model.eval()
-    test = Batches(data, data.split.test, batch_size=_BATCH, seed=0)
-    with torch.inference_mode():
-        return torch.cat([model(batch.inputs) for batch in test.ordered()])
 
 
 def _model(path: Path, encoder: str | None) -> GroupedModel:

@@ -158,12 +158,11 @@ def fit(verb: options.Fit, screen: Screen) -> None:
 def evaluate(verb: options.Evaluate, screen: Screen) -> None:
     """Measure the saved model on the test examples."""
     run = Run.existing(verb.run)
-    from coterie.cli.predictions import outputs_of
-    from coterie.evaluation import all_metrics
+    from coterie import evaluation
     from coterie.files import write_json
 
     model, data = saved_model(run), _reload(run, screen)
-    metrics = all_metrics(outputs_of(model, data), data.targets[data.split.test], data.tasks)
+    metrics = evaluation.evaluate(model, data, "test")
     write_json(run.folder / METRICS, metrics)
     run.complete("evaluate", [run.folder / METRICS])
     show_metrics(screen, metrics)

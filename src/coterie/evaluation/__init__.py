@@ -7,6 +7,7 @@ that finds one (``methods``); a new method is any callable ``(joint: Fit, *, see
 """
 
 from coterie.evaluation._compare import compare
+from coterie.evaluation._evaluate import evaluate
 from coterie.evaluation.baselines import Arm, combine, ensemble_arm, grouped_arm, joint_arm, random_arms, single_arm
 from coterie.evaluation.comparison import Comparison
 from coterie.evaluation.gains import bootstrap_interval, bootstrap_scores, holm, paired_interval, relative_gain
@@ -25,6 +26,7 @@ __all__ = [
     "combine",
     "compare",
     "ensemble_arm",
+    "evaluate",
     "grouped_arm",
     "holm",
     "joint_arm",

@@ -1,0 +1,61 @@
+"""The verb ``evaluate``: the full set of metrics of trained models on one part of the data."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import torch
+from torch import Tensor
+
+from coterie.data import Batches, Dataset
+from coterie.errors import CoterieError
+from coterie.evaluation.metrics import all_metrics
+from coterie.models import GroupedModel
+from coterie.results import Fit
+from coterie.training import predict
+
+_BATCH = 512
+
+
+def evaluate(
+    trained: Fit | GroupedModel, data: Dataset, part: Literal["train", "validation", "test"] = "validation"
+) -> list[dict[str, Any]]:
+    """Every metric of every task, for each model of a fit or for a grouped model, as rows of a table.
+
+    A row is ``{"task", "metric", "value"}``, with ``"model"`` in front for a fit, whose untrained tasks (W = 0) are left out.
+
+    Args:
+        trained: what :func:`coterie.fit` returned, or a :class:`coterie.GroupedModel`.
+        data: the data set that it was trained on.
+        part: "validation" while anything is still being chosen; "test" once, at the end.
+
+    Raises:
+        CoterieError: no such part.
+
+    >>> import coterie as ct
+    >>> data = ct.load("digits")
+    >>> rows = evaluate(ct.fit("mlp", data, epochs=1), data)
+    >>> [row["metric"] for row in rows if row["task"] == "even"]
+    ['accuracy', 'balanced accuracy', 'F1', 'AUROC', 'average precision']
+    """
+    if part not in ("train", "validation", "test"):
+        raise CoterieError(f"`part` must be 'train', 'validation' or 'test'; found {part!r}.")
+    positions = getattr(data.split, part)
+    targets = data.targets[positions]
+    if isinstance(trained, GroupedModel):
+        return all_metrics(_outputs(trained, data, positions), targets, data.tasks)
+    outputs = predict(trained.stack, data, positions)
+    used = [{data.tasks.names[t] for t in row.nonzero()[0]} for row in trained.weights]
+    return [
+        {"model": model, **row}
+        for model, names in enumerate(used)
+        for row in all_metrics(outputs[model], targets, data.tasks)
+        if row["task"] in names
+    ]
+
+
+def _outputs(model: GroupedModel, data: Dataset, positions: Tensor) -> Tensor:
+    model.eval()
+    with torch.inference_mode():
+        batches = Batches(data, positions, batch_size=_BATCH, seed=0)
+        return torch.cat([model(batch.inputs) for batch in batches.ordered()])
