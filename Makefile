@@ -23,10 +23,11 @@ test: setup  ## fast tests and the examples in docstrings
 test-all: setup  ## the slow tests too
 	$(BIN)/python -m pytest -m "slow or not slow"
 
-check: setup docs  ## lint, format, types, documentation
+check: setup docs  ## lint, format, types, documentation and that its figures are those of the results
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/pyright
+	$(BIN)/python benchmarks/page.py --check
 
 docs: setup  ## HTML documentation in docs/_build/html; warnings are errors
 	$(BIN)/python -m sphinx -q -W --keep-going -b html docs docs/_build/html

@@ -1,0 +1,211 @@
+"""Write docs/benchmarks.md from the JSON results, so that no figure on that page is typed by hand.
+
+python benchmarks/page.py           # write the page
+python benchmarks/page.py --check   # exit status 1 if the page is out of date
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from _common import RESULTS
+
+PAGE = Path(__file__).parents[1] / "docs" / "benchmarks.md"
+HEAD = """# Benchmarks
+
+Every figure on this page comes from a JSON file in `benchmarks/results/`, written by the script named in its section; the
+page itself is made from those files by `benchmarks/page.py`. Speeds are ratios taken side by side in one run, because the
+machines were shared; seconds are only given for orientation. The image and table data are not part of the repository.
+"""
+
+
+def table(head: list[str], rows: list[list[Any]]) -> str:
+    """A Markdown table; numbers are written as they come."""
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join("| " + " | ".join(str(cell) for cell in line) + " |" for line in lines)
+
+
+def ten(found: dict[str, Any]) -> str:
+    """CIFAR-10, ten tasks."""
+    rows = [
+        [run["seed"], "yes" if run["published_groups"] else "no", f"{run['mean_absolute_difference']:.3f}", run["auto"]]
+        for run in found["runs"]
+    ]
+    published = found["published"]
+    mean = {
+        task: sum(run["membership_in_machine_group"][task] for run in found["runs"]) / len(found["runs"]) for task in published
+    }
+    return "\n\n".join([
+        "Ten one-vs-rest tasks, two groups, read at m = 2; 10,000 images, 5 epochs, the paper's small network. Asked: the "
+        "published groups (machines, animals) on every seed, mean absolute difference of the memberships at most 0.06.",
+        table(["seed", "published groups", "mean absolute difference", '`"auto"` answers K ='], rows),
+        "Membership in the machine group:",
+        table(["", *published], [["published", *published.values()], ["here, mean", *(f"{mean[t]:.2f}" for t in published)]]),
+    ])  # fmt: skip
+
+
+def fifteen(found: dict[str, Any]) -> str:
+    """CIFAR-10, fifteen tasks, at one number of images."""
+    best = sorted(found["budgets"], key=lambda b: (-b["holds"], b["image_passes"]))[:6]
+    rows = [
+        [f"{b['images']:,}", " + ".join(map(str, b["snapshots"])), b["random_alone"], b["living_together"],
+         b["machines_and_animals_apart"], f"**{b['holds']}** of {b['seeds']}"]
+        for b in best
+    ]  # fmt: skip
+    last = found["rows"][-1]["groups"]
+    shown = "; ".join("{" + ", ".join(group) + "}" for group in last)
+    return "\n\n".join([
+        "Fifteen tasks, three groups: `random` alone, `living` with `not living`, machines and animals apart. The readings of "
+        "one long run per seed that hold most often (snapshots are epochs; several are concatenated):",
+        table(["images", "snapshots", "random alone", "living together", "machines, animals apart", "all hold"], rows),
+        f"The last reading of the last seed: {shown}.",
+    ])  # fmt: skip
+
+
+def hundred(found: dict[str, Any]) -> str:
+    """CIFAR-100."""
+    rows = []
+    for name, r in found["readings"].items():
+        together = "yes" if r["people_together"] else f"{r['people_in_largest_shared_group']} of 5"
+        agreement = [f"{of[key]:.3f}" for key in ("adjusted_rand", "normalised_mutual_information") for of in (r, r["random"])]
+        rows.append([name, together, *agreement])
+    return "\n\n".join([
+        f"100 one-vs-rest tasks, K = 20, {found['images']:,} images, {found['seconds'] / 60:.0f} minutes on "
+        f"{found['about']['hardware']['torch_threads']} core(s). The 20 superclasses were not shown to the method.",
+        table(["", "five people together", "adjusted Rand", "random groups", "mutual information", "random groups"], rows),
+    ])  # fmt: skip
+
+
+def pays(found: dict[str, Any]) -> str:
+    """One comparison."""
+    arms = list(found["groups"])
+    rows = []
+    for arm in arms:
+        gains = {g["reference"]: g for g in found["mean_gains"] if g["arm"] == arm}
+        rows.append([arm, *(_gain(gains, role) for role in ("joint", "single", "random", "ensemble"))])
+    config = found["config"]
+    repeats = f"{config['repeats']} splits x " if config["repeats"] > 1 else ""
+    return "\n\n".join([
+        f"{len(found['tasks'])} tasks, {repeats}{len(config['seeds'])} seeds; mean gain over tasks in points of balanced "
+        "accuracy with its 95 % interval:",
+        table(["grouping", "against joint", "single", "random", "ensemble"], rows),
+        "\n".join(f"* {sentence}" for sentence in found["verdict"] if "worth" in sentence or "loses" in sentence),
+    ])  # fmt: skip
+
+
+def _gain(gains: dict[str, Any], role: str) -> str:
+    gain = next((g for reference, g in gains.items() if reference.startswith(role)), None)
+    if gain is None:
+        return "–"
+    if gain["low"] is None:
+        return f"{gain['gain']:+.1f}"
+    clear = "**" if gain["low"] > 0 or gain["high"] < 0 else ""
+    return f"{clear}{gain['gain']:+.1f}{clear} ({gain['low']:+.1f} to {gain['high']:+.1f})"
+
+
+def job(found: dict[str, Any]) -> str:
+    """The whole job against the plain way."""
+    return (
+        "Recording, grouping and two specialised models on CIFAR-10, an epoch each, against the plain way: one model at a "
+        "time, a DataLoader with a JPEG decoded by PIL per example, a Python loop of per-task losses, fp32. "
+        f"**{_times(found['faster'])}** faster (asked: {found['asked']})."
+    )
+
+
+def stacks(found: dict[str, Any]) -> str:
+    """Stacks against one after the other."""
+    rows = [
+        [name, r["strategy"], _times(r["faster"]), r["asked"]]
+        for name, r in found.items()
+        if isinstance(r, dict) and "faster" in r
+    ]
+    return "Training M models as one stack against M fits one after the other:\n\n" + table(
+        ["models", "strategy chosen by measurement", "faster", "asked"], rows
+    )
+
+
+def recording(found: dict[str, Any]) -> str:
+    """Recording on and off."""
+    rows = [[name, f"{r['ratio']['median']:.3f} ({r['ratio']['min']:.3f} to {r['ratio']['max']:.3f})", r["asked"]]
+            for name, r in found.items() if isinstance(r, dict) and "ratio" in r]  # fmt: skip
+    return "An epoch of the `cnn` with a recorder, in epochs without one:\n\n" + table(["tasks", "ratio", "asked"], rows)
+
+
+def tasks(found: dict[str, Any]) -> str:
+    """Number of tasks."""
+    rows = [[name, f"{r['median']:.2f} ({r['min']:.2f} to {r['max']:.2f})"] for name, r in found["ratio"].items()]
+    return f"An epoch of the `cnn` in epochs with ten tasks (asked: {found['asked']}):\n\n" + table(["tasks", "ratio"], rows)
+
+
+def memory(found: dict[str, Any]) -> str:
+    """Grouping a map larger than memory."""
+    rows = []
+    for run in found["runs"]:
+        peak = max(value["peak_anonymous_gb"] for value in run.values() if isinstance(value, dict))
+        share, rand = run["missing_share"], run["adjusted_rand_with_planted_groups"]
+        rows.append([f"{share:.0%}", f"{run['gram']['seconds']:.0f} s", f"{peak:.2f} GB", rand])
+    return (
+        f"Grouping {found['tasks']:,} tasks x {found['examples']:,} examples from a memory-mapped map, {found['groups']} "
+        f"planted groups (asked: within {found['limit_gb']:g} GB of anonymous memory):\n\n"
+        + table(["labels missing", "distances", "peak anonymous memory", "adjusted Rand with the planted groups"], rows)
+    )
+
+
+def _times(ratio: dict[str, float]) -> str:
+    return f"{ratio['median']:.1f}x ({ratio['min']:.1f} to {ratio['max']:.1f})"
+
+
+SECTIONS: list[tuple[str, str, str, Callable[[dict[str, Any]], str]]] = [
+    ("Published groups: CIFAR-10, ten tasks", "reproduce_cifar10.py", "cifar10_ten", ten),
+    ("Published groups: CIFAR-10, fifteen tasks, 10,000 images", "reproduce_cifar10.py", "cifar10_fifteen_10000", fifteen),
+    ("Published groups: CIFAR-10, fifteen tasks, 20,000 images", "reproduce_cifar10.py", "cifar10_fifteen_20000", fifteen),
+    ("Published groups: CIFAR-10, fifteen tasks, 45,000 images", "reproduce_cifar10.py", "cifar10_fifteen_45000", fifteen),
+    ("Published groups: CIFAR-100", "reproduce_cifar100.py", "cifar100", hundred),
+    ("Does it pay? emotions", "does_it_pay.py", "pays_emotions", pays),
+    ("Does it pay? scene", "does_it_pay.py", "pays_scene", pays),
+    ("Does it pay? CIFAR-10", "does_it_pay.py", "pays_cifar10", pays),
+    ("Does it pay? CelebA", "does_it_pay.py", "pays_celeba", pays),
+    ("Speed: the whole job", "speed.py", "speed_job", job),
+    ("Speed: stacks", "speed.py", "speed_stacks", stacks),
+    ("Speed: recording", "speed.py", "speed_recording", recording),
+    ("Speed: number of tasks", "speed.py", "speed_tasks", tasks),
+    ("Memory: grouping", "grouping_memory.py", "grouping_memory", memory),
+]
+
+
+def page() -> str:
+    """The whole page; what has no result yet is said to have none."""
+    parts = [HEAD]
+    for title, script, name, write in SECTIONS:
+        file = RESULTS / f"{name}.json"
+        if not file.exists():
+            parts.append(f"## {title}\n\nNot measured yet (`benchmarks/{script}`).\n")
+            continue
+        found = json.loads(file.read_text(encoding="utf-8"))
+        about = found["about"]
+        machine = about["hardware"]["gpu"] or f"{about['hardware']['processor']}, {about['hardware']['cores']} cores"
+        source = f"`benchmarks/{script}`, {about['date'][:10]}, torch {about['versions']['torch']}, {machine}, " + (
+            f"{about['hardware']['torch_threads']} thread(s)."
+        )
+        parts.append(f"## {title}\n\n{write(found)}\n\n{source}\n")
+    return "\n".join(parts)
+
+
+def main() -> None:
+    """Write or check."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--check", action="store_true")
+    if parser.parse_args().check:
+        if PAGE.read_text(encoding="utf-8") != page():
+            sys.exit("docs/benchmarks.md is out of date: python benchmarks/page.py")
+        return
+    PAGE.write_text(page(), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
