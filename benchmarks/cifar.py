@@ -43,7 +43,9 @@ def cifar10_fifteen(folder: Path, n_train: int) -> Dataset:
 
 def cifar100(folder: Path, n_train: int) -> Dataset:
     """100 one-vs-rest tasks."""
-    sources = {"train": str(folder / "cifar100/train.parquet"), "test": str(folder / "cifar100/test.parquet")}
+    sources = {
+        part: [str(file) for file in sorted((folder / "cifar100").glob(f"{part}*.parquet"))] for part in ("train", "test")
+    }
     return ct.load(
         sources, one_vs_rest="fine_label", exclude=["coarse_label"], limit=n_train + VALIDATION, split=_fractions(n_train)
     )

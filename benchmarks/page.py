@@ -131,9 +131,12 @@ def stacks(found: dict[str, Any]) -> str:
 
 def recording(found: dict[str, Any]) -> str:
     """Recording on and off."""
-    rows = [[name, f"{r['ratio']['median']:.3f} ({r['ratio']['min']:.3f} to {r['ratio']['max']:.3f})", r["asked"]]
+    rows = [[name, f"{r['ratio']['median']:.4f} ({r['ratio']['min']:.4f} to {r['ratio']['max']:.4f})", r["asked"]]
             for name, r in found.items() if isinstance(r, dict) and "ratio" in r]  # fmt: skip
-    return "An epoch of the `cnn` with a recorder, in epochs without one:\n\n" + table(["tasks", "ratio", "asked"], rows)
+    return (
+        "An epoch of the `cnn` with recording, in the time of the same epoch less what was spent in the recorder:\n\n"
+        + table(["tasks", "ratio", "asked"], rows)
+    )
 
 
 def tasks(found: dict[str, Any]) -> str:

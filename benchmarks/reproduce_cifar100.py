@@ -64,7 +64,7 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=30.0)
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()
-    truth = superclasses(arguments.data / "cifar100/train.parquet")
+    truth = superclasses(next((arguments.data / "cifar100").glob("test*.parquet")))
     data = cifar100(arguments.data, arguments.images)
     epochs = arguments.epochs
     if epochs is None:

@@ -21,6 +21,7 @@ from cifar import cifar10
 
 import coterie as ct
 from coterie.data import Dataset
+from coterie.fitting import MapObserver
 from coterie.models import Architecture
 
 JOB: dict[str, Any] = {"batch_size": 128, "lr": 1e-3, "precision": "bf16", "keep": "last", "epochs": 1}
@@ -146,17 +147,45 @@ def _stack(data: Dataset, model: str, size: int, settings: dict[str, Any]) -> di
     return {"strategy": strategy, "seconds": seconds, "faster": ratios(seconds, "one after the other", "stack")}
 
 
+class Timed:
+    """An observer with a clock: the time that recording takes, without the noise of comparing two runs."""
+
+    def __init__(self, observer: MapObserver) -> None:
+        self.observer, self.seconds = observer, 0.0
+
+    def on_batch(self, position: torch.Tensor, outputs: torch.Tensor, targets: torch.Tensor) -> None:
+        """Record, on the clock."""
+        started = perf_counter()
+        self.observer.on_batch(position, outputs, targets)
+        self.seconds += perf_counter() - started
+
+    def on_epoch_end(self, epoch: int) -> None:
+        """Close the epoch, on the clock."""
+        started = perf_counter()
+        self.observer.on_epoch_end(epoch)
+        self.seconds += perf_counter() - started
+
+    def state(self) -> dict[str, np.ndarray]:
+        """Nothing is checkpointed here."""
+        return {}
+
+    def restore(self, arrays: dict[str, np.ndarray]) -> None:
+        """Nothing to restore."""
+
+
 def recording(arguments: argparse.Namespace) -> dict[str, Any]:
-    """(c) An epoch of the `cnn` with and without a recorder."""
+    """(c) Time spent in the recorder in an epoch of the `cnn`, against the rest of that epoch."""
     found: dict[str, Any] = {}
-    for n_tasks in (10, 1000):
+    for n_tasks in (10, 100, 1000):
         data = _many_tasks(cifar10(arguments.data, 2_560), n_tasks)
-        seconds: dict[str, list[float]] = {"on": [], "off": []}
+        shares = []
         for _ in range(5):
-            seconds["on"].append(ct.fit("cnn", data, record=True, **JOB).cost["seconds"])
-            seconds["off"].append(ct.fit("cnn", data, **JOB).cost["seconds"])
-        found[f"T={n_tasks}"] = {"asked": "at most 1.03", "seconds": seconds, "ratio": ratios(seconds, "on", "off")}
-        log(f"recording T={n_tasks}: {found[f'T={n_tasks}']['ratio']}")
+            timed = Timed(MapObserver(data, data.split.train, 0))
+            seconds = ct.fit("cnn", data, observers=[timed], **JOB).cost["seconds"]
+            shares.append(1 + timed.seconds / (seconds - timed.seconds))
+        ratio = {"median": median(shares), "min": min(shares), "max": max(shares)}
+        found[f"T={n_tasks}"] = {"asked": "at most 1.03", "ratio": ratio}
+        log(f"recording T={n_tasks}: {ratio}")
     return found
 
 

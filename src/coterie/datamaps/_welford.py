@@ -21,17 +21,19 @@ def fold(state: Tensor, index: Tensor, confidence: Tensor, observed: Tensor) -> 
     Args:
         state: running numbers, (N, 4, T).
         index: examples of the batch, all different, (B,).
-        confidence: values, finite everywhere, (B, T).
+        confidence: values, finite everywhere and 0 where they do not count, (B, T).
         observed: which of them count, (B, T) bool.
     """
-    rows = state[index]
+    rows = state.index_select(0, index)
     mean, squares, correct, count = rows.unbind(1)
-    count += observed
-    delta = (confidence - mean) * observed
-    mean += delta / count.clamp(min=1)
-    squares += delta * (confidence - mean)
-    correct += (confidence > 0.5) & observed
-    state[index] = rows
+    # In floating point once: arithmetic with truth values is several times slower.
+    share = observed.to(rows.dtype)
+    count += share
+    delta = (confidence - mean).mul_(share)
+    mean += share.copy_(delta).div_(count.clamp(min=1))
+    squares.addcmul_(delta, torch.sub(confidence, mean, out=share))
+    correct += torch.gt(confidence, 0.5).to(rows.dtype)
+    state.index_copy_(0, index, rows)
 
 
 def merge(into: Tensor, other: Tensor) -> None:
