@@ -5,9 +5,9 @@ from a :class:`WeightsProvider` each step. Observers watch the forward passes th
 """
 
 from coterie.training.config import TrainingConfig as TrainingConfig
-from coterie.training.loop import Observer as Observer
-from coterie.training.loop import Progress as Progress
 from coterie.training.loop import train as train
+from coterie.training.observers import Observer as Observer
+from coterie.training.observers import Progress as Progress
 from coterie.training.prediction import predict as predict
 from coterie.training.weights import StaticWeights as StaticWeights
 from coterie.training.weights import WeightsProvider as WeightsProvider

@@ -9,7 +9,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import torch
@@ -20,11 +20,9 @@ from coterie.files import read_arrays, write_arrays
 from coterie.models import ModelStack, Strategy
 from coterie.results import History
 from coterie.training.config import TrainingConfig
+from coterie.training.observers import Observer
 from coterie.training.optimisers import learning_rate, optimiser_arrays, restore_optimiser
 from coterie.training.weights import WeightsProvider
-
-if TYPE_CHECKING:
-    from coterie.training.loop import Observer
 
 _CURVES = ("train_loss", "validation_loss", "validation_score")
 

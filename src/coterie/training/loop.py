@@ -5,12 +5,11 @@ Shapes: ``M`` models, ``T`` tasks, ``B`` examples of a batch, ``P`` output colum
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from time import perf_counter
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -21,6 +20,7 @@ from coterie.models.stack import forward_seed
 from coterie.tasks import Tasks
 from coterie.training.checkpoint import TrainingState
 from coterie.training.config import TrainingConfig
+from coterie.training.observers import Observer, Progress
 from coterie.training.optimisers import clip_rows, learning_rate, make_optimiser, set_learning_rate
 from coterie.training.prediction import evaluate
 from coterie.training.step import decide_strategy, gradient_step, learn_weights
@@ -28,28 +28,6 @@ from coterie.training.weights import WeightsProvider
 
 if TYPE_CHECKING:
     from lightning.fabric import Fabric
-
-Progress = Callable[[int, int, str], None]
-
-
-class Observer(Protocol):
-    """Watches the forward passes that train; what it holds is checkpointed with the models."""
-
-    def on_batch(self, position: Tensor, outputs: Tensor, targets: Tensor) -> None:
-        """Called before each optimiser step: positions within the trained part (B,) or (M, B), outputs (M, B, P), targets."""
-        ...
-
-    def on_epoch_end(self, epoch: int) -> None:
-        """Called after epoch number ``epoch``, counted from 0."""
-        ...
-
-    def state(self) -> dict[str, np.ndarray]:
-        """What a checkpoint must hold."""
-        ...
-
-    def restore(self, arrays: dict[str, np.ndarray]) -> None:
-        """Continue from a checkpoint."""
-        ...
 
 
 def train(
