@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
@@ -93,9 +94,7 @@ class Preprocessing:
         """
         if inputs.dtype != torch.uint8 or not self.mean:
             return inputs.float()
-        mean = torch.tensor(self.mean, device=inputs.device)[:, None, None] * 255
-        std = torch.tensor(self.std, device=inputs.device)[:, None, None] * 255
-        return inputs.float().sub_(mean).div_(std)
+        return inputs.float().sub_(_per_channel(self.mean, inputs.device)).div_(_per_channel(self.std, inputs.device))
 
     def to_dict(self) -> dict[str, Any]:
         """Everything as plain JSON types."""
@@ -112,6 +111,12 @@ class Preprocessing:
             std=tuple(saved["std"]),
             image_column=saved["image_column"],
         )
+
+
+@lru_cache(maxsize=64)
+def _per_channel(values: tuple[float, ...], device: torch.device) -> Tensor:
+    """Kept, because copying to a device for every batch would make the host wait each time."""
+    return torch.tensor(values, device=device)[:, None, None] * 255
 
 
 def fit_table(frame: pd.DataFrame, numeric: Sequence[str], categorical: Sequence[str]) -> Preprocessing:
