@@ -80,7 +80,7 @@ def test_row_with_missing_labels_does_not_depend_on_company():
     together = fit("mlp", data, np.vstack([np.ones(3), np.eye(3)]), init=[0, 0, 1, 2], **SMALL)
     for row, weights in ((0, np.ones((1, 3))), (1, np.eye(3)[[0]]), (3, np.eye(3)[[2]])):
         alone = fit("mlp", data, weights, init=[max(row - 1, 0)], **SMALL)
-        np.testing.assert_allclose(together.history.train_loss[:, row], alone.history.train_loss[:, 0], atol=1e-5)
+        np.testing.assert_allclose(together.history.train_loss[:, row], alone.history.train_loss[:, 0], atol=1e-4)
 
 
 class InterruptError(Exception):
@@ -113,11 +113,12 @@ def test_resumed_equals_uninterrupted_bit_for_bit(digits, tmp_path, stop, optimi
 
 def test_resume_in_blocks(tmp_path):
     data = table(missing=True)
+    settings = SMALL | {"strategy": "vmap"}  # measured anew it may come out otherwise
     weights = np.vstack([np.ones(3), np.eye(3)])
-    whole = fit("mlp", data, weights, **SMALL)
+    whole = fit("mlp", data, weights, **settings)
     with pytest.raises(InterruptError):
-        fit("mlp", data, weights, checkpoint=tmp_path, progress=interrupted_at(7), **SMALL)
-    assert state_equal(whole.stack, fit("mlp", data, weights, checkpoint=tmp_path, **SMALL).stack)
+        fit("mlp", data, weights, checkpoint=tmp_path, progress=interrupted_at(7), **settings)
+    assert state_equal(whole.stack, fit("mlp", data, weights, checkpoint=tmp_path, **settings).stack)
 
 
 def test_checkpoint_of_another_training_is_refused(digits, tmp_path):
