@@ -22,7 +22,7 @@ from coterie.models import Architecture, ModelStack
 from coterie.models.architecture import initialisations
 from coterie.results import Fit, History
 from coterie.tasks import confidence
-from coterie.training import Observer, Progress, StaticWeights, TrainingConfig, WeightsProvider, train
+from coterie.training import Observer, Probe, Progress, StaticWeights, TrainingConfig, WeightsProvider, train
 from coterie.training.device import make_fabric
 
 Model = str | Callable[..., nn.Module]
@@ -37,6 +37,7 @@ def fit(
     record: bool | int = False,
     snapshots: Sequence[int] = (),
     observers: Sequence[Observer] = (),
+    probes: Sequence[Probe] = (),
     checkpoint: str | Path | None = None,
     progress: Progress | None = None,
     **settings: Any,
@@ -51,6 +52,7 @@ def fit(
         record: record the data map of the only model, or of the row given as a number.
         snapshots: epochs (counted from 1) after which the map is kept too; the map after the last epoch always is.
         observers: watch every training batch, see :class:`coterie.training.Observer`.
+        probes: try steps from the state of the training now and then, see :class:`coterie.training.Probe`.
         checkpoint: folder for one checkpoint an epoch; a training found there is continued, bit for bit on a CPU.
         progress: called with (steps done, all steps, text).
         **settings: fields of :class:`coterie.training.TrainingConfig`: epochs, lr, batch_size, optimiser, seed, ...
@@ -69,7 +71,8 @@ def fit(
     _check_snapshots(snapshots, config.epochs, recorded)
     job = _Job(
         architecture=Architecture(model, data.input_shape, data.tasks.n_outputs, config.model_options),
-        data=data, config=config, snapshots=tuple(snapshots), observers=tuple(observers), progress=progress,
+        data=data, config=config, snapshots=tuple(snapshots), observers=tuple(observers), probes=tuple(probes),
+        progress=progress,
     )  # fmt: skip
     starts = initialisations(provider.init if init is None else init, provider.n_rows)
     folder = None if checkpoint is None else Path(checkpoint)
@@ -91,6 +94,7 @@ class _Job:
     config: TrainingConfig
     snapshots: tuple[int, ...]
     observers: tuple[Observer, ...]
+    probes: tuple[Probe, ...]
     progress: Progress | None
 
     def run(
@@ -111,7 +115,7 @@ class _Job:
             recorder = MapObserver(data, seen, recorded, self.snapshots, fabric.device)
         stack, state = train(
             stack, data, positions, provider, config, fabric,
-            observers=[*self.observers, *([recorder] if recorder else [])],
+            observers=[*self.observers, *([recorder] if recorder else [])], probes=self.probes,
             identity=self._identity(provider, starts),
             checkpoint=checkpoint, progress=self.progress,
         )  # fmt: skip
@@ -217,8 +221,8 @@ def _fit_apart(
     folder: Path | None,
 ) -> Fit:
     """Train rows that cannot share a stack, each block as one of its own, and put the rows back in order."""
-    if job.observers:
-        raise CoterieError("`observers` need all models to train on the same examples; labels are missing or weights are zero.")
+    if job.observers or job.probes:
+        raise CoterieError("`observers` and `probes` need models that all train on the same examples; labels are missing.")
     parts = [
         job.run(
             StaticWeights(provider.matrix[rows], n_tasks=provider.matrix.shape[1]),

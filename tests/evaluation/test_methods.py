@@ -11,7 +11,7 @@ TASKS = ("a", "b", "c")
 MINE = Grouping(tasks=TASKS, membership=np.eye(2)[[0, 0, 1]], method="by hand")
 
 
-def by_colour(joint, *, seed):
+def by_colour(case, *, seed):
     return MINE
 
 
@@ -50,4 +50,4 @@ def test_a_grouping_must_be_of_the_same_tasks():
 
 
 def test_any_callable_may_find_groups():
-    assert find_groupings({"x": by_colour}, joint=None, seed=0) == {"x": MINE}
+    assert find_groupings({"x": by_colour}, None, seed=0) == {"x": MINE}

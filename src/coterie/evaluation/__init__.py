@@ -3,7 +3,7 @@
 :func:`compare` trains the joint model, the groupings and the baselines on every split and seed (``units``, ``baselines``),
 scores them on the test part (``metrics``), pairs them (``gains``, ``tables``) and says what came out (``verdict``) as a
 :class:`Comparison`. The arithmetic of ``gains`` works on plain arrays. What is compared is a :class:`Grouping` or a method
-that finds one (``methods``); a new method is any callable ``(joint: Fit, *, seed) -> Grouping``.
+that finds one (``methods``); a new method is any callable ``(case: Case, *, seed) -> Grouping``.
 """
 
 from coterie.evaluation._compare import compare
@@ -11,12 +11,13 @@ from coterie.evaluation._evaluate import evaluate
 from coterie.evaluation.baselines import Arm, combine, ensemble_arm, grouped_arm, joint_arm, random_arms, single_arm
 from coterie.evaluation.comparison import Comparison
 from coterie.evaluation.gains import bootstrap_interval, bootstrap_scores, holm, paired_interval, relative_gain
-from coterie.evaluation.methods import DataMapMethod, GroupingMethod
+from coterie.evaluation.methods import Case, DataMapMethod, GroupingMethod
 from coterie.evaluation.metrics import all_metrics, primary_scores
 from coterie.evaluation.verdict import write_verdict
 
 __all__ = [
     "Arm",
+    "Case",
     "Comparison",
     "DataMapMethod",
     "GroupingMethod",

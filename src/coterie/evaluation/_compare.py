@@ -28,7 +28,7 @@ from coterie.training import Progress
 
 SMALL_TABLE = 1000
 SPLIT_ATTEMPTS = 100
-_OURS = ("weights", "init", "record", "observers", "checkpoint", "seed")
+_OURS = ("weights", "init", "record", "observers", "probes", "checkpoint", "seed")
 _RECORDING = ("snapshots",)
 
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, Protocol, runtime_checkable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
 
+from coterie.data import Dataset
 from coterie.errors import CoterieError
 from coterie.results import DataMap, Fit, Grouping
+from coterie.training import Probe, Progress
 
 if TYPE_CHECKING:
     from coterie.datamaps.gram import Gram
@@ -17,11 +19,32 @@ _RESERVED = ("joint", "single", "random", "ensemble", "mean")
 _UNPRINTABLE = re.compile(r"[^\w.=,+-]+")
 
 
+@dataclass(frozen=True, kw_only=True)
+class Case:
+    """What a method measures on: one joint training, and what it takes to train more on the same split and seed.
+
+    ``joint`` recorded its data map; ``probes`` rode on it, by the method that asked for them. ``settings`` go to
+    :func:`coterie.fit`. ``maps`` keeps distances between maps for the next method.
+    """
+
+    model: Any
+    data: Dataset
+    joint: Fit
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    probes: Mapping[Any, Probe] = field(default_factory=dict)
+    progress: Progress | None = None
+    maps: dict[str, Gram] = field(default_factory=dict)
+
+
 @runtime_checkable
 class GroupingMethod(Protocol):
-    """Finds a grouping from a joint training that recorded its data map."""
+    """Finds a grouping from a joint training, or from more trainings of its own.
 
-    def __call__(self, joint: Fit, *, seed: int) -> Grouping:
+    What it spent beyond the joint training it enters into the grouping's ``details["cost"]``: ``model_steps``, ``seconds``.
+    A method whose measurement rides on the joint training also has ``probe(seed) -> Probe`` and finds it in ``case.probes``.
+    """
+
+    def __call__(self, case: Case, *, seed: int) -> Grouping:
         """Group the tasks."""
         ...
 
@@ -48,11 +71,11 @@ class DataMapMethod:
         method = "" if self.method == "fuzzy-kmeans" else f"{self.method} "
         return f"{method}K={self.n_groups}{softness}{features}"
 
-    def __call__(self, joint: Fit, *, seed: int) -> Grouping:
+    def __call__(self, case: Case, *, seed: int) -> Grouping:
         """Group the tasks of the data map that the joint training recorded."""
-        if joint.data_map is None:
+        if case.joint.data_map is None:
             raise CoterieError("`joint` has no data map; fit with record=True.")
-        return self.group(joint.data_map, seed=seed, measured={})
+        return self.group(case.joint.data_map, seed=seed, measured=case.maps)
 
     def group(self, data_map: DataMap, *, seed: int, measured: dict[str, Gram]) -> Grouping:
         """Group the tasks; ``measured`` as in :meth:`source`."""
@@ -116,23 +139,19 @@ def file_name(name: str) -> str:
     return _UNPRINTABLE.sub("-", name)
 
 
-def find_groupings(methods: Mapping[str, Candidate], joint: Fit, *, seed: int) -> dict[str, Grouping]:
-    """Every grouping by name: as given, or found on this joint training. Distances between maps are measured once.
+def find_groupings(methods: Mapping[str, Candidate], case: Case, *, seed: int) -> dict[str, Grouping]:
+    """Every grouping by name: as given, or found on this case.
 
     >>> given = Grouping(tasks=("a",), membership=__import__("numpy").ones((1, 1)), method="mine")
     >>> find_groupings({"mine": given}, None, seed=0)["mine"] is given
     True
     """
-    measured: dict[str, Gram] = {}
-    found: dict[str, Grouping] = {}
-    for name, method in methods.items():
-        if isinstance(method, Grouping):
-            found[name] = method
-        elif isinstance(method, DataMapMethod) and joint.data_map is not None:
-            found[name] = method.group(joint.data_map, seed=seed, measured=measured)
-        else:
-            found[name] = method(joint, seed=seed)
-    return found
+    return {name: m if isinstance(m, Grouping) else m(case, seed=seed) for name, m in methods.items()}
+
+
+def make_probes(methods: Mapping[str, Candidate], *, seed: int) -> dict[Any, Probe]:
+    """What the methods want to try while the joint model trains."""
+    return {method: method.probe(seed) for method in methods.values() if hasattr(method, "probe")}  # type: ignore[union-attr]
 
 
 def _resolve(candidate: str | Candidate) -> Candidate:

@@ -20,7 +20,7 @@ from torch import Tensor
 
 from coterie.data import Dataset
 from coterie.evaluation.baselines import Arm, combine, ensemble_arm, grouped_arm, joint_arm, random_arms, single_arm, stack_rows
-from coterie.evaluation.methods import Candidate, file_name, find_groupings
+from coterie.evaluation.methods import Candidate, Case, file_name, find_groupings, make_probes
 from coterie.evaluation.metrics import all_metrics, primary_scores
 from coterie.files import atomic, read_arrays, write_arrays
 from coterie.fitting import fit
@@ -121,8 +121,11 @@ def run_unit(plan: Plan, data: Dataset, *, split: int, seed: int, train_seed: in
     """
     stage = unit_stage(split, seed)
     checkpoints = None if run is None else run.folder / "checkpoints" / Path(stage).name
-    joint = _fit(plan, data, "joint", train_seed, checkpoints, None, record=True, **plan.recording)
-    groupings = find_groupings(plan.methods, joint, seed=train_seed)
+    probes = make_probes(plan.methods, seed=train_seed)
+    watching = {"record": True, "probes": list(probes.values()), **plan.recording}
+    joint = _fit(plan, data, "joint", train_seed, checkpoints, None, **watching)
+    case = Case(model=plan.model, data=data, joint=joint, settings=plan.settings, probes=probes, progress=plan.progress)
+    groupings = find_groupings(plan.methods, case, seed=train_seed)
     arms = _arms(plan, groupings, len(data.tasks), train_seed)
     rows, init, used = stack_rows(arms)
     # Row 0 is the joint model, which is trained already.
@@ -207,7 +210,7 @@ def _score(
         for row in all_metrics(outputs, targets, tasks)
     ]
     curves = _join_histories([f.history for f in fits])
-    found = [name for name in groupings if not isinstance(methods[name], Grouping)]
+    measured = {name: g.details.get("cost", {}) for name, g in groupings.items() if not isinstance(methods[name], Grouping)}
     return Unit(
         split=split,
         seed=seed,
@@ -217,7 +220,7 @@ def _score(
         targets=targets.numpy(),
         positions=data.split.test.numpy(),
         scores=pa.Table.from_pylist(records, schema=SCORES),
-        costs=[_cost(arm, rows, fits, recorded=arm.name in found) for arm, rows in zip(arms, used, strict=True)],
+        costs=[_cost(arm, rows, fits, measured.get(arm.name)) for arm, rows in zip(arms, used, strict=True)],
         groupings=groupings,
         histories={a.name: _rows_of(curves, rows) for a, rows in zip(arms, used, strict=True) if a.draw == 0},
         data_map=cast(DataMap, fits[0].data_map),  # the joint training records
@@ -230,19 +233,23 @@ def _small(values: Tensor, tasks: Tasks) -> np.ndarray:
     return values.numpy() if tasks.of_kind(Kind.REGRESSION) else values.to(torch.uint8).numpy()
 
 
-def _cost(arm: Arm, rows: np.ndarray, fits: Sequence[Fit], *, recorded: bool) -> dict[str, Any]:
-    """What the arm takes: rows share their stack's time and steps equally; groups found on a map pay for its recording."""
+def _cost(arm: Arm, rows: np.ndarray, fits: Sequence[Fit], measured: Mapping[str, float] | None) -> dict[str, Any]:
+    """What the arm takes: rows share their stack's time and steps equally.
+
+    Groups that were found pay for the joint training they were found on, and for what their method ``measured`` beyond it.
+    """
 
     def per_row(what: str) -> np.ndarray:
         return np.concatenate([np.full(f.stack.n_models, f.cost[what] / f.stack.n_models) for f in fits])
 
-    paid = [*rows, 0] if recorded and 0 not in rows else rows
+    paid = rows if measured is None or 0 in rows else [*rows, 0]
+    beyond = measured or {}
     return {
         "arm": arm.name,
         "models": len(rows),
         "parameters": len(rows) * int(fits[0].cost["parameters"]),
-        "model_steps": float(per_row("model_steps")[paid].sum()),
-        "seconds": float(per_row("seconds")[paid].sum()),
+        "model_steps": float(per_row("model_steps")[paid].sum() + beyond.get("model_steps", 0.0)),
+        "seconds": float(per_row("seconds")[paid].sum() + beyond.get("seconds", 0.0)),
     }
 
 

@@ -1,12 +1,15 @@
 """Training: one loop for every weight matrix. It knows nothing of grouping.
 
 :func:`train` runs a stack of M models over the same batches, row m minimising sum_t W[m, t] L_t. W is static or comes
-from a :class:`WeightsProvider` each step. Observers watch the forward passes that train; checkpoints hold whole epochs.
+from a :class:`WeightsProvider` each step. Observers watch the forward passes that train, probes try steps from the state
+of the moment; checkpoints hold whole epochs.
 """
 
 from coterie.training.config import TrainingConfig as TrainingConfig
 from coterie.training.loop import train as train
+from coterie.training.observers import Moment as Moment
 from coterie.training.observers import Observer as Observer
+from coterie.training.observers import Probe as Probe
 from coterie.training.observers import Progress as Progress
 from coterie.training.prediction import predict as predict
 from coterie.training.weights import StaticWeights as StaticWeights

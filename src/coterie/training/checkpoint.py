@@ -20,7 +20,7 @@ from coterie.files import read_arrays, write_arrays
 from coterie.models import ModelStack, Strategy
 from coterie.results import History
 from coterie.training.config import TrainingConfig
-from coterie.training.observers import Observer
+from coterie.training.observers import Observer, Probe
 from coterie.training.optimisers import learning_rate, optimiser_arrays, restore_optimiser
 from coterie.training.weights import WeightsProvider
 
@@ -34,7 +34,7 @@ class TrainingState:
     stack: ModelStack
     optimiser: torch.optim.Optimizer
     provider: WeightsProvider
-    observers: Sequence[Observer]
+    observers: Sequence[Observer | Probe]
     config: TrainingConfig
     n_steps: int
     identity: Mapping[str, Any]
@@ -53,7 +53,7 @@ class TrainingState:
         stack: ModelStack,
         optimiser: torch.optim.Optimizer,
         provider: WeightsProvider,
-        observers: Sequence[Observer],
+        observers: Sequence[Observer | Probe],
         config: TrainingConfig,
         n_steps: int,
         identity: Mapping[str, Any],

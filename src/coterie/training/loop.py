@@ -20,7 +20,7 @@ from coterie.models.stack import forward_seed
 from coterie.tasks import Tasks
 from coterie.training.checkpoint import TrainingState
 from coterie.training.config import TrainingConfig
-from coterie.training.observers import Observer, Progress
+from coterie.training.observers import Moment, Observer, Probe, Progress
 from coterie.training.optimisers import clip_rows, learning_rate, make_optimiser, set_learning_rate
 from coterie.training.prediction import evaluate
 from coterie.training.step import decide_strategy, gradient_step, learn_weights
@@ -39,6 +39,7 @@ def train(
     fabric: Fabric,
     *,
     observers: Sequence[Observer] = (),
+    probes: Sequence[Probe] = (),
     identity: Mapping[str, Any] | None = None,
     checkpoint: Path | None = None,
     progress: Progress | None = None,
@@ -53,6 +54,7 @@ def train(
         config: settings.
         fabric: device and precision.
         observers: watch every training batch.
+        probes: try steps now and then.
         identity: what besides the settings must agree before a checkpoint is continued.
         checkpoint: folder for one atomic checkpoint an epoch; a training found there is continued.
         progress: called with (steps done, all steps, text).
@@ -73,7 +75,8 @@ def train(
     share = None if isinstance(positions, Tensor) else _observed_shares(data, positions).to(fabric.device)
     optimiser = make_optimiser(stack, provider.parameters(), config)
     with torch.random.fork_rng():
-        state = TrainingState.start(stack, optimiser, provider, observers, config, batches.n_steps, identity or {}, checkpoint)
+        watching = [*observers, *probes]
+        state = TrainingState.start(stack, optimiser, provider, watching, config, batches.n_steps, identity or {}, checkpoint)
         if state.strategy is None:
             first, weights = next(iter(batches.epoch(0))), provider.weights(0).detach().to(fabric.device)
             state.strategy = decide_strategy(stack, first, weights, tasks, config.strategy, fabric)
@@ -83,7 +86,7 @@ def train(
         for epoch in range(state.epoch, config.epochs):
             started = perf_counter()
             train_loss, first_bad = _train_epoch(
-                stack, batches, provider, tasks, optimiser, epoch, config, fabric, observers, progress, share
+                stack, batches, provider, tasks, optimiser, epoch, config, fabric, observers, probes, progress, share
             )
             weights = provider.weights((epoch + 1) * batches.n_steps - 1).detach().to(fabric.device)
             _require_finite(first_bad, weights, tasks, epoch)
@@ -108,6 +111,7 @@ def _train_epoch(
     config: TrainingConfig,
     fabric: Fabric,
     observers: Sequence[Observer],
+    probes: Sequence[Probe],
     progress: Progress | None,
     share: Tensor | None,
 ) -> tuple[Tensor, Tensor]:
@@ -118,11 +122,20 @@ def _train_epoch(
     latest, weights = None, total
     stack.train()
     for step, batch in enumerate(batches.epoch(epoch), start=epoch * batches.n_steps):
-        set_learning_rate(optimiser, learning_rate(step, n_steps, config))
+        rate, seed = learning_rate(step, n_steps, config), forward_seed(config.seed, step)
+        set_learning_rate(optimiser, rate)
+        for probe in probes:
+            if step and step % probe.every == 0:
+                probe.on_step(
+                    Moment(
+                        step=step, stack=stack, batch=batch, optimiser=optimiser, learning_rate=rate, data=batches.data,
+                        tasks=tasks, seed=seed, fabric=fabric,
+                    )
+                )  # fmt: skip
         produced = provider.weights(step)
         if produced is not latest:  # static weights are moved to the device once
             latest, weights = produced, produced.detach().to(fabric.device).requires_grad_(produced.requires_grad)
-        outputs, losses = gradient_step(stack, batch, weights, tasks, forward_seed(config.seed, step), fabric, share)
+        outputs, losses = gradient_step(stack, batch, weights, tasks, seed, fabric, share)
         if weights.grad is not None:
             learn_weights(provider, produced, weights.grad.to(produced.device))
         for observer in observers:

@@ -1,4 +1,4 @@
-"""Who may watch a training, and who is told how far it is.
+"""Who may watch a training, who may try steps in it, and who is told how far it is.
 
 Shapes: ``M`` models, ``T`` tasks, ``B`` examples of a batch, ``P`` output columns.
 """
@@ -6,10 +6,19 @@ Shapes: ``M`` models, ``T`` tasks, ``B`` examples of a batch, ``P`` output colum
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Protocol
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
+import torch
 from torch import Tensor
+
+from coterie.data import Batch, Dataset
+from coterie.models import ModelStack
+from coterie.tasks import Tasks
+
+if TYPE_CHECKING:
+    from lightning.fabric import Fabric
 
 Progress = Callable[[int, int, str], None]
 
@@ -23,6 +32,46 @@ class Observer(Protocol):
 
     def on_epoch_end(self, epoch: int) -> None:
         """Called after epoch number ``epoch``, counted from 0."""
+        ...
+
+    def state(self) -> dict[str, np.ndarray]:
+        """What a checkpoint must hold."""
+        ...
+
+    def restore(self, arrays: dict[str, np.ndarray]) -> None:
+        """Continue from a checkpoint."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class Moment:
+    """The state of a training before step number ``step``, counted from 0 over all epochs, for a probe to look at.
+
+    ``batch`` is what the step will train on, ``learning_rate`` that of the step, ``tasks`` lie on the stack's device, ``seed``
+    draws the random layers of this step. A probe leaves everything as it is: it works on copies.
+    """
+
+    step: int
+    stack: ModelStack
+    batch: Batch
+    optimiser: torch.optim.Optimizer
+    learning_rate: float
+    data: Dataset
+    tasks: Tasks
+    seed: int
+    fabric: Fabric
+
+
+class Probe(Protocol):
+    """Tries steps from the state of a training without changing it; called before every ``every``-th step but the first.
+
+    What it holds is checkpointed with the models.
+    """
+
+    every: int
+
+    def on_step(self, moment: Moment) -> None:
+        """Look at the training; parameters, buffers, gradients and random state must stay as they are."""
         ...
 
     def state(self) -> dict[str, np.ndarray]:

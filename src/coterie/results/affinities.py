@@ -1,0 +1,89 @@
+"""How much each task helps each other one, by one measurement."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+
+from coterie.errors import CoterieError
+from coterie.files import read_arrays, write_arrays
+
+
+@dataclass(frozen=True, kw_only=True, repr=False)
+class Affinity:
+    """``matrix[source, target]`` (T, T): what training on the source does for the target, higher is better.
+
+    ``counts`` (T, T) says how many measurements each entry is the mean of, ``stderr`` (T, T) how firm that mean is (NaN below
+    two measurements). Entries never measured are NaN. ``cost`` holds ``seconds`` and ``model_steps`` of the measurement, the
+    training that it rode on included; ``details`` what the method wants shown.
+
+    Raises:
+        CoterieError: one task, a matrix that is not square, or infinite entries.
+
+    >>> Affinity(tasks=("a", "b"), matrix=np.array([[0.0, 2.0], [1.0, 0.0]]), method="by hand").symmetric()
+    array([[0. , 1.5],
+           [1.5, 0. ]])
+    """
+
+    tasks: tuple[str, ...]
+    matrix: np.ndarray
+    method: str
+    counts: np.ndarray | None = None
+    stderr: np.ndarray | None = None
+    cost: Mapping[str, Any] = field(default_factory=dict)
+    details: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Refuse what no grouping could read."""
+        n_tasks = len(self.tasks)
+        if n_tasks < 2:
+            raise CoterieError(f"An affinity is between at least 2 tasks; found {n_tasks}.")
+        for name in ("matrix", "counts", "stderr"):
+            values = getattr(self, name)
+            if values is not None and np.shape(values) != (n_tasks, n_tasks):
+                raise CoterieError(
+                    f"`{name}` must have shape ({n_tasks}, {n_tasks}), source by target; found {np.shape(values)}."
+                )
+        if np.isinf(self.matrix).any():
+            raise CoterieError("`matrix` must not be infinite anywhere; NaN stands for a pair that was never measured.")
+
+    def symmetric(self) -> np.ndarray:
+        """Mean of both directions, (T, T); where one was never measured, the other."""
+        both = np.stack([self.matrix, self.matrix.T])
+        known = ~np.isnan(both)
+        with np.errstate(invalid="ignore"):
+            return np.where(known, both, 0).sum(0) / known.sum(0)
+
+    def require_complete(self) -> None:
+        """Refuse a matrix with gaps.
+
+        Raises:
+            CoterieError: naming the first pair that was never measured.
+        """
+        gaps = np.argwhere(np.isnan(self.matrix) & ~np.eye(len(self.tasks), dtype=bool))
+        if len(gaps):
+            source, target = (self.tasks[position] for position in gaps[0])
+            raise CoterieError(
+                f"The affinity by {self.method!r} has {len(gaps)} pairs that were never measured (NaN), such as {source!r} to "
+                f"{target!r}: measure more often, or over more examples."
+            )
+
+    def save(self, path: str | Path) -> None:
+        """Write the affinity as one safetensors file."""
+        arrays = {name: getattr(self, name) for name in ("matrix", "counts", "stderr") if getattr(self, name) is not None}
+        about = {"tasks": self.tasks, "method": self.method, "cost": dict(self.cost), "details": dict(self.details)}
+        write_arrays(path, arrays, about)
+
+    @classmethod
+    def load(cls, path: str | Path) -> Self:
+        """Read an affinity written by :meth:`save`."""
+        arrays, about = read_arrays(path)
+        about["tasks"] = tuple(about["tasks"])
+        return cls(**arrays, **about)
+
+    def __repr__(self) -> str:
+        return f"Affinity({self.method}, {len(self.tasks)} tasks)"

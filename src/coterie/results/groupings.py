@@ -1,0 +1,114 @@
+"""Which tasks to train together, and who serves which."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+from scipy.special import softmax
+
+from coterie.errors import CoterieError
+from coterie.files import read_json, write_json
+
+
+@dataclass(frozen=True, kw_only=True, repr=False)
+class Grouping:
+    """Which group serves which task.
+
+    ``membership`` (T, K) sums to 1 over groups. ``distances`` (T, K), where the method has them, are the squared distances
+    from tasks to group centres. ``details`` holds what the method wants shown (criterion of "auto", clipped share, ...).
+    ``row_weights`` (K, T) overrides the training weights, which are the transposed membership otherwise.
+    """
+
+    tasks: tuple[str, ...]
+    membership: np.ndarray
+    method: str
+    fuzziness: float | None = None
+    distances: np.ndarray | None = None
+    row_weights: np.ndarray | None = None
+    details: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def n_groups(self) -> int:
+        """Number of groups, K."""
+        return self.membership.shape[1]
+
+    @property
+    def labels(self) -> np.ndarray:
+        """Group of largest membership of each task, (T,)."""
+        return self.membership.argmax(1)
+
+    @property
+    def groups(self) -> tuple[tuple[str, ...], ...]:
+        """Names of the tasks whose largest membership is in each group."""
+        return tuple(
+            tuple(name for name, label in zip(self.tasks, self.labels, strict=True) if label == k) for k in range(self.n_groups)
+        )
+
+    def weights(self) -> np.ndarray:
+        """Loss weights that train the specialised models, (K, T)."""
+        return self.membership.T.copy() if self.row_weights is None else self.row_weights.copy()
+
+    def membership_at(self, fuzziness: float) -> np.ndarray:
+        """Membership (T, K) read at another fuzziness from the stored distances.
+
+        Raises:
+            CoterieError: the method kept no distances.
+        """
+        if self.distances is None:
+            raise CoterieError(f"Grouping by {self.method!r} has no distances to centres: its membership has one reading only.")
+        return fuzzy_membership(self.distances, fuzziness)
+
+    def save(self, path: str | Path) -> None:
+        """Write the grouping as JSON."""
+        write_json(path, self.to_dict())
+
+    def to_dict(self) -> dict[str, Any]:
+        """Everything as plain JSON types."""
+        as_list = lambda a: None if a is None else np.asarray(a).tolist()  # noqa: E731
+        return {
+            "tasks": list(self.tasks), "membership": as_list(self.membership), "method": self.method,
+            "fuzziness": self.fuzziness, "distances": as_list(self.distances), "row_weights": as_list(self.row_weights),
+            "details": dict(self.details),
+        }  # fmt: skip
+
+    @classmethod
+    def from_dict(cls, saved: Mapping[str, Any]) -> Self:
+        """Rebuild what :meth:`to_dict` gave."""
+        as_array = lambda a: None if a is None else np.asarray(a, dtype=np.float64)  # noqa: E731
+        return cls(
+            tasks=tuple(saved["tasks"]), membership=np.asarray(saved["membership"], dtype=np.float64), method=saved["method"],
+            fuzziness=saved["fuzziness"], distances=as_array(saved["distances"]), row_weights=as_array(saved["row_weights"]),
+            details=saved["details"],
+        )  # fmt: skip
+
+    @classmethod
+    def load(cls, path: str | Path) -> Self:
+        """Read a grouping written by :meth:`save`."""
+        return cls.from_dict(read_json(path))
+
+    def __repr__(self) -> str:
+        groups = ", ".join("{" + " ".join(names) + "}" for names in self.groups)
+        return f"Grouping({self.method}, {self.n_groups} groups: {groups})"
+
+
+def fuzzy_membership(distances: np.ndarray, fuzziness: float) -> np.ndarray:
+    """Fuzzy membership (T, K) of tasks at squared ``distances`` (T, K) from centres (STG-MTL, section 2).
+
+    u(t, k) = softmax over k of -log(d2(t, k)) / (m - 1), in float64. A task on a centre belongs to it fully, shared
+    equally if it sits on several; "on" is relative to the task's largest distance.
+
+    >>> fuzzy_membership(np.array([[1.0, 3.0], [0.0, 2.0]]), 2.0)
+    array([[0.75, 0.25],
+           [1.  , 0.  ]])
+    """
+    if not fuzziness > 1:
+        raise CoterieError(f"`fuzziness` must be greater than 1; found {fuzziness}.")
+    d2 = np.asarray(distances, dtype=np.float64)
+    on_centre = d2 <= 1e-12 * d2.max(axis=1, keepdims=True)
+    shares = softmax(-np.log(np.where(on_centre, 1.0, d2)) / (fuzziness - 1), axis=1)
+    exact = on_centre.any(axis=1, keepdims=True)
+    return np.where(exact, on_centre / on_centre.sum(axis=1, keepdims=True).clip(1), shares)

@@ -1,0 +1,68 @@
+"""Which of many candidate models to train or keep."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+
+from coterie.files import read_json, write_json
+from coterie.results.groupings import Grouping
+
+
+@dataclass(frozen=True, kw_only=True, repr=False)
+class Selection:
+    """The candidate rows that serve all tasks best within a budget.
+
+    ``rows`` (K,) are the chosen candidates, sorted; ``serves`` (T,) the candidate that serves each task; ``subsets`` (K, T)
+    which tasks each chosen row trains. ``objective`` is the sum over tasks of the (weighted) scores of who serves them,
+    ``cost`` what the rows take of the budget. ``gap`` bounds how far a better choice could be, relative to the objective: 0
+    where ``proven``. ``details`` say how the candidates came about, how many were dominated, seconds, status.
+    """
+
+    tasks: tuple[str, ...]
+    rows: np.ndarray
+    serves: np.ndarray
+    subsets: np.ndarray
+    objective: float
+    cost: float
+    gap: float
+    proven: bool
+    details: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def groups(self) -> tuple[tuple[str, ...], ...]:
+        """Names of the tasks that each chosen row trains; overlaps are possible."""
+        return tuple(tuple(np.array(self.tasks)[row].tolist()) for row in self.subsets)
+
+    @property
+    def grouping(self) -> Grouping:
+        """The selection as a grouping: each task is served by one group, each group trains its whole row."""
+        membership = (self.serves[:, None] == self.rows[None, :]).astype(np.float64)
+        return Grouping(
+            tasks=self.tasks, membership=membership, method="select", row_weights=self.subsets.astype(np.float64),
+            details={"objective": self.objective, "gap": self.gap, "proven": self.proven, **self.details},
+        )  # fmt: skip
+
+    def save(self, path: str | Path) -> None:
+        """Write the selection as JSON."""
+        arrays = {name: getattr(self, name).tolist() for name in ("rows", "serves", "subsets")}
+        gap = None if np.isinf(self.gap) else self.gap
+        plain = {"tasks": self.tasks, "objective": self.objective, "cost": self.cost, "gap": gap, "proven": self.proven}
+        write_json(path, {**plain, **arrays, "details": dict(self.details)})
+
+    @classmethod
+    def load(cls, path: str | Path) -> Self:
+        """Read a selection written by :meth:`save`."""
+        saved = read_json(path)
+        arrays = {name: np.asarray(saved.pop(name)) for name in ("rows", "serves", "subsets")}
+        gap = np.inf if saved["gap"] is None else saved["gap"]
+        return cls(**{**saved, **arrays, "tasks": tuple(saved["tasks"]), "gap": gap})
+
+    def __repr__(self) -> str:
+        groups = ", ".join("{" + " ".join(names) + "}" for names in self.groups)
+        firm = "proven best" if self.proven else f"gap {self.gap:.1%}"
+        return f"Selection({groups}; objective {self.objective:.4g}, {firm})"
