@@ -124,17 +124,17 @@ def _train_epoch(
     for step, batch in enumerate(batches.epoch(epoch), start=epoch * batches.n_steps):
         rate, seed = learning_rate(step, n_steps, config), forward_seed(config.seed, step)
         set_learning_rate(optimiser, rate)
+        produced = provider.weights(step)
+        if produced is not latest:  # static weights are moved to the device once
+            latest, weights = produced, produced.detach().to(fabric.device).requires_grad_(produced.requires_grad)
         for probe in probes:
             if step and step % probe.every == 0:
                 probe.on_step(
                     Moment(
-                        step=step, stack=stack, batch=batch, optimiser=optimiser, learning_rate=rate, data=batches.data,
-                        tasks=tasks, seed=seed, fabric=fabric,
+                        step=step, stack=stack, batch=batch, weights=weights.detach(), optimiser=optimiser, learning_rate=rate,
+                        data=batches.data, tasks=tasks, seed=seed, fabric=fabric,
                     )
                 )  # fmt: skip
-        produced = provider.weights(step)
-        if produced is not latest:  # static weights are moved to the device once
-            latest, weights = produced, produced.detach().to(fabric.device).requires_grad_(produced.requires_grad)
         outputs, losses = gradient_step(stack, batch, weights, tasks, seed, fabric, share)
         if weights.grad is not None:
             learn_weights(provider, produced, weights.grad.to(produced.device))

@@ -47,13 +47,14 @@ class Observer(Protocol):
 class Moment:
     """The state of a training before step number ``step``, counted from 0 over all epochs, for a probe to look at.
 
-    ``batch`` is what the step will train on, ``learning_rate`` that of the step, ``tasks`` lie on the stack's device, ``seed``
-    draws the random layers of this step. A probe leaves everything as it is: it works on copies.
+    ``batch`` is what the step will train on, ``weights`` W (M, T) and ``learning_rate`` those of the step, ``tasks`` lie on the
+    stack's device, ``seed`` draws the random layers of this step. A probe leaves everything as it is: it works on copies.
     """
 
     step: int
     stack: ModelStack
     batch: Batch
+    weights: Tensor
     optimiser: torch.optim.Optimizer
     learning_rate: float
     data: Dataset
