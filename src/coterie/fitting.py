@@ -5,6 +5,7 @@ Shapes: ``M`` models, ``T`` tasks, ``N`` training examples, ``E`` epochs, ``P`` 
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from difflib import get_close_matches
@@ -34,6 +35,7 @@ def fit(
     weights: np.ndarray | Tensor | Sequence[Sequence[float]] | WeightsProvider | None = None,
     *,
     init: str | Sequence[int] | None = None,
+    start: ModelStack | None = None,
     record: bool | int = False,
     snapshots: Sequence[int] = (),
     observers: Sequence[Observer] = (),
@@ -49,6 +51,7 @@ def fit(
         data: what :func:`coterie.load` returned.
         weights: W (M, T), or a provider that yields it each step; one row of ones if left out.
         init: "independent" (the default), "shared", or M integers that name the initialisations.
+        start: continue from these M trained models instead of from an initialisation; a frozen stem stays as it is.
         record: record the data map of the only model, or of the row given as a number.
         snapshots: epochs (counted from 1) after which the map is kept too; the map after the last epoch always is.
         observers: watch every training batch, see :class:`coterie.training.Observer`.
@@ -72,16 +75,19 @@ def fit(
     job = _Job(
         architecture=Architecture(model, data.input_shape, data.tasks.n_outputs, config.model_options),
         data=data, config=config, snapshots=tuple(snapshots), observers=tuple(observers), probes=tuple(probes),
-        progress=progress,
+        progress=progress, start=start,
     )  # fmt: skip
     starts = initialisations(provider.init if init is None else init, provider.n_rows)
     folder = None if checkpoint is None else Path(checkpoint)
+    _check_start(start, job.architecture, provider.n_rows)
     if not isinstance(provider, StaticWeights):
         return job.run(provider, starts, data.split.train, recorded, folder)
     # A row's batches depend on its own examples only, never on its neighbours.
     stacks = blocks(data, provider.matrix, config.batch_size)
     if len(stacks) == 1:
         return job.run(provider, starts, stacks[0][1], recorded, folder)
+    if start is not None and start.stem is not None:
+        raise CoterieError("`start` has a shared stem, which needs models that all train on the same examples.")
     return _fit_apart(job, provider, starts, stacks, recorded, folder)
 
 
@@ -96,6 +102,7 @@ class _Job:
     observers: tuple[Observer, ...]
     probes: tuple[Probe, ...]
     progress: Progress | None
+    start: ModelStack | None = None
 
     def run(
         self,
@@ -108,7 +115,12 @@ class _Job:
         """Train rows that share their examples, or at least their number of steps."""
         config, data = self.config, self.data
         fabric = make_fabric(config.device, config.precision)
-        stack = ModelStack.create(self.architecture, n_models=provider.n_rows, seed=config.seed, init=starts)
+        if self.start is None:
+            stack = ModelStack.create(
+                self.architecture, n_models=provider.n_rows, seed=config.seed, init=starts, stem=provider.stem
+            )
+        else:
+            stack = self.start.select(range(provider.n_rows))
         recorder = None
         if recorded is not None:
             seen = positions if isinstance(positions, Tensor) else positions[recorded]
@@ -142,6 +154,7 @@ class _Job:
 
     def _identity(self, provider: WeightsProvider, starts: Sequence[int]) -> dict[str, Any]:
         """What besides the settings must agree before a checkpoint is continued."""
+        started = {} if self.start is None else {"start": _hash(self.start)}
         own = [(task.name, _qualified(task.loss), _qualified(task.metric)) for task in self.data.tasks]
         return {
             "model": self.architecture.name,
@@ -150,6 +163,7 @@ class _Job:
             "losses and metrics": [each for each in own if each[1] or each[2]],
             "provider": type(provider).__qualname__,
             **provider.settings(),
+            **started,
         }
 
 
@@ -224,7 +238,7 @@ def _fit_apart(
     if job.observers or job.probes:
         raise CoterieError("`observers` and `probes` need models that all train on the same examples; labels are missing.")
     parts = [
-        job.run(
+        replace(job, start=None if job.start is None else job.start.select(rows)).run(
             StaticWeights(provider.matrix[rows], n_tasks=provider.matrix.shape[1]),
             [starts[row] for row in rows],
             positions,
@@ -261,10 +275,26 @@ def _merge(parts: Sequence[Fit], rows: Sequence[int], weights: np.ndarray) -> Fi
     )
 
 
+def _check_start(start: ModelStack | None, architecture: Architecture, n_rows: int) -> None:
+    if start is None:
+        return
+    if start.architecture != architecture or start.n_models != n_rows:
+        raise CoterieError(
+            f"`start` must hold {n_rows} models of the same architecture, one for each row of the weights; found {start!r}."
+        )
+
+
 def _matrix(weights: Any, n_tasks: int) -> Any:
     if weights is None:
         return np.ones((1, n_tasks))
     return weights.detach().cpu() if isinstance(weights, Tensor) else weights
+
+
+def _hash(stack: ModelStack) -> str:
+    digest = hashlib.sha256()
+    for tensor in stack.state().values():
+        digest.update(tensor.cpu().contiguous().numpy().tobytes())
+    return digest.hexdigest()
 
 
 def _qualified(function: Callable[..., Any] | None) -> str:

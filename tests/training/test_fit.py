@@ -9,7 +9,7 @@ from coterie.data import load
 from coterie.errors import CoterieError
 from coterie.fitting import fit
 from coterie.results import Grouping
-from coterie.training import predict
+from coterie.training import WeightsProvider, predict
 
 SMALL = {"epochs": 3, "batch_size": 32, "model_options": {"hidden": (16,), "dropout": 0.1}}
 
@@ -188,7 +188,7 @@ def test_map_of_missing_labels_is_nan_there():
     np.testing.assert_array_equal(np.isnan(result.data_map.confidence), data.targets[positions].isnan().numpy())
 
 
-class Learnt:
+class Learnt(WeightsProvider):
     """Softmax weights that learn, two models."""
 
     n_rows = 2

@@ -93,6 +93,11 @@ class Batches:
             positions = list(wrapped.split(self.batch_size, dim=1))
         return self._deliver(positions, epoch if self.augment else None)
 
+    def sample(self, step: int) -> Batch:
+        """A random batch that depends on (seed, step) only, without augmentation."""
+        order = torch.randperm(len(self.supports[0]), generator=torch_generator(self.seed, "sample", step))
+        return next(iter(self._deliver([order[: self.batch_size]], None)))
+
     def ordered(self) -> Iterator[Batch]:
         """Yield every example once, in the order of the positions, without augmentation."""
         if not self.shared:

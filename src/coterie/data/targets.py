@@ -206,10 +206,20 @@ def measure(labels: Labels, train: np.ndarray, *, balance: bool = True) -> tuple
     numbers = {"pos_weight": pos_weight, "mean": mean, "std": std, "observed_share": observed.mean(0)}
     statistics: dict[str, Any] = {name: torch.tensor(value, dtype=torch.float32) for name, value in numbers.items()}
     mixed = len({task.kind for task in labels.tasks}) > 1
-    scale = [
-        _constant_loss(task, targets[train, t], float(pos_weight[t])) if mixed else 1.0 for t, task in enumerate(labels.tasks)
-    ]
-    return Tasks(items=labels.tasks, loss_scale=torch.tensor(scale), **statistics), targets
+    tasks = Tasks(items=labels.tasks, loss_scale=torch.ones(len(labels.tasks)), **statistics)
+    if mixed:
+        tasks = replace(tasks, loss_scale=constant_losses(tasks, targets[train]))
+    return tasks, targets
+
+
+def constant_losses(tasks: Tasks, targets: Tensor) -> Tensor:
+    """Loss of the best constant prediction of each task, (T,), on encoded targets (n, T); ``loss_scale`` is not applied.
+
+    >>> tasks = Tasks.plain([Task(name="a", kind=Kind.BINARY)])
+    >>> constant_losses(tasks, torch.tensor([[0.0], [1.0]]))
+    tensor([0.6931])
+    """
+    return torch.tensor([_constant_loss(task, targets[:, t], float(tasks.pos_weight[t])) for t, task in enumerate(tasks)])
 
 
 def _constant_loss(task: Task, targets: Tensor, pos_weight: float) -> float:

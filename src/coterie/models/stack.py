@@ -1,4 +1,4 @@
-"""M models of one architecture as tensors with a leading model dimension.
+"""M models of one architecture as tensors with a leading model dimension, perhaps behind a stem that all of them share.
 
 Shapes: ``M`` models, ``B`` examples of a batch, ``P`` output columns.
 """
@@ -15,6 +15,7 @@ from torch.func import functional_call, vmap
 
 from coterie.errors import CoterieError
 from coterie.models.architecture import Architecture, TaskModel, initialisations
+from coterie.models.stem import Stem, split
 from coterie.models.strategy import Strategy, chunks
 from coterie.seeds import derive
 
@@ -23,7 +24,8 @@ class ModelStack:
     """Models that share architecture, data and schedule, trained together; each row is independent of the others.
 
     ``parameters`` and ``buffers`` map names to tensors (M, ...). Trainable parameters own a preallocated ``grad``, so a
-    row's backward pass writes straight into its slice. ``strategy`` decides how rows are executed.
+    row's backward pass writes straight into its slice. ``strategy`` decides how rows are executed. ``stem``, if any, holds the
+    leading layers, which are one ordinary module: its rows are coupled, and its tensors have a leading dimension of 1.
 
     >>> stack = ModelStack.create(Architecture("mlp", (8,), n_outputs=3), n_models=4, seed=0)
     >>> stack(torch.zeros(5, 8)).shape
@@ -31,10 +33,16 @@ class ModelStack:
     """
 
     def __init__(
-        self, architecture: Architecture, template: TaskModel, parameters: Mapping[str, Tensor], buffers: Mapping[str, Tensor]
+        self,
+        architecture: Architecture,
+        template: TaskModel,
+        parameters: Mapping[str, Tensor],
+        buffers: Mapping[str, Tensor],
+        stem: Stem | None = None,
     ) -> None:
         self.architecture = architecture
         self.template = template
+        self.stem = stem
         self.parameters = dict(parameters)
         self.buffers = dict(buffers)
         self.strategy = Strategy("loop")
@@ -43,11 +51,16 @@ class ModelStack:
 
     @classmethod
     def create(
-        cls, architecture: Architecture, *, n_models: int, seed: int, init: str | Sequence[int] = "independent"
+        cls, architecture: Architecture, *, n_models: int, seed: int, init: str | Sequence[int] = "independent", stem: int = 0
     ) -> ModelStack:
-        """Build M models; row m starts from initialisation ``init[m]``, whatever M is."""
+        """Build M models; row m starts from initialisation ``init[m]``, whatever M is.
+
+        Raises:
+            CoterieError: the first ``stem`` layers cannot be shared, because the encoder is not a longer ``nn.Sequential``.
+        """
         identities = initialisations(init, n_models)
         built = {identity: architecture.build(seed, identity) for identity in sorted(set(identities))}
+        stems = {identity: split(model, stem, architecture.name) for identity, model in built.items()}
         template = built[identities[0]]
         trainable = {name for name, parameter in template.named_parameters() if parameter.requires_grad}
 
@@ -58,16 +71,19 @@ class ModelStack:
         buffers = stacked(lambda module: dict(module.named_buffers()))
         for name in trainable:
             parameters[name].requires_grad_()
-        return cls(architecture, template, parameters, buffers)
+        return cls(architecture, template, parameters, buffers, stems[identities[0]])
 
     @classmethod
-    def from_state(cls, architecture: Architecture, state: Mapping[str, Tensor]) -> ModelStack:
+    def from_state(cls, architecture: Architecture, state: Mapping[str, Tensor], *, stem: int = 0) -> ModelStack:
         """Rebuild a stack from what :meth:`state` gave."""
         template = architecture.build(0, 0)
+        shared = split(template, stem, architecture.name)
+        if shared is not None:
+            shared.load({name: state[name] for name in shared.tensors()})
         parameters = {
             name: state[name].requires_grad_(parameter.requires_grad) for name, parameter in template.named_parameters()
         }
-        return cls(architecture, template, parameters, {name: state[name] for name, _ in template.named_buffers()})
+        return cls(architecture, template, parameters, {name: state[name] for name, _ in template.named_buffers()}, shared)
 
     @property
     def n_models(self) -> int:
@@ -81,21 +97,25 @@ class ModelStack:
 
     @property
     def n_parameters(self) -> int:
-        """Number of parameters of one model."""
-        return sum(parameter[0].numel() for parameter in self.parameters.values())
+        """Number of parameters of one model, the stem included."""
+        own = sum(parameter[0].numel() for parameter in self.parameters.values())
+        return own + (0 if self.stem is None else sum(parameter.numel() for parameter in self.stem.module.parameters()))
 
     def trainable(self) -> list[Tensor]:
-        """Stacked parameters that an optimiser updates."""
-        return [parameter for parameter in self.parameters.values() if parameter.requires_grad]
+        """Stacked parameters that an optimiser updates, those of a stem after them."""
+        own = [parameter for parameter in self.parameters.values() if parameter.requires_grad]
+        return own + ([] if self.stem is None else self.stem.trainable())
 
     def state(self) -> dict[str, Tensor]:
-        """All stacked tensors by name, detached; writing to them changes the stack."""
-        return {name: tensor.detach() for name, tensor in {**self.parameters, **self.buffers}.items()}
+        """All tensors by name, detached; writing to them changes the stack."""
+        stem = {} if self.stem is None else self.stem.tensors()
+        return {name: tensor.detach() for name, tensor in {**stem, **self.parameters, **self.buffers}.items()}
 
     def load_state(self, state: Mapping[str, Tensor]) -> None:
-        """Copy stacked tensors in, keeping device and memory layout."""
-        for name, tensor in self.state().items():
-            tensor.copy_(state[name])
+        """Copy the tensors named in, keeping device and memory layout."""
+        own = self.state()
+        for name, tensor in state.items():
+            own[name].copy_(tensor)
 
     def to(self, device: torch.device | str, *, channels_last: bool = False) -> ModelStack:
         """Return the stack on ``device``, convolution weights laid out channels last within each row if asked."""
@@ -108,19 +128,39 @@ class ModelStack:
 
         template = self.template.to(device)
         parameters = {name: move(tensor) for name, tensor in self.parameters.items()}
-        stack = ModelStack(self.architecture, template, parameters, {name: move(b) for name, b in self.buffers.items()})
+        stem = None if self.stem is None else self.stem.to(device)
+        stack = ModelStack(self.architecture, template, parameters, {name: move(b) for name, b in self.buffers.items()}, stem)
         stack.strategy = self.strategy
         return stack
 
     def train(self, mode: bool = True) -> None:
-        """Switch all models to training mode, or to evaluation."""
+        """Switch all models to training mode, or to evaluation; a frozen stem stays in evaluation."""
         self.template.train(mode)
+        if self.stem is not None:
+            self.stem.module.train(mode and not self.stem.frozen)
 
     def compile(self) -> None:
         """Compile the forward pass of a chunk with ``torch.compile``."""
         self._call = torch.compile(functional_call)
 
-    def __call__(self, inputs: Tensor, *, rows: slice | None = None, per_row: bool = False, seed: int = 0) -> Tensor:
+    def through_stem(self, inputs: Tensor, seed: int = 0) -> Tensor:
+        """What the rows read: the inputs (B, ...) themselves, or what the stem makes of them."""
+        if self.stem is None:
+            return inputs
+        if self.stem.module.training:
+            torch.manual_seed(derive(seed, "stem"))
+        with torch.set_grad_enabled(torch.is_grad_enabled() and not self.stem.frozen):
+            return self.stem.module(inputs)
+
+    def __call__(
+        self,
+        inputs: Tensor,
+        *,
+        rows: slice | None = None,
+        per_row: bool = False,
+        seed: int = 0,
+        after_stem: bool = False,
+    ) -> Tensor:
         """Return the outputs (M, B, P) of the rows asked for.
 
         Args:
@@ -128,7 +168,10 @@ class ModelStack:
             rows: which rows; all by default, executed chunk by chunk.
             per_row: every row has its own inputs.
             seed: of the random layers; rows draw the same masks, so that a row does not depend on its neighbours.
+            after_stem: the inputs are what :meth:`through_stem` gave.
         """
+        if not after_stem:
+            inputs = self.through_stem(inputs, seed)
         if rows is not None:
             return self._forward(rows, inputs, per_row, seed)
         outputs = [
@@ -188,7 +231,9 @@ class ModelStack:
             return tensor.detach()[index.to(tensor.device)].clone().requires_grad_(tensor.requires_grad)
 
         parameters = {name: pick(tensor) for name, tensor in self.parameters.items()}
-        stack = ModelStack(self.architecture, self.template, parameters, {name: pick(b) for name, b in self.buffers.items()})
+        stem = None if self.stem is None else self.stem.copy()
+        buffers = {name: pick(b) for name, b in self.buffers.items()}
+        stack = ModelStack(self.architecture, self.template, parameters, buffers, stem)
         stack.strategy = self.strategy
         return stack
 
@@ -204,7 +249,14 @@ class ModelStack:
             # By name, because a state dict leaves out non-persistent buffers and doubles tied parameters.
             for name, tensor in (*module.named_parameters(), *module.named_buffers()):
                 tensor.copy_(state[name][row])
-        return module.eval()
+        return (module if self.stem is None else self.stem.joined(module)).eval()
+
+    def freeze_stem(self) -> ModelStack:
+        """Return a copy whose stem no longer learns, nor follows the statistics of batches: its rows are independent again."""
+        stack = self.select(range(self.n_models))
+        if stack.stem is not None:
+            stack.stem = stack.stem.copy(frozen=True)
+        return stack
 
     @staticmethod
     def concatenate(stacks: Sequence[ModelStack]) -> ModelStack:
@@ -212,6 +264,8 @@ class ModelStack:
         first = stacks[0]
         if any(stack.architecture != first.architecture for stack in stacks):
             raise CoterieError("Only stacks of one architecture can be concatenated.")
+        if any(stack.stem is not None for stack in stacks):
+            raise CoterieError("Stacks that share a stem cannot be concatenated.")
 
         def joined(kind: str) -> dict[str, Tensor]:
             return {

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from time import perf_counter
 from typing import TYPE_CHECKING, Literal
 
@@ -80,13 +81,22 @@ def rows_that_fit(activation_bytes: int, device: torch.device, n_models: int) ->
     return int(min(n_models, max(1, MEMORY_SHARE * free // (2 * max(activation_bytes, 1)))))
 
 
-def chunks(n_models: int, strategy: Strategy) -> Sequence[slice]:
-    """Slices of rows that are executed together.
+def chunks(n_models: int, strategy: Strategy, alive: Sequence[bool] | None = None) -> Sequence[slice]:
+    """Slices of rows that are executed together; none holds both rows that are ``alive`` and rows that are not.
 
     >>> chunks(5, Strategy("vmap", 2))
     [slice(0, 2, None), slice(2, 4, None), slice(4, 5, None)]
+    >>> chunks(4, Strategy("vmap", 4), alive=[True, False, True, True])
+    [slice(0, 1, None), slice(1, 2, None), slice(2, 4, None)]
     """
-    return [slice(start, min(start + strategy.rows, n_models)) for start in range(0, n_models, strategy.rows)]
+    if alive is None or all(alive):
+        return [slice(start, min(start + strategy.rows, n_models)) for start in range(0, n_models, strategy.rows)]
+    found, start = [], 0
+    for _, run in groupby(alive):
+        stop = start + len(list(run))
+        found += [slice(first, min(first + strategy.rows, stop)) for first in range(start, stop, strategy.rows)]
+        start = stop
+    return found
 
 
 def _seconds(step: Callable[[], object], device: torch.device) -> float:

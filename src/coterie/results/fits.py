@@ -67,6 +67,7 @@ class Fit:
         about = {
             "model": architecture.name, "input_shape": architecture.input_shape, "options": dict(architecture.options),
             "tasks": self.tasks.to_dict(), "cost": dict(self.cost), "config": dict(self.config),
+            "stem": 0 if self.stack.stem is None else self.stack.stem.n_layers,
         }  # fmt: skip
         write_arrays(folder / "fit.safetensors", {**arrays, "weights": self.weights, "scores": self.scores}, about)
         if self.data_map is not None:
@@ -97,7 +98,9 @@ class Fit:
         data_map, grouping = folder / "data_map.safetensors", folder / "grouping.json"
         return cls(
             tasks=tasks, weights=arrays["weights"], scores=arrays["scores"], history=History(**part("history/")),
-            stack=ModelStack.from_state(architecture, {k: torch.from_numpy(a) for k, a in part("stack/").items()}),
+            stack=ModelStack.from_state(
+                architecture, {k: torch.from_numpy(a) for k, a in part("stack/").items()}, stem=about.get("stem", 0)
+            ),
             cost=about["cost"], config=about["config"],
             data_map=DataMap.load(data_map) if data_map.exists() else None,
             grouping=Grouping.load(grouping) if grouping.exists() else None,

@@ -89,6 +89,8 @@ class TrainingState:
         self.best_epoch = torch.where(better, self.epoch, self.best_epoch)
         if self.keeps_best:
             for name, tensor in stack.state().items():
+                if len(tensor) != len(better):  # a frozen stem
+                    continue
                 if name not in self.best:
                     self.best[name] = tensor.clone()
                 best = self.best[name]
@@ -127,6 +129,7 @@ class TrainingState:
         tensors |= {f"curves/{name}": torch.stack(values) for name, values in self.curves.items() if values}
         tensors |= {"best_score": self.best_score, "best_epoch": self.best_epoch}
         arrays = {name: tensor.cpu().numpy() for name, tensor in tensors.items()}
+        arrays |= {f"learnt/{name}": array for name, array in self.provider.state().items()}
         for i, observer in enumerate(self.observers):
             arrays |= {f"observer/{i}/{name}": array for name, array in observer.state().items()}
         write_arrays(self.file, arrays, self._about())
@@ -152,13 +155,16 @@ class TrainingState:
         as_tensors = lambda part: {name: torch.from_numpy(a) for name, a in parts.get(part, {}).items()}  # noqa: E731
         self.stack.load_state(as_tensors("stack"))
         device = self.stack.device
-        self.best = {name: torch.empty_like(tensor) for name, tensor in self.stack.state().items()} if parts.get("best") else {}
+        self.best = {
+            name: torch.empty_like(tensor) for name, tensor in self.stack.state().items() if name in parts.get("best", {})
+        }
         for name, tensor in as_tensors("best").items():
             self.best[name].copy_(tensor.to(device))
         restore_optimiser(self.optimiser, as_tensors("optimiser"))
         with torch.no_grad():
             for i, parameter in enumerate(self.provider.parameters()):
                 parameter.copy_(torch.from_numpy(parts["provider"][str(i)]))
+        self.provider.restore(parts.get("learnt", {}))
         self.curves |= {name: list(values.unbind(0)) for name, values in as_tensors("curves").items()}
         self.best_score = torch.from_numpy(parts["best_score"]["best_score"])
         self.best_epoch = torch.from_numpy(parts["best_epoch"]["best_epoch"])

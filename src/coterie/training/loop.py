@@ -6,6 +6,7 @@ Shapes: ``M`` models, ``T`` tasks, ``B`` examples of a batch, ``P`` output colum
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
@@ -17,13 +18,14 @@ from coterie.data import Batches, Dataset
 from coterie.errors import CoterieError
 from coterie.models import ModelStack
 from coterie.models.stack import forward_seed
+from coterie.seeds import derive, torch_generator
 from coterie.tasks import Tasks
 from coterie.training.checkpoint import TrainingState
 from coterie.training.config import TrainingConfig
 from coterie.training.observers import Moment, Observer, Probe, Progress
 from coterie.training.optimisers import clip_rows, learning_rate, make_optimiser, set_learning_rate
 from coterie.training.prediction import evaluate
-from coterie.training.step import decide_strategy, gradient_step, learn_weights
+from coterie.training.step import decide_strategy, gradient_step, held_out_losses, learn_weights
 from coterie.training.weights import WeightsProvider
 
 if TYPE_CHECKING:
@@ -67,13 +69,16 @@ def train(
     stack = stack.to(fabric.device, channels_last=channels_last)
     if config.compile:
         stack.compile()
-    batches = Batches(
-        data, positions, batch_size=config.batch_size, seed=config.seed, device=fabric.device,
-        augment=config.augment, channels_last=channels_last,
-    )  # fmt: skip
+    deliver = partial(Batches, data, batch_size=config.batch_size, device=fabric.device, channels_last=channels_last)
+    held_out = None
+    if provider.held_out:
+        positions, apart = _parted(positions, provider.held_out, config.seed)
+        held_out = deliver(apart, seed=derive(config.seed, "held out"))
+    batches = deliver(positions, seed=config.seed, augment=config.augment)
     validation = Batches(data, data.split.validation, batch_size=512, seed=0, device=fabric.device, channels_last=channels_last)
     share = None if isinstance(positions, Tensor) else _observed_shares(data, positions).to(fabric.device)
-    optimiser = make_optimiser(stack, provider.parameters(), config)
+    provider.prepare(data, config.epochs * batches.n_steps, config.seed)
+    optimiser = make_optimiser(stack, provider.parameters(), config, provider.learning_rate)
     with torch.random.fork_rng():
         watching = [*observers, *probes]
         state = TrainingState.start(stack, optimiser, provider, watching, config, batches.n_steps, identity or {}, checkpoint)
@@ -86,12 +91,13 @@ def train(
         for epoch in range(state.epoch, config.epochs):
             started = perf_counter()
             train_loss, first_bad = _train_epoch(
-                stack, batches, provider, tasks, optimiser, epoch, config, fabric, observers, probes, progress, share
+                stack, batches, held_out, provider, tasks, optimiser, epoch, config, fabric, observers, probes, progress, share
             )
             weights = provider.weights((epoch + 1) * batches.n_steps - 1).detach().to(fabric.device)
             _require_finite(first_bad, weights, tasks, epoch)
             score, losses = evaluate(stack, validation, tasks, fabric)
             _require_finite_models(stack, losses, weights, tasks, epoch)
+            provider.on_epoch_end(epoch)
             for observer in observers:
                 observer.on_epoch_end(epoch)
             state.finish_epoch(stack, weights, train_loss, losses, score, perf_counter() - started)
@@ -104,6 +110,7 @@ def train(
 def _train_epoch(
     stack: ModelStack,
     batches: Batches,
+    held_out: Batches | None,
     provider: WeightsProvider,
     tasks: Tasks,
     optimiser: torch.optim.Optimizer,
@@ -135,9 +142,12 @@ def _train_epoch(
                         data=batches.data, tasks=tasks, seed=seed, fabric=fabric,
                     )
                 )  # fmt: skip
-        outputs, losses = gradient_step(stack, batch, weights, tasks, seed, fabric, share)
+        outputs, losses = gradient_step(stack, batch, weights, tasks, seed, fabric, share, provider.alive())
         if weights.grad is not None:
-            learn_weights(provider, produced, weights.grad.to(produced.device))
+            gradient = weights.grad
+            if held_out is not None:
+                gradient = held_out_losses(stack, held_out.sample(step), tasks, fabric, provider.alive())
+            learn_weights(provider, produced, gradient.to(produced.device))
         for observer in observers:
             observer.on_batch(batch.position, outputs, batch.targets)
         if config.clip is not None:
@@ -175,6 +185,17 @@ def _require_finite_models(stack: ModelStack, losses: Tensor, weights: Tensor, t
             f"{tasks.names[task]!r}: {losses[row, task].item():g}). The last checkpoint, if any, is kept. Try a smaller `lr`, "
             "`clip=1.0`, or look for extreme inputs."
         )
+
+
+def _parted(positions: Tensor | list[Tensor], share: float, seed: int) -> tuple[Tensor, Tensor]:
+    """Training positions without a random share of them, and that share."""
+    if not isinstance(positions, Tensor):
+        raise CoterieError("Weights that learn need models that all train on the same examples.")
+    order = torch.randperm(len(positions), generator=torch_generator(seed, "held out"))
+    apart = max(1, round(share * len(positions)))
+    if len(positions) - apart < 2:
+        raise CoterieError(f"`held_out` leaves {len(positions) - apart} of {len(positions)} examples to train on.")
+    return positions[order[apart:].sort().values], positions[order[:apart].sort().values]
 
 
 def _observed_shares(data: Dataset, positions: Sequence[Tensor]) -> Tensor:

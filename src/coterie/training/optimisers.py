@@ -20,12 +20,17 @@ _OPTIMISERS: dict[str, Callable[..., torch.optim.Optimizer]] = {
 }
 
 
-def make_optimiser(stack: ModelStack, learnt: Iterable[nn.Parameter], config: TrainingConfig) -> torch.optim.Optimizer:
-    """Return the optimiser of the stack's parameters; what a provider learns is a second group without weight decay."""
+def make_optimiser(
+    stack: ModelStack, learnt: Iterable[nn.Parameter], config: TrainingConfig, rate: float | None = None
+) -> torch.optim.Optimizer:
+    """Return the optimiser of the stack's parameters; what a provider learns is a second group without weight decay.
+
+    Its learning rate is ``rate`` where the models have ``config.lr``, and follows the same schedule.
+    """
     groups: list[dict] = [{"params": stack.trainable(), "scale": 1.0}]
     learnt = list(learnt)
     if learnt:
-        groups.append({"params": learnt, "weight_decay": 0.0, "scale": 1.0})
+        groups.append({"params": learnt, "weight_decay": 0.0, "scale": 1.0 if rate is None else rate / config.lr})
     make = _OPTIMISERS[config.optimiser]
     own = {"momentum": config.momentum} if config.optimiser == "sgd" else {}
     return make(groups, lr=config.lr, weight_decay=config.weight_decay, **own)
@@ -52,12 +57,14 @@ def set_learning_rate(optimiser: torch.optim.Optimizer, rate: float) -> None:
 
 
 def clip_rows(stack: ModelStack, limit: float) -> None:
-    """Scale the gradient of each model down to a norm of at most ``limit``."""
-    gradients = [parameter.grad for parameter in stack.trainable() if parameter.grad is not None]
+    """Scale the gradient of each model, and that of a shared stem, down to a norm of at most ``limit``."""
+    gradients = [p.grad for p in stack.parameters.values() if p.requires_grad and p.grad is not None]
     squares = torch.stack([gradient.flatten(1).square().sum(1) for gradient in gradients]).sum(0)
     scale = (limit / (squares.sqrt() + 1e-6)).clamp(max=1.0)
     for gradient in gradients:
         gradient.mul_(scale.view(-1, *[1] * (gradient.dim() - 1)))
+    if stack.stem is not None and stack.stem.trainable():
+        torch.nn.utils.clip_grad_norm_(stack.stem.trainable(), limit)
 
 
 def optimiser_arrays(optimiser: torch.optim.Optimizer) -> dict[str, Tensor]:

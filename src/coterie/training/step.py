@@ -5,6 +5,7 @@ Shapes: ``M`` models, ``T`` tasks, ``B`` examples of a batch, ``P`` output colum
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -29,8 +30,11 @@ def gradient_step(
     seed: int,
     fabric: Fabric,
     share: Tensor | None = None,
+    alive: Sequence[bool] | None = None,
 ) -> tuple[Tensor, Tensor]:
     """Forward and backward pass of every row on one batch; gradients are left in the stack (and in ``weights``).
+
+    What a stem gives is computed once, and walked back once, after all rows.
 
     Args:
         stack: M models in training mode.
@@ -40,6 +44,7 @@ def gradient_step(
         seed: of the random layers in this step.
         fabric: precision.
         share: observed share (M, T) of the labels within each row's own examples, where rows have their own.
+        alive: rows that take part, all by default; outputs and losses of the others are zero and cost nothing.
 
     Returns:
         Outputs (M, B, P) and task losses (M, T), detached.
@@ -47,11 +52,18 @@ def gradient_step(
     per_row = batch.position.dim() == 2
     stack.zero_grad()
     outputs, losses = [], []
-    for rows in chunks(stack.n_models, stack.strategy):
-        inputs = batch.inputs[rows] if per_row else batch.inputs
+    with fabric.autocast():
+        features = stack.through_stem(batch.inputs, seed)
+    shared = features.detach().requires_grad_() if features.requires_grad else features
+    for rows in chunks(stack.n_models, stack.strategy, alive):
+        if alive is not None and not alive[rows.start]:
+            outputs.append(shared.new_zeros(rows.stop - rows.start, len(batch.targets), tasks.n_outputs, dtype=torch.float32))
+            losses.append(torch.zeros_like(weights[rows]))
+            continue
+        inputs = shared[rows] if per_row else shared
         targets = batch.targets[rows] if per_row else batch.targets
         with fabric.autocast():
-            row_outputs = stack(inputs, rows=rows, per_row=per_row, seed=seed)
+            row_outputs = stack(inputs, rows=rows, per_row=per_row, seed=seed, after_stem=True)
         row_outputs = row_outputs.float()
         row_losses = task_losses(row_outputs, targets, tasks, None if share is None else share[rows])
         # A task without weight must not reach the gradient even where its loss overflows; learnt weights must feel it.
@@ -59,11 +71,33 @@ def gradient_step(
         (weights[rows] * used).sum().backward()
         outputs.append(row_outputs.detach())
         losses.append(row_losses.detach())
+    if shared.grad is not None:
+        features.backward(shared.grad)
     return (outputs[0], losses[0]) if len(outputs) == 1 else (torch.cat(outputs), torch.cat(losses))
+
+
+@torch.no_grad()
+def held_out_losses(
+    stack: ModelStack, batch: Batch, tasks: Tasks, fabric: Fabric, alive: Sequence[bool] | None = None
+) -> Tensor:
+    """Task losses (M, T) on a batch that the rows do not train on, in evaluation mode; 0 for rows that are not ``alive``."""
+    stack.train(False)
+    found = torch.zeros(stack.n_models, len(tasks), device=stack.device)
+    with fabric.autocast():
+        features = stack.through_stem(batch.inputs)
+    for rows in chunks(stack.n_models, stack.strategy, alive):
+        if alive is None or alive[rows.start]:
+            with fabric.autocast():
+                outputs = stack(features, rows=rows, after_stem=True)
+            found[rows] = task_losses(outputs.float(), batch.targets, tasks)
+    stack.train()
+    return found
 
 
 def learn_weights(provider: WeightsProvider, produced: Tensor, gradient: Tensor) -> None:
     """Carry the gradient of W (M, T) and the penalty back to what the provider learns.
+
+    The loss is linear in W, so the gradient of W is the task losses, of whichever batch they are measured on.
 
     Rows are run in chunks, each of which reaches W only; W's own graph is walked once, here.
     """

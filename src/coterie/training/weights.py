@@ -6,52 +6,75 @@ Shapes: ``M`` models, ``T`` tasks.
 from __future__ import annotations
 
 import hashlib
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Protocol, runtime_checkable
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
+from coterie.data import Dataset
 from coterie.errors import CoterieError
 from coterie.results import Grouping
 
 NEGLIGIBLE = 1e-4
 
 
-@runtime_checkable
-class WeightsProvider(Protocol):
-    """What the loop asks of a source of weights; a learnt one is optimised with the models in a group of its own.
+class WeightsProvider(ABC):
+    """What the loop asks of a source of weights; a learnt one is optimised with the models in a group of its own. Subclass it.
 
-    ``n_rows`` is M and ``init`` how the models start (see ``fit``). Weights are used as given, without normalisation.
-    ``result`` is the grouping that a learnt provider arrived at, or None.
+    ``n_rows`` is M and ``init`` how the models start (see ``fit``); the first ``stem`` layers of their encoders are one.
+    Weights are used as given, without normalisation. What is learnt has the learning rate ``learning_rate`` (None: that of
+    the models), and its gradient comes from a share ``held_out`` of the training examples, on which no model trains (0: from
+    the batch that trains).
     """
 
     n_rows: int
-    init: str | Sequence[int]
+    init: str | Sequence[int] = "independent"
+    stem: int = 0
+    learning_rate: float | None = None
+    held_out: float = 0.0
 
+    def prepare(self, data: Dataset, n_steps: int, seed: int) -> None:  # noqa: B027
+        """Called once before a training of ``n_steps`` optimiser steps in all."""
+
+    @abstractmethod
     def weights(self, step: int) -> Tensor:
         """W of this step, (M, T)."""
-        ...
+
+    def alive(self) -> Sequence[bool] | None:
+        """Which of the M models still take part; None for all. The others are no longer computed."""
+        return None
 
     def penalty(self) -> Tensor:
         """A scalar added to the loss."""
-        ...
+        return torch.zeros(())
 
     def parameters(self) -> Iterable[nn.Parameter]:
         """What is learnt."""
-        ...
+        return ()
+
+    def on_epoch_end(self, epoch: int) -> None:  # noqa: B027
+        """Called after epoch number ``epoch``, counted from 0."""
 
     def result(self) -> Grouping | None:
-        """The grouping found, once training is over."""
-        ...
+        """The grouping that was learnt, once training is over."""
+        return None
 
+    @abstractmethod
     def settings(self) -> Mapping[str, Any]:
         """What must be equal, as JSON types, before a checkpoint written with this provider is continued."""
-        ...
+
+    def state(self) -> dict[str, np.ndarray]:
+        """What a checkpoint must hold besides the parameters."""
+        return {}
+
+    def restore(self, arrays: dict[str, np.ndarray]) -> None:  # noqa: B027
+        """Continue from a checkpoint."""
 
 
-class StaticWeights:
+class StaticWeights(WeightsProvider):
     """Weights that stay, each row divided by its sum.
 
     So a model of one task and one of many meet clipping, decay and SGD alike. A weight below a ten-thousandth of its row's
@@ -74,24 +97,11 @@ class StaticWeights:
         matrix = np.where(matrix < NEGLIGIBLE * matrix.max(axis=1, keepdims=True), 0.0, matrix)
         self.matrix = matrix
         self.n_rows = matrix.shape[0]
-        self.init: str | Sequence[int] = "independent"
         self._normalised = torch.tensor(matrix / matrix.sum(1, keepdims=True), dtype=torch.float32)
 
     def weights(self, step: int) -> Tensor:  # noqa: ARG002
         """The same at every step."""
         return self._normalised
-
-    def penalty(self) -> Tensor:
-        """Nothing to penalise."""
-        return torch.zeros(())
-
-    def parameters(self) -> Iterable[nn.Parameter]:
-        """Nothing to learn."""
-        return ()
-
-    def result(self) -> Grouping | None:
-        """Nothing was learnt."""
-        return None
 
     def settings(self) -> Mapping[str, Any]:
         """A hash of the matrix."""

@@ -1,0 +1,229 @@
+"""Differentiable grouping: the assignment of tasks to branches is learnt with the branches (Gao et al., ICML 2024).
+
+Shapes: ``T`` tasks, ``K`` branches.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, get_args
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from coterie.data import Dataset
+from coterie.data.targets import constant_losses
+from coterie.differentiable.relaxations import binary_entropy, gumbel_softmax, imbalance, straight_through
+from coterie.errors import CoterieError
+from coterie.results import Grouping
+from coterie.seeds import torch_generator
+from coterie.training import WeightsProvider
+
+Mode = Literal["paper", "annealed", "expected", "straight_through"]
+MODES: tuple[Mode, ...] = get_args(Mode)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Preset:
+    """What a mode stands for: temperatures at the start and the end, how the branches start, and the logits' learning rate."""
+
+    temperature: tuple[float, float]
+    init: str
+    learning_rate: float | None
+
+
+_PRESETS: dict[Mode, _Preset] = {
+    "paper": _Preset(temperature=(2.5, 2.5), init="shared", learning_rate=None),
+    "annealed": _Preset(temperature=(4.0, 0.1), init="independent", learning_rate=0.05),
+    "expected": _Preset(temperature=(1.0, 1.0), init="independent", learning_rate=0.05),
+    "straight_through": _Preset(temperature=(1.0, 1.0), init="independent", learning_rate=0.05),
+}
+
+
+class DifferentiableGrouping(WeightsProvider):
+    """A weights provider that learns which of K branches serves which task, while the branches train.
+
+    W is the transposed relaxed sample of a categorical variable per task, so the loss is sum_tk z(t, k) L(t, k), each loss
+    divided by that of the best constant prediction and the whole scaled so that one branch is joint training. Each task ends
+    in the branch of its largest logit; :attr:`Fit.grouping` has it, with the assignment probabilities of every epoch.
+
+    ================== ======================= ============ ==============================================================
+    mode               sample                  temperature  starts of the branches
+    ================== ======================= ============ ==============================================================
+    paper              Gumbel-softmax          2.5          identical, logits with the models' learning rate (DMTG)
+    annealed           Gumbel-softmax          4 to 0.1     independent
+    expected           softmax, no noise       1            independent; with identical ones it would stay where it starts
+    straight_through   one-hot, soft gradient  1            independent
+    ================== ======================= ============ ==============================================================
+
+    Args:
+        n_groups: number of branches K; some may end without a task.
+        mode: see the table.
+        learning_rate: of the logits. Adam moves a logit by at most this much a step; the default 0.05 (the models' own rate in
+            mode "paper") moves it by 10 in 200 steps. With SGD a much larger one is needed.
+        warmup: share of all steps in which all branches train on all tasks alike and the logits rest.
+        held_out: share of the *training* examples on which no branch trains and whose losses move the logits (0: those of
+            the batch that trains).
+        balance: weight of a penalty on uneven branches.
+        entropy: weight of a penalty on undecided tasks.
+        prune: a task leaves a branch for good when its probability there falls below this at the end of an epoch; a branch
+            without tasks is no longer computed.
+        stem: number of leading layers of the encoder that all branches share.
+        temperature: start and end of a geometric schedule, instead of the mode's.
+        init: how branches start, instead of the mode's: "independent", "shared", or K integers.
+
+    Raises:
+        CoterieError: a setting is out of range.
+
+    >>> import coterie as ct
+    >>> fit = ct.fit("mlp", ct.load("digits"), DifferentiableGrouping(2), epochs=1, model_options={"hidden": (8,)})
+    >>> fit.grouping.membership.shape, fit.grouping.membership.sum()
+    ((14, 2), np.float64(14.0))
+    """
+
+    def __init__(
+        self,
+        n_groups: int,
+        mode: Mode = "annealed",
+        *,
+        learning_rate: float | None = None,
+        warmup: float = 0.0,
+        held_out: float = 0.0,
+        balance: float = 0.0,
+        entropy: float = 0.0,
+        prune: float = 1e-3,
+        stem: int = 0,
+        temperature: tuple[float, float] | None = None,
+        init: str | Sequence[int] | None = None,
+    ) -> None:
+        if mode not in MODES:
+            raise CoterieError(f"`mode` must be one of {', '.join(MODES)}; found {mode!r}.")
+        if isinstance(n_groups, bool) or not isinstance(n_groups, int) or n_groups < 1:
+            raise CoterieError(f"`n_groups` must be a whole number of at least 1; found {n_groups!r}.")
+        _check_range("warmup", warmup, 0, 1)
+        _check_range("held_out", held_out, 0, 1)
+        _check_range("prune", prune, 0, 1 / n_groups)
+        for name, value in (("balance", balance), ("entropy", entropy)):
+            _check_range(name, value, 0, np.inf)
+        preset = _PRESETS[mode]
+        self.mode, self.n_rows, self.stem = mode, n_groups, stem
+        self.init = preset.init if init is None else init
+        self.learning_rate = preset.learning_rate if learning_rate is None else learning_rate
+        self.temperature = preset.temperature if temperature is None else (float(temperature[0]), float(temperature[1]))
+        if min(self.temperature) <= 0 or (self.learning_rate is not None and not self.learning_rate > 0):
+            raise CoterieError(
+                f"`temperature` and `learning_rate` must be positive; found {self.temperature}, {learning_rate}."
+            )
+        if mode == "expected" and self.init == "shared" and n_groups > 1:
+            raise CoterieError(
+                "`init='shared'` with mode 'expected' never leaves its start: all branches would be the same for ever. "
+                "Use init='independent'."
+            )
+        self.warmup, self.held_out, self.balance, self.entropy, self.prune = warmup, held_out, balance, entropy, prune
+
+    def prepare(self, data: Dataset, n_steps: int, seed: int) -> None:
+        """Start from even logits for these tasks.
+
+        Raises:
+            CoterieError: more branches than tasks.
+        """
+        tasks, n_tasks = data.tasks, len(data.tasks)
+        if self.n_rows > n_tasks:
+            raise CoterieError(f"`n_groups` asks for {self.n_rows} groups of {n_tasks} tasks: fewer tasks than groups.")
+        self.names, self.n_steps, self.seed = tasks.names, n_steps, seed
+        self.logits = nn.Parameter(torch.ones(n_tasks, self.n_rows))
+        self.pruned = torch.zeros(n_tasks, self.n_rows, dtype=torch.bool)
+        self.scale = (self.n_rows / n_tasks) * tasks.loss_scale / constant_losses(tasks, data.targets[data.split.train])
+        if n_tasks == 1 or self.n_rows == 1:
+            # One branch has nothing to choose: it is joint training, with the losses as they are there.
+            self.scale = torch.full((n_tasks,), 1 / n_tasks)
+        self.history: list[np.ndarray] = []
+
+    def weights(self, step: int) -> Tensor:
+        """W of this step, (K, T)."""
+        return (self.sample(step) * self.scale[:, None]).T
+
+    def sample(self, step: int) -> Tensor:
+        """The relaxed assignment of this step, (T, K); a function of the logits, the seed and the step."""
+        logits = self._logits()
+        if step < self.warmup * self.n_steps:
+            return (logits.detach() * 0).masked_fill(self.pruned, -torch.inf).softmax(1)
+        if self.mode == "expected":
+            return logits.softmax(1)
+        soft = gumbel_softmax(logits, self.temperature_at(step), torch_generator(self.seed, "gumbel", step))
+        return straight_through(soft) if self.mode == "straight_through" else soft
+
+    def alive(self) -> Sequence[bool] | None:
+        """Branches that some task can still choose."""
+        return (~self.pruned.all(0)).tolist() if self.pruned.any() else None
+
+    def temperature_at(self, step: int) -> float:
+        """Temperature of one step: geometric between start and end, after the warm-up."""
+        start, end = self.temperature
+        first = self.warmup * self.n_steps
+        progress = min(max((step - first) / max(self.n_steps - 1 - first, 1), 0.0), 1.0)
+        return start * (end / start) ** progress
+
+    def probabilities(self) -> Tensor:
+        """Assignment probabilities without noise, (T, K)."""
+        return self._logits().detach().softmax(1)
+
+    def penalty(self) -> Tensor:
+        """Uneven branches and undecided tasks, as asked for."""
+        logits = self._logits()
+        return self.balance * imbalance(logits.softmax(1)) + self.entropy * binary_entropy(logits)
+
+    def parameters(self) -> Iterable[nn.Parameter]:
+        """The logits (T, K)."""
+        return (self.logits,)
+
+    def on_epoch_end(self, epoch: int) -> None:  # noqa: ARG002
+        """Remember the probabilities and prune."""
+        probabilities = self.probabilities()
+        self.history.append(probabilities.numpy().copy())
+        best = torch.nn.functional.one_hot(probabilities.argmax(1), self.n_rows).bool()
+        self.pruned |= (probabilities < self.prune) & ~best
+
+    def result(self) -> Grouping:
+        """Each task in the branch of its largest probability; branches keep their numbers, those without tasks too."""
+        probabilities = self.probabilities().numpy()
+        return Grouping(
+            tasks=self.names,
+            membership=np.eye(self.n_rows)[probabilities.argmax(1)],
+            method="dmtg",
+            details={
+                "mode": self.mode, "probabilities": [np.round(p, 6).tolist() for p in self.history],
+                "pruned": int(self.pruned.sum()),
+            },
+        )  # fmt: skip
+
+    def settings(self) -> Mapping[str, Any]:
+        """All arguments."""
+        names = (
+            "mode", "n_rows", "stem", "init", "learning_rate", "temperature", "warmup", "held_out", "balance", "entropy",
+            "prune",
+        )  # fmt: skip
+        return {name: getattr(self, name) for name in names}
+
+    def state(self) -> dict[str, np.ndarray]:
+        """What was pruned, and the probabilities so far."""
+        history = {"history": np.stack(self.history)} if self.history else {}
+        return {"pruned": self.pruned.numpy(), **history}
+
+    def restore(self, arrays: dict[str, np.ndarray]) -> None:
+        """Continue from a checkpoint."""
+        self.pruned = torch.from_numpy(arrays["pruned"].copy())
+        self.history = list(arrays["history"]) if "history" in arrays else []
+
+    def _logits(self) -> Tensor:
+        return self.logits.masked_fill(self.pruned, -torch.inf)
+
+    def __repr__(self) -> str:
+        return f"DifferentiableGrouping({self.n_rows}, mode={self.mode!r})"
+
+
+def _check_range(name: str, value: float, low: float, high: float) -> None:
+    if not low <= value < high:
+        raise CoterieError(f"`{name}` must be at least {low} and below {high:g}; found {value!r}.")

@@ -1,0 +1,84 @@
+"""Leading layers that all rows of a stack share: one ordinary module, run once for the whole stack."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from copy import deepcopy
+
+import torch
+from torch import Tensor, nn
+
+from coterie.errors import CoterieError
+from coterie.models.architecture import TaskModel
+
+_ENCODER = "encoder."
+
+
+class Stem:
+    """The first layers of an encoder. A frozen one neither learns nor follows batch statistics."""
+
+    def __init__(self, module: nn.Sequential, *, frozen: bool = False) -> None:
+        self.module = module
+        self.frozen = frozen
+        if frozen:
+            module.eval()
+
+    @property
+    def n_layers(self) -> int:
+        """Number of layers."""
+        return len(self.module)
+
+    def trainable(self) -> list[Tensor]:
+        """Parameters that an optimiser updates."""
+        return [] if self.frozen else [parameter for parameter in self.module.parameters() if parameter.requires_grad]
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Parameters and buffers under their names in the whole model, (1, ...) each: views, to be written to."""
+        named = (*self.module.named_parameters(), *self.module.named_buffers())
+        return {_ENCODER + name: tensor.detach().unsqueeze(0) for name, tensor in named}
+
+    def load(self, state: Mapping[str, Tensor]) -> None:
+        """Copy tensors in, as :meth:`tensors` names them."""
+        for name, tensor in self.tensors().items():
+            tensor.copy_(state[name])
+
+    def to(self, device: torch.device | str) -> Stem:
+        """The stem on ``device``."""
+        return Stem(self.module.to(device), frozen=self.frozen)
+
+    def copy(self, *, frozen: bool | None = None) -> Stem:
+        """An independent copy."""
+        return Stem(deepcopy(self.module), frozen=self.frozen if frozen is None else frozen)
+
+    def joined(self, branch: TaskModel) -> TaskModel:
+        """The whole model: the branch with a copy of these layers where it has placeholders."""
+        layers = deepcopy(self.module)
+        for position, layer in enumerate(layers):
+            branch.encoder[position] = layer  # type: ignore[index]
+        return branch
+
+
+def split(model: TaskModel, n_layers: int, name: str) -> Stem | None:
+    """Take the first layers out of a model, which keeps placeholders there so that all names stay as they are.
+
+    Raises:
+        CoterieError: the encoder is no ``nn.Sequential`` of more layers.
+
+    >>> from coterie.models import Architecture
+    >>> model = Architecture("mlp", (8,), n_outputs=3).build(0, 0)
+    >>> split(model, 3, "mlp").n_layers, [name for name, _ in model.named_parameters()][0]
+    (3, 'encoder.3.weight')
+    """
+    if n_layers == 0:
+        return None
+    encoder = model.encoder
+    if not isinstance(encoder, nn.Sequential) or not 0 < n_layers < len(encoder):
+        found = f"an nn.Sequential of {len(encoder)}" if isinstance(encoder, nn.Sequential) else type(encoder).__name__
+        raise CoterieError(
+            f"`stem` asks for the first {n_layers} layers of the encoder of `model` {name!r} to be shared, which needs an "
+            f"nn.Sequential of more than these; found {found}."
+        )
+    stem = nn.Sequential(*(encoder[position] for position in range(n_layers)))
+    for position in range(n_layers):
+        encoder[position] = nn.Identity()
+    return Stem(stem)
