@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from _common import RESULTS
+from page_methods import judged, table, truth
 
 PAGE = Path(__file__).parents[1] / "docs" / "benchmarks.md"
 HEAD = """# Benchmarks
@@ -22,12 +23,6 @@ Every figure on this page comes from a JSON file in `benchmarks/results/`, writt
 page itself is made from those files by `benchmarks/page.py`. Speeds are ratios taken side by side in one run, because the
 machines were shared; seconds are only given for orientation. The image and table data are not part of the repository.
 """
-
-
-def table(head: list[str], rows: list[list[Any]]) -> str:
-    """A Markdown table; numbers are written as they come."""
-    lines = [head, ["---"] * len(head), *rows]
-    return "\n".join("| " + " | ".join(str(cell) for cell in line) + " |" for line in lines)
 
 
 def ten(found: dict[str, Any]) -> str:
@@ -178,6 +173,8 @@ SECTIONS: list[tuple[str, str, str, Callable[[dict[str, Any]], str]]] = [
     ("Speed: recording", "speed.py", "speed_recording", recording),
     ("Speed: number of tasks", "speed.py", "speed_tasks", tasks),
     ("Memory: grouping", "grouping_memory.py", "grouping_memory", memory),
+    *((f"Ground truth: {name}", "ground_truth.py", f"ground_truth_{name}", truth) for name in ("emotions", "scene", "flags")),
+    *((f"Methods judged: {name}", "judge_methods.py", f"judged_{name}", judged) for name in ("emotions", "scene", "flags")),
 ]
 
 

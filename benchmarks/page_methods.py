@@ -1,0 +1,71 @@
+"""Sections of docs/benchmarks.md on methods: ground truth, what judged best on it, selection, Grad-TAG, faces."""
+
+from __future__ import annotations
+
+from statistics import fmean
+from typing import Any
+
+JUDGED_AT = 2
+
+
+def table(head: list[str], rows: list[list[Any]]) -> str:
+    """A Markdown table; numbers are written as they come."""
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join("| " + " | ".join(str(cell) for cell in line) + " |" for line in lines)
+
+
+def truth(found: dict[str, Any]) -> str:
+    """All subsets of a table: time and noise."""
+    rows = []
+    for what, spread in found["noise"].items():
+        factor = 100 if what.endswith("score") else 1
+        rows.append([what, *(f"{factor * fmean(values.values()):.3f}" for values in spread.values())])
+    seconds = sorted(found["stack_seconds"])[len(found["stack_seconds"]) // 2]
+    units = f"{found['examples']:,} examples, {len(found['units'])} seeds and splits"
+    return "\n\n".join([
+        f"All {found['rows']} subsets of {len(found['tasks'])} tasks, {units}. A seed took {seconds:.0f} s as one stack; one "
+        f"model after the other would take {found['one_by_one_seconds']:.0f} s, **{found['speedup']:.1f}x** as long "
+        "(extrapolated from some rows, same run).",
+        "Standard deviations (scores in points, losses as they are), averaged over tasks: of a cell over *seeds*, over *splits "
+        "and seeds*, between the *subsets* of a task (mean over the seeds of one split), and of those what is left when the "
+        "noise of seeds is taken off, the *signal* that a choice of groups can use:",
+        table(["", "seeds", "splits and seeds", "subsets", "signal"], rows),
+    ])  # fmt: skip
+
+
+def judged(found: dict[str, Any]) -> str:
+    """Every method on the ground truth of one table."""
+    parts = []
+    for n_groups in (JUDGED_AT, JUDGED_AT + 1):
+        rows = [
+            [
+                m["method"], f"{m['trainings']['mean']:.2g}", _points(m, "score gain over joint"),
+                _points(m, "score regret to the optimum"), _points(m, "loss gain over joint"),
+                _points(m, "loss regret to the optimum"), _correlation(m, "loss"), _correlation(m, "score"),
+            ]
+            for m in found["methods"]
+            if m["groups"] == n_groups
+        ]  # fmt: skip
+        head = ["method", "trainings", "gain over joint", "regret", "gain, loss", "regret, loss", "rank corr., loss", "score"]
+        parts.append(f"K = {n_groups}:\n\n" + table(head, rows))
+    return "\n\n".join([
+        f"{len(found['tasks'])} tasks, {found['examples']:,} examples, ten splits. Each method measures by itself, chooses by "
+        "validation, and is scored on the test table of all subsets. Gain over joint training and regret against the best "
+        "choice on test, in points of the mean over tasks (balanced accuracy; loss times 100), with 95 % intervals over "
+        "splits; rank correlation with the true test values within a task; cost in trainings of one model. "
+        "The regret to the optimum is never small, because the optimum is picked on the noise of the test table.",
+        *parts,
+    ])  # fmt: skip
+
+
+def _points(method: dict[str, Any], name: str) -> str:
+    value = method.get(name)
+    if value is None:
+        return "–"
+    clear = "**" if value["low"] > 0 or value["high"] < 0 else ""
+    return f"{clear}{value['mean']:+.2f}{clear} ({value['low']:+.1f} to {value['high']:+.1f})"
+
+
+def _correlation(method: dict[str, Any], what: str) -> str:
+    value = method.get(f"rank correlation, {what}")
+    return "–" if value is None else f"{value['mean']:+.2f}"
