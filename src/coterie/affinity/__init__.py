@@ -1,0 +1,38 @@
+"""Affinity: how much each task helps each other one, measured while one joint model trains.
+
+Each method has a file of its own. A measured one is a probe: before every so many steps of a joint training it takes the
+gradients of all tasks, tries candidate steps on copies of the model, scores them on other examples than those stepped on, and
+leaves the training as it was, to the last bit. :func:`data_map_affinity` reads a recorded data map instead. All end in an
+:class:`coterie.results.Affinity`, whose matrix is [source, target]::
+
+    import coterie as ct
+    from coterie.affinity import TransferGain, affinities, affinity
+
+    found = affinity("lookahead", "mlp", data, every=10, epochs=20)
+    several = affinities(["cosine", TransferGain(pairs="first-order")], "mlp", data)
+    groups = ct.group(found, n_groups=3)
+
+A probe may also ride on a training of your own: ``probe = Lookahead(); ct.fit("mlp", data, probes=[probe])``, and then
+``probe.affinity()``.
+"""
+
+from coterie.affinity._affinity import METHODS, affinities, affinity, measure
+from coterie.affinity._probe import AffinityProbe
+from coterie.affinity.auxiliary_gain import AuxiliaryGain
+from coterie.affinity.cosine import Cosine
+from coterie.affinity.data_map import data_map_affinity
+from coterie.affinity.lookahead import Lookahead
+from coterie.affinity.transfer_gain import TransferGain
+
+__all__ = [
+    "METHODS",
+    "AffinityProbe",
+    "AuxiliaryGain",
+    "Cosine",
+    "Lookahead",
+    "TransferGain",
+    "affinities",
+    "affinity",
+    "data_map_affinity",
+    "measure",
+]

@@ -1,0 +1,95 @@
+"""Our own measure of whether an auxiliary task is worth adding to a main one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from coterie.affinity._bench import Work
+from coterie.affinity._pairs import pair_gains
+from coterie.affinity._probe import AffinityProbe, require_whole
+from coterie.affinity._steps import Trial
+
+
+@dataclass(kw_only=True, eq=False)
+class AuxiliaryGain(AffinityProbe):
+    """What adding auxiliary task a to a step of main task m does to the *held-out* loss of m. A definition of our own.
+
+    With (theta, phi)^{m} the shared parameters and heads after one step on L_m, and (theta, phi)^{a, m} after one on L_a + L_m,
+
+        E[a, m] = mean over the training of 1 - L_m((theta, phi)^{a, m}) / L_m((theta, phi)^{m}),
+
+    scored on a batch of the validation part. The losses are added, not averaged: the question is whether the auxiliary's step
+    is good for m besides its own, so E > 0 means help.
+
+    A pair is *dropped*, and no longer measured, as soon as it was measured ``least`` times and the upper end of the 95 % t
+    interval of its mean is below 0; it is *kept* if at the end the lower end is above 0; others are undecided. Measurements
+    along one training are not independent and are looked at repeatedly, so these bounds are a rule of thumb and not a test.
+    ``details`` holds the names of ``dropped`` and ``kept`` pairs (auxiliary, main) and ``weights[a][m]``, proportional to
+    max(0, E[a, m]) and 1 in sum over a, 0 where no auxiliary helps.
+
+    There is a published "effectiveness of auxiliary task" (X. Wang, F. Du, D. Zhao, C. Liu, J. Intelligent Manufacturing 36(7),
+    2025), whose formula is not public; this is not it.
+
+    >>> AuxiliaryGain(least=8).price(n_tasks=4).lookaheads
+    10
+    """
+
+    least: int = 5
+    batch_size: int | None = None
+    name: ClassVar[str] = "auxiliary_gain"
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot work."""
+        super().__post_init__()
+        require_whole("least", self.least, 2)
+        if self.batch_size is not None:
+            require_whole("batch_size", self.batch_size, 2)
+
+    def price(self, n_tasks: int) -> Work:
+        """One forward and T backward passes for the steps, a forward pass after each of them and of the pairs."""
+        tried = n_tasks + n_tasks * (n_tasks - 1) // 2
+        return Work(1 + tried, n_tasks, tried)
+
+    def measure(self, trial: Trial) -> Tensor:
+        """E (T, T) of the pairs not dropped yet."""
+        self.running.allocate(trial.n_tasks)
+        wanted = torch.from_numpy(~self.dropped())
+        if not wanted.fill_diagonal_(False).any():
+            return torch.full(wanted.shape, torch.nan)
+        batch = trial.scoring_batch(self.batch_size, "validation")
+        return pair_gains(trial, batch, each=1.0, wanted=wanted)
+
+    def dropped(self) -> np.ndarray:
+        """Pairs [auxiliary, main] found harmful, (T, T) bool; they stay so, for they are no longer measured."""
+        _, upper = self.running.interval()
+        return (self.running.count >= self.least) & (upper < 0)
+
+    def kept(self) -> np.ndarray:
+        """Pairs [auxiliary, main] found helpful, (T, T) bool."""
+        lower, _ = self.running.interval()
+        return (self.running.count >= self.least) & (lower > 0)
+
+    def weights(self) -> np.ndarray:
+        """Weight of auxiliary a beside main task m at [a, m], (T, T); columns sum to 1, or to 0 where no auxiliary helps."""
+        helps = np.maximum(self.running.mean, 0)
+        np.fill_diagonal(helps, 0)
+        total = helps.sum(0)
+        return helps / np.where(total > 0, total, 1)
+
+    def details(self) -> dict[str, Any]:
+        """What was dropped and kept, and the weights."""
+
+        def named(pairs: np.ndarray) -> list[list[str]]:
+            return [[self.tasks[auxiliary], self.tasks[main]] for auxiliary, main in np.argwhere(pairs)]
+
+        return {
+            "scored_on": "validation",
+            "dropped": named(self.dropped()),
+            "kept": named(self.kept()),
+            "weights": self.weights().tolist(),
+        }

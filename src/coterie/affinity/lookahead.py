@@ -1,0 +1,61 @@
+"""TAG: what a step of one task on the shared parameters does to the loss of another."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor
+
+from coterie.affinity._bench import Work
+from coterie.affinity._probe import AffinityProbe, mask, require_whole
+from coterie.affinity._steps import Trial
+
+
+@dataclass(kw_only=True, eq=False)
+class Lookahead(AffinityProbe):
+    """Inter-task affinity of TAG (Fifty et al., Efficiently Identifying Task Groupings for Multi-Task Learning, 2021).
+
+    With shared parameters theta, heads phi and the step u_i that task i's gradient on the training batch takes,
+
+        Z[i, j] = (1 - L_j(theta - u_i, phi) / L_j(theta, phi)) / lr,
+
+    the heads frozen. Both losses are taken on a second batch: on the batch that made the step, each task would favour itself.
+    The division by the learning rate of the step, as in the published values, only scales. Momentum is left out of u_i, else
+    every candidate would carry all tasks' past gradients.
+
+    ``batch_size`` is the number of examples that score, as many as the training batch has if None.
+
+    >>> work = Lookahead().price(n_tasks=9)
+    >>> work.lookaheads, round(work.model_steps, 2)
+    (9, 9.67)
+    """
+
+    batch_size: int | None = None
+    name: ClassVar[str] = "lookahead"
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot work."""
+        super().__post_init__()
+        if self.batch_size is not None:
+            require_whole("batch_size", self.batch_size, 2)
+
+    def price(self, n_tasks: int) -> Work:
+        """One forward and T backward passes for the steps, a forward pass after each and one for the reference."""
+        return Work(1 + n_tasks + 1, n_tasks, n_tasks)
+
+    def measure(self, trial: Trial) -> Tensor:
+        """Z (T, T), scored on a second training batch."""
+        n_tasks = trial.n_tasks
+        steps = trial.steps(trial.gradients(heads=False))
+        batch = trial.scoring_batch(self.batch_size)
+        # The reference is a row that takes no step, so that it is computed exactly as the others are.
+        losses = trial.losses_after(torch.eye(n_tasks + 1, n_tasks), steps, batch)
+        trial.work.lookaheads += n_tasks
+        gains = (1 - losses[:-1].double() / losses[-1].double()) / trial.moment.learning_rate
+        return mask(gains, trial.observed(trial.batch), trial.observed(batch))
+
+    def details(self) -> dict[str, Any]:
+        """Where it was scored."""
+        return {"scored_on": "train"}

@@ -1,0 +1,75 @@
+"""Principled task grouping: what task i adds to a step that task j takes anyway."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal
+
+import torch
+from torch import Tensor
+
+from coterie.affinity._bench import Work
+from coterie.affinity._pairs import mask_gains, pair_gains
+from coterie.affinity._probe import AffinityProbe, require_whole
+from coterie.affinity._steps import Trial
+from coterie.errors import CoterieError
+
+_PAIRS = ("exact", "first-order")
+
+
+@dataclass(kw_only=True, eq=False)
+class TransferGain(AffinityProbe):
+    """Transfer gain of principled task grouping (Wang, Pan, Yu 2024, arXiv 2402.15328).
+
+    Let (theta, phi)^A be shared parameters and heads after one step on the *mean* of the losses of the tasks in A. Then
+
+        S[i, j] = 1 - L_j((theta, phi)^{i, j}) / L_j((theta, phi)^{j}),
+
+    scored on a second batch. The paper's released collectors differ between sum and mean; here it is the mean everywhere, so a
+    task gains nothing from its own company: S[j, j] = 0. A pair takes half of each task's step u, so S[i, j] > 0 says that half
+    a step of i is worth more to j than half a step of its own, which is rare: compare entries, not signs.
+
+    ``pairs="exact"`` tries T + T (T - 1) / 2 steps. ``"first-order"`` tries T, with one gradient after each: since
+    theta^{i, j} = theta^j + (u_j - u_i) / 2,
+
+        S[i, j] ~ (u_i - u_j) / 2 . grad L_j(theta^j) / L_j(theta^j),
+
+    which is close while steps are small. ``batch_size`` is the number of examples that score, as many as the training batch
+    has if None.
+
+    >>> TransferGain().price(n_tasks=9).lookaheads, TransferGain(pairs="first-order").price(n_tasks=9).lookaheads
+    (45, 9)
+    """
+
+    pairs: Literal["exact", "first-order"] = "exact"
+    batch_size: int | None = None
+    name: ClassVar[str] = "transfer_gain"
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot work."""
+        super().__post_init__()
+        if self.pairs not in _PAIRS:
+            raise CoterieError(f"`pairs` must be one of {', '.join(map(repr, _PAIRS))}; found {self.pairs!r}.")
+        if self.batch_size is not None:
+            require_whole("batch_size", self.batch_size, 2)
+
+    def price(self, n_tasks: int) -> Work:
+        """One forward and T backward passes for the steps, a forward pass after each, and the slopes if first-order."""
+        if self.pairs == "first-order":
+            return Work(1 + n_tasks, 2 * n_tasks, n_tasks)
+        tried = n_tasks + n_tasks * (n_tasks - 1) // 2
+        return Work(1 + tried, n_tasks, tried)
+
+    def measure(self, trial: Trial) -> Tensor:
+        """S (T, T), scored on a second training batch."""
+        batch = trial.scoring_batch(self.batch_size)
+        if self.pairs == "exact":
+            everything = torch.ones(trial.n_tasks, trial.n_tasks, dtype=torch.bool)
+            return pair_gains(trial, batch, each=0.5, wanted=everything)
+        losses, slopes = trial.slopes_after(trial.steps(trial.gradients(heads=True)), batch)
+        trial.work.lookaheads += trial.n_tasks
+        return mask_gains(trial, batch, (slopes - slopes.diagonal()) / 2 / losses.double())
+
+    def details(self) -> dict[str, Any]:
+        """Where it was scored."""
+        return {"scored_on": "train"}
