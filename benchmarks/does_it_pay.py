@@ -40,14 +40,15 @@ def table(folder: Path, name: str) -> Dataset:
 
 def faces(folder: Path, n_images: int) -> Dataset:
     """CelebA faces, split by identity."""
-    others = [name for name in _attributes(folder) if name not in FACES]
+    others = [name for name in attributes(folder) if name not in FACES]
     return ct.load(
         str(folder / "celeba/faces.parquet"), targets=FACES, group_column="identity", exclude=[*others, "partition"],
         limit=n_images,
     )  # fmt: skip
 
 
-def _attributes(folder: Path) -> list[str]:
+def attributes(folder: Path) -> list[str]:
+    """All attributes of the faces."""
     import pyarrow.parquet as pq
 
     names = pq.read_schema(folder / "celeba/faces.parquet").names

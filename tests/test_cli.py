@@ -126,8 +126,8 @@ DATA = [
     *("group_column", "split_column", "rare", "limit"),
 ]
 TRAINING = ["model", "epochs", "lr", "batch_size", "optimiser", "precision", "augment", "device", "seed"]
-GROUPING = ["groups", "fuzziness", "method", "features"]
-COMPARISON = ["seeds", "repeats", "draws"]
+GROUPING = ["groups", "fuzziness", "clustering", "features"]
+COMPARISON = ["methods", "seeds", "repeats", "draws"]
 
 
 @pytest.mark.parametrize(
@@ -136,7 +136,16 @@ COMPARISON = ["seeds", "repeats", "draws"]
         ("run", ["out", *DATA, *TRAINING, *GROUPING, *COMPARISON, "quiet", "debug", "config"]),
         ("compare", ["out", *DATA, *TRAINING, *GROUPING, *COMPARISON, "quiet", "debug", "config"]),
         ("record", ["out", *DATA, *TRAINING, "quiet", "debug", "config"]),
-        ("group", ["run", *GROUPING, "quiet", "debug"]),
+        ("affinity", ["out", "methods", "every", *DATA, *TRAINING, "quiet", "debug", "config"]),
+        ("group", ["run", "affinity", *GROUPING, "quiet", "debug"]),
+        (
+            "select",
+            [
+                *("source", "budget", "affinity", "lower_is_better", "partition", "min_size", "max_size", "must_link"),
+                *("cannot_link", "time_limit", "out", "quiet", "debug"),
+            ],
+        ),
+        ("plan", ["budget", *DATA, *TRAINING, *GROUPING, *COMPARISON, "quiet", "debug", "config"]),
         ("fit", ["run", "quiet", "debug"]),
         ("evaluate", ["run", "quiet", "debug"]),
         ("report", ["run", "quiet", "debug"]),
@@ -149,7 +158,7 @@ def test_options_are_frozen(verb: str, expected: list[str]) -> None:
 
 
 def test_choices_and_defaults_are_those_of_python() -> None:
-    from coterie.grouping._group import METHODS
+    from coterie.grouping import AFFINITY_METHODS, METHODS
     from coterie.training import TrainingConfig
 
     hints, known = get_type_hints(options.TrainingOptions), get_type_hints(TrainingConfig)
@@ -158,7 +167,8 @@ def test_choices_and_defaults_are_those_of_python() -> None:
     config, ours = TrainingConfig(), options.TrainingOptions()
     for name in ("epochs", "lr", "batch_size", "optimiser", "precision", "augment", "device", "seed"):
         assert getattr(ours, name) == getattr(config, name)
-    assert set(get_args(get_type_hints(options.GroupOptions)["method"])) == set(METHODS)
+    clusterings = set(get_args(get_type_hints(options.GroupOptions)["clustering"]))
+    assert clusterings == {"auto", *METHODS, *AFFINITY_METHODS}
 
 
 def test_what_is_known_without_torch_is_said_without_it() -> None:

@@ -22,14 +22,26 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from coterie.affinity import affinity
     from coterie.data import Dataset, Split, load
     from coterie.datamaps import DataMapRecorder
+    from coterie.differentiable import DifferentiableGrouping, finetune
     from coterie.errors import CoterieError
-    from coterie.evaluation import Comparison, DataMapMethod, compare, evaluate
+    from coterie.evaluation import (
+        AffinityMethod,
+        Comparison,
+        DataMapMethod,
+        DifferentiableMethod,
+        EstimatorMethod,
+        Plan,
+        compare,
+        evaluate,
+        plan,
+    )
     from coterie.fitting import fit
-    from coterie.grouping import group
+    from coterie.grouping import group, select
     from coterie.models import GroupedModel, ModelStack
-    from coterie.results import DataMap, Fit, Grouping, History
+    from coterie.results import Affinity, DataMap, Fit, Grouping, History, ScoreTable, Selection
     from coterie.runs import Run
     from coterie.tasks import Kind, Task, Tasks, confidence
     from coterie.training import predict
@@ -37,32 +49,47 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
+    "Affinity",
+    "AffinityMethod",
     "Comparison",
     "CoterieError",
     "DataMap",
     "DataMapMethod",
     "DataMapRecorder",
     "Dataset",
+    "DifferentiableGrouping",
+    "DifferentiableMethod",
+    "EstimatorMethod",
     "Fit",
     "GroupedModel",
     "Grouping",
     "History",
     "Kind",
     "ModelStack",
+    "Plan",
     "Run",
+    "ScoreTable",
+    "Selection",
     "Split",
     "Task",
     "Tasks",
+    "affinity",
     "compare",
     "confidence",
     "evaluate",
+    "finetune",
     "fit",
     "group",
     "load",
+    "plan",
     "predict",
+    "select",
 ]
 
-_ROOMS = ("errors", "results", "tasks", "runs", "data", "models", "training", "datamaps", "grouping", "fitting", "evaluation")
+_ROOMS = (
+    "errors", "results", "tasks", "runs", "data", "models", "training", "datamaps", "fitting", "affinity", "grouping",
+    "differentiable", "evaluation",
+)  # fmt: skip
 
 
 def __getattr__(name: str) -> Any:

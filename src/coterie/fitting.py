@@ -84,10 +84,11 @@ def fit(
         return job.run(provider, starts, data.split.train, recorded, folder)
     # A row's batches depend on its own examples only, never on its neighbours.
     stacks = blocks(data, provider.matrix, config.batch_size)
+    together = len(stacks) == 1 and isinstance(stacks[0][1], Tensor)
+    if start is not None and start.couples_rows and not together:
+        raise CoterieError("`start` has a stem that learns, which needs models that all train on the same examples.")
     if len(stacks) == 1:
         return job.run(provider, starts, stacks[0][1], recorded, folder)
-    if start is not None and start.stem is not None:
-        raise CoterieError("`start` has a shared stem, which needs models that all train on the same examples.")
     return _fit_apart(job, provider, starts, stacks, recorded, folder)
 
 
@@ -132,7 +133,7 @@ class _Job:
             checkpoint=checkpoint, progress=self.progress,
         )  # fmt: skip
         history = state.history()
-        used = provider.weights(state.steps - 1).detach().cpu().numpy()
+        used = provider.settled(state.steps - 1).detach().cpu().numpy()
         strategy = stack.strategy
         return Fit(
             tasks=data.tasks,

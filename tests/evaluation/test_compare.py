@@ -50,8 +50,8 @@ def without_seconds(result):
 
 def test_every_arm_is_scored_on_every_seed(result, data):
     arms = {(r["arm"], r["seed"], r["draw"]) for r in result.scores.to_pylist()}
-    plain = ["joint", "halves", "map", "single", "ensemble (K=2)"]
-    drawn = ["random (halves)", "random (map)"]
+    plain = ["joint", "halves", "map", "single", "ensemble (K=2)", "chosen"]
+    drawn = ["random (halves)", "random (map)", "random (chosen)"]
     assert arms == {(a, s, 0) for a in plain for s in (0, 1)} | {(a, s, d) for a in drawn for s in (0, 1) for d in (0, 1)}
     assert len(values(result, "joint", seed=0)) == len(data.tasks)
     assert set(result.scores["metric"].to_pylist()) == {"accuracy", "balanced accuracy", "F1", "AUROC", "average precision"}
@@ -87,9 +87,10 @@ def test_gains_follow_from_scores(result):
 def test_costs_count_models_and_the_recording(result, data):
     costs = {row["arm"]: row for row in result.costs.to_pylist()}
     steps, size = costs["joint"]["model_steps"], costs["joint"]["parameters"]
+    # The choice pays for both groupings that were tried.
     assert {arm: (c["models"], c["parameters"] / size, c["model_steps"] / steps) for arm, c in costs.items()} == {
         "joint": (1, 1, 1), "halves": (2, 2, 2), "map": (2, 2, 3), "single": (14, 14, 14), "random (halves)": (2, 2, 2),
-        "random (map)": (2, 2, 2), "ensemble (K=2)": (2, 2, 2),
+        "random (map)": (2, 2, 2), "ensemble (K=2)": (2, 2, 2), "chosen": (2, 2, 5), "random (chosen)": (2, 2, 2),
     }  # fmt: skip
 
 
@@ -180,18 +181,18 @@ def test_unusable_splits_are_drawn_again():
         drawn.append(seed)
         return data.rebuild(seed)
 
-    splits = _compare._splits(dataclasses.replace(data, rebuild=rebuild), 5)
+    splits = _compare.repeated_splits(dataclasses.replace(data, rebuild=rebuild), 5)
     assert len(splits) == 5 < len(drawn)
     assert len(drawn) == len(set(drawn))
     assert all(
         (s.targets[getattr(s.split, part)].sum(0) >= 5).all() for s in splits for part in ("train", "validation", "test")
     )
-    again = _compare._splits(data, 5)
+    again = _compare.repeated_splits(data, 5)
     assert [s.fingerprint() for s in again] == [s.fingerprint() for s in splits]
 
 
 def test_the_first_usable_split_is_that_of_its_number(data):
-    assert _compare._splits(data, 2)[1].fingerprint() == data.resplit(_compare._derived(0, 1)).fingerprint()
+    assert _compare.repeated_splits(data, 2)[1].fingerprint() == data.resplit(_compare._derived(0, 1)).fingerprint()
 
 
 @pytest.mark.parametrize("dropping", [False, True])
@@ -234,7 +235,7 @@ def test_mixed_kinds_and_gaps(tmp_path):
         ({"seeds": 0}, "`seeds` must be"), ({"seeds": [1, 1]}, "`seeds` must be"), ({"repeats": 0}, "`repeats` must be"),
         ({"draws": 0}, "`draws` must be"), ({"bootstraps": 0}, "`bootstraps` must be"), ({"baselines": ("x",)}, "`baselines`"),
         ({"seed": 1}, "`seed` is set by compare itself. Give `seeds`."), ({"record": True}, "`record` is set by compare"),
-        ({"epoch": 1}, "`epoch` is not a setting of fit"), ({"groupings": "hoa"}, "found 'hoa'"),
+        ({"epoch": 1}, "`epoch` is not a setting of fit"), ({"groupings": "hoa"}, "unknown method 'hoa'"),
     ],
 )  # fmt: skip
 def test_mistakes_are_refused_before_training(data, halves, monkeypatch, options, message):

@@ -27,7 +27,7 @@ def test_names():
     ("groupings", "message"),
     [
         ([], "`groupings` is empty"),
-        ("hoa", "found 'hoa'"),
+        ("hoa", "unknown method 'hoa'"),
         ([3], "found int"),
         ({"single": MINE}, "must not use the name 'single'"),
         ({"random (x)": MINE}, "must not use the name"),

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -7,7 +8,7 @@ import pytest
 from coterie.evaluation.comparison import Comparison
 from coterie.report import write_report
 
-from .synthetic import comparison
+from .synthetic import comparison, several_methods
 
 HOSTILE = (
     "<script>document.title='hacked'</script>", "$x_1$", "a&b\"'", "日本語", "x" * 120, "<img src=x onerror=alert(1)>",
@@ -31,3 +32,22 @@ def large_page(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """100 tasks in 8 groups."""
     made = comparison([f"task_{i}" for i in range(100)], n_groups=8, n_examples=200)
     return write_report(made, tmp_path_factory.mktemp("large") / "report.html")
+
+
+@pytest.fixture(scope="session")
+def several() -> Comparison:
+    """Five methods on eight tasks, the best on validation chosen."""
+    return several_methods()
+
+
+@pytest.fixture(scope="session")
+def several_page(several: Comparison, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_report(several, tmp_path_factory.mktemp("several") / "report.html")
+
+
+@pytest.fixture(scope="session")
+def hundred_page(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Five methods on a hundred tasks, some with names that want to be markup or formulas."""
+    names = [*(f"task_{i}" for i in range(96)), "<script>alert(1)</script>", "$x_1$", "long " * 30, 'a"b<&>']
+    made = replace(several_methods(names, n_groups=8, recorded=False), history={})
+    return write_report(made, tmp_path_factory.mktemp("hundred") / "report.html")

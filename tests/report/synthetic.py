@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -10,6 +12,8 @@ import pyarrow as pa
 from coterie.evaluation.comparison import COSTS, GAINS, MEAN, Comparison
 from coterie.results import DataMap, Grouping, History, fuzzy_membership
 
+EMOTIONS = ("amazed", "happy", "relaxed", "quiet", "sad", "angry", "excited", "bored")
+METHODS = ("lookahead", "transfer_gain", "data_map", "gradtag", "train")
 DIGITS = (*"0123456789", "even", "at least five", "closed loop", "random")
 
 
@@ -21,6 +25,7 @@ def comparison(
     n_examples: int = 400,
     n_epochs: int = 10,
     groupings: Sequence[str] = ("grouped",),
+    lifts: Mapping[str, float] | None = None,
     fuzziness: float = 1.07,
     recorded: bool = True,
 ) -> Comparison:
@@ -35,7 +40,10 @@ def comparison(
     level = rng.uniform(0.82, 0.97, len(names))
     level[-1] = 0.5
     lift = {
-        arm: {"single": -0.012, "joint": 0.0, "random": 0.003, "ensemble": 0.008}.get(arm.split(" (")[0], 0.014) for arm in arms
+        arm: {"single": -0.012, "joint": 0.0, "random": 0.003, "ensemble": 0.008, **(lifts or {})}.get(
+            arm.split(" (")[0], 0.014
+        )
+        for arm in arms
     }
     effect = {arm: lift[arm] + rng.normal(0, 0.006, len(names)) for arm in arms}
     scores = _scores(rng, names, arms, level, effect, n_seeds)
@@ -70,6 +78,80 @@ def comparison(
             "hardware": {"processor": "x86_64", "cores": 2, "gpu": None},
         },
     )  # fmt: skip
+
+
+def several_methods(names: Sequence[str] = EMOTIONS, *, n_groups: int = 3, n_seeds: int = 3, **options: Any) -> Comparison:
+    """Five methods on tasks of ``names``: three measured affinities, two selected overlapping groups; one was chosen."""
+    rng = np.random.default_rng(1)
+    names, lifts = tuple(names), dict(zip(METHODS, (0.016, 0.013, 0.010, 0.014, 0.018), strict=True))
+    made = comparison(
+        names, n_groups=n_groups, n_seeds=n_seeds, groupings=("chosen", *METHODS), lifts={**lifts, "chosen": 0.0155}, **options
+    )
+    home = np.arange(len(names)) * n_groups // len(names)
+    found = {
+        "lookahead": _measured(rng, names, home, n_seeds, "lookahead", scale=0.4, shift=0.0, steps=4510),
+        "transfer_gain": _measured(rng, names, home, n_seeds, "transfer_gain", scale=0.004, shift=-0.009, steps=9020),
+        "data_map": _measured(rng, names, home, n_seeds, "data_map", scale=0.08, shift=0.8, steps=0),
+        "gradtag": _selected(rng, names, home, n_seeds, "gradtag", steps=310, gap=0.0),
+        "train": _selected(rng, names, home, n_seeds, "train", steps=239_700, gap=0.012),
+    }
+    picked = ["lookahead", "gradtag", "lookahead"]
+    found["chosen"] = [
+        replace(found[picked[u % 3]][u], details={**found[picked[u % 3]][u].details, "chosen": picked[u % 3]})
+        for u in range(n_seeds)
+    ]
+    agreed = {a: {b: round(float(rng.uniform(-0.1, 1)), 3) for b in METHODS if b != a} for a in METHODS}
+    return replace(
+        made,
+        groupings={name: found[name] for name in ("chosen", *METHODS)},
+        agreement={a: {b: agreed[min(a, b)][max(a, b)] for b in METHODS if b != a} for a in METHODS},
+        verdict=(*made.verdict[:-2], *made.verdict[-2:], "6 groupings were compared on the same test examples."),
+    )
+
+
+def _measured(
+    rng: np.random.Generator, names: tuple[str, ...], home: np.ndarray, n_seeds: int, affinity: str, **shape: float
+) -> list[Grouping]:
+    """Hard groups with the affinity that they come from, as :class:`coterie.evaluation.AffinityMethod` leaves it."""
+    steps, n = shape["steps"], len(names)
+    level = (home[:, None] == home) + rng.normal(0, 0.5, (n, n)) - 0.3
+    if affinity == "data_map":
+        level = (level + level.T) / 2
+    made = []
+    for _ in range(n_seeds):
+        matrix = shape["shift"] + shape["scale"] * (level + (rng.normal(0, 0.15, (n, n)) if affinity != "data_map" else 0))
+        matrix = matrix.tolist()
+        if affinity == "transfer_gain":
+            matrix[0][n - 1] = None
+        shown = {"method": affinity, "matrix": matrix, "stderr": np.full((n, n), 0.15 * shape["scale"]).tolist()}
+        details = {"density": 1.25, "cost": {"model_steps": steps, "seconds": steps / 300}, "affinity": shown}
+        made.append(Grouping(tasks=names, membership=np.eye(home.max() + 1)[home], method="sdp", details=details))
+    return made
+
+
+def _selected(
+    rng: np.random.Generator,
+    names: tuple[str, ...],
+    home: np.ndarray,
+    n_seeds: int,
+    estimator: str,
+    *,
+    steps: float,
+    gap: float,
+) -> list[Grouping]:
+    """Overlapping groups, as :class:`coterie.evaluation.EstimatorMethod` leaves them; unproven on the last seed if ``gap``."""
+    made = []
+    for seed in range(n_seeds):
+        moved = np.where(rng.random(len(names)) < 0.2, (home + 1) % (home.max() + 1), home)
+        serves = np.eye(home.max() + 1)[moved]
+        trains = np.maximum(serves.T, rng.random(serves.T.shape) < 0.15)
+        last = seed == n_seeds - 1
+        details = {
+            "objective": 6.2, "gap": gap if last else 0.0, "proven": not (last and gap), "candidates": "all 255 subsets",
+            "cost": {"model_steps": steps, "seconds": steps / 300},
+        }  # fmt: skip
+        made.append(Grouping(tasks=names, membership=serves, method=estimator, row_weights=trains, details=details))
+    return made
 
 
 def _groupings(rng: np.random.Generator, names: tuple[str, ...], k: int, n_seeds: int, fuzziness: float) -> list[Grouping]:

@@ -18,6 +18,9 @@ DRAW = {
     "cost_against_quality": lambda ax: figures.cost_against_quality(
         ["joint", "K=2"], np.array([1.0, 20.0]), np.ones(2), np.array([0.1, np.nan]), what="model-steps", ax=ax
     ),
+    "regret_against_cost": lambda ax: figures.regret_against_cost(
+        ["a", "b"], ["affinity", "other"], np.array([10.0, 2000.0]), np.array([0.0, 1.5]), levels={"joint": 2.0}, ax=ax
+    ),
     "criterion": lambda ax: figures.criterion([2, 3], np.array([0.2, 0.1]), 2, threshold=0.1, what="silhouette", ax=ax),
 }
 
@@ -91,3 +94,21 @@ def test_each_kind_of_arm_has_its_own_dash_and_marker() -> None:
     lines = figures.learning_curves(dict.fromkeys(arms, np.arange(3.0)), what="score").get_lines()
     assert len({(str(line.get_linestyle()), line.get_dash_capstyle(), line.get_marker()) for line in lines}) == 5
     assert len({line.get_marker() for line in lines}) == 5
+
+
+def test_many_groupings_are_told_apart_by_marker_and_filling() -> None:
+    arms = [f"method {i}" for i in range(12)]
+    axes = figures.cost_against_quality(arms, np.arange(1.0, 13), np.ones(12), np.full(12, np.nan), what="steps")
+    looks = {(bars[0].get_marker(), bars[0].get_markerfacecolor() == "none") for bars in axes.containers}
+    assert len(looks) == 12
+
+
+def test_a_legend_of_long_names_has_one_column_and_the_figure_grows() -> None:
+    def height(names: list[str]) -> float:
+        figure = figures.learning_curves(dict.fromkeys(names, np.arange(3.0)), what="score").get_figure(root=True)
+        assert figure is not None
+        return figure.get_figheight()
+
+    short, long = [f"arm {i}" for i in range(8)], [f"an arm with a long name {i}" for i in range(8)]
+    assert height(short) == pytest.approx(3.0)
+    assert height(long) == pytest.approx(3.0 + 4 * 0.18)

@@ -16,7 +16,7 @@ A probe may also ride on a training of your own: ``probe = Lookahead(); ct.fit("
 ``probe.affinity()``.
 """
 
-from coterie.affinity._affinity import METHODS, affinities, affinity, measure
+from coterie.affinity._affinity import METHODS, affinities, affinity, check_measurable, measure
 from coterie.affinity._probe import AffinityProbe
 from coterie.affinity.auxiliary_gain import AuxiliaryGain
 from coterie.affinity.cosine import Cosine
@@ -33,6 +33,7 @@ __all__ = [
     "TransferGain",
     "affinities",
     "affinity",
+    "check_measurable",
     "data_map_affinity",
     "measure",
 ]

@@ -112,7 +112,7 @@ def measure(
     """The joint training and all affinities measured on it; see :func:`affinities`."""
     config = make_config({**settings, "seed": seed})
     named = _named(methods, every)
-    _check(named, data, config)
+    check_measurable(named, data, config)
     probes = {name: probe for name, probe in named.items() if probe is not None}
     joint = fit(
         model, data, record=len(probes) < len(named), probes=list(probes.values()), checkpoint=checkpoint, progress=progress,
@@ -165,8 +165,12 @@ def _probe(method: Method, every: int | None) -> AffinityProbe | None:
     return None if name == DATA_MAP else METHODS[name](every=_EVERY if every is None else every)
 
 
-def _check(named: Mapping[str, AffinityProbe | None], data: Dataset, config: TrainingConfig) -> None:
-    """Refuse a training on which nothing could be measured, before it starts."""
+def check_measurable(named: Mapping[str, AffinityProbe | None], data: Dataset, config: TrainingConfig) -> None:
+    """Refuse a training on which nothing could be measured, before it starts.
+
+    Raises:
+        CoterieError: one task, or fewer steps than a probe waits for.
+    """
     n_tasks = len(data.tasks)
     if n_tasks < 2:
         raise CoterieError(f"An affinity is between at least 2 tasks; `data` has {n_tasks}: {data.tasks.names[0]!r}.")

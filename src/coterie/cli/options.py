@@ -83,16 +83,19 @@ class GroupOptions:
     """Number of groups; several are compared. auto may answer 1."""
     fuzziness: Annotated[tuple[float, ...], arg(metavar="M ...")] = (1.07,)
     """1.07 is nearly hard, 2 is soft; several are compared."""
-    method: Literal["fuzzy-kmeans", "fuzzy-cmeans", "kmeans", "points"] = "fuzzy-kmeans"
-    """Clustering."""
+    clustering: Literal["auto", "fuzzy-kmeans", "fuzzy-cmeans", "kmeans", "points", "sdp", "spectral", "hierarchical"] = "auto"
+    """Clustering: the last three are for affinities; auto is fuzzy-kmeans for data maps, sdp for affinities."""
     features: Literal["cells", "density"] = "cells"
     """What of the data map is compared between tasks."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class ComparisonOptions:
-    """How often the comparison is repeated."""
+    """What is compared, and how often."""
 
+    methods: Annotated[tuple[str, ...], arg(metavar="NAME ...", help_behavior_hint="", aliases=("--method",))] = ()
+    """Ways to find groups: data_map; affinities: cosine, lookahead, transfer_gain, auxiliary_gain; score estimators: train,
+    early, pairs, surrogate, gradtag, mtgnet; dmtg. (default: data_map)"""
     seeds: Count = 3
     """Trainings of everything, each with its own seed."""
     repeats: Annotated[int | None, arg(metavar="N", help_behavior_hint="(default: 5 under 1,000 examples, else 1)")] = None
@@ -160,12 +163,74 @@ class Record:
 
 @dataclass(frozen=True, kw_only=True)
 class Group:
-    """Group the tasks of a recorded run by its data map."""
+    """Group the tasks of a run by its data map, or by an affinity."""
 
     run: RunFolder
-    """Run directory with a data map."""
+    """Run directory with a data map, or with the affinity named."""
+    affinity: Annotated[str | None, arg(metavar="NAME", help_behavior_hint="")] = None
+    """Group by this measured affinity instead of the data map."""
     grouping: GroupOptions = field(default_factory=GroupOptions)
     output: OutputOptions = field(default_factory=OutputOptions)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Affinity:
+    """Measure how tasks help each other while one model of all of them trains.
+
+    With the same data and training options it continues a run of coterie record.
+    """
+
+    out: OutFolder = None
+    """Run directory."""
+    methods: Annotated[tuple[str, ...], arg(metavar="NAME ...")] = ("lookahead",)
+    """What to measure, in one training: cosine, lookahead, transfer_gain, auxiliary_gain, data_map."""
+    every: Count = 10
+    """Steps between measurements."""
+    data: DataOptions
+    training: TrainingOptions = field(default_factory=TrainingOptions)
+    output: ConfigOptions = field(default_factory=ConfigOptions)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Select:
+    """Select the models that serve all tasks best within a budget."""
+
+    source: Annotated[Positional[Path], arg(metavar="SCORES|RUN")]
+    """Table (Parquet or CSV) with columns subset (names joined by +), task, value, perhaps cost; or a run with an affinity."""
+    budget: Annotated[float, arg(metavar="B")]
+    """Number of models, or their summed cost where the table has costs."""
+    affinity: Annotated[str | None, arg(metavar="NAME", help_behavior_hint="")] = None
+    """Measured affinity of the run, averaged over the members of a group."""
+    lower_is_better: Flag = False
+    """The values are losses."""
+    partition: Flag = False
+    """Every task is trained in one model only."""
+    min_size: Annotated[int | None, arg(metavar="N", help_behavior_hint="")] = None
+    """Fewest tasks of a model."""
+    max_size: Annotated[int | None, arg(metavar="N", help_behavior_hint="")] = None
+    """Most tasks of a model."""
+    must_link: Annotated[tuple[str, ...], arg(metavar="A+B ...", help_behavior_hint="")] = ()
+    """Tasks that are trained together or not at all in a model."""
+    cannot_link: Annotated[tuple[str, ...], arg(metavar="A+B ...", help_behavior_hint="")] = ()
+    """Tasks that are never trained in one model."""
+    time_limit: Annotated[float, arg(metavar="SECONDS")] = 60.0
+    """Stop with the best found so far, and say how far from proven it is."""
+    out: Annotated[Path | None, arg(metavar="FILE.json", help_behavior_hint="(default: a run keeps it as its grouping)")] = None
+    """Where to write the selection."""
+    output: OutputOptions = field(default_factory=OutputOptions)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """Estimate what comparing methods would take, before anything long starts."""
+
+    budget: Annotated[str | None, arg(metavar="TIME", help_behavior_hint="")] = None
+    """Pick the methods that fit, such as 90s, 30m or 2h."""
+    data: DataOptions
+    training: TrainingOptions = field(default_factory=TrainingOptions)
+    grouping: GroupOptions = field(default_factory=GroupOptions)
+    comparison: ComparisonOptions = field(default_factory=ComparisonOptions)
+    output: ConfigOptions = field(default_factory=ConfigOptions)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -210,4 +275,4 @@ class Predict:
     output: OutputOptions = field(default_factory=OutputOptions)
 
 
-Verb = Run | Record | Group | Fit | Evaluate | Compare | Report | Predict
+Verb = Run | Record | Affinity | Group | Select | Fit | Evaluate | Compare | Plan | Report | Predict

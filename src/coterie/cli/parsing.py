@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import io
+import sys
 import tomllib
 from collections.abc import Iterator, Sequence
+from contextlib import redirect_stdout
 from dataclasses import fields, is_dataclass
 from difflib import get_close_matches
+from functools import partial
 from typing import Annotated, Any, Union, get_type_hints
 
 import tyro
@@ -17,10 +21,13 @@ from coterie.errors import CoterieError
 VERBS: dict[str, type] = {
     "run": options.Run,
     "record": options.Record,
+    "affinity": options.Affinity,
     "group": options.Group,
+    "select": options.Select,
     "fit": options.Fit,
     "evaluate": options.Evaluate,
     "compare": options.Compare,
+    "plan": options.Plan,
     "report": options.Report,
     "predict": options.Predict,
 }
@@ -43,7 +50,16 @@ def parse(arguments: Sequence[str]) -> options.Verb:
         arguments[1:1] = from_toml(path, VERBS[arguments[0]], arguments)
     choice: Any = Union[tuple(Annotated[verb, subcommand(name)] for name, verb in VERBS.items())]  # noqa: UP007
     markers = (OmitArgPrefixes, DisallowNone)
-    return tyro.cli(choice, prog="coterie", description=_DESCRIPTION, args=arguments, config=markers)
+    understand = partial(tyro.cli, choice, prog="coterie", description=_DESCRIPTION, args=arguments, config=markers)
+    if arguments[0] in VERBS:
+        return understand()
+    # The help of all verbs begins with a list of them that is wider than a page; they follow one by one anyway.
+    said = io.StringIO()
+    try:
+        with redirect_stdout(said):
+            return understand()
+    finally:
+        sys.stdout.write(said.getvalue().replace("{" + ",".join(VERBS) + "}", "VERB [OPTIONS]"))
 
 
 def from_toml(path: str, verb: type, given: Sequence[str] = ()) -> list[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -35,6 +35,10 @@ def perform(verb: options.Verb) -> None:
             compare(verb, screen)
         case options.Record():
             record(verb, screen)
+        case options.Affinity() | options.Select() | options.Plan():
+            from coterie.cli.measuring import perform_measuring
+
+            perform_measuring(verb, screen)
         case options.Group():
             group(verb, screen)
         case options.Fit():
@@ -54,7 +58,7 @@ def run_all(verb: options.Run, screen: Screen) -> None:
     run = compare(verb, screen)
     if run.done("model"):
         origin = run.about("model").get("grouping")
-        several = len(verb.grouping.groups) * len(verb.grouping.fuzziness) > 1
+        several = len(methods_asked(verb.grouping, verb.comparison)) > 1
         note = " of `coterie fit`" if isinstance(origin, dict) else f" of {origin}, the first grouping" if several else ""
         screen.path(f"Model{note}", run.folder / MODEL)
     report(run, screen)
@@ -62,17 +66,17 @@ def run_all(verb: options.Run, screen: Screen) -> None:
 
 def compare(verb: options.Compare, screen: Screen) -> Run:
     """Measure whether grouping pays; finished parts of the same run are read, not computed again."""
-    run, data = _start(verb, screen)
+    run, data = start(verb, screen)
     if run.done("comparison"):
         comparison = _comparison(run)
     else:
         from coterie.evaluation import compare as compare_arms
 
-        with _no_trace_of_a_mistake(run), screen.progress() as progress:
+        with no_trace_of_a_mistake(run), screen.progress() as progress:
             comparison = compare_arms(
-                _model(verb.training, data), data, _methods(verb.grouping), seeds=_seeds(verb),
+                model_of(verb.training, data), data, methods_asked(verb.grouping, verb.comparison), seeds=_seeds(verb),
                 repeats=verb.comparison.repeats, draws=verb.comparison.draws, run=run, progress=progress,
-                **_settings(verb.training),
+                **settings_of(verb.training),
             )  # fmt: skip
         run.complete("comparison", comparison.save(run.folder / COMPARISON))
     screen.notes(_notes(groupings[0] for groupings in comparison.groupings.values()))
@@ -84,14 +88,14 @@ def compare(verb: options.Compare, screen: Screen) -> Run:
 
 def record(verb: options.Record, screen: Screen) -> None:
     """Train all tasks together and keep the data map."""
-    run, data = _start(verb, screen)
+    run, data = start(verb, screen)
     if not run.done("record"):
         from coterie.fitting import fit as fit_stack
 
-        with _no_trace_of_a_mistake(run), screen.progress() as progress:
+        with no_trace_of_a_mistake(run), screen.progress() as progress:
             fitted = fit_stack(
-                _model(verb.training, data), data, record=True, seed=verb.training.seed, progress=progress,
-                checkpoint=run.folder / CHECKPOINTS / "record", **_settings(verb.training),
+                model_of(verb.training, data), data, record=True, seed=verb.training.seed, progress=progress,
+                checkpoint=run.folder / CHECKPOINTS / "record", **settings_of(verb.training),
             )  # fmt: skip
         if fitted.data_map is None:
             raise CoterieError("Nothing was recorded.")
@@ -109,11 +113,28 @@ def group(verb: options.Group, screen: Screen) -> None:
         raise CoterieError("`--groups` and `--fuzziness` take one value each here; `coterie compare` takes several.")
     from coterie.grouping import group as group_tasks
 
+    if verb.affinity is None:
+        source = _data_map(run)
+    else:
+        from coterie.cli.measuring import saved_affinity
+
+        source = saved_affinity(run, verb.affinity)
+    clustering = None if asked.clustering == "auto" else asked.clustering
     grouping = group_tasks(
-        _data_map(run), asked.groups[0], method=asked.method, fuzziness=asked.fuzziness[0], features=asked.features,
+        source, asked.groups[0], method=clustering, fuzziness=asked.fuzziness[0], features=asked.features,
         seed=run.config["training"]["seed"],
     )  # fmt: skip
     settings = {**asdict(asked), "groups": asked.groups[0], "fuzziness": asked.fuzziness[0]}
+    if verb.affinity is not None:
+        settings["affinity"] = verb.affinity
+    keep_grouping(run, grouping, settings)
+    screen.notes(_notes([grouping]))
+    show_grouping(screen, grouping)
+    screen.path("Grouping", run.folder / GROUPING)
+
+
+def keep_grouping(run: Run, grouping: Grouping, settings: dict[str, Any]) -> None:
+    """Make a grouping the run's own; what was trained with another one is void."""
     if "group" not in run.stages or run.about("group") != settings:
         # Trainings of another grouping are void, finished or not; the model of a comparison has a grouping of its own.
         shutil.rmtree(run.folder / CHECKPOINTS / "fit", ignore_errors=True)
@@ -121,9 +142,6 @@ def group(verb: options.Group, screen: Screen) -> None:
         run.forget("group", *(["model", "evaluate"] if fitted else []))
     grouping.save(run.folder / GROUPING)
     run.complete("group", [run.folder / GROUPING], **settings)
-    screen.notes(_notes([grouping]))
-    show_grouping(screen, grouping)
-    screen.path("Grouping", run.folder / GROUPING)
 
 
 def fit(verb: options.Fit, screen: Screen) -> None:
@@ -143,8 +161,8 @@ def fit(verb: options.Fit, screen: Screen) -> None:
         return
     with screen.progress() as progress:
         fitted = fit_stack(
-            _model(training, data), data, grouping.weights(), seed=training.seed, progress=progress,
-            checkpoint=run.folder / CHECKPOINTS / "fit", **_settings(training),
+            model_of(training, data), data, grouping.weights(), seed=training.seed, progress=progress,
+            checkpoint=run.folder / CHECKPOINTS / "fit", **settings_of(training),
         )  # fmt: skip
     model = GroupedModel.from_stack(fitted.stack, grouping.membership, data.tasks, data.preprocessing)
     run.forget("model", "evaluate")
@@ -186,10 +204,11 @@ def saved_model(run: Run) -> GroupedModel:
     return GroupedModel.load(run.folder / MODEL, model=None if encoder == "auto" else encoder)
 
 
-def _start(verb: options.Compare | options.Record, screen: Screen) -> tuple[Run, Dataset]:
+def start(verb: options.Compare | options.Record | options.Affinity, screen: Screen) -> tuple[Run, Dataset]:
+    """Load the data and open the run directory, new or to be continued."""
     folder = verb.out or default_folder(verb.data.data[0])
     check_folder(folder)
-    data = _load(verb.data, verb.training.seed)
+    data = load_data(verb.data, verb.training.seed)
     screen.notes(data.notes)
     parts = {"data": verb.data, "training": verb.training}
     if isinstance(verb, options.Compare):
@@ -208,7 +227,7 @@ def default_folder(source: str) -> Path:
 
 
 @contextmanager
-def _no_trace_of_a_mistake(run: Run) -> Iterator[None]:
+def no_trace_of_a_mistake(run: Run) -> Iterator[None]:
     """What fails before anything was trained must not bind the next command to the same settings."""
     try:
         yield
@@ -222,7 +241,8 @@ def _notes(groupings: Iterable[Grouping]) -> list[str]:
     return list(dict.fromkeys(note for grouping in groupings for note in grouping.details.get("notes", ())))
 
 
-def _load(asked: options.DataOptions, seed: int) -> Dataset:
+def load_data(asked: options.DataOptions, seed: int) -> Dataset:
+    """Load what the options name."""
     from coterie.data import load
 
     keywords = asdict(asked)
@@ -244,18 +264,20 @@ def _name_and_kind(pair: str) -> tuple[str, str]:
 
 
 def _reload(run: Run, screen: Screen) -> Dataset:
-    data = _load(options.DataOptions(**run.config["data"]), run.config["training"]["seed"])
+    data = load_data(options.DataOptions(**run.config["data"]), run.config["training"]["seed"])
     screen.notes(data.notes)
     if data.fingerprint() != run.fingerprint:
         raise CoterieError(f"The data have changed since run {str(run.folder)!r} was started: {run.config['data']['data']}.")
     return data
 
 
-def _model(training: options.TrainingOptions, data: Dataset) -> str:
+def model_of(training: options.TrainingOptions, data: Dataset) -> str:
+    """The encoder asked for, or the usual one for these inputs."""
     return training.model if training.model != "auto" else "cnn" if len(data.input_shape) == 3 else "mlp"
 
 
-def _settings(training: options.TrainingOptions) -> dict[str, Any]:
+def settings_of(training: options.TrainingOptions) -> dict[str, Any]:
+    """What ``fit`` takes."""
     return {name: getattr(training, name) for name in _TRAINING}
 
 
@@ -264,14 +286,24 @@ def _seeds(verb: options.Compare) -> int | list[int]:
     return list(range(first, first + count)) if first else count
 
 
-def _methods(asked: options.GroupOptions) -> Sequence[Any]:
-    from coterie.evaluation import DataMapMethod
+def methods_asked(asked: options.GroupOptions, compared: options.ComparisonOptions) -> dict[str, Any]:
+    """All methods at all numbers of groups, data maps at every fuzziness too, by a name that tells them apart."""
+    from coterie.affinity import METHODS as AFFINITIES
+    from coterie.evaluation.methods import method_named
 
-    return [
-        DataMapMethod(n_groups=n_groups, method=asked.method, fuzziness=fuzziness, features=asked.features)
-        for n_groups in asked.groups
-        for fuzziness in asked.fuzziness
-    ]
+    own = {} if asked.clustering == "auto" else {"clustering": asked.clustering}
+    found: dict[str, Any] = {}
+    for name in compared.methods or ("data_map",):
+        for n_groups in asked.groups:
+            if name.replace("-", "_") != "data_map":
+                method = method_named(name, n_groups, **(own if name.replace("-", "_") in AFFINITIES else {}))
+                found[method.label] = method
+                continue
+            for fuzziness in asked.fuzziness:
+                how = {"fuzziness": fuzziness, "features": asked.features}
+                method = method_named(name, n_groups, **how, **({"method": asked.clustering} if own else {}))
+                found[method.label if not compared.methods else f"data_map {method.label}"] = method
+    return found if len(found) > 1 else dict(zip(["grouped"], found.values(), strict=True))
 
 
 def _data_map(run: Run) -> DataMap:

@@ -6,21 +6,28 @@ scores them on the test part (``metrics``), pairs them (``gains``, ``tables``) a
 that finds one (``methods``); a new method is any callable ``(case: Case, *, seed) -> Grouping``.
 """
 
-from coterie.evaluation._compare import compare
+from coterie.evaluation._compare import compare, repeated_splits
 from coterie.evaluation._evaluate import evaluate
 from coterie.evaluation.baselines import Arm, combine, ensemble_arm, grouped_arm, joint_arm, random_arms, single_arm
 from coterie.evaluation.comparison import Comparison
 from coterie.evaluation.gains import bootstrap_interval, bootstrap_scores, holm, paired_interval, relative_gain
-from coterie.evaluation.methods import Case, DataMapMethod, GroupingMethod
+from coterie.evaluation.measured import AffinityMethod, DifferentiableMethod, EstimatorMethod
+from coterie.evaluation.methods import Case, DataMapMethod, GroupingMethod, method_named
 from coterie.evaluation.metrics import all_metrics, primary_scores
+from coterie.evaluation.plan import Plan, Workload, plan
 from coterie.evaluation.verdict import write_verdict
 
 __all__ = [
+    "AffinityMethod",
     "Arm",
     "Case",
     "Comparison",
     "DataMapMethod",
+    "DifferentiableMethod",
+    "EstimatorMethod",
     "GroupingMethod",
+    "Plan",
+    "Workload",
     "all_metrics",
     "bootstrap_interval",
     "bootstrap_scores",
@@ -31,10 +38,13 @@ __all__ = [
     "grouped_arm",
     "holm",
     "joint_arm",
+    "method_named",
     "paired_interval",
+    "plan",
     "primary_scores",
     "random_arms",
     "relative_gain",
+    "repeated_splits",
     "single_arm",
     "write_verdict",
 ]

@@ -8,16 +8,17 @@ import platform
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pyarrow as pa
 
+from coterie.affinity import check_measurable
 from coterie.data import Dataset
 from coterie.errors import CoterieError
 from coterie.evaluation.comparison import MEAN, Comparison
-from coterie.evaluation.methods import Candidate, Candidates, DataMapMethod, named_methods
+from coterie.evaluation.methods import Candidate, Candidates, DataMapMethod, make_probes, named_methods
 from coterie.evaluation.tables import arm_scores, costs_table, gains_table
-from coterie.evaluation.units import BASELINES, Plan, Unit, ensemble_name, run_unit, unit_stage
+from coterie.evaluation.units import BASELINES, CHOSEN, Plan, Unit, ensemble_name, run_unit, unit_stage
 from coterie.evaluation.verdict import write_verdict
 from coterie.fitting import make_config
 from coterie.metrics import metric_names
@@ -37,6 +38,7 @@ def compare(
     data: Dataset,
     groupings: Candidates = "data_map",
     *,
+    n_groups: int | Literal["auto"] = "auto",
     seeds: int | Sequence[int] = 3,
     repeats: int | None = None,
     draws: int = 3,
@@ -54,8 +56,10 @@ def compare(
     Args:
         model: as for :func:`coterie.fit`.
         data: what :func:`coterie.load` returned.
-        groupings: a :class:`Grouping` (used as it is), a :class:`DataMapMethod` or "data_map" (finds one on the map of every
-            unit), several of them, or a mapping from name to one. A single one is called "grouped".
+        groupings: a :class:`Grouping` (used as it is), a method or the name of one (finds one in every unit: "data_map",
+            affinities such as "lookahead", score estimators such as "gradtag"), several of them, or a mapping from name to
+            one. A single one is called "grouped"; of several, the best on validation is scored once more as "chosen".
+        n_groups: number of groups of methods that are given by name; score estimators need a number.
         seeds: 3 means 0, 1, 2; or the seeds themselves. A seed changes initialisation, batch order, dropout and the grouping.
         repeats: random splits, each trained with all seeds (units = repeats x seeds): 5 below 1,000 examples, else 1. Split 0
             is the data's own; one in which a task is too rare is drawn again.
@@ -79,18 +83,20 @@ def compare(
     """
     if MEAN in data.tasks.names:
         raise CoterieError(f"`data` has a task called {MEAN!r}, which stands for the mean over tasks here; rename it.")
-    methods = named_methods(groupings, data.tasks.names)
+    methods = named_methods(groupings, data.tasks.names, n_groups)
     seeds = _seeds(seeds)
     splits = _repeats(repeats, data)
     _check_counts(draws, baselines, bootstraps)
     settings, recording = _split_options(options)
+    if probes := make_probes(methods, seed=0):
+        check_measurable({probe.name: probe for probe in probes.values()}, data, make_config(settings))
     config = _config(
         model, methods, options, seeds=seeds, repeats=splits, draws=draws, baselines=list(baselines), bootstraps=bootstraps
     )  # fmt: skip
     if isinstance(run, (str, Path)):
         run = Run.open(run, config=config, fingerprint=data.fingerprint())
     plan = Plan(model=model, methods=methods, draws=draws, baselines=baselines, settings=settings, recording=recording)
-    units = list(_units(plan, _splits(data, splits), seeds, run, progress))
+    units = list(_units(plan, repeated_splits(data, splits), seeds, run, progress))
     return _assemble(units, data, plan, bootstraps, _about(config, data, methods))
 
 
@@ -111,7 +117,12 @@ def _units(
             yield run_unit(labelled, data, split=split, seed=seed, train_seed=train_seed, run=run, keep_model=keep_model)
 
 
-def _splits(data: Dataset, repeats: int) -> list[Dataset]:
+def repeated_splits(data: Dataset, repeats: int) -> list[Dataset]:
+    """The data under its own split and ``repeats - 1`` other random ones, each with all tasks.
+
+    Raises:
+        CoterieError: in none of 100 draws is every task frequent enough in every part.
+    """
     return [data, *(_usable_split(data, split) for split in range(1, repeats))]
 
 
@@ -141,11 +152,13 @@ def _labelled(progress: Progress | None, where: str) -> Progress | None:
 def _assemble(units: Sequence[Unit], data: Dataset, plan: Plan, bootstraps: int, config: dict[str, Any]) -> Comparison:
     methods = plan.methods
     arms = arm_scores(units, data.tasks, bootstraps=bootstraps)
-    roles = {name: _roles(name, method, plan.baselines) for name, method in methods.items()}
+    # What was chosen comes first: it is the answer, the rest is how it compares.
+    names = sorted(units[0].groupings, key=lambda name: name != CHOSEN)
+    roles = {name: _roles(name, _like(name, methods), arms.arms) for name in names}
     pairs = [(name, reference) for name, role in roles.items() for reference in role.values()]
-    pairs += [(arm, "joint") for arm in arms.arms if arm != "joint" and arm not in methods]
+    pairs += [(arm, "joint") for arm in arms.arms if arm != "joint" and arm not in roles]
     gains, costs = gains_table(arms, pairs, data.tasks), costs_table(units)
-    groupings = {name: [unit.groupings[name] for unit in units] for name in methods}
+    groupings = {name: [unit.groupings[name] for unit in units] for name in names}
     measured: dict[str, Any] = {}
     return Comparison(
         tasks=data.tasks.names,
@@ -157,21 +170,44 @@ def _assemble(units: Sequence[Unit], data: Dataset, plan: Plan, bootstraps: int,
         groupings=groupings,
         data_map=units[0].data_map,
         history=units[0].histories,
-        stability={name: _stability(found, methods[name], units[0].data_map, measured) for name, found in groupings.items()},
+        stability={
+            name: _stability(found, methods.get(name), units[0].data_map, measured) for name, found in groupings.items()
+        },
+        agreement=_agreement({name: groupings[name] for name in methods}),
         verdict=write_verdict(gains, costs, roles, repetitions=_repetitions(config)),
         config=config,
     )
 
 
-def _roles(name: str, method: Candidate, baselines: Sequence[str]) -> dict[str, str]:
-    """The references of a grouping: role to arm."""
+def _like(name: str, methods: Mapping[str, Candidate]) -> Candidate:
+    """The method itself; the choice has as many groups as all methods, if they agree on it."""
+    if name != CHOSEN:
+        return methods[name]
+    sizes: set[Any] = {getattr(method, "n_groups", "auto") for method in methods.values()}
+    return DataMapMethod(n_groups=sizes.pop() if len(sizes) == 1 else "auto")
+
+
+def _roles(name: str, method: Candidate, trained: Sequence[str]) -> dict[str, str]:
+    """The references of a grouping that were trained: role to arm."""
     arms = {
         "joint": "joint", "single": "single", "random": f"random ({name})", "ensemble": ensemble_name(name, method)
     }  # fmt: skip
-    return {role: arm for role, arm in arms.items() if role == "joint" or role in baselines}
+    return {role: arm for role, arm in arms.items() if arm in trained}
 
 
-def _stability(found: Sequence[Grouping], method: Candidate, data_map: DataMap, measured: dict[str, Any]) -> dict[str, Any]:
+def _agreement(groupings: Mapping[str, Sequence[Grouping]]) -> dict[str, dict[str, float]]:
+    """Adjusted Rand index between the methods' groupings of a unit, averaged over units."""
+    from coterie.grouping import agreement
+
+    def between(one: Sequence[Grouping], other: Sequence[Grouping]) -> float:
+        return sum(agreement(pair)["mean"] for pair in zip(one, other, strict=True)) / len(one)
+
+    return {a: {b: between(one, other) for b, other in groupings.items() if b != a} for a, one in groupings.items()}
+
+
+def _stability(
+    found: Sequence[Grouping], method: Candidate | None, data_map: DataMap, measured: dict[str, Any]
+) -> dict[str, Any]:
     """How far groupings agree: between units, and over resampled examples of the first unit's map.
 
     A grouping that was given is the same in every unit; if a clustering of data maps made it, the map says how firm it is.

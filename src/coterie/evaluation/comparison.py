@@ -37,7 +37,8 @@ class Comparison:
     seeds and splits, 95 % t interval; the task "mean" is the unweighted mean over tasks; relative gains are shares of the
     reference's error; what cannot be told is null. ``costs`` [arm, models, parameters, model_steps, seconds]: of one
     repetition on average, and groups found on a data map pay for its recording. ``groupings`` has one entry per unit.
-    ``data_map`` and ``history`` are those of the first unit.
+    ``agreement`` is the adjusted Rand index between methods, averaged over units. ``data_map`` and ``history`` are those of
+    the first unit.
     """
 
     tasks: tuple[str, ...]
@@ -50,6 +51,7 @@ class Comparison:
     data_map: DataMap | None = None
     history: Mapping[str, History] = field(default_factory=dict)
     stability: Mapping[str, Any] = field(default_factory=dict)
+    agreement: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     verdict: tuple[str, ...] = ()
     config: Mapping[str, Any] = field(default_factory=dict)
 
@@ -78,7 +80,7 @@ class Comparison:
             "tasks": list(self.tasks), "kinds": list(self.kinds), "metric_names": list(self.metric_names),
             "verdict": list(self.verdict), **{name: getattr(self, name).to_pylist() for name in _TABLES},
             "groupings": {name: [g.to_dict() for g in found] for name, found in self.groupings.items()},
-            "stability": dict(self.stability), "config": dict(self.config),
+            "stability": dict(self.stability), "agreement": dict(self.agreement), "config": dict(self.config),
         }  # fmt: skip
 
     def save(self, folder: str | Path) -> list[Path]:
@@ -115,6 +117,7 @@ class Comparison:
             groupings={name: [Grouping.from_dict(g) for g in found] for name, found in saved["groupings"].items()},
             data_map=DataMap.load(folder / "data_map.safetensors") if saved["data_map"] else None,
             history=read_histories(folder / "history.safetensors"), stability=saved["stability"],
+            agreement=saved.get("agreement", {}),
             verdict=tuple(saved["verdict"]), config=saved["config"], **tables,
         )  # fmt: skip
 

@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
 from coterie.data import Dataset
 from coterie.errors import CoterieError
 from coterie.results import DataMap, Fit, Grouping
-from coterie.training import Probe, Progress
+from coterie.training import Progress
 
 if TYPE_CHECKING:
     from coterie.datamaps.gram import Gram
+    from coterie.evaluation.measured import AffinityMethod, DifferentiableMethod, EstimatorMethod
 
-_RESERVED = ("joint", "single", "random", "ensemble", "mean")
+_RESERVED = ("joint", "single", "random", "ensemble", "chosen", "mean")
 _UNPRINTABLE = re.compile(r"[^\w.=,+-]+")
 
 
@@ -23,7 +24,7 @@ _UNPRINTABLE = re.compile(r"[^\w.=,+-]+")
 class Case:
     """What a method measures on: one joint training, and what it takes to train more on the same split and seed.
 
-    ``joint`` recorded its data map; ``probes`` rode on it, by the method that asked for them. ``settings`` go to
+    ``joint`` recorded its data map; ``probes`` rode on it, by what they measure. ``settings`` go to
     :func:`coterie.fit`. ``maps`` keeps distances between maps for the next method.
     """
 
@@ -31,7 +32,7 @@ class Case:
     data: Dataset
     joint: Fit
     settings: Mapping[str, Any] = field(default_factory=dict)
-    probes: Mapping[Any, Probe] = field(default_factory=dict)
+    probes: Mapping[Any, Any] = field(default_factory=dict)
     progress: Progress | None = None
     maps: dict[str, Gram] = field(default_factory=dict)
 
@@ -41,7 +42,8 @@ class GroupingMethod(Protocol):
     """Finds a grouping from a joint training, or from more trainings of its own.
 
     What it spent beyond the joint training it enters into the grouping's ``details["cost"]``: ``model_steps``, ``seconds``.
-    A method whose measurement rides on the joint training also has ``probe(seed) -> Probe`` and finds it in ``case.probes``.
+    A method whose measurement rides on the joint training also has ``measurement``, a hashable name of it, and
+    ``probe(seed) -> Probe``, and finds the probe in ``case.probes[measurement]``.
     """
 
     def __call__(self, case: Case, *, seed: int) -> Grouping:
@@ -101,8 +103,12 @@ Candidate = Grouping | GroupingMethod
 Candidates = str | Candidate | Sequence[str | Candidate] | Mapping[str, str | Candidate]
 
 
-def named_methods(groupings: Candidates, tasks: Sequence[str]) -> dict[str, Candidate]:
+def named_methods(
+    groupings: Candidates, tasks: Sequence[str], n_groups: int | Literal["auto"] = "auto"
+) -> dict[str, Candidate]:
     """Give each grouping or method a name: its key in a mapping, "grouped" if it is the only one, else what it is.
+
+    A method given by its name alone looks for ``n_groups`` groups.
 
     Raises:
         CoterieError: nothing to compare, an unknown method, a reserved or ambiguous name, or a grouping of other tasks.
@@ -111,11 +117,11 @@ def named_methods(groupings: Candidates, tasks: Sequence[str]) -> dict[str, Cand
     ['K=2 m=1.07', 'K=3 m=1.07']
     """
     if isinstance(groupings, Mapping):
-        pairs = [(str(name), _resolve(candidate)) for name, candidate in groupings.items()]
+        pairs = [(str(name), _resolve(candidate, n_groups)) for name, candidate in groupings.items()]
     else:
         several = groupings if isinstance(groupings, Sequence) and not isinstance(groupings, str) else [groupings]
-        found = [_resolve(candidate) for candidate in several]
-        pairs = [("grouped" if len(found) == 1 else _label(candidate), candidate) for candidate in found]
+        found = [(_resolve(candidate, n_groups), isinstance(candidate, str)) for candidate in several]
+        pairs = [("grouped" if len(found) == 1 else _label(candidate, by_name), candidate) for candidate, by_name in found]
     if not pairs:
         raise CoterieError("`groupings` is empty: give a Grouping, a DataMapMethod, or several.")
     files: dict[str, str] = {}
@@ -149,26 +155,56 @@ def find_groupings(methods: Mapping[str, Candidate], case: Case, *, seed: int) -
     return {name: m if isinstance(m, Grouping) else m(case, seed=seed) for name, m in methods.items()}
 
 
-def make_probes(methods: Mapping[str, Candidate], *, seed: int) -> dict[Any, Probe]:
-    """What the methods want to try while the joint model trains."""
-    return {method: method.probe(seed) for method in methods.values() if hasattr(method, "probe")}  # type: ignore[union-attr]
+def make_probes(methods: Mapping[str, Candidate], *, seed: int) -> dict[Any, Any]:
+    """What the methods want to try while the joint model trains, by what they measure: equal measurements are shared."""
+    measuring: dict[Any, Any] = {getattr(method, "measurement", None): method for method in methods.values()}
+    measuring.pop(None, None)
+    probes = {measurement: method.probe(seed) for measurement, method in measuring.items()}
+    return {measurement: probe for measurement, probe in probes.items() if probe is not None}
 
 
-def _resolve(candidate: str | Candidate) -> Candidate:
+def method_named(
+    name: str, n_groups: int | Literal["auto"] = "auto", **settings: Any
+) -> DataMapMethod | AffinityMethod | EstimatorMethod | DifferentiableMethod:
+    """The method of a name: "data_map", an affinity such as "lookahead", a score estimator such as "gradtag", or "dmtg".
+
+    Raises:
+        CoterieError: there is no such method, or it cannot find ``n_groups`` groups.
+
+    >>> method_named("lookahead", 3)
+    AffinityMethod(affinity='lookahead', n_groups=3, clustering='sdp', every=10)
+    """
+    from coterie.evaluation.measured import AFFINITIES, ESTIMATORS, AffinityMethod, DifferentiableMethod, EstimatorMethod
+
+    found = name.replace("-", "_")
+    if found == "data_map":
+        return DataMapMethod(n_groups=n_groups, **settings)
+    if found in AFFINITIES:
+        return AffinityMethod(affinity=found, n_groups=n_groups, **settings)
+    if found in ESTIMATORS:
+        return EstimatorMethod(estimator=found, n_groups=n_groups, **settings)  # type: ignore[arg-type]
+    if found == "dmtg":
+        return DifferentiableMethod(n_groups=n_groups, **settings)  # type: ignore[arg-type]
+    known = dict.fromkeys(["data_map", *AFFINITIES, *ESTIMATORS, "dmtg"])
+    raise CoterieError(f"`groupings` names an unknown method {name!r}; there are {', '.join(known)}.")
+
+
+def _resolve(candidate: str | Candidate, n_groups: int | Literal["auto"]) -> Candidate:
     if isinstance(candidate, str):
-        if candidate not in ("data_map", "data-map"):
-            raise CoterieError(f"`groupings` must be a Grouping, a DataMapMethod or 'data_map'; found {candidate!r}.")
-        return DataMapMethod()
+        return method_named(candidate, n_groups)
     if not isinstance(candidate, Grouping) and not callable(candidate):
-        raise CoterieError(f"`groupings` must be a Grouping, a DataMapMethod or 'data_map'; found {type(candidate).__name__}.")
+        raise CoterieError(
+            f"`groupings` must be a Grouping, a method or the name of one ('data_map'); found {type(candidate).__name__}."
+        )
     return candidate
 
 
-def _label(candidate: Candidate) -> str:
+def _label(candidate: Candidate, by_name: bool) -> str:
     if isinstance(candidate, Grouping):
         softness = "" if candidate.fuzziness is None else f" m={candidate.fuzziness:g}"
         return f"{candidate.method} K={candidate.n_groups}{softness}"
-    return getattr(candidate, "label", None) or getattr(candidate, "__name__", type(candidate).__name__)
+    label = getattr(candidate, "label", None) or getattr(candidate, "__name__", type(candidate).__name__)
+    return f"data_map {label}" if by_name and isinstance(candidate, DataMapMethod) else label
 
 
 def _check(name: str, candidate: Candidate, tasks: Sequence[str]) -> None:
@@ -177,6 +213,9 @@ def _check(name: str, candidate: Candidate, tasks: Sequence[str]) -> None:
             f"`groupings`: {name!r} is of {len(candidate.tasks)} tasks ({', '.join(candidate.tasks[:3])}, ...), which are not "
             f"the {len(tasks)} of the data ({', '.join(tasks[:3])}, ...) in their order."
         )
+    n_groups = getattr(candidate, "n_groups", None)
+    if isinstance(n_groups, int) and n_groups > len(tasks):
+        raise CoterieError(f"`groupings`: {name!r} asks for {n_groups} groups of {len(tasks)} tasks: fewer tasks than groups.")
     if isinstance(candidate, DataMapMethod):
         from coterie.grouping._group import check_group
 

@@ -1,7 +1,9 @@
 """One unit of a comparison: a split and a seed, all arms trained and scored once on the test examples.
 
-A unit is two fits: the joint model that records, then every other row of W as one stack. Shapes: ``A`` arms (each random
-draw counts), ``n`` test examples, ``T`` tasks, ``R`` models, ``P`` output columns.
+A unit is two fits: the joint model that records, then every other row of W as one stack. Of several groupings, the one that
+is best on validation is scored once more as "chosen", with its random draws: what choosing by validation gains.
+
+Shapes: ``A`` arms (each random draw counts), ``n`` test examples, ``T`` tasks, ``R`` models, ``P`` output columns.
 """
 
 from __future__ import annotations
@@ -32,6 +34,7 @@ from coterie.tasks import Kind, Tasks
 from coterie.training import predict
 
 BASELINES = ("joint", "single", "random", "ensemble")
+CHOSEN = "chosen"
 SCORES = pa.schema([
     ("arm", pa.string()), ("seed", pa.int64()), ("split", pa.int64()), ("draw", pa.int64()), ("task", pa.string()),
     ("metric", pa.string()), ("value", pa.float64()),
@@ -131,8 +134,13 @@ def run_unit(plan: Plan, data: Dataset, *, split: int, seed: int, train_seed: in
     # Row 0 is the joint model, which is trained already.
     others = None if len(rows) == 1 else _fit(plan, data, "groups", train_seed, checkpoints, rows[1:], init=init[1:].tolist())
     fits = [joint] if others is None else [joint, others]
-    predictions = _predict(fits, arms, used, data, plan.settings)
-    unit = _score(predictions, arms, used, data, fits, groupings, split=split, seed=seed, methods=plan.methods)
+    costs = _costs(arms, used, fits, _measured(groupings, plan.methods))
+    if len(groupings) > 1:
+        best = _best_on_validation(fits, arms, used, data, plan)
+        groupings[CHOSEN] = replace(groupings[best], details={**groupings[best].details, "chosen": best})
+        arms, used, costs = _with_chosen(best, plan.methods, arms, used, costs)
+    predictions = _predict(fits, arms, used, data, data.split.test, plan.settings)
+    unit = _score(predictions, arms, used, data, fits, groupings, costs, split=split, seed=seed)
     if run is not None and checkpoints is not None:
         files = unit.save(run.folder / stage)
         if keep_model:
@@ -178,17 +186,44 @@ def ensemble_name(name: str, method: Candidate) -> str:
 
 
 def _predict(
-    fits: Sequence[Fit], arms: Sequence[Arm], used: Sequence[np.ndarray], data: Dataset, settings: Mapping[str, Any]
-) -> Tensor:
-    """Test logits of every arm, (A, n, P); the models' own logits (R, n, P) are held for some examples at a time."""
+    fits: Sequence[Fit], arms: Sequence[Arm], used: Sequence[np.ndarray], data: Dataset, positions: Tensor,
+    settings: Mapping[str, Any],
+) -> Tensor:  # fmt: skip
+    """Logits of every arm, (A, n, P); the models' own logits (R, n, P) are held for some examples at a time."""
     options = {name: settings[name] for name in ("device", "precision") if name in settings}
     n_models = sum(f.stack.n_models for f in fits)
     at_once = max(256, _NUMBERS_AT_ONCE // (n_models * data.tasks.n_outputs))
     parts = []
-    for positions in data.split.test.split(at_once):
-        members = torch.cat([predict(f.stack, data, positions, **options) for f in fits])
+    for some in positions.split(at_once):
+        members = torch.cat([predict(f.stack, data, some, **options) for f in fits])
         parts.append(torch.stack([combine(members[rows], a.serves, data.tasks) for a, rows in zip(arms, used, strict=True)]))
     return torch.cat(parts, dim=1)
+
+
+def _best_on_validation(fits: Sequence[Fit], arms: Sequence[Arm], used: Sequence[np.ndarray], data: Dataset, plan: Plan) -> str:
+    """The grouping with the best mean primary metric on validation."""
+    rivals = [(arm, rows) for arm, rows in zip(arms, used, strict=True) if arm.name in plan.methods]
+    positions = data.split.validation
+    outputs = _predict(fits, [arm for arm, _ in rivals], [rows for _, rows in rivals], data, positions, plan.settings)
+    targets = data.targets[positions]
+    scores = [float(primary_scores(each, targets, data.tasks).nanmean()) for each in outputs]
+    return rivals[int(np.argmax(scores))][0].name
+
+
+def _with_chosen(
+    best: str, methods: Mapping[str, Candidate], arms: list[Arm], used: list[np.ndarray], costs: list[dict[str, Any]]
+) -> tuple[list[Arm], list[np.ndarray], list[dict[str, Any]]]:
+    """Add the arms of the chosen grouping under the name of the choice, which pays for all that were tried."""
+    tried = [cost for arm, cost in zip(arms, costs, strict=True) if arm.name in methods]
+    # All methods of a unit share one joint training.
+    again = max(0, sum(not isinstance(method, Grouping) for method in methods.values()) - 1)
+    renamed = {best: CHOSEN, f"random ({best})": f"random ({CHOSEN})"}
+    more = [position for position, arm in enumerate(arms) if arm.name in renamed]
+    new_arms = [replace(arms[position], name=renamed[arms[position].name]) for position in more]
+    new_costs = [{**costs[position], "arm": renamed[arms[position].name]} for position in more]
+    for what in ("model_steps", "seconds"):
+        new_costs[0][what] = sum(cost[what] for cost in tried) - again * costs[0][what]
+    return [*arms, *new_arms], [*used, *(used[position] for position in more)], [*costs, *new_costs]
 
 
 def _score(
@@ -198,10 +233,10 @@ def _score(
     data: Dataset,
     fits: Sequence[Fit],
     groupings: dict[str, Grouping],
+    costs: list[dict[str, Any]],
     *,
     split: int,
     seed: int,
-    methods: Mapping[str, Candidate],
 ) -> Unit:
     targets, tasks = data.targets[data.split.test], data.tasks
     records = [
@@ -210,7 +245,6 @@ def _score(
         for row in all_metrics(outputs, targets, tasks)
     ]
     curves = _join_histories([f.history for f in fits])
-    measured = {name: g.details.get("cost", {}) for name, g in groupings.items() if not isinstance(methods[name], Grouping)}
     return Unit(
         split=split,
         seed=seed,
@@ -220,7 +254,7 @@ def _score(
         targets=targets.numpy(),
         positions=data.split.test.numpy(),
         scores=pa.Table.from_pylist(records, schema=SCORES),
-        costs=[_cost(arm, rows, fits, measured.get(arm.name)) for arm, rows in zip(arms, used, strict=True)],
+        costs=costs,
         groupings=groupings,
         histories={a.name: _rows_of(curves, rows) for a, rows in zip(arms, used, strict=True) if a.draw == 0},
         data_map=cast(DataMap, fits[0].data_map),  # the joint training records
@@ -231,6 +265,17 @@ def _score(
 def _small(values: Tensor, tasks: Tasks) -> np.ndarray:
     """Hits and misses in one byte each; squared residuals keep float32."""
     return values.numpy() if tasks.of_kind(Kind.REGRESSION) else values.to(torch.uint8).numpy()
+
+
+def _measured(groupings: Mapping[str, Grouping], methods: Mapping[str, Candidate]) -> dict[str, Mapping[str, float]]:
+    """What each method that found its grouping spent beyond the joint training."""
+    return {name: g.details.get("cost", {}) for name, g in groupings.items() if not isinstance(methods[name], Grouping)}
+
+
+def _costs(
+    arms: Sequence[Arm], used: Sequence[np.ndarray], fits: Sequence[Fit], measured: Mapping[str, Mapping[str, float]]
+) -> list[dict[str, Any]]:
+    return [_cost(arm, rows, fits, measured.get(arm.name)) for arm, rows in zip(arms, used, strict=True)]
 
 
 def _cost(arm: Arm, rows: np.ndarray, fits: Sequence[Fit], measured: Mapping[str, float] | None) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from typing import Any
 import pyarrow as pa
 
 from coterie.evaluation.comparison import MEAN
+from coterie.evaluation.units import CHOSEN
 
 LEVEL = 0.05
 _NAMED_TASKS = 12
@@ -33,9 +34,10 @@ def write_verdict(
         sentences.append(_worth(name, means, cost[name], cost["joint"]))
         sentences += [_against(row, repetitions) for row in means.values()]
         sentences += _tasks_that_differ(name, [row for (arm, ref, _), row in rows.items() if (arm, ref) == (name, "joint")])
-    if len(references) > 1:
+    rivals = len(references) - (CHOSEN in references)
+    if rivals > 1:
         sentences.append(
-            f"{len(references)} groupings were compared on the same test examples: the best of them looks better than it is."
+            f"{rivals} groupings were compared on the same test examples: the best of them on test looks better than it is."
         )
     return tuple(sentences)
 

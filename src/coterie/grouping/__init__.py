@@ -1,12 +1,31 @@
 """Grouping: which tasks to train together.
 
-A clustering is one file with one function ``points (T, D), settings -> Clusters``; registered in ``_group.METHODS`` it is
-reachable through :func:`group`, which measures the map, asks for clusters, orders them and names the outcome.
-:func:`stability` and :func:`agreement` say how far to trust it. Nothing here knows a model: everything works on data maps.
+A clustering is one file with one function ``array, settings -> Clusters``. Of data maps it gets points (T, D) and is
+registered in ``_group.METHODS``, of affinities a matrix (T, T) and is registered in ``_group.AFFINITY_METHODS``; either is
+reachable through :func:`group`, which measures the source, asks for clusters, orders them and names the outcome.
+:func:`stability` and :func:`agreement` say how far to trust it. :func:`subset_scores` reads an affinity as scores of whole
+subsets of tasks, :func:`candidates` lists subsets worth scoring, and :func:`select` chooses those that serve all tasks best;
+:func:`densest_partition` finds exactly what "sdp" finds nearly. Nothing here knows a model: everything works on arrays.
 """
 
-from coterie.grouping._group import METHODS, group
+from coterie.grouping._candidates import candidates
+from coterie.grouping._group import AFFINITY_METHODS, METHODS, group
+from coterie.grouping.densest import densest_partition
+from coterie.grouping.select import select
 from coterie.grouping.stability import agreement, stability
+from coterie.grouping.subset_scores import subset_scores
 from coterie.results import Grouping, fuzzy_membership
 
-__all__ = ["METHODS", "Grouping", "agreement", "fuzzy_membership", "group", "stability"]
+__all__ = [
+    "AFFINITY_METHODS",
+    "METHODS",
+    "Grouping",
+    "agreement",
+    "candidates",
+    "densest_partition",
+    "fuzzy_membership",
+    "group",
+    "select",
+    "stability",
+    "subset_scores",
+]

@@ -14,13 +14,15 @@ THRESHOLD = 0.1
 MOST_GROUPS = 20
 
 
-def choose_n_groups(distances2: np.ndarray, *, restarts: int, seed: int) -> tuple[int, dict[str, Any]]:
+def choose_n_groups(
+    distances2: np.ndarray, *, restarts: int, seed: int, least: float = THRESHOLD
+) -> tuple[int, dict[str, Any]]:
     """Choose the number of groups from squared distances (T, T), and say by what.
 
     The silhouette (Rousseeuw 1987) of k-means is computed for 2 up to half as many groups as tasks, at most 20; the largest
-    wins. Below 0.1 the answer is one group: tasks without structure stay under 0.05 at any T, since in many dimensions
-    they are all equally far apart, and the noise of the cells, which every pair of tasks shares, leaves real groups
-    smaller silhouettes than the 0.25 that is usual for plain points.
+    wins. Below ``least`` the answer is one group. For data maps that is 0.1: tasks without structure stay under 0.05 at any T,
+    since in many dimensions they are all equally far apart, and the noise of the cells, which every pair of tasks shares,
+    leaves real groups smaller silhouettes than the 0.25 that is usual for plain points.
 
     Returns:
         The number of groups, and what to show: the silhouette by number of groups and the least that several groups need.
@@ -42,5 +44,5 @@ def choose_n_groups(distances2: np.ndarray, *, restarts: int, seed: int) -> tupl
         several = 1 < len(np.unique(labels)) < n_tasks  # fewer where tasks coincide
         scores[n_groups] = float(silhouette_score(distances, labels, metric="precomputed")) if several else 0.0
     best = max(scores, key=scores.__getitem__, default=1)
-    chosen = best if scores.get(best, 0.0) >= THRESHOLD else 1
-    return chosen, {"silhouette": {str(k): v for k, v in scores.items()}, "least_silhouette": THRESHOLD}
+    chosen = best if scores.get(best, 0.0) >= least else 1
+    return chosen, {"silhouette": {str(k): v for k, v in scores.items()}, "least_silhouette": least}

@@ -1,8 +1,8 @@
-"""The verb: from a data map to a grouping."""
+"""The verb: from a data map or an affinity to a grouping."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from functools import partial
 from typing import Any, Literal
 
@@ -10,13 +10,17 @@ import numpy as np
 
 from coterie.datamaps.gram import FEATURES, Gram
 from coterie.errors import CoterieError
-from coterie.grouping._automatic import choose_n_groups
+from coterie.grouping._affinities import TaskAffinities
+from coterie.grouping._automatic import THRESHOLD, choose_n_groups
 from coterie.grouping._measures import Measure, measure_distances, measure_points
-from coterie.grouping._method import Clusters, Settings
+from coterie.grouping._method import Cluster, Clusters, Settings
 from coterie.grouping.fuzzy_cmeans import fuzzy_cmeans
 from coterie.grouping.fuzzy_kmeans import fuzzy_kmeans
+from coterie.grouping.hierarchical import hierarchical
 from coterie.grouping.kmeans import kmeans
-from coterie.results import DataMap, Grouping
+from coterie.grouping.sdp import sdp
+from coterie.grouping.spectral import spectral
+from coterie.results import Affinity, DataMap, Grouping
 
 METHODS: dict[str, Callable[[DataMap | Gram, Literal["cells", "density"], int], Measure]] = {
     "fuzzy-kmeans": partial(measure_distances, fuzzy_kmeans),
@@ -24,38 +28,43 @@ METHODS: dict[str, Callable[[DataMap | Gram, Literal["cells", "density"], int], 
     "kmeans": partial(measure_distances, kmeans),
     "points": measure_points,
 }
+AFFINITY_METHODS: dict[str, Cluster] = {"sdp": sdp, "spectral": spectral, "hierarchical": hierarchical}
 FUZZY = ("fuzzy-kmeans", "fuzzy-cmeans")
 
 
 def group(
-    data_map: DataMap | Gram,
+    source: DataMap | Gram | Affinity,
     n_groups: int | Literal["auto"],
     *,
-    method: str = "fuzzy-kmeans",
+    method: str | None = None,
     fuzziness: float = 1.07,
     features: Literal["cells", "density"] = "cells",
     restarts: int = 10,
     seed: int = 0,
 ) -> Grouping:
-    """Group the tasks of a data map (STG-MTL, section 2).
+    """Group the tasks of a data map (STG-MTL, section 2), or those of an affinity (Grad-TAG, Li et al., KDD 2024).
 
     Groups are ordered by their first task, so that groupings of different seeds can be compared; the order of the tasks
-    has no other influence.
+    has no other influence. Groups of an affinity are hard. Its targets count alike whatever their scale: affinities are taken
+    as deviations from the target's mean in units of its standard deviation, and both directions are averaged; its diagonal is
+    not read.
 
     Args:
-        data_map: a map of T tasks, possibly memory-mapped, or its :func:`coterie.datamaps.gram` when several groupings are
-            taken from it (``features`` is then settled).
-        n_groups: number of groups K; "auto" takes the largest silhouette, or 1 where that is below 0.1. What it saw is in
-            ``details["silhouette"]``.
-        method: "fuzzy-kmeans" (centres by k-means, then the fuzzy formula), "fuzzy-cmeans" (iterated), "kmeans" (hard),
-            "points" (every single point votes).
+        source: a map of T tasks, possibly memory-mapped, or its :func:`coterie.datamaps.gram` when several groupings are
+            taken from it (``features`` is then settled), or an affinity of T tasks.
+        n_groups: number of groups K; "auto" takes the largest silhouette, or 1 where that is below what tasks without structure
+            reach: 0.1 for maps, more for affinities of few tasks. What it saw is in ``details["silhouette"]``.
+        method: of maps "fuzzy-kmeans" (default; centres by k-means, then the fuzzy formula), "fuzzy-cmeans" (iterated),
+            "kmeans" (hard), "points" (every single point votes). Of affinities "sdp" (default; groups of the greatest density),
+            "spectral", "hierarchical" (average linkage).
         fuzziness: m > 1 of the fuzzy methods; near 1 is hard, 2 is for reading.
-        features: "cells" compares tasks example by example, "density" their distributions over the map.
+        features: "cells" compares tasks example by example, "density" their distributions over the map; not for affinities.
         restarts: random starts, of which the best is kept.
         seed: of the starts and of the blocks of examples.
 
     Raises:
-        CoterieError: an argument out of range, more groups than tasks, a task never observed.
+        CoterieError: an argument out of range, more groups than tasks, a task never observed, an affinity with gaps, or a
+            method that does not group such a source.
 
     >>> from coterie.datamaps import DataMapRecorder
     >>> import torch
@@ -63,28 +72,43 @@ def group(
     >>> recorder.update(torch.arange(40), torch.tensor([[0.2, 0.3, 0.9]]).expand(40, 3))
     >>> group(recorder.data_map(), 2)
     Grouping(fuzzy-kmeans, 2 groups: {cat dog}, {ship})
+    >>> helps = np.array([[0.0, 3.0, 1.0], [3.0, 0.0, 0.0], [1.0, 2.0, 0.0]])
+    >>> group(Affinity(tasks=("cat", "dog", "ship"), matrix=helps, method="by hand"), 2)
+    Grouping(sdp, 2 groups: {cat dog}, {ship})
     """
-    check_group(len(data_map.tasks), n_groups, method, fuzziness, features, restarts)
-    measured = METHODS[method](data_map, features, seed)
+    methods = _methods(source)
+    method = next(iter(methods)) if method is None else method
+    check_group(len(source.tasks), n_groups, method, fuzziness, features, restarts, methods=methods)
+    if isinstance(source, Affinity):
+        source.require_complete()
+        measured = TaskAffinities(source, AFFINITY_METHODS[method])
+        least = measured.least_silhouette
+    else:
+        measured, least = METHODS[method](source, features, seed), THRESHOLD
     details: dict[str, Any] = {}
     if n_groups == "auto":
-        n_groups, details = choose_n_groups(measured.distances(), restarts=restarts, seed=seed)
+        n_groups, details = choose_n_groups(measured.distances(), restarts=restarts, seed=seed, least=least)
     settings = Settings(n_groups=n_groups, fuzziness=fuzziness, restarts=restarts, seed=seed)
     clusters = _by_first_task(measured.cluster(settings))
     return Grouping(
-        tasks=data_map.tasks, membership=clusters.membership, method=method, distances=clusters.distances,
+        tasks=source.tasks, membership=clusters.membership, method=method, distances=clusters.distances,
         fuzziness=fuzziness if method in FUZZY else None, details={**measured.details, **details, **clusters.details},
     )  # fmt: skip
 
 
-def check_group(n_tasks: int, n_groups: Any, method: str, fuzziness: float, features: str, restarts: int) -> None:
-    """Refuse impossible settings before any work.
+def check_group(
+    n_tasks: int, n_groups: Any, method: str, fuzziness: float, features: str, restarts: int, *,
+    methods: Collection[str] = METHODS.keys(),
+) -> None:  # fmt: skip
+    """Refuse impossible settings before any work; ``methods`` are those that group such a source.
 
     Raises:
         CoterieError: naming the argument.
     """
-    if method not in METHODS:
-        raise CoterieError(f"`method` must be one of {', '.join(METHODS)}; found {method!r}.")
+    if method not in methods:
+        reads = ", which groups data maps" if method in METHODS else ", which groups affinities"
+        known = method in METHODS or method in AFFINITY_METHODS
+        raise CoterieError(f"`method` must be one of {', '.join(methods)}; found {method!r}{reads if known else ''}.")
     if features not in FEATURES:
         raise CoterieError(f"`features` must be one of {', '.join(FEATURES)}; found {features!r}.")
     if not np.isfinite(fuzziness) or fuzziness <= 1:
@@ -99,6 +123,15 @@ def check_group(n_tasks: int, n_groups: Any, method: str, fuzziness: float, feat
         raise CoterieError(f"`n_groups` must be a whole number of at least 1, or 'auto'; found {n_groups!r}.")
     if n_groups > n_tasks:
         raise CoterieError(f"`n_groups` asks for {n_groups} groups of {n_tasks} tasks: fewer tasks than groups.")
+
+
+def _methods(source: Any) -> Collection[str]:
+    """The methods that group such a source, the default first."""
+    if isinstance(source, Affinity):
+        return AFFINITY_METHODS.keys()
+    if isinstance(source, DataMap | Gram):
+        return METHODS.keys()
+    raise CoterieError(f"`source` must be a DataMap, its Gram or an Affinity; found {type(source).__name__}.")
 
 
 def _by_first_task(clusters: Clusters) -> Clusters:

@@ -12,7 +12,7 @@ from coterie.datamaps.gram import Gram
 from coterie.errors import CoterieError
 from coterie.grouping._group import METHODS, check_group
 from coterie.grouping._method import Settings
-from coterie.results import DataMap, Grouping
+from coterie.results import Affinity, DataMap, Grouping
 from coterie.seeds import numpy_generator
 
 
@@ -57,6 +57,8 @@ def stability(
     """
     from sklearn.metrics import adjusted_rand_score
 
+    if isinstance(data_map, Affinity):
+        raise CoterieError("`data_map` must be a DataMap or its Gram: an affinity keeps no examples to resample.")
     check_group(len(data_map.tasks), n_groups, method, fuzziness, features, restarts)
     if bootstraps < 1:
         raise CoterieError(f"`bootstraps` must be at least 1; found {bootstraps}.")

@@ -18,6 +18,7 @@ from coterie.data.preprocessing import Preprocessing
 from coterie.errors import CoterieError
 from coterie.files import read_arrays, write_arrays
 from coterie.models.architecture import Architecture, TaskModel, trusted
+from coterie.models.stem import split
 from coterie.tasks import Kind, Tasks
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ class GroupedModel(nn.Module):
 
     Soft: logit(t, x) = sum_k u(t, k) logit_k(t, x), with membership u (T, K); with ``average="probabilities"`` the
     probabilities are averaged instead and turned back into logits. :meth:`hard` gives the module in which each task is
-    computed by the model of its largest membership only.
+    computed by the model of its largest membership only. Models that share a ``stem`` hold it once, and run it once.
 
     ``inputs`` are those of the data set: preprocessed features, or images as uint8 or normalised float.
     """
@@ -47,6 +48,7 @@ class GroupedModel(nn.Module):
         *,
         average: Average = "logits",
         served: Sequence[Sequence[int]] | None = None,
+        stem: nn.Sequential | None = None,
     ) -> None:
         super().__init__()
         if average not in ("logits", "probabilities"):
@@ -54,6 +56,8 @@ class GroupedModel(nn.Module):
         shares = torch.as_tensor(np.asarray(membership), dtype=torch.float32)
         if shares.shape != (len(tasks), len(members)):
             raise CoterieError(f"`membership` must have shape {(len(tasks), len(members))}; found {tuple(shares.shape)}.")
+        # Members keep placeholders where the stem's layers were, so that all names stay as they are.
+        self.stem = nn.Sequential() if stem is None else stem
         self.members = nn.ModuleList(members)
         self.tasks = tasks
         self.architecture = architecture
@@ -80,8 +84,9 @@ class GroupedModel(nn.Module):
         average: Average = "logits",
     ) -> GroupedModel:
         """Take the rows of a trained stack as groups."""
-        members = [stack.model(row).cpu() for row in range(stack.n_models)]
-        return cls(members, membership, tasks.to("cpu"), stack.architecture, preprocessing, average=average).eval()
+        members = [stack.branch(row).cpu() for row in range(stack.n_models)]
+        stem = None if stack.stem is None else stack.stem.copy().module.cpu()
+        return cls(members, membership, tasks.to("cpu"), stack.architecture, preprocessing, average=average, stem=stem).eval()
 
     def hard(self) -> GroupedModel:
         """Return the module in which every task has exactly one model; heads are sliced, models without a task dropped."""
@@ -95,14 +100,16 @@ class GroupedModel(nn.Module):
                 kept.append(k)
         one_hot = torch.nn.functional.one_hot(labels, self.membership.shape[1])[:, kept]
         model = GroupedModel(
-            members, one_hot.cpu(), self.tasks, self.architecture, self.preprocessing, average=self.average, served=served
-        )
+            members, one_hot.cpu(), self.tasks, self.architecture, self.preprocessing, average=self.average, served=served,
+            stem=deepcopy(self.stem),
+        )  # fmt: skip
         return model.to(self.membership.device).train(self.training)
 
     def forward(self, inputs: Tensor) -> Tensor:
         """Return the outputs of all tasks, (B, P): logits, or standardised values for regression."""
         inputs = self.preprocessing.normalise(inputs)
-        outputs = [member(inputs).float() for member in self.members]
+        shared = self.stem(inputs)
+        outputs = [member(shared).float() for member in self.members]
         if self.average == "probabilities":
             outputs = [_to_probabilities(o, self.tasks, served) for o, served in zip(outputs, self.served, strict=True)]
         total = outputs[0].new_zeros(len(outputs[0]), self.tasks.n_outputs)
@@ -140,6 +147,7 @@ class GroupedModel(nn.Module):
             "preprocessing": self.preprocessing.to_dict(),
             "average": self.average,
             "served": self.served,
+            "stem": len(self.stem),
         }
         write_arrays(path, {name: tensor.cpu().numpy() for name, tensor in self.state_dict().items()}, about)
 
@@ -161,12 +169,14 @@ class GroupedModel(nn.Module):
         tasks = Tasks.from_dict(about["tasks"])
         served: list[list[int]] = about["served"]
         architecture = Architecture(factory, tuple(about["input_shape"]), tasks.n_outputs, about["options"])
+        built = [architecture.build(0, k) for k in range(len(served))]
+        stems = [split(model, about.get("stem", 0), architecture.name) for model in built]
         everything = range(len(tasks))
-        members = [_with_columns(architecture.build(0, k), everything, positions, tasks) for k, positions in enumerate(served)]
+        members = [_with_columns(model, everything, positions, tasks) for model, positions in zip(built, served, strict=True)]
         state = {name: torch.from_numpy(array) for name, array in arrays.items()}
         found = cls(
             members, state["membership"], tasks, architecture, Preprocessing.from_dict(about["preprocessing"]),
-            average=about["average"], served=served,
+            average=about["average"], served=served, stem=None if stems[0] is None else stems[0].module,
         )  # fmt: skip
         found.load_state_dict(state)
         return found.eval()

@@ -96,6 +96,11 @@ class ModelStack:
         return next(iter(self.parameters.values())).device
 
     @property
+    def couples_rows(self) -> bool:
+        """Whether a row's result depends on the others: they share a stem, and it learns."""
+        return self.stem is not None and not self.stem.frozen and self.n_models > 1
+
+    @property
     def n_parameters(self) -> int:
         """Number of parameters of one model, the stem included."""
         own = sum(parameter[0].numel() for parameter in self.parameters.values())
@@ -143,13 +148,15 @@ class ModelStack:
         """Compile the forward pass of a chunk with ``torch.compile``."""
         self._call = torch.compile(functional_call)
 
-    def through_stem(self, inputs: Tensor, seed: int = 0) -> Tensor:
-        """What the rows read: the inputs (B, ...) themselves, or what the stem makes of them."""
+    def through_stem(self, inputs: Tensor, seed: int = 0, *, per_row: bool = False) -> Tensor:
+        """What the rows read: the inputs (B, ...), or (M, B, ...) if ``per_row``, themselves, or what the stem makes of them."""
         if self.stem is None:
             return inputs
         if self.stem.module.training:
             torch.manual_seed(derive(seed, "stem"))
         with torch.set_grad_enabled(torch.is_grad_enabled() and not self.stem.frozen):
+            if per_row:
+                return self.stem.module(inputs.flatten(0, 1)).unflatten(0, inputs.shape[:2])
             return self.stem.module(inputs)
 
     def __call__(
@@ -171,7 +178,7 @@ class ModelStack:
             after_stem: the inputs are what :meth:`through_stem` gave.
         """
         if not after_stem:
-            inputs = self.through_stem(inputs, seed)
+            inputs = self.through_stem(inputs, seed, per_row=per_row)
         if rows is not None:
             return self._forward(rows, inputs, per_row, seed)
         outputs = [
@@ -241,15 +248,20 @@ class ModelStack:
         """Return a stack of ``n_models`` copies of one row, to try that many steps from the same state."""
         return self.select([row] * n_models)
 
-    def model(self, row: int) -> TaskModel:
-        """Return one row as an ordinary module with its own copy of the weights."""
+    def branch(self, row: int) -> TaskModel:
+        """Return one row as an ordinary module with its own copy of the weights, to be fed with what a stem gives."""
         module = deepcopy(self.template)
         state = self.state()
         with torch.no_grad():
             # By name, because a state dict leaves out non-persistent buffers and doubles tied parameters.
             for name, tensor in (*module.named_parameters(), *module.named_buffers()):
                 tensor.copy_(state[name][row])
-        return (module if self.stem is None else self.stem.joined(module)).eval()
+        return module.eval()
+
+    def model(self, row: int) -> TaskModel:
+        """Return one row as an ordinary module with its own copy of the weights, those of a stem included."""
+        branch = self.branch(row)
+        return branch if self.stem is None else self.stem.joined(branch).eval()
 
     def freeze_stem(self) -> ModelStack:
         """Return a copy whose stem no longer learns, nor follows the statistics of batches: its rows are independent again."""
@@ -260,12 +272,12 @@ class ModelStack:
 
     @staticmethod
     def concatenate(stacks: Sequence[ModelStack]) -> ModelStack:
-        """Return one stack with the rows of all, in order; they must share their architecture."""
+        """Return one stack with the rows of all, in order; they must share their architecture, and a stem that is frozen."""
         first = stacks[0]
         if any(stack.architecture != first.architecture for stack in stacks):
             raise CoterieError("Only stacks of one architecture can be concatenated.")
-        if any(stack.stem is not None for stack in stacks):
-            raise CoterieError("Stacks that share a stem cannot be concatenated.")
+        if not all(_same_frozen_stem(first.stem, stack.stem) for stack in stacks):
+            raise CoterieError("Only stacks without a stem, or with one and the same frozen stem, can be concatenated.")
 
         def joined(kind: str) -> dict[str, Tensor]:
             return {
@@ -273,7 +285,8 @@ class ModelStack:
                 for name, tensor in getattr(first, kind).items()
             }
 
-        return ModelStack(first.architecture, first.template, joined("parameters"), joined("buffers"))
+        stem = None if first.stem is None else first.stem.copy()
+        return ModelStack(first.architecture, first.template, joined("parameters"), joined("buffers"), stem)
 
     def __repr__(self) -> str:
         return f"ModelStack({self.n_models} x {self.architecture.name}, {self.n_parameters:,} parameters each)"
@@ -282,6 +295,14 @@ class ModelStack:
 def forward_seed(seed: int, step: int) -> int:
     """Seed of the random layers in one training step."""
     return derive(seed, "forward", step)
+
+
+def _same_frozen_stem(one: Stem | None, other: Stem | None) -> bool:
+    if one is None or other is None:
+        return one is other
+    theirs = other.tensors()
+    same = all(torch.equal(tensor, theirs[name]) for name, tensor in one.tensors().items())
+    return one.frozen and other.frozen and same
 
 
 def _call_model(call: Callable[..., Tensor], template: nn.Module, tensors: dict[str, Tensor], inputs: Tensor) -> Tensor:

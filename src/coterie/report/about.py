@@ -7,6 +7,7 @@ import io
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from coterie.report import methods
 from coterie.report.wording import plain
 
 if TYPE_CHECKING:
@@ -74,12 +75,20 @@ def downloads(comparison: Comparison) -> list[dict[str, Any]]:
         ("scores.csv", what, scores),
         ("costs.csv", "cost per arm", comparison.costs),
         ("membership.csv", "membership of the first seed", pa.Table.from_pylist(rows) if rows else None),
+        ("methods.csv", "measurement cost and regret per method", _methods(comparison)),
     ]
     return [
         {"file": file, "what": text, "rows": table.num_rows, "uri": _data_uri(table)}
         for file, text, table in tables
         if table is not None
     ]
+
+
+def _methods(comparison: Comparison) -> pa.Table | None:
+    import pyarrow as pa
+
+    rows = methods.table(comparison)["methods"] if methods.is_shown(comparison) else []
+    return pa.Table.from_pylist(rows) if rows else None
 
 
 def _summary(scores: pa.Table) -> pa.Table:

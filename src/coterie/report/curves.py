@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from coterie.evaluation.units import CHOSEN
 from coterie.report import figures
 from coterie.report.svg import inline
 from coterie.report.wording import number, rounded
@@ -18,7 +19,7 @@ CURVES = {"validation_score": "validation score", "validation_loss": "validation
 
 
 def chapter(comparison: Comparison) -> list[dict[str, Any]]:
-    """Three figures per grouping: it and what it is compared with."""
+    """Three figures per grouping: it and what it is compared with. The choice, on one seed, is one of them."""
     chapters = []
     for name, arms in _questions(comparison).items():
         drawn = []
@@ -37,7 +38,7 @@ def _questions(comparison: Comparison) -> dict[str | None, list[str]]:
     arms = list(comparison.history)
     pairs = comparison.gains.select(["arm", "reference"]).to_pylist()
     questions: dict[str | None, list[str]] = {}
-    for name in comparison.groupings:
+    for name in (name for name in comparison.groupings if name != CHOSEN):
         own = dict.fromkeys([name, *(row["reference"] for row in pairs if row["arm"] == name)])
         questions[name] = [arm for arm in own if arm in arms]
     return {name: found for name, found in questions.items() if found} or {None: arms}

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from coterie.report.labels import beside_points
 from coterie.report.wording import shortened
 
 if TYPE_CHECKING:
@@ -27,6 +28,17 @@ _ROLES: dict[str, dict[str, Any]] = {
     "random": {"color": VERMILION, "marker": "^", "linestyle": ":"},
     "ensemble": {"color": PURPLE, "marker": "v", "linestyle": (0, (6, 1, 1, 1, 1, 1))},
 }
+# More groupings than two take further markers, full and hollow in turn.
+_MORE_MARKERS = ("D", "p", "P", "X", "*", "h")
+_KINDS: dict[str, dict[str, Any]] = {
+    "affinity": {"color": BLUE, "marker": "D"},
+    "selection": {"color": VERMILION, "marker": "^"},
+    "data map": {"color": GREEN, "marker": "s"},
+    "other": {"color": PURPLE, "marker": "o"},
+}
+_KIND_NAMES = {"affinity": "affinities", "selection": "score estimators", "data map": "data maps", "other": "others"}
+_WIDE_NAME = 22  # characters of which two columns still fit under a figure
+_LEVELS = ("--", ":", "-.")
 _MAP_RANGE = ((0.0, 1.0), (0.0, float(np.sqrt(0.5))))
 _STYLE: dict[Any, Any] = {
     "text.parse_math": False, "text.usetex": False, "axes.formatter.use_mathtext": False, "axes.unicode_minus": True,
@@ -58,8 +70,8 @@ def _axes(ax: Axes | None, size: tuple[float, float]) -> Axes:
 def role_of(arm: str) -> str:
     """What an arm of a comparison is: "joint", "single", "random", "ensemble", else "grouped".
 
-    >>> role_of("random (K=3)"), role_of("K=3")
-    ('random', 'grouped')
+    >>> role_of("random (K=3)"), role_of("K=3"), role_of("chosen"), role_of("random (chosen)")
+    ('random', 'grouped', 'grouped', 'random')
     """
     return next((r for r in ("joint", "single", "random", "ensemble") if arm == r or arm.startswith(f"{r} (")), "grouped")
 
@@ -159,8 +171,10 @@ def cost_against_quality(
         fills = {}
         for arm, x, y, bar in zip(arms, cost, score, spread, strict=True):
             look = dict(_ROLES[role_of(arm)], linestyle="none")
-            fills[role_of(arm)] = fills.get(role_of(arm), -1) + 1
-            face = look["color"] if fills[role_of(arm)] % 2 == 0 else "none"
+            fills[role_of(arm)] = before = fills.get(role_of(arm), -1) + 1
+            face = look["color"] if before % 2 == 0 else "none"
+            if before > 1 and role_of(arm) == "grouped":
+                look["marker"] = _MORE_MARKERS[before // 2 % len(_MORE_MARKERS)]
             error = bar if np.isfinite(bar) and bar > 0 else None
             axes.errorbar(x, y, yerr=error, label=shortened(arm, 30), markersize=6, elinewidth=1, capsize=2.5, mfc=face, **look)
         finite = cost[np.isfinite(cost) & (cost > 0)]
@@ -172,6 +186,49 @@ def cost_against_quality(
         axes.grid(linewidth=0.6)
         axes.tick_params(length=3, width=0.7, which="both")
         _legend(axes, below=ax is None)
+    return axes
+
+
+def regret_against_cost(
+    methods: Sequence[str],
+    kinds: Sequence[str],
+    cost: np.ndarray,
+    regret: np.ndarray,
+    *,
+    levels: Mapping[str, float | None],
+    ax: Axes | None = None,
+) -> Axes:
+    """Draw each method, labelled, at what its measurement takes and what its groups lose, all (methods,).
+
+    Args:
+        methods: names, drawn beside the points.
+        kinds: "affinity", "selection", "data map" or "other", one per method: its marker.
+        cost: model-steps of the measurement, drawn on a logarithmic axis.
+        regret: points below the best.
+        levels: further values to compare with, drawn across.
+        ax: axes to draw on, instead of a new figure.
+
+    >>> regret_against_cost(["a"], ["affinity"], np.array([10.0]), np.zeros(1), levels={}).get_xscale()
+    'log'
+    """
+    with style():
+        axes = _axes(ax, (4.4, 3.7 + 0.13 * max(0, len(methods) - 6)))
+        axes.set_xscale("log")
+        for kind in dict.fromkeys(kinds):
+            own = [position for position, other in enumerate(kinds) if other == kind]
+            axes.plot(cost[own], regret[own], linestyle="none", markersize=6, label=_KIND_NAMES[kind], **_KINDS[kind])
+        drawn = [value for value in levels.values() if value is not None]
+        for dash, (name, value) in zip(_LEVELS, levels.items(), strict=False):
+            if value is not None:
+                axes.axhline(value, color=INK, linestyle=dash, linewidth=1, label=shortened(name, 30))
+        axes.set_xlim(cost.min() / 1.6, cost.max() * 1.6)
+        axes.margins(y=0.12)
+        _plain_ticks(axes)
+        axes.set(xlabel="model-steps to measure, with joint training", ylabel="regret (points)")
+        axes.grid(linewidth=0.6)
+        axes.tick_params(length=3, width=0.7, which="both")
+        _legend(axes, below=ax is None)
+        beside_points(axes, [shortened(name, 22) for name in methods], cost, regret, levels=drawn)
     return axes
 
 
@@ -212,9 +269,13 @@ def _plain_ticks(ax: Axes) -> None:
 
 
 def _legend(axes: Axes, *, below: bool) -> None:
-    """A legend under the axes where the figure is ours, else inside them."""
-    figure = axes.get_figure()
+    """A legend under the axes where the figure is ours, which grows with it; else inside them."""
+    figure = axes.get_figure(root=True)
     if below and figure is not None:
-        figure.legend(loc="outside lower left", ncols=2, handlelength=2.6, columnspacing=1.4, borderaxespad=0.2)
+        names = axes.get_legend_handles_labels()[1]
+        columns = 2 if max(map(len, names), default=0) <= _WIDE_NAME else 1
+        rows = -(-len(names) // columns)
+        figure.set_figheight(figure.get_figheight() + 0.18 * max(0, rows - 4))
+        figure.legend(loc="outside lower left", ncols=columns, handlelength=2.6, columnspacing=1.4, borderaxespad=0.2)
     else:
         axes.legend()

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from coterie.evaluation.comparison import MEAN
+from coterie.evaluation.units import CHOSEN
 from coterie.report.wording import interval, is_number, listing, probability, signed
 
 if TYPE_CHECKING:
@@ -58,7 +59,10 @@ class Scale:
 
 
 def chapter(comparison: Comparison, order: Sequence[str]) -> list[dict[str, Any]]:
-    """One entry per grouping, with one block per reference; last the baselines, with one block each."""
+    """One entry per grouping, with one block per reference; last the baselines, with one block each.
+
+    Where the best on validation was chosen, the others are ``folded``.
+    """
     table = comparison.gains.to_pylist()
     found = [_arm(name, [row for row in table if row["arm"] == name], order, comparison) for name in comparison.groupings]
     others = [row for row in table if row["arm"] not in comparison.groupings]
@@ -77,7 +81,8 @@ def _arm(name: str | None, rows: list[Row], order: Sequence[str], comparison: Co
         | _block([row for row in rows if (row["arm"], row["reference"]) == (arm, reference)], ordered, group, scale)
         for arm, reference in pairs
     ]
-    return {"name": name, "ticks": scale.ticks(), "zero": scale.at(0.0), "blocks": blocks}
+    folded = CHOSEN in comparison.groupings and name not in (None, CHOSEN)
+    return {"name": name, "folded": folded, "ticks": scale.ticks(), "zero": scale.at(0.0), "blocks": blocks}
 
 
 def _block(rows: list[Row], order: Sequence[str], group: dict[str, int], scale: Scale) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from coterie.evaluation.units import CHOSEN
 from coterie.report import figures
 from coterie.report.svg import inline, raster
 from coterie.report.wording import is_number, number, plain, rounded, share
@@ -39,17 +40,44 @@ def by_group(grouping: Grouping) -> list[int]:
 
 
 def memberships(comparison: Comparison) -> list[dict[str, Any]]:
-    """One entry per grouping: its groups by name and its heat maps."""
+    """One entry per grouping but the choice, which is one of them: its groups by name and its heat maps.
+
+    Among several methods, hard groups need no heat map: it would repeat the names.
+    """
+    chosen = comparison.groupings.get(CHOSEN)
     return [
         {
             "name": name,
             "method": seeds[0].method,
             "fuzziness": plain(seeds[0].fuzziness),
             "groups": [list(names) for names in seeds[0].groups],
-            "readings": _readings(seeds[0]) if seeds[0].n_groups > 1 else [],
+            "besides": besides(seeds[0]),
+            "folded": bool(chosen) and len(comparison.tasks) > FEW and name != chosen[0].details.get("chosen"),
+            "readings": _readings(seeds[0]) if seeds[0].n_groups > 1 and not (chosen and _is_listed(seeds[0])) else [],
         }
         for name, seeds in comparison.groupings.items()
-        if seeds
+        if seeds and name != CHOSEN
+    ]
+
+
+def _is_listed(grouping: Grouping) -> bool:
+    """Whether the list of its groups says all: each task in one group only, without distances to the others."""
+    return grouping.distances is None and not any(besides(grouping)) and bool(np.isin(grouping.membership, (0, 1)).all())
+
+
+def besides(grouping: Grouping) -> list[list[str]]:
+    """Tasks that each group trains but serves less than another group does; of groups that train only what they serve, none.
+
+    >>> from coterie.results import Grouping
+    >>> serves, trains = np.eye(2)[[0, 0, 1]], np.array([[1.0, 1.0, 0.0], [0.0, 1.0, 1.0]])
+    >>> besides(Grouping(tasks=("a", "b", "c"), membership=serves, method="select", row_weights=trains))
+    [[], ['b']]
+    """
+    if grouping.row_weights is None:
+        return [[] for _ in range(grouping.n_groups)]
+    return [
+        [task for t, task in enumerate(grouping.tasks) if row[t] > 0 and grouping.labels[t] != k]
+        for k, row in enumerate(grouping.row_weights)
     ]
 
 
@@ -58,6 +86,8 @@ def _reading(grouping: Grouping) -> np.ndarray:
 
 
 def _readings(grouping: Grouping) -> list[dict[str, Any]]:
+    if grouping.row_weights is not None and any(besides(grouping)):
+        return [_trained_and_served(grouping, grouping.row_weights.T)]
     trained = (
         "as it served in training"
         if grouping.fuzziness is None
@@ -66,24 +96,41 @@ def _readings(grouping: Grouping) -> list[dict[str, Any]]:
     tables = {trained: np.asarray(grouping.membership)}
     if grouping.distances is not None and grouping.fuzziness != READ_AT:
         tables = {f"how near each task is to each group, m\u00a0=\u00a0{READ_AT:g}": _reading(grouping)} | tables
-    order, labels = by_group(grouping), grouping.labels
     return [
-        {
-            "title": title,
-            "rows": [
-                {
-                    "task": grouping.tasks[t],
-                    "cells": [
-                        {"text": share(float(v)), "percent": round(100 * float(v / table.max())), "own": k == labels[t]}
-                        for k, v in enumerate(table[t])
-                    ],
-                    "first": position > 0 and labels[t] != labels[order[position - 1]],
-                }
-                for position, t in enumerate(order)
-            ],
-        }
+        _heat_map(title, grouping, table / table.max(), [[share(float(v)) for v in row] for row in table])
         for title, table in tables.items()
-    ]  # fmt: skip
+    ]
+
+
+def _trained_and_served(grouping: Grouping, weights: np.ndarray) -> dict[str, Any]:
+    """Groups that train more tasks than they serve; ``weights`` (T, K)."""
+    own = np.arange(grouping.n_groups) == grouping.labels[:, None]
+    plainly = bool(np.isin(weights, (0, 1)).all())
+    texts = [
+        [("serves" if mine else "trains") if plainly and v else "" if plainly else share(float(v)) for v, mine in cells]
+        for cells in (zip(row, mine, strict=True) for row, mine in zip(weights, own, strict=True))
+    ]
+    shades = np.where(own, 1.0, 0.45) * weights / weights.max()
+    return _heat_map("what each group trains, and whom it serves", grouping, shades, texts)
+
+
+def _heat_map(title: str, grouping: Grouping, shades: np.ndarray, texts: Sequence[Sequence[str]]) -> dict[str, Any]:
+    """A heat map (T, K) with ``shades`` from 0 to 1, tasks in the order of their groups."""
+    order, labels = by_group(grouping), grouping.labels
+    return {
+        "title": title,
+        "rows": [
+            {
+                "task": grouping.tasks[t],
+                "cells": [
+                    {"text": text, "percent": round(100 * float(v)), "own": k == labels[t]}
+                    for k, (v, text) in enumerate(zip(shades[t], texts[t], strict=True))
+                ],
+                "first": position > 0 and labels[t] != labels[order[position - 1]],
+            }
+            for position, t in enumerate(order)
+        ],
+    }
 
 
 def data_maps(comparison: Comparison) -> dict[str, Any] | None:
@@ -178,15 +225,18 @@ def stability(comparison: Comparison) -> list[dict[str, Any]]:
     for position, (name, seeds) in enumerate(comparison.groupings.items()):
         agreed = comparison.stability.get(name, {})
         given = len(seeds) > 1 and BETWEEN not in agreed
+        own = name != CHOSEN  # what stands for the choice is told under its own name
+        details = seeds[0].details if own else {}
         chapters.append(
             {
                 "name": name,
                 "given": given,
-                "facts": [_fact(label, value) for label, value in agreed.items()] + _measured_by(seeds[0].details),
-                "notes": [str(note) for note in seeds[0].details.get("notes", ())],
-                "moved": [] if given else moved_tasks(seeds),
+                "chosen": not own,
+                "facts": [_fact(label, value) for label, value in agreed.items()] + _measured_by(details),
+                "notes": [str(note) for note in details.get("notes", ())],
+                "moved": [] if given or not own else moved_tasks(seeds),
                 "repetitions": len(seeds),
-                "criterion": _criterion(seeds[0], f"auto{position}"),
+                "criterion": _criterion(seeds[0], f"auto{position}") if own else None,
             }
         )
     return chapters

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 from markupsafe import Markup
 
 from coterie.errors import CoterieError
+from coterie.evaluation.units import CHOSEN
 from coterie.files import atomic
-from coterie.report import about, curves, gains, groups, scores
+from coterie.report import about, affinities, curves, gains, groups, methods, scores
 
 if TYPE_CHECKING:
     from coterie.evaluation import Comparison
@@ -38,13 +40,13 @@ def write_report(comparison: Comparison, path: str | Path) -> Path:
         )
     maps = groups.data_maps(comparison)
     html = render(comparison, maps, twin_name=twin.name)
-    drawn = {"curves": curves.table(comparison), "data_maps": maps and groups.density_table(maps)}
+    twin_of = _twin(comparison) | {"curves": curves.table(comparison), "data_maps": maps and groups.density_table(maps)}
     try:
         with atomic(page) as temporary:
             temporary.write_text(html, encoding="utf-8", errors="replace")
         with atomic(twin) as temporary:
             # Without line breaks: those of write_json, one for each number, would be most of the file.
-            text = json.dumps({**comparison.to_dict(), **drawn}, separators=(",", ":"), allow_nan=False)
+            text = json.dumps(twin_of, separators=(",", ":"), allow_nan=False)
             temporary.write_text(text + "\n", encoding="utf-8")
     except OSError as error:
         raise CoterieError(f"`path` must be writable; found {page} ({error.strerror}).") from error
@@ -65,6 +67,9 @@ def render(comparison: Comparison, maps: dict[str, Any] | None, *, twin_name: st
         verdict=_verdict(comparison),
         twin=twin_name,
         memberships=groups.memberships(comparison),
+        choice=methods.choice(comparison),
+        methods=methods.chapter(comparison),
+        affinities=affinities.chapter(comparison),
         maps=maps,
         stability=groups.stability(comparison),
         gains=gains.chapter(comparison, order),
@@ -76,11 +81,36 @@ def render(comparison: Comparison, maps: dict[str, Any] | None, *, twin_name: st
     )
 
 
+def _twin(comparison: Comparison) -> dict[str, Any]:
+    """All that the comparison holds, as JSON types, and the table of methods where there is one."""
+    found = comparison.to_dict()
+    for name, seeds in found["groupings"].items():
+        for grouping in seeds:
+            grouping["details"] = _finite(affinities.slim(grouping["details"], again=name == CHOSEN))
+    return found | ({"methods": methods.table(comparison)} if methods.is_shown(comparison) else {})
+
+
+def _finite(value: Any) -> Any:
+    """``value`` without what JSON has no sign for, such as the gap of a search that was cut off before it had a bound."""
+    match value:
+        case float():
+            return value if math.isfinite(value) else None
+        case dict():
+            return {key: _finite(item) for key, item in value.items()}
+        case list() | tuple():
+            return [_finite(item) for item in value]
+        case _:
+            return value
+
+
 def _verdict(comparison: Comparison) -> dict[str, list[str]]:
-    """Sentences that judge a grouping as a whole, what else there is to know, and the findings behind them."""
-    judged = tuple(f"{name}: " for name in comparison.groupings)
+    """Sentences that judge a grouping as a whole, what else there is to know, and the findings behind them.
+
+    Where the best on validation was chosen, that choice is what is judged; the rest are findings.
+    """
+    judged = tuple(f"{name}: " for name in comparison.groupings if name == CHOSEN or CHOSEN not in comparison.groupings)
     headlines = [sentence for sentence in comparison.verdict if sentence.startswith(judged)] if judged else []
     rest = [sentence for sentence in comparison.verdict if sentence not in headlines]
-    if len(headlines) < 2:
+    if len(headlines) < 2 and CHOSEN not in comparison.groupings:
         return {"headlines": headlines, "plain": rest, "findings": []}
     return {"headlines": headlines, "plain": rest[-1:], "findings": rest[:-1]}

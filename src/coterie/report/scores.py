@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from markupsafe import Markup
 
+from coterie.evaluation.units import CHOSEN
 from coterie.report import figures
 from coterie.report.svg import inline
 from coterie.report.wording import count, is_number, number, plain, seconds
@@ -17,14 +18,15 @@ if TYPE_CHECKING:
     from coterie.evaluation import Comparison
 
 FEW = 24
+_OF_THE_CHOICE = (CHOSEN, f"random ({CHOSEN})")
 Values = dict[tuple[str, str, str], list[float]]
 
 
 def arms_of(comparison: Comparison) -> list[str]:
-    """Arms in reading order: the groupings, then joint, single, random, ensemble."""
+    """Arms in reading order: the groupings, then joint, single, random, ensemble; what was chosen comes first."""
     arms = dict.fromkeys(comparison.scores.column("arm").to_pylist())
     rank = ("grouped", "joint", "single", "random", "ensemble")
-    return sorted(arms, key=lambda arm: rank.index(figures.role_of(arm)))
+    return sorted(arms, key=lambda arm: (rank.index(figures.role_of(arm)), arm not in _OF_THE_CHOICE))
 
 
 def score_table(comparison: Comparison, order: Sequence[str]) -> dict[str, Any]:
@@ -91,18 +93,24 @@ def _metric_rows(values: Values, arms: Sequence[str]) -> list[dict[str, Any]]:
 
 def mean_scores(comparison: Comparison, arms: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
     """Mean over tasks of the primary metric, and its standard deviation over seeds, splits and draws, (arms,) each."""
+    runs = by_run(comparison)
+    by_arm = {arm: list(runs.get(arm, {}).values()) for arm in arms}
+    means = [float(np.mean(by_arm[arm])) if by_arm[arm] else np.nan for arm in arms]
+    spread = [float(np.std(by_arm[arm], ddof=1)) if len(by_arm[arm]) > 1 else np.nan for arm in arms]
+    return np.array(means), np.array(spread)
+
+
+def by_run(comparison: Comparison) -> dict[str, dict[tuple[int, int, int], float]]:
+    """Mean over tasks of the primary metric, by arm and then by (seed, split, draw)."""
     metric = dict(zip(comparison.tasks, comparison.metric_names, strict=True))
-    runs: dict[tuple[str, Any], list[float]] = defaultdict(list)
+    runs: dict[str, dict[tuple[int, int, int], list[float]]] = defaultdict(lambda: defaultdict(list))
     names = ("arm", "seed", "split", "draw", "task", "metric", "value")
     for arm, seed, split, draw, task, name, value in zip(
         *(comparison.scores.column(n).to_pylist() for n in names), strict=True
     ):
         if name == metric.get(task) and is_number(value):
-            runs[arm, (seed, split, draw)].append(value)
-    by_arm = {arm: [float(np.mean(found)) for (of, _), found in runs.items() if of == arm] for arm in arms}
-    means = [float(np.mean(by_arm[arm])) if by_arm[arm] else np.nan for arm in arms]
-    spread = [float(np.std(by_arm[arm], ddof=1)) if len(by_arm[arm]) > 1 else np.nan for arm in arms]
-    return np.array(means), np.array(spread)
+            runs[arm][seed, split, draw].append(value)
+    return {arm: {run: float(np.mean(values)) for run, values in found.items()} for arm, found in runs.items()}
 
 
 def costs(comparison: Comparison) -> dict[str, Any]:
@@ -121,7 +129,14 @@ def costs(comparison: Comparison) -> dict[str, Any]:
         }
         for arm, mean in zip(arms, means, strict=True)
     ]
-    return {"rows": rows, "svg": _cost_figure([table[arm] for arm in arms], means, spread)}
+    # Random groups cost what the groups cost: where several are compared, those of the choice stand for all in the figure.
+    drawn = [
+        position
+        for position, arm in enumerate(arms)
+        if CHOSEN not in comparison.groupings or figures.role_of(arm) != "random" or arm in _OF_THE_CHOICE
+    ]
+    svg = _cost_figure([table[arms[position]] for position in drawn], means[drawn], spread[drawn])
+    return {"rows": rows, "svg": svg, "left_out": len(arms) - len(drawn)}
 
 
 def _cost_figure(rows: Sequence[dict[str, Any]], means: np.ndarray, spread: np.ndarray) -> Markup | None:

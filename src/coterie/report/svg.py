@@ -29,13 +29,14 @@ _LINK = re.compile(r"#(\w+)")
 _DROPPED = {"metadata", "style"}
 
 
-def inline(ax: Axes, *, name: str, alt: str) -> Markup:
+def inline(ax: Axes, *, name: str, alt: str, keeps_size: bool = False) -> Markup:
     """The figure of ``ax`` as one ``<svg>`` element.
 
     Args:
         ax: axes of the figure.
         name: unique in the page; goes before every id inside.
         alt: what the figure shows, for those who do not see it.
+        keeps_size: never shrink it on narrow pages, where it stands in a box that scrolls.
 
     >>> inline(figures.learning_curves({"joint": np.arange(3)}, what="score"), name="a", alt="Rises.")[:19]
     Markup('<svg viewBox="0 0 2')
@@ -53,7 +54,8 @@ def inline(ax: Axes, *, name: str, alt: str) -> Markup:
     root = ET.fromstring(file.getvalue())  # noqa: S314, it is matplotlib's own output
     _adapt(root, name)
     width = float(root.attrib["width"].removesuffix("pt")) * 4 / 3
-    root.attrib = {"viewBox": root.attrib["viewBox"], "role": "img", "aria-label": alt, "style": f"max-width:{width:.0f}px"}
+    size = f"width:{width:.0f}px" if keeps_size else f"max-width:{width:.0f}px"
+    root.attrib = {"viewBox": root.attrib["viewBox"], "role": "img", "aria-label": alt, "style": size}
     return Markup(ET.tostring(root, encoding="unicode"))  # noqa: S704, escaped by ElementTree
 
 

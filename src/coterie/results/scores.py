@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,7 +24,7 @@ class ScoreTable:
 
     ``subsets`` (R, T) says which tasks each row trains, ``costs`` (R,) what it takes of a budget (1 for a full-size model).
     Files are long tables with the columns ``subset`` (task names joined by +), ``task``, ``value`` and, where models differ,
-    ``cost``.
+    ``cost``; Parquet keeps the order of the tasks and ``details``, which must be JSON, besides.
 
     >>> table = ScoreTable.of(("a", "b"), {("a",): [0.5], ("a", "b"): [0.75, 0.25]})
     >>> table.scores
@@ -59,14 +60,15 @@ class ScoreTable:
         return tuple(SEPARATOR.join(name for name, used in zip(self.tasks, row, strict=True) if used) for row in self.subsets)
 
     def to_arrow(self) -> pa.Table:
-        """The long form."""
+        """The long form; the order of the tasks and the details are in its metadata."""
         names, columns = self.names, {"subset": [], "task": [], "value": [], "cost": []}
         for row, task in np.argwhere(self.subsets):
             columns["subset"].append(names[row])
             columns["task"].append(self.tasks[task])
             columns["value"].append(float(self.scores[row, task]))
             columns["cost"].append(float(self.costs[row]))
-        return pa.table(columns)
+        about = json.dumps({"tasks": self.tasks, "details": dict(self.details)})
+        return pa.table(columns).replace_schema_metadata({"coterie": about})
 
     def save(self, path: str | Path) -> None:
         """Write the long form as Parquet."""
@@ -75,46 +77,74 @@ class ScoreTable:
 
     @classmethod
     def load(cls, path: str | Path, *, higher_is_better: bool = True) -> Self:
-        """Read a long table from Parquet or CSV; tasks are in order of appearance.
+        """Read a long table from Parquet or CSV; tasks are in order of appearance unless :meth:`save` wrote it.
 
         Raises:
             CoterieError: the file cannot be read, lacks a column, or holds the same row twice at the same cost.
         """
-        return cls.from_rows(_read(Path(path)), higher_is_better=higher_is_better, source=str(path))
+        table = _read(Path(path))
+        about = json.loads((table.schema.metadata or {}).get(b"coterie", b"{}"))
+        return cls.from_rows(table.to_pylist(), higher_is_better=higher_is_better, source=str(path), **about)
 
     @classmethod
-    def from_rows(cls, rows: Sequence[Mapping[str, Any]], *, higher_is_better: bool = True, source: str = "scores") -> Self:
-        """Make a table from records with ``subset``, ``task``, ``value`` and perhaps ``cost``."""
+    def from_rows(
+        cls,
+        rows: Sequence[Mapping[str, Any]],
+        *,
+        higher_is_better: bool = True,
+        source: str = "scores",
+        tasks: Sequence[str] = (),
+        details: Mapping[str, Any] | None = None,
+    ) -> Self:
+        """Make a table from records with ``subset``, ``task``, ``value`` and perhaps ``cost``; ``tasks`` come first, in order.
+
+        Raises:
+            CoterieError: a column is missing, a value is no number, a task has no values, or a row is there twice at one cost.
+        """
         missing = [name for name in ("subset", "task", "value") if not rows or name not in rows[0]]
         if missing:
             raise CoterieError(f"{source} has no column {missing[0]!r}; needed are subset, task, value and perhaps cost.")
-        tasks = tuple(dict.fromkeys(str(row["task"]) for row in rows))
-        place = {name: position for position, name in enumerate(tasks)}
+        names = tuple(dict.fromkeys([*tasks, *(str(row["task"]) for row in rows)]))
+        place = {name: position for position, name in enumerate(names)}
         sign = 1.0 if higher_is_better else -1.0
-        found: dict[tuple[str, float], np.ndarray] = {}
+        found: dict[tuple[frozenset[str], float], np.ndarray] = {}
         for row in rows:
-            subset, task, cost = str(row["subset"]), str(row["task"]), float(row.get("cost") or 1.0)
-            unknown = [name for name in (*subset.split(SEPARATOR), task) if name not in place]
+            subset, task = str(row["subset"]), str(row["task"])
+            value = _number(row["value"], source, subset, task)
+            cost = 1.0 if row.get("cost") is None else _number(row["cost"], source, subset, "cost")
+            unknown = [name for name in subset.split(SEPARATOR) if name not in place]
             if unknown:
                 raise CoterieError(f"{source}: row {subset!r} names the task {unknown[0]!r}, of which there are no values.")
-            values = found.setdefault((subset, cost), np.full(len(tasks), np.nan))
+            if task not in subset.split(SEPARATOR):
+                raise CoterieError(f"{source}: row {subset!r} has a value for task {task!r}, which it does not train.")
+            values = found.setdefault((frozenset(subset.split(SEPARATOR)), cost), np.full(len(names), np.nan))
             if not np.isnan(values[place[task]]):
                 raise CoterieError(f"{source}: row {subset!r} gives task {task!r} twice at cost {cost:g}.")
-            values[place[task]] = sign * float(row["value"])
-        masks = np.array([[name in subset.split(SEPARATOR) for name in tasks] for subset, _ in found])
+            values[place[task]] = sign * value
+        masks = np.array([[name in members for name in names] for members, _ in found])
         return cls(
-            tasks=tasks, subsets=masks, scores=np.stack(list(found.values())), costs=np.array([cost for _, cost in found])
-        )
+            tasks=names, subsets=masks, scores=np.stack(list(found.values())), costs=np.array([cost for _, cost in found]),
+            details=details or {},
+        )  # fmt: skip
 
     def __repr__(self) -> str:
         return f"ScoreTable({len(self.subsets)} rows x {len(self.tasks)} tasks)"
 
 
-def _read(path: Path) -> list[dict[str, Any]]:
+def _number(value: Any, source: str, subset: str, what: str) -> float:
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        number = np.nan
+    if not np.isfinite(number):
+        raise CoterieError(f"{source}: row {subset!r} has {value!r} for {what!r}, which must be a finite number.")
+    return number
+
+
+def _read(path: Path) -> pa.Table:
     from pyarrow import csv
 
     try:
-        table = csv.read_csv(path) if ".csv" in path.suffixes else pq.read_table(path)
+        return csv.read_csv(path) if ".csv" in path.suffixes else pq.read_table(path)
     except (OSError, pa.ArrowInvalid) as error:
         raise CoterieError(f"{path} cannot be read as a table of scores: {error}") from error
-    return table.to_pylist()

@@ -44,14 +44,21 @@ class Selection:
         membership = (self.serves[:, None] == self.rows[None, :]).astype(np.float64)
         return Grouping(
             tasks=self.tasks, membership=membership, method="select", row_weights=self.subsets.astype(np.float64),
-            details={"objective": self.objective, "gap": self.gap, "proven": self.proven, **self.details},
+            details={"objective": self.objective, "gap": self._finite_gap, "proven": self.proven, **self.details},
         )  # fmt: skip
+
+    @property
+    def _finite_gap(self) -> float | None:
+        """The gap as JSON has it: None where nothing bounds it."""
+        return float(self.gap) if np.isfinite(self.gap) else None
 
     def save(self, path: str | Path) -> None:
         """Write the selection as JSON."""
         arrays = {name: getattr(self, name).tolist() for name in ("rows", "serves", "subsets")}
-        gap = None if np.isinf(self.gap) else self.gap
-        plain = {"tasks": self.tasks, "objective": self.objective, "cost": self.cost, "gap": gap, "proven": self.proven}
+        plain = {
+            "tasks": self.tasks, "objective": self.objective, "cost": self.cost, "gap": self._finite_gap,
+            "proven": self.proven,
+        }  # fmt: skip
         write_json(path, {**plain, **arrays, "details": dict(self.details)})
 
     @classmethod

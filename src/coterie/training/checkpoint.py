@@ -71,8 +71,9 @@ class TrainingState:
 
     @property
     def keeps_best(self) -> bool:
-        """Whether each model ends with its best epoch; weights that learn couple the rows, which then keep the last."""
-        return self.config.keep == "best" and not list(self.provider.parameters())
+        """Whether each model ends with its best epoch; weights or a stem that learn couple the rows, which then keep the last."""
+        coupled = self.stack.couples_rows or bool(list(self.provider.parameters()))
+        return self.config.keep == "best" and not coupled
 
     def finish_epoch(
         self, stack: ModelStack, weights: Tensor, train_loss: Tensor, validation_loss: Tensor, score: Tensor, seconds: float

@@ -93,7 +93,7 @@ def train(
             train_loss, first_bad = _train_epoch(
                 stack, batches, held_out, provider, tasks, optimiser, epoch, config, fabric, observers, probes, progress, share
             )
-            weights = provider.weights((epoch + 1) * batches.n_steps - 1).detach().to(fabric.device)
+            weights = provider.settled((epoch + 1) * batches.n_steps - 1).detach().to(fabric.device)
             _require_finite(first_bad, weights, tasks, epoch)
             score, losses = evaluate(stack, validation, tasks, fabric)
             _require_finite_models(stack, losses, weights, tasks, epoch)

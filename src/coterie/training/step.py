@@ -53,7 +53,7 @@ def gradient_step(
     stack.zero_grad()
     outputs, losses = [], []
     with fabric.autocast():
-        features = stack.through_stem(batch.inputs, seed)
+        features = stack.through_stem(batch.inputs, seed, per_row=per_row)
     shared = features.detach().requires_grad_() if features.requires_grad else features
     for rows in chunks(stack.n_models, stack.strategy, alive):
         if alive is not None and not alive[rows.start]:

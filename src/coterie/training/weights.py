@@ -43,6 +43,10 @@ class WeightsProvider(ABC):
     def weights(self, step: int) -> Tensor:
         """W of this step, (M, T)."""
 
+    def settled(self, step: int) -> Tensor:
+        """W (M, T) as it stands after ``step``, without noise: it says in which curves and scores a pair appears."""
+        return self.weights(step)
+
     def alive(self) -> Sequence[bool] | None:
         """Which of the M models still take part; None for all. The others are no longer computed."""
         return None

@@ -1,0 +1,60 @@
+"""Five ways to group nine attributes of faces: groups, agreement, cost of measuring, gains on test.
+
+    python benchmarks/celeba_methods.py --data DATA_FOLDER --runs RUN_FOLDER
+
+3,000 images split by identity, the ``cnn``, 4 epochs, K = 3, three seeds; the attributes are those of Fifty et al. (2021).
+A stopped run continues.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+from _common import log, save_result
+from does_it_pay import IMAGES, attributes, summary
+
+import coterie as ct
+from coterie.data import Dataset
+
+NINE = (
+    "5_o_Clock_Shadow", "Black_Hair", "Blond_Hair", "Brown_Hair", "Goatee", "Mustache", "No_Beard", "Rosy_Cheeks",
+    "Wearing_Hat",
+)  # fmt: skip
+METHODS = ("data_map", "cosine", "lookahead", "transfer_gain", "gradtag")
+SETTINGS: dict[str, Any] = {**IMAGES, "epochs": 4}
+
+
+def nine(folder: Path, n_images: int) -> Dataset:
+    """The nine attributes, split by identity."""
+    others = [name for name in attributes(folder) if name not in NINE]
+    return ct.load(
+        str(folder / "celeba/faces.parquet"), targets=NINE, group_column="identity", exclude=[*others, "partition"],
+        limit=n_images,
+    )  # fmt: skip
+
+
+def main() -> None:
+    """Parse, run, save."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--runs", type=Path, required=True)
+    parser.add_argument("--images", type=int, default=3_000)
+    arguments = parser.parse_args()
+    started = perf_counter()
+    comparison = ct.compare(
+        "cnn", nine(arguments.data, arguments.images), METHODS, n_groups=3, seeds=3, draws=1,
+        run=arguments.runs / "celeba9", **SETTINGS,
+    )  # fmt: skip
+    comparison.report(arguments.runs / "celeba9" / "report.html")
+    measured = {name: [dict(found.details.get("cost", {})) for found in each] for name, each in comparison.groupings.items()}
+    found = summary(comparison, perf_counter() - started)
+    save_result("celeba_methods", {**found, "agreement": comparison.agreement, "measurement": measured})
+    for sentence in comparison.verdict:
+        log(sentence)
+
+
+if __name__ == "__main__":
+    main()

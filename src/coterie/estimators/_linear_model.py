@@ -1,0 +1,173 @@
+"""Everything that Grad-TAG keeps of a joint model: sums over training cells, and features of the validation cells.
+
+Shapes: ``M`` rows, ``T`` tasks, ``d`` features.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from coterie.data import Batches, Dataset
+from coterie.errors import CoterieError
+from coterie.estimators._features import Cells, DenseProjection, Projection, examples_that_fit, extract
+from coterie.estimators._flops import Flops
+from coterie.estimators._kronecker import KroneckerProjection
+from coterie.estimators._layers import UnsupportedError
+from coterie.estimators._linearised import Linearised
+from coterie.estimators._newton import Moments, losses, refined
+from coterie.estimators._readout import scores
+from coterie.results import Fit
+from coterie.seeds import torch_generator
+from coterie.tasks import Tasks
+
+_SAMPLE = 512
+_CHECKED = 2
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """Of :class:`coterie.estimators.gradtag.GradTagScores`."""
+
+    projection: str
+    n_features: int
+    newton_steps: int
+    chunk: int | None
+    memory: int
+    seed: int
+
+
+@dataclass
+class Work:
+    """Examples that were passed forward, and backward once for each of their cells."""
+
+    forwards: int = 0
+    backwards: int = 0
+
+
+@dataclass(frozen=True, eq=False)
+class LinearModel:
+    """A joint model to first order; ``train`` is empty where one Newton step is all that is asked for."""
+
+    settings: Settings
+    tasks: Tasks
+    moments: Moments
+    train: list[Cells | None]
+    validation: list[Cells | None]
+    model_steps: float
+    flops: Flops
+    details: dict[str, Any]
+
+    @classmethod
+    def of(cls, joint: Fit, data: Dataset, settings: Settings) -> LinearModel:
+        """Take the features of all cells of the training and validation parts."""
+        linearised, work = Linearised.of(joint), Work()
+        chunk = settings.chunk or examples_that_fit(linearised, data, settings.n_features, settings.memory)
+        projection, notes = _project(linearised, data, settings, chunk, work)
+        moments, train = _summed(projection, data, settings, chunk, work)
+        validation = _validation(projection, data, chunk, work)
+        held = sum(mine.z.nbytes for mine in (*train, *validation) if mine is not None) + moments.hessian.nbytes
+        return cls(
+            settings, linearised.tasks, moments, train, validation,
+            model_steps=(work.forwards + 2 * work.backwards) / 3 / int(joint.config["batch_size"]),
+            flops=Flops.measure(projection, joint, data, work.forwards),
+            details={
+                "projection": "dense" if isinstance(projection, DenseProjection) else "kronecker",
+                "features": projection.n_features, "parameters": linearised.n_parameters, "bytes": held, "notes": notes,
+            },
+        )  # fmt: skip
+
+    def estimate(self, shares: Tensor, ridge: float, measure: str) -> Tensor:
+        """Scores (M, T), float64, higher is better, NaN where the share is 0.
+
+        Args:
+            shares: rows of weights over their sum, (M, T).
+            ridge: relative to the mean over tasks of the mean squared norm of the features.
+            measure: "loss" or "score".
+        """
+        energy = self.moments.energy[self.moments.energy > 0]
+        memory, absolute = self.settings.memory, ridge * (energy.mean().item() if len(energy) else 1.0)
+        shares = shares.to(self.moments.gradient)
+        if self.settings.newton_steps == 1:
+            steps = self.moments.steps(shares, absolute, memory)
+        else:
+            size = self.moments.gradient.shape[1]
+            steps = refined(self.train, shares, size, absolute, self.settings.newton_steps, memory)
+        if measure == "loss":
+            return -losses(self.validation, steps, shares > 0, memory)
+        return scores(self.validation, steps, shares > 0, self.tasks, memory)
+
+
+def _project(linearised: Linearised, data: Dataset, settings: Settings, chunk: int, work: Work) -> tuple[Projection, list[str]]:
+    """The projection asked for, or the one that any module bears and a note why."""
+    dense = DenseProjection(linearised, settings.n_features, settings.seed, settings.memory)
+    if settings.projection == "dense":
+        return dense, []
+    train = _labelled(data, data.split.train)
+    order = torch.randperm(len(train), generator=torch_generator(settings.seed, "sample"))[:_SAMPLE]
+    # Patches and all products of two bases are larger than what a batch needs later.
+    few = max(2, min(128, chunk // 8))
+
+    def sample() -> Iterator[tuple[Tensor, Tensor]]:
+        batches = Batches(data, train[order].sort().values, batch_size=few, seed=0, device=linearised.tasks.pos_weight.device)
+        for batch in batches.ordered():
+            work.forwards += len(batch.targets)
+            work.backwards += int((~batch.targets.isnan()).sum(1).max()) * len(batch.targets)
+            yield batch.inputs, batch.targets
+
+    try:
+        projection = KroneckerProjection.fit(linearised, sample, settings.n_features, settings.seed)
+        inputs, targets = next(sample())
+        if projection.agrees(inputs[:_CHECKED], targets[:_CHECKED]):
+            return projection, []
+        reason = "weights are used outside of their layers, or examples depend on each other"
+    except UnsupportedError as error:
+        reason = str(error)
+    return dense, [
+        f"Dense projection: the encoder is not made of linear, convolution and normalisation layers only ({reason})."
+    ]
+
+
+def _summed(
+    projection: Projection, data: Dataset, settings: Settings, chunk: int, work: Work
+) -> tuple[Moments, list[Cells | None]]:
+    """Sums over the training cells, and the cells themselves if further Newton steps need them."""
+    tasks, positions = projection.linearised.tasks, _labelled(data, data.split.train)
+    n_cells = (~data.targets[positions].isnan()).sum(0).float()
+    moments = Moments.empty(len(tasks), projection.n_features, tasks.pos_weight.device)
+    kept: list[list[Cells]] = [[] for _ in tasks]
+    for found, forwards, backwards in extract(projection, data, positions, n_cells * data.tasks.loss_scale, chunk):
+        work.forwards, work.backwards = work.forwards + forwards, work.backwards + backwards
+        for task, cells in found.items():
+            moments.add(task, cells, n_cells[task].item())
+            if settings.newton_steps > 1:
+                kept[task].append(cells)
+    return moments, [Cells.joined(parts) for parts in kept]
+
+
+def _validation(projection: Projection, data: Dataset, chunk: int, work: Work) -> list[Cells | None]:
+    """The validation cells, weighted as a training weights the losses of its validation part."""
+    positions = data.split.validation
+    divisor = len(positions) * data.tasks.observed_share * data.tasks.loss_scale
+    kept: list[list[Cells]] = [[] for _ in data.tasks]
+    for found, forwards, backwards in extract(projection, data, _labelled(data, positions), divisor, chunk):
+        work.forwards, work.backwards = work.forwards + forwards, work.backwards + backwards
+        for task, cells in found.items():
+            kept[task].append(cells)
+    return [Cells.joined(parts) for parts in kept]
+
+
+def _labelled(data: Dataset, positions: Tensor) -> Tensor:
+    """Those of the positions with a label.
+
+    Raises:
+        CoterieError: there are none.
+    """
+    found = positions[(~data.targets[positions].isnan()).any(1)]
+    if not len(found):
+        raise CoterieError("`data` has no labels in its training part, or none in its validation part.")
+    return found

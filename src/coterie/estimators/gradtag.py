@@ -1,0 +1,242 @@
+"""Grad-TAG: scores of any rows of weights from one joint training and the gradients of its margins.
+
+Shapes: ``M`` rows, ``T`` tasks, ``d`` features.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from time import perf_counter
+from typing import Any, Literal, Self
+
+import numpy as np
+import torch
+
+from coterie.data import Dataset
+from coterie.errors import CoterieError
+from coterie.estimators._linear_model import LinearModel, Settings
+from coterie.estimators._margins import require_known_losses
+from coterie.estimators._readout import co_averages
+from coterie.estimators.base import Estimator, Weights, as_rows, check_measure, random_subsets, require_fitted
+from coterie.estimators.judge import within_target_correlation
+from coterie.results import Affinity, Fit
+
+DEFAULT_RIDGE = 0.002
+RIDGES = (0.0003, 0.001, 0.003, 0.01, 0.03, 0.1)
+
+
+class GradTagScores:
+    """Scores by linearising one joint model: no row is trained.
+
+    Li, Sharma & Zhang, "Scalable multitask learning using gradient-based estimation of task affinity", KDD 2024. Every margin
+    is linear in the shared parameters around the joint model, b + z . w with gradient features z; a row of weights becomes a
+    regularised regression on them, solved for all rows at once, and its scores are read off the validation margins b + z . w
+    (nothing is loaded back into the network). What differs from the published method: tasks share their examples, so features
+    are per example and task; the task heads stay as they are; the offset b is kept, without which the estimate is worthless;
+    regression targets are taken too.
+
+    What is estimated is a training that goes *on from the joint model*, under one linear model of it, and only the ridge keeps
+    the step from going too far. The ridge is relative to the mean squared norm of the features, so that it depends on no scale;
+    ``tune`` chooses it on a few rows that are trained.
+
+    Work is cut so that activations, gradients, signs and matrices take at most ``memory`` bytes. Kept are 8 T d^2 bytes of
+    sums, 4 d bytes of each validation cell, and as much of each training cell if ``newton_steps`` is above 1.
+
+    Args:
+        projection: "kronecker", from layer inputs and output gradients, for linear, convolution and normalisation layers; an
+            encoder with others falls back to "dense", random signs, which takes any module and is slower.
+        n_features: d; fewer if the bases of "kronecker" have fewer products.
+        ridge: relative, in the convention ridge / 2 |w|^2 beside mean losses; :data:`DEFAULT_RIDGE` if left out.
+        measure: "loss" (minus the validation loss, which tells more of few examples) or "score" (the task's metric).
+        newton_steps: 1, from sums over examples; more are damped and go through all training cells for every row.
+        chunk: examples at a time; as many as fit if left out.
+        memory: bytes.
+        seed: of the signs, and of the examples that bases are fitted on.
+
+    Raises:
+        CoterieError: an argument that cannot work.
+
+    >>> import coterie as ct
+    >>> data = ct.load("digits")
+    >>> joint = ct.fit("mlp", data, epochs=1, model_options={"hidden": (8,)})
+    >>> gradtag = GradTagScores(n_features=32).fit(joint, data)
+    >>> gradtag.predict(np.eye(14)[:2]).shape
+    (2, 14)
+    """
+
+    def __init__(
+        self,
+        *,
+        projection: Literal["kronecker", "dense"] = "kronecker",
+        n_features: int = 256,
+        ridge: float | None = None,
+        measure: str = "loss",
+        newton_steps: int = 1,
+        chunk: int | None = None,
+        memory: int = 2**28,
+        seed: int = 0,
+    ) -> None:
+        check_measure(measure)
+        if projection not in ("kronecker", "dense"):
+            raise CoterieError(f"`projection` must be 'kronecker' or 'dense'; found {projection!r}.")
+        whole = {"n_features": (n_features, 1), "newton_steps": (newton_steps, 1), "chunk": (chunk, 2), "memory": (memory, 1)}
+        for name, (value, least) in whole.items():
+            if value is not None and (int(value) != value or value < least):
+                raise CoterieError(f"`{name}` must be a whole number of at least {least}; found {value!r}.")
+        if ridge is not None:
+            _check_ridges("ridge", [ridge])
+        self.projection, self.n_features, self.ridge, self.measure = projection, n_features, ridge, measure
+        self.newton_steps, self.chunk, self.memory, self.seed = newton_steps, chunk, memory, seed
+        self.tuned: dict[float, float] = {}
+        self._model: LinearModel | None = None
+        self._seconds, self._oracle = 0.0, {"model_steps": 0.0, "seconds": 0.0}
+
+    @property
+    def tasks(self) -> tuple[str, ...]:
+        """Names of the tasks, in the order of the columns."""
+        return require_fitted(self, "_model").tasks.names
+
+    @property
+    def cost(self) -> Mapping[str, Any]:
+        """``model_steps`` and ``seconds`` beyond the joint training, rows that were trained for :meth:`tune` included.
+
+        A batch passed forward counts 1/3 of a step of the joint training and a batch passed backward 2/3; solving and reading
+        out are in the seconds only.
+        """
+        steps = require_fitted(self, "_model").model_steps
+        return {"model_steps": steps + self._oracle["model_steps"], "seconds": self._seconds + self._oracle["seconds"]}
+
+    @property
+    def chosen_ridge(self) -> float:
+        """The ridge in use: as given, else the best that was tuned, else the default."""
+        if self.ridge is not None:
+            return self.ridge
+        return max(self.tuned, key=lambda ridge: self.tuned[ridge]) if self.tuned else DEFAULT_RIDGE
+
+    @property
+    def details(self) -> Mapping[str, Any]:
+        """What was done, as plain JSON types: projection, features, parameters, ridge, bytes kept, and notes for the user."""
+        return {**require_fitted(self, "_model").details, "ridge": self.chosen_ridge}
+
+    def fit(self, joint: Fit, data: Dataset) -> Self:
+        """Take the features of all training and validation cells around the first model of ``joint`` at its kept epoch.
+
+        Args:
+            joint: one model that was trained on all tasks of ``data``.
+            data: what it was trained on.
+
+        Raises:
+            CoterieError: another data set, a model that does not train all tasks, or losses that are not known here.
+        """
+        _check(joint, data)
+        started = perf_counter()
+        settings = Settings(
+            projection=self.projection, n_features=self.n_features, newton_steps=self.newton_steps, chunk=self.chunk,
+            memory=self.memory, seed=self.seed,
+        )  # fmt: skip
+        self._model = LinearModel.of(joint, data, settings)
+        self.tuned, self._oracle = {}, {"model_steps": 0.0, "seconds": 0.0}
+        self._seconds = perf_counter() - started
+        return self
+
+    def predict(self, weights: Weights) -> np.ndarray:
+        """Scores (M, T) of the rows of ``weights`` (M, T), NaN where the weight is 0 or no validation label is known.
+
+        Raises:
+            CoterieError: not fitted yet, or weights that cannot be trained.
+        """
+        return self._estimate(as_rows(weights, len(self.tasks)), self.chosen_ridge)
+
+    def tune(self, oracle: Estimator, rows: Weights, grid: Sequence[float] = RIDGES) -> Self:
+        """Choose the ridge by within-target correlation with an exact estimator on some rows; 5 to 10 subsets will do.
+
+        The correlations are kept in ``tuned``. A ridge that the constructor was given stays in use.
+
+        Args:
+            oracle: of the same tasks and measure, such as :class:`coterie.estimators.train.TrainedScores`.
+            rows: (M, T), in which some task has at least two subsets to be told apart.
+            grid: ridges to choose from.
+
+        Raises:
+            CoterieError: not fitted yet, an oracle of something else, or rows that tell nothing.
+        """
+        _check_ridges("grid", grid)
+        if tuple(oracle.tasks) != self.tasks or oracle.measure != self.measure:
+            raise CoterieError(
+                f"`oracle` must measure the {self.measure} of the {len(self.tasks)} tasks; it measures the {oracle.measure} of "
+                f"{len(oracle.tasks)}."
+            )
+        matrix, before = as_rows(rows, len(self.tasks)), dict(oracle.cost)
+        truth = oracle.predict(matrix)
+        self._oracle = {name: spent + oracle.cost[name] - before[name] for name, spent in self._oracle.items()}
+        found = {float(r): within_target_correlation(self._estimate(matrix, r), truth, matrix > 0) for r in grid}
+        if np.isnan(list(found.values())).any():
+            raise CoterieError(
+                "`rows` tell nothing: at least one task must be trained with others in two rows that score differently."
+            )
+        self.tuned = found
+        return self
+
+    def affinity(self, n_subsets: int = 2000, size: int | None = None, seed: int = 0) -> Affinity:
+        """Mean standardised score of each target over random subsets that hold the source too.
+
+        Args:
+            n_subsets: distinct subsets; all of them if there are no more. A pair is met in about
+                n_subsets size (size - 1) / (T (T - 1)) of them; where it is in none the entry is NaN.
+            size: tasks of a subset; half of all, but 2 to 10, if left out.
+            seed: of the subsets.
+
+        Raises:
+            CoterieError: not fitted yet, fewer than two tasks, or a size that does not fit.
+        """
+        n_tasks = len(self.tasks)
+        if n_tasks < 2:
+            raise CoterieError(f"An affinity is between at least 2 tasks; found {n_tasks}.")
+        size = min(10, max(2, n_tasks // 2)) if size is None else size
+        if size < 2 or n_subsets < 1:
+            raise CoterieError(f"`size` must be at least 2 and `n_subsets` at least 1; found {size} and {n_subsets}.")
+        rows = random_subsets(n_tasks, size, n_subsets, seed)
+        matrix, counts, stderr = co_averages(rows > 0, self.predict(rows))
+        return Affinity(
+            tasks=self.tasks, matrix=matrix, method="gradtag", counts=counts, stderr=stderr, cost=dict(self.cost),
+            details={**self.details, "measure": self.measure, "subsets": len(rows), "size": size},
+        )  # fmt: skip
+
+    def flops(self, n_rows: int) -> dict[str, float]:
+        """Floating-point operations for ``n_rows`` rows: ``joint``, ``features``, ``solves``, ``readout``; ``direct`` training.
+
+        ``share`` is the sum of the first four over the last. Only products of matrices and convolutions are counted.
+
+        Raises:
+            CoterieError: not fitted yet.
+        """
+        return require_fitted(self, "_model").flops.of_rows(n_rows)
+
+    def _estimate(self, weights: np.ndarray, ridge: float) -> np.ndarray:
+        model, started = require_fitted(self, "_model"), perf_counter()
+        shares = torch.from_numpy(weights / weights.sum(1, keepdims=True))
+        found = model.estimate(shares, ridge, self.measure).cpu().numpy()
+        self._seconds += perf_counter() - started
+        return found
+
+    def __repr__(self) -> str:
+        fitted = "" if self._model is None else f", {len(self.tasks)} tasks, {self.details['features']} features"
+        return f"GradTagScores({self.measure}{fitted})"
+
+
+def _check(joint: Fit, data: Dataset) -> None:
+    if joint.tasks.names != data.tasks.names or joint.stack.architecture.input_shape != data.input_shape:
+        raise CoterieError(
+            f"`joint` was trained on other data: {len(joint.tasks)} tasks and inputs of shape "
+            f"{joint.stack.architecture.input_shape}; `data` has {len(data.tasks)} tasks and inputs of {data.input_shape}."
+        )
+    idle = np.flatnonzero(np.asarray(joint.weights)[0] == 0)
+    if len(idle):
+        raise CoterieError(f"`joint` must train all tasks; its first model does not train {data.tasks.names[idle[0]]!r}.")
+    require_known_losses(data.tasks)
+
+
+def _check_ridges(name: str, ridges: Sequence[float]) -> None:
+    wrong = [ridge for ridge in ridges if not 0 < ridge < float("inf")]
+    if wrong or not len(ridges):
+        raise CoterieError(f"`{name}` must be positive and finite; found {wrong[0] if wrong else 'nothing'!r}.")

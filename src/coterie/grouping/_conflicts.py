@@ -1,0 +1,177 @@
+"""Constraints by name, and which of them cannot hold together."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from coterie.errors import CoterieError
+from coterie.grouping._highs import cover_tasks
+from coterie.grouping._rows import Rows, Task, position_of
+
+Limits = Mapping[str, tuple[Any, float]]
+_NAMED_TASKS = 6
+
+
+@dataclass(frozen=True)
+class Constraint:
+    """Which rows it allows (R,) bool, what they take of a capacity of 1 (R,), or that no task is in two rows."""
+
+    name: str
+    allowed: np.ndarray | None = None
+    loads: np.ndarray | None = None
+    parts: bool = False
+
+
+def read_constraints(
+    rows: Rows,
+    *,
+    budget: float,
+    partition: bool,
+    sizes: tuple[int | None, int | None],
+    must_link: Iterable[tuple[Task, Task]],
+    cannot_link: Iterable[tuple[Task, Task]],
+    resources: Limits | None,
+    row_limits: Limits | None,
+) -> list[Constraint]:
+    """Name everything that is asked of the selection; the budget comes first.
+
+    Raises:
+        CoterieError: an argument of another form, negative limits, unknown tasks.
+    """
+    _check_number("budget", budget, positive=True)
+    found = [Constraint(f"budget {budget:g}", loads=_shares(rows.costs, budget))]
+    found += [Constraint("partition", parts=True)] if partition else []
+    found += shape_constraints(rows.subsets, rows.tasks, sizes, must_link, cannot_link)
+    for name, values, limit in _limits(rows, "resources", resources):
+        # A limit of 0 is no capacity to take shares of.
+        label = f"resource {name} {limit:g}"
+        found.append(Constraint(label, loads=values / limit) if limit > 0 else Constraint(label, allowed=values == 0))
+    for name, values, limit in _limits(rows, "row_limits", row_limits):
+        found.append(Constraint(f"row limit {name} {limit:g}", allowed=values <= limit))
+    return found
+
+
+def shape_constraints(
+    subsets: np.ndarray,
+    tasks: tuple[str, ...],
+    sizes: tuple[int | None, int | None],
+    must_link: Iterable[tuple[Task, Task]],
+    cannot_link: Iterable[tuple[Task, Task]],
+) -> list[Constraint]:
+    """What is asked of which tasks stand in a row of ``subsets`` (R, T).
+
+    Raises:
+        CoterieError: an argument of another form, unknown tasks.
+    """
+    found = _sizes(subsets.sum(axis=1), sizes)
+    for name, pairs in (("must_link", must_link), ("cannot_link", cannot_link)):
+        for a, b in _pairs(tasks, name, pairs):
+            has_a, has_b = subsets[:, a], subsets[:, b]
+            allowed = has_a == has_b if name == "must_link" else ~(has_a & has_b)
+            found.append(Constraint(f"{name} {tasks[a]}-{tasks[b]}", allowed=allowed))
+    return found
+
+
+def allowed_rows(constraints: Iterable[Constraint], n_rows: int) -> np.ndarray:
+    """Which rows (R,) no constraint excludes for what they are."""
+    allowed = np.ones(n_rows, dtype=bool)
+    for constraint in constraints:
+        if constraint.allowed is not None:
+            allowed &= constraint.allowed
+    return allowed
+
+
+def explain(rows: Rows, constraints: Sequence[Constraint], deadline: float) -> CoterieError:
+    """Name a conflict of which every part is needed.
+
+    Deletion filtering (Chinneck and Dravnieks, 1991): constraints, then tasks, go one by one where the rest still conflicts.
+    """
+    tasks, active = list(range(len(rows.tasks))), list(constraints)
+    for constraint in constraints:
+        rest = [other for other in active if other is not constraint]
+        if _conflict(rows, tasks, rest, deadline):
+            active = rest
+    for task in reversed(range(len(rows.tasks))):
+        rest = [other for other in tasks if other != task]
+        if rest and _conflict(rows, rest, active, deadline):
+            tasks = rest
+    names = [rows.tasks[task] for task in tasks]
+    more = f" and {len(names) - _NAMED_TASKS} more tasks" if len(names) > _NAMED_TASKS else ""
+    listed = ", ".join(names[:_NAMED_TASKS]) + more
+    advice = "Relax it." if len(active) == 1 else "Relax one of them."
+    return CoterieError(f"No choice of rows serves {listed} under {', '.join(c.name for c in active)}. {advice}")
+
+
+def _conflict(rows: Rows, tasks: list[int], constraints: list[Constraint], deadline: float) -> bool:
+    """Whether it is proven that no choice of rows serves these tasks."""
+    allowed = allowed_rows(constraints, len(rows.subsets))
+    subsets = rows.subsets[allowed]
+    if not subsets[:, tasks].any(axis=0).all():
+        return True
+    loads = [constraint.loads[allowed] for constraint in constraints if constraint.loads is not None]
+    taken = np.reshape(loads, (len(loads), len(subsets)))
+    apart = subsets if any(constraint.parts for constraint in constraints) else None
+    found = cover_tasks(subsets[:, tasks], taken, deadline, at_most_once=apart)
+    return found.rows is None and found.finished
+
+
+def _shares(costs: np.ndarray, budget: float) -> np.ndarray:
+    """What each row takes of the budget; where all cost the same, the budget is a number of rows."""
+    if costs.min() == costs.max() > 0:
+        affordable = np.floor(budget / costs[0] + 1e-9)
+        return np.full(len(costs), 1 / affordable if affordable else 2.0)
+    return costs / budget
+
+
+def _sizes(members: np.ndarray, sizes: tuple[int | None, int | None]) -> list[Constraint]:
+    try:
+        least, most = sizes
+    except (TypeError, ValueError):
+        raise CoterieError(f"`sizes` must be a pair (smallest, largest), None for no bound; found {sizes!r}.") from None
+    for bound in (least, most):
+        if bound is not None and (isinstance(bound, bool) or not isinstance(bound, int | np.integer) or bound < 1):
+            raise CoterieError(f"`sizes` must be whole numbers of at least 1, or None; found {bound!r}.")
+    if least is not None and most is not None and least > most:
+        raise CoterieError(f"`sizes` must be (smallest, largest); found {least} > {most}.")
+    found = [] if least is None else [Constraint(f"sizes of at least {least}", allowed=members >= least)]
+    return found + ([] if most is None else [Constraint(f"sizes of at most {most}", allowed=members <= most)])
+
+
+def _pairs(tasks: tuple[str, ...], name: str, pairs: Iterable[tuple[Task, Task]]) -> list[tuple[int, int]]:
+    found = []
+    for pair in pairs:
+        if isinstance(pair, str) or not hasattr(pair, "__len__") or len(pair) != 2:
+            raise CoterieError(f"`{name}` must be pairs of tasks; found {pair!r}.")
+        a, b = (position_of(task, tasks, f"`{name}`") for task in pair)
+        if a == b:
+            raise CoterieError(f"`{name}` must pair two different tasks; found {tasks[a]!r} twice.")
+        found.append((a, b))
+    return found
+
+
+def _limits(rows: Rows, argument: str, limits: Limits | None) -> list[tuple[str, np.ndarray, float]]:
+    found = []
+    for name, entry in (limits or {}).items():
+        try:
+            given, limit = entry
+            values = np.asarray(given, dtype=np.float64)
+        except (TypeError, ValueError):
+            raise CoterieError(f"`{argument}`: {name!r} must be a pair (one value per row, limit).") from None
+        if values.shape != (len(rows.costs),):
+            raise CoterieError(f"`{argument}`: {name!r} must have one value for each of the {len(rows.costs)} rows.")
+        if not (np.isfinite(values) & (values >= 0)).all():
+            raise CoterieError(f"`{argument}`: {name!r} must be finite and not negative in every row.")
+        _check_number(f"{argument}[{name!r}]", limit, positive=False)
+        found.append((name, values, float(limit)))
+    return found
+
+
+def _check_number(name: str, value: Any, *, positive: bool) -> None:
+    number = isinstance(value, int | float | np.number) and not isinstance(value, bool)
+    if not number or not np.isfinite(value) or value < 0 or (positive and value == 0):
+        wanted = "greater than 0" if positive else "of at least 0"
+        raise CoterieError(f"`{name}` must be a finite number {wanted}; found {value!r}.")

@@ -1,0 +1,280 @@
+"""The chapter about the methods that were compared: what each measured, at which cost, how good its groups are, who agrees.
+
+Shapes: ``U`` units (repetitions), ``T`` tasks, ``K`` groups.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from markupsafe import Markup
+
+from coterie.evaluation.units import CHOSEN
+from coterie.report import figures
+from coterie.report.scores import by_run
+from coterie.report.svg import inline
+from coterie.report.wording import count, is_number, listing, number, seconds, share, signed
+
+if TYPE_CHECKING:
+    from coterie.evaluation import Comparison
+    from coterie.results import Grouping
+
+MOST_NAMED = 12
+AFFINITIES = {
+    "cosine": "cosine of the tasks’ gradients of the shared parameters",
+    "lookahead": "what a step on one task does to the loss of another",
+    "transfer_gain": "what a task adds to a step that another takes anyway",
+    "auxiliary_gain": "what a task adds to another’s step, on validation examples",
+    "data_map": "how alike the tasks’ data maps are",
+}
+_ESTIMATORS = {
+    "train": "trained every candidate group in full",
+    "early": "trained every candidate group for a part of the epochs",
+    "pairs": "trained every task alone and every pair; larger groups are averages of pairs",
+    "surrogate": "trained random groups; a linear model of them predicts the others",
+    "gradtag": "regressions on gradients of the joint model stand in for trainings",
+    "mtgnet": "trained some groups; an attention network predicts the others",
+}
+_REFERENCES = {CHOSEN: "chosen on validation", "joint": "joint, no groups"}
+_MEASURED = ("cost", "affinity", "proven", "candidates")
+
+
+def names(comparison: Comparison) -> list[str]:
+    """The groupings themselves, without the one that stands for the choice between them."""
+    return [name for name in comparison.groupings if name != CHOSEN]
+
+
+def choice(comparison: Comparison) -> dict[str, Any] | None:
+    """Which grouping was chosen on validation, and on how many repetitions; None where there was no choice."""
+    seeds = comparison.groupings.get(CHOSEN)
+    if not seeds:
+        return None
+    picked = [str(grouping.details.get("chosen", "–")) for grouping in seeds]
+    parts = [
+        (name, f"on {n} of {len(seeds)} repetitions" if len(seeds) > 1 else "") for name, n in Counter(picked).most_common()
+    ]
+    return {"first": picked[0], "parts": parts, "repetitions": len(seeds)}
+
+
+def is_shown(comparison: Comparison) -> bool:
+    """Whether there is more to tell of the methods than the groups they found."""
+    measured = any(key in seeds[0].details for seeds in comparison.groupings.values() if seeds for key in _MEASURED)
+    return measured or CHOSEN in comparison.groupings or any(comparison.agreement.values())
+
+
+def chapter(comparison: Comparison) -> dict[str, Any] | None:
+    """The table of methods, regret against cost, and how far the methods agree; None where nothing was measured or chosen."""
+    if not is_shown(comparison):
+        return None
+    found = table(comparison)
+    return {
+        "best": found["best"] if len(found["methods"]) > 1 else None,
+        "metric": _metric(comparison),
+        "rows": [_row(row, comparison) for row in found["methods"]],
+        "references": [{"name": _REFERENCES[row["arm"]], "regret": _regret_text(row)} for row in found["references"]],
+        "proof": any(row["proven"] is not None for row in found["methods"]),
+        "svg": _figure(found),
+        "agreement": agreement(comparison),
+    }
+
+
+def table(comparison: Comparison) -> dict[str, Any]:
+    """Cost and regret of every method, as JSON types; ``references`` are joint training and the choice on validation.
+
+    ``model_steps`` and ``seconds`` were spent on measuring beyond the joint training, ``with_joint`` are steps that include it;
+    all are means over repetitions, None for groups that were given. ``regret`` is in points below the method with the best mean
+    test score, ``regret_sd`` its standard deviation over repetitions, paired.
+    """
+    per_unit = _unit_scores(comparison)
+    means = {name: float(np.mean(list(per_unit[name].values()))) for name in names(comparison) if per_unit.get(name)}
+    best = max(means, key=means.__getitem__, default=None)
+    joint = {row["arm"]: row for row in comparison.costs.to_pylist()}.get("joint", {})
+    rows = []
+    for name in names(comparison):
+        steps, time = (_spent(comparison, name, what) for what in ("model_steps", "seconds"))
+        training = joint.get("model_steps")
+        known = is_number(steps) and is_number(training)
+        rows.append(
+            {"method": name, "measured": what_it_measured(comparison, name), "kind": kind_of(comparison, name)}
+            | {"candidates": _candidates(comparison.groupings[name][0])}
+            | {"model_steps": steps, "seconds": time, "with_joint": training + steps if known else None}
+            | _regret(per_unit, name, best)
+            | _proof(comparison.groupings[name])
+        )
+    references = [name for name in _REFERENCES if per_unit.get(name)]
+    return {
+        "best": best,
+        "methods": rows,
+        "references": [{"arm": name, **_regret(per_unit, name, best)} for name in references if best is not None],
+    }
+
+
+def _unit_scores(comparison: Comparison) -> dict[str, dict[Any, float]]:
+    """Mean over tasks and draws of the primary metric, by arm and unit."""
+    found: dict[str, dict[Any, list[float]]] = {}
+    for arm, runs in by_run(comparison).items():
+        for (seed, split, _), value in runs.items():
+            found.setdefault(arm, {}).setdefault((seed, split), []).append(value)
+    return {arm: {unit: float(np.mean(values)) for unit, values in units.items()} for arm, units in found.items()}
+
+
+def _regret(per_unit: Mapping[str, Mapping[Any, float]], name: str, best: str | None) -> dict[str, Any]:
+    own, top = per_unit.get(name, {}), per_unit.get(best or "", {})
+    lost = 100 * np.array([top[unit] - value for unit, value in own.items() if unit in top])
+    return {
+        "score": float(np.mean(list(own.values()))) if own else None,
+        "regret": float(lost.mean()) if len(lost) else None,
+        "regret_sd": float(lost.std(ddof=1)) if len(lost) > 1 and name != best else None,
+    }
+
+
+def _spent(comparison: Comparison, name: str, what: str) -> float | None:
+    """What measuring took beyond the joint training, on average over units; None for groups that were given."""
+    if kind_of(comparison, name) == "given":
+        return None
+    costs = [grouping.details.get("cost", {}).get(what, 0.0) for grouping in comparison.groupings[name]]
+    return float(np.mean(costs)) if all(is_number(cost) for cost in costs) else None
+
+
+def kind_of(comparison: Comparison, name: str) -> str:
+    """How a method comes to its groups: "affinity", "selection", "data map", "given", or "other"."""
+    first = comparison.groupings[name][0]
+    if str(comparison.config.get("groupings", {}).get(name, "")).startswith("Grouping("):
+        return "given"
+    if "affinity" in first.details:
+        return "affinity"
+    if "proven" in first.details or "candidates" in first.details:
+        return "selection"
+    return "data map" if "features" in first.details else "other"
+
+
+def what_it_measured(comparison: Comparison, name: str) -> str:
+    """What a method read or trained to find its groups, in a few words."""
+    first, kind = comparison.groupings[name][0], kind_of(comparison, name)
+    if kind == "given":
+        return "nothing: the groups were given"
+    if kind == "data map":
+        return "data maps of the joint training"
+    if kind == "affinity":
+        measure = str(first.details["affinity"].get("method", first.method))
+        return AFFINITIES.get(measure, measure)
+    return _ESTIMATORS.get(first.method, first.method)
+
+
+def _candidates(grouping: Grouping) -> str | None:
+    """From which rows a selection was made, in words."""
+    found = grouping.details.get("candidates")
+    return None if found is None else str(found)
+
+
+def _proof(seeds: Sequence[Grouping]) -> dict[str, Any]:
+    """On how many repetitions the groups are proven best by the method's own estimates, and the largest gap."""
+    found = [grouping.details for grouping in seeds if "proven" in grouping.details]
+    gaps = [float(details["gap"]) for details in found if is_number(details.get("gap"))]
+    return {
+        "proven": sum(bool(details["proven"]) for details in found) if found else None,
+        "gap": max(gaps) if gaps and len(gaps) == len(found) else None,
+        "repetitions": len(seeds),
+    }
+
+
+def _row(row: Mapping[str, Any], comparison: Comparison) -> dict[str, Any]:
+    """A row of the table as text."""
+    return {
+        "method": row["method"],
+        "measured": row["measured"],
+        "candidates": row["candidates"],
+        "steps": count(row["model_steps"]),
+        "seconds": seconds(row["seconds"]),
+        "groups": found_groups(comparison.groupings[row["method"]][0]),
+        "regret": _regret_text(row),
+        "best": row["regret"] == 0,
+        "proven": _proven(row),
+    }
+
+
+def _regret_text(row: Mapping[str, Any]) -> tuple[str, str]:
+    """Regret and its standard deviation.
+
+    >>> _regret_text({"regret": -1e-9, "regret_sd": 0.25}), _regret_text({"regret": 0.0, "regret_sd": None})
+    (('0.00', '0.25'), ('0.00', ''))
+    """
+    value, spread = row["regret"], row["regret_sd"]
+    shown = round(value, 2) + 0.0 if is_number(value) else None
+    return number(shown, 2), number(spread, 2) if is_number(spread) else ""
+
+
+def _proven(row: Mapping[str, Any]) -> str:
+    """Whether groups are the best by the method's own estimates.
+
+    >>> _proven({"proven": 2, "repetitions": 3, "gap": 0.0123}), _proven({"proven": 1, "repetitions": 1, "gap": 0.0})
+    ('2 of 3, gap up to 1.2 %', 'yes')
+    """
+    if row["proven"] is None:
+        return number(None)
+    if row["proven"] == row["repetitions"]:
+        return "yes"
+    some = "no" if row["proven"] == 0 else f"{row['proven']} of {row['repetitions']}"
+    return f"{some}, gap up to {100 * row['gap']:.2g} %" if is_number(row["gap"]) else some
+
+
+def found_groups(grouping: Grouping) -> list[str]:
+    """The groups by name where there are few tasks, else their sizes.
+
+    >>> from coterie.results import Grouping
+    >>> found_groups(Grouping(tasks=("a", "b", "c"), membership=np.eye(2)[[0, 0, 1]], method="mine"))
+    ['a, b', 'c']
+    """
+    groups = [group for group in grouping.groups if group]
+    if len(grouping.tasks) <= MOST_NAMED:
+        return [", ".join(group) for group in groups]
+    return [f"{len(groups)} groups of {listing(str(len(group)) for group in groups)} tasks"]
+
+
+def agreement(comparison: Comparison) -> dict[str, Any] | None:
+    """Adjusted Rand index between methods as a heat map's rows; None for fewer than two methods."""
+    known = [name for name in names(comparison) if comparison.agreement.get(name)]
+    if len(known) < 2:
+        return None
+    return {
+        "rows": [
+            {"method": one, "cells": [_agreement_cell(comparison.agreement[one].get(other), one == other) for other in known]}
+            for one in known
+        ],
+        "repetitions": len(comparison.groupings[known[0]]),
+    }
+
+
+def _agreement_cell(value: Any, itself: bool) -> dict[str, Any]:
+    percent = round(100 * min(max(value, 0.0), 1.0)) if is_number(value) and not itself else 0
+    return {
+        "text": "" if itself else share(round(value, 2) + 0.0 if is_number(value) else None),
+        "percent": percent,
+        "itself": itself,
+    }
+
+
+def _metric(comparison: Comparison) -> str:
+    shared = set(comparison.metric_names)
+    return shared.pop().replace("_", " ") if len(shared) == 1 else "each task’s own metric"
+
+
+def _figure(found: Mapping[str, Any]) -> Markup | None:
+    """Regret against the cost of measurement; None where fewer than two methods have both."""
+    rows = [row for row in found["methods"] if is_number(row["regret"]) and is_number(row["with_joint"])]
+    if len(rows) < 2:
+        return None
+    levels = {_REFERENCES[reference["arm"]]: reference["regret"] for reference in found["references"]}
+    axes = figures.regret_against_cost(
+        [row["method"] for row in rows],
+        [row["kind"] for row in rows],
+        np.array([row["with_joint"] for row in rows]),
+        np.array([row["regret"] for row in rows]),
+        levels=levels,
+    )
+    said = [f"{row['method']}: {number(row['regret'], 2)} points for {count(row['with_joint'])} model-steps" for row in rows]
+    said += [f"{name}: {signed(value, 2)}" for name, value in levels.items()]
+    return inline(axes, name="regret", alt="Regret against the cost of measurement. " + "; ".join(said) + ".")

@@ -1,0 +1,97 @@
+"""Methods that measure, end to end on a small table."""
+
+import numpy as np
+import pytest
+import torch
+
+import coterie as ct
+from coterie.errors import CoterieError
+from coterie.evaluation.methods import method_named
+
+SMALL = {"epochs": 3, "batch_size": 32, "model_options": {"hidden": (16,)}, "strategy": "loop"}
+MEASURING = ["data_map", "cosine", "lookahead", "gradtag", "dmtg"]
+
+
+@pytest.fixture(scope="module")
+def data():
+    generator = torch.Generator().manual_seed(0)
+    inputs = torch.randn(400, 6, generator=generator)
+    noise = torch.randn(400, 4, generator=generator)
+    targets = (inputs[:, [0, 0, 1, 1]] + 0.5 * noise > 0).float()
+    return ct.load({"inputs": inputs, "targets": targets})
+
+
+@pytest.fixture(scope="module")
+def compared(data):
+    return ct.compare("mlp", data, MEASURING, n_groups=2, seeds=2, repeats=1, draws=1, **SMALL)
+
+
+def test_each_method_is_an_arm_and_the_choice_comes_first(compared):
+    names = ["chosen", "data_map K=2 m=1.07", "cosine K=2", "lookahead K=2", "gradtag K=2", "dmtg K=2"]
+    assert list(compared.groupings) == names
+    assert compared.verdict[0].startswith("chosen: ")
+    arms = set(compared.costs.column("arm").to_pylist())
+    assert {*names, *(f"random ({name})" for name in names), "joint", "single", "ensemble (K=2)"} == arms
+    assert all(len(found) == 2 for found in compared.groupings.values())
+
+
+def test_the_choice_is_one_of_them_on_every_seed(compared):
+    scores = compared.scores.to_pandas()
+    for unit, found in enumerate(compared.groupings["chosen"]):
+        best = found.details["chosen"]
+        np.testing.assert_array_equal(found.membership, compared.groupings[best][unit].membership)
+        mine = scores[scores.seed == unit].set_index(["arm", "draw", "task", "metric"]).value
+        for arm, other in (("chosen", best), ("random (chosen)", f"random ({best})")):
+            assert mine.loc[arm].equals(mine.loc[other])
+
+
+def test_costs_count_the_measurement(compared):
+    steps = {row["arm"]: row["model_steps"] for row in compared.costs.to_pylist()}
+    joint = steps["joint"]
+    assert steps["data_map K=2 m=1.07"] == pytest.approx(3 * joint)
+    # Four shared gradients each time: a forward and four backward passes, three measurements of 8 steps an epoch, 3 epochs.
+    assert steps["cosine K=2"] > 3 * joint
+    assert steps["lookahead K=2"] > steps["cosine K=2"]
+    assert steps["dmtg K=2"] == pytest.approx(5 * joint)
+    tried = sum(steps[name] for name in compared.groupings if name != "chosen")
+    assert steps["chosen"] == pytest.approx(tried - (len(MEASURING) - 1) * joint)
+
+
+def test_agreement_is_symmetric(compared):
+    assert compared.agreement["cosine K=2"]["lookahead K=2"] == compared.agreement["lookahead K=2"]["cosine K=2"]
+    assert set(compared.agreement) == set(compared.groupings) - {"chosen"}
+
+
+def test_saved_comparison_is_the_same(compared, tmp_path):
+    compared.save(tmp_path)
+    again = ct.Comparison.load(tmp_path)
+    assert again.to_dict() == compared.to_dict()
+
+
+@pytest.mark.parametrize("name", ["train", "early", "pairs", "surrogate", "mtgnet"])
+def test_estimators_train_what_they_ask_for(data, name):
+    joint = ct.fit("mlp", data, record=True, **SMALL)
+    method = method_named(name, 2)
+    case = ct.evaluation.Case(model="mlp", data=data, joint=joint, settings=SMALL)
+    grouping = method(case, seed=0)
+    assert grouping.method == name
+    assert grouping.n_groups <= 2
+    assert (grouping.weights().sum(0) > 0).all()
+    assert grouping.details["cost"]["model_steps"] > 0
+    assert (grouping.membership.sum(1) == 1).all()
+
+
+@pytest.mark.parametrize(
+    ("names", "n_groups", "message"),
+    [
+        ("gradtag", "auto", "`n_groups` must be a number of at least 1 for 'gradtag'"),
+        ("dmtg", "auto", "`n_groups` must be a number of at least 1 for 'dmtg'"),
+        (ct.AffinityMethod(affinity="cosine", every=100), 2, "`every` = 100 leaves nothing to measure for 'cosine'"),
+        ("gradient", 2, "unknown method 'gradient'; there are data_map, cosine"),
+        ("lookahead", 9, "9 groups of 4 tasks: fewer tasks than groups"),
+        ("pairs", 9, "9 groups of 4 tasks: fewer tasks than groups"),
+    ],
+)
+def test_mistakes_are_refused_before_training(data, names, n_groups, message):
+    with pytest.raises(CoterieError, match=message):
+        ct.compare("mlp", data, names, n_groups=n_groups, **SMALL)

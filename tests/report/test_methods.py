@@ -1,0 +1,275 @@
+"""The chapter on methods: cost, regret, proof, agreement, the choice on validation, groups that overlap."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from coterie.evaluation.comparison import Comparison
+from coterie.files import read_json
+from coterie.report import curves, gains, groups, methods, scores, write_report
+from coterie.results import Grouping
+
+from .synthetic import EMOTIONS, METHODS, comparison
+from .test_page import Page
+
+
+def worked() -> Comparison:
+    """Two methods and what was chosen, on two tasks and two seeds: scores and costs by hand."""
+    made = comparison(("a", "b"), n_groups=1, n_seeds=2, groupings=("chosen", "one", "two"), n_examples=20, recorded=False)
+    values = {"one": ((0.8, 0.6), (0.6, 0.4)), "two": ((0.7, 0.5), (0.7, 0.7)), "chosen": ((0.8, 0.6), (0.7, 0.7))}
+    values["joint"] = ((0.5, 0.5), (0.5, 0.5))
+    rows = [
+        {"arm": arm, "seed": seed, "split": 0, "draw": 0, "task": task, "metric": "balanced_accuracy", "value": value}
+        for arm, seeds in values.items()
+        for seed, tasks in enumerate(seeds)
+        for task, value in zip("ab", tasks, strict=True)
+    ]
+    measured = {"one": (100, 3.0), "two": (300, 9.0)}
+    groupings = {
+        name: [
+            Grouping(tasks=("a", "b"), membership=np.ones((2, 1)), method="sdp", details=details)
+            for details in (
+                {
+                    "cost": {"model_steps": steps + seed, "seconds": time},
+                    "affinity": {"method": "cosine", "matrix": [[1, 0]] * 2},
+                }
+                for seed in (0, 20)
+            )
+        ]
+        for name, (steps, time) in measured.items()
+    }
+    groupings["chosen"] = [
+        replace(groupings[name][0], details={**groupings[name][0].details, "chosen": name}) for name in ("one", "two")
+    ]
+    return replace(
+        made, scores=pa.Table.from_pylist(rows), groupings={name: groupings[name] for name in ("chosen", "one", "two")}
+    )
+
+
+def test_regret_and_cost_of_a_hand_worked_case() -> None:
+    table = methods.table(worked())
+    one, two = table["methods"]
+    assert table["best"] == "two"
+    # Means over tasks are .7, .5 and .6, .7: two is better by .05 on average, by -.1 and .2 on the two seeds.
+    assert one["score"] == pytest.approx(0.6)
+    assert one["regret"] == pytest.approx(5.0)
+    assert one["regret_sd"] == pytest.approx(np.std([-10, 20], ddof=1))
+    assert (two["regret"], two["regret_sd"]) == (0.0, None)
+    # The joint training takes 940 steps; seeds measured for 100 and 120.
+    assert (one["model_steps"], one["with_joint"], one["seconds"]) == (110.0, 1050.0, 3.0)
+    by_arm = {row["arm"]: row["regret"] for row in table["references"]}
+    assert by_arm == {"chosen": pytest.approx(-5.0), "joint": pytest.approx(15.0)}
+
+
+def test_a_task_that_an_arm_lacks_is_left_out_of_its_mean_only() -> None:
+    made = worked()
+    rows = [row for row in made.scores.to_pylist() if (row["arm"], row["seed"], row["task"]) != ("one", 0, "b")]
+    one = methods.table(replace(made, scores=pa.Table.from_pylist(rows)))["methods"][0]
+    assert one["score"] == pytest.approx((0.8 + 0.5) / 2)
+
+
+def test_groups_that_were_given_have_no_cost_and_are_not_drawn() -> None:
+    made = worked()
+    given = replace(made, config={**made.config, "groupings": {"one": "Grouping(mine, 1 groups: {a b})"}})
+    one = methods.table(given)["methods"][0]
+    assert (one["kind"], one["model_steps"], one["seconds"], one["with_joint"]) == ("given", None, None, None)
+    chapter = methods.chapter(given)
+    assert chapter is not None
+    assert chapter["rows"][0]["steps"] == "–"
+    assert chapter["svg"] is None
+    assert methods.chapter(made)["svg"] is not None  # type: ignore[index]
+
+
+def test_the_choice_is_counted_over_repetitions(several: Comparison) -> None:
+    assert methods.choice(several) == {
+        "first": "lookahead",
+        "parts": [("lookahead", "on 2 of 3 repetitions"), ("gradtag", "on 1 of 3 repetitions")],
+        "repetitions": 3,
+    }
+    assert methods.choice(comparison(("a", "b"), n_groups=1, recorded=False)) is None
+
+
+def test_the_table_says_what_was_measured_found_and_proven(several: Comparison) -> None:
+    chapter = methods.chapter(several)
+    assert chapter is not None
+    rows = {row["method"]: row for row in chapter["rows"]}
+    assert list(rows) == list(METHODS)
+    assert rows["lookahead"]["measured"] == "what a step on one task does to the loss of another"
+    assert rows["train"]["measured"] == "trained every candidate group in full"
+    assert (rows["train"]["candidates"], rows["lookahead"]["candidates"]) == ("all 255 subsets", None)
+    assert (rows["transfer_gain"]["steps"], rows["data_map"]["steps"]) == ("9,020", "0")
+    assert (rows["lookahead"]["proven"], rows["gradtag"]["proven"]) == ("–", "yes")
+    assert rows["train"]["proven"] == "2 of 3, gap up to 1.2 %"
+    assert rows["lookahead"]["groups"] == ["amazed, happy, relaxed", "quiet, sad, angry", "excited, bored"]
+    assert [row["method"] for row in chapter["rows"] if row["best"]] == [chapter["best"]]
+    assert [row["name"] for row in chapter["references"]] == ["chosen on validation", "joint, no groups"]
+
+
+def test_a_gap_that_is_not_known_is_not_shown() -> None:
+    found = [
+        Grouping(tasks=("a",), membership=np.ones((1, 1)), method="select", details={"proven": False, "gap": gap})
+        for gap in (np.inf, 0.1)
+    ]
+    assert methods._proof(found) == {"proven": 0, "gap": None, "repetitions": 2}
+    assert methods._proven(methods._proof(found)) == "no"
+
+
+def test_many_tasks_are_given_by_the_sizes_of_their_groups() -> None:
+    tasks = tuple(f"t{i}" for i in range(13))
+    grouping = Grouping(tasks=tasks, membership=np.eye(3)[[0] * 9 + [2] * 4], method="mine")
+    assert methods.found_groups(grouping) == ["2 groups of 9 and 4 tasks"]
+
+
+def test_agreement_is_symmetric_and_leaves_the_diagonal_out(several: Comparison) -> None:
+    found = methods.agreement(several)
+    assert found is not None
+    assert [row["method"] for row in found["rows"]] == list(METHODS)
+    texts = np.array([[cell["text"] for cell in row["cells"]] for row in found["rows"]])
+    assert (texts == texts.T).all()
+    assert (np.diag(texts) == "").all()
+    first = found["rows"][0]["cells"][1]
+    assert first["text"] == f"{several.agreement['lookahead']['transfer_gain']:.2f}".removeprefix("0")
+    assert first["percent"] == round(100 * several.agreement["lookahead"]["transfer_gain"])
+
+
+def test_agreement_below_chance_is_pale_and_never_minus_zero() -> None:
+    made = replace(worked(), agreement={"one": {"two": -0.004}, "two": {"one": -0.3}})
+    found = methods.agreement(made)
+    assert found is not None
+    assert found["rows"][0]["cells"][1] == {"text": ".00", "percent": 0, "itself": False}
+    assert found["rows"][1]["cells"][0]["text"] == "−0.30"
+    assert found["rows"][1]["cells"][0]["percent"] == 0
+
+
+def test_one_method_that_measured_has_a_row_but_no_regret() -> None:
+    made = worked()
+    alone = replace(made, groupings={"one": made.groupings["one"]})
+    chapter = methods.chapter(alone)
+    assert chapter is not None
+    assert (chapter["best"], chapter["svg"], chapter["agreement"]) == (None, None, None)
+    assert chapter["rows"][0]["steps"] == "110"
+
+
+def test_nothing_measured_and_nothing_chosen_is_no_chapter(tmp_path: Path) -> None:
+    made = comparison(("a", "b", "c"), n_groups=2, groupings=("K=2", "K=3"), recorded=False)
+    assert methods.chapter(made) is None
+    page = Page(write_report(made, tmp_path / "report.html"))
+    ids = {attributes.get("id") for _, attributes in page.elements}
+    assert not ids & {"methods", "affinities"}
+    assert "Regret" not in page.texts
+    assert "methods" not in read_json(tmp_path / "report.json")
+
+
+def test_overlapping_groups_tell_what_they_train_besides(several: Comparison) -> None:
+    entries = {entry["name"]: entry for entry in groups.memberships(several)}
+    assert list(entries) == list(METHODS)  # the choice is one of them
+    grouping = several.groupings["train"][0]
+    assert grouping.row_weights is not None
+    for k, (served, more) in enumerate(zip(entries["train"]["groups"], entries["train"]["besides"], strict=True)):
+        trained = {task for t, task in enumerate(EMOTIONS) if grouping.row_weights[k, t] > 0}
+        assert set(served) | set(more) == trained
+        assert not set(served) & set(more)
+    assert any(entries["train"]["besides"])
+    assert not any(entries["lookahead"]["besides"])
+    (reading,) = entries["train"]["readings"]
+    texts = {row["task"]: [cell["text"] for cell in row["cells"]] for row in reading["rows"]}
+    for t, task in enumerate(EMOTIONS):
+        assert texts[task] == [
+            "serves" if k == grouping.labels[t] else "trains" if grouping.row_weights[k, t] else "" for k in range(3)
+        ]
+
+
+def test_soft_training_weights_are_shown_as_numbers() -> None:
+    made = comparison(("a", "b"), n_groups=2, recorded=False)
+    soft = Grouping(tasks=("a", "b"), membership=np.eye(2), method="m", row_weights=np.array([[1.0, 0.25], [0.0, 1.0]]))
+    (reading,) = groups.memberships(replace(made, groupings={"grouped": [soft]}))[0]["readings"]
+    assert [[cell["text"] for cell in row["cells"]] for row in reading["rows"]] == [["1.00", ".00"], [".25", "1.00"]]
+    assert reading["rows"][1]["cells"][0]["percent"] < 25  # trained, not served: paler than its share
+
+
+def test_hard_groups_of_several_methods_need_no_heat_map(several: Comparison) -> None:
+    readings = {entry["name"]: entry["readings"] for entry in groups.memberships(several)}
+    assert readings["lookahead"] == []
+    alone = replace(several, groupings={"lookahead": several.groupings["lookahead"]})
+    assert len(groups.memberships(alone)[0]["readings"]) == 1
+
+
+def test_the_choice_leads_and_the_methods_are_folded(several: Comparison) -> None:
+    arms = gains.chapter(several, several.tasks)
+    assert [(arm["name"], arm["folded"]) for arm in arms] == [
+        ("chosen", False), *((name, True) for name in METHODS), (None, False)
+    ]  # fmt: skip
+    assert scores.arms_of(several)[:2] == ["chosen", "lookahead"]
+    order = scores.arms_of(several)
+    assert order.index("random (chosen)") < order.index("random (lookahead)")
+    assert [entry["name"] for entry in curves.chapter(several)] == list(METHODS)
+    told = {entry["name"]: entry for entry in groups.stability(several)}
+    assert told["chosen"]["chosen"]
+    assert (told["chosen"]["moved"], told["chosen"]["criterion"]) == ([], None)
+
+
+def test_the_cost_figure_leaves_random_groups_of_single_methods_to_the_table(several: Comparison) -> None:
+    costs = scores.costs(several)
+    assert costs["left_out"] == len(METHODS)
+    assert {f"random ({name})" for name in METHODS} <= {row["arm"] for row in costs["rows"]}
+    assert "random (chosen)" in costs["svg"]
+    assert "random (lookahead)" not in costs["svg"]
+
+
+def test_the_page_says_what_was_chosen_first_and_again_beside_the_groups(several_page: Path) -> None:
+    page = several_page.read_text(encoding="utf-8")
+    said = "Chosen on validation: <b>lookahead</b> on 2 of 3 repetitions, <b>gradtag</b> on 1 of 3 repetitions."
+    assert [m.start() < page.index('id="groups"') for m in re.finditer(re.escape(said), page)] == [True, False]
+    texts = Page(several_page).texts
+    headlines = re.findall(r'<p class="headline">(.*?)</p>', page)
+    assert len(headlines) == 1
+    assert headlines[0].startswith("chosen: ")
+    assert sum(text.startswith("also trains ") for text in texts) >= 3
+    assert any("picked on these same test scores" in text for text in texts)
+    assert "lookahead: what a step on one task does to the loss of another" in texts
+
+
+def test_the_hundred_tasks_are_whole_small_and_escaped(hundred_page: Path) -> None:
+    page = Page(hundred_page)
+    assert not page.unbalanced
+    assert not page.open
+    assert not page.all("script")
+    assert hundred_page.stat().st_size < 5_000_000
+    assert any(text.startswith("also trains ") for text in page.texts)
+    assert any("<script>alert(1)</script>" in text for text in page.texts)
+    assert all(
+        a.get("aria-hidden") == "true" or a.get("role") == "presentation" or a.get("aria-label") for a in page.all("svg")
+    )
+    section = hundred_page.read_text(encoding="utf-8").split('<section id="affinities">')[1].split("</section>")[0]
+    assert len(section) < 300_000  # three methods
+
+
+def test_the_twin_has_regret_affinities_and_agreement(several: Comparison, several_page: Path) -> None:
+    twin = read_json(several_page.with_suffix(".json"))
+    assert [row["method"] for row in twin["methods"]["methods"]] == list(METHODS)
+    assert twin["methods"] == methods.table(several)
+    assert twin["agreement"] == several.agreement
+    shown = twin["groupings"]["lookahead"][2]["details"]["affinity"]["matrix"]
+    given = several.groupings["lookahead"][2].details["affinity"]["matrix"]
+    assert np.array(shown) == pytest.approx(np.array(given), rel=1e-3)
+    assert twin["groupings"]["transfer_gain"][0]["details"]["affinity"]["matrix"][0][7] is None
+    assert twin["groupings"]["chosen"][0]["details"]["chosen"] == "lookahead"
+    assert "affinity" not in twin["groupings"]["chosen"][0]["details"]
+
+
+def test_a_gap_without_bound_does_not_cost_the_report(several: Comparison, tmp_path: Path) -> None:
+    cut = [replace(g, details={**g.details, "proven": False, "gap": float("inf")}) for g in several.groupings["train"]]
+    made = replace(several, groupings={**several.groupings, "train": cut}, history={}, data_map=None)
+    twin = read_json(write_report(made, tmp_path / "r.html").with_suffix(".json"))
+    assert twin["groupings"]["train"][0]["details"]["gap"] is None
+
+
+def test_methods_can_be_taken_away_as_a_table(several_page: Path) -> None:
+    links = {a["download"] for a in Page(several_page).all("a") if a.get("download")}
+    assert links == {"gains.csv", "scores.csv", "costs.csv", "membership.csv", "methods.csv"}
