@@ -25,7 +25,7 @@ from _common import RESULTS, log, save_result
 from ground_truth import SETTINGS, all_rows, load
 
 import coterie as ct
-from coterie.affinity import affinities
+from coterie.affinities import affinities
 from coterie.data import Dataset
 from coterie.differentiable import MODES
 from coterie.estimators import (

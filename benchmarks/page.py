@@ -14,9 +14,11 @@ from pathlib import Path
 from typing import Any
 
 from _common import RESULTS
-from page_methods import judged, table, truth
+from page_methods import advice, gradients, judged, selection, table, truth
 
 PAGE = Path(__file__).parents[1] / "docs" / "benchmarks.md"
+ADVICE = PAGE.with_name("judged.txt")
+TABLES = ("emotions", "scene", "flags")
 HEAD = """# Benchmarks
 
 Every figure on this page comes from a JSON file in `benchmarks/results/`, written by the script named in its section; the
@@ -173,8 +175,10 @@ SECTIONS: list[tuple[str, str, str, Callable[[dict[str, Any]], str]]] = [
     ("Speed: recording", "speed.py", "speed_recording", recording),
     ("Speed: number of tasks", "speed.py", "speed_tasks", tasks),
     ("Memory: grouping", "grouping_memory.py", "grouping_memory", memory),
-    *((f"Ground truth: {name}", "ground_truth.py", f"ground_truth_{name}", truth) for name in ("emotions", "scene", "flags")),
-    *((f"Methods judged: {name}", "judge_methods.py", f"judged_{name}", judged) for name in ("emotions", "scene", "flags")),
+    ("Speed: exact selection", "selection.py", "selection", selection),
+    ("Speed: Grad-TAG features", "gradtag.py", "gradtag_speed", gradients),
+    *((f"Ground truth: {name}", "ground_truth.py", f"ground_truth_{name}", truth) for name in TABLES),
+    *((f"Methods judged: {name}", "judge_methods.py", f"judged_{name}", judged) for name in TABLES),
 ]
 
 
@@ -196,15 +200,22 @@ def page() -> str:
     return "\n".join(parts)
 
 
+def judged_together() -> str:
+    """The one table of the page on what to use when."""
+    files = {name: RESULTS / f"judged_{name}.json" for name in TABLES}
+    return advice({name: json.loads(f.read_text(encoding="utf-8")) for name, f in files.items() if f.exists()}) + "\n"
+
+
 def main() -> None:
     """Write or check."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--check", action="store_true")
     if parser.parse_args().check:
-        if PAGE.read_text(encoding="utf-8") != page():
-            sys.exit("docs/benchmarks.md is out of date: python benchmarks/page.py")
+        if PAGE.read_text(encoding="utf-8") != page() or ADVICE.read_text(encoding="utf-8") != judged_together():
+            sys.exit("docs/benchmarks.md or docs/judged.txt is out of date: python benchmarks/page.py")
         return
     PAGE.write_text(page(), encoding="utf-8")
+    ADVICE.write_text(judged_together(), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -69,3 +69,54 @@ def _points(method: dict[str, Any], name: str) -> str:
 def _correlation(method: dict[str, Any], what: str) -> str:
     value = method.get(f"rank correlation, {what}")
     return "–" if value is None else f"{value['mean']:+.2f}"
+
+
+def advice(found: dict[str, dict[str, Any]]) -> str:
+    """All methods at K = 2 on all tables in one: cost, gain over joint in score and loss, rank correlation."""
+    names = list(found)
+    methods = {name: {m["method"]: m for m in of["methods"] if m["groups"] == JUDGED_AT} for name, of in found.items()}
+    head = ["method", "trainings", *(f"{name}: gain, loss gain, rank corr." for name in names)]
+    rows = []
+    for method, first in methods[names[0]].items():
+        cells = []
+        for name in names:
+            m = methods[name][method]
+            rank = _correlation(m, "score" if "by score" in method else "loss")
+            cells.append(f"{_mean(m, 'score gain over joint')}, {_mean(m, 'loss gain over joint')}, {rank}")
+        rows.append([method, f"{first['trainings']['mean']:.2g}", *cells])
+    return table(head, rows)
+
+
+def _mean(method: dict[str, Any], name: str) -> str:
+    value = method[name]
+    clear = "**" if value["low"] > 0 or value["high"] < 0 else ""
+    return f"{clear}{value['mean']:+.1f}{clear}"
+
+
+def selection(found: dict[str, Any]) -> str:
+    """Seconds and proofs of exact selection."""
+    rows = [
+        [name, s["asked"], f"{s['proven']} of {s['instances']}", f"{s['proven_with_more_time']} of {s['instances']}",
+         f"{s['median_seconds']:.2f} s", f"{s['max_seconds']:.1f} s", f"{s['times_faster_than_plain']:.1f}x"]
+        for name, s in found["summary"].items()
+    ]  # fmt: skip
+    return (
+        "Random tables, budgets of 1 to 4 (9 tasks) and 2 to 6 models (27 tasks), three seeds, 30 seconds, and ten minutes for "
+        "those not proven by then; the last column compares with the plain integer programme on some instances:\n\n"
+        + table(["instances", "asked", "proven in 30 s", "with more time", "median", "longest", "faster than plain"], rows)
+    )
+
+
+def gradients(found: dict[str, Any]) -> str:
+    """Grad-TAG features per second."""
+    rows = [
+        [name, f"{m['faster_than_loop']['kronecker']['median']:.0f}x", f"{m['faster_than_loop']['dense']['median']:.0f}x",
+         ", ".join(f"{100 * share:.2g} % of {rows} rows" for rows, share in m["flops_share"].items())]
+        for name in ("mlp", "cnn")
+        for m in [found[name]]
+    ]  # fmt: skip
+    return (
+        f"Projected gradients of examples and tasks, against a loop over them one by one (asked: {found['asked']}), and the "
+        "operations of features, solves and read-out as a share of training the rows:\n\n"
+        + table(["model", "factorised, faster", "dense projection, faster", "operations against training"], rows)
+    )

@@ -22,7 +22,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from coterie.affinity import affinity
+    from coterie.affinities import affinity
     from coterie.data import Dataset, Split, load
     from coterie.datamaps import DataMapRecorder
     from coterie.differentiable import DifferentiableGrouping, finetune
@@ -87,7 +87,7 @@ __all__ = [
 ]
 
 _ROOMS = (
-    "errors", "results", "tasks", "runs", "data", "models", "training", "datamaps", "fitting", "affinity", "grouping",
+    "errors", "results", "tasks", "runs", "data", "models", "training", "datamaps", "fitting", "affinities", "grouping",
     "differentiable", "evaluation",
 )  # fmt: skip
 

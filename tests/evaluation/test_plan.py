@@ -4,7 +4,7 @@ import pytest
 
 import coterie as ct
 from coterie.errors import CoterieError
-from coterie.evaluation.plan import seconds_of
+from coterie.evaluation._plan import seconds_of
 
 SMALL = {"epochs": 4, "batch_size": 128, "model_options": {"hidden": (16,)}, "strategy": "loop"}
 METHODS = ["data_map", "lookahead", "pairs", "train", "gradtag", "dmtg"]

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from coterie.grouping.select import select
+from coterie.grouping._select import select
 from coterie.results import ScoreTable
 from tests.grouping.published import (
     BUDGETS,

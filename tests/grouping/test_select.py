@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 from coterie.errors import CoterieError
 from coterie.grouping import _highs, _search
 from coterie.grouping._candidates import candidates
-from coterie.grouping._cover import Cover, price, reduced, undominated
+from coterie.grouping._cover import Cover, price, reduced, ruled_out, undominated
+from coterie.grouping._select import select
 from coterie.grouping.densest import densest_partition
-from coterie.grouping.select import select
 from coterie.results import ScoreTable
 from tests.grouping.published import all_subsets
 
@@ -136,19 +136,26 @@ def test_what_prices_rule_out_is_not_missed():
     assert 0 < found.details["left"] < 200
 
 
-def test_prices_bound_and_reductions_keep_every_better_choice():
-    scores = noisy(8, 40, seed=3)
-    cover = Cover(np.where(np.isnan(scores), -np.inf, scores), np.stack([np.full(40, 1 / 3), np.linspace(0.1, 0.6, 40)]))
-    values = {chosen: cover.value(chosen) for size in (1, 2, 3) for chosen in combinations(range(40), size)}
-    best = max(values.values())
+def test_prices_bound_and_rule_out_only_what_no_good_choice_has():
+    scores = noisy(6, 30, seed=3)
+    gains = np.where(np.isnan(scores), -np.inf, scores)
+    cover = Cover(gains, np.stack([np.full(30, 1 / 3), np.linspace(0.2, 0.7, 30)]))
+    choices = [c for size in (1, 2, 3) for c in combinations(range(30), size) if np.isfinite(cover.value(c))]
+    best = max(map(cover.value, choices))
     prices = price(cover, best, None, perf_counter() + 60)
-    assert best <= prices.bound < best + 0.5
-    target = best - 0.05
-    kept, smaller = reduced(cover, prices, target)
-    assert 3 <= len(kept) < 40
-    places = {row: place for place, row in enumerate(kept)}
-    good = [chosen for chosen, value in values.items() if value >= best - 1e-12]
-    assert any(smaller.value([places[row] for row in chosen]) >= best - 1e-12 for chosen in good if set(chosen) <= set(kept))
+    assert best <= prices.bound < best + 0.2
+    serving = np.full(gains.shape, -np.inf)  # the best that is possible where this row serves this task
+    for chosen in choices:
+        for row in chosen:
+            serving[row] = np.maximum(serving[row], cover.value(chosen) - gains[list(chosen)].max(axis=0) + gains[row])
+    for target in (best, best - 0.1, best - 0.3):
+        ruled = ruled_out(cover, prices, target)
+        assert (serving[ruled] < target).all()
+        assert ruled[serving < target].mean() > 0.5
+        kept, smaller = reduced(cover, prices, target)
+        places = {row: place for place, row in enumerate(kept)}
+        left = [smaller.value([places[row] for row in chosen]) for chosen in choices if set(chosen) <= set(kept)]
+        assert max(left) == pytest.approx(best)
 
 
 def test_dominated_rows_go_and_of_equal_ones_the_first_stays():

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import nn
 
-from coterie.affinity import AuxiliaryGain, Cosine, Lookahead, TransferGain
+from coterie.affinities import AuxiliaryGain, Cosine, Lookahead, TransferGain
 from coterie.data import load
 from coterie.errors import CoterieError
 from coterie.fitting import fit

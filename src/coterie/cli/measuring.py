@@ -26,7 +26,7 @@ from coterie.errors import CoterieError
 from coterie.runs import MANIFEST, Run
 
 if TYPE_CHECKING:
-    from coterie.evaluation.plan import Plan
+    from coterie.evaluation._plan import Plan
     from coterie.results import Affinity, ScoreTable, Selection
 
 _SHOWN_PAIRS = 5
@@ -45,7 +45,7 @@ def perform_measuring(verb: options.Affinity | options.Select | options.Plan, sc
 
 def affinity(verb: options.Affinity, screen: Screen) -> None:
     """Measure affinities on one joint training and keep them in the run directory."""
-    from coterie.affinity import affinities
+    from coterie.affinities import affinities
 
     run, data = start(verb, screen)
     asked = {"every": verb.every}

@@ -288,7 +288,7 @@ def _seeds(verb: options.Compare) -> int | list[int]:
 
 def methods_asked(asked: options.GroupOptions, compared: options.ComparisonOptions) -> dict[str, Any]:
     """All methods at all numbers of groups, data maps at every fuzziness too, by a name that tells them apart."""
-    from coterie.affinity import METHODS as AFFINITIES
+    from coterie.affinities import METHODS as AFFINITIES
     from coterie.evaluation.methods import method_named
 
     own = {} if asked.clustering == "auto" else {"clustering": asked.clustering}

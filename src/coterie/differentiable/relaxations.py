@@ -28,7 +28,7 @@ def straight_through(soft: Tensor) -> Tensor:
     tensor([[0., 1.]])
     """
     hard = torch.nn.functional.one_hot(soft.argmax(1), soft.shape[1]).to(soft)
-    return hard + soft - soft.detach()
+    return hard + (soft - soft.detach())
 
 
 def binary_entropy(logits: Tensor) -> Tensor:

@@ -8,13 +8,13 @@ that finds one (``methods``); a new method is any callable ``(case: Case, *, see
 
 from coterie.evaluation._compare import compare, repeated_splits
 from coterie.evaluation._evaluate import evaluate
+from coterie.evaluation._plan import Plan, Workload, plan
 from coterie.evaluation.baselines import Arm, combine, ensemble_arm, grouped_arm, joint_arm, random_arms, single_arm
 from coterie.evaluation.comparison import Comparison
 from coterie.evaluation.gains import bootstrap_interval, bootstrap_scores, holm, paired_interval, relative_gain
 from coterie.evaluation.measured import AffinityMethod, DifferentiableMethod, EstimatorMethod
 from coterie.evaluation.methods import Case, DataMapMethod, GroupingMethod, method_named
 from coterie.evaluation.metrics import all_metrics, primary_scores
-from coterie.evaluation.plan import Plan, Workload, plan
 from coterie.evaluation.verdict import write_verdict
 
 __all__ = [

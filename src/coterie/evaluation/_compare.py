@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 import pyarrow as pa
 
-from coterie.affinity import check_measurable
+from coterie.affinities import check_measurable
 from coterie.data import Dataset
 from coterie.errors import CoterieError
 from coterie.evaluation.comparison import MEAN, Comparison

@@ -8,8 +8,8 @@ from typing import Any, Literal
 
 import numpy as np
 
-from coterie.affinity import METHODS as AFFINITIES
-from coterie.affinity import data_map_affinity
+from coterie.affinities import METHODS as AFFINITIES
+from coterie.affinities import data_map_affinity
 from coterie.differentiable import MODES, DifferentiableGrouping
 from coterie.errors import CoterieError
 from coterie.estimators import EARLY_SHARE, ESTIMATORS, Estimator
@@ -26,7 +26,7 @@ _ON_THE_JOINT_MODEL, _TRAINS = ("gradtag",), ("train", "early")
 class AffinityMethod:
     """Measure an affinity on the joint training of every seed, and cluster it.
 
-    ``affinity`` is a name in :data:`coterie.affinity.METHODS`, ``clustering`` one of "sdp", "spectral", "hierarchical";
+    ``affinity`` is a name in :data:`coterie.affinities.METHODS`, ``clustering`` one of "sdp", "spectral", "hierarchical";
     ``every`` is the number of steps between measurements.
 
     >>> AffinityMethod(affinity="cosine", n_groups=3).label

@@ -10,8 +10,8 @@ subsets of tasks, :func:`candidates` lists subsets worth scoring, and :func:`sel
 
 from coterie.grouping._candidates import candidates
 from coterie.grouping._group import AFFINITY_METHODS, METHODS, group
+from coterie.grouping._select import select
 from coterie.grouping.densest import densest_partition
-from coterie.grouping.select import select
 from coterie.grouping.stability import agreement, stability
 from coterie.grouping.subset_scores import subset_scores
 from coterie.results import Grouping, fuzzy_membership

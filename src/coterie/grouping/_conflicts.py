@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from time import perf_counter
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from coterie.grouping._rows import Rows, Task, position_of
 
 Limits = Mapping[str, tuple[Any, float]]
 _NAMED_TASKS = 6
+_TASKS_SECONDS = 5
 
 
 @dataclass(frozen=True)
@@ -89,15 +91,17 @@ def explain(rows: Rows, constraints: Sequence[Constraint], deadline: float) -> C
     """Name a conflict of which every part is needed.
 
     Deletion filtering (Chinneck and Dravnieks, 1991): constraints, then tasks, go one by one where the rest still conflicts.
+    What is not tried in time stays; tasks are given a few seconds only.
     """
     tasks, active = list(range(len(rows.tasks))), list(constraints)
     for constraint in constraints:
         rest = [other for other in active if other is not constraint]
         if _conflict(rows, tasks, rest, deadline):
             active = rest
+    soon = min(deadline, perf_counter() + _TASKS_SECONDS)
     for task in reversed(range(len(rows.tasks))):
         rest = [other for other in tasks if other != task]
-        if rest and _conflict(rows, rest, active, deadline):
+        if rest and _conflict(rows, rest, active, soon):
             tasks = rest
     names = [rows.tasks[task] for task in tasks]
     more = f" and {len(names) - _NAMED_TASKS} more tasks" if len(names) > _NAMED_TASKS else ""
@@ -112,10 +116,10 @@ def _conflict(rows: Rows, tasks: list[int], constraints: list[Constraint], deadl
     subsets = rows.subsets[allowed]
     if not subsets[:, tasks].any(axis=0).all():
         return True
-    loads = [constraint.loads[allowed] for constraint in constraints if constraint.loads is not None]
-    taken = np.reshape(loads, (len(loads), len(subsets)))
+    given = [constraint.loads[allowed] for constraint in constraints if constraint.loads is not None]
+    loads, serves = np.reshape(given, (len(given), len(subsets))), subsets[:, tasks]
     apart = subsets if any(constraint.parts for constraint in constraints) else None
-    found = cover_tasks(subsets[:, tasks], taken, deadline, at_most_once=apart)
+    found = cover_tasks(serves, loads, deadline, at_most_once=apart)
     return found.rows is None and found.finished
 
 

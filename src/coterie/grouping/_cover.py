@@ -127,12 +127,16 @@ def _respond(cover: Cover, tasks: np.ndarray, dues: np.ndarray) -> tuple[float, 
     return float(tasks.sum() + dues[1:].sum() + earned @ taken), budget_due, taken
 
 
+def ruled_out(cover: Cover, prices: Prices, target: float) -> np.ndarray:
+    """Which tasks no row (R, T) serves in a choice of value ``target`` or more: by what either falls short of the prices."""
+    earned = np.maximum(cover.gains - prices.tasks, 0).sum(axis=1) - prices.dues @ cover.loads
+    loss = np.maximum(-earned, 0)[:, None] + np.maximum(prices.tasks - cover.gains, 0)
+    return prices.bound - loss < target - 1e-7
+
+
 def reduced(cover: Cover, prices: Prices, target: float) -> tuple[np.ndarray, Cover]:
     """Rows (positions) and what they may serve in a choice of value ``target`` or more; the rest cannot be part of one."""
-    earned = np.maximum(cover.gains - prices.tasks, 0).sum(axis=1) - prices.dues @ cover.loads
-    slack = prices.bound - target + 1e-7
-    loss = np.maximum(-earned, 0)[:, None] + np.maximum(prices.tasks - cover.gains, 0)
-    smaller = Cover(np.where(loss > slack, -np.inf, cover.gains), cover.loads)
+    smaller = Cover(np.where(ruled_out(cover, prices, target), -np.inf, cover.gains), cover.loads)
     rows = np.flatnonzero(undominated(smaller))
     return rows, smaller.only(rows)
 

@@ -10,7 +10,7 @@ import numpy as np
 from scipy import sparse
 from scipy.optimize import Bounds, LinearConstraint, linprog, milp
 
-from coterie.grouping._cover import FITS, Cover
+from coterie.grouping._cover import FITS, Cover, undominated
 
 # HiGHS stops at an absolute gap of 1e-6, which SciPy does not let one change: gains in [0, 1] are stretched instead.
 _STRETCH = 1e3
@@ -44,10 +44,14 @@ def serve(cover: Cover, deadline: float) -> Answer:
 
 def cover_tasks(serves: np.ndarray, loads: np.ndarray, deadline: float, *, at_most_once: np.ndarray | None = None) -> Answer:
     """Choose any rows that serve every task, ``serves`` (R, T), within the loads; ``at_most_once`` (R, S) not twice."""
-    rules = [LinearConstraint(sparse.csr_array(serves.T.astype(float)), 1, np.inf)]
+    rows = np.arange(len(serves))
+    if at_most_once is None:
+        rows = np.flatnonzero(undominated(Cover(np.where(serves, 0.0, -np.inf), loads)))
+    rules = [LinearConstraint(sparse.csr_array(serves[rows].T.astype(float)), 1, np.inf)]
     if at_most_once is not None:
         rules.append(LinearConstraint(sparse.csr_array(at_most_once.T.astype(float)), 0, 1))
-    return _solve(np.zeros(len(serves)), rules, loads, deadline)
+    found = _solve(np.zeros(len(rows)), rules, loads[:, rows], deadline)
+    return found if found.rows is None else Answer(rows[found.rows].tolist(), found.bound, found.finished)
 
 
 def part(values: np.ndarray, subsets: np.ndarray, loads: np.ndarray, deadline: float, *, n_rows: int | None = None) -> Answer:
@@ -73,7 +77,7 @@ def part(values: np.ndarray, subsets: np.ndarray, loads: np.ndarray, deadline: f
     losses = prices @ once + dues @ loads - values
     bound = prices @ total + dues.sum() + np.maximum(-losses, 0).sum()
     first = solve(np.argsort(losses, kind="stable")[:_FEW])
-    slack = 0.5 * (bound - values[first.rows].sum()) - 1e-3 if first.rows is not None else np.inf
+    slack = bound - values[first.rows].sum() + 1e-7 if first.rows is not None else np.inf
     found = solve(np.flatnonzero(losses <= slack))
     if found.finished:
         return found

@@ -149,7 +149,7 @@ class ModelStack:
         self._call = torch.compile(functional_call)
 
     def through_stem(self, inputs: Tensor, seed: int = 0, *, per_row: bool = False) -> Tensor:
-        """What the rows read: the inputs (B, ...), or (M, B, ...) if ``per_row``, themselves, or what the stem makes of them."""
+        """What the rows read: the inputs themselves, (B, ...) or (M, B, ...) if ``per_row``, or what the stem makes of them."""
         if self.stem is None:
             return inputs
         if self.stem.module.training:

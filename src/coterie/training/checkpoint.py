@@ -71,7 +71,7 @@ class TrainingState:
 
     @property
     def keeps_best(self) -> bool:
-        """Whether each model ends with its best epoch; weights or a stem that learn couple the rows, which then keep the last."""
+        """Whether each model ends with its best epoch; weights or a stem that learn couple the rows: they keep the last."""
         coupled = self.stack.couples_rows or bool(list(self.provider.parameters()))
         return self.config.keep == "best" and not coupled
 

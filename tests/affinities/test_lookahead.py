@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from coterie.affinity import Lookahead
+from coterie.affinities import Lookahead
 from coterie.errors import CoterieError
-from tests.affinity.moments import KINDS, ByHand, measured, moment_of, other_half, smooth, table, trial_of
+from tests.affinities.moments import KINDS, ByHand, measured, moment_of, other_half, smooth, table, trial_of
 
 
 @pytest.mark.parametrize("rate", [0.02, 0.3])

@@ -7,13 +7,13 @@ import pytest
 import torch
 from torch import nn
 
-from coterie.affinity import Cosine, Lookahead, TransferGain
-from coterie.affinity._steps import require_joint
+from coterie.affinities import Cosine, Lookahead, TransferGain
+from coterie.affinities._steps import require_joint
 from coterie.data import Batch, Batches, load
 from coterie.errors import CoterieError
 from coterie.tasks import task_losses
 from coterie.training.step import gradient_step
-from tests.affinity.moments import KINDS, measured, moment_of, smooth, table, trial_of
+from tests.affinities.moments import KINDS, measured, moment_of, smooth, table, trial_of
 
 MLP = {"model": "mlp", "model_options": {"hidden": (12,), "dropout": 0.3}}
 

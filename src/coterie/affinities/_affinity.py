@@ -11,12 +11,12 @@ from typing import Any
 
 import torch
 
-from coterie.affinity._probe import AffinityProbe, require_whole
-from coterie.affinity.auxiliary_gain import AuxiliaryGain
-from coterie.affinity.cosine import Cosine
-from coterie.affinity.data_map import data_map_affinity
-from coterie.affinity.lookahead import Lookahead
-from coterie.affinity.transfer_gain import TransferGain
+from coterie.affinities._probe import AffinityProbe, require_whole
+from coterie.affinities.auxiliary_gain import AuxiliaryGain
+from coterie.affinities.cosine import Cosine
+from coterie.affinities.data_map import data_map_affinity
+from coterie.affinities.lookahead import Lookahead
+from coterie.affinities.transfer_gain import TransferGain
 from coterie.data import Batches, Dataset
 from coterie.data.batches import supports
 from coterie.errors import CoterieError

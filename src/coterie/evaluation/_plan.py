@@ -110,7 +110,7 @@ def plan(
     >>> import coterie as ct
     >>> found = ct.plan("mlp", ct.load("digits"), ["data_map", "pairs"], epochs=2, model_options={"hidden": (8,)})
     >>> [(w.method, w.trainings) for w in found.workloads]
-    [('data_map K=2', 0), ('pairs K=2', 105)]
+    [('data_map K=2 m=1.07', 0), ('pairs K=2', 105)]
     """
     limit = None if budget is None else seconds_of(budget)
     config = make_config(settings)

@@ -4,8 +4,8 @@ import numpy as np
 import torch
 from torch import nn
 
-from coterie.affinity._bench import Bench, Work
-from coterie.affinity._steps import Trial
+from coterie.affinities._bench import Bench, Work
+from coterie.affinities._steps import Trial
 from coterie.data import Batches, load
 from coterie.models import Architecture, ModelStack
 from coterie.training import Moment, TrainingConfig

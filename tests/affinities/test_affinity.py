@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 
-from coterie import affinity as room
-from coterie.affinity import METHODS, AffinityProbe, Cosine, Lookahead, TransferGain, affinities, affinity, measure
+from coterie import affinities as room
+from coterie.affinities import METHODS, AffinityProbe, Cosine, Lookahead, TransferGain, affinities, affinity, measure
 from coterie.errors import CoterieError
 from coterie.fitting import fit
 from coterie.results import Affinity
-from tests.affinity.moments import KINDS, smooth, table
+from tests.affinities.moments import KINDS, smooth, table
 
 SMALL = {"epochs": 2, "batch_size": 30, "lr": 0.05, "device": "cpu"}
 MEASURED = [name for name in METHODS if name != "data_map"]

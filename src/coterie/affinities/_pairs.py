@@ -8,8 +8,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from coterie.affinity._probe import mask
-from coterie.affinity._steps import Trial
+from coterie.affinities._probe import mask
+from coterie.affinities._steps import Trial
 from coterie.data import Batch
 
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from coterie.affinity.data_map import data_map_affinity
+from coterie.affinities.data_map import data_map_affinity
 from coterie.datamaps import gram
 from coterie.errors import CoterieError
 from coterie.grouping import group

@@ -8,10 +8,10 @@ from typing import Any, ClassVar, Literal
 import torch
 from torch import Tensor
 
-from coterie.affinity._bench import Work
-from coterie.affinity._pairs import mask_gains, pair_gains
-from coterie.affinity._probe import AffinityProbe, require_whole
-from coterie.affinity._steps import Trial
+from coterie.affinities._bench import Work
+from coterie.affinities._pairs import mask_gains, pair_gains
+from coterie.affinities._probe import AffinityProbe, require_whole
+from coterie.affinities._steps import Trial
 from coterie.errors import CoterieError
 
 _PAIRS = ("exact", "first-order")

@@ -9,10 +9,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from coterie.affinity._bench import Work
-from coterie.affinity._pairs import pair_gains
-from coterie.affinity._probe import AffinityProbe, require_whole
-from coterie.affinity._steps import Trial
+from coterie.affinities._bench import Work
+from coterie.affinities._pairs import pair_gains
+from coterie.affinities._probe import AffinityProbe, require_whole
+from coterie.affinities._steps import Trial
 
 
 @dataclass(kw_only=True, eq=False)

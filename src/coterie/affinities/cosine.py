@@ -8,9 +8,9 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from coterie.affinity._bench import Work
-from coterie.affinity._probe import AffinityProbe, mask
-from coterie.affinity._steps import Trial
+from coterie.affinities._bench import Work
+from coterie.affinities._probe import AffinityProbe, mask
+from coterie.affinities._steps import Trial
 
 
 @dataclass(kw_only=True, eq=False)

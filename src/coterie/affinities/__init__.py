@@ -6,7 +6,7 @@ leaves the training as it was, to the last bit. :func:`data_map_affinity` reads 
 :class:`coterie.results.Affinity`, whose matrix is [source, target]::
 
     import coterie as ct
-    from coterie.affinity import TransferGain, affinities, affinity
+    from coterie.affinities import TransferGain, affinities, affinity
 
     found = affinity("lookahead", "mlp", data, every=10, epochs=20)
     several = affinities(["cosine", TransferGain(pairs="first-order")], "mlp", data)
@@ -16,13 +16,13 @@ A probe may also ride on a training of your own: ``probe = Lookahead(); ct.fit("
 ``probe.affinity()``.
 """
 
-from coterie.affinity._affinity import METHODS, affinities, affinity, check_measurable, measure
-from coterie.affinity._probe import AffinityProbe
-from coterie.affinity.auxiliary_gain import AuxiliaryGain
-from coterie.affinity.cosine import Cosine
-from coterie.affinity.data_map import data_map_affinity
-from coterie.affinity.lookahead import Lookahead
-from coterie.affinity.transfer_gain import TransferGain
+from coterie.affinities._affinity import METHODS, affinities, affinity, check_measurable, measure
+from coterie.affinities._probe import AffinityProbe
+from coterie.affinities.auxiliary_gain import AuxiliaryGain
+from coterie.affinities.cosine import Cosine
+from coterie.affinities.data_map import data_map_affinity
+from coterie.affinities.lookahead import Lookahead
+from coterie.affinities.transfer_gain import TransferGain
 
 __all__ = [
     "METHODS",

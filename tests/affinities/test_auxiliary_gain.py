@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from coterie.affinity import AuxiliaryGain
+from coterie.affinities import AuxiliaryGain
 from coterie.data import Batches
 from coterie.errors import CoterieError
-from tests.affinity.moments import KINDS, ByHand, measured, mixed, moment_of, smooth, table
+from tests.affinities.moments import KINDS, ByHand, measured, mixed, moment_of, smooth, table
 
 A_LOT = 1000  # examples asked for: the whole validation part
 

@@ -5,9 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from coterie.affinity import Lookahead, TransferGain
+from coterie.affinities import Lookahead, TransferGain
 from coterie.errors import CoterieError
-from tests.affinity.moments import KINDS, ByHand, measured, mixed, moment_of, other_half, smooth, table
+from tests.affinities.moments import KINDS, ByHand, measured, mixed, moment_of, other_half, smooth, table
 
 
 @pytest.mark.parametrize("rate", [0.05, 0.3])

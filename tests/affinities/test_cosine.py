@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from coterie.affinity import Cosine
-from tests.affinity.moments import KINDS, ByHand, measured, moment_of, table
+from coterie.affinities import Cosine
+from tests.affinities.moments import KINDS, ByHand, measured, moment_of, table
 
 
 def test_equals_the_gradients_written_out():

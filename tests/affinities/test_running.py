@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from coterie.affinity._running import Running
+from coterie.affinities._running import Running
 
 cells = st.one_of(st.just(np.nan), st.floats(-1e3, 1e3))
 

@@ -13,9 +13,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from coterie.affinity._bench import Bench, Work
-from coterie.affinity._running import Running
-from coterie.affinity._steps import Trial, require_joint
+from coterie.affinities._bench import Bench, Work
+from coterie.affinities._running import Running
+from coterie.affinities._steps import Trial, require_joint
 from coterie.errors import CoterieError
 from coterie.results import Affinity
 from coterie.training import Moment
@@ -25,7 +25,7 @@ from coterie.training import Moment
 class AffinityProbe(ABC):
     """Measures a (T, T) matrix before every ``every``-th step of a joint training and keeps its running mean and variance.
 
-    Pass it to ``fit(..., probes=[probe])``, or let :func:`coterie.affinity.affinity` do so. It continues from a checkpoint with
+    Pass it to ``fit(..., probes=[probe])``, or let :func:`coterie.affinity` do so. It continues from a checkpoint with
     the training. Batched work is cut so that it takes at most ``memory`` bytes beside the T gradients themselves.
 
     Raises:

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 from torch.func import functional_call
 
-from coterie.affinity._bench import Bench, Result, Work, copies, only_row
+from coterie.affinities._bench import Bench, Result, Work, copies, only_row
 from coterie.data import Batch, Batches
 from coterie.errors import CoterieError
 from coterie.models import ModelStack, Strategy
