@@ -63,13 +63,13 @@ def truth(name: str, split: int, tasks: tuple[str, ...], rows: np.ndarray) -> di
 
 
 def estimators(
-    data: Dataset, joint: ct.Fit, table: TableScores, measure: str, seed: int
+    data: Dataset, joint: ct.Fit, table: Callable[[], TableScores], measure: str, seed: int
 ) -> Iterator[tuple[str, Callable[[], Any]]]:
-    """Every score estimator, made when asked for. Rows that an estimator would train are looked up, and counted."""
+    """Every score estimator, made when asked for. Rows to train are looked up in a table of its own, and counted."""
     yield "early (20 %)", lambda: TrainedScores("mlp", data, seed=seed, measure=measure, share=0.2, **SETTINGS)
-    yield "pairs", lambda: PairScores().fit(table)
-    yield "surrogate", lambda: SurrogateScores(seed=seed).fit(table)
-    yield "mtgnet", lambda: MTGNetScores(seed=seed).fit(table)
+    yield "pairs", lambda: PairScores().fit(table())
+    yield "surrogate", lambda: SurrogateScores(seed=seed).fit(table())
+    yield "mtgnet", lambda: MTGNetScores(seed=seed).fit(table())
     yield "gradtag", lambda: GradTagScores(measure=measure, seed=seed).fit(joint, data)
 
 
@@ -113,7 +113,7 @@ def judge_split(data: Dataset, true: dict[tuple[str, str], np.ndarray], rows: np
             judgement.add(f"all rows, by {measure}", n_groups, judgement.selected(true["validation", measure], n_groups),
                           len(rows), true["validation", measure], measure)  # fmt: skip
             oracle = lambda table=table, measure=measure: TableScores(table, steps_per_row=one, measure=measure)  # noqa: E731
-            for which, make in estimators(data, joint, oracle(), measure, split):
+            for which, make in estimators(data, joint, oracle, measure, split):
                 if n_groups == GROUPS[0]:
                     made = make()
                     judgement.kept[which, measure] = (made.predict(rows), float(made.cost["model_steps"]) / one)

@@ -46,7 +46,7 @@ class GradTagScores:
         projection: "kronecker", from layer inputs and output gradients, for linear, convolution and normalisation layers; an
             encoder with others falls back to "dense", random signs, which takes any module and is slower.
         n_features: d; fewer if the bases of "kronecker" have fewer products.
-        ridge: relative, in the convention ridge / 2 times the squared norm of w beside mean losses; :data:`DEFAULT_RIDGE` if left out.
+        ridge: relative; half of it times the squared norm of w is added to mean losses; :data:`DEFAULT_RIDGE` if left out.
         measure: "loss" (minus the validation loss, which tells more of few examples) or "score" (the task's metric).
         newton_steps: 1, from sums over examples; more are damped and go through all training cells for every row.
         chunk: examples at a time; as many as fit if left out.
