@@ -141,7 +141,7 @@ def gradients(found: dict[str, Any]) -> str:
     ]
     return (
         "Projected gradients of examples and tasks, against a loop over them one by one, and against the barest such loop, "
-        f"without a projection (asked: {found['asked']}); and operations of features, solves and read-out as a share of training:\n\n"
+        f"without a projection (asked: {found['asked']}); operations of features, solves, read-out as a share of training:\n\n"
         + table(head, rows)
     )
 

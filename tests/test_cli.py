@@ -744,3 +744,48 @@ def test_interrupted_run_continues(table: Path, tmp_path: Path, finished: tuple[
     done = subprocess.run([sys.executable, "-m", "coterie", *command], env=environment(), capture_output=True, check=False)
     assert done.returncode == 0, done.stderr
     assert Run.existing(folder).stages == Run.existing(finished[0]).stages
+
+
+# Measuring and choosing
+
+
+def test_affinity_group_select_fit(people: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run = tmp_path / "run"
+    data = ["--data", str(people / "people.parquet"), "--targets", *"ABCDEF", "--epochs", "4", "--batch-size", "16", "--quiet"]
+    assert main(["affinity", *data, "--out", str(run), "--methods", "lookahead", "cosine", "--every", "3"]) == 0
+    assert capsys.readouterr().out.count("strongest and weakest") == 2
+    assert main(["group", str(run), "--affinity", "lookahead", "--groups", "2", "--quiet"]) == 0
+    assert read_json(run / "grouping.json")["method"] == "sdp"
+    assert main(["select", str(run), "--affinity", "cosine", "--budget", "2", "--cannot-link", "A+B", "--quiet"]) == 0
+    assert "proven best" in capsys.readouterr().out
+    weights = np.array(read_json(run / "grouping.json")["row_weights"])
+    assert (weights[:, 0] * weights[:, 1] == 0).all()
+    assert main(["fit", str(run), "--quiet"]) == 0
+    assert main(["group", str(run), "--affinity", "transfer_gain"]) == 2
+    assert "has no affinity 'transfer_gain': there are lookahead, cosine." in capsys.readouterr().err
+
+
+def test_select_reads_a_table(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    table = tmp_path / "scores.csv"
+    table.write_text("subset,task,value\na,a,0.5\nb,b,0.4\na+b,a,0.6\na+b,b,0.3\n")
+    assert main(["select", str(table), "--budget", "2", "--lower-is-better", "--out", str(tmp_path / "s.json")]) == 0
+    assert read_json(tmp_path / "s.json")["objective"] == pytest.approx(-0.8)
+    for options_given, message in (
+        (["--budget", "1", "--cannot-link", "a+b"], "cannot_link"),
+        (["--budget", "1", "--must-link", "a"], "`--must-link` takes pairs"),
+        (["--budget", "-1"], "`budget`"),
+        (["--budget", "1", "--affinity", "cosine"], "needs a run directory"),
+    ):
+        capsys.readouterr()
+        assert main(["select", str(table), *options_given]) == 2
+        assert message in capsys.readouterr().err
+
+
+def test_plan_is_shown_before_anything_long(people: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    data = ["--data", str(people / "people.parquet"), "--targets", *"ABCDEF", "--epochs", "4", "--batch-size", "16", "--quiet"]
+    assert main(["plan", *data, "--groups", "2", "--methods", "data_map", "lookahead", "pairs", "--budget", "1h"]) == 0
+    out = capsys.readouterr().out
+    assert "Picked within" in out
+    assert max(map(len, out.splitlines())) <= 80
+    assert main(["plan", *data, "--budget", "soon"]) == 2
+    assert "`budget` must be a positive time" in capsys.readouterr().err

@@ -99,6 +99,88 @@ def test_images_are_normalised_inside(tmp_path):
     torch.testing.assert_close(model(digits.inputs[positions]), predict(stack, digits, positions)[0], atol=1e-5, rtol=1e-5)
 
 
+STEM = 3  # linear, BatchNorm, ReLU
+
+
+@pytest.fixture(scope="module")
+def stemmed(data):
+    """Three branches behind one trained stem."""
+    from coterie.models import Architecture, ModelStack
+
+    options = {"hidden": (8, 8)}
+    start = ModelStack.create(Architecture("mlp", (5,), 6, options), n_models=3, seed=0, stem=STEM)
+    return fit("mlp", data, np.eye(4)[:3] + 0.1, start=start, epochs=2, model_options=options).stack
+
+
+def test_stem_is_held_once_and_run_once(data, stemmed):
+    model = GroupedModel.from_stack(stemmed, MEMBERSHIP, data.tasks, data.preprocessing)
+    own = sum(parameter.numel() for parameter in model.parameters())
+    stem = sum(parameter.numel() for parameter in stemmed.stem.module.parameters())
+    assert own == stem + 3 * (stemmed.n_parameters - stem)
+    calls = []
+    for layer in model.stem:
+        layer.register_forward_hook(lambda *_: calls.append(1))
+    model(data.inputs[:4])
+    assert len(calls) == STEM
+
+
+@pytest.mark.parametrize("kind", ["soft", "hard"])
+def test_stem_then_members_equals_the_stack(data, stemmed, kind):
+    positions = data.split.test
+    model = GroupedModel.from_stack(stemmed, MEMBERSHIP, data.tasks, data.preprocessing)
+    membership = MEMBERSHIP
+    if kind == "hard":
+        model, membership = model.hard(), np.eye(3)[MEMBERSHIP.argmax(1)]
+    share = torch.tensor(membership[[0, 1, 1, 1, 2, 3]], dtype=torch.float32)
+    expected = torch.einsum("kbp,pk->bp", predict(stemmed, data, positions), share)
+    torch.testing.assert_close(model(data.inputs[positions]), expected, atol=1e-5, rtol=1e-5)
+
+
+def test_hard_with_a_stem_has_exactly_one_head_a_task(data, stemmed):
+    hard = GroupedModel.from_stack(stemmed, MEMBERSHIP, data.tasks, data.preprocessing).hard()
+    assert [member.head.out_features for member in hard.members] == [2, 4]
+    assert sum(member.head.out_features for member in hard.members) == data.tasks.n_outputs
+    assert hard.served == ((0, 2), (1, 3))
+    torch.testing.assert_close(hard.hard()(data.inputs[:5]), hard(data.inputs[:5]))
+
+
+@pytest.mark.parametrize("kind", ["soft", "hard"])
+def test_stem_is_saved_once_and_loaded(data, stemmed, tmp_path, kind):
+    from coterie.files import read_arrays
+
+    model = GroupedModel.from_stack(stemmed, MEMBERSHIP, data.tasks, data.preprocessing)
+    model = model.hard() if kind == "hard" else model
+    model.save(tmp_path / "model.safetensors")
+    arrays, about = read_arrays(tmp_path / "model.safetensors")
+    assert about["stem"] == STEM
+    assert [name for name, array in arrays.items() if array.shape == (8, 5)] == ["stem.0.weight"]
+    loaded = GroupedModel.load(tmp_path / "model.safetensors")
+    assert torch.equal(loaded(data.inputs[:5]), model(data.inputs[:5]))
+    assert torch.equal(loaded.hard()(data.inputs[:5]), model.hard()(data.inputs[:5]))
+
+
+def test_file_without_a_stem_is_still_read(data, soft, tmp_path):
+    """As files were before there were stems."""
+    from coterie.files import read_arrays, write_arrays
+
+    soft.save(tmp_path / "new.safetensors")
+    arrays, about = read_arrays(tmp_path / "new.safetensors")
+    write_arrays(tmp_path / "old.safetensors", arrays, {name: value for name, value in about.items() if name != "stem"})
+    assert torch.equal(GroupedModel.load(tmp_path / "old.safetensors")(data.inputs), soft(data.inputs))
+
+
+def test_taking_a_model_leaves_the_stack_alone(data, stemmed):
+    model = GroupedModel.from_stack(stemmed, MEMBERSHIP, data.tasks, data.preprocessing)
+    before = stemmed.stem.module[0].weight.clone()
+    with torch.no_grad():
+        model.stem[0].weight.zero_()
+    hard = model.hard()
+    with torch.no_grad():
+        hard.stem[0].weight.fill_(1)
+    assert torch.equal(stemmed.stem.module[0].weight, before)
+    assert model.stem[0].weight.abs().sum() == 0
+
+
 def test_mistakes(data, trained, tmp_path):
     with pytest.raises(CoterieError, match=r"`membership` must have shape \(4, 3\)"):
         GroupedModel.from_stack(trained, MEMBERSHIP[:, :2], data.tasks, data.preprocessing)

@@ -5,6 +5,7 @@ Shapes: ``B`` examples, ``T`` tasks, ``K`` cells of an example (its observed lab
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -57,7 +58,10 @@ class Linearised:
         """
         index, used = cells(targets)
         try:
-            found = self._vectorised(inputs, targets, index)
+            with warnings.catch_warnings():
+                # Operations without a batching rule are looped over by torch: slower, and no news to the user.
+                warnings.filterwarnings("ignore", message="There is a performance drop")
+                found = self._vectorised(inputs, targets, index)
         except (RuntimeError, ValueError, NotImplementedError):
             found = self.one_by_one(inputs, targets)
         return {name: gradient * _like(used, gradient) for name, gradient in found.items()}

@@ -1,0 +1,132 @@
+"""Differentiable grouping: what it must equal, and what must not happen."""
+
+import numpy as np
+import pytest
+import torch
+
+import coterie as ct
+from coterie.differentiable import MODES, DifferentiableGrouping, finetune
+from coterie.errors import CoterieError
+
+SMALL = {"epochs": 3, "batch_size": 32, "model_options": {"hidden": (12, 8)}, "strategy": "loop"}
+
+
+class InterruptError(Exception):
+    """Stands for a kill."""
+
+
+def table(missing=0.0, n=200, n_tasks=4):
+    generator = torch.Generator().manual_seed(0)
+    x = torch.randn(n, 5, generator=generator)
+    y = (x[:, torch.arange(n_tasks) % 3] + 0.5 * torch.randn(n, n_tasks, generator=generator) > 0).float()
+    y[torch.rand(y.shape, generator=generator) < missing] = torch.nan
+    return ct.load({"inputs": x, "targets": y})
+
+
+@pytest.fixture(scope="module")
+def data():
+    return table()
+
+
+def same(one, other):
+    return all(torch.equal(a, b) for a, b in zip(one.stack.state().values(), other.stack.state().values(), strict=True))
+
+
+def test_one_branch_is_joint_training(data):
+    assert same(ct.fit("mlp", data, DifferentiableGrouping(1), **SMALL), ct.fit("mlp", data, keep="last", **SMALL))
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("more", [{}, {"stem": 3}, {"held_out": 0.2, "warmup": 0.2, "balance": 0.1, "entropy": 0.1}])
+def test_every_task_ends_in_one_branch_and_a_resumed_search_is_the_same(data, tmp_path, mode, more):
+    made = lambda: DifferentiableGrouping(3, mode, **more)  # noqa: E731
+    whole = ct.fit("mlp", data, made(), **SMALL)
+    assert (whole.grouping.membership.sum(1) == 1).all()
+    assert set(np.unique(whole.grouping.membership)) <= {0.0, 1.0}
+
+    def interrupt(done, *_):
+        if done == 6:
+            raise InterruptError
+
+    with pytest.raises(InterruptError):
+        ct.fit("mlp", data, made(), checkpoint=tmp_path, progress=interrupt, **SMALL)
+    resumed = ct.fit("mlp", data, made(), checkpoint=tmp_path, **SMALL)
+    assert same(whole, resumed)
+    assert whole.grouping.details == resumed.grouping.details
+
+
+def test_gradient_of_the_logits_is_its_closed_form(data):
+    provider = DifferentiableGrouping(3, "paper")
+    provider.prepare(data, 100, 0)
+    losses = torch.rand(3, 4)
+    sample = provider.sample(7)
+    (provider.weights(7) * losses).sum().backward()
+    scaled = losses.T * provider.scale[:, None]
+    expected = sample * (scaled - (sample * scaled).sum(1, keepdim=True)) / 2.5
+    torch.testing.assert_close(provider.logits.grad, expected.detach())
+
+
+def test_fused_branches_equal_a_loop_over_them(data):
+    settings = {**SMALL, "epochs": 1}
+    provider = lambda: DifferentiableGrouping(3, "annealed")  # noqa: E731
+    looped = ct.fit("mlp", data, provider(), **settings)
+    fused = ct.fit("mlp", data, provider(), **{**settings, "strategy": "vmap"})
+    for name, tensor in looped.stack.state().items():
+        torch.testing.assert_close(fused.stack.state()[name], tensor, atol=1e-3, rtol=1e-3, msg=name)
+
+
+def test_pruned_pairs_stay_and_empty_branches_rest(data):
+    provider = DifferentiableGrouping(3, "expected", prune=0.1)
+    provider.prepare(data, 10, 0)
+    with torch.no_grad():
+        provider.logits[:, 2] = -9
+        provider.logits[0, 1] = -9
+    provider.on_epoch_end(0)
+    assert provider.alive() == [True, True, False]
+    with torch.no_grad():
+        provider.logits[:] = 1
+    assert provider.weights(3)[2].eq(0).all()
+    assert provider.probabilities()[0].tolist() == [1.0, 0.0, 0.0]
+    torch.testing.assert_close(provider.probabilities().sum(1), torch.ones(4))
+    (provider.weights(3).sum() + provider.penalty()).backward()
+    assert provider.logits.grad.isfinite().all()
+
+
+def test_missing_labels(data):
+    gaps = table(missing=0.4)
+    found = ct.fit("mlp", gaps, DifferentiableGrouping(2), **SMALL)
+    assert np.isfinite(np.array(found.grouping.details["probabilities"])).all()
+    assert np.isfinite(found.history.train_loss[found.history.train_loss == found.history.train_loss]).all()
+
+
+def test_finetuning_trains_each_branch_on_its_own_and_leaves_the_stem(data):
+    search = ct.fit("mlp", data, DifferentiableGrouping(3, stem=3), **SMALL)
+    before = {name: t.clone() for name, t in search.stack.stem.tensors().items()}
+    tuned, grouping = finetune(search, data, epochs=2)
+    assert tuned.stack.n_models == grouping.n_groups == search.grouping.membership.any(0).sum()
+    assert all(torch.equal(before[name], t) for name, t in tuned.stack.stem.tensors().items())
+    assert (np.isnan(tuned.scores) == (grouping.weights() == 0)).all()
+    with pytest.raises(CoterieError, match="has no grouping"):
+        finetune(ct.fit("mlp", data, **SMALL), data, epochs=1)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"n_groups": 0}, "`n_groups` must be"),
+        ({"n_groups": 2, "mode": "soft"}, "`mode` must be one of"),
+        ({"n_groups": 2, "held_out": 1.0}, "`held_out` must be"),
+        ({"n_groups": 2, "mode": "expected", "init": "shared"}, "never leaves its start"),
+        ({"n_groups": 2, "temperature": (0.0, 1.0)}, "must be positive"),
+    ],
+)
+def test_bad_settings(arguments, message):
+    with pytest.raises(CoterieError, match=message):
+        DifferentiableGrouping(**arguments)
+
+
+def test_more_branches_than_tasks(data):
+    with pytest.raises(CoterieError, match="5 groups of 4 tasks: fewer tasks than groups"):
+        ct.fit("mlp", data, DifferentiableGrouping(5), **SMALL)
+    with pytest.raises(CoterieError, match="`stem` asks for the first 99 layers"):
+        ct.fit("mlp", data, DifferentiableGrouping(2, stem=99), **SMALL)

@@ -1,0 +1,284 @@
+"""From features to scores: whole estimates against models that are truly refitted, and what they must not depend on."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+import torch
+from scipy.optimize import minimize
+from torch import nn
+from torch.nn.utils import parameters_to_vector, vector_to_parameters
+
+import coterie as ct
+from coterie.data.dataset import Split
+from coterie.errors import CoterieError
+from coterie.estimators import GradTagScores, TrainedScores
+from coterie.estimators._features import Cells
+from coterie.estimators._newton import Moments, refined
+from coterie.estimators._readout import co_averages
+from coterie.evaluation import primary_scores
+from coterie.models import Architecture
+from coterie.tasks import Kind, task_losses
+
+SETTINGS = {"epochs": 2, "batch_size": 32}
+ROWS = np.array([[1, 0, 0], [1, 1, 0], [1, 2, 1]], dtype=float)
+
+
+def table(kinds, n=120, seed=0):
+    rng = np.random.default_rng(seed)
+    x = rng.normal(size=(n, 5)).astype(np.float32)
+    raw = x[:, :3] + 0.5 * rng.normal(size=(n, 3))
+    read = {"binary": lambda v: v > 0.3, "multiclass": lambda v: np.digitize(v, [-0.5, 0.5]), "regression": lambda v: v}
+    y = np.stack([read[kind](raw[:, t]) for t, kind in enumerate(kinds)], axis=1).astype(np.float32)
+    return ct.load({"inputs": x, "targets": y}, kinds={f"task {t}": kind for t, kind in enumerate(kinds)})
+
+
+def linear(shape):
+    return nn.Linear(shape[0], 4)
+
+
+def unit(estimator):
+    """The mean squared norm of the features, to which the ridge is relative."""
+    return estimator._model.moments.energy.mean().item()
+
+
+def refitted(joint, data, row, ridge):
+    """Validation loss (T,) and metric (T,) after the encoder was truly refitted from the joint model, heads fixed."""
+    model, tasks, split = joint.stack.model(0).double(), data.tasks, data.split
+    x, y = data.preprocessing.normalise(data.inputs).double(), data.targets.double()
+    start, share = parameters_to_vector(model.encoder.parameters()).detach().clone(), torch.from_numpy(row / row.sum())
+
+    def objective(theta):
+        vector_to_parameters(torch.from_numpy(theta), model.encoder.parameters())
+        model.zero_grad()
+        value = share @ task_losses(model(x[split.train]), y[split.train], tasks).double()
+        value.backward()
+        step = torch.from_numpy(theta) - start
+        gradient = parameters_to_vector([p.grad for p in model.encoder.parameters()]) + ridge * step
+        return value.item() + ridge / 2 * (step @ step).item(), gradient.numpy()
+
+    best = minimize(objective, start.numpy(), jac=True, method="BFGS", options={"gtol": 1e-9, "maxiter": 2000}).x
+    vector_to_parameters(torch.from_numpy(best), model.encoder.parameters())
+    outputs = model(x[split.validation]).detach()
+    loss = task_losses(outputs, y[split.validation], tasks)
+    return loss.numpy(), primary_scores(outputs.float(), data.targets[split.validation], tasks).numpy()
+
+
+@pytest.mark.parametrize(
+    ("kinds", "steps"),
+    [
+        (("regression", "regression", "regression"), 1),
+        (("binary", "binary", "binary"), 30),
+        (("binary", "regression", "binary"), 30),
+    ],
+)
+def test_a_linear_model_is_refitted_exactly(kinds, steps):
+    """With outputs linear in the encoder and as many features as parameters, the estimate is the training itself."""
+    data = table(kinds)
+    joint = ct.fit(linear, data, lr=0.01, **SETTINGS)
+    estimator = GradTagScores(n_features=100, ridge=0.01, newton_steps=steps).fit(joint, data)
+    assert estimator.details["features"] == estimator.details["parameters"] == 24
+    found, wanted = estimator.predict(ROWS), [refitted(joint, data, row, 0.01 * unit(estimator)) for row in ROWS]
+    for m, (loss, _) in enumerate(wanted):
+        used = ROWS[m] > 0
+        np.testing.assert_allclose(found[m, used], -loss[used], rtol=2e-4)
+    estimator.measure = "score"
+    metric = np.stack([score for _, score in wanted])
+    np.testing.assert_allclose(estimator.predict(ROWS), np.where(ROWS > 0, metric, np.nan), atol=1e-3)
+
+
+def test_one_step_is_the_first_of_the_damped_ones():
+    data = table(("binary", "multiclass", "regression"))
+    joint = ct.fit("mlp", data, model_options={"hidden": (8,)}, **SETTINGS)
+    estimator = GradTagScores(n_features=40, newton_steps=2, ridge=0.5).fit(joint, data)
+    model = estimator._model
+    shares = torch.from_numpy(ROWS / ROWS.sum(1, keepdims=True))
+    size = model.moments.gradient.shape[1]
+    ridge = 0.5 * unit(estimator)
+    # So stiff that no step needs damping.
+    torch.testing.assert_close(
+        refined(model.train, shares, size, ridge, 1, 2**30), model.moments.steps(shares, ridge, 2**30), atol=1e-5, rtol=1e-3
+    )
+    torch.testing.assert_close(
+        refined(model.train, shares, size, ridge, 3, 1),
+        refined(model.train, shares, size, ridge, 3, 2**30),
+        atol=1e-8,
+        rtol=1e-6,
+    )
+
+
+def test_steps_that_overshoot_are_halved():
+    far = torch.full((1,), -30.0, dtype=torch.float64)  # all but flat there: the undamped step is astronomic
+    one = torch.ones(1, dtype=torch.float64)
+    mine = Cells(Kind.BINARY, one.unsqueeze(1), -far, far, one, one)
+    share = torch.ones(1, 1, dtype=torch.float64)
+    away = Cells(Kind.BINARY, -one.unsqueeze(1), 2 * one, far, one, one)
+    both = Cells.joined([mine, away])
+    step = refined([both], share, 1, 1e-3, 60, 2**30)[0, 0].item()
+    gradient = -1 / (1 + np.exp(30 + step)) + 1 / (1 + np.exp(2 - step)) + 1e-3 * step
+    assert abs(gradient) < 1e-8
+
+
+def test_balance_and_scale_reach_the_moments():
+    """g_t is the gradient of the task's own training loss: positives weighted, kinds brought to one scale."""
+    data = table(("binary", "regression", "binary"))
+    assert not torch.allclose(data.tasks.pos_weight, torch.ones(3))
+    assert not torch.allclose(data.tasks.loss_scale, torch.ones(3))
+    joint = ct.fit(linear, data, **SETTINGS)
+    model = GradTagScores(n_features=100).fit(joint, data)._model
+    net = joint.stack.model(0)
+    train = data.split.train
+    losses = task_losses(net(data.preprocessing.normalise(data.inputs)[train]), data.targets[train], data.tasks)
+    for t in range(3):
+        gradient = torch.autograd.grad(losses[t], list(net.encoder.parameters()), retain_graph=True)
+        norm = torch.cat([g.flatten() for g in gradient]).norm()
+        torch.testing.assert_close(model.moments.gradient[t].norm().float(), norm, atol=1e-5, rtol=1e-4)
+
+
+def test_missing_labels_are_rows_left_out():
+    data = table(("binary", "multiclass", "regression"))
+    joint = ct.fit("mlp", data, model_options={"hidden": (8,)}, **SETTINGS)
+    train, gaps = data.split.train, dataclasses.replace(data, targets=data.targets.clone())
+    gone = train[::3]
+    gaps.targets[gone, 1] = torch.nan
+    kept = train[~torch.isin(train, gone)]
+    fewer = dataclasses.replace(data, split=Split(train=kept, validation=data.split.validation, test=data.split.test))
+    with_gaps, without = (GradTagScores(projection="dense", n_features=16).fit(joint, d)._model for d in (gaps, fewer))
+    for name in ("gradient", "hessian", "energy"):
+        ours, theirs = (getattr(model.moments, name) for model in (with_gaps, without))
+        torch.testing.assert_close(ours[1], theirs[1], atol=1e-6, rtol=1e-4)
+        assert not torch.allclose(ours[0], theirs[0])
+
+
+def test_order_of_tasks_does_not_matter():
+    data, order = table(("binary", "regression", "binary")), [2, 0, 1]
+    joint = ct.fit("mlp", data, model_options={"hidden": (8,)}, **SETTINGS)
+    names = [data.tasks.names[t] for t in order]
+    turned = ct.load(
+        {"inputs": data.inputs.numpy(), "targets": data.targets[:, order].numpy()},
+        kinds={f"task {t}": data.tasks[o].kind.value for t, o in enumerate(order)},
+    )
+    tasks = dataclasses.replace(
+        turned.tasks,
+        **{n: getattr(data.tasks, n)[order] for n in ("pos_weight", "mean", "std", "observed_share", "loss_scale")},
+    )
+    turned = dataclasses.replace(data, targets=data.targets[:, order], tasks=tasks)
+    other = ct.fit("mlp", turned, model_options={"hidden": (8,)}, **SETTINGS)
+    state = {name: tensor.clone() for name, tensor in joint.stack.state().items()}
+    other.stack.load_state({n: tensor[:, order] if n.startswith("head.") else tensor for n, tensor in state.items()})
+    assert names != list(data.tasks.names)
+    for measure in ("loss", "score"):
+        ours, theirs = (
+            GradTagScores(n_features=40, measure=measure).fit(f, d).predict(rows)
+            for f, d, rows in ((joint, data, ROWS), (other, turned, ROWS[:, order]))
+        )
+        np.testing.assert_allclose(theirs, ours[:, order], rtol=1e-3, atol=1e-5)
+
+
+def test_three_classes_keep_the_accuracy_of_the_joint_model():
+    data = table(("multiclass", "multiclass", "regression"))
+    joint = ct.fit("mlp", data, model_options={"hidden": (8,)}, **SETTINGS)
+    found = GradTagScores(n_features=40, measure="score", ridge=1e9, memory=1).fit(joint, data).predict(np.ones((2, 3)))
+    np.testing.assert_allclose(found, np.repeat(joint.scores, 2, axis=0), atol=1e-5)
+
+
+def test_averages_over_subsets_by_hand():
+    members = np.array([[1, 1, 0], [1, 0, 1], [1, 1, 1], [0, 1, 1]], dtype=bool)
+    values = np.where(members, [[1.0, 10, 0], [2, 0, 0], [3, 30, 0], [0, 20, 0]], np.nan)
+    matrix, counts, stderr = co_averages(members, values)
+    spread = np.sqrt(2 / 3)  # of 1, 2, 3
+    wanted = np.array([[0, 0, 0], [0, 0, 0], [0.5, 0.5, 0]])
+    wanted[2] = [0.5 / spread, 0.5 / spread, 0]
+    np.testing.assert_allclose(matrix, wanted, atol=1e-12)
+    assert counts.tolist() == [[3, 2, 2], [2, 3, 2], [2, 2, 3]]
+    # Task 0 beside task 2: standardised 0 and 1 / spread.
+    assert stderr[2, 0] == pytest.approx(0.5 / spread)
+    apart, counts, stderr = co_averages(np.eye(2, dtype=bool), np.where(np.eye(2) > 0, 1.0, np.nan))
+    assert np.isnan(apart).tolist() == [[False, True], [True, False]]
+    assert counts.tolist() == [[1, 0], [0, 1]]
+    assert np.isnan(stderr).all()
+
+
+def test_flops_by_hand():
+    data = table(("binary", "binary", "binary"))
+    joint = ct.fit(linear, data, **SETTINGS)
+    estimator = GradTagScores(projection="dense", n_features=8).fit(joint, data)
+    found, n = estimator.flops(10), len(data.split.train)
+    assert found["joint"] == 3 * 2 * n * 2 * (5 * 4 + 4 * 3)
+    assert found["direct"] == 10 * found["joint"]
+    assert found["solves"] == pytest.approx(10 * (8**3 / 3 + 2 * 8**2 * 4))
+    assert found["readout"] == 2 * 10 * 3 * len(data.split.validation) * 8
+    assert found["share"] == pytest.approx(sum(found[k] for k in ("joint", "features", "solves", "readout")) / found["direct"])
+
+
+def test_one_task_has_no_affinity():
+    data = table(("binary",))
+    joint = ct.fit("mlp", data, model_options={"hidden": (8,)}, **SETTINGS)
+    estimator = GradTagScores(n_features=16).fit(joint, data)
+    assert estimator.predict([[1]]).shape == (1, 1)
+    with pytest.raises(CoterieError, match="at least 2 tasks"):
+        estimator.affinity()
+
+
+def test_what_cannot_be_estimated_is_refused():
+    data, others = table(("binary", "multiclass", "regression")), table(("binary", "binary"))
+    joint = ct.fit("mlp", data, model_options={"hidden": (8,)}, **SETTINGS)
+    with pytest.raises(CoterieError, match="other data"):
+        GradTagScores().fit(joint, others)
+    with pytest.raises(CoterieError, match="does not train 'task 1'"):
+        GradTagScores().fit(ct.fit("mlp", data, [[1, 0, 1]], model_options={"hidden": (8,)}, **SETTINGS), data)
+    fitted = GradTagScores(n_features=16).fit(joint, data)
+    with pytest.raises(CoterieError, match="must measure the loss"):
+        fitted.tune(TrainedScores("mlp", data, **SETTINGS), np.ones((1, 3)))
+    with pytest.raises(CoterieError, match="tell nothing"):
+        fitted.tune(TrainedScores("mlp", data, measure="loss", model_options={"hidden": (8,)}, **SETTINGS), np.ones((1, 3)))
+    with pytest.raises(CoterieError, match="`grid`"):
+        fitted.tune(TrainedScores("mlp", data, measure="loss", **SETTINGS), np.ones((2, 3)), grid=())
+    with pytest.raises(CoterieError, match="`size`"):
+        fitted.affinity(size=1)
+    own = lambda outputs, targets: (outputs[..., 0] - targets).abs()  # noqa: E731
+    items = tuple(dataclasses.replace(task, loss=own) if task.kind is Kind.REGRESSION else task for task in data.tasks)
+    strange = dataclasses.replace(data, tasks=dataclasses.replace(data.tasks, items=items))
+    with pytest.raises(CoterieError, match="'task 2' has a loss of its own"):
+        GradTagScores().fit(joint, strange)
+
+
+def test_metrics_of_ones_own_are_read_from_margins():
+    data = table(("binary", "multiclass", "regression"))
+    joint = ct.fit("mlp", data, model_options={"hidden": (8,)}, **SETTINGS)
+    outputs = ct.predict(joint.stack, data, data.split.validation)[0]
+    seen = {}
+
+    def mean_output(outputs, targets):
+        seen[len(seen)] = outputs.shape
+        return outputs.mean()
+
+    def with_own(positions):
+        items = tuple(dataclasses.replace(t, metric=mean_output) if p in positions else t for p, t in enumerate(data.tasks))
+        return dataclasses.replace(joint, tasks=dataclasses.replace(data.tasks, items=items))
+
+    estimator = GradTagScores(n_features=16, ridge=1e9, measure="score").fit(with_own({0, 2}), data)
+    found = estimator.predict(np.ones((1, 3)))[0]
+    columns = [column.start for column in data.tasks.columns]
+    assert found[0] == pytest.approx(outputs[:, columns[0]].mean().item(), abs=1e-4)
+    assert found[2] == pytest.approx(outputs[:, columns[2]].mean().item(), abs=1e-4)
+    with pytest.raises(CoterieError, match="multi-class task 'task 1' is its own"):
+        GradTagScores(n_features=16, measure="score").fit(with_own({1}), data).predict(np.ones((1, 3)))
+
+
+def test_a_ridge_that_is_lost_in_rounding_is_named():
+    empty = Moments.empty(1, 3, torch.device("cpu"))
+    empty.hessian -= 1e-6 * torch.eye(3, dtype=torch.float64)
+    with pytest.raises(CoterieError, match="`ridge` is too small"):
+        empty.steps(torch.ones(1, 1, dtype=torch.float64), 1e-9, 2**20)
+
+
+def test_a_trained_encoder_is_left_alone():
+    data = table(("binary", "multiclass", "regression"))
+    joint = ct.fit("mlp", data, model_options={"hidden": (8,)}, **SETTINGS)
+    before, state = {n: t.clone() for n, t in joint.stack.state().items()}, torch.get_rng_state()
+    for projection in ("kronecker", "dense"):
+        GradTagScores(projection=projection, n_features=16).fit(joint, data).predict(ROWS)
+    assert all(torch.equal(before[n], t) for n, t in joint.stack.state().items())
+    assert torch.equal(torch.get_rng_state(), state)
+    assert isinstance(joint.stack.architecture, Architecture)
