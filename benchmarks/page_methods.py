@@ -163,3 +163,17 @@ def faces(found: dict[str, Any]) -> str:
         "Steps spent on measuring beyond the joint training, gains in points:\n\n"
         + table(["method", "steps", "against joint", "single", "random", "ensemble", "groups"], rows)
     )
+
+
+def estimates(found: dict[str, Any]) -> str:
+    """Grad-TAG's predictions of losses beside the blind guess and retraining."""
+    names = [name for name in found if name != "about"]
+    rows = [
+        [which, *(f"{found[name][which]['correlation']:+.2f}, {100 * found[name][which]['distance']:.1f} %" for name in names)]
+        for which in found[names[0]]
+    ]
+    return (
+        "Validation losses of all subsets of at least two tasks, one split, five seeds: within-target correlation and relative "
+        "distance of the estimate, of the guess that is blind to subsets, and of training it all again with another seed:\n\n"
+        + table(["", *names], rows)
+    )
