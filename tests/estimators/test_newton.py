@@ -17,7 +17,6 @@ from coterie.estimators._features import Cells
 from coterie.estimators._newton import Moments, refined
 from coterie.estimators._readout import co_averages
 from coterie.evaluation import primary_scores
-from coterie.models import Architecture
 from coterie.tasks import Kind, task_losses
 
 SETTINGS = {"epochs": 2, "batch_size": 32}
@@ -30,7 +29,8 @@ def table(kinds, n=120, seed=0):
     raw = x[:, :3] + 0.5 * rng.normal(size=(n, 3))
     read = {"binary": lambda v: v > 0.3, "multiclass": lambda v: np.digitize(v, [-0.5, 0.5]), "regression": lambda v: v}
     y = np.stack([read[kind](raw[:, t]) for t, kind in enumerate(kinds)], axis=1).astype(np.float32)
-    return ct.load({"inputs": x, "targets": y}, kinds={f"task {t}": kind for t, kind in enumerate(kinds)})
+    names = ["target"] if len(kinds) == 1 else [f"task {t}" for t in range(len(kinds))]
+    return ct.load({"inputs": x, "targets": y}, kinds=dict(zip(names, kinds, strict=True)))
 
 
 def linear(shape):
@@ -102,20 +102,19 @@ def test_one_step_is_the_first_of_the_damped_ones():
     torch.testing.assert_close(
         refined(model.train, shares, size, ridge, 3, 1),
         refined(model.train, shares, size, ridge, 3, 2**30),
-        atol=1e-8,
-        rtol=1e-6,
+        atol=1e-6,
+        rtol=1e-4,
     )
 
 
 def test_steps_that_overshoot_are_halved():
-    far = torch.full((1,), -30.0, dtype=torch.float64)  # all but flat there: the undamped step is astronomic
-    one = torch.ones(1, dtype=torch.float64)
-    mine = Cells(Kind.BINARY, one.unsqueeze(1), -far, far, one, one)
-    share = torch.ones(1, 1, dtype=torch.float64)
-    away = Cells(Kind.BINARY, -one.unsqueeze(1), 2 * one, far, one, one)
-    both = Cells.joined([mine, away])
-    step = refined([both], share, 1, 1e-3, 60, 2**30)[0, 0].item()
-    gradient = -1 / (1 + np.exp(30 + step)) + 1 / (1 + np.exp(2 - step)) + 1e-3 * step
+    """Where a cell is far on the wrong side its loss is all but straight, and an undamped step is 700 long."""
+    one, share = torch.ones(1, dtype=torch.float64), torch.ones(1, 1, dtype=torch.float64)
+    wrong = Cells(Kind.BINARY, one.unsqueeze(1), -8 * one, -8 * one, one, one)
+    right = Cells(Kind.BINARY, -one.unsqueeze(1), 5 * one, 5 * one, one, one)
+    step = refined([Cells.joined([wrong, right])], share, 1, 1e-3, 60, 2**30)[0, 0].item()
+    assert 6 < step < 7
+    gradient = -1 / (1 + np.exp(step - 8)) + 1 / (1 + np.exp(5 - step)) + 1e-3 * step
     assert abs(gradient) < 1e-8
 
 
@@ -153,20 +152,12 @@ def test_missing_labels_are_rows_left_out():
 def test_order_of_tasks_does_not_matter():
     data, order = table(("binary", "regression", "binary")), [2, 0, 1]
     joint = ct.fit("mlp", data, model_options={"hidden": (8,)}, **SETTINGS)
-    names = [data.tasks.names[t] for t in order]
-    turned = ct.load(
-        {"inputs": data.inputs.numpy(), "targets": data.targets[:, order].numpy()},
-        kinds={f"task {t}": data.tasks[o].kind.value for t, o in enumerate(order)},
-    )
-    tasks = dataclasses.replace(
-        turned.tasks,
-        **{n: getattr(data.tasks, n)[order] for n in ("pos_weight", "mean", "std", "observed_share", "loss_scale")},
-    )
+    statistics = {n: getattr(data.tasks, n)[order] for n in ("pos_weight", "mean", "std", "observed_share", "loss_scale")}
+    tasks = dataclasses.replace(data.tasks, items=tuple(data.tasks[t] for t in order), **statistics)
     turned = dataclasses.replace(data, targets=data.targets[:, order], tasks=tasks)
     other = ct.fit("mlp", turned, model_options={"hidden": (8,)}, **SETTINGS)
     state = {name: tensor.clone() for name, tensor in joint.stack.state().items()}
     other.stack.load_state({n: tensor[:, order] if n.startswith("head.") else tensor for n, tensor in state.items()})
-    assert names != list(data.tasks.names)
     for measure in ("loss", "score"):
         ours, theirs = (
             GradTagScores(n_features=40, measure=measure).fit(f, d).predict(rows)
@@ -281,4 +272,3 @@ def test_a_trained_encoder_is_left_alone():
         GradTagScores(projection=projection, n_features=16).fit(joint, data).predict(ROWS)
     assert all(torch.equal(before[n], t) for n, t in joint.stack.state().items())
     assert torch.equal(torch.get_rng_state(), state)
-    assert isinstance(joint.stack.architecture, Architecture)

@@ -97,19 +97,22 @@ def losses(cells: Sequence[Cells | None], steps: Tensor, members: Tensor, memory
 def _refined(cells: Sequence[Cells | None], shares: Tensor, n_features: int, ridge: float, steps: int) -> Tensor:
     at = shares.new_zeros(len(shares), n_features)
     value = _objective(cells, shares, at, ridge)
+    rounding = max((torch.finfo(mine.z.dtype).eps for mine in cells if mine is not None), default=0.0)
     for _ in range(steps):
         gradient, hessian = _derivatives(cells, shares, at)
         direction = _solve(hessian, -(gradient + ridge * at), ridge)
-        new = at + direction
+        # Near the minimum a good step changes less than the rounding of the losses.
+        bound = value + 8 * rounding * value.abs()
+        reached = _objective(cells, shares, at + direction, ridge)
         for _ in range(HALVINGS):
-            worse = ~(_objective(cells, shares, new, ridge) <= value)
+            worse = reached > bound
             if not worse.any():
                 break
             direction[worse] /= 2
-            new = at + direction
-        reached = _objective(cells, shares, new, ridge)
-        better = reached <= value
-        at, value = torch.where(better.unsqueeze(1), new, at), torch.where(better, reached, value)
+            reached = _objective(cells, shares, at + direction, ridge)
+        better = reached <= bound
+        at = torch.where(better.unsqueeze(1), at + direction, at)
+        value = torch.where(better, reached, value)
     return at
 
 
