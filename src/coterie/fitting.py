@@ -143,7 +143,7 @@ class _Job:
             stack=stack,
             cost={
                 "seconds": state.seconds,
-                "model_steps": state.steps * provider.n_rows + _forward_only(state.steps, provider),
+                "model_steps": state.steps * provider.n_rows,
                 "parameters": stack.n_parameters,
                 "strategy": strategy.kind if strategy.kind == "loop" else f"vmap, {strategy.rows} rows at a time",
                 "strategy_reason": strategy.reason,
