@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from _common import RESULTS
-from page_methods import advice, estimates, faces, gradients, judged, selection, table, truth
+from page_methods import advice, estimates, faces, gradients, judged, selection, table, toy, truth
 
 PAGE = Path(__file__).parents[1] / "docs" / "benchmarks.md"
 ADVICE = PAGE.with_name("judged.txt")
@@ -178,6 +178,7 @@ SECTIONS: list[tuple[str, str, str, Callable[[dict[str, Any]], str]]] = [
     ("Speed: exact selection", "selection.py", "selection", selection),
     ("Speed: Grad-TAG features", "gradtag.py", "gradtag_speed", gradients),
     ("Grad-TAG: how well it predicts", "gradtag_quality.py", "gradtag_quality", estimates),
+    ("Grad-TAG: planted clusters", "gradtag_toy.py", "gradtag_toy", toy),
     ("Five methods on CelebA", "celeba_methods.py", "celeba_methods", faces),
     *((f"Ground truth: {name}", "ground_truth.py", f"ground_truth_{name}", truth) for name in TABLES),
     *((f"Methods judged: {name}", "judge_methods.py", f"judged_{name}", judged) for name in TABLES),
