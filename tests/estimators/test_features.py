@@ -7,9 +7,9 @@ from torch import nn
 
 import coterie as ct
 from coterie.errors import CoterieError
-from coterie.estimators import GradTagScores
+from coterie.estimators import GradTagScores, _kronecker
 from coterie.estimators._features import DenseProjection, extract
-from coterie.estimators._kronecker import KroneckerProjection, leading
+from coterie.estimators._kronecker import KroneckerProjection, Side
 from coterie.estimators._linearised import Linearised, cells
 from coterie.estimators._margins import leads, margins
 from coterie.tasks import Kind, Task, Tasks
@@ -228,10 +228,40 @@ def test_margins_stay_exact_where_probabilities_round(logit):
     assert found == pytest.approx(logit - np.log(1 + np.e), rel=1e-12)
 
 
-def test_leading_eigenvectors_of_a_large_matrix():
+@pytest.mark.parametrize("size", [900, 1100])
+def test_leading_eigenvectors_without_the_matrix_where_it_is_large(size):
     generator = torch.Generator().manual_seed(0)
-    basis = torch.linalg.qr(torch.randn(1100, 6, generator=generator)).Q
-    matrix = basis * torch.tensor([9.0, 7.0, 5.0, 4.0, 2.0, 1.0]) @ basis.T
-    found = leading(matrix, 4, seed=0, name="here")
+    basis = torch.linalg.qr(torch.randn(size, 6, generator=generator)).Q
+    rows = torch.tensor([9.0, 7.0, 5.0, 4.0, 2.0, 1.0]).sqrt()[:, None] * basis.T
+    side = Side.of(size, 4, generator, torch.device("cpu"))
+    assert side.total.numel() == (size**2 if size == 900 else size * 20)
+    for turn in range(3):
+        if turn:
+            side.turn()
+        side.add(rows[None, :2])
+        side.add(rows[None, 2:])
+    found = side.leading(4)
     torch.testing.assert_close(found.T @ found, torch.eye(4), atol=1e-5, rtol=0)
     torch.testing.assert_close((basis[:, :4].T @ found).abs(), torch.eye(4), atol=1e-3, rtol=0)
+
+
+def test_a_layer_of_many_inputs_is_projected_without_a_matrix_of_their_square(monkeypatch):
+    data = table(n=100, width=3000)
+    model = linearised(lambda width: nn.Sequential(nn.Linear(width, 8), nn.Tanh()), data)
+    inputs, targets = some(data, 40)
+    largest = []
+
+    class Watch(torch.utils._python_dispatch.TorchDispatchMode):
+        def __torch_dispatch__(self, function, types, args=(), kwargs=None):
+            found = function(*args, **(kwargs or {}))
+            largest.append(found.numel() if isinstance(found, torch.Tensor) else 0)
+            return found
+
+    with Watch():
+        projection = KroneckerProjection.fit(model, lambda: iter([(inputs, targets)]), n_features=64)
+    assert max(largest) < 3000**2 / 10
+    found = projection.features(inputs, targets)[0]
+    torch.testing.assert_close(found, projection.project(model.gradients(inputs, targets)), atol=1e-4, rtol=1e-3)
+    monkeypatch.setattr(_kronecker, "_DIRECT", 10_000)
+    exact = KroneckerProjection.fit(model, lambda: iter([(inputs, targets)]), n_features=64)
+    assert found.square().sum() > 0.98 * exact.features(inputs, targets)[0].square().sum()

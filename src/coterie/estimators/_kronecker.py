@@ -19,6 +19,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import chain
 
 import torch
 from torch import Tensor, nn
@@ -29,7 +30,7 @@ from coterie.estimators._margins import margins
 from coterie.seeds import torch_generator
 
 SMALLEST_RANK = 64
-_DIRECT = 1024
+_DIRECT, _MORE, _TURNS = 1024, 16, 4
 Batch = tuple[Tensor, Tensor]
 
 
@@ -71,14 +72,16 @@ class KroneckerProjection:
     def fit(
         cls, linearised: Linearised, sample: Callable[[], Iterator[Batch]], n_features: int, seed: int = 0
     ) -> KroneckerProjection:
-        """Find the bases in two passes over a sample of (inputs, targets), and keep the ``n_features`` largest products.
+        """Find the bases in passes over a sample of (inputs, targets), and keep the ``n_features`` largest products.
+
+        Two passes, or five where a layer has more than 1,024 inputs or outputs.
 
         Raises:
             UnsupportedError: a shared parameter belongs to no layer that is known here.
         """
         layers = find_layers(linearised)
         rank = max(SMALLEST_RANK, int(2 * n_features**0.5))
-        bases = _eigenbases(linearised, layers, sample(), rank, seed)
+        bases = _eigenbases(linearised, layers, sample, rank, seed)
         everything = cls(linearised, layers, bases)
         energy = torch.cat([torch.zeros(len(basis.chosen)) for basis in bases]).to(bases[0].right.device)
         for inputs, targets in sample():
@@ -179,43 +182,71 @@ def _recorded(layers: Sequence[Layer]) -> Iterator[list[Calls]]:
             handle.remove()
 
 
-def _eigenbases(linearised: Linearised, layers: Sequence[Layer], sample: Iterator[Batch], rank: int, seed: int) -> list[Basis]:
+def _eigenbases(
+    linearised: Linearised, layers: Sequence[Layer], sample: Callable[[], Iterator[Batch]], rank: int, seed: int
+) -> list[Basis]:
     """Leading eigenvectors of sum a a^T and sum delta delta^T of each layer; all products of them are chosen."""
     device = linearised.tasks.pos_weight.device
-    right = [torch.zeros(layer.d_in, layer.d_in, device=device) for layer in layers]
-    left = [torch.zeros(layer.d_out, layer.d_out, device=device) for layer in layers]
-    for inputs, targets in sample:
-        for number, calls, deltas in _backward_passes(linearised, layers, inputs, targets):
-            for layer, mine, own, a_sum, d_sum in zip(layers, calls, deltas, right, left, strict=True):
-                for (x, _), delta in zip(mine, own, strict=True):
-                    if number == 0:
-                        _add_outer(a_sum, layer.right(x))
-                    _add_outer(d_sum, layer.left(x, delta))
+    sides = [
+        tuple(
+            Side.of(size, rank, torch_generator(seed, "basis", f"{layer.name} {side}"), device)
+            for side, size in (("right", layer.d_in), ("left", layer.d_out))
+        )
+        for layer in layers
+    ]
+    for turn in range(_TURNS if any(side.vectors is not None for both in sides for side in both) else 1):
+        if turn:
+            for side in chain.from_iterable(sides):
+                side.turn()
+        for inputs, targets in sample():
+            for number, calls, deltas in _backward_passes(linearised, layers, inputs, targets):
+                for layer, mine, own, (right, left) in zip(layers, calls, deltas, sides, strict=True):
+                    for (x, _), delta in zip(mine, own, strict=True):
+                        if number == 0:
+                            right.add(layer.right(x))
+                        left.add(layer.left(x, delta))
     found = []
-    for layer, a_sum, d_sum in zip(layers, right, left, strict=True):
-        a, b = (leading(total, rank, seed, f"{layer.name} {side}") for total, side in ((a_sum, "right"), (d_sum, "left")))
+    for right, left in sides:
+        a, b = right.leading(rank), left.leading(rank)
         found.append(Basis(a, b, torch.arange(a.shape[1] * b.shape[1], device=device)))
     return found
 
 
-def leading(symmetric: Tensor, rank: int, seed: int, name: str) -> Tensor:
-    """The ``rank`` leading eigenvectors of a positive semi-definite matrix (n, n), as columns (n, r), orthonormal.
+@dataclass(eq=False)
+class Side:
+    """The sum S of outer products of rows (n,), or its products with some orthonormal ``vectors`` (n, v).
 
-    Beyond 1,024 rows by subspace iteration, for which near is near enough: any orthonormal basis is a valid one.
+    Up to 1,024 entries S is kept itself. Beyond, it is never formed: the vectors are random and turned towards the leading
+    ones with every pass over the rows (subspace iteration). Near is near enough, for any orthonormal basis is a valid one.
     """
-    rank = min(rank, len(symmetric))
-    if len(symmetric) <= max(_DIRECT, 2 * rank):
-        return torch.linalg.eigh(symmetric.double()).eigenvectors.flip(1)[:, :rank].to(symmetric.dtype)
-    basis = torch.randn(len(symmetric), rank + 16, generator=torch_generator(seed, "basis", name)).to(symmetric)
-    for _ in range(6):
-        basis = torch.linalg.qr(symmetric @ basis).Q
-    inside = torch.linalg.eigh(basis.T @ symmetric @ basis).eigenvectors.flip(1)
-    return basis @ inside[:, :rank]
 
+    total: Tensor
+    vectors: Tensor | None
 
-def _add_outer(total: Tensor, rows: Tensor) -> None:
-    flat = rows.flatten(0, 1)
-    total.addmm_(flat.T, flat)
+    @classmethod
+    def of(cls, size: int, rank: int, generator: torch.Generator, device: torch.device) -> Side:
+        """Nothing seen yet, of rows of ``size`` entries of which ``rank`` vectors are wanted."""
+        if size <= max(_DIRECT, 2 * rank):
+            return cls(torch.zeros(size, size, device=device), None)
+        vectors = torch.linalg.qr(torch.randn(size, rank + _MORE, generator=generator)).Q
+        return cls(torch.zeros(size, rank + _MORE, device=device), vectors.to(device))
+
+    def add(self, rows: Tensor) -> None:
+        """Add rows (B, tau, n)."""
+        flat = rows.flatten(0, 1)
+        self.total.addmm_(flat.T, flat if self.vectors is None else flat @ self.vectors)
+
+    def turn(self) -> None:
+        """Go on with what the vectors became; all rows are to be added again."""
+        if self.vectors is not None:
+            self.vectors = torch.linalg.qr(self.total).Q
+        self.total.zero_()
+
+    def leading(self, rank: int) -> Tensor:
+        """The ``rank`` leading eigenvectors as columns (n, r), orthonormal; all n if there are no more."""
+        inside = self.total if self.vectors is None else self.vectors.T @ self.total
+        found = torch.linalg.eigh(inside.double()).eigenvectors.flip(1)[:, :rank].to(self.total.dtype)
+        return found if self.vectors is None else self.vectors @ found
 
 
 def _trimmed(basis: Basis, chosen: Tensor) -> Basis:
