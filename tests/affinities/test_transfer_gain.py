@@ -4,10 +4,12 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 
 from coterie.affinities import Lookahead, TransferGain
 from coterie.errors import CoterieError
-from tests.affinities.moments import KINDS, ByHand, measured, mixed, moment_of, other_half, smooth, table
+from coterie.tasks import task_losses
+from tests.affinities.moments import KINDS, ByHand, measured, mixed, moment_of, other_half, smooth, table, trial_of
 
 
 @pytest.mark.parametrize("rate", [0.05, 0.3])
@@ -72,6 +74,41 @@ def test_order_of_the_tasks_in_a_pair_does_not_matter_to_their_step():
     found = measured(TransferGain(), moment)
     # Half a shared step each is one whole one; only the head moves half as far.
     assert found[0, 1] == pytest.approx(found[1, 0], abs=1e-6)
+
+
+def naive(moment, batch, members, *, heads):
+    """Losses (T,) on ``batch`` of a copy of the model after one step on the mean loss of the members: one Adam step by hand."""
+    model = moment.stack.model(0).train()
+
+    def losses(of):
+        torch.manual_seed(moment.seed)
+        return task_losses(model(of.inputs), of.targets, moment.tasks)
+
+    losses(moment.batch)[members].mean().backward()
+    with torch.no_grad():
+        for name, parameter in model.named_parameters():
+            if parameter.grad is not None and (heads or not name.startswith("head.")):
+                state = moment.optimiser.state[moment.stack.parameters[name]]
+                scale = (state["exp_avg_sq"][0] / (1 - 0.999 ** float(state["step"]))).sqrt() + 1e-8
+                parameter -= moment.learning_rate * parameter.grad / scale
+        return losses(batch).double().numpy()
+
+
+def test_look_aheads_equal_a_naive_loop_with_batch_statistics_dropout_gaps_and_adam():
+    kinds, options = (*KINDS, "binary"), {"hidden": (12,), "dropout": 0.3}
+    moment = moment_of(table(200, kinds, missing=0.25), "mlp", warm=3, optimiser="adam", lr=0.02, model_options=options)
+    assert any("running_mean" in name for name in moment.stack.buffers)
+    gains, aheads = measured(TransferGain(), moment), measured(Lookahead(), moment)
+    with torch.random.fork_rng():
+        batch = trial_of(moment).scoring_batch()
+        start = naive(replace(moment, learning_rate=0.0), batch, [0], heads=False)
+        own = [naive(moment, batch, [j], heads=True)[j] for j in range(4)]
+        for i, j in np.ndindex(4, 4):
+            pair = naive(moment, batch, list({i, j}), heads=True)[j]
+            assert gains[i, j] == pytest.approx(1 - pair / own[j], rel=1e-3, abs=1e-5)
+            ahead = 1 - naive(moment, batch, [i], heads=False)[j] / start[j]
+            assert aheads[i, j] * moment.learning_rate == pytest.approx(ahead, rel=1e-3, abs=1e-5)
+    assert np.abs(gains).max() > 0.05
 
 
 def test_unknown_pairs_are_named():
