@@ -8,7 +8,7 @@ import pytest
 from coterie.evaluation.comparison import Comparison
 from coterie.report import write_report
 
-from .synthetic import comparison, several_methods
+from .synthetic import comparison, learnt, several_methods
 
 HOSTILE = (
     "<script>document.title='hacked'</script>", "$x_1$", "a&b\"'", "日本語", "x" * 120, "<img src=x onerror=alert(1)>",
@@ -51,3 +51,21 @@ def hundred_page(tmp_path_factory: pytest.TempPathFactory) -> Path:
     names = [*(f"task_{i}" for i in range(96)), "<script>alert(1)</script>", "$x_1$", "long " * 30, 'a"b<&>']
     made = replace(several_methods(names, n_groups=8, recorded=False), history={})
     return write_report(made, tmp_path_factory.mktemp("hundred") / "report.html")
+
+
+@pytest.fixture(scope="session")
+def searches() -> Comparison:
+    """Two groupings that were learnt while models train, on hostile names; one of them was chosen."""
+    return learnt(HOSTILE)
+
+
+@pytest.fixture(scope="session")
+def searches_page(searches: Comparison, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_report(searches, tmp_path_factory.mktemp("searches") / "report.html")
+
+
+@pytest.fixture(scope="session")
+def large_search_page(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A hundred tasks whose groups were learnt in 300 epochs."""
+    made = learnt([f"task_{i}" for i in range(100)], n_groups=8, n_epochs=300)
+    return write_report(made, tmp_path_factory.mktemp("large_search") / "report.html")

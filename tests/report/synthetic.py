@@ -109,6 +109,37 @@ def several_methods(names: Sequence[str] = EMOTIONS, *, n_groups: int = 3, n_see
     )
 
 
+def learnt(names: Sequence[str] = EMOTIONS, *, n_groups: int = 3, n_seeds: int = 3, n_epochs: int = 12) -> Comparison:
+    """Two searches that learn groups while models train, one of them chosen, beside groups from data maps."""
+    made = comparison(
+        names, n_groups=n_groups, n_seeds=n_seeds, groupings=("chosen", "data_map", "dmtg", "dmtg paper"), recorded=False
+    )
+    found = dict(made.groupings)
+    for name, mode, speed in (("dmtg", "annealed", 6.0), ("dmtg paper", "paper", 1.0)):
+        found[name] = [search(names, n_groups, n_epochs, seed=u, mode=mode, speed=speed) for u in range(n_seeds)]
+    found["chosen"] = [replace(g, details={**g.details, "chosen": "dmtg"}) for g in found["dmtg"]]
+    return replace(made, groupings=found, history={})
+
+
+def search(
+    names: Sequence[str], n_groups: int, n_epochs: int, *, seed: int = 0, mode: str = "annealed", speed: float = 6.0
+) -> Grouping:
+    """What a search leaves whose logits drift apart by about ``speed``, as :class:`coterie.DifferentiableGrouping` does."""
+    rng = np.random.default_rng(seed)
+    drift = speed / n_epochs * rng.normal(size=(len(names), n_groups))
+    logits = np.cumsum(drift + rng.normal(0, 0.1, (n_epochs, len(names), n_groups)), axis=0)
+    probabilities = np.exp(logits) / np.exp(logits).sum(2, keepdims=True)
+    return searched(names, probabilities, mode=mode, cost={"model_steps": 2820.0, "seconds": 9.4})
+
+
+def searched(names: Sequence[str], probabilities: Any, **details: Any) -> Grouping:
+    """Groups learnt with these assignment probabilities (E, T, K)."""
+    found = np.asarray(probabilities, dtype=np.float64).round(6)
+    kept = {"mode": "annealed", "probabilities": found.tolist(), "pruned": 0, **details}
+    membership = np.eye(found.shape[2])[found[-1].argmax(1)]
+    return Grouping(tasks=tuple(names), membership=membership, method="dmtg", details=kept)
+
+
 def _measured(
     rng: np.random.Generator, names: tuple[str, ...], home: np.ndarray, n_seeds: int, affinity: str, **shape: float
 ) -> list[Grouping]:

@@ -37,11 +37,18 @@ addEventListener("load", () => {
 @pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed")
 @pytest.mark.timeout(120)
 def test_pages_fit_phones_and_desktops_and_stay_silent(
-    hostile_page: Path, large_page: Path, several_page: Path, hundred_page: Path, tmp_path: Path
+    hostile_page: Path,
+    large_page: Path,
+    several_page: Path,
+    hundred_page: Path,
+    searches_page: Path,
+    large_search_page: Path,
+    tmp_path: Path,
 ) -> None:
+    pages = (hostile_page, large_page, several_page, hundred_page, searches_page, large_search_page)
     frames = "".join(
         f'<iframe width="{width}" height="800" style="border:0" src="{page.as_uri()}"></iframe>'
-        for page in (hostile_page, large_page, several_page, hundred_page)
+        for page in pages
         for width in (320, 1400)
     )
     (tmp_path / "measure.html").write_text(MEASURE % frames, encoding="utf-8")
@@ -51,7 +58,7 @@ def test_pages_fit_phones_and_desktops_and_stay_silent(
     body = re.search(r"<body[^>]*>(\[.*\])\s*</body>", done.stdout, re.DOTALL)
     assert body, done.stdout[-2000:]
     found = json.loads(html.unescape(body[1]))
-    assert [entry["width"] for entry in found] == [320, 1400] * 4
+    assert [entry["width"] for entry in found] == [320, 1400] * len(pages)
     assert all(entry["needed"] <= entry["width"] for entry in found), found
     assert all(entry["title"].startswith("Task grouping report") for entry in found)
     assert all(entry["broken"] == 0 and entry["height"] > 3000 for entry in found), found

@@ -9,7 +9,7 @@ import pytest
 from matplotlib.figure import Figure
 
 from coterie.errors import CoterieError
-from coterie.report import figures
+from coterie.report import assignments, figures
 from coterie.report.svg import inline, raster
 
 DRAW = {
@@ -21,6 +21,7 @@ DRAW = {
     "regret_against_cost": lambda ax: figures.regret_against_cost(
         ["a", "b"], ["affinity", "other"], np.array([10.0, 2000.0]), np.array([0.0, 1.5]), levels={"joint": 2.0}, ax=ax
     ),
+    "tasks_over_epochs": lambda ax: assignments.tasks_over_epochs({"decided": np.array([0, 2])}, n_tasks=3, ax=ax),
     "criterion": lambda ax: figures.criterion([2, 3], np.array([0.2, 0.1]), 2, threshold=0.1, what="silhouette", ax=ax),
 }
 

@@ -34,9 +34,13 @@ _KINDS: dict[str, dict[str, Any]] = {
     "affinity": {"color": BLUE, "marker": "D"},
     "selection": {"color": VERMILION, "marker": "^"},
     "data map": {"color": GREEN, "marker": "s"},
+    "learnt": {"color": ORANGE, "marker": "v"},
     "other": {"color": PURPLE, "marker": "o"},
 }
-_KIND_NAMES = {"affinity": "affinities", "selection": "score estimators", "data map": "data maps", "other": "others"}
+_KIND_NAMES = {
+    "affinity": "affinities", "selection": "score estimators", "data map": "data maps", "learnt": "learnt in training",
+    "other": "others",
+}  # fmt: skip
 _WIDE_NAME = 22  # characters of which two columns still fit under a figure
 _LEVELS = ("--", ":", "-.")
 _MAP_RANGE = ((0.0, 1.0), (0.0, float(np.sqrt(0.5))))
@@ -202,7 +206,7 @@ def regret_against_cost(
 
     Args:
         methods: names, drawn beside the points.
-        kinds: "affinity", "selection", "data map" or "other", one per method: its marker.
+        kinds: "affinity", "selection", "data map", "learnt" or "other", one per method: its marker.
         cost: model-steps of the measurement, drawn on a logarithmic axis.
         regret: points below the best.
         levels: further values to compare with, drawn across.

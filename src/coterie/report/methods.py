@@ -140,10 +140,12 @@ def _spent(comparison: Comparison, name: str, what: str) -> float | None:
 
 
 def kind_of(comparison: Comparison, name: str) -> str:
-    """How a method comes to its groups: "affinity", "selection", "data map", "given", or "other"."""
+    """How a method comes to its groups: "affinity", "selection", "data map", "learnt", "given", or "other"."""
     first = comparison.groupings[name][0]
     if str(comparison.config.get("groupings", {}).get(name, "")).startswith("Grouping("):
         return "given"
+    if first.method == "dmtg":
+        return "learnt"
     if "affinity" in first.details:
         return "affinity"
     if "proven" in first.details or "candidates" in first.details:
@@ -156,6 +158,8 @@ def what_it_measured(comparison: Comparison, name: str) -> str:
     first, kind = comparison.groupings[name][0], kind_of(comparison, name)
     if kind == "given":
         return "nothing: the groups were given"
+    if kind == "learnt":
+        return f"groups learnt while K\u00a0=\u00a0{first.n_groups} branches train side by side"
     if kind == "data map":
         return "data maps of the joint training"
     if kind == "affinity":

@@ -13,7 +13,7 @@ from markupsafe import Markup
 from coterie.errors import CoterieError
 from coterie.evaluation.units import CHOSEN
 from coterie.files import atomic
-from coterie.report import about, affinities, curves, gains, groups, methods, scores
+from coterie.report import about, affinities, assignments, curves, gains, groups, methods, scores
 
 if TYPE_CHECKING:
     from coterie.evaluation import Comparison
@@ -70,6 +70,7 @@ def render(comparison: Comparison, maps: dict[str, Any] | None, *, twin_name: st
         choice=methods.choice(comparison),
         methods=methods.chapter(comparison),
         affinities=affinities.chapter(comparison),
+        assignments=assignments.chapter(comparison),
         maps=maps,
         stability=groups.stability(comparison),
         gains=gains.chapter(comparison, order),
@@ -86,7 +87,8 @@ def _twin(comparison: Comparison) -> dict[str, Any]:
     found = comparison.to_dict()
     for name, seeds in found["groupings"].items():
         for grouping in seeds:
-            grouping["details"] = _finite(affinities.slim(grouping["details"], again=name == CHOSEN))
+            slim = affinities.slim(grouping["details"], again=name == CHOSEN)
+            grouping["details"] = _finite(assignments.slim(slim, again=name == CHOSEN))
     return found | ({"methods": methods.table(comparison)} if methods.is_shown(comparison) else {})
 
 

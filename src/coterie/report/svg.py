@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 _PAGE_COLOURS = {
     figures.INK: "currentColor", figures.RULE: "var(--rule)", figures.BLUE: "var(--blue)", figures.GREEN: "var(--green)",
     figures.PURPLE: "var(--purple)", figures.VERMILION: "var(--vermilion)",
+    figures.ORANGE: "var(--orange)",
 }  # fmt: skip
 _COLOUR = re.compile("|".join(_PAGE_COLOURS))
 _FONT_FAMILY = re.compile(r"font-family:[^;]*;? ?")
