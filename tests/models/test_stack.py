@@ -221,7 +221,7 @@ def test_rows_that_fit_is_bounded():
         (lambda _: nn.Linear(9, 2), (4,), "fails on inputs"),
         (lambda _: "no module", (4,), "must return a torch.nn.Module"),
     ],
-    ids=str,
+    ids=["misspelt", "no images", "no module", "no encoder", "no name", "no features", "other inputs", "no torch module"],
 )
 def test_wrong_models_are_refused(model, shape, message):
     with pytest.raises(CoterieError, match=message):

@@ -27,18 +27,18 @@ MODES: tuple[Mode, ...] = get_args(Mode)
 
 @dataclass(frozen=True, kw_only=True)
 class _Preset:
-    """What a mode stands for: temperatures at the start and the end, how the branches start, and the logits' learning rate."""
+    """What a mode stands for: temperatures at the start and the end, how the branches start, and how far a logit may travel."""
 
     temperature: tuple[float, float]
     init: str
-    learning_rate: float | None
+    travel: float | None
 
 
 _PRESETS: dict[Mode, _Preset] = {
-    "paper": _Preset(temperature=(2.5, 2.5), init="shared", learning_rate=None),
-    "annealed": _Preset(temperature=(4.0, 0.1), init="independent", learning_rate=0.05),
-    "expected": _Preset(temperature=(1.0, 1.0), init="independent", learning_rate=0.05),
-    "straight_through": _Preset(temperature=(1.0, 1.0), init="independent", learning_rate=0.05),
+    "paper": _Preset(temperature=(2.5, 2.5), init="shared", travel=None),
+    "annealed": _Preset(temperature=(4.0, 0.1), init="independent", travel=8.0),
+    "expected": _Preset(temperature=(1.0, 1.0), init="independent", travel=8.0),
+    "straight_through": _Preset(temperature=(1.0, 1.0), init="independent", travel=4.0),
 }
 
 
@@ -61,8 +61,10 @@ class DifferentiableGrouping(WeightsProvider):
     Args:
         n_groups: number of branches K; some may end without a task.
         mode: see the table.
-        learning_rate: of the logits. Adam moves a logit by at most this much a step; the default 0.05 (the models' own rate in
-            mode "paper") moves it by 10 in 200 steps. With SGD a much larger one is needed.
+        learning_rate: of the logits. Adam moves a logit by at most about this much a step. The default lets it travel 8 over
+            the whole search, however long that is (4 in mode "straight_through"; in mode "paper" it is the models' own
+            rate): enough to decide, and slow enough for the branches to become different first. With SGD a much larger one
+            is needed.
         warmup: share of all steps in which all branches train on all tasks alike and the logits rest.
         held_out: share of the *training* examples on which no branch trains and whose losses move the logits (0: those of
             the batch that trains).
@@ -110,9 +112,9 @@ class DifferentiableGrouping(WeightsProvider):
         preset = _PRESETS[mode]
         self.mode, self.n_rows, self.stem = mode, n_groups, stem
         self.init = preset.init if init is None else init
-        self.learning_rate = preset.learning_rate if learning_rate is None else learning_rate
+        self.asked_rate = self.learning_rate = learning_rate
         self.temperature = preset.temperature if temperature is None else (float(temperature[0]), float(temperature[1]))
-        if min(self.temperature) <= 0 or (self.learning_rate is not None and not self.learning_rate > 0):
+        if min(self.temperature) <= 0 or (learning_rate is not None and not learning_rate > 0):
             raise CoterieError(
                 f"`temperature` and `learning_rate` must be positive; found {self.temperature}, {learning_rate}."
             )
@@ -123,8 +125,8 @@ class DifferentiableGrouping(WeightsProvider):
             )
         self.warmup, self.held_out, self.balance, self.entropy, self.prune = warmup, held_out, balance, entropy, prune
 
-    def prepare(self, data: Dataset, n_steps: int, seed: int) -> None:
-        """Start from even logits for these tasks.
+    def prepare(self, data: Dataset, n_steps: int, seed: int, device: torch.device | str = "cpu") -> None:
+        """Start from even logits for these tasks, on the device of the branches: a step then never waits for it.
 
         Raises:
             CoterieError: more branches than tasks.
@@ -133,12 +135,16 @@ class DifferentiableGrouping(WeightsProvider):
         if self.n_rows > n_tasks:
             raise CoterieError(f"`n_groups` asks for {self.n_rows} groups of {n_tasks} tasks: fewer tasks than groups.")
         self.names, self.n_steps, self.seed = tasks.names, n_steps, seed
-        self.logits = nn.Parameter(torch.ones(n_tasks, self.n_rows))
-        self.pruned = torch.zeros(n_tasks, self.n_rows, dtype=torch.bool)
-        self.scale = (self.n_rows / n_tasks) * tasks.loss_scale / constant_losses(tasks, data.targets[data.split.train])
+        travel = _PRESETS[self.mode].travel
+        if self.asked_rate is None and travel is not None:
+            self.learning_rate = travel / n_steps
+        self.logits = nn.Parameter(torch.ones(n_tasks, self.n_rows, device=device))
+        self._prune(torch.zeros(n_tasks, self.n_rows, dtype=torch.bool, device=device))
+        scale = (self.n_rows / n_tasks) * tasks.loss_scale / constant_losses(tasks, data.targets[data.split.train])
         if n_tasks == 1 or self.n_rows == 1:
             # One branch has nothing to choose: it is joint training, with the losses as they are there.
-            self.scale = torch.full((n_tasks,), 1 / n_tasks)
+            scale = torch.full((n_tasks,), 1 / n_tasks)
+        self.scale = scale.to(device)
         self.history: list[np.ndarray] = []
 
     def weights(self, step: int) -> Tensor:
@@ -157,7 +163,7 @@ class DifferentiableGrouping(WeightsProvider):
 
     def alive(self) -> Sequence[bool] | None:
         """Branches that some task can still choose."""
-        return (~self.pruned.all(0)).tolist() if self.pruned.any() else None
+        return self._alive
 
     def temperature_at(self, step: int) -> float:
         """Temperature of one step: geometric between start and end, after the warm-up."""
@@ -182,13 +188,13 @@ class DifferentiableGrouping(WeightsProvider):
     def on_epoch_end(self, epoch: int) -> None:  # noqa: ARG002
         """Remember the probabilities and prune."""
         probabilities = self.probabilities()
-        self.history.append(probabilities.numpy().copy())
+        self.history.append(probabilities.cpu().numpy().copy())
         best = torch.nn.functional.one_hot(probabilities.argmax(1), self.n_rows).bool()
-        self.pruned |= (probabilities < self.prune) & ~best
+        self._prune(self.pruned | ((probabilities < self.prune) & ~best))
 
     def result(self) -> Grouping:
         """Each task in the branch of its largest probability; branches keep their numbers, those without tasks too."""
-        probabilities = self.probabilities().numpy()
+        probabilities = self.probabilities().cpu().numpy()
         return Grouping(
             tasks=self.names,
             membership=np.eye(self.n_rows)[probabilities.argmax(1)],
@@ -202,7 +208,7 @@ class DifferentiableGrouping(WeightsProvider):
     def settings(self) -> Mapping[str, Any]:
         """All arguments."""
         names = (
-            "mode", "n_rows", "stem", "init", "learning_rate", "temperature", "warmup", "held_out", "balance", "entropy",
+            "mode", "n_rows", "stem", "init", "asked_rate", "temperature", "warmup", "held_out", "balance", "entropy",
             "prune",
         )  # fmt: skip
         return {name: getattr(self, name) for name in names}
@@ -210,12 +216,17 @@ class DifferentiableGrouping(WeightsProvider):
     def state(self) -> dict[str, np.ndarray]:
         """What was pruned, and the probabilities so far."""
         history = {"history": np.stack(self.history)} if self.history else {}
-        return {"pruned": self.pruned.numpy(), **history}
+        return {"pruned": self.pruned.cpu().numpy(), **history}
 
     def restore(self, arrays: dict[str, np.ndarray]) -> None:
         """Continue from a checkpoint."""
-        self.pruned = torch.from_numpy(arrays["pruned"].copy())
+        self._prune(torch.from_numpy(arrays["pruned"].copy()).to(self.logits.device))
         self.history = list(arrays["history"]) if "history" in arrays else []
+
+    def _prune(self, pruned: Tensor) -> None:
+        """Which pairs (T, K) are out for good."""
+        self.pruned = pruned
+        self._alive = (~pruned.all(0)).tolist() if pruned.any() else None
 
     def _logits(self) -> Tensor:
         return self.logits.masked_fill(self.pruned, -torch.inf)

@@ -45,7 +45,8 @@ def binary_entropy(logits: Tensor) -> Tensor:
     # Large negative instead of minus infinity: a product of zero and infinity has no gradient.
     logits = logits.clamp_min(-1e4)
     log_p = logits.log_softmax(1)
-    others = logits.unsqueeze(1).expand(-1, n_branches, -1).masked_fill(torch.eye(n_branches, dtype=torch.bool), -torch.inf)
+    itself = torch.eye(n_branches, dtype=torch.bool, device=logits.device)
+    others = logits.unsqueeze(1).expand(-1, n_branches, -1).masked_fill(itself, -torch.inf)
     log_rest = others.logsumexp(2) - logits.logsumexp(1, keepdim=True)
     return -(log_p.exp() * log_p + log_rest.exp() * log_rest).sum(1).mean()
 

@@ -15,6 +15,7 @@ from torch.func import functional_call, vmap
 
 from coterie.errors import CoterieError
 from coterie.models.architecture import Architecture, TaskModel, initialisations
+from coterie.models.batch_norm import vmapped_batch_norm
 from coterie.models.stem import Stem, split
 from coterie.models.strategy import Strategy, chunks
 from coterie.seeds import derive
@@ -193,7 +194,8 @@ class ModelStack:
         tensors = self._slices(rows)
         if self.strategy.kind == "vmap":
             call = partial(_call_model, self._call, self.template)
-            return vmap(call, in_dims=(0, 0 if per_row else None), randomness="same")(tensors, inputs)
+            with vmapped_batch_norm(self.device):
+                return vmap(call, in_dims=(0, 0 if per_row else None), randomness="same")(tensors, inputs)
         if rows.stop - rows.start == 1:
             return self._call(self.template, tensors, (inputs[0] if per_row else inputs,)).unsqueeze(0)
         one_by_one = [slice(row, row + 1) for row in range(rows.start, rows.stop)]

@@ -77,7 +77,7 @@ def train(
     batches = deliver(positions, seed=config.seed, augment=config.augment)
     validation = Batches(data, data.split.validation, batch_size=512, seed=0, device=fabric.device, channels_last=channels_last)
     share = None if isinstance(positions, Tensor) else _observed_shares(data, positions).to(fabric.device)
-    provider.prepare(data, config.epochs * batches.n_steps, config.seed)
+    provider.prepare(data, config.epochs * batches.n_steps, config.seed, fabric.device)
     optimiser = make_optimiser(stack, provider.parameters(), config, provider.learning_rate)
     with torch.random.fork_rng():
         watching = [*observers, *probes]

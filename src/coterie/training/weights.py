@@ -36,8 +36,8 @@ class WeightsProvider(ABC):
     learning_rate: float | None = None
     held_out: float = 0.0
 
-    def prepare(self, data: Dataset, n_steps: int, seed: int) -> None:  # noqa: B027
-        """Called once before a training of ``n_steps`` optimiser steps in all."""
+    def prepare(self, data: Dataset, n_steps: int, seed: int, device: torch.device | str = "cpu") -> None:  # noqa: B027
+        """Called once before a training of ``n_steps`` optimiser steps in all, on ``device``."""
 
     @abstractmethod
     def weights(self, step: int) -> Tensor:
