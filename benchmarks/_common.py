@@ -34,6 +34,11 @@ def hardware() -> dict[str, Any]:
     }
 
 
+def on_gpu(name: str) -> str:
+    """The name under which a speed is kept, which is another figure on a GPU."""
+    return f"{name}_gpu" if torch.cuda.is_available() else name
+
+
 def save_result(name: str, found: dict[str, Any]) -> Path:
     """Write ``results/NAME.json``: what was found, when, with which versions, on what."""
     about = {

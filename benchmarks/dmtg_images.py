@@ -1,18 +1,22 @@
 """Differentiable grouping on images, before and after fine-tuning, against all baselines.
 
-    python benchmarks/dmtg_images.py cifar10 celeba --data DATA_FOLDER
+    python benchmarks/dmtg_images.py cifar10 celeba celeba_all --data DATA_FOLDER --jobs 1
 
-CIFAR-10: ten tasks, 8,000 images, 5 epochs. CelebA: nine attributes, 3,000 images split by identity, 4 epochs. The ``cnn``,
-K = 2 and 3, three seeds, one optimiser and number of epochs for all. A search trains K branches once: its branches as they
-are, and after one more epoch each on its own tasks, are compared with joint, single, random groups (the data map's, tasks
-shuffled), an ensemble and data-map groups, each trained from the start. Finished seeds are kept and not run again.
+CIFAR-10: ten tasks, 8,000 images, 5 epochs, K = 2 and 3. CelebA: nine attributes, images split by identity, 4 epochs; 3,000
+images with K = 2 and 3, and all 15,723 with K = 2, 3 and 4 (for a GPU). The ``cnn``, one optimiser and number of epochs for
+all. A search trains K branches once: its branches as they are, and after one more epoch each on its own tasks, are compared
+with joint, single, random groups (the data map's, tasks shuffled), an ensemble and data-map groups, each trained from the
+start. Finished seeds are kept and not run again; ``--jobs`` seeds run at a time, each in a process of its own.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import dataclass
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -26,64 +30,84 @@ from does_it_pay import IMAGES
 import coterie as ct
 from coterie.data import Dataset
 from coterie.differentiable import MODES
-from coterie.evaluation import combine, paired_interval, primary_scores, random_arms
+from coterie.evaluation import Arm, combine, ensemble_arm, grouped_arm, paired_interval, primary_scores, random_arms
+from coterie.evaluation.baselines import joint_arm, single_arm, stack_rows
 
-STUDIES: dict[str, tuple[Callable[[Path], Dataset], int]] = {
-    "cifar10": (lambda folder: cifar10(folder, 8_000), 5),
-    "celeba": (lambda folder: nine(folder, 3_000), 4),
+DRAWS = 2
+
+
+@dataclass(frozen=True)
+class Study:
+    """What is compared on one data set."""
+
+    load: Callable[[Path], Dataset]
+    epochs: int
+    groups: tuple[int, ...]
+    seeds: int
+
+
+STUDIES = {
+    "cifar10": Study(lambda folder: cifar10(folder, 8_000), 5, (2, 3), 3),
+    "celeba": Study(lambda folder: nine(folder, 3_000), 4, (2, 3), 3),
+    "celeba_all": Study(lambda folder: nine(folder, None), 4, (2, 3, 4), 5),
 }
-GROUPS = (2, 3)
 
 
-def scores(stack: ct.ModelStack, serves: np.ndarray, data: Dataset, part: str) -> list[float]:
-    """Primary metric of each task, predicted by the models that serve it."""
-    positions = getattr(data.split, part)
-    outputs = combine(ct.predict(stack, data, positions, precision="bf16"), serves, data.tasks)
-    return primary_scores(outputs, data.targets[positions], data.tasks).tolist()
+def scores(stacks: Sequence[ct.ModelStack], serves: np.ndarray, rows: np.ndarray, data: Dataset) -> list[float]:
+    """Primary metric of each task on test, predicted by those ``rows`` of the stacks that serve it."""
+    positions = data.split.test
+    outputs = torch.cat([ct.predict(stack, data, positions, precision="bf16") for stack in stacks])[rows]
+    return primary_scores(combine(outputs, serves, data.tasks), data.targets[positions], data.tasks).tolist()
 
 
-def one_seed(data: Dataset, epochs: int, seed: int) -> dict[str, Any]:
-    """Test scores and costs of every arm."""
-    settings: dict[str, Any] = {**IMAGES, "epochs": epochs, "seed": seed}
-    n_tasks, found = len(data.tasks), {}
-
-    def enter(name: str, fit: ct.Fit, serves: np.ndarray, steps: float, **more: Any) -> None:
-        found[name] = {"test": scores(fit.stack, serves, data, "test"), "model_steps": steps, **more}
-        log(f"seed {seed}, {name}: {100 * np.mean(found[name]['test']):.2f}")
-
-    joint = ct.fit("cnn", data, record=True, **settings)
-    one = joint.cost["model_steps"]
-    enter("joint", joint, np.ones((n_tasks, 1)), one)
-    single = ct.fit("cnn", data, np.eye(n_tasks), init="shared", **settings)
-    enter("single", single, np.eye(n_tasks), single.cost["model_steps"])
-    for k in GROUPS:
-        ensemble = ct.fit("cnn", data, np.ones((k, n_tasks)), **settings)
-        enter(f"ensemble K={k}", ensemble, np.full((n_tasks, k), 1 / k), k * one)
+def arms(data: Dataset, joint: ct.Fit, study: Study, seed: int) -> list[Arm]:
+    """Everything that a search is compared with."""
+    n_tasks = len(data.tasks)
+    found = [joint_arm(n_tasks), single_arm(n_tasks)]
+    for k in study.groups:
         groups = ct.group(joint.data_map, k, seed=seed)
-        mapped = ct.fit("cnn", data, groups.weights(), **settings)
-        enter(f"data map K={k}", mapped, groups.membership, (k + 1) * one, groups=[list(g) for g in groups.groups])
-        shuffled = random_arms("data map", groups, 1, seed)[0]
-        enter(f"random K={k}", ct.fit("cnn", data, shuffled.weights, **settings), shuffled.serves, k * one)
-        for mode in MODES:
-            search = ct.fit("cnn", data, ct.DifferentiableGrouping(k, mode), **settings)
-            grouping = search.grouping
-            if grouping is None:
-                raise RuntimeError("a search ends with a grouping")
-            groups_found = [list(g) for g in grouping.groups]
-            steps = search.cost["model_steps"]
-            enter(f"{mode} K={k}", search, grouping.membership, steps, groups=groups_found)
-            tuned, hard = ct.finetune(search, data, epochs=1)
-            enter(f"{mode} K={k}, tuned", tuned, hard.membership, steps + tuned.cost["model_steps"], groups=groups_found)
+        found += [ensemble_arm(n_tasks, k, f"ensemble K={k}"), grouped_arm(f"data map K={k}", groups)]
+        found += random_arms(f"K={k}", groups, DRAWS, seed)
     return found
 
 
-def summary(seeds: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def one_seed(name: str, folder: Path, seed: int) -> dict[str, Any]:
+    """Test scores and costs of every arm, and what the searches found."""
+    study = STUDIES[name]
+    data = study.load(folder)
+    # On a GPU the better strategy is measured; on a CPU convolutions are looped over.
+    strategy = "auto" if torch.cuda.is_available() else "loop"
+    settings: dict[str, Any] = {**IMAGES, "epochs": study.epochs, "seed": seed, "strategy": strategy}
+    found: dict[str, Any] = {}
+    joint = ct.fit("cnn", data, record=True, **settings)
+    one = joint.cost["model_steps"]
+    compared = arms(data, joint, study, seed)
+    rows, init, used = stack_rows(compared)
+    others = ct.fit("cnn", data, rows[1:], init=init[1:].tolist(), **settings)
+    for arm, its_rows in zip(compared, used, strict=True):
+        entry = found.setdefault(arm.name, {"test": [], "trainings": len(its_rows) + arm.name.startswith("data map")})
+        entry["test"].append(scores([joint.stack, others.stack], arm.serves, its_rows, data))
+    for k in study.groups:
+        for mode in MODES:
+            search = ct.fit("cnn", data, ct.DifferentiableGrouping(k, mode), **settings)
+            tuned, hard = ct.finetune(search, data, epochs=1)
+            for arm, fit, grouping in ((f"{mode} K={k}", search, search.grouping), (f"{mode} K={k}, tuned", tuned, hard)):
+                found[arm] = {
+                    "test": [scores([fit.stack], grouping.membership, np.arange(fit.stack.n_models), data)],
+                    "trainings": (search.cost["model_steps"] + (fit is tuned) * tuned.cost["model_steps"]) / one,
+                    "groups": [list(group) for group in grouping.groups],
+                    "probabilities": search.grouping.details["probabilities"][-1],
+                }  # fmt: skip
+    log(f"{name}, seed {seed}: " + ", ".join(f"{arm} {100 * np.mean(entry['test']):.2f}" for arm, entry in found.items()))
+    return found
+
+
+def summary(seeds: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     """Mean scores, gains over joint in points with intervals over seeds, cost in trainings of one model."""
     mean = {arm: np.array([100 * np.mean(seed[arm]["test"]) for seed in seeds]) for arm in seeds[0]}
     rows = []
     for arm, values in mean.items():
-        row = {"arm": arm, "score": float(values.mean())}
-        row["trainings"] = seeds[0][arm]["model_steps"] / seeds[0]["joint"]["model_steps"]
+        row = {"arm": arm, "score": float(values.mean()), "trainings": seeds[0][arm]["trainings"]}
         if len(values) > 1:
             interval = paired_interval((values - mean["joint"])[:, None])
             row |= {"gain": float(interval.mean[0]), "low": float(interval.low[0]), "high": float(interval.high[0])}
@@ -91,21 +115,32 @@ def summary(seeds: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return rows
 
 
+def run(name: str, folder: Path, jobs: int) -> None:
+    """All seeds of a study that are not there yet; saved after each."""
+    study, file = STUDIES[name], RESULTS / f"dmtg_{name}.json"
+    seeds: dict[int, dict[str, Any]] = {}
+    if file.exists():
+        seeds = {int(seed): found for seed, found in json.loads(file.read_text(encoding="utf-8"))["seeds"].items()}
+    with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
+        started = {pool.submit(one_seed, name, folder, seed): seed for seed in range(study.seeds) if seed not in seeds}
+        for finished in as_completed(started):
+            seeds[started[finished]] = finished.result()
+            ordered = dict(sorted(seeds.items()))
+            save_result(f"dmtg_{name}", {
+                "epochs": study.epochs, "groups": study.groups, "draws": DRAWS, "summary": summary(list(ordered.values())),
+                "seeds": ordered,
+            })  # fmt: skip
+
+
 def main() -> None:
-    """Parse, run, save after every seed."""
+    """Parse and run."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("studies", nargs="+", choices=sorted(STUDIES))
     parser.add_argument("--data", type=Path, required=True)
-    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--jobs", type=int, default=1)
     arguments = parser.parse_args()
     for name in arguments.studies:
-        load, epochs = STUDIES[name]
-        data, file = load(arguments.data), RESULTS / f"dmtg_{name}.json"
-        seeds = json.loads(file.read_text(encoding="utf-8"))["seeds"] if file.exists() else []
-        for seed in range(len(seeds), arguments.seeds):
-            seeds.append(one_seed(data, epochs, seed))
-            save_result(f"dmtg_{name}", {"tasks": list(data.tasks.names), "epochs": epochs, "summary": summary(seeds),
-                                         "seeds": seeds, "torch_threads": torch.get_num_threads()})  # fmt: skip
+        run(name, arguments.data, arguments.jobs)
 
 
 if __name__ == "__main__":
