@@ -15,7 +15,7 @@ import torch
 
 import coterie as ct
 from coterie.errors import CoterieError
-from coterie.evaluation import _compare, units
+from coterie.evaluation import _compare, _repetitions, units
 from coterie.metrics import primary_metric, summed_statistics
 
 SETTINGS = {"epochs": 2, "batch_size": 64, "lr": 0.01, "model_options": {"hidden": (8,)}, "strategy": "loop", "device": "cpu"}
@@ -181,18 +181,18 @@ def test_unusable_splits_are_drawn_again():
         drawn.append(seed)
         return data.rebuild(seed)
 
-    splits = _compare.repeated_splits(dataclasses.replace(data, rebuild=rebuild), 5)
+    splits = _repetitions.repeated_splits(dataclasses.replace(data, rebuild=rebuild), 5)
     assert len(splits) == 5 < len(drawn)
     assert len(drawn) == len(set(drawn))
     assert all(
         (s.targets[getattr(s.split, part)].sum(0) >= 5).all() for s in splits for part in ("train", "validation", "test")
     )
-    again = _compare.repeated_splits(data, 5)
+    again = _repetitions.repeated_splits(data, 5)
     assert [s.fingerprint() for s in again] == [s.fingerprint() for s in splits]
 
 
 def test_the_first_usable_split_is_that_of_its_number(data):
-    assert _compare.repeated_splits(data, 2)[1].fingerprint() == data.resplit(_compare._derived(0, 1)).fingerprint()
+    assert _repetitions.repeated_splits(data, 2)[1].fingerprint() == data.resplit(_repetitions.derived_seed(0, 1)).fingerprint()
 
 
 @pytest.mark.parametrize("dropping", [False, True])

@@ -1,10 +1,15 @@
 """What is told before anything long starts."""
 
+import numpy as np
 import pytest
+import torch
 
 import coterie as ct
 from coterie.errors import CoterieError
+from coterie.estimators import GradTagScores, MTGNetScores
+from coterie.evaluation import _plan
 from coterie.evaluation._plan import seconds_of
+from tests.estimators.planted import PlantedScores
 
 SMALL = {"epochs": 4, "batch_size": 128, "model_options": {"hidden": (16,)}, "strategy": "loop"}
 METHODS = ["data_map", "lookahead", "pairs", "train", "gradtag", "dmtg"]
@@ -45,6 +50,78 @@ def test_counts_agree_with_what_a_comparison_does():
     assert work.model_steps == pytest.approx(joint.details["beyond_training"]["model_steps"], rel=0.05)
 
 
+def table(n=240, n_tasks=4):
+    generator = torch.Generator().manual_seed(0)
+    x = torch.randn(n, 6, generator=generator)
+    return ct.load({"inputs": x, "targets": (x[:, :n_tasks] + 0.3 * torch.randn(n, n_tasks, generator=generator) > 0).float()})
+
+
+@pytest.mark.parametrize(("repeats", "units"), [(None, 10), (1, 2), (3, 6)])
+def test_splits_are_counted_as_a_comparison_counts_them(repeats, units):
+    found = ct.plan("mlp", table(), ["data_map"], n_groups=2, seeds=[3, 5], repeats=repeats, **{**SMALL, "batch_size": 32})
+    assert found.units == units
+    assert found.seconds > units * found.shared_seconds
+
+
+def test_a_training_of_one_step_an_epoch_is_timed():
+    settings = {**SMALL, "batch_size": 512, "epochs": 30}
+    method = ct.AffinityMethod(affinity="lookahead", n_groups=2)
+    work = ct.plan("mlp", table(), method, **settings).workloads[0]
+    measured = ct.affinity("lookahead", "mlp", table(), **settings)
+    assert work.look_aheads == measured.details["lookaheads"] == 4 * 2
+    assert work.model_steps == pytest.approx(measured.details["beyond_training"]["model_steps"])
+
+
+def test_steps_of_gradtag_are_nearly_those_that_it_takes():
+    data, settings = table(), {**SMALL, "batch_size": 32}
+    work = ct.plan("mlp", data, ct.EstimatorMethod(estimator="gradtag"), **settings).workloads[0]
+    taken = GradTagScores().fit(ct.fit("mlp", data, **settings), data).cost["model_steps"]
+    assert work.model_steps == pytest.approx(taken)
+    labelled_once = table()
+    labelled_once.targets[torch.arange(240)[:, None] % 4 != torch.arange(4)] = torch.nan
+    one = ct.plan("mlp", labelled_once, ct.EstimatorMethod(estimator="gradtag"), **settings).workloads[0]
+    assert one.model_steps == pytest.approx(work.model_steps / 3)
+
+
+def test_rounds_of_mtgnet_are_those_that_it_takes():
+    oracle, net = PlantedScores(np.random.default_rng(0).normal(size=(5, 5))), MTGNetScores(max_epochs=3, networks=1)
+    net.fit(oracle)
+    assert [len(answer) for answer in oracle.answers] == net.rounds(5)
+    assert sum(net.rounds(9)) == net.trainings(9)
+
+
+def test_time_of_a_stack_grows_with_its_models_and_what_a_search_or_a_network_takes_is_added(monkeypatch):
+    """Steps of 1 s alone and 2.5 s in a stack of 16: 0.1 s for each further model."""
+
+    def timed(model, data, settings, weights):
+        return ct.fit(model, data, **settings), {1: 1.0, 16: 2.5}[len(weights)] if isinstance(weights, np.ndarray) else 7.0
+
+    monkeypatch.setattr(_plan, "_timed", timed)
+    monkeypatch.setattr(MTGNetScores, "own_seconds", lambda self, n_tasks: 1000.0)
+    data, settings = table(), {**SMALL, "batch_size": 72, "epochs": 2}
+    found = ct.plan("mlp", data, ["pairs", "mtgnet", "dmtg", "data_map"], n_groups=2, draws=2, repeats=1, seeds=1, **settings)
+    work = {w.method.split()[0]: w for w in found.workloads}
+    steps = 4 * (1 + 48 / 144 / 3)
+    assert work["pairs"].seconds == pytest.approx(steps * (1 + 0.1 * 9))
+    rounds = [5, 1, 1, 1, 1, 1, 1]
+    assert work["mtgnet"].seconds == pytest.approx(1000 + steps * sum(1 + 0.1 * (rows - 1) for rows in rounds))
+    assert work["dmtg"].seconds == pytest.approx(4 * 7)
+    assert [w.grouped_seconds for w in found.workloads] == pytest.approx([steps * 0.1 * 2 * 3] * 4)
+    assert found.shared_seconds == pytest.approx(steps * (1 + 1 + 0.1 * 4))
+
+
+def test_memory_holds_the_activations_of_the_models_that_run_together():
+    data = ct.load({"inputs": torch.rand(64, 1, 16, 16), "targets": (torch.rand(64, 3) < 0.5).float()}, rare="drop")
+    loop, vmap = (
+        ct.plan("cnn", data, ["data_map"], n_groups=2, epochs=1, batch_size=16, strategy=strategy).workloads[0].bytes
+        for strategy in ("loop", "vmap")
+    )
+    joint = ct.fit("cnn", data, epochs=1, batch_size=16)
+    models, kept = 2 * 5 * 4 * joint.stack.n_parameters, vmap - loop
+    assert loop == pytest.approx(models + kept)
+    assert kept > 2 * 16 * 32 * 16 * 16 * 4  # of a first layer of 32 channels alone, and its gradient
+
+
 def test_a_budget_picks_what_fits():
     found = ct.plan("mlp", ct.load("digits"), ["data_map", "train"], n_groups=2, seeds=1, budget="1h", **SMALL)
     tight = ct.plan(
@@ -58,6 +135,19 @@ def test_a_budget_picks_what_fits():
 @pytest.mark.parametrize(("text", "seconds"), [("90s", 90), ("30m", 1800), ("2h", 7200), (5, 5), ("1.5d", 129600)])
 def test_times(text, seconds):
     assert seconds_of(text) == seconds
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"seeds": 0}, "`seeds` must be a positive number"),
+        ({"repeats": 0}, "`repeats` must be at least 1; found 0"),
+        ({"draws": 0}, "`draws` must be at least 1; found 0"),
+    ],
+)
+def test_repetitions_that_a_comparison_would_refuse_are_refused(wrong, message):
+    with pytest.raises(CoterieError, match=message):
+        ct.plan("mlp", table(), **wrong)
 
 
 @pytest.mark.parametrize("text", ["-3m", "0", "soon", "3 weeks", ""])

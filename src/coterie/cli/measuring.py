@@ -110,7 +110,7 @@ def plan(verb: options.Plan, screen: Screen) -> None:
     screen.notes(data.notes)
     found = make_plan(
         model_of(verb.training, data), data, methods_asked(verb.grouping, verb.comparison), seeds=verb.comparison.seeds,
-        repeats=verb.comparison.repeats or 1, draws=verb.comparison.draws, budget=verb.budget, **settings_of(verb.training),
+        repeats=verb.comparison.repeats, draws=verb.comparison.draws, budget=verb.budget, **settings_of(verb.training),
     )  # fmt: skip
     _show_plan(screen, found)
 
@@ -176,7 +176,7 @@ def _show_plan(screen: Screen, found: Plan) -> None:
     ]
     columns = ["method", "trainings", "look-\naheads", "steps", "to\nmeasure", "to train\ngroups", "memory", "fits"]
     screen.table("Estimated work of one seed", columns, rows)
-    screen.say(f"Joint training and baselines of one seed: {seconds(found.shared_seconds)}.")
+    screen.say(f"Joint, single-task and ensemble models of one seed: {seconds(found.shared_seconds)}.")
     repetitions = f"{found.units} repetition{'s' if found.units != 1 else ''}"
     limit = "" if found.budget is None else f" within {seconds(found.budget)}"
     picked = ", ".join(found.picked) or "nothing"

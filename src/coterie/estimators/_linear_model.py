@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from coterie.data import Batches, Dataset
+from coterie.data import Batch, Batches, Dataset
 from coterie.errors import CoterieError
 from coterie.estimators._features import Cells, DenseProjection, Projection, examples_that_fit, extract
 from coterie.estimators._flops import Flops
@@ -25,7 +25,7 @@ from coterie.results import Fit
 from coterie.seeds import torch_generator
 from coterie.tasks import Tasks
 
-_SAMPLE = 512
+SAMPLE = 512
 _CHECKED = 2
 
 
@@ -108,21 +108,23 @@ def _project(linearised: Linearised, data: Dataset, settings: Settings, chunk: i
     if settings.projection == "dense":
         return dense, []
     train = _labelled(data, data.split.train)
-    order = torch.randperm(len(train), generator=torch_generator(settings.seed, "sample"))[:_SAMPLE]
+    order = torch.randperm(len(train), generator=torch_generator(settings.seed, "sample"))[:SAMPLE]
     # Patches and all products of two bases are larger than what a batch needs later.
     few = max(2, min(128, chunk // 8))
 
+    def batches(positions: Tensor, size: int) -> Iterator[Batch]:
+        return Batches(data, positions, batch_size=size, seed=0, device=linearised.tasks.pos_weight.device).ordered()
+
     def sample() -> Iterator[tuple[Tensor, Tensor]]:
-        batches = Batches(data, train[order].sort().values, batch_size=few, seed=0, device=linearised.tasks.pos_weight.device)
-        for batch in batches.ordered():
+        for batch in batches(train[order].sort().values, few):
             work.forwards += len(batch.targets)
             work.backwards += int((~batch.targets.isnan()).sum(1).max()) * len(batch.targets)
             yield batch.inputs, batch.targets
 
     try:
         projection = KroneckerProjection.fit(linearised, sample, settings.n_features, settings.seed)
-        inputs, targets = next(sample())
-        if projection.agrees(inputs[:_CHECKED], targets[:_CHECKED]):
+        checked = next(batches(train[order[:_CHECKED]], _CHECKED))
+        if projection.agrees(checked.inputs, checked.targets):
             return projection, []
         reason = "weights are used outside of their layers, or examples depend on each other"
     except UnsupportedError as error:

@@ -14,7 +14,8 @@ import torch
 
 from coterie.data import Dataset
 from coterie.errors import CoterieError
-from coterie.estimators._linear_model import LinearModel, Settings
+from coterie.estimators._features import LARGEST_CHUNK
+from coterie.estimators._linear_model import SAMPLE, LinearModel, Settings
 from coterie.estimators._margins import require_known_losses
 from coterie.estimators._readout import co_averages
 from coterie.estimators.base import Estimator, Weights, as_rows, check_measure, random_subsets, require_fitted
@@ -138,6 +139,16 @@ class GradTagScores:
         self.tuned, self._oracle = {}, {"model_steps": 0.0, "seconds": 0.0}
         self._seconds = perf_counter() - started
         return self
+
+    def price(self, data: Dataset, batch_size: int, activations: float) -> tuple[float, float]:
+        """Estimated model steps and bytes of fitting, where an example leaves ``activations`` bytes for the backward pass."""
+        observed = ~data.targets.isnan()
+        n_train, n_validation = (len(part) for part in (data.split.train, data.split.validation))
+        passed = n_train + n_validation + 2 * min(SAMPLE, n_train)
+        features, n_tasks = self.n_features, len(data.tasks)
+        working = min(LARGEST_CHUNK, n_train) * (4 * activations + 12 * features * n_tasks)
+        kept = 8 * n_tasks * features**2 + 4 * features * int(observed[data.split.validation].sum())
+        return passed / batch_size * (1 + 2 * int(observed.sum(1).max())) / 3, min(self.memory, working) + kept
 
     def predict(self, weights: Weights) -> np.ndarray:
         """Scores (M, T) of the rows of ``weights`` (M, T), NaN where the weight is 0 or no validation label is known.

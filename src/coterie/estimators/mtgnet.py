@@ -22,6 +22,7 @@ from coterie.estimators.base import (
     Weights,
     as_rows,
     ask,
+    random_subsets,
     require_fitted,
     require_several_tasks,
     subsets_of_size,
@@ -89,6 +90,28 @@ class MTGNetScores(FromOracle):
     def trainings(self, n_tasks: int) -> int:
         """How many rows fitting asks for."""
         return min(2**n_tasks - 1, 1 + n_tasks * (n_tasks + 1) // 2 if self.n_rows is None else self.n_rows)
+
+    def rounds(self, n_tasks: int) -> list[int]:
+        """How many rows each round asks for; some rounds less, and there are more, where a task has all its groups trained.
+
+        >>> MTGNetScores().rounds(6)
+        [7, 1, 1, 1, 1, 1, 1, 2, 2, 2, 2, 1]
+        """
+        left, found = self.trainings(n_tasks) - n_tasks - 1, [n_tasks + 1]
+        while left > 0:
+            found.append(min(1 if len(found) <= n_tasks else self.step or max(1, n_tasks // 3), left))
+            left -= found[-1]
+        return found
+
+    def own_seconds(self, n_tasks: int) -> float:
+        """Estimated seconds of its networks, of which one is trained on noise to tell."""
+        rows = random_subsets(n_tasks, max(2, n_tasks // 2), self.trainings(n_tasks), self.seed) > 0
+        noise = numpy_generator(self.seed, "noise").normal(size=rows.shape)
+        started = perf_counter()
+        self._learn(
+            _Known(np.vstack([np.eye(n_tasks) > 0, rows]), np.vstack([np.eye(n_tasks), np.where(rows, noise, 0)])), 0, 1
+        )
+        return (perf_counter() - started) * (len(self.rounds(n_tasks)) - 1 + self.networks)
 
     def fit(self, oracle: Estimator) -> Self:
         """Ask the oracle for rows, round by round, and learn their gains.

@@ -6,9 +6,10 @@ scores them on the test part (``metrics``), pairs them (``gains``, ``tables``) a
 that finds one (``methods``); a new method is any callable ``(case: Case, *, seed) -> Grouping``.
 """
 
-from coterie.evaluation._compare import compare, repeated_splits
+from coterie.evaluation._compare import compare
 from coterie.evaluation._evaluate import evaluate
 from coterie.evaluation._plan import Plan, Workload, plan
+from coterie.evaluation._repetitions import repeated_splits
 from coterie.evaluation.baselines import Arm, combine, ensemble_arm, grouped_arm, joint_arm, random_arms, single_arm
 from coterie.evaluation.comparison import Comparison
 from coterie.evaluation.gains import bootstrap_interval, bootstrap_scores, holm, paired_interval, relative_gain

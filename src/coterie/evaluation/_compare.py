@@ -15,6 +15,7 @@ import pyarrow as pa
 from coterie.affinities import check_measurable
 from coterie.data import Dataset
 from coterie.errors import CoterieError
+from coterie.evaluation._repetitions import derived_seed, read_repeats, read_seeds, repeated_splits
 from coterie.evaluation.comparison import MEAN, Comparison
 from coterie.evaluation.methods import Candidate, Candidates, DataMapMethod, make_probes, named_methods
 from coterie.evaluation.tables import arm_scores, costs_table, gains_table
@@ -24,11 +25,8 @@ from coterie.fitting import make_config
 from coterie.metrics import metric_names
 from coterie.results import DataMap, Grouping
 from coterie.runs import Run, environment
-from coterie.seeds import derive
 from coterie.training import Progress
 
-SMALL_TABLE = 1000
-SPLIT_ATTEMPTS = 100
 _OURS = ("weights", "init", "record", "observers", "probes", "checkpoint", "seed")
 _RECORDING = ("snapshots",)
 
@@ -84,9 +82,9 @@ def compare(
     if MEAN in data.tasks.names:
         raise CoterieError(f"`data` has a task called {MEAN!r}, which stands for the mean over tasks here; rename it.")
     methods = named_methods(groupings, data.tasks.names, n_groups)
-    seeds = _seeds(seeds)
-    splits = _repeats(repeats, data)
-    _check_counts(draws, baselines, bootstraps)
+    seeds = read_seeds(seeds)
+    splits = read_repeats(repeats, data)
+    check_counts(draws, baselines, bootstraps)
     settings, recording = _split_options(options)
     if probes := make_probes(methods, seed=0):
         check_measurable({probe.name: probe for probe in probes.values()}, data, make_config(settings))
@@ -113,34 +111,8 @@ def _units(
             labelled = replace(plan, progress=_labelled(progress, f"split {split}, seed {seed}"))
             # The models of the first unit are what a user takes away.
             keep_model = split == 0 and seed == seeds[0] and "<" not in _model_name(plan.model)
-            train_seed = _derived(seed, split)
+            train_seed = derived_seed(seed, split)
             yield run_unit(labelled, data, split=split, seed=seed, train_seed=train_seed, run=run, keep_model=keep_model)
-
-
-def repeated_splits(data: Dataset, repeats: int) -> list[Dataset]:
-    """The data under its own split and ``repeats - 1`` other random ones, each with all tasks.
-
-    Raises:
-        CoterieError: in none of 100 draws is every task frequent enough in every part.
-    """
-    return [data, *(_usable_split(data, split) for split in range(1, repeats))]
-
-
-def _usable_split(data: Dataset, split: int) -> Dataset:
-    """The data under another split, redrawn while one of the tasks is too rare in a part."""
-    problem = ""
-    for attempt in range(SPLIT_ATTEMPTS):
-        try:
-            other = data.resplit(_derived(0, split) if attempt == 0 else derive(0, "split", split, attempt) % 2**31)
-        except CoterieError as error:
-            problem = str(error)
-            continue
-        if other.tasks.names == data.tasks.names:
-            return other
-        problem = f"{len(data.tasks) - len(other.tasks)} tasks of the data's own split are too rare in it."
-    raise CoterieError(
-        f"`repeats`: none of {SPLIT_ATTEMPTS} draws of split {split} can be used. The last: {problem} Compare with repeats=1."
-    )
 
 
 def _labelled(progress: Progress | None, where: str) -> Progress | None:
@@ -252,36 +224,18 @@ def _resampled(
     return {**facts, "adjusted Rand over resampled examples": resampled["adjusted_rand"]}
 
 
-def _derived(seed: int, split: int) -> int:
-    """Splits are independent repetitions: each has its own seeds; split 0 has those that the user named."""
-    return seed if split == 0 else derive(seed, "split", split) % 2**31
-
-
 def _repetitions(config: Mapping[str, Any]) -> str:
     seeds, splits = len(config["seeds"]), config["repeats"]
     text = f"{seeds} seed{'s' if seeds > 1 else ''}"
     return text if splits == 1 else f"{splits} splits x {text}"
 
 
-def _seeds(seeds: int | Sequence[int]) -> list[int]:
-    chosen = list(range(seeds)) if isinstance(seeds, int) else [int(seed) for seed in seeds]
-    if not chosen or len(set(chosen)) != len(chosen) or min(chosen) < 0:
-        raise CoterieError(f"`seeds` must be a positive number of seeds or distinct seeds of at least 0; found {seeds!r}.")
-    return chosen
+def check_counts(draws: int, baselines: Sequence[str], bootstraps: int) -> None:
+    """Refuse numbers and baselines that mean nothing.
 
-
-def _repeats(repeats: int | None, data: Dataset) -> int:
-    can_resplit = data.rebuild is not None
-    if repeats is None:
-        return 5 if len(data) < SMALL_TABLE and can_resplit else 1
-    if repeats < 1:
-        raise CoterieError(f"`repeats` must be at least 1; found {repeats}.")
-    if repeats > 1 and not can_resplit:
-        raise CoterieError(f"`repeats` is {repeats}, but the split of this data was given: only `repeats=1` is possible.")
-    return repeats
-
-
-def _check_counts(draws: int, baselines: Sequence[str], bootstraps: int) -> None:
+    Raises:
+        CoterieError: naming what was found.
+    """
     if draws < 1:
         raise CoterieError(f"`draws` must be at least 1; found {draws}. To leave random groups out, name other `baselines`.")
     if bootstraps < 1:

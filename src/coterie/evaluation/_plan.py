@@ -1,12 +1,13 @@
 """The verb ``plan``: what each method would take, told before anything long starts.
 
-Counts are exact; seconds and bytes are estimates from a few timed steps of the very models and probes on the very data.
+Counts are exact, or upper bounds where tasks have their own examples; seconds and bytes are estimates from a few timed steps
+of the very models and probes on the very data. They hold for a machine that is as busy as it was then.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from math import ceil
 from statistics import median
@@ -16,11 +17,18 @@ from typing import Any, Literal
 import numpy as np
 import torch
 
-from coterie.data import Dataset, Split
+from coterie.affinities import AffinityProbe
+from coterie.data import Batches, Dataset, Split
+from coterie.data.batches import supports
 from coterie.errors import CoterieError
+from coterie.estimators import GradTagScores
+from coterie.evaluation._compare import check_counts
+from coterie.evaluation._repetitions import read_repeats, read_seeds
 from coterie.evaluation.measured import AffinityMethod, DifferentiableMethod, EstimatorMethod
 from coterie.evaluation.methods import Candidate, Candidates, named_methods
+from coterie.evaluation.units import BASELINES
 from coterie.fitting import fit, make_config
+from coterie.models.strategy import rows_that_fit, saved_bytes
 from coterie.results import Fit, Grouping
 from coterie.training import TrainingConfig
 
@@ -28,6 +36,7 @@ TIMED_STEPS, TIMED_ROWS = 6, 16
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 # Weights, gradients, two moments of Adam, the best epoch.
 _COPIES = 5
+_PROBE_MEMORY = AffinityProbe.memory
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,8 +44,9 @@ class Workload:
     """What a method takes on one seed beyond the joint training, and what its grouped models take.
 
     ``trainings`` counts models trained only to measure, ``look_aheads`` steps tried from states of the joint training, and
-    ``model_steps`` both in steps of one model. ``seconds`` and ``bytes`` are estimated. ``grouped_seconds`` is the training of
-    the K models, ``fits`` says whether it is within the budget, if there is one.
+    ``model_steps`` both in steps of one model. ``seconds`` and ``bytes`` are estimated, the latter of models, gradients and
+    activations, without the data and the libraries. ``grouped_seconds`` is the training of the K models and of the random
+    groups beside them, ``fits`` says whether the method is within the budget, if there is one.
     """
 
     method: str
@@ -53,7 +63,7 @@ class Workload:
 class Plan:
     """The workloads of all methods, cheapest first, and what every comparison of them takes besides.
 
-    ``shared_seconds`` is the joint training and the baselines of one unit, ``units`` the number of seeds and splits,
+    ``shared_seconds`` is the joint, single-task and ensemble models of one unit, ``units`` the number of seeds and splits,
     ``step_seconds`` one step of one model in a stack. ``picked`` names the methods that together stay within ``budget``.
     """
 
@@ -85,8 +95,8 @@ def plan(
     methods: Candidates = ("data_map", "lookahead", "gradtag"),
     *,
     n_groups: int | Literal["auto"] = 2,
-    seeds: int = 3,
-    repeats: int = 1,
+    seeds: int | Sequence[int] = 3,
+    repeats: int | None = None,
     draws: int = 3,
     budget: str | float | None = None,
     **settings: Any,
@@ -98,8 +108,8 @@ def plan(
         data: what :func:`coterie.load` returned.
         methods: as for :func:`coterie.compare`.
         n_groups: number of groups of methods given by name.
-        seeds: number of seeds.
-        repeats: number of splits.
+        seeds: as for :func:`coterie.compare`.
+        repeats: as for :func:`coterie.compare`.
         draws: random groupings per method.
         budget: seconds, or a text such as "90s", "30m" or "2h"; without one, everything is picked.
         **settings: of :func:`coterie.fit`.
@@ -113,14 +123,14 @@ def plan(
     [('data_map K=2 m=1.07', 0), ('pairs K=2', 105)]
     """
     limit = None if budget is None else seconds_of(budget)
+    units = len(read_seeds(seeds)) * read_repeats(repeats, data)
+    check_counts(draws, BASELINES, bootstraps=1)
     config = make_config(settings)
     named = {_name(name, m): m for name, m in named_methods(methods, data.tasks.names, n_groups).items()}
     timing = _Timing.measure(model, data, config, settings, named)
-    workloads = sorted((timing.workload(name, method) for name, method in named.items()), key=lambda w: w.seconds)
-    n_tasks, units = len(data.tasks), seeds * repeats
-    random = sum(draws * timing.groups(m) for m in named.values())
-    ensemble = max((timing.groups(m) for m in named.values()), default=1) - 1
-    shared = timing.training_seconds(1) + timing.training_seconds(n_tasks + random + ensemble)
+    workloads = sorted((timing.workload(name, method, draws) for name, method in named.items()), key=lambda w: w.seconds)
+    ensemble = max(timing.groups(method) for method in named.values()) - 1
+    shared = timing.training_seconds(1) + timing.training_seconds(len(data.tasks) + ensemble)
     picked, spent = [], shared
     for position, workload in enumerate(workloads):
         cost = workload.seconds + workload.grouped_seconds
@@ -130,8 +140,8 @@ def plan(
             picked.append(workload.method)
             spent += cost
     return Plan(
-        workloads=tuple(workloads), units=units, step_seconds=timing.in_stack, shared_seconds=shared, budget=limit,
-        picked=tuple(picked),
+        workloads=tuple(workloads), units=units, step_seconds=timing.step_seconds(TIMED_ROWS) / TIMED_ROWS,
+        shared_seconds=shared, budget=limit, picked=tuple(picked),
         about={"steps of one model": timing.n_steps, "timed steps": TIMED_STEPS, "seconds of one step alone": timing.alone},
     )  # fmt: skip
 
@@ -151,64 +161,95 @@ def seconds_of(text: str | float) -> float:
 
 @dataclass(frozen=True, kw_only=True)
 class _Timing:
-    """Measured seconds: one step ``alone``, one step of one model ``in_stack``, one measurement of each probe."""
+    """What was measured: seconds of a step of one model ``alone`` and of each ``more`` model of its stack.
 
-    n_tasks: int
-    n_examples: int
+    ``probes`` holds look-aheads, model steps and seconds of one measurement, ``searches`` the seconds of a step of a learnt
+    grouping; ``activations`` are the bytes that a batch leaves for the backward pass, of ``chunk`` models at a time.
+    """
+
+    data: Dataset
     batch_size: int
     n_steps: int
     alone: float
-    in_stack: float
-    model_bytes: float
+    more: float
+    parameters: float
+    activations: float
+    chunk: int
     probes: Mapping[Any, tuple[float, float, float]]
+    searches: Mapping[Any, float]
 
     @classmethod
     def measure(
         cls, model: Any, data: Dataset, config: TrainingConfig, settings: Mapping[str, Any], methods: Mapping[str, Candidate]
     ) -> _Timing:
-        """Time a few steps of one model, of a stack, and of every probe."""
-        per_epoch = max(1, ceil(len(data.split.train) / config.batch_size))
+        """Time a few steps of one model, of a stack, of every probe and of every search."""
+        found = supports(data, torch.ones(1, len(data.tasks)))
+        an_epoch = Batches(data, found, batch_size=config.batch_size, seed=0).n_steps
         small = _shortened(data, config.batch_size)
-        settings = {**settings, "epochs": 1}
-        one, alone = _timed(model, small, settings, 1)
-        _, stacked = _timed(model, small, settings, TIMED_ROWS)
-        probes = {}
+        settings = {**settings, "epochs": ceil((TIMED_STEPS + 1) / min(an_epoch, TIMED_STEPS))}
+        one, alone = _timed(model, small, settings, np.ones((1, len(data.tasks))))
+        several, stacked = _timed(model, small, settings, np.ones((TIMED_ROWS, len(data.tasks))))
+        probes, searches = {}, {}
         for method in methods.values():
             if isinstance(method, AffinityMethod) and method.measurement not in probes:
                 probes[method.measurement] = _timed_probe(method, model, small, settings)
+            elif isinstance(method, DifferentiableMethod):
+                searches[method] = _timed(model, small, settings, method.provider())[1]
+        kept = _activations(one, small, config.batch_size)
         return cls(
-            n_tasks=len(data.tasks), n_examples=len(data.split.train), batch_size=config.batch_size,
-            n_steps=per_epoch * config.epochs, alone=alone, in_stack=stacked / TIMED_ROWS, probes=probes,
-            model_bytes=4.0 * _COPIES * one.stack.n_parameters,
+            data=data, batch_size=config.batch_size, n_steps=an_epoch * config.epochs, alone=alone,
+            more=max(0.0, (stacked - alone) / (TIMED_ROWS - 1)), probes=probes, searches=searches,
+            parameters=4.0 * one.stack.n_parameters, activations=kept,
+            chunk=1 if several.cost["strategy"] == "loop" else rows_that_fit(kept, one.stack.device, 10**6),
         )  # fmt: skip
 
+    def step_seconds(self, n_models: float) -> float:
+        """One step of a stack."""
+        return self.alone + (n_models - 1) * self.more
+
     def training_seconds(self, n_models: float) -> float:
-        """Training models from start to end, as a stack where there are several."""
-        return n_models * self.n_steps * (self.alone if n_models == 1 else self.in_stack)
+        """Training models from start to end as a stack, and scoring them on the validation part after every epoch."""
+        return self.steps_scored * self.step_seconds(n_models)
+
+    @property
+    def steps_scored(self) -> float:
+        """Steps of a training with those that scoring amounts to: a forward pass is a third of a step."""
+        return self.n_steps * (1 + len(self.data.split.validation) / len(self.data.split.train) / 3)
+
+    def stack_bytes(self, n_models: int) -> float:
+        """Models, and the activations of those that run together, with their gradients."""
+        return n_models * _COPIES * self.parameters + 2 * self.activations * min(n_models, self.chunk)
 
     def groups(self, method: Candidate) -> int:
         """Number of models that a method ends in; "auto" is counted as 3."""
         n_groups = method.n_groups if isinstance(method, Grouping) else getattr(method, "n_groups", "auto")
-        return n_groups if isinstance(n_groups, int) else min(3, self.n_tasks)
+        return n_groups if isinstance(n_groups, int) else min(3, len(self.data.tasks))
 
-    def workload(self, name: str, method: Candidate) -> Workload:
+    def workload(self, name: str, method: Candidate, draws: int) -> Workload:
         """What one method takes on one seed."""
-        trainings, look_aheads, steps, seconds, rows = 0, 0, 0.0, 0.0, 1
-        if isinstance(method, AffinityMethod) and self.probes[method.measurement] != (0, 0, 0):
+        trainings, look_aheads, steps, seconds, needed = 0, 0, 0.0, 0.0, self.stack_bytes(1)
+        if isinstance(method, AffinityMethod):
             measurements = (self.n_steps - 1) // method.every
             tried, probe_steps, each = self.probes[method.measurement]
             look_aheads, steps, seconds = round(tried * measurements), probe_steps * measurements, each * measurements
-            rows = 1 + ceil(tried)
+            if tried:
+                needed += len(self.data.tasks) * self.parameters
+                needed += min(_PROBE_MEMORY, tried * (2 * self.activations + 4 * self.parameters))
         elif isinstance(method, DifferentiableMethod):
             trainings, steps = method.n_groups, float(method.n_groups * self.n_steps)
-            seconds, rows = steps * self.in_stack, method.n_groups
+            seconds, needed = self.n_steps * self.searches[method], self.stack_bytes(method.n_groups)
         elif isinstance(method, EstimatorMethod):
-            trainings, steps = method.planned(self.n_tasks, self.n_steps, self.n_examples / self.batch_size)
-            seconds, rows = steps * (self.in_stack if trainings else self.alone), max(trainings, 1)
+            questions = method.questions(len(self.data.tasks))
+            trainings, steps = sum(questions), sum(questions) * self.n_steps * method.share
+            seconds = sum(map(self.training_seconds, questions)) * method.share + method.own_seconds(len(self.data.tasks))
+            needed = self.stack_bytes(max(questions, default=1))
+            if method.estimator == "gradtag":
+                steps, features = GradTagScores().price(self.data, self.batch_size, self.activations / self.batch_size)
+                seconds, needed = steps * self.alone, needed + features
         return Workload(
             method=name, trainings=trainings, look_aheads=look_aheads, model_steps=steps, seconds=seconds,
-            bytes=self.model_bytes * max(rows, self.groups(method)),
-            grouped_seconds=self.training_seconds(self.groups(method)),
+            bytes=max(needed, self.stack_bytes(self.groups(method))),
+            grouped_seconds=self.steps_scored * self.more * self.groups(method) * (1 + draws),
         )  # fmt: skip
 
 
@@ -226,13 +267,11 @@ def _shortened(data: Dataset, batch_size: int) -> Dataset:
     )
 
 
-def _timed(model: Any, data: Dataset, settings: Mapping[str, Any], n_models: int) -> tuple[Fit, float]:
+def _timed(model: Any, data: Dataset, settings: Mapping[str, Any], weights: Any) -> tuple[Fit, float]:
     """A short training and the median seconds of its steps; the first warm up."""
     marks = [perf_counter()]
-    weights = np.ones((n_models, len(data.tasks)))
     found = fit(model, data, weights, init="shared", progress=lambda *_: marks.append(perf_counter()), **settings)
-    gaps = np.diff(marks)[1:]
-    return found, float(median(gaps)) if len(gaps) else float(marks[-1] - marks[0])
+    return found, float(median(np.diff(marks)[1:]))
 
 
 def _timed_probe(method: AffinityMethod, model: Any, data: Dataset, settings: Mapping[str, Any]) -> tuple[float, float, float]:
@@ -245,3 +284,10 @@ def _timed_probe(method: AffinityMethod, model: Any, data: Dataset, settings: Ma
     measured = probe.affinity()  # type: ignore[attr-defined]
     n, own = measured.details["measurements"], measured.details["beyond_training"]
     return measured.details["lookaheads"] / n, own["model_steps"] / n, own["seconds"] / n
+
+
+def _activations(joint: Fit, data: Dataset, batch_size: int) -> int:
+    """Bytes that one model keeps of a batch for the backward pass."""
+    positions = data.split.train[:batch_size]
+    batch = next(Batches(data, positions, batch_size=batch_size, seed=0, device=joint.stack.device).ordered())
+    return saved_bytes(lambda: joint.stack.model(0).train()(batch.inputs))

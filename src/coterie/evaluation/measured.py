@@ -12,7 +12,7 @@ from coterie.affinities import METHODS as AFFINITIES
 from coterie.affinities import data_map_affinity
 from coterie.differentiable import MODES, DifferentiableGrouping
 from coterie.errors import CoterieError
-from coterie.estimators import EARLY_SHARE, ESTIMATORS, Estimator
+from coterie.estimators import EARLY_SHARE, ESTIMATORS, Estimator, MTGNetScores
 from coterie.evaluation.methods import Case
 from coterie.fitting import fit
 from coterie.grouping import AFFINITY_METHODS, candidates, group, select
@@ -111,16 +111,23 @@ class EstimatorMethod:
         oracle = trains(case.model, case.data, seed=seed, measure=self.measure, progress=case.progress, **case.settings)
         return oracle if self.estimator in _TRAINS else made().fit(oracle)
 
-    def planned(self, n_tasks: int, n_steps: int, batches: float) -> tuple[int, float]:
-        """Models that measuring trains, and its model steps, where one model takes ``n_steps`` on ``batches`` of examples."""
+    @property
+    def share(self) -> float:
+        """Part of the epochs that the models it trains are trained for."""
+        return EARLY_SHARE if self.estimator == "early" else 1.0
+
+    def questions(self, n_tasks: int) -> list[int]:
+        """How many models measuring trains, stack by stack."""
         if self.estimator in _ON_THE_JOINT_MODEL:
-            # One forward pass and a backward pass per task, over every example once.
-            return 0, batches * (1 + 2 * n_tasks) / 3
+            return []
         if self.estimator in _TRAINS:
-            trainings = len(candidates(n_tasks, None)[0])
-            return trainings, trainings * n_steps * (EARLY_SHARE if self.estimator == "early" else 1.0)
-        trainings = ESTIMATORS[self.estimator]().trainings(n_tasks)
-        return trainings, float(trainings * n_steps)
+            return [len(candidates(n_tasks)[0])]
+        made = ESTIMATORS[self.estimator]()
+        return made.rounds(n_tasks) if isinstance(made, MTGNetScores) else [made.trainings(n_tasks)]
+
+    def own_seconds(self, n_tasks: int) -> float:
+        """Estimated seconds beside the trainings: those of a network that learns from them."""
+        return MTGNetScores().own_seconds(n_tasks) if self.estimator == "mtgnet" else 0.0
 
     def __call__(self, case: Case, *, seed: int) -> Grouping:
         """Select groups by estimated validation scores; each task is served by the best row that trains it."""
@@ -161,9 +168,13 @@ class DifferentiableMethod:
         """A short name that tells methods of one comparison apart."""
         return f"dmtg{'' if self.mode == 'annealed' else f' {self.mode}'} K={self.n_groups}"
 
+    def provider(self) -> DifferentiableGrouping:
+        """What learns while the models train."""
+        return DifferentiableGrouping(self.n_groups, self.mode)
+
     def __call__(self, case: Case, *, seed: int) -> Grouping:
         """Search on this case."""
-        provider = DifferentiableGrouping(self.n_groups, self.mode)
+        provider = self.provider()
         search = fit(case.model, case.data, provider, seed=seed, progress=case.progress, **case.settings)
         grouping = provider.result()
         return replace(grouping, details={**grouping.details, "cost": _plain(search.cost)})

@@ -1,0 +1,71 @@
+"""How often everything is trained: seeds, and splits of small tables."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from coterie.data import Dataset
+from coterie.errors import CoterieError
+from coterie.seeds import derive
+
+SMALL_TABLE = 1000
+SPLIT_ATTEMPTS = 100
+
+
+def read_seeds(seeds: int | Sequence[int]) -> list[int]:
+    """The seeds, given as such or as their number.
+
+    Raises:
+        CoterieError: none, the same twice, or one below 0.
+    """
+    chosen = list(range(seeds)) if isinstance(seeds, int) else [int(seed) for seed in seeds]
+    if not chosen or len(set(chosen)) != len(chosen) or min(chosen) < 0:
+        raise CoterieError(f"`seeds` must be a positive number of seeds or distinct seeds of at least 0; found {seeds!r}.")
+    return chosen
+
+
+def read_repeats(repeats: int | None, data: Dataset) -> int:
+    """The number of splits, 5 by default where the table is small and may be split anew.
+
+    Raises:
+        CoterieError: below 1, or more than 1 where the split was given.
+    """
+    can_resplit = data.rebuild is not None
+    if repeats is None:
+        return 5 if len(data) < SMALL_TABLE and can_resplit else 1
+    if repeats < 1:
+        raise CoterieError(f"`repeats` must be at least 1; found {repeats}.")
+    if repeats > 1 and not can_resplit:
+        raise CoterieError(f"`repeats` is {repeats}, but the split of this data was given: only `repeats=1` is possible.")
+    return repeats
+
+
+def repeated_splits(data: Dataset, repeats: int) -> list[Dataset]:
+    """The data under its own split and ``repeats - 1`` other random ones, each with all tasks.
+
+    Raises:
+        CoterieError: in none of 100 draws is every task frequent enough in every part.
+    """
+    return [data, *(_usable_split(data, split) for split in range(1, repeats))]
+
+
+def _usable_split(data: Dataset, split: int) -> Dataset:
+    """The data under another split, redrawn while one of the tasks is too rare in a part."""
+    problem = ""
+    for attempt in range(SPLIT_ATTEMPTS):
+        try:
+            other = data.resplit(derived_seed(0, split) if attempt == 0 else derive(0, "split", split, attempt) % 2**31)
+        except CoterieError as error:
+            problem = str(error)
+            continue
+        if other.tasks.names == data.tasks.names:
+            return other
+        problem = f"{len(data.tasks) - len(other.tasks)} tasks of the data's own split are too rare in it."
+    raise CoterieError(
+        f"`repeats`: none of {SPLIT_ATTEMPTS} draws of split {split} can be used. The last: {problem} Compare with repeats=1."
+    )
+
+
+def derived_seed(seed: int, split: int) -> int:
+    """Splits are independent repetitions: each has its own seeds; split 0 has those that the user named."""
+    return seed if split == 0 else derive(seed, "split", split) % 2**31
