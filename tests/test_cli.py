@@ -142,7 +142,7 @@ COMPARISON = ["methods", "seeds", "repeats", "draws"]
             "select",
             [
                 *("source", "budget", "affinity", "lower_is_better", "partition", "min_size", "max_size", "must_link"),
-                *("cannot_link", "time_limit", "out", "quiet", "debug"),
+                *("cannot_link", "resource", "row_limit", "task_weight", "time_limit", "out", "quiet", "debug"),
             ],
         ),
         ("plan", ["budget", *DATA, *TRAINING, *GROUPING, *COMPARISON, "quiet", "debug", "config"]),
@@ -781,11 +781,38 @@ def test_select_reads_a_table(tmp_path: Path, capsys: pytest.CaptureFixture[str]
         assert message in capsys.readouterr().err
 
 
+def test_select_keeps_to_columns_of_the_table(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    table, out = tmp_path / "scores.csv", tmp_path / "s.json"
+    rows = ("a,a,0.9,5,1", "b,b,0.9,5,1", "a+b,a,0.8,7,3", "a+b,b,0.2,7,3")
+    table.write_text("subset,task,value,memory,latency\n" + "\n".join(rows))
+
+    def objective(*given: str) -> float:
+        assert main(["select", str(table), "--budget", "2", "--out", str(out), *given]) == 0
+        return read_json(out)["objective"]
+
+    assert objective() == pytest.approx(1.8)
+    assert objective("--resource", "memory=9") == pytest.approx(1.0)
+    assert objective("--resource", "memory=10", "--row-limit", "latency=2") == pytest.approx(1.8)
+    assert objective("--resource", "memory=9", "--task-weight", "a=3") == pytest.approx(2.6)
+    for given, message in (
+        (["--resource", "memory=9", "--row-limit", "latency=2"], "No choice of rows serves a, b under"),
+        (["--resource", "size=9"], "has no column 'size'; needed are subset, task, value, size and perhaps cost"),
+        (["--resource", "memory"], "`--resource` takes NAME=NUMBER; found 'memory'"),
+        (["--row-limit", "memory=much"], "`--row-limit` takes NAME=NUMBER; found 'memory=much'"),
+        (["--row-limit", "memory=-1"], "`row_limits['memory']` must be a finite number of at least 0; found -1.0"),
+        (["--task-weight", "z=2"], "`--task-weight` names the unknown task 'z'; the tasks are a, b"),
+    ):
+        capsys.readouterr()
+        assert main(["select", str(table), "--budget", "2", *given]) == 2
+        assert message in capsys.readouterr().err
+
+
 def test_plan_is_shown_before_anything_long(people: Path, capsys: pytest.CaptureFixture[str]) -> None:
     data = ["--data", str(people / "people.parquet"), "--targets", *"ABCDEF", "--epochs", "4", "--batch-size", "16", "--quiet"]
     assert main(["plan", *data, "--groups", "2", "--methods", "data_map", "lookahead", "pairs", "--budget", "1h"]) == 0
     out = capsys.readouterr().out
     assert "Picked within" in out
     assert max(map(len, out.splitlines())) <= 80
+    assert ", 15 repetitions" in " ".join(out.split())  # five splits of a small table, as compare takes them
     assert main(["plan", *data, "--budget", "soon"]) == 2
     assert "`budget` must be a positive time" in capsys.readouterr().err

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import csv
+from itertools import combinations
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from coterie.estimators.judge import served_score
 from coterie.grouping._select import select
 from coterie.results import ScoreTable
 from tests.grouping.published import (
@@ -158,6 +160,27 @@ def test_exact_answers_of_settings_1_and_3(name, overlap, parts, pairs):
         losses = np.array([-total(select(with_pair_averages(validation), budget=k).rows, test) for k in budgets])
         tied = (*pairs[:-1], SETTING_1_TIED[-1])
         assert (np.isclose(losses, pairs, atol=5.1e-5) | np.isclose(losses, tied, atol=5.1e-5)).all(), losses
+
+
+def random_mean(chosen_on, scored_on, n_rows):
+    """Mean over all choices of ``n_rows`` rows that serve every task, each task by its best row."""
+    totals = []
+    for rows in combinations(range(len(chosen_on.subsets)), n_rows):
+        padded = np.where(chosen_on.subsets[list(rows)], chosen_on.scores[list(rows)], -np.inf)
+        if np.isfinite(padded.max(axis=0)).all():
+            totals.append(served_score(np.array(rows)[padded.argmax(axis=0)], scored_on.scores))
+    return np.mean(totals)
+
+
+@needs_data
+@pytest.mark.parametrize(("n_rows", "loss", "gain"), [(1, 0.5028, 0.0347), (2, 0.4735, 0.0445), (3, 0.4653, 0.0628)])
+def test_random_choices_are_what_they_are_known_to_be(n_rows, loss, gain):
+    test, validation = (published("hoa_setting1.csv", split, costs=(1.0,)) for split in ("test", "val"))
+    assert test.names == validation.names
+    assert -random_mean(validation, test, n_rows) == pytest.approx(loss, abs=5.1e-5)
+    assert select(test, budget=n_rows).objective >= -loss
+    gains = published("mtgnet_taskonomy5.csv", "reported", metric="relative_gain", sign=1.0)
+    assert random_mean(gains, gains, n_rows) / 5 == pytest.approx(gain, abs=5.1e-5)
 
 
 @needs_data

@@ -12,14 +12,17 @@ from coterie.results import ScoreTable
 
 def table():
     scores = np.array([[0.5, np.nan, np.nan], [0.75, 0.25, np.nan], [np.nan, 0.1, 0.2], [0.6, np.nan, np.nan]])
-    return ScoreTable(tasks=("b", "a", "c"), subsets=~np.isnan(scores), scores=scores, costs=np.array([0.5, 1.0, 1.0, 1.0]),
-                      details={"candidates": "by hand", "seeds": 5})  # fmt: skip
+    return ScoreTable(
+        tasks=("b", "a", "c"), subsets=~np.isnan(scores), scores=scores, costs=np.array([0.5, 1.0, 1.0, 1.0]),
+        details={"candidates": "by hand", "seeds": 5}, resources={"memory": np.array([1.0, 4.0, 4.5, 2.0])},
+    )  # fmt: skip
 
 
 def assert_equal(one, other):
     assert one.tasks == other.tasks
     for name in ("subsets", "scores", "costs"):
         np.testing.assert_array_equal(getattr(one, name), getattr(other, name))
+    np.testing.assert_equal(dict(one.resources), dict(other.resources))
 
 
 def test_parquet_keeps_everything(tmp_path):
@@ -51,7 +54,8 @@ def test_a_cost_of_nothing_is_a_cost():
 @pytest.mark.parametrize(
     ("rows", "message"),
     [
-        ([], "scores has no column 'subset'"),
+        ([], "scores has no rows; needed are subset, task, value and perhaps cost"),
+        ([("a+a", "a", 1)], "row 'a+a' names a task twice"),
         ([{"subset": "a", "task": "a"}], "scores has no column 'value'; needed are subset, task, value and perhaps cost"),
         ([("a", "a", 1), ("a", "a", 2)], "row 'a' gives task 'a' twice at cost 1"),
         ([("a+b", "a", 1), ("a+b", "b", 1), ("b+a", "b", 2)], "row 'b+a' gives task 'b' twice at cost 1"),
@@ -71,6 +75,20 @@ def test_bad_records_are_refused(rows, message):
     assert message in str(error.value)
 
 
+def test_resources_are_read_where_they_are_asked_for(tmp_path):
+    path = tmp_path / "scores.csv"
+    path.write_text("subset,task,value,memory,note\nx+y,x,1,7,-\nx+y,y,2,7,-\nx,x,3,4,-\n")
+    assert ScoreTable.load(path).resources == {}
+    assert ScoreTable.load(path, resources=["memory"]).resources["memory"].tolist() == [7, 4]
+    with pytest.raises(CoterieError, match="has no column 'latency'; needed are subset, task, value, latency and perhaps cost"):
+        ScoreTable.load(path, resources=["latency"])
+    with pytest.raises(CoterieError, match="row 'x\\+y' has '-' for 'note', which must be a finite number"):
+        ScoreTable.load(path, resources=["note"])
+    path.write_text("subset,task,value,memory\nx+y,x,1,7\nx+y,y,2,8\n")
+    with pytest.raises(CoterieError, match="row 'x\\+y' has more than one value of 'memory'"):
+        ScoreTable.load(path, resources=["memory"])
+
+
 def test_unknown_tasks_and_unreadable_files_are_refused(tmp_path):
     with pytest.raises(CoterieError, match="Row 'a\\+z' names the unknown task 'z'"):
         ScoreTable.of(("a",), {("a", "z"): [1, 2]})
@@ -85,6 +103,7 @@ def test_the_long_form_has_one_line_per_score():
     long = table().to_arrow()
     assert isinstance(long, pa.Table)
     assert long.num_rows == 6
+    assert long.column("memory").to_pylist() == [1.0, 4.0, 4.0, 4.5, 4.5, 2.0]
     assert long.select(["subset", "task", "cost"]).to_pylist()[:2] == [
         {"subset": "b", "task": "b", "cost": 0.5}, {"subset": "b+a", "task": "b", "cost": 1.0},
     ]  # fmt: skip

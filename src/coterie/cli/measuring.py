@@ -87,11 +87,17 @@ def select(verb: options.Select, screen: Screen) -> None:
     from coterie.grouping import select as select_rows
 
     run = Run.existing(verb.source) if (verb.source / MANIFEST).is_file() else None
-    table = _table(verb, run)
+    totals, limits = _numbers("resource", verb.resource), _numbers("row-limit", verb.row_limit)
+    table = _table(verb, run, list(dict.fromkeys([*totals, *limits])))
+    weights = _numbers("task-weight", verb.task_weight)
+    if unknown := [name for name in weights if name not in table.tasks]:
+        raise CoterieError(f"`--task-weight` names the unknown task {unknown[0]!r}; the tasks are {', '.join(table.tasks)}.")
     selection = select_rows(
         table, budget=verb.budget, partition=verb.partition, sizes=(verb.min_size, verb.max_size),
         must_link=_pairs("must-link", verb.must_link), cannot_link=_pairs("cannot-link", verb.cannot_link),
-        time_limit=verb.time_limit,
+        resources={name: (table.resources[name], limit) for name, limit in totals.items()},
+        row_limits={name: (table.resources[name], limit) for name, limit in limits.items()},
+        task_weights=[weights.get(name, 1.0) for name in table.tasks], time_limit=verb.time_limit,
     )  # fmt: skip
     _show_selection(screen, selection, table)
     if verb.out is not None:
@@ -115,14 +121,16 @@ def plan(verb: options.Plan, screen: Screen) -> None:
     _show_plan(screen, found)
 
 
-def _table(verb: options.Select, run: Run | None) -> ScoreTable:
+def _table(verb: options.Select, run: Run | None, columns: Sequence[str]) -> ScoreTable:
     from coterie.grouping import candidates, subset_scores
     from coterie.results import ScoreTable
 
     if run is None:
         if verb.affinity is not None:
             raise CoterieError(f"`--affinity` needs a run directory; {str(verb.source)!r} is none.")
-        return ScoreTable.load(verb.source, higher_is_better=not verb.lower_is_better)
+        return ScoreTable.load(verb.source, higher_is_better=not verb.lower_is_better, resources=columns)
+    if columns:
+        raise CoterieError(f"`--resource` and `--row-limit` name columns of a table of scores; a run has no {columns[0]!r}.")
     if verb.affinity is None:
         raise CoterieError("A run needs `--affinity NAME`, one that was measured in it; or give a table of scores.")
     measured = saved_affinity(run, verb.affinity)
@@ -137,6 +145,19 @@ def _pairs(flag: str, given: Sequence[str]) -> list[tuple[str, str]]:
     if wrong:
         raise CoterieError(f"`--{flag}` takes pairs of task names such as A+B; found {wrong[0]!r}.")
     return [(a, b) for a, b in pairs]
+
+
+def _numbers(flag: str, given: Sequence[str]) -> dict[str, float]:
+    found = {}
+    for text in given:
+        name, _, number = text.rpartition("=")
+        try:
+            found[name] = float(number)
+        except ValueError:
+            name = ""
+        if not name:
+            raise CoterieError(f"`--{flag}` takes NAME=NUMBER; found {text!r}.")
+    return found
 
 
 def _show_affinity(screen: Screen, found: Affinity) -> None:

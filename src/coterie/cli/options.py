@@ -213,6 +213,12 @@ class Select:
     """Tasks that are trained together or not at all in a model."""
     cannot_link: Annotated[tuple[str, ...], arg(metavar="A+B ...", help_behavior_hint="")] = ()
     """Tasks that are never trained in one model."""
+    resource: Annotated[tuple[str, ...], arg(metavar="COLUMN=LIMIT ...", help_behavior_hint="")] = ()
+    """Limits on the sum of a column of the table over the selected models, such as memory=2000."""
+    row_limit: Annotated[tuple[str, ...], arg(metavar="COLUMN=LIMIT ...", help_behavior_hint="")] = ()
+    """Limits on a column of the table for each model, such as latency=20."""
+    task_weight: Annotated[tuple[str, ...], arg(metavar="TASK=WEIGHT ...", help_behavior_hint="")] = ()
+    """What the score of a task counts, 1 unless given."""
     time_limit: Annotated[float, arg(metavar="SECONDS")] = 60.0
     """Stop with the best found so far, and say how far from proven it is."""
     out: Annotated[Path | None, arg(metavar="FILE.json", help_behavior_hint="(default: a run keeps it as its grouping)")] = None

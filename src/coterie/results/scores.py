@@ -22,9 +22,10 @@ SEPARATOR = "+"
 class ScoreTable:
     """``scores`` (R, T) of R candidate models, higher is better, NaN where a model does not train a task.
 
-    ``subsets`` (R, T) says which tasks each row trains, ``costs`` (R,) what it takes of a budget (1 for a full-size model).
-    Files are long tables with the columns ``subset`` (task names joined by +), ``task``, ``value`` and, where models differ,
-    ``cost``; Parquet keeps the order of the tasks and ``details``, which must be JSON, besides.
+    ``subsets`` (R, T) says which tasks each row trains, ``costs`` (R,) what it takes of a budget (1 for a full-size model),
+    ``resources`` by name what it takes besides (R,), such as memory. Files are long tables with the columns ``subset`` (task
+    names joined by +), ``task``, ``value`` and, where models differ, ``cost`` and resources; Parquet keeps the order of the
+    tasks and ``details``, which must be JSON, besides.
 
     >>> table = ScoreTable.of(("a", "b"), {("a",): [0.5], ("a", "b"): [0.75, 0.25]})
     >>> table.scores
@@ -37,6 +38,7 @@ class ScoreTable:
     scores: np.ndarray
     costs: np.ndarray
     details: Mapping[str, Any] = field(default_factory=dict)
+    resources: Mapping[str, np.ndarray] = field(default_factory=dict)
 
     @classmethod
     def of(cls, tasks: Sequence[str], scores: Mapping[tuple[str, ...], Sequence[float]]) -> Self:
@@ -61,13 +63,16 @@ class ScoreTable:
 
     def to_arrow(self) -> pa.Table:
         """The long form; the order of the tasks and the details are in its metadata."""
-        names, columns = self.names, {"subset": [], "task": [], "value": [], "cost": []}
+        names = self.names
+        columns: dict[str, list[Any]] = {name: [] for name in ("subset", "task", "value", "cost", *self.resources)}
         for row, task in np.argwhere(self.subsets):
             columns["subset"].append(names[row])
             columns["task"].append(self.tasks[task])
             columns["value"].append(float(self.scores[row, task]))
             columns["cost"].append(float(self.costs[row]))
-        about = json.dumps({"tasks": self.tasks, "details": dict(self.details)})
+            for name, values in self.resources.items():
+                columns[name].append(float(values[row]))
+        about = json.dumps({"tasks": self.tasks, "details": dict(self.details), "resources": list(self.resources)})
         return pa.table(columns).replace_schema_metadata({"coterie": about})
 
     def save(self, path: str | Path) -> None:
@@ -76,14 +81,17 @@ class ScoreTable:
             pq.write_table(self.to_arrow(), temporary)
 
     @classmethod
-    def load(cls, path: str | Path, *, higher_is_better: bool = True) -> Self:
+    def load(cls, path: str | Path, *, higher_is_better: bool = True, resources: Sequence[str] = ()) -> Self:
         """Read a long table from Parquet or CSV; tasks are in order of appearance unless :meth:`save` wrote it.
+
+        ``resources`` names further columns to read.
 
         Raises:
             CoterieError: the file cannot be read, lacks a column, or holds the same row twice at the same cost.
         """
         table = _read(Path(path))
         about = json.loads((table.schema.metadata or {}).get(b"coterie", b"{}"))
+        about["resources"] = list(dict.fromkeys([*about.get("resources", ()), *resources]))
         return cls.from_rows(table.to_pylist(), higher_is_better=higher_is_better, source=str(path), **about)
 
     @classmethod
@@ -95,19 +103,23 @@ class ScoreTable:
         source: str = "scores",
         tasks: Sequence[str] = (),
         details: Mapping[str, Any] | None = None,
+        resources: Sequence[str] = (),
     ) -> Self:
         """Make a table from records with ``subset``, ``task``, ``value`` and perhaps ``cost``; ``tasks`` come first, in order.
 
         Raises:
-            CoterieError: a column is missing, a value is no number, a task has no values, or a row is there twice at one cost.
+            CoterieError: a column is missing, a value is no number, a task has no values, or a row is there twice at one cost,
+                or with two values of a resource.
         """
-        missing = [name for name in ("subset", "task", "value") if not rows or name not in rows[0]]
+        needed = ("subset", "task", "value", *resources)
+        missing = [f"column {name!r}" for name in needed if name not in rows[0]] if rows else ["rows"]
         if missing:
-            raise CoterieError(f"{source} has no column {missing[0]!r}; needed are subset, task, value and perhaps cost.")
+            raise CoterieError(f"{source} has no {missing[0]}; needed are {', '.join(needed)} and perhaps cost.")
         names = tuple(dict.fromkeys([*tasks, *(str(row["task"]) for row in rows)]))
         place = {name: position for position, name in enumerate(names)}
         sign = 1.0 if higher_is_better else -1.0
         found: dict[tuple[frozenset[str], float], np.ndarray] = {}
+        taken: dict[tuple[frozenset[str], float], list[float]] = {}
         for row in rows:
             subset, task = str(row["subset"]), str(row["task"])
             value = _number(row["value"], source, subset, task)
@@ -115,9 +127,15 @@ class ScoreTable:
             unknown = [name for name in subset.split(SEPARATOR) if name not in place]
             if unknown:
                 raise CoterieError(f"{source}: row {subset!r} names the task {unknown[0]!r}, of which there are no values.")
+            if len(set(subset.split(SEPARATOR))) < len(subset.split(SEPARATOR)):
+                raise CoterieError(f"{source}: row {subset!r} names a task twice.")
             if task not in subset.split(SEPARATOR):
                 raise CoterieError(f"{source}: row {subset!r} has a value for task {task!r}, which it does not train.")
-            values = found.setdefault((frozenset(subset.split(SEPARATOR)), cost), np.full(len(names), np.nan))
+            key = (frozenset(subset.split(SEPARATOR)), cost)
+            values = found.setdefault(key, np.full(len(names), np.nan))
+            amounts = [_number(row.get(name), source, subset, name) for name in resources]
+            if taken.setdefault(key, amounts) != amounts:
+                raise CoterieError(f"{source}: row {subset!r} has more than one value of {' or '.join(map(repr, resources))}.")
             if not np.isnan(values[place[task]]):
                 raise CoterieError(f"{source}: row {subset!r} gives task {task!r} twice at cost {cost:g}.")
             values[place[task]] = sign * value
@@ -125,6 +143,7 @@ class ScoreTable:
         return cls(
             tasks=names, subsets=masks, scores=np.stack(list(found.values())), costs=np.array([cost for _, cost in found]),
             details=details or {},
+            resources={name: np.array([amounts[n] for amounts in taken.values()]) for n, name in enumerate(resources)},
         )  # fmt: skip
 
     def __repr__(self) -> str:
