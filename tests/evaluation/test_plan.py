@@ -140,12 +140,16 @@ def test_times(text, seconds):
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
+        (
+            {"epochs": 5, "batch_size": 72},
+            "`every` = 10 leaves nothing to measure for 'lookahead': the training takes 10 steps",
+        ),
         ({"seeds": 0}, "`seeds` must be a positive number"),
         ({"repeats": 0}, "`repeats` must be at least 1; found 0"),
         ({"draws": 0}, "`draws` must be at least 1; found 0"),
     ],
 )
-def test_repetitions_that_a_comparison_would_refuse_are_refused(wrong, message):
+def test_what_a_comparison_would_refuse_is_refused(wrong, message):
     with pytest.raises(CoterieError, match=message):
         ct.plan("mlp", table(), **wrong)
 

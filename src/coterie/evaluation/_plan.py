@@ -17,7 +17,7 @@ from typing import Any, Literal
 import numpy as np
 import torch
 
-from coterie.affinities import AffinityProbe
+from coterie.affinities import AffinityProbe, check_measurable
 from coterie.data import Batches, Dataset, Split
 from coterie.data.batches import supports
 from coterie.errors import CoterieError
@@ -25,7 +25,7 @@ from coterie.estimators import GradTagScores
 from coterie.evaluation._compare import check_counts
 from coterie.evaluation._repetitions import read_repeats, read_seeds
 from coterie.evaluation.measured import AffinityMethod, DifferentiableMethod, EstimatorMethod
-from coterie.evaluation.methods import Candidate, Candidates, named_methods
+from coterie.evaluation.methods import Candidate, Candidates, make_probes, named_methods
 from coterie.evaluation.units import BASELINES
 from coterie.fitting import fit, make_config
 from coterie.models.strategy import rows_that_fit, saved_bytes
@@ -127,6 +127,8 @@ def plan(
     check_counts(draws, BASELINES, bootstraps=1)
     config = make_config(settings)
     named = {_name(name, m): m for name, m in named_methods(methods, data.tasks.names, n_groups).items()}
+    if probes := make_probes(named, seed=0):
+        check_measurable({probe.name: probe for probe in probes.values()}, data, config)
     timing = _Timing.measure(model, data, config, settings, named)
     workloads = sorted((timing.workload(name, method, draws) for name, method in named.items()), key=lambda w: w.seconds)
     ensemble = max(timing.groups(method) for method in named.values()) - 1
