@@ -27,6 +27,7 @@ HOA_TASKONOMY = np.array([
     [0.0972, 0.1068, 0.0568, 0.0933, 0.0910],
 ])  # fmt: skip
 
+# 5-o'clock shadow, black, blond and brown hair, goatee, mustache, no beard, rosy cheeks, hat
 TAG_CELEBA = np.array([
     [239.72, -83.34, -86.05, -82.42, -81.97, -86.02, -49.04, -87.37, -86.77],
     [-188.16, 378.85, -184.53, -147.50, -189.46, -191.00, -185.28, -190.66, -189.42],

@@ -23,6 +23,7 @@ from coterie.grouping.sdp import affine_projection, density, density_sdp, improv
 from coterie.grouping.spectral import spectral
 from coterie.results import Affinity, Grouping
 from tests.datamaps.planted import planted_map
+from tests.grouping.published import TAG_CELEBA
 
 SIZES = [(1, 2), (2, 2), (3, 4), (2, 3, 4), (1, 3, 5), (4, 4, 4, 4)]
 
@@ -341,26 +342,11 @@ def test_the_relaxation_refuses_what_it_cannot_solve(matrix, n_groups, message):
         density_sdp(matrix, n_groups)
 
 
-# CelebA, 9 attributes (TAG, Fifty et al. 2021), [target, source] as published: 5-o'clock shadow, black, blond and brown hair,
-# goatee, mustache, no beard, rosy cheeks, hat
-CELEBA = np.array([
-    [239.72, -83.34, -86.05, -82.42, -81.97, -86.02, -49.04, -87.37, -86.77],
-    [-188.16, 378.85, -184.53, -147.50, -189.46, -191.00, -185.28, -190.66, -189.42],
-    [-121.05, -109.58, 310.71, -106.02, -122.62, -124.40, -117.20, -120.56, -123.26],
-    [-143.72, -112.18, -139.85, 321.54, -145.43, -146.78, -142.40, -146.30, -146.23],
-    [-85.53, -92.21, -95.75, -91.74, 238.42, -65.43, -45.95, -98.60, -95.68],
-    [-30.22, -32.70, -34.78, -33.48, -0.84, 178.67, -15.27, -35.21, -34.37],
-    [-109.48, -147.50, -152.39, -148.49, -127.32, -147.14, 291.85, -157.48, -156.16],
-    [-74.98, -74.25, -72.05, -73.83, -76.45, -76.50, -75.21, 240.39, -77.00],
-    [-109.37, -100.85, -113.52, -110.65, -110.26, -116.10, -106.51, -119.35, 374.63],
-])  # fmt: skip
-
-
 @pytest.mark.parametrize("n_groups", [2, 3])
 def test_published_look_aheads_are_grouped_best(n_groups):
-    matrix = standardised(CELEBA.T)
+    matrix = standardised(TAG_CELEBA.T)
     best = max(partitions(9, n_groups), key=lambda labels: density(matrix, labels))
-    found = group(affinity_of(CELEBA.T), n_groups)
+    found = group(affinity_of(TAG_CELEBA.T), n_groups)
     assert found.labels.tolist() == best.tolist()
     hair = found.labels[[1, 2, 3]]
     assert (hair == hair[0]).all()

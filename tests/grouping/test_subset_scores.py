@@ -13,24 +13,10 @@ from coterie.errors import CoterieError
 from coterie.grouping import subset_scores
 from coterie.grouping.subset_scores import mean_over_others
 from coterie.results import Affinity, ScoreTable
+from tests.grouping.published import HOA_TASKONOMY, TAG_TASKONOMY
 
-# Taskonomy-5 (TAG, Fifty et al. 2021; HOA, Standley et al. 2020), [target, source] as published
-HOA = np.array([
-    [0.0509, 0.0528, 0.0471, 0.0606, 0.0655],
-    [0.2636, 0.2616, 0.2551, 0.2675, 0.2674],
-    [0.1004, 0.1002, 0.0975, 0.1082, 0.1110],
-    [0.0287, 0.0423, 0.0310, 0.0337, 0.0232],
-    [0.0972, 0.1068, 0.0568, 0.0933, 0.0910],
-])  # fmt: skip
-TAG = np.array([
-    [11.99932, 0.11537, 0.04891, 0.00455, 0.00878],
-    [0.41356, 7.32764, 0.29141, 0.01354, 0.07396],
-    [0.13982, 0.22096, 1.07099, 0.01049, 0.07646],
-    [0.02110, 0.01337, 0.01073, 0.73388, 0.68974],
-    [0.05669, 0.03668, 0.03601, 0.30372, 5.96619],
-])  # fmt: skip
-HOA_LOSS = Affinity(tasks=tuple("sdntk"), matrix=-HOA.T, method="pairs")
-LOOK_AHEAD = Affinity(tasks=tuple("sdnkt"), matrix=TAG.T, method="lookahead")
+HOA_LOSS = Affinity(tasks=tuple("sdntk"), matrix=-HOA_TASKONOMY.T, method="pairs")
+LOOK_AHEAD = Affinity(tasks=tuple("sdnkt"), matrix=TAG_TASKONOMY.T, method="lookahead")
 
 
 def every_subset(n_tasks, least=1):
@@ -99,7 +85,7 @@ def test_the_order_of_tasks_has_no_influence(order, seed):
 
 
 def test_tasks_alone_of_unknown_value_are_left_out(tmp_path):
-    matrix = TAG.T.copy()
+    matrix = TAG_TASKONOMY.T.copy()
     matrix[[1, 3], [1, 3]] = np.nan
     affinity = Affinity(tasks=tuple("sdnkt"), matrix=matrix, method="x")
     table = subset_scores(affinity, every_subset(5))
@@ -130,7 +116,7 @@ def test_bad_subsets_are_refused(subsets, message):
 
 
 def test_gaps_are_refused():
-    matrix = TAG.T.copy()
+    matrix = TAG_TASKONOMY.T.copy()
     matrix[0, 1] = np.nan
     with pytest.raises(CoterieError, match="1 pairs that were never measured"):
         subset_scores(Affinity(tasks=tuple("sdnkt"), matrix=matrix, method="x"), every_subset(5))

@@ -8,9 +8,16 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from coterie.affinities._bench import Work
 from coterie.affinities._probe import mask
 from coterie.affinities._steps import Trial
 from coterie.data import Batch
+
+
+def pair_price(n_tasks: int) -> Work:
+    """One forward and T backward passes for the steps, a forward pass after each of T single and T (T - 1) / 2 pair steps."""
+    tried = n_tasks * (n_tasks + 1) // 2
+    return Work(1 + tried, n_tasks, tried)
 
 
 def pair_gains(trial: Trial, batch: Batch, *, each: float, wanted: Tensor) -> Tensor:

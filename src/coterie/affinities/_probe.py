@@ -20,6 +20,9 @@ from coterie.errors import CoterieError
 from coterie.results import Affinity
 from coterie.training import Moment
 
+# Of the settings that several probes have; batch statistics take two examples, and an interval two measurements.
+_LEAST = {"every": 1, "memory": 1, "batch_size": 2, "least": 2}
+
 
 @dataclass(kw_only=True, eq=False)
 class AffinityProbe(ABC):
@@ -45,8 +48,9 @@ class AffinityProbe(ABC):
 
     def __post_init__(self) -> None:
         """Refuse what cannot work."""
-        for name in ("every", "memory"):
-            require_whole(name, getattr(self, name), 1)
+        for name, least in _LEAST.items():
+            if (value := getattr(self, name, None)) is not None:
+                require_whole(name, value, least)
 
     @abstractmethod
     def price(self, n_tasks: int) -> Work:

@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 
 from coterie.affinities._bench import Work
-from coterie.affinities._pairs import pair_gains
-from coterie.affinities._probe import AffinityProbe, require_whole
+from coterie.affinities._pairs import pair_gains, pair_price
+from coterie.affinities._probe import AffinityProbe
 from coterie.affinities._steps import Trial
 
 
@@ -43,17 +43,9 @@ class AuxiliaryGain(AffinityProbe):
     batch_size: int | None = None
     name: ClassVar[str] = "auxiliary_gain"
 
-    def __post_init__(self) -> None:
-        """Refuse what cannot work."""
-        super().__post_init__()
-        require_whole("least", self.least, 2)
-        if self.batch_size is not None:
-            require_whole("batch_size", self.batch_size, 2)
-
     def price(self, n_tasks: int) -> Work:
         """One forward and T backward passes for the steps, a forward pass after each of them and of the pairs."""
-        tried = n_tasks + n_tasks * (n_tasks - 1) // 2
-        return Work(1 + tried, n_tasks, tried)
+        return pair_price(n_tasks)
 
     def measure(self, trial: Trial) -> Tensor:
         """E (T, T) of the pairs not dropped yet."""

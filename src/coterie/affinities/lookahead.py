@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from coterie.affinities._bench import Work
-from coterie.affinities._probe import AffinityProbe, mask, require_whole
+from coterie.affinities._probe import AffinityProbe, mask
 from coterie.affinities._steps import Trial
 
 
@@ -34,12 +34,6 @@ class Lookahead(AffinityProbe):
 
     batch_size: int | None = None
     name: ClassVar[str] = "lookahead"
-
-    def __post_init__(self) -> None:
-        """Refuse what cannot work."""
-        super().__post_init__()
-        if self.batch_size is not None:
-            require_whole("batch_size", self.batch_size, 2)
 
     def price(self, n_tasks: int) -> Work:
         """One forward and T backward passes for the steps, a forward pass after each and one for the reference."""

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 
 from coterie.affinities._bench import Work
-from coterie.affinities._pairs import mask_gains, pair_gains
-from coterie.affinities._probe import AffinityProbe, require_whole
+from coterie.affinities._pairs import mask_gains, pair_gains, pair_price
+from coterie.affinities._probe import AffinityProbe
 from coterie.affinities._steps import Trial
 from coterie.errors import CoterieError
 
@@ -50,15 +50,12 @@ class TransferGain(AffinityProbe):
         super().__post_init__()
         if self.pairs not in _PAIRS:
             raise CoterieError(f"`pairs` must be one of {', '.join(map(repr, _PAIRS))}; found {self.pairs!r}.")
-        if self.batch_size is not None:
-            require_whole("batch_size", self.batch_size, 2)
 
     def price(self, n_tasks: int) -> Work:
         """One forward and T backward passes for the steps, a forward pass after each, and the slopes if first-order."""
         if self.pairs == "first-order":
             return Work(1 + n_tasks, 2 * n_tasks, n_tasks)
-        tried = n_tasks + n_tasks * (n_tasks - 1) // 2
-        return Work(1 + tried, n_tasks, tried)
+        return pair_price(n_tasks)
 
     def measure(self, trial: Trial) -> Tensor:
         """S (T, T), scored on a second training batch."""

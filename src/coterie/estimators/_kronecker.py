@@ -42,14 +42,10 @@ class Basis:
     left: Tensor
     chosen: Tensor
 
-    def contract(self, left: Tensor, right: Tensor) -> Tensor:
-        """All sums over tau of left (B, tau, r') times right (B, tau, r), (B, r' r)."""
-        return torch.einsum("bto,bti->boi", left, right).flatten(1)
-
     def select(self, left: Tensor, right: Tensor) -> Tensor:
-        """The chosen ones of them, (B, d_l)."""
+        """The chosen sums over tau of left (B, tau, r') times right (B, tau, r), (B, d_l)."""
         if left.shape[1] > 1:
-            return self.contract(left, right).index_select(1, self.chosen)
+            return torch.einsum("bto,bti->boi", left, right).flatten(1).index_select(1, self.chosen)
         rank = self.right.shape[1]
         rows, columns = self.chosen.div(rank, rounding_mode="floor"), self.chosen % rank
         return left[:, 0].index_select(1, rows) * right[:, 0].index_select(1, columns)

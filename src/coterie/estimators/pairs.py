@@ -10,6 +10,7 @@ from typing import Self
 import numpy as np
 
 from coterie.estimators.base import Estimator, FromOracle, Weights, as_rows, ask, require_fitted, subsets_of_size
+from coterie.grouping.subset_scores import mean_over_others
 from coterie.results import Affinity
 
 
@@ -61,11 +62,7 @@ class PairScores(FromOracle):
             CoterieError: not fitted yet, or weights that name no group.
         """
         matrix = require_fitted(self, "_matrix")
-        members = as_rows(weights, len(matrix)) > 0
-        others = members.sum(axis=1, keepdims=True) - 1
-        between = np.where(np.eye(len(matrix), dtype=bool), 0.0, matrix)
-        mean = members @ between / np.maximum(others, 1)
-        return np.where(members, np.where(others > 0, mean, np.diag(matrix)), np.nan)
+        return mean_over_others(matrix, as_rows(weights, len(matrix)) > 0)
 
     def affinity(self) -> Affinity:
         """The pairs as an affinity: ``matrix[source, target]`` is the target's score with the source, the diagonal that alone.
