@@ -757,7 +757,9 @@ def test_affinity_group_select_fit(people: Path, tmp_path: Path, capsys: pytest.
     assert main(["group", str(run), "--affinity", "lookahead", "--groups", "2", "--quiet"]) == 0
     assert read_json(run / "grouping.json")["method"] == "sdp"
     assert main(["select", str(run), "--affinity", "cosine", "--budget", "2", "--cannot-link", "A+B", "--quiet"]) == 0
-    assert "proven best" in capsys.readouterr().out
+    out = capsys.readouterr().out
+    assert "proven best" in out
+    assert "Candidates: all 63 subsets; tasks alone left out." in out
     weights = np.array(read_json(run / "grouping.json")["row_weights"])
     assert (weights[:, 0] * weights[:, 1] == 0).all()
     assert main(["fit", str(run), "--quiet"]) == 0

@@ -6,6 +6,7 @@ import torch
 
 import coterie as ct
 from coterie.errors import CoterieError
+from coterie.evaluation import measured
 from coterie.evaluation.methods import method_named
 
 SMALL = {"epochs": 3, "batch_size": 32, "model_options": {"hidden": (16,)}, "strategy": "loop"}
@@ -79,6 +80,20 @@ def test_estimators_train_what_they_ask_for(data, name):
     assert (grouping.weights().sum(0) > 0).all()
     assert grouping.details["cost"]["model_steps"] > 0
     assert (grouping.membership.sum(1) == 1).all()
+
+
+@pytest.mark.parametrize(("name", "grows"), [("train", False), ("pairs", True)])
+def test_rows_are_grown_by_cheap_predictions_only(data, monkeypatch, name, grows):
+    seen = []
+
+    def some(tasks, predict):
+        seen.append(predict)
+        return np.tri(4, dtype=bool), "four rows"
+
+    monkeypatch.setattr(measured, "candidates", some)
+    case = ct.evaluation.Case(model="mlp", data=data, joint=None, settings=SMALL)
+    assert method_named(name, 2)(case, seed=0).details["candidates"] == "four rows"
+    assert (seen[0] is not None) == grows
 
 
 @pytest.mark.parametrize(

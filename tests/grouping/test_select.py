@@ -437,9 +437,23 @@ def test_candidates_of_many_tasks_are_listed_given_and_grown():
     assert len(np.unique(rows, axis=0)) == len(rows)
     assert [*range(7)] in [np.flatnonzero(row).tolist() for row in rows]
     assert [*range(10)] in [np.flatnonzero(row).tolist() for row in rows]
-    assert text.startswith("all 210 subsets of at most 2 tasks, the row of all tasks, 2 given groups, ")
+    assert text.startswith(
+        "all 210 subsets of at most 2 tasks, the row of all tasks, 2 given groups, 35 clusters of predicted pairs, "
+    )
     assert text.endswith(f"rows grown by beam search of width 3 over predicted scores; {len(rows)} rows")
     assert min(weights.sum(axis=1).min() for weights in asked) == 2
+
+
+def test_clusters_of_predicted_pairs_are_candidates():
+    together = np.equal.outer(np.arange(18) % 3, np.arange(18) % 3)
+
+    def predict(weights):
+        return np.where(weights > 0, weights @ (together - 0.5) + 100 * np.arange(18), np.nan)
+
+    rows, text = candidates(18, predict, max_size=2, beam=1)
+    wanted = {tuple(range(start, 18, 3)) for start in range(3)}
+    assert wanted <= {tuple(np.flatnonzero(row)) for row in rows}
+    assert "35 clusters of predicted pairs" in text
 
 
 def test_candidates_stay_within_their_limit():

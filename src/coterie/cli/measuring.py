@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -135,8 +136,9 @@ def _table(verb: options.Select, run: Run | None, columns: Sequence[str]) -> Sco
         raise CoterieError("A run needs `--affinity NAME`, one that was measured in it; or give a table of scores.")
     measured = saved_affinity(run, verb.affinity)
     # An affinity says nothing of a task alone, and a budget that needs such a group should be infeasible, not guessed.
-    rows, _ = candidates(measured.tasks, lambda rows: subset_scores(measured, rows).scores)
-    return subset_scores(measured, rows[rows.sum(1) > 1])
+    rows, how = candidates(measured.tasks, lambda rows: subset_scores(measured, rows).scores)
+    table = subset_scores(measured, rows[rows.sum(1) > 1])
+    return replace(table, details={**table.details, "candidates": f"{how}; tasks alone left out"})
 
 
 def _pairs(flag: str, given: Sequence[str]) -> list[tuple[str, str]]:
@@ -182,6 +184,7 @@ def _show_selection(screen: Screen, found: Selection, table: ScoreTable) -> None
         rows.append([", ".join(np.array(found.tasks)[subset]), serves, f"{table.costs[row]:g}"])
     screen.table(f"Selected models, of {len(table.subsets)} candidates", ["trains", "serves", "cost"], rows, texts=2)
     firm = "proven best" if found.proven else f"not proven: a better choice could gain at most {found.gap:.2%}"
+    screen.say(f"Candidates: {found.details['candidates']}.")
     screen.say(f"Sum of scores {found.objective:.6g} at cost {found.cost:g}; {firm}.")
 
 

@@ -132,7 +132,8 @@ class EstimatorMethod:
     def __call__(self, case: Case, *, seed: int) -> Grouping:
         """Select groups by estimated validation scores; each task is served by the best row that trains it."""
         estimator = self.estimate(case, seed=seed)
-        rows, how = candidates(case.data.tasks.names, estimator.predict)
+        # Rows are grown by cheap predictions only: to train thousands more is no search.
+        rows, how = candidates(case.data.tasks.names, None if self.estimator in _TRAINS else estimator.predict)
         chosen = select(
             estimator.predict(rows), rows, tasks=case.data.tasks.names, budget=self.n_groups, partition=self.partition,
             time_limit=self.time_limit,

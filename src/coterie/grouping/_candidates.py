@@ -9,8 +9,12 @@ from math import comb
 import numpy as np
 
 from coterie.errors import CoterieError
+from coterie.grouping._affinities import standardised
+from coterie.grouping._method import Settings
 from coterie.grouping._rows import Task, every_subset, position_of
+from coterie.grouping.sdp import sdp
 
+_CLUSTERS = 8
 Predict = Callable[[np.ndarray], np.ndarray]
 
 
@@ -26,15 +30,16 @@ def candidates(
     """Rows of tasks to score and select from, and a statement of how they came about.
 
     Where all 2^T - 1 subsets are at most ``limit``, these. Otherwise all subsets of sizes 1, 2, ... up to ``max_size`` while
-    their number stays within ``limit``; the row of all tasks; ``groups``, such as clusters; rows grown by beam search (after
-    MTG-Net: Song et al., NeurIPS 2022): from the best rows of the largest size listed, each step adds one task to each, asks
-    ``predict`` and keeps the ``beam`` rows of the largest total and the best row of each task. Scores are standardised within
-    each task by the mean and spread of the listed rows, so that no task's scale rules the total.
+    their number stays within ``limit``; the row of all tasks; ``groups`` of your own; 2 to 8 clusters of the predicted scores
+    of pairs, by the semidefinite relaxation of :func:`coterie.group`; rows grown by beam search (after MTG-Net: Song et al.,
+    NeurIPS 2022): from the best rows of the largest size listed, each step adds one task to each, asks ``predict`` and keeps
+    the ``beam`` rows of the largest total and the best row of each task. Scores are standardised within each task by the mean
+    and spread of the listed rows, so that no task's scale rules the total.
 
     Args:
         tasks: number or names of the T tasks.
         predict: scores (M, T) of weights (M, T), higher is better, NaN where the weight is 0; never asked about a task
-            alone. Without it nothing is grown.
+            alone. Without it nothing is clustered or grown.
         max_size: largest size of which all subsets are listed.
         groups: further rows, as names or positions.
         beam: rows kept by their total at each size.
@@ -64,7 +69,10 @@ def candidates(
             row[[position_of(task, names, "`groups`") for task in members]] = True
         statement.append(f"{len(groups)} given group{'s' * (len(groups) > 1)}")
     if predict is not None and size > 1:
-        parts.append(_grown(listed, size, predict, beam))
+        several = listed[listed.sum(axis=1) > 1]
+        scores = _asked(predict, several)
+        parts += [_clusters(several, scores), _grown(several, scores, size, predict, beam)]
+        statement.append(f"{len(parts[-2])} clusters of predicted pairs")
         statement.append(f"{len(parts[-1])} rows grown by beam search of width {beam} over predicted scores")
     rows = np.vstack(parts)
     rows = rows[np.sort(np.unique(rows[rows.any(axis=1)], axis=0, return_index=True)[1])]
@@ -92,21 +100,34 @@ def _listed(n_tasks: int, max_size: int, limit: int) -> tuple[np.ndarray, int]:
     return rows, size
 
 
-def _grown(listed: np.ndarray, size: int, predict: Predict, beam: int) -> np.ndarray:
+def _clusters(several: np.ndarray, scores: np.ndarray) -> np.ndarray:
+    """The groups of 2, 3, ... up to 8 clusters of the tasks, (R, T), where the affinity of two is what they score as a pair."""
+    pairs = several.sum(axis=1) == 2
+    affinity = np.zeros((several.shape[1],) * 2)
+    for row, found in zip(several[pairs], scores[pairs], strict=True):
+        one, other = np.flatnonzero(row)
+        affinity[other, one], affinity[one, other] = found[one], found[other]
+    matrix = standardised(affinity)
+    parts = [
+        sdp(matrix, Settings(n_groups=k, fuzziness=2.0, restarts=1, seed=0)) for k in range(2, min(_CLUSTERS, len(matrix)) + 1)
+    ]
+    return np.vstack([part.membership.T > 0 for part in parts])
+
+
+def _grown(several: np.ndarray, scores: np.ndarray, size: int, predict: Predict, beam: int) -> np.ndarray:
     """Rows kept by the beam at every size from the listed ones to all tasks but one, (R, T)."""
-    several = listed[listed.sum(axis=1) > 1]
-    scores = _asked(predict, several)
     mean, spread = np.nanmean(scores, axis=0), np.nanstd(scores, axis=0)
     spread[spread == 0] = 1.0
     largest = several.sum(axis=1) == size
     kept = _best(several[largest], (scores[largest] - mean) / spread, beam)
     found = []
-    for _ in range(size + 1, listed.shape[1]):
-        longer = (kept[:, None, :] | np.eye(listed.shape[1], dtype=bool)).reshape(-1, listed.shape[1])
+    n_tasks = several.shape[1]
+    for _ in range(size + 1, n_tasks):
+        longer = (kept[:, None, :] | np.eye(n_tasks, dtype=bool)).reshape(-1, n_tasks)
         longer = np.unique(longer[longer.sum(axis=1) > kept[0].sum()], axis=0)
         kept = _best(longer, (_asked(predict, longer) - mean) / spread, beam)
         found.append(kept)
-    return np.vstack(found) if found else listed[:0]
+    return np.vstack(found) if found else several[:0]
 
 
 def _best(rows: np.ndarray, standard: np.ndarray, beam: int) -> np.ndarray:
