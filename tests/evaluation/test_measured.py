@@ -6,8 +6,10 @@ import torch
 
 import coterie as ct
 from coterie.errors import CoterieError
+from coterie.estimators import ESTIMATORS
 from coterie.evaluation import measured
 from coterie.evaluation.methods import method_named
+from tests.affinities.moments import table
 
 SMALL = {"epochs": 3, "batch_size": 32, "model_options": {"hidden": (16,)}, "strategy": "loop"}
 MEASURING = ["data_map", "cosine", "lookahead", "gradtag", "dmtg"]
@@ -80,6 +82,29 @@ def test_estimators_train_what_they_ask_for(data, name):
     assert (grouping.weights().sum(0) > 0).all()
     assert grouping.details["cost"]["model_steps"] > 0
     assert (grouping.membership.sum(1) == 1).all()
+
+
+def kinds_with_gaps():
+    return table(200, ("binary", "multiclass", "regression", "binary"), missing=0.3)
+
+
+def examples_of_their_own():
+    found = table(320, ("binary", "regression", "binary", "regression"))
+    found.targets[torch.arange(320)[:, None] % 4 != torch.arange(4)] = torch.nan
+    return found
+
+
+@pytest.mark.parametrize("make", [kinds_with_gaps, examples_of_their_own])
+@pytest.mark.parametrize("name", ESTIMATORS)
+def test_estimators_take_all_kinds_gaps_and_tasks_with_examples_of_their_own(make, name):
+    data, settings = make(), {**SMALL, "epochs": 2, "model_options": {"hidden": (8,)}}
+    case = ct.evaluation.Case(model="mlp", data=data, joint=ct.fit("mlp", data, **settings), settings=settings)
+    rows = np.array([[1, 1, 0, 0], [1, 1, 1, 1], [0, 0, 1, 0], [0, 1, 1, 1]])
+    for measure in ("loss", "score"):
+        found = ct.EstimatorMethod(estimator=name, measure=measure).estimate(case, seed=0).predict(rows)
+        np.testing.assert_array_equal(np.isfinite(found), rows > 0)
+        if measure == "loss":
+            assert len(np.unique(found[:, 1][rows[:, 1] > 0])) > 1  # the rows of a task are told apart
 
 
 @pytest.mark.parametrize(("name", "grows"), [("train", False), ("pairs", True)])
