@@ -183,3 +183,10 @@ def test_published_gains_of_taskonomy():
     random, optimum = np.array([4.45, 6.28]), np.array([13.88, 17.76])
     assert (np.mean(gains, axis=0) > (random + optimum) / 2).all(), gains
     assert (np.array(gains) <= optimum + 5e-3).all()
+
+
+def test_its_own_seconds_are_told_beforehand():
+    """Half or twice, said and done on the same busy machine; a factor of five leaves room."""
+    net, oracle = MTGNetScores(hidden=16, max_epochs=40), planted(6)
+    told = net.own_seconds(6)
+    assert told / 5 < net.fit(oracle).cost["seconds"] < told * 5

@@ -172,7 +172,8 @@ def _show_affinity(screen: Screen, found: Affinity) -> None:
         [found.tasks[i], found.tasks[j], f"{matrix[i, j]:.4g}", "" if np.isnan(errors[i, j]) else f"{errors[i, j]:.2g}"]
         for i, j in shown
     ]
-    measured = "" if found.counts is None else f", {int(np.nanmax(found.counts))} measurements"
+    counted = "shared examples" if found.method == "data_map" else "measurements"
+    measured = "" if found.counts is None else f", {int(np.nanmax(found.counts))} {counted}"
     screen.table(f"Affinity by {found.method}{measured}: strongest and weakest", ["source", "target", "affinity", "s.e."], rows,
                  texts=2)  # fmt: skip
 
