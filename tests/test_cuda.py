@@ -51,9 +51,10 @@ def test_vmapped_batch_norm_is_that_of_the_cpu():
     found = []
     for device in ("cpu", "cuda"):
         moved = copy.deepcopy(layer).to(device)
+        state = {name: torch.stack([tensor.detach()] * 4) for name, tensor in moved.state_dict().items()}
         inputs = x.to(device).requires_grad_()
         with vmapped_batch_norm(torch.device(device)):
-            outputs = torch.func.vmap(lambda one: torch.func.functional_call(moved, {}, (one,)))(inputs)  # noqa: B023
+            outputs = torch.func.vmap(lambda own, one: torch.func.functional_call(moved, own, (one,)))(state, inputs)  # noqa: B023
         (outputs * x.to(device)).sum().backward()
         found.append((outputs.detach().cpu(), inputs.grad.cpu()))
     for one, other in zip(*found, strict=True):
@@ -100,13 +101,29 @@ def test_affinities_agree_with_the_cpu(method):
     np.testing.assert_allclose(one.matrix, other.matrix, atol=5e-3)
 
 
-def test_gradtag_agrees_with_the_cpu():
+class Recurrent(torch.nn.Module):
+    def __init__(self, shape):
+        super().__init__()
+        self.cell = torch.nn.GRU(1, 5, batch_first=True)
+
+    def forward(self, x):
+        return self.cell(x.unsqueeze(-1))[0][:, -1]
+
+
+@pytest.mark.parametrize("measure", ["loss", "score"])
+def test_gradtag_agrees_with_the_cpu(measure):
     data = table()
     found = []
     for device in ("cpu", "cuda"):
         joint = ct.fit("mlp", data, device=device, **SMALL)
-        found.append(GradTagScores(measure="loss", seed=0).fit(joint, data).predict(ROWS))
+        found.append(GradTagScores(measure=measure, seed=0).fit(joint, data).predict(ROWS))
     np.testing.assert_allclose(found[0], found[1], atol=0.05)
+
+
+def test_gradtag_of_recurrent_layers():
+    data = table()
+    joint = ct.fit(Recurrent, data, epochs=1, strategy="loop")
+    assert np.isfinite(GradTagScores(seed=0).fit(joint, data).predict(ROWS)[ROWS > 0]).all()
 
 
 def test_a_whole_comparison(tmp_path):

@@ -232,3 +232,14 @@ def test_wrong_models_are_refused(model, shape, message):
 def test_wrong_init(init):
     with pytest.raises(CoterieError, match="`init` must be"):
         initialisations(init, 3)
+
+
+@pytest.mark.parametrize(("model", "shape"), [("mlp", (6,)), ("cnn", (3, 16, 16))])
+def test_vmap_in_low_precision_is_the_loop(model, shape):
+    stack = ModelStack.create(Architecture(model, shape, 2), n_models=3, seed=0)
+    inputs, found = torch.randn(8, *shape), []
+    for strategy in (Strategy("loop"), Strategy("vmap", 3)):
+        stack.strategy = strategy
+        with torch.autocast("cpu", torch.bfloat16), torch.no_grad():
+            found.append(stack(inputs).float())
+    torch.testing.assert_close(*found, atol=0.05, rtol=0.05)

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.func import functional_call, jacrev, vmap
 
 from coterie.errors import CoterieError
@@ -58,7 +60,7 @@ class Linearised:
         """
         index, used = cells(targets)
         try:
-            with warnings.catch_warnings():
+            with warnings.catch_warnings(), _own_recurrence(self.model):
                 # Operations without a batching rule are looped over by torch: slower, and no news to the user.
                 warnings.filterwarnings("ignore", message="There is a performance drop")
                 found = self._vectorised(inputs, targets, index)
@@ -71,7 +73,8 @@ class Linearised:
         index, used = cells(targets)
         rows: list[list[Tensor]] = [[] for _ in self.shared]
         for example in range(len(inputs)):
-            found = margins(self.model(inputs[example : example + 1]), targets[example : example + 1], self.tasks)[0]
+            with _own_recurrence(self.model):
+                found = margins(self.model(inputs[example : example + 1]), targets[example : example + 1], self.tasks)[0]
             for task in index[example].tolist():
                 leaves = list(self.shared.values())
                 each = torch.autograd.grad(found[task], leaves, retain_graph=True, materialize_grads=True, allow_unused=True)
@@ -90,6 +93,12 @@ class Linearised:
             return margins(outputs, target.unsqueeze(0), self.tasks)[0].gather(0, wanted)
 
         return vmap(jacrev(of_one), in_dims=(None, 0, 0, 0))(shared, inputs, targets, index)
+
+
+def _own_recurrence(model: nn.Module) -> AbstractContextManager[Any]:
+    """Recurrent layers of cuDNN have no backward pass in evaluation mode; torch's own have."""
+    recurrent = any(isinstance(module, nn.RNNBase) for module in model.modules())
+    return torch.backends.cudnn.flags(enabled=False) if recurrent else nullcontext()
 
 
 def cells(targets: Tensor) -> tuple[Tensor, Tensor]:

@@ -75,7 +75,7 @@ def co_averages(members: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np
 
 def _score(mine: Cells, steps: Tensor, task: Task) -> Tensor:
     """Metric (m,) of one task after steps (m, d)."""
-    alone = Tasks.plain([task])
+    alone = Tasks.plain([task]).to(steps.device)
     change = steps.to(mine.z) @ mine.z.T
     if task.metric is not None:
         return torch.tensor([_own(mine, row, task, alone) for row in change])

@@ -1,4 +1,4 @@
-"""Batch normalisation under ``vmap`` on a GPU, where cuDNN's kernel asks for a memory layout that ``vmap`` cannot tell it."""
+"""Batch normalisation under ``vmap``, which changes what the kernels are given: some then refuse it."""
 
 from __future__ import annotations
 
@@ -13,12 +13,18 @@ from torch.overrides import TorchFunctionMode
 
 
 def vmapped_batch_norm(device: torch.device) -> AbstractContextManager[Any]:
-    """A context in which every batch normalisation can be vmapped on ``device``; on a CPU all can already."""
-    return _OwnKernel() if device.type == "cuda" else nullcontext()
+    """A context in which every batch normalisation can be vmapped; in full precision on a CPU all can already."""
+    if device.type == "cpu" and not torch.is_autocast_enabled("cpu"):
+        return nullcontext()
+    return _OwnKernel()
 
 
 class _OwnKernel(TorchFunctionMode):
-    """Sends batch normalisation to torch's own kernel, whatever module calls it."""
+    """Sends batch normalisation to a kernel that bears ``vmap``, whatever module calls it.
+
+    CuDNN's kernel asks for a memory layout that nobody can tell it, so torch's own is used; and that one takes statistics in
+    float32 beside inputs of lower precision for images only, so other inputs are widened.
+    """
 
     def __torch_function__(
         self,
@@ -31,7 +37,6 @@ class _OwnKernel(TorchFunctionMode):
         if func is not F.batch_norm:
             return func(*args, **kwargs)
         inputs: Tensor = args[0]
-        # Vmapped, that kernel takes statistics in float32 beside lower precision for images in channels-last layout only.
-        exact = inputs if inputs.dim() == 4 else inputs.float()
+        wide = inputs if inputs.dim() == 4 else inputs.float()
         with torch.backends.cudnn.flags(enabled=False):
-            return func(exact, *args[1:], **kwargs).to(inputs.dtype)
+            return func(wide, *args[1:], **kwargs).to(inputs.dtype)
