@@ -128,7 +128,7 @@ def test_tasks_on_the_mean_map_are_named():
 def test_bad_arguments_are_refused():
     data_map = planted_map(2, 4, 40)
     for bootstraps in (0, 1):
-        with pytest.raises(CoterieError, match=f"`bootstraps` must be at least 2 for a standard error; found {bootstraps}"):
+        with pytest.raises(CoterieError, match=f"`bootstraps` must be a whole number of at least 2; found {bootstraps}"):
             data_map_affinity(data_map, bootstraps=bootstraps)
     with pytest.raises(CoterieError, match="`features` must be one of cells, density"):
         data_map_affinity(data_map, "cell")

@@ -206,7 +206,10 @@ def test_affinity_is_averaged_over_subsets(data, joint):
         ({"projection": "sparse"}, "`projection` must be"),
         ({"n_features": 0}, "`n_features` must be a whole number"),
         ({"measure": "gain"}, "`measure` must be"),
-        ({"ridge": -1.0}, "`ridge`"),
+        ({"n_features": "many"}, "`n_features` must be a whole number of at least 1; found 'many'"),
+        ({"chunk": 1}, "`chunk` must be a whole number of at least 2; found 1"),
+        ({"ridge": -1.0}, "`ridge` must be a positive, finite number; found -1.0"),
+        ({"ridge": "small"}, "`ridge` must be a positive, finite number; found 'small'"),
     ],
 )
 def test_bad_settings_are_refused(settings, message):

@@ -147,7 +147,7 @@ def test_mistakes_are_named():
         MTGNetScores().predict([[1, 1]])
     with pytest.raises(CoterieError, match="`n_rows` must be at least 6, all 5 single tasks"):
         MTGNetScores(n_rows=4).fit(planted())
-    with pytest.raises(CoterieError, match="`step` must be at least 1; found 0"):
+    with pytest.raises(CoterieError, match="`step` must be a whole number of at least 1; found 0"):
         MTGNetScores(step=0)
     with pytest.raises(CoterieError, match="at least 2 tasks"):
         MTGNetScores().fit(planted(1))

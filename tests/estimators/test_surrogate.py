@@ -167,8 +167,14 @@ def test_no_more_subsets_than_there_are():
 def test_mistakes_are_named():
     with pytest.raises(CoterieError, match="call fit"):
         SurrogateScores().predict([[1]])
-    with pytest.raises(CoterieError, match="`ridge` must be positive"):
-        SurrogateScores(ridge=0)
+    for wrong, message in (
+        ({"ridge": 0}, "`ridge` must be a positive, finite number; found 0"),
+        ({"ridge": None}, "`ridge` must be a positive, finite number; found None"),
+        ({"n_subsets": 0}, "`n_subsets` must be a whole number of at least 1; found 0"),
+        ({"bootstraps": 1}, "`bootstraps` must be a whole number of at least 2; found 1"),
+    ):
+        with pytest.raises(CoterieError, match=message):
+            SurrogateScores(**wrong)
     with pytest.raises(CoterieError, match="`size` must be from 2 to 4 for 5 tasks; found 5"):
         SurrogateScores(size=5).fit(PlantedScores(np.eye(5)))
     with pytest.raises(CoterieError, match="do not bring all pairs of 9 tasks together"):

@@ -93,8 +93,8 @@ def test_mistakes_are_named_before_training():
     data = table()
     with pytest.raises(CoterieError, match="`measure` must be one of 'score', 'loss'; found 'accuracy'"):
         TrainedScores("mlp", data, measure="accuracy")
-    for share in (0, 1.5):
-        with pytest.raises(CoterieError, match=f"`share` is .* found {share}"):
+    for share in (0, 1.5, "half"):
+        with pytest.raises(CoterieError, match=f"`share` is .* found {share!r}"):
             TrainedScores("mlp", data, share=share)
     with pytest.raises(CoterieError, match="Did you mean `epochs`"):
         TrainedScores("mlp", data, epoch=3)

@@ -333,16 +333,20 @@ TASKS = ["a", "b"]
         (GOOD, {"resources": {"memory": 3}}, "`resources`: 'memory' must be a pair (one value per row, limit)"),
         (GOOD, {"resources": {"memory": ([1, -2, 0], 3)}}, "`resources`: 'memory' must be finite and not negative"),
         (GOOD, {"row_limits": {"memory": ([1, 2, 0], -3)}}, "`row_limits['memory']` must be a finite number of at least 0"),
-        (GOOD, {"time_limit": 0}, "`time_limit` must be a number of seconds greater than 0; found 0"),
+        (GOOD, {"time_limit": 0}, "`time_limit` must be a positive, finite number; found 0"),
+        (GOOD, {"time_limit": "long"}, "`time_limit` must be a positive, finite number; found 'long'"),
+        ([["x", 0.2]], {}, "`scores` must be numbers in rows of equal length; found [['x', 0.2]]"),
+        ([[0.1], [0.1, 0.2]], {}, "`scores` must be numbers in rows of equal length; found"),
+        (GOOD, {"costs": ["a", "b", "c"]}, "`costs` must be numbers in rows of equal length; found ['a', 'b', 'c']"),
+        (GOOD, {"task_weights": ["a", 1]}, "`task_weights` must be numbers in rows of equal length; found ['a', 1]"),
         (GOOD, {"tasks": ["a"]}, "`tasks` must name the 2 columns of `scores`; found 1"),
         (GOOD, {"tasks": ["a", "a"]}, "`tasks` must have names that differ; 'a' is there twice"),
         (ScoreTable.of(TASKS, {("a", "b"): [1, 2]}), {}, "`scores` is a ScoreTable, which has its own"),
     ],
 )
 def test_bad_input_is_refused_in_one_line(scores, asked, message):
-    arguments = {"budget": 2, "tasks": TASKS if np.ndim(getattr(scores, "scores", scores)) == 2 else None, **asked}
-    if np.shape(getattr(scores, "scores", scores))[-1] != 2:
-        arguments["tasks"] = None
+    shape = getattr(getattr(scores, "scores", scores), "shape", ())
+    arguments = {"budget": 2, "tasks": TASKS if len(shape) == 2 and shape[1] == 2 else None, **asked}
     with pytest.raises(CoterieError) as error:
         select(scores, **arguments)
     assert message in str(error.value)

@@ -19,6 +19,12 @@ def test_symmetric_takes_the_direction_that_was_measured():
     np.testing.assert_array_equal(affinity().symmetric(), expected)
 
 
+def test_lists_are_arrays():
+    found = Affinity(tasks=("a", "b"), matrix=[[0, 2], [4, 0]], method="by hand", counts=[[1, 2], [3, 4]])
+    assert found.symmetric().tolist() == [[0, 3], [3, 0]]
+    assert found.counts.sum() == 10
+
+
 def test_gaps_are_named():
     with pytest.raises(CoterieError, match=r"2 pairs that were never measured \(NaN\), such as 'a' to 'c'"):
         affinity().require_complete()
@@ -40,6 +46,8 @@ def test_round_trip(tmp_path):
         (("a",), np.zeros((1, 1)), "at least 2 tasks; found 1"),
         (("a", "b"), np.zeros((2, 3)), r"must have shape \(2, 2\), source by target; found \(2, 3\)"),
         (("a", "b"), np.array([[0, np.inf], [0, 0]]), "must not be infinite"),
+        (("a", "a"), np.zeros((2, 2)), "`tasks` must have names that differ; 'a' is there twice"),
+        (("a", "b"), [["x", 1], [0, 0]], r"`matrix` must be numbers; found \[\['x', 1\]"),
     ],
 )
 def test_bad_matrices_are_refused(tasks, matrix, message):

@@ -90,6 +90,8 @@ def test_resources_are_read_where_they_are_asked_for(tmp_path):
 
 
 def test_unknown_tasks_and_unreadable_files_are_refused(tmp_path):
+    with pytest.raises(CoterieError, match="Row 'a' must have 1 scores; found 2"):
+        ScoreTable.of(("a",), {("a",): [1, 2]})
     with pytest.raises(CoterieError, match="Row 'a\\+z' names the unknown task 'z'"):
         ScoreTable.of(("a",), {("a", "z"): [1, 2]})
     (tmp_path / "scores.parquet").write_text("no table")

@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 
-from coterie.affinities._probe import AffinityProbe, require_whole
+from coterie.affinities._probe import AffinityProbe
 from coterie.affinities.auxiliary_gain import AuxiliaryGain
 from coterie.affinities.cosine import Cosine
 from coterie.affinities.data_map import data_map_affinity
@@ -19,7 +19,7 @@ from coterie.affinities.lookahead import Lookahead
 from coterie.affinities.transfer_gain import TransferGain
 from coterie.data import Batches, Dataset
 from coterie.data.batches import supports
-from coterie.errors import CoterieError
+from coterie.errors import CoterieError, require_whole
 from coterie.fitting import Model, fit, make_config
 from coterie.results import Affinity, Fit
 from coterie.training import Progress, TrainingConfig

@@ -16,7 +16,7 @@ from torch import Tensor
 from coterie.affinities._bench import Bench, Work
 from coterie.affinities._running import Running
 from coterie.affinities._steps import Trial, require_joint
-from coterie.errors import CoterieError
+from coterie.errors import CoterieError, require_whole
 from coterie.results import Affinity
 from coterie.training import Moment
 
@@ -138,18 +138,6 @@ class AffinityProbe(ABC):
     def _settings(self) -> dict[str, Any]:
         """What was chosen, but for the memory, on which no result depends beyond rounding."""
         return {each.name: getattr(self, each.name) for each in fields(self) if each.init and each.name != "memory"}
-
-
-def require_whole(name: str, value: Any, least: int) -> None:
-    """Refuse a setting that is not a whole number of at least ``least``.
-
-    >>> require_whole("every", 0, 1)
-    Traceback (most recent call last):
-    ...
-    coterie.errors.CoterieError: `every` must be a whole number of at least 1; found 0.
-    """
-    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
-        raise CoterieError(f"`{name}` must be a whole number of at least {least}; found {value!r}.")
 
 
 def mask(values: Tensor, sources: Tensor, targets: Tensor) -> Tensor:

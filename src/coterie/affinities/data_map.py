@@ -7,7 +7,7 @@ from typing import Literal
 import numpy as np
 
 from coterie.datamaps.gram import Gram, classical_scaling, gram
-from coterie.errors import CoterieError
+from coterie.errors import require_whole
 from coterie.results import Affinity, DataMap
 from coterie.seeds import numpy_generator
 
@@ -46,8 +46,7 @@ def data_map_affinity(
            [ 1.,  1., -1.],
            [-1., -1.,  1.]])
     """
-    if bootstraps < 2:
-        raise CoterieError(f"`bootstraps` must be at least 2 for a standard error; found {bootstraps}.")
+    require_whole("bootstraps", bootstraps, 2)  # for a standard error
     measured = source if isinstance(source, Gram) else gram(source, features, seed=seed)
     random, n_blocks = numpy_generator(seed, "bootstraps"), measured.sums.n_blocks
     drawn = (np.bincount(random.integers(n_blocks, size=n_blocks), minlength=n_blocks) for _ in range(bootstraps))

@@ -13,7 +13,7 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 from torch import Tensor
 
-from coterie.errors import CoterieError
+from coterie.errors import CoterieError, require_whole
 from coterie.seeds import numpy_generator
 from coterie.training import StaticWeights
 
@@ -130,12 +130,13 @@ def random_subsets(n_tasks: int, size: int, n_subsets: int, seed: int) -> np.nda
     """Distinct subsets of ``size`` tasks, drawn uniformly, as 0/1 rows (R, T); all of them if there are no more than asked for.
 
     Raises:
-        CoterieError: ``size`` is not from 1 to ``n_tasks``.
+        CoterieError: ``size`` is not from 1 to ``n_tasks``, or no subset is wanted.
 
     >>> random_subsets(9, 4, 20, seed=0).sum(axis=1).tolist() == [4] * 20
     True
     """
     _check_size(n_tasks, size)
+    require_whole("n_subsets", n_subsets, 1)
     existing, rng = comb(n_tasks, size), numpy_generator(seed, "subsets", n_tasks, size)
     if existing <= max(_ENUMERATED, n_subsets):
         return subsets_of_size(n_tasks, size)[rng.permutation(existing)[:n_subsets]]
@@ -186,5 +187,6 @@ def _rows(subsets: Sequence[tuple[int, ...]], n_tasks: int) -> np.ndarray:
 
 
 def _check_size(n_tasks: int, size: int) -> None:
-    if not 1 <= size <= n_tasks:
+    require_whole("size", size, 1)
+    if size > n_tasks:
         raise CoterieError(f"`size` must be from 1 to the number of tasks, {n_tasks}; found {size}.")

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 
 from coterie.data import Dataset
-from coterie.errors import CoterieError
+from coterie.errors import CoterieError, require_positive, require_whole
 from coterie.estimators._features import LARGEST_CHUNK
 from coterie.estimators._linear_model import SAMPLE, LinearModel, Settings
 from coterie.estimators._margins import require_known_losses
@@ -82,10 +82,10 @@ class GradTagScores:
             raise CoterieError(f"`projection` must be 'kronecker' or 'dense'; found {projection!r}.")
         whole = {"n_features": (n_features, 1), "newton_steps": (newton_steps, 1), "chunk": (chunk, 2), "memory": (memory, 1)}
         for name, (value, least) in whole.items():
-            if value is not None and (int(value) != value or value < least):
-                raise CoterieError(f"`{name}` must be a whole number of at least {least}; found {value!r}.")
+            if value is not None:
+                require_whole(name, value, least)
         if ridge is not None:
-            _check_ridges("ridge", [ridge])
+            require_positive("ridge", ridge)
         self.projection, self.n_features, self.ridge, self.measure = projection, n_features, ridge, measure
         self.newton_steps, self.chunk, self.memory, self.seed = newton_steps, chunk, memory, seed
         self.tuned: dict[float, float] = {}
@@ -171,7 +171,10 @@ class GradTagScores:
         Raises:
             CoterieError: not fitted yet, an oracle of something else, or rows that tell nothing.
         """
-        _check_ridges("grid", grid)
+        if not len(grid):
+            raise CoterieError("`grid` must hold at least one ridge; found none.")
+        for ridge in grid:
+            require_positive("grid", ridge)
         if tuple(oracle.tasks) != self.tasks or oracle.measure != self.measure:
             raise CoterieError(
                 f"`oracle` must measure the {self.measure} of the {len(self.tasks)} tasks; it measures the {oracle.measure} of "
@@ -204,8 +207,7 @@ class GradTagScores:
         if n_tasks < 2:
             raise CoterieError(f"An affinity is between at least 2 tasks; found {n_tasks}.")
         size = min(10, max(2, n_tasks // 2)) if size is None else size
-        if size < 2 or n_subsets < 1:
-            raise CoterieError(f"`size` must be at least 2 and `n_subsets` at least 1; found {size} and {n_subsets}.")
+        require_whole("size", size, 2)
         rows = random_subsets(n_tasks, size, n_subsets, seed)
         matrix, counts, stderr = co_averages(rows > 0, self.predict(rows))
         return Affinity(
@@ -245,9 +247,3 @@ def _check(joint: Fit, data: Dataset) -> None:
     if len(idle):
         raise CoterieError(f"`joint` must train all tasks; its first model does not train {data.tasks.names[idle[0]]!r}.")
     require_known_losses(data.tasks)
-
-
-def _check_ridges(name: str, ridges: Sequence[float]) -> None:
-    wrong = [ridge for ridge in ridges if not 0 < ridge < float("inf")]
-    if wrong or not len(ridges):
-        raise CoterieError(f"`{name}` must be positive and finite; found {wrong[0] if wrong else 'nothing'!r}.")

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils import parameters_to_vector, vector_to_parameters
 
-from coterie.errors import CoterieError
+from coterie.errors import CoterieError, require_whole
 from coterie.estimators.base import (
     Estimator,
     FromOracle,
@@ -79,8 +79,8 @@ class MTGNetScores(FromOracle):
     ) -> None:
         settings = {"step": step, "hidden": hidden, "layers": layers, "networks": networks, "max_epochs": max_epochs}
         for name, value in settings.items():
-            if value is not None and value < 1:
-                raise CoterieError(f"`{name}` must be at least 1; found {value!r}.")
+            if value is not None:
+                require_whole(name, value, 1)
         self.n_rows, self.step, self.hidden, self.layers = n_rows, step, hidden, layers
         self.networks, self.max_epochs = networks, max_epochs
         self.seed = seed

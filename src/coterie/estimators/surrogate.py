@@ -11,7 +11,7 @@ from typing import Self
 
 import numpy as np
 
-from coterie.errors import CoterieError
+from coterie.errors import CoterieError, require_positive, require_whole
 from coterie.estimators.base import (
     Estimator,
     FromOracle,
@@ -80,10 +80,10 @@ class SurrogateScores(FromOracle):
         bootstraps: int = 200,
         seed: int = 0,
     ) -> None:
-        if not ridge > 0:
-            raise CoterieError(f"`ridge` must be positive, or few subsets have no unique fit; found {ridge!r}.")
-        if bootstraps < 2:
-            raise CoterieError(f"`bootstraps` must be at least 2; found {bootstraps!r}.")
+        require_positive("ridge", ridge)  # at 0 few subsets have no unique fit
+        require_whole("bootstraps", bootstraps, 2)
+        if n_subsets is not None:
+            require_whole("n_subsets", n_subsets, 1)
         self.n_subsets, self.size, self.ridge, self.bootstraps, self.seed = n_subsets, size, ridge, bootstraps, seed
         self._oracle: Estimator | None = None
         self._model: _Fitted | None = None
@@ -192,8 +192,6 @@ class SurrogateScores(FromOracle):
         if not 2 <= size <= largest:
             raise CoterieError(f"`size` must be from 2 to {largest} for {n_tasks} tasks; found {size}.")
         wanted = _PER_TASK * n_tasks if self.n_subsets is None else self.n_subsets
-        if wanted < 1:
-            raise CoterieError(f"`n_subsets` must be at least 1; found {wanted}.")
         return size, min(wanted, comb(n_tasks, size))
 
     def _resampled(self) -> np.ndarray:

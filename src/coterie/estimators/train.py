@@ -6,6 +6,7 @@ Shapes: ``M`` models, ``T`` tasks.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -57,7 +58,7 @@ class TrainedScores:
         **settings: Any,
     ) -> None:
         check_measure(measure)
-        if not 0 < share <= 1:
+        if not isinstance(share, Real) or not 0 < share <= 1:
             raise CoterieError(f"`share` is the part of the epochs that is trained, above 0 and at most 1; found {share!r}.")
         epochs = make_config(settings).epochs
         self.model, self.data, self.seed, self.measure, self.share, self.progress = model, data, seed, measure, share, progress

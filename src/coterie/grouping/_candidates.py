@@ -8,7 +8,7 @@ from math import comb
 
 import numpy as np
 
-from coterie.errors import CoterieError
+from coterie.errors import CoterieError, require_whole
 from coterie.grouping._affinities import standardised
 from coterie.grouping._method import Settings
 from coterie.grouping._rows import Task, every_subset, position_of
@@ -83,8 +83,7 @@ def _check(n_tasks: int, **settings: int) -> None:
     if n_tasks < 2:
         raise CoterieError(f"`tasks` must be at least 2 to group; found {n_tasks}.")
     for name, value in settings.items():
-        if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
-            raise CoterieError(f"`{name}` must be a whole number of at least 1; found {value!r}.")
+        require_whole(name, value, 1)
 
 
 def _listed(n_tasks: int, max_size: int, limit: int) -> tuple[np.ndarray, int]:

@@ -45,17 +45,29 @@ def read_rows(scores: ScoreTable | np.ndarray, subsets: Any, costs: Any, tasks: 
             raise CoterieError("`scores` is a ScoreTable, which has its own subsets, costs and tasks: do not give them again.")
         source = scores.details.get("candidates")
         scores, subsets, costs, tasks = scores.scores, scores.subsets, scores.costs, scores.tasks
-    values = np.asarray(scores, dtype=np.float64)
+    values = numbers("scores", scores)
     if values.ndim != 2 or not values.size:
         raise CoterieError(f"`scores` must have shape (rows, tasks); found {values.shape}.")
     names = tuple(f"task {t}" for t in range(values.shape[1])) if tasks is None else tuple(tasks)
     _check_names(names, values.shape[1])
     mask = ~np.isnan(values) if subsets is None else _mask(subsets, values.shape, names)
-    price = np.ones(len(values)) if costs is None else np.asarray(costs, dtype=np.float64)
+    price = np.ones(len(values)) if costs is None else numbers("costs", costs)
     rows = Rows(names, mask, values, price, str(source or _source(mask)))
     _check_scores(rows)
     _check_costs(rows)
     return rows
+
+
+def numbers(name: str, values: Any) -> np.ndarray:
+    """What was given as an array in float64.
+
+    Raises:
+        CoterieError: it holds something that is no number, or rows of unequal lengths.
+    """
+    try:
+        return np.asarray(values, dtype=np.float64)
+    except (TypeError, ValueError):
+        raise CoterieError(f"`{name}` must be numbers in rows of equal length; found {values!r:.80}.") from None
 
 
 def _check_names(names: tuple[str, ...], n_tasks: int) -> None:

@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from coterie.errors import CoterieError
+from coterie.errors import CoterieError, require_positive
 from coterie.grouping._conflicts import Constraint, Limits, allowed_rows, explain, read_constraints
 from coterie.grouping._cover import FITS, Cover
-from coterie.grouping._rows import Rows, Task, read_rows
+from coterie.grouping._rows import Rows, Task, numbers, read_rows
 from coterie.grouping._search import Choice, best_cover, best_partition
 from coterie.results import ScoreTable, Selection
 
@@ -63,8 +63,7 @@ def select(
     1.1
     """
     started = perf_counter()
-    if not time_limit > 0:
-        raise CoterieError(f"`time_limit` must be a number of seconds greater than 0; found {time_limit!r}.")
+    require_positive("time_limit", time_limit)
     rows = read_rows(scores, subsets, costs, tasks)
     weights = _weights(task_weights, len(rows.tasks))
     constraints = read_constraints(
@@ -85,7 +84,7 @@ def select(
 
 
 def _weights(task_weights: Any, n_tasks: int) -> np.ndarray:
-    weights = np.ones(n_tasks) if task_weights is None else np.asarray(task_weights, dtype=np.float64)
+    weights = np.ones(n_tasks) if task_weights is None else numbers("task_weights", task_weights)
     if weights.shape != (n_tasks,):
         raise CoterieError(f"`task_weights` must have one value for each of the {n_tasks} tasks; found {weights.shape}.")
     if not (np.isfinite(weights) & (weights >= 0)).all() or not weights.any():

@@ -22,7 +22,7 @@ class Affinity:
     training that it rode on included; ``details`` what the method wants shown.
 
     Raises:
-        CoterieError: one task, a matrix that is not square, or infinite entries.
+        CoterieError: one task, or one twice, a matrix that is not square or not of numbers, or infinite entries.
 
     >>> Affinity(tasks=("a", "b"), matrix=np.array([[0.0, 2.0], [1.0, 0.0]]), method="by hand").symmetric()
     array([[0. , 1.5],
@@ -42,9 +42,16 @@ class Affinity:
         n_tasks = len(self.tasks)
         if n_tasks < 2:
             raise CoterieError(f"An affinity is between at least 2 tasks; found {n_tasks}.")
+        if len(set(self.tasks)) < n_tasks:
+            twice = next(task for task in self.tasks if list(self.tasks).count(task) > 1)
+            raise CoterieError(f"`tasks` must have names that differ; {twice!r} is there twice.")
         for name in ("matrix", "counts", "stderr"):
-            values = getattr(self, name)
-            if values is not None and np.shape(values) != (n_tasks, n_tasks):
+            if (values := getattr(self, name)) is None:
+                continue
+            if np.asarray(values).dtype.kind not in "bifu":
+                raise CoterieError(f"`{name}` must be numbers; found {values!r:.80}.")
+            object.__setattr__(self, name, np.asarray(values))
+            if np.shape(values) != (n_tasks, n_tasks):
                 raise CoterieError(
                     f"`{name}` must have shape ({n_tasks}, {n_tasks}), source by target; found {np.shape(values)}."
                 )

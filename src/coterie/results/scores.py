@@ -45,7 +45,7 @@ class ScoreTable:
         """Make a table from a mapping: subset to the scores of its tasks, in the order of the subset.
 
         Raises:
-            CoterieError: a subset names a task that is not among ``tasks``.
+            CoterieError: a subset names a task that is not among ``tasks``, or has another number of scores.
         """
         place = {name: position for position, name in enumerate(tasks)}
         values = np.full((len(scores), len(tasks)), np.nan)
@@ -53,6 +53,8 @@ class ScoreTable:
             unknown = [name for name in subset if name not in place]
             if unknown:
                 raise CoterieError(f"Row {SEPARATOR.join(subset)!r} names the unknown task {unknown[0]!r}.")
+            if len(found) != len(subset):
+                raise CoterieError(f"Row {SEPARATOR.join(subset)!r} must have {len(subset)} scores; found {len(found)}.")
             values[row, [place[name] for name in subset]] = found
         return cls(tasks=tuple(tasks), subsets=~np.isnan(values), scores=values, costs=np.ones(len(values)))
 
