@@ -10,16 +10,20 @@ al. (2021). A stopped run continues.
 from __future__ import annotations
 
 import argparse
+import shutil
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 from pathlib import Path
 from time import perf_counter
 from typing import Any
 
-import torch
 from _common import log, save_result
 from does_it_pay import IMAGES, attributes, summary
 
 import coterie as ct
 from coterie.data import Dataset
+from coterie.evaluation.units import unit_stage
+from coterie.runs import Run
 
 NINE = (
     "5_o_Clock_Shadow", "Black_Hair", "Blond_Hair", "Brown_Hair", "Goatee", "Mustache", "No_Beard", "Rosy_Cheeks",
@@ -27,6 +31,7 @@ NINE = (
 )  # fmt: skip
 METHODS = ("data_map", "cosine", "lookahead", "transfer_gain", "gradtag")
 SETTINGS: dict[str, Any] = {**IMAGES, "epochs": 4}
+SEEDS = 3
 
 
 def nine(folder: Path, n_images: int | None) -> Dataset:
@@ -38,22 +43,41 @@ def nine(folder: Path, n_images: int | None) -> Dataset:
     )  # fmt: skip
 
 
+def compared(folder: Path, run: Path | Run, seeds: list[int], *, every_image: bool) -> ct.Comparison:
+    """The comparison of these seeds; finished ones are read."""
+    data = nine(folder, None if every_image else 3_000)
+    return ct.compare("cnn", data, METHODS, n_groups=3, seeds=seeds, draws=1 if every_image else 3, run=run, **SETTINGS)
+
+
+def together(parts: list[Path], whole: Path, fingerprint: str) -> Run:
+    """One run with the finished units of several."""
+    run = Run.open(whole, config={"parts": len(parts)}, fingerprint=fingerprint)
+    for seed, part in enumerate(parts):
+        stage = unit_stage(0, seed)
+        shutil.copytree(part / stage, whole / stage, dirs_exist_ok=True)
+        run.complete(stage, sorted((whole / stage).iterdir()))
+    return run
+
+
 def main() -> None:
-    """Parse, run, save."""
+    """Parse, run each seed in a process of its own, ``--jobs`` at a time, put them together, save."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--runs", type=Path, required=True)
     parser.add_argument("--all", action="store_true", help="all images, not 3,000 of them")
+    parser.add_argument("--jobs", type=int, default=1)
     arguments = parser.parse_args()
     name = "celeba_methods_all" if arguments.all else "celeba_methods"
-    data = nine(arguments.data, None if arguments.all else 3_000)
     started = perf_counter()
-    # Convolutions are looped over on a CPU; on a GPU the better strategy is measured.
-    strategy = "auto" if torch.cuda.is_available() else "loop"
-    comparison = ct.compare(
-        "cnn", data, METHODS, n_groups=3, seeds=3, draws=1 if arguments.all else 3, run=arguments.runs / name,
-        **{**SETTINGS, "strategy": strategy},
-    )  # fmt: skip
+    parts = [arguments.runs / f"{name}-{seed}" for seed in range(SEEDS)]
+    with ProcessPoolExecutor(arguments.jobs, mp_context=get_context("spawn")) as pool:
+        running = [
+            pool.submit(compared, arguments.data, part, [seed], every_image=arguments.all) for seed, part in enumerate(parts)
+        ]
+        for job in running:
+            job.result()
+    run = together(parts, arguments.runs / name, Run.existing(parts[0]).fingerprint)
+    comparison = compared(arguments.data, run, list(range(SEEDS)), every_image=arguments.all)
     comparison.report(arguments.runs / name / "report.html")
     measured = {which: [dict(found.details.get("cost", {})) for found in each] for which, each in comparison.groupings.items()}
     found = summary(comparison, perf_counter() - started)

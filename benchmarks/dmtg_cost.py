@@ -25,7 +25,7 @@ from speed import interleaved, ratios
 import coterie as ct
 from coterie.data import Dataset
 
-K, REPEATS = 3, 5
+K, REPEATS = 3, 4
 STEMS = {"cnn": 4, "mlp": 3}
 
 
@@ -84,7 +84,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True)
     arguments = parser.parse_args()
-    images = cifar10(arguments.data, 12_800 if torch.cuda.is_available() else 2_560)
+    images = cifar10(arguments.data, 5_120 if torch.cuda.is_available() else 2_560)
     rng = np.random.default_rng(0)
     inputs = rng.normal(size=(6_400, 72)).astype(np.float32)
     table = ct.load({"inputs": inputs, "targets": (inputs[:, :10] + rng.normal(size=(6_400, 10)) > 0).astype(np.float32)})
