@@ -749,6 +749,18 @@ def test_interrupted_run_continues(table: Path, tmp_path: Path, finished: tuple[
 # Measuring and choosing
 
 
+def test_run_with_groups_that_are_learnt(people: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    data = ["--data", str(people / "people.parquet"), "--targets", *"ABCDEF", "--quiet"]
+    assert main(["run", *data, *QUICK, "--method", "dmtg", "--out", str(tmp_path / "run")]) == 0
+    assert "Groups by dmtg" in capsys.readouterr().out
+    page = (tmp_path / "run" / "report.html").read_text(encoding="utf-8")
+    assert "Assignment probability" in page
+    assert read_json(tmp_path / "run" / "report.json")["groupings"]["grouped"][0]["details"]["mode"] == "annealed"
+    assert main(["run", *data, *QUICK[:-1], "7", "--method", "dmtg", "--out", str(tmp_path / "other")]) == 2
+    assert "fewer tasks than groups" in capsys.readouterr().err
+    assert not (tmp_path / "other").exists()
+
+
 def test_affinity_group_select_fit(people: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     run = tmp_path / "run"
     data = ["--data", str(people / "people.parquet"), "--targets", *"ABCDEF", "--epochs", "4", "--batch-size", "16", "--quiet"]

@@ -52,7 +52,7 @@ def test_vmapped_batch_norm_is_that_of_the_cpu():
     for device in ("cpu", "cuda"):
         moved = copy.deepcopy(layer).to(device)
         state = {name: torch.stack([tensor.detach()] * 4) for name, tensor in moved.state_dict().items()}
-        inputs = x.to(device).requires_grad_()
+        inputs = x.detach().clone().to(device).requires_grad_()
         with vmapped_batch_norm(torch.device(device)):
             outputs = torch.func.vmap(lambda own, one: torch.func.functional_call(moved, own, (one,)))(state, inputs)  # noqa: B023
         (outputs * x.to(device)).sum().backward()

@@ -55,6 +55,23 @@ def test_every_task_ends_in_one_branch_and_a_resumed_search_is_the_same(data, tm
     assert whole.grouping.details == resumed.grouping.details
 
 
+@pytest.mark.parametrize(("mode", "travel"), [("annealed", 8), ("expected", 8), ("straight_through", 4)])
+def test_logits_travel_as_far_in_a_short_search_as_in_a_long_one(data, mode, travel):
+    provider = DifferentiableGrouping(2, mode)
+    for n_steps in (50, 500):
+        provider.prepare(data, n_steps, 0)
+        assert provider.learning_rate == pytest.approx(travel / n_steps)
+    given = DifferentiableGrouping(2, mode, learning_rate=0.3)
+    given.prepare(data, 50, 0)
+    assert given.learning_rate == 0.3
+
+
+def test_logits_of_the_paper_follow_the_models(data):
+    provider = DifferentiableGrouping(2, "paper")
+    provider.prepare(data, 50, 0)
+    assert provider.learning_rate is None
+
+
 def test_gradient_of_the_logits_is_its_closed_form(data):
     provider = DifferentiableGrouping(3, "paper")
     provider.prepare(data, 100, 0)
@@ -97,6 +114,34 @@ def test_missing_labels(data):
     found = ct.fit("mlp", gaps, DifferentiableGrouping(2), **SMALL)
     assert np.isfinite(np.array(found.grouping.details["probabilities"])).all()
     assert np.isfinite(found.history.train_loss[found.history.train_loss == found.history.train_loss]).all()
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_a_task_without_labels_in_a_batch_waits(mode):
+    whole = table(n=400)
+    rare = torch.where((torch.arange(400) % 6 == 0)[:, None] | (torch.arange(4) > 0), whole.targets, torch.nan)
+    gaps = ct.load({"inputs": whole.inputs, "targets": rare}, split=(0.6, 0.2, 0.2))
+    absent = []
+
+    class Watch:
+        def on_batch(self, position, outputs, targets):
+            absent.append(bool(targets[:, 0].isnan().all()))
+
+        def on_epoch_end(self, epoch):
+            pass
+
+        def state(self):
+            return {}
+
+        def restore(self, arrays):
+            pass
+
+    settings = {**SMALL, "batch_size": 4, "epochs": 2}
+    found = ct.fit("mlp", gaps, DifferentiableGrouping(2, mode), observers=[Watch()], **settings)
+    assert any(absent)
+    assert not all(absent)
+    assert all(tensor.isfinite().all() for tensor in found.stack.state().values())
+    assert np.isfinite(found.grouping.details["probabilities"]).all()
 
 
 def test_finetuning_trains_each_branch_on_its_own_and_leaves_the_stem(data):

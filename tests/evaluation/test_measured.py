@@ -60,6 +60,29 @@ def test_costs_count_the_measurement(compared):
     assert steps["chosen"] == pytest.approx(tried - (len(MEASURING) - 1) * joint)
 
 
+def test_a_search_that_was_stopped_is_continued(data, tmp_path):
+    settings = dict(seeds=1, repeats=1, draws=1, baselines=(), n_groups=2, **{**SMALL, "epochs": 4})
+    whole = ct.compare("mlp", data, ["dmtg"], run=tmp_path / "whole", **settings)
+    steps_of_the_search, per_epoch = [], 8
+
+    def stop_in_the_third_epoch(done, total, text):
+        if (tmp_path / "stopped" / "checkpoints" / "split-0-seed-0" / "dmtg-K=2").exists():
+            steps_of_the_search.append(done)
+            if done == 2 * per_epoch + 3:
+                raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        ct.compare("mlp", data, ["dmtg"], run=tmp_path / "stopped", progress=stop_in_the_third_epoch, **settings)
+    seen = []
+    continued = ct.compare(
+        "mlp", data, ["dmtg"], run=tmp_path / "stopped", progress=lambda *said: seen.append(said[0]), **settings
+    )
+    assert seen[0] == 2 * per_epoch + 1
+    assert steps_of_the_search[-1] == 2 * per_epoch + 3
+    one, other = (each.groupings["grouped"][0].details["probabilities"] for each in (whole, continued))
+    assert one == other
+
+
 def test_agreement_is_symmetric(compared):
     assert compared.agreement["cosine K=2"]["lookahead K=2"] == compared.agreement["lookahead K=2"]["cosine K=2"]
     assert set(compared.agreement) == set(compared.groupings) - {"chosen"}

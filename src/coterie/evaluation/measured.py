@@ -13,7 +13,7 @@ from coterie.affinities import data_map_affinity
 from coterie.differentiable import MODES, DifferentiableGrouping
 from coterie.errors import CoterieError
 from coterie.estimators import EARLY_SHARE, ESTIMATORS, Estimator, MTGNetScores
-from coterie.evaluation.methods import Case
+from coterie.evaluation.methods import Case, file_name
 from coterie.fitting import fit
 from coterie.grouping import AFFINITY_METHODS, candidates, group, select
 from coterie.results import Affinity, Grouping
@@ -174,9 +174,12 @@ class DifferentiableMethod:
         return DifferentiableGrouping(self.n_groups, self.mode)
 
     def __call__(self, case: Case, *, seed: int) -> Grouping:
-        """Search on this case."""
+        """Search on this case; a search that was stopped is continued."""
         provider = self.provider()
-        search = fit(case.model, case.data, provider, seed=seed, progress=case.progress, **case.settings)
+        checkpoint = None if case.checkpoints is None else case.checkpoints / file_name(self.label)
+        search = fit(
+            case.model, case.data, provider, seed=seed, progress=case.progress, checkpoint=checkpoint, **case.settings
+        )  # fmt: skip
         grouping = provider.result()
         return replace(grouping, details={**grouping.details, "cost": _plain(search.cost)})
 

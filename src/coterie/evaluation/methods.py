@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
 
 from coterie.data import Dataset
@@ -25,7 +26,8 @@ class Case:
     """What a method measures on: one joint training, and what it takes to train more on the same split and seed.
 
     ``joint`` recorded its data map; ``probes`` rode on it, by what they measure. ``settings`` go to
-    :func:`coterie.fit`. ``maps`` keeps distances between maps for the next method.
+    :func:`coterie.fit`. ``maps`` keeps distances between maps for the next method, ``checkpoints`` is a folder for those of
+    long trainings.
     """
 
     model: Any
@@ -34,6 +36,7 @@ class Case:
     settings: Mapping[str, Any] = field(default_factory=dict)
     probes: Mapping[Any, Any] = field(default_factory=dict)
     progress: Progress | None = None
+    checkpoints: Path | None = None
     maps: dict[str, Gram] = field(default_factory=dict)
 
 

@@ -127,7 +127,10 @@ def run_unit(plan: Plan, data: Dataset, *, split: int, seed: int, train_seed: in
     probes = make_probes(plan.methods, seed=train_seed)
     watching = {"record": True, "probes": list(probes.values()), **plan.recording}
     joint = _fit(plan, data, "joint", train_seed, checkpoints, None, **watching)
-    case = Case(model=plan.model, data=data, joint=joint, settings=plan.settings, probes=probes, progress=plan.progress)
+    case = Case(
+        model=plan.model, data=data, joint=joint, settings=plan.settings, probes=probes, progress=plan.progress,
+        checkpoints=checkpoints,
+    )  # fmt: skip
     groupings = find_groupings(plan.methods, case, seed=train_seed)
     arms = _arms(plan, groupings, len(data.tasks), train_seed)
     rows, init, used = stack_rows(arms)
