@@ -46,7 +46,7 @@ def nine(folder: Path, n_images: int | None) -> Dataset:
 def compared(folder: Path, run: Path | Run, seeds: list[int], *, every_image: bool) -> ct.Comparison:
     """The comparison of these seeds; finished ones are read."""
     data = nine(folder, None if every_image else 3_000)
-    return ct.compare("cnn", data, METHODS, n_groups=3, seeds=seeds, draws=1 if every_image else 3, run=run, **SETTINGS)
+    return ct.compare("cnn", data, METHODS, n_groups=3, seeds=seeds, draws=1, run=run, **SETTINGS)
 
 
 def together(parts: list[Path], whole: Path, fingerprint: str) -> Run:

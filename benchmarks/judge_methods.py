@@ -1,6 +1,7 @@
 """Which way of finding groups is right, how often, and at which cost? Judged on the ground truth of ``ground_truth.py``.
 
     python benchmarks/judge_methods.py emotions scene flags --data DATA_FOLDER
+    python benchmarks/judge_methods.py emotions scene flags --data DATA_FOLDER --searches  # only dmtg, into what is there
 
 On each of ten splits every method measures on its own joint training, or asks for rows of that split's table, which are the
 very models it would have trained. It chooses K = 2 and 3 models, by validation only, and is scored on the test table. The
@@ -13,6 +14,7 @@ over tasks: of balanced accuracy, or of the loss times 100. Cost is in trainings
 from __future__ import annotations
 
 import argparse
+import json
 from collections.abc import Callable, Iterator
 from itertools import product
 from pathlib import Path
@@ -88,6 +90,28 @@ def study(folder: Path, name: str) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def searches_again(folder: Path, name: str) -> dict[str, Any]:
+    """The kept judgement with the searches of differentiable grouping made anew: they share nothing with the other methods."""
+    data = load(folder, name)
+    kept = json.loads((RESULTS / f"judged_{name}.json").read_text(encoding="utf-8"))
+    rows, records = all_rows(len(data.tasks)), []
+    for split, part in enumerate(repeated_splits(data, 10)):
+        judgement = _Judgement(data.tasks.names, rows, truth(name, split, data.tasks.names, rows), split)
+        for n_groups in GROUPS:
+            judgement.add("joint", n_groups, judgement.serving(np.ones((1, len(data.tasks)))), 1)
+            judgement.add_searches(part, n_groups)
+        records += judgement.records
+        log(f"{name}: split {split} searched")
+    anew = {(entry["method"], entry["groups"]): entry for entry in summary(pd.DataFrame(records))}
+    before = kept.pop("about")["date"][:10]
+    return {
+        **kept,
+        "methods": [anew.get((entry["method"], entry["groups"]), entry) for entry in kept["methods"]],
+        "dmtg_adjusted_rand_between_seeds": stability_of_searches(data),
+        "others_judged": kept.get("others_judged", before),
+    }  # fmt: skip
+
+
 def judge_split(data: Dataset, true: dict[tuple[str, str], np.ndarray], rows: np.ndarray, split: int) -> list[dict[str, Any]]:
     """Regrets, correlations and costs of all methods on one split."""
     tasks, n_tasks = data.tasks.names, len(data.tasks)
@@ -98,10 +122,8 @@ def judge_split(data: Dataset, true: dict[tuple[str, str], np.ndarray], rows: np
     for n_groups in GROUPS:
         judgement.add("joint", n_groups, judgement.serving(np.ones((1, n_tasks))), 1)
         judgement.add_random(n_groups)
+        judgement.add_searches(data, n_groups)
         soft = group(joint.data_map, n_groups, seed=split)
-        for mode in MODES:
-            learnt = search(data, n_groups, mode, split)
-            judgement.add(f"dmtg {mode}", n_groups, judgement.partition(learnt.labels), n_groups)
         judgement.add("data map, clusters", n_groups, judgement.partition(soft.labels), 1)
         for which, measured in found.items():
             cost = float(measured.cost["model_steps"]) / one
@@ -186,6 +208,12 @@ class _Judgement:
                 draws.append(self.partition(labels))
         self._enter("random partition", n_groups, draws, n_groups, {})
 
+    def add_searches(self, data: Dataset, n_groups: int) -> None:
+        """Partitions that are learnt while the models train."""
+        for mode in MODES:
+            learnt = search(data, n_groups, mode, self.split)
+            self.add(f"dmtg {mode}", n_groups, self.partition(learnt.labels), n_groups)
+
     def add(
         self,
         method: str,
@@ -250,10 +278,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("tables", nargs="+")
     parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--searches", action="store_true", help="only dmtg, into the results that are there")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     for name in arguments.tables:
-        save_result(f"judged_{name}", {**study(arguments.data, name), "settings": SETTINGS, "every": EVERY})
+        found = (searches_again if arguments.searches else study)(arguments.data, name)
+        save_result(f"judged_{name}", {**found, "settings": SETTINGS, "every": EVERY})
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from _common import RESULTS
+from page_dmtg import cost, images, planted
 from page_methods import advice, estimates, faces, gradients, judged, selection, table, toy, truth
 
 PAGE = Path(__file__).parents[1] / "docs" / "benchmarks.md"
@@ -171,6 +172,7 @@ SECTIONS: list[tuple[str, str, str, Callable[[dict[str, Any]], str]]] = [
     ("Does it pay? CIFAR-10", "does_it_pay.py", "pays_cifar10", pays),
     ("Does it pay? CelebA", "does_it_pay.py", "pays_celeba", pays),
     ("Speed: the whole job", "speed.py", "speed_job", job),
+    ("Speed: the whole job on a GPU", "speed.py", "speed_job_gpu", job),
     ("Speed: stacks", "speed.py", "speed_stacks", stacks),
     ("Speed: recording", "speed.py", "speed_recording", recording),
     ("Speed: number of tasks", "speed.py", "speed_tasks", tasks),
@@ -180,6 +182,10 @@ SECTIONS: list[tuple[str, str, str, Callable[[dict[str, Any]], str]]] = [
     ("Grad-TAG: how well it predicts", "gradtag_quality.py", "gradtag_quality", estimates),
     ("Grad-TAG: planted clusters", "gradtag_toy.py", "gradtag_toy", toy),
     ("Five methods on CelebA", "celeba_methods.py", "celeba_methods", faces),
+    ("Differentiable grouping: planted groups", "dmtg_planted.py", "dmtg_planted", planted),
+    ("Differentiable grouping: cost", "dmtg_cost.py", "dmtg_cost", cost),
+    ("Differentiable grouping: CIFAR-10", "dmtg_images.py", "dmtg_cifar10", images),
+    ("Differentiable grouping: CelebA", "dmtg_images.py", "dmtg_celeba", images),
     *((f"Ground truth: {name}", "ground_truth.py", f"ground_truth_{name}", truth) for name in TABLES),
     *((f"Methods judged: {name}", "judge_methods.py", f"judged_{name}", judged) for name in TABLES),
 ]

@@ -152,7 +152,7 @@ def test_a_real_search_can_be_told() -> None:
     generator = torch.Generator().manual_seed(0)
     inputs = torch.randn(120, 4, generator=generator)
     data = ct.load({"inputs": inputs, "targets": (inputs[:, :3] > 0).float()})
-    provider = ct.DifferentiableGrouping(2, prune=0.49)
+    provider = ct.DifferentiableGrouping(2, prune=0.49, init="independent", learning_rate=1e4)
     grouping = ct.fit("mlp", data, provider, epochs=2, batch_size=32, model_options={"hidden": (8,)}).grouping
     assert grouping is not None
     found = entry(grouping)

@@ -27,18 +27,20 @@ MODES: tuple[Mode, ...] = get_args(Mode)
 
 @dataclass(frozen=True, kw_only=True)
 class _Preset:
-    """What a mode stands for: temperatures at the start and the end, how the branches start, and how far a logit may travel."""
+    """What a mode stands for: temperatures at the start and the end, how the branches start, how the logits are learnt."""
 
     temperature: tuple[float, float]
     init: str
-    travel: float | None
+    plain_steps: bool = True
 
 
+# Decides between losses that differ by some hundredths of that of a constant prediction.
+_RATE_OF_ALL_STEPS = 500.0
 _PRESETS: dict[Mode, _Preset] = {
-    "paper": _Preset(temperature=(2.5, 2.5), init="shared", travel=None),
-    "annealed": _Preset(temperature=(4.0, 0.1), init="independent", travel=8.0),
-    "expected": _Preset(temperature=(1.0, 1.0), init="independent", travel=8.0),
-    "straight_through": _Preset(temperature=(1.0, 1.0), init="independent", travel=4.0),
+    "paper": _Preset(temperature=(2.5, 2.5), init="shared", plain_steps=False),
+    "annealed": _Preset(temperature=(4.0, 0.1), init="shared"),
+    "expected": _Preset(temperature=(1.0, 1.0), init="independent"),
+    "straight_through": _Preset(temperature=(1.0, 1.0), init="shared"),
 }
 
 
@@ -52,19 +54,22 @@ class DifferentiableGrouping(WeightsProvider):
     ================== ======================= ============ ==============================================================
     mode               sample                  temperature  starts of the branches
     ================== ======================= ============ ==============================================================
-    paper              Gumbel-softmax          2.5          identical, logits with the models' learning rate (DMTG)
-    annealed           Gumbel-softmax          4 to 0.1     independent
+    paper              Gumbel-softmax          2.5          identical
+    annealed           Gumbel-softmax          4 to 0.1     identical
     expected           softmax, no noise       1            independent; with identical ones it would stay where it starts
-    straight_through   one-hot, soft gradient  1            independent
+    straight_through   one-hot, soft gradient  1            identical
     ================== ======================= ============ ==============================================================
+
+    In mode "paper" logits are learnt as the models are, by their optimiser at their rate (DMTG). Adam's steps do not depend on
+    how large a gradient is, so that logits run wherever noise sends them while the branches are still alike. In the other modes
+    a logit moves by its gradient: it waits for a difference.
 
     Args:
         n_groups: number of branches K; some may end without a task.
         mode: see the table.
-        learning_rate: of the logits. Adam moves a logit by at most about this much a step. The default lets it travel 8 over
-            the whole search, however long that is (4 in mode "straight_through"; in mode "paper" it is the models' own
-            rate): enough to decide, and slow enough for the branches to become different first. With SGD a much larger one
-            is needed.
+        learning_rate: of the logits; 500 over the number of steps by default, so that short and long searches decide alike. It
+            multiplies the gradient with respect to a logit of the task's loss over that of the best constant prediction. In
+            mode "paper" it is a rate of the models' optimiser, by default the models' own.
         warmup: share of all steps in which all branches train on all tasks alike and the logits rest.
         held_out: share of the *training* examples on which no branch trains and whose losses move the logits (0: those of
             the batch that trains).
@@ -110,6 +115,7 @@ class DifferentiableGrouping(WeightsProvider):
         for name, value in (("balance", balance), ("entropy", entropy)):
             _check_range(name, value, 0, np.inf)
         preset = _PRESETS[mode]
+        self.plain_steps = preset.plain_steps
         self.mode, self.n_rows, self.stem = mode, n_groups, stem
         self.init = preset.init if init is None else init
         self.asked_rate = self.learning_rate = learning_rate
@@ -135,9 +141,10 @@ class DifferentiableGrouping(WeightsProvider):
         if self.n_rows > n_tasks:
             raise CoterieError(f"`n_groups` asks for {self.n_rows} groups of {n_tasks} tasks: fewer tasks than groups.")
         self.names, self.n_steps, self.seed = tasks.names, n_steps, seed
-        travel = _PRESETS[self.mode].travel
-        if self.asked_rate is None and travel is not None:
-            self.learning_rate = travel / n_steps
+        if self.plain_steps:
+            # In units of a task's own relative loss, which its weight in the loss makes smaller.
+            rate = _RATE_OF_ALL_STEPS / n_steps if self.asked_rate is None else self.asked_rate
+            self.learning_rate = rate * n_tasks / self.n_rows
         self.logits = nn.Parameter(torch.ones(n_tasks, self.n_rows, device=device))
         self._prune(torch.zeros(n_tasks, self.n_rows, dtype=torch.bool, device=device))
         scale = (self.n_rows / n_tasks) * tasks.loss_scale / constant_losses(tasks, data.targets[data.split.train])

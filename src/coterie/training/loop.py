@@ -78,7 +78,7 @@ def train(
     validation = Batches(data, data.split.validation, batch_size=512, seed=0, device=fabric.device, channels_last=channels_last)
     share = None if isinstance(positions, Tensor) else _observed_shares(data, positions).to(fabric.device)
     provider.prepare(data, config.epochs * batches.n_steps, config.seed, fabric.device)
-    optimiser = make_optimiser(stack, provider.parameters(), config, provider.learning_rate)
+    optimiser = make_optimiser(stack, provider.parameters(), config, provider.learning_rate, provider.plain_steps)
     with torch.random.fork_rng():
         watching = [*observers, *probes]
         state = TrainingState.start(stack, optimiser, provider, watching, config, batches.n_steps, identity or {}, checkpoint)

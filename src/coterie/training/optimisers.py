@@ -21,16 +21,20 @@ _OPTIMISERS: dict[str, Callable[..., torch.optim.Optimizer]] = {
 
 
 def make_optimiser(
-    stack: ModelStack, learnt: Iterable[nn.Parameter], config: TrainingConfig, rate: float | None = None
+    stack: ModelStack, learnt: Iterable[nn.Parameter], config: TrainingConfig, rate: float | None = None, plain: bool = False
 ) -> torch.optim.Optimizer:
     """Return the optimiser of the stack's parameters; what a provider learns is a second group without weight decay.
 
-    Its learning rate is ``rate`` where the models have ``config.lr``, and follows the same schedule.
+    Its learning rate is ``rate`` where the models have ``config.lr``, and follows the same schedule. ``plain`` steps are the
+    gradient (of Adam and its kin: its running mean) times the rate, whatever the optimiser.
     """
     groups: list[dict] = [{"params": stack.trainable(), "scale": 1.0}]
     learnt = list(learnt)
     if learnt:
-        groups.append({"params": learnt, "weight_decay": 0.0, "scale": 1.0 if rate is None else rate / config.lr})
+        scale = 1.0 if rate is None else rate / config.lr
+        # Against an eps of 1 the root of Adam's second moment, which makes steps of equal length, does not count.
+        steps = {} if not plain else {"momentum": 0.0} if config.optimiser == "sgd" else {"eps": 1.0}
+        groups.append({"params": learnt, "weight_decay": 0.0, "scale": scale, **steps})
     make = _OPTIMISERS[config.optimiser]
     own = {"momentum": config.momentum} if config.optimiser == "sgd" else {}
     return make(groups, lr=config.lr, weight_decay=config.weight_decay, **own)

@@ -26,14 +26,15 @@ class WeightsProvider(ABC):
 
     ``n_rows`` is M and ``init`` how the models start (see ``fit``); the first ``stem`` layers of their encoders are one.
     Weights are used as given, without normalisation. What is learnt has the learning rate ``learning_rate`` (None: that of
-    the models), and its gradient comes from a share ``held_out`` of the training examples, on which no model trains (0: from
-    the batch that trains).
+    the models) and moves as the models' optimiser says, or, with ``plain_steps``, by its gradient times that rate. Its gradient
+    comes from a share ``held_out`` of the training examples, on which no model trains (0: from the batch that trains).
     """
 
     n_rows: int
     init: str | Sequence[int] = "independent"
     stem: int = 0
     learning_rate: float | None = None
+    plain_steps: bool = False
     held_out: float = 0.0
 
     def prepare(self, data: Dataset, n_steps: int, seed: int, device: torch.device | str = "cpu") -> None:  # noqa: B027

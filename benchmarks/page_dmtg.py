@@ -1,0 +1,90 @@
+"""The sections of docs/benchmarks.md about differentiable grouping."""
+
+from __future__ import annotations
+
+from statistics import mean
+from typing import Any
+
+from page_methods import table
+
+
+def planted(found: dict[str, Any]) -> str:
+    """Planted groups: worth finding, and found by whom."""
+    worth, scores = found["worth"], found["worth"]["scores"]
+    rows = [
+        [
+            name, f"**{line['adjusted_rand']:.2f}**", f"{line['exact']} of {line['seeds']}", _above(line),
+            f"{100 * line['score']:.1f}", f"{line['branches']:.1f}", f"{line['probability']:.2f}",
+        ]
+        for name, line in found["summary"].items()
+    ]  # fmt: skip
+    n_seeds = next(iter(found["summary"].values()))["seeds"]
+    return "\n\n".join([
+        f"{found['tasks']} tasks in {found['groups']} planted groups that share a latent, {n_seeds} seeds; validation scores "
+        "are balanced accuracy. Asked: the true groups beat random ones when trained; the best mode at least 0.6 in adjusted "
+        "Rand index on average, and clearly above `paper`.",
+        f"Trained: true groups {100 * scores['true']:.1f}, random {100 * scores['random']:.1f} (true above random by "
+        f"{worth['gain']:.1f}, {worth['low']:.1f} to {worth['high']:.1f}), joint {100 * scores['joint']:.1f}, single "
+        f"{100 * scores['single']:.1f}.",
+        table(["search", "adjusted Rand", "exact", "above `paper`", "score", "branches used", "final probability"], rows),
+    ])  # fmt: skip
+
+
+def _above(line: dict[str, Any]) -> str:
+    middle, low, high = line["above_paper"]
+    return "–" if middle == low == high == 0 else f"{middle:+.2f} ({low:+.2f} to {high:+.2f})"
+
+
+def cost(found: dict[str, Any]) -> str:
+    """Steps of a search, and what is left of it."""
+    rows = [
+        [model, case["search"]["strategy"], search, _times(case["search"]["ratio"][search]),
+         _times(case["search"]["ratio_to_the_stack"][search])]
+        for model, case in found["models"].items()
+        for search in case["search"]["ratio"]
+    ]  # fmt: skip
+    left = []
+    for model, case in found["models"].items():
+        taken = case["taken away"]
+        left.append([model, taken["groups"], taken["heads"], *(f"{n:,}" for n in taken["parameters"]), _times(taken["ratio"])])
+    return "\n\n".join([
+        f"An epoch (validation included) of a search with K = {found['branches']} branches, in epochs of as many joint models "
+        f"trained one after the other, and of the same as a stack (asked: {found['asked']}, sharply below with a stem; stems "
+        "of " + " and ".join(f"{n} layers of the `{model}`" for model, n in found["stems"].items()) + "):",
+        table(["model", "executed as", "", "of K joint models", "of their stack"], rows),
+        "What is taken away after pruning and fine-tuning, beside the hard model of an ordinary training of the same groups:",
+        table(["model", "groups", "heads", "parameters", "of the hard model", "prediction in its time"], left),
+    ])  # fmt: skip
+
+
+def images(found: dict[str, Any]) -> str:
+    """Searches on images against all baselines."""
+    rows = []
+    for line in found["summary"]:
+        clear = "**" if line["low"] > 0 or line["high"] < 0 else ""
+        gain = (
+            "–" if line["arm"] == "joint" else f"{clear}{line['gain']:+.1f}{clear} ({line['low']:+.1f} to {line['high']:+.1f})"
+        )
+        rows.append([line["arm"], f"{line['trainings']:.3g}", f"{line['score']:.1f}", gain])
+    certain = {
+        arm: mean(max(task) for seed in found["seeds"].values() for task in seed[arm]["probabilities"])
+        for arm, entry in next(iter(found["seeds"].values())).items()
+        if "probabilities" in entry and not arm.endswith("tuned")
+    }
+    tuned = (
+        '"Tuned" models were trained for one more epoch, those of a search each branch on its own tasks.'
+        if any(line["arm"] == "joint, tuned" for line in found["summary"])
+        else '"Tuned": one more epoch, each branch on its own tasks. The other arms had no such epoch in this run.'
+    )
+    return "\n\n".join([
+        f"{len(found['seeds'])} seeds, {found['epochs']} epochs for all, mean balanced accuracy over tasks on test, gain over "
+        f"joint in points with its 95 % interval; cost in trainings of one model. {tuned}",
+        table(["arm", "trainings", "score", "gain over joint"], rows),
+        "Final probability of a task's own branch, on average: "
+        + ", ".join(f"{arm} {value:.2f}" for arm, value in certain.items()) + ".",
+        *([found["note"]] if "note" in found else []),
+    ])  # fmt: skip
+
+
+def _times(ratio: dict[str, float]) -> str:
+    return f"{ratio['median']:.2f} ({ratio['min']:.2f} to {ratio['max']:.2f})"
