@@ -15,7 +15,7 @@ from typing import Any
 
 from _common import RESULTS
 from page_dmtg import cost, images, planted
-from page_methods import advice, estimates, faces, gradients, judged, selection, table, toy, truth
+from page_methods import advice, estimates, faces, gain_over, gradients, judged, selection, table, toy, truth
 
 PAGE = Path(__file__).parents[1] / "docs" / "benchmarks.md"
 ADVICE = PAGE.with_name("judged.txt")
@@ -85,7 +85,7 @@ def pays(found: dict[str, Any]) -> str:
     rows = []
     for arm in arms:
         gains = {g["reference"]: g for g in found["mean_gains"] if g["arm"] == arm}
-        rows.append([arm, *(_gain(gains, role) for role in ("joint", "single", "random", "ensemble"))])
+        rows.append([arm, *(gain_over(gains, role) for role in ("joint", "single", "random", "ensemble"))])
     config = found["config"]
     repeats = f"{config['repeats']} splits x " if config["repeats"] > 1 else ""
     return "\n\n".join([
@@ -94,16 +94,6 @@ def pays(found: dict[str, Any]) -> str:
         table(["grouping", "against joint", "single", "random", "ensemble"], rows),
         "\n".join(f"* {sentence}" for sentence in found["verdict"] if "worth" in sentence or "loses" in sentence),
     ])  # fmt: skip
-
-
-def _gain(gains: dict[str, Any], role: str) -> str:
-    gain = next((g for reference, g in gains.items() if reference.startswith(role)), None)
-    if gain is None:
-        return "–"
-    if gain["low"] is None:
-        return f"{gain['gain']:+.1f}"
-    clear = "**" if gain["low"] > 0 or gain["high"] < 0 else ""
-    return f"{clear}{gain['gain']:+.1f}{clear} ({gain['low']:+.1f} to {gain['high']:+.1f})"
 
 
 def job(found: dict[str, Any]) -> str:

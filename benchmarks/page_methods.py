@@ -146,21 +146,30 @@ def gradients(found: dict[str, Any]) -> str:
     )
 
 
+def gain_over(gains: dict[str, Any], role: str) -> str:
+    """A gain against the reference of a role, with its interval if there are several seeds; bold if that excludes zero."""
+    gain = next((g for reference, g in gains.items() if reference.startswith(role)), None)
+    if gain is None:
+        return "–"
+    if gain["low"] is None:
+        return f"{gain['gain']:+.1f}"
+    clear = "**" if gain["low"] > 0 or gain["high"] < 0 else ""
+    return f"{clear}{gain['gain']:+.1f}{clear} ({gain['low']:+.1f} to {gain['high']:+.1f})"
+
+
 def faces(found: dict[str, Any]) -> str:
     """Five methods on nine attributes."""
-    gains = {(g["arm"], g["reference"].split(" ")[0]): g["gain"] for g in found["mean_gains"]}
     rows = []
     for name, each in found["groups"].items():
         spent = found["measurement"][name][0].get("model_steps", 0.0)
         groups = "; ".join("{" + ", ".join(group) + "}" for group in each[0])
-        mine = [
-            f"{gains[name, role]:+.1f}" if (name, role) in gains else "–" for role in ("joint", "single", "random", "ensemble")
-        ]
+        gains = {g["reference"]: g for g in found["mean_gains"] if g["arm"] == name}
+        mine = [gain_over(gains, role) for role in ("joint", "single", "random", "ensemble")]
         rows.append([name, f"{spent:,.0f}", *mine, groups])
     seeds = len(found["config"]["seeds"])
     return (
-        f"3,000 images split by identity, 4 epochs, K = 3, **{seeds} seed(s)** (three were asked for; one gives no interval). "
-        "Steps spent on measuring beyond the joint training, gains in points:\n\n"
+        f"3,000 images split by identity, 4 epochs, K = 3, **{seeds} of three seeds**. Steps spent on measuring "
+        "beyond the joint training, gains in points, groups of the first seed:\n\n"
         + table(["method", "steps", "against joint", "single", "random", "ensemble", "groups"], rows)
     )
 
