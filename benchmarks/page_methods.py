@@ -55,6 +55,9 @@ def judged(found: dict[str, Any]) -> str:
         "splits; rank correlation with the true test values within a task; cost in trainings of one model. "
         "The regret to the optimum is never small, because the optimum is picked on the noise of the test table.",
         *parts,
+        "Adjusted Rand index between the partitions that `dmtg` finds with ten seeds on one split: "
+        + ", ".join(f"{which} {value:.2f}" for which, value in found["dmtg_adjusted_rand_between_seeds"].items()) + "."
+        + (f" All but `dmtg` was judged on {found['others_judged']}." if "others_judged" in found else ""),
     ])  # fmt: skip
 
 
