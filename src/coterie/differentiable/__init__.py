@@ -5,6 +5,6 @@
 """
 
 from coterie.differentiable.finetuning import finetune
-from coterie.differentiable.provider import MODES, DifferentiableGrouping
+from coterie.differentiable.provider import MODES, DifferentiableGrouping, Mode
 
-__all__ = ["MODES", "DifferentiableGrouping", "finetune"]
+__all__ = ["MODES", "DifferentiableGrouping", "Mode", "finetune"]
