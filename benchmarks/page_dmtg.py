@@ -61,10 +61,10 @@ def images(found: dict[str, Any]) -> str:
     """Searches on images against all baselines."""
     rows = []
     for line in found["summary"]:
-        clear = "**" if line["low"] > 0 or line["high"] < 0 else ""
-        gain = (
-            "–" if line["arm"] == "joint" else f"{clear}{line['gain']:+.1f}{clear} ({line['low']:+.1f} to {line['high']:+.1f})"
-        )
+        gain = "–"
+        if line["arm"] != "joint" and "gain" in line:
+            clear = "**" if line["low"] > 0 or line["high"] < 0 else ""
+            gain = f"{clear}{line['gain']:+.1f}{clear} ({line['low']:+.1f} to {line['high']:+.1f})"
         rows.append([line["arm"], f"{line['trainings']:.3g}", f"{line['score']:.1f}", gain])
     certain = {
         arm: mean(max(task) for seed in found["seeds"].values() for task in seed[arm]["probabilities"])
