@@ -6,7 +6,7 @@ Twelve binary tasks in three groups of four on 24 inputs x. A group has a latent
 whether a random mix of sin 2 z0, sin 2 z1 and z0 z1, all of them in it, is above its median. First the groups must be worth
 finding: models of the true groups, of random ones of the same sizes, of all tasks and of single ones are trained and compared.
 Then every mode searches with K = 3, without and with a penalty on uneven branches. 3,000 examples, the ``mlp`` with two layers
-of 16 units, 30 epochs of batches of 32. Every seed has its own tasks; seeds from 100 were used while the defaults were chosen.
+of 16 units, 30 epochs of batches of 32. Every seed has its own tasks; other problems were used while the defaults were chosen.
 """
 
 from __future__ import annotations

@@ -234,6 +234,19 @@ def test_wrong_init(init):
         initialisations(init, 3)
 
 
+@pytest.mark.parametrize("strategy", [Strategy("loop"), Strategy("vmap", 4)])
+def test_rows_that_are_not_alive_are_not_computed(strategy, monkeypatch):
+    stack = ModelStack.create(Architecture("mlp", (6,), 2), n_models=4, seed=0)
+    stack.strategy, inputs, computed = strategy, torch.randn(5, 6), []
+    stack.train(False)
+    every = stack(inputs)
+    forward = stack._forward
+    monkeypatch.setattr(stack, "_forward", lambda rows, *rest: computed.extend(range(4)[rows]) or forward(rows, *rest))
+    some = stack(inputs, alive=[True, False, True, True])
+    assert computed == [0, 2, 3]
+    torch.testing.assert_close(some, every * torch.tensor([1.0, 0, 1, 1]).view(4, 1, 1))
+
+
 @pytest.mark.parametrize(("model", "shape"), [("mlp", (6,)), ("cnn", (3, 16, 16))])
 def test_vmap_in_low_precision_is_the_loop(model, shape):
     stack = ModelStack.create(Architecture(model, shape, 2), n_models=3, seed=0)

@@ -168,6 +168,7 @@ class ModelStack:
         per_row: bool = False,
         seed: int = 0,
         after_stem: bool = False,
+        alive: Sequence[bool] | None = None,
     ) -> Tensor:
         """Return the outputs (M, B, P) of the rows asked for.
 
@@ -177,14 +178,18 @@ class ModelStack:
             per_row: every row has its own inputs.
             seed: of the random layers; rows draw the same masks, so that a row does not depend on its neighbours.
             after_stem: the inputs are what :meth:`through_stem` gave.
+            alive: which of all rows are computed; the outputs of the others are zero.
         """
         if not after_stem:
             inputs = self.through_stem(inputs, seed, per_row=per_row)
         if rows is not None:
             return self._forward(rows, inputs, per_row, seed)
+        shape = (inputs.shape[1 if per_row else 0], self.architecture.n_outputs)
         outputs = [
             self._forward(chunk, inputs[chunk] if per_row else inputs, per_row, seed)
-            for chunk in chunks(self.n_models, self.strategy)
+            if alive is None or alive[chunk.start]
+            else torch.zeros(chunk.stop - chunk.start, *shape, device=inputs.device)
+            for chunk in chunks(self.n_models, self.strategy, alive)
         ]
         return outputs[0] if len(outputs) == 1 else torch.cat(outputs)
 

@@ -95,7 +95,7 @@ def train(
             )
             weights = provider.settled((epoch + 1) * batches.n_steps - 1).detach().to(fabric.device)
             _require_finite(first_bad, weights, tasks, epoch)
-            score, losses = evaluate(stack, validation, tasks, fabric)
+            score, losses = evaluate(stack, validation, tasks, fabric, provider.alive())
             _require_finite_models(stack, losses, weights, tasks, epoch)
             provider.on_epoch_end(epoch)
             for observer in observers:

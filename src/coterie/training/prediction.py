@@ -5,6 +5,7 @@ Shapes: ``M`` models, ``n`` examples, ``P`` output columns, ``T`` tasks, ``S`` s
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import torch
@@ -49,10 +50,13 @@ def predict(
         return torch.cat([stack(batch.inputs).float().cpu() for batch in batches.ordered()], dim=1)
 
 
-def evaluate(stack: ModelStack, batches: Batches, tasks: Tasks, fabric: Fabric) -> tuple[Tensor, Tensor]:
+def evaluate(
+    stack: ModelStack, batches: Batches, tasks: Tasks, fabric: Fabric, alive: Sequence[bool] | None = None
+) -> tuple[Tensor, Tensor]:
     """Score of each model and task (M, T), higher is better, and mean loss (M, T), without keeping outputs.
 
-    Only for tasks with a metric of their own are the outputs kept: it may not be a function of sums.
+    Models that are not ``alive`` are not computed: theirs mean nothing. Only for tasks with a metric of their own are the
+    outputs kept: it may not be a function of sums.
     """
     shape = (stack.n_models, len(tasks))
     statistics, losses, n_examples = torch.zeros((), device=fabric.device), torch.zeros(shape, device=fabric.device), 0
@@ -62,7 +66,7 @@ def evaluate(stack: ModelStack, batches: Batches, tasks: Tasks, fabric: Fabric) 
     with torch.no_grad():
         for batch in batches.ordered():
             with fabric.autocast():
-                outputs = stack(batch.inputs)
+                outputs = stack(batch.inputs, alive=alive)
             outputs = outputs.float()
             statistics = statistics + summed_statistics(outputs, batch.targets, tasks)
             losses += task_losses(outputs, batch.targets, tasks) * len(batch.targets)

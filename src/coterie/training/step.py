@@ -82,16 +82,11 @@ def held_out_losses(
 ) -> Tensor:
     """Task losses (M, T) on a batch that the rows do not train on, in evaluation mode; 0 for rows that are not ``alive``."""
     stack.train(False)
-    found = torch.zeros(stack.n_models, len(tasks), device=stack.device)
     with fabric.autocast():
-        features = stack.through_stem(batch.inputs)
-    for rows in chunks(stack.n_models, stack.strategy, alive):
-        if alive is None or alive[rows.start]:
-            with fabric.autocast():
-                outputs = stack(features, rows=rows, after_stem=True)
-            found[rows] = task_losses(outputs.float(), batch.targets, tasks)
+        outputs = stack(batch.inputs, alive=alive)
     stack.train()
-    return found
+    found = task_losses(outputs.float(), batch.targets, tasks)
+    return found if alive is None else found * torch.tensor(alive, device=found.device).unsqueeze(1)
 
 
 def learn_weights(provider: WeightsProvider, produced: Tensor, gradient: Tensor) -> None:
