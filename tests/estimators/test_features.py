@@ -4,13 +4,15 @@ import numpy as np
 import pytest
 import torch
 from torch import nn
+from torch.multiprocessing.reductions import StorageWeakRef
+from torch.utils._python_dispatch import TorchDispatchMode
 
 import coterie as ct
 from coterie.errors import CoterieError
 from coterie.estimators import GradTagScores, _kronecker
-from coterie.estimators._features import DenseProjection, extract
-from coterie.estimators._kronecker import KroneckerProjection, Side
-from coterie.estimators._linearised import Linearised, cells
+from coterie.estimators._features import DenseProjection, examples_that_fit, extract
+from coterie.estimators._kronecker import KroneckerProjection, Side, bytes_of_sampling
+from coterie.estimators._linearised import Linearised, Work, cells
 from coterie.estimators._margins import leads, margins
 from coterie.tasks import Kind, Task, Tasks
 
@@ -205,8 +207,8 @@ def test_unlabelled_cells_are_left_out_of_the_batches():
     model = linearised(lambda width: nn.Sequential(nn.Linear(width, 8)), data)
     batches = extract(DenseProjection(model, 4), data, data.split.train, torch.ones(3), chunk=32)
     sizes = np.zeros(3, dtype=int)
-    for found, forwards, backwards in batches:
-        assert backwards == 3 * forwards
+    for found in batches:
+        assert model.work.backwards == 3 * model.work.forwards
         for task, mine in found.items():
             sizes[task] += len(mine.target)
     n = len(data.split.train)
@@ -251,7 +253,7 @@ def test_a_layer_of_many_inputs_is_projected_without_a_matrix_of_their_square(mo
     inputs, targets = some(data, 40)
     largest = []
 
-    class Watch(torch.utils._python_dispatch.TorchDispatchMode):
+    class Watch(TorchDispatchMode):
         def __torch_dispatch__(self, function, types, args=(), kwargs=None):
             found = function(*args, **(kwargs or {}))
             largest.append(found.numel() if isinstance(found, torch.Tensor) else 0)
@@ -265,3 +267,49 @@ def test_a_layer_of_many_inputs_is_projected_without_a_matrix_of_their_square(mo
     monkeypatch.setattr(_kronecker, "_DIRECT", 10_000)
     exact = KroneckerProjection.fit(model, lambda: iter([(inputs, targets)]), n_features=64)
     assert found.square().sum() > 0.98 * exact.features(inputs, targets)[0].square().sum()
+
+
+@pytest.mark.parametrize(("width", "forwards"), [(20, 3), (1500, 6)])
+def test_bases_of_inputs_take_no_backward_pass(width, forwards):
+    data = table(n=100, width=width)
+    model = linearised(lambda width: nn.Sequential(nn.Linear(width, 8), nn.Tanh()), data)
+    inputs, targets = some(data, 40)
+    KroneckerProjection.fit(model, lambda: iter([(inputs, targets)]), n_features=16)
+    assert model.work == Work(forwards=40 * forwards, backwards=40 * 3 * 2)
+
+
+class Peak(TorchDispatchMode):
+    """The most bytes that are alive at a time, of what was made inside."""
+
+    def __init__(self):
+        super().__init__()
+        self.bytes, self._alive = 0, {}
+
+    def __torch_dispatch__(self, function, types, args=(), kwargs=None):
+        found = function(*args, **(kwargs or {}))
+        for made in found if isinstance(found, tuple | list) else [found]:
+            if isinstance(made, torch.Tensor):
+                storage = made.untyped_storage()
+                self._alive[storage.data_ptr()] = (StorageWeakRef(storage), storage.nbytes())
+        self._alive = {at: kept for at, kept in self._alive.items() if not kept[0].expired()}
+        self.bytes = max(self.bytes, sum(size for _, size in self._alive.values()))
+        return found
+
+
+@pytest.mark.parametrize("layers", [(nn.Conv2d(3, 8, 5),), (nn.Conv2d(3, 32, 3), nn.ReLU(), nn.Conv2d(32, 16, 3))])
+def test_sampling_a_convolution_stays_within_its_memory(layers):
+    """Activations, patches and all products; the smallest batch shows what does not depend on its size."""
+    rng = np.random.default_rng(0)
+    pictures = rng.normal(size=(80, 3, 16, 16)).astype(np.float32)
+    data = ct.load({"inputs": pictures, "targets": (rng.random((80, 3)) > 0.5).astype(np.float32)})
+    model = linearised(lambda _: nn.Sequential(*layers, nn.ReLU(), nn.Flatten()), data)
+    inputs, targets = some(data, 40)
+    beside = bytes_of_sampling(model, inputs[:2], 64)
+    memory = next(m for m in (2**power for power in range(20, 40)) if examples_that_fit(model, data, beside, m) >= 16)
+    peaks = {}
+    for size in (2, examples_that_fit(model, data, beside, memory)):
+        parts = list(zip(inputs.split(size), targets.split(size), strict=True))
+        with Peak() as peak:
+            KroneckerProjection.fit(model, lambda parts=parts: iter(parts), n_features=64)
+        peaks[size] = peak.bytes
+    assert 0.2 * memory < max(peaks.values()) - peaks[2] < memory, (peaks, memory)

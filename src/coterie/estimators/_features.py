@@ -69,6 +69,8 @@ class DenseProjection:
         with torch.no_grad():
             outputs = self.linearised.model(inputs)
         index, _ = cells(targets)
+        self.linearised.work.forwards += len(inputs)
+        self.linearised.work.backwards += index.numel()
         found = outputs.new_zeros(*index.shape, self.n_features)
         n_rows = max(1, self.memory // (8 * self.linearised.n_parameters * index.shape[1]))
         for start in range(0, len(inputs), n_rows):
@@ -123,8 +125,8 @@ class Cells:
 
 def extract(
     projection: Projection, data: Dataset, positions: Tensor, divisor: Tensor, chunk: int
-) -> Iterator[tuple[dict[int, Cells], int, int]]:
-    """Yield, batch by batch, its cells by task, and how many examples were passed forward and backward for them.
+) -> Iterator[dict[int, Cells]]:
+    """Yield, batch by batch, its cells by task.
 
     Args:
         projection: gives the features.
@@ -146,12 +148,11 @@ def extract(
             if rows.any():
                 columns = [values[rows, task] for values in (margin, lead, batch.targets, weight)]
                 found[task] = Cells(tasks[task].kind, z[mine], *columns)
-        yield found, len(batch.targets), index.numel()
+        yield found
 
 
-def examples_that_fit(linearised: Linearised, data: Dataset, n_features: int, memory: int) -> int:
-    """Examples of a chunk such that activations, their gradients and projections, and the features take ``memory`` bytes."""
+def examples_that_fit(linearised: Linearised, data: Dataset, beside: float, memory: int) -> int:
+    """Examples that take ``memory`` bytes: activations, their gradients and projections, and ``beside`` bytes of each."""
     inputs = torch.zeros(2, *data.input_shape, device=linearised.tasks.pos_weight.device)
     kept = saved_bytes(lambda: linearised.model(inputs)) / 2
-    each = 4 * kept + 12 * n_features * len(linearised.tasks)
-    return int(min(LARGEST_CHUNK, max(2, memory // each)))
+    return int(min(LARGEST_CHUNK, max(2, memory // (4 * kept + beside))))

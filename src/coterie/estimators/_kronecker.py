@@ -16,10 +16,9 @@ Shapes: ``B`` examples, ``K`` cells of an example, ``tau`` positions, ``r`` basi
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import chain
 
 import torch
 from torch import Tensor, nn
@@ -70,13 +69,13 @@ class KroneckerProjection:
     ) -> KroneckerProjection:
         """Find the bases in passes over a sample of (inputs, targets), and keep the ``n_features`` largest products.
 
-        Two passes, or five where a layer has more than 1,024 inputs or outputs.
+        One pass forward for the layers' inputs and one forward and back for their output gradients, four of either where some
+        layer has more than 1,024, and one forward and back for the products.
 
         Raises:
             UnsupportedError: a shared parameter belongs to no layer that is known here.
         """
-        layers = find_layers(linearised)
-        rank = max(SMALLEST_RANK, int(2 * n_features**0.5))
+        layers, rank = find_layers(linearised), _rank(n_features)
         bases = _eigenbases(linearised, layers, sample, rank, seed)
         everything = cls(linearised, layers, bases)
         energy = torch.cat([torch.zeros(len(basis.chosen)) for basis in bases]).to(bases[0].right.device)
@@ -140,14 +139,12 @@ def _backward_passes(
 ) -> Iterator[tuple[int, list[Calls], list[list[Tensor]]]]:
     """One forward pass, then for every example's k-th cell the output gradients of each call of each layer."""
     index, used = cells(targets)
-    with _recorded(layers) as calls, torch.enable_grad():
-        found = linearised.model(inputs)
+    with torch.enable_grad():
+        found, calls = _forward_pass(linearised, layers, inputs)
         margin = margins(found, targets, linearised.tasks).gather(1, index) * used
     if outputs is not None:
         outputs.append(found.detach())
-    idle = [layer.name for layer, mine in zip(layers, calls, strict=True) if not mine]
-    if idle:
-        raise UnsupportedError(f"{idle[0]} is not called as a module")
+    linearised.work.backwards += index.numel()
     flat = [output for mine in calls for _, output in mine]
     for number in range(index.shape[1]):
         last = number == index.shape[1] - 1
@@ -155,6 +152,21 @@ def _backward_passes(
             torch.autograd.grad(margin[:, number].sum(), flat, retain_graph=not last, allow_unused=True, materialize_grads=True)
         )
         yield number, calls, [[next(each) for _ in mine] for mine in calls]
+
+
+def _forward_pass(linearised: Linearised, layers: Sequence[Layer], inputs: Tensor) -> tuple[Tensor, list[Calls]]:
+    """The model's outputs and each layer's calls.
+
+    Raises:
+        UnsupportedError: a layer's parameters are used, but not by calling it.
+    """
+    with _recorded(layers) as calls:
+        found = linearised.model(inputs)
+    linearised.work.forwards += len(inputs)
+    idle = [layer.name for layer, mine in zip(layers, calls, strict=True) if not mine]
+    if idle:
+        raise UnsupportedError(f"{idle[0]} is not called as a module")
+    return found, calls
 
 
 @contextmanager
@@ -178,34 +190,69 @@ def _recorded(layers: Sequence[Layer]) -> Iterator[list[Calls]]:
             handle.remove()
 
 
+def _rank(n_features: int) -> int:
+    """Vectors of a basis."""
+    return max(SMALLEST_RANK, int(2 * n_features**0.5))
+
+
+def bytes_of_sampling(linearised: Linearised, inputs: Tensor, n_features: int) -> float:
+    """What one example takes when bases are found, beside activations and their gradients: patches, and all products.
+
+    Raises:
+        UnsupportedError: as :meth:`KroneckerProjection.fit`.
+    """
+    layers, rank = find_layers(linearised), _rank(n_features)
+    with torch.no_grad():
+        _, calls = _forward_pass(linearised, layers, inputs)
+    patches, products = [0], 0
+    for layer, mine in zip(layers, calls, strict=True):
+        right, left = min(rank, layer.d_in), min(rank, layer.d_out)
+        for _, output in mine:
+            positions = max(1, output[0].numel() // layer.d_out)
+            patches.append(positions * layer.d_in)
+            products += positions * (right + left) + 3 * right * left
+    return 4 * (2 * max(patches) + products)
+
+
 def _eigenbases(
     linearised: Linearised, layers: Sequence[Layer], sample: Callable[[], Iterator[Batch]], rank: int, seed: int
 ) -> list[Basis]:
     """Leading eigenvectors of sum a a^T and sum delta delta^T of each layer; all products of them are chosen."""
     device = linearised.tasks.pos_weight.device
-    sides = [
-        tuple(
-            Side.of(size, rank, torch_generator(seed, "basis", f"{layer.name} {side}"), device)
-            for side, size in (("right", layer.d_in), ("left", layer.d_out))
-        )
-        for layer in layers
-    ]
-    for turn in range(_TURNS if any(side.vectors is not None for both in sides for side in both) else 1):
-        if turn:
-            for side in chain.from_iterable(sides):
-                side.turn()
+
+    def inputs_of(due: Collection[int]) -> Iterator[tuple[int, Tensor]]:
+        for inputs, _ in sample():
+            with torch.no_grad():
+                _, calls = _forward_pass(linearised, layers, inputs)
+            for position in due:
+                yield from ((position, layers[position].right(x)) for x, _ in calls[position])
+
+    def output_gradients_of(due: Collection[int]) -> Iterator[tuple[int, Tensor]]:
         for inputs, targets in sample():
-            for number, calls, deltas in _backward_passes(linearised, layers, inputs, targets):
-                for layer, mine, own, (right, left) in zip(layers, calls, deltas, sides, strict=True):
-                    for (x, _), delta in zip(mine, own, strict=True):
-                        if number == 0:
-                            right.add(layer.right(x))
-                        left.add(layer.left(x, delta))
-    found = []
-    for right, left in sides:
-        a, b = right.leading(rank), left.leading(rank)
-        found.append(Basis(a, b, torch.arange(a.shape[1] * b.shape[1], device=device)))
-    return found
+            for _, calls, deltas in _backward_passes(linearised, layers, inputs, targets):
+                for position in due:
+                    pairs = zip(calls[position], deltas[position], strict=True)
+                    yield from ((position, layers[position].left(x, delta)) for (x, _), delta in pairs)
+
+    def leading(
+        name: str, sizes: Sequence[int], rows_of: Callable[[Collection[int]], Iterator[tuple[int, Tensor]]]
+    ) -> list[Tensor]:
+        generators = [torch_generator(seed, "basis", f"{layer.name} {name}") for layer in layers]
+        sides = [Side.of(size, rank, generator, device) for size, generator in zip(sizes, generators, strict=True)]
+        due = list(range(len(sides)))
+        for turn in range(_TURNS):
+            for position in due if turn else ():
+                sides[position].turn()
+            for position, rows in rows_of(due):
+                sides[position].add(rows)
+            due = [position for position in due if sides[position].vectors is not None]
+            if not due:
+                break
+        return [side.leading(rank) for side in sides]
+
+    rights = leading("right", [layer.d_in for layer in layers], inputs_of)
+    lefts = leading("left", [layer.d_out for layer in layers], output_gradients_of)
+    return [Basis(a, b, torch.arange(a.shape[1] * b.shape[1], device=device)) for a, b in zip(rights, lefts, strict=True)]
 
 
 @dataclass(eq=False)

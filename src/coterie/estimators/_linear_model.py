@@ -7,16 +7,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from coterie.data import Batch, Batches, Dataset
+from coterie.data import Batches, Dataset
 from coterie.errors import CoterieError
 from coterie.estimators._features import Cells, DenseProjection, Projection, examples_that_fit, extract
 from coterie.estimators._flops import Flops
-from coterie.estimators._kronecker import KroneckerProjection
+from coterie.estimators._kronecker import KroneckerProjection, bytes_of_sampling
 from coterie.estimators._layers import UnsupportedError
 from coterie.estimators._linearised import Linearised
 from coterie.estimators._newton import Moments, losses, refined
@@ -41,14 +42,6 @@ class Settings:
     seed: int
 
 
-@dataclass
-class Work:
-    """Examples that were passed forward, and backward once for each of their cells."""
-
-    forwards: int = 0
-    backwards: int = 0
-
-
 @dataclass(frozen=True, eq=False)
 class LinearModel:
     """A joint model to first order; ``train`` is empty where one Newton step is all that is asked for."""
@@ -65,16 +58,17 @@ class LinearModel:
     @classmethod
     def of(cls, joint: Fit, data: Dataset, settings: Settings) -> LinearModel:
         """Take the features of all cells of the training and validation parts."""
-        linearised, work = Linearised.of(joint), Work()
-        chunk = settings.chunk or examples_that_fit(linearised, data, settings.n_features, settings.memory)
-        projection, notes = _project(linearised, data, settings, chunk, work)
-        moments, train = _summed(projection, data, settings, chunk, work)
-        validation = _validation(projection, data, chunk, work)
+        linearised = Linearised.of(joint)
+        features = 12 * settings.n_features * len(linearised.tasks)
+        chunk = settings.chunk or examples_that_fit(linearised, data, features, settings.memory)
+        projection, notes = _project(linearised, data, settings)
+        moments, train = _summed(projection, data, settings, chunk)
+        validation = _validation(projection, data, chunk)
         held = sum(mine.z.nbytes for mine in (*train, *validation) if mine is not None) + moments.hessian.nbytes
         return cls(
             settings, linearised.tasks, moments, train, validation,
-            model_steps=(work.forwards + 2 * work.backwards) / 3 / int(joint.config["batch_size"]),
-            flops=Flops.measure(projection, joint, data, work.forwards),
+            model_steps=(linearised.work.forwards + 2 * linearised.work.backwards) / 3 / int(joint.config["batch_size"]),
+            flops=Flops.measure(projection, joint, data),
             details={
                 "projection": "dense" if isinstance(projection, DenseProjection) else "kronecker",
                 "features": projection.n_features, "parameters": linearised.n_parameters, "bytes": held, "notes": notes,
@@ -102,29 +96,25 @@ class LinearModel:
         return scores(self.validation, steps, shares > 0, self.tasks, memory)
 
 
-def _project(linearised: Linearised, data: Dataset, settings: Settings, chunk: int, work: Work) -> tuple[Projection, list[str]]:
+def _project(linearised: Linearised, data: Dataset, settings: Settings) -> tuple[Projection, list[str]]:
     """The projection asked for, or the one that any module bears and a note why."""
     dense = DenseProjection(linearised, settings.n_features, settings.seed, settings.memory)
     if settings.projection == "dense":
         return dense, []
-    train = _labelled(data, data.split.train)
+    train, device = _labelled(data, data.split.train), linearised.tasks.pos_weight.device
     order = torch.randperm(len(train), generator=torch_generator(settings.seed, "sample"))[:SAMPLE]
-    # Patches and all products of two bases are larger than what a batch needs later.
-    few = max(2, min(128, chunk // 8))
 
-    def batches(positions: Tensor, size: int) -> Iterator[Batch]:
-        return Batches(data, positions, batch_size=size, seed=0, device=linearised.tasks.pos_weight.device).ordered()
-
-    def sample() -> Iterator[tuple[Tensor, Tensor]]:
-        for batch in batches(train[order].sort().values, few):
-            work.forwards += len(batch.targets)
-            work.backwards += int((~batch.targets.isnan()).sum(1).max()) * len(batch.targets)
-            yield batch.inputs, batch.targets
+    def batches(positions: Tensor, size: int) -> Iterator[tuple[Tensor, Tensor]]:
+        found = Batches(data, positions, batch_size=size, seed=0, device=device).ordered()
+        return ((batch.inputs, batch.targets) for batch in found)
 
     try:
+        some, targets = next(batches(train[order[:_CHECKED]], _CHECKED))
+        beside = bytes_of_sampling(linearised, some, settings.n_features)
+        size = settings.chunk or examples_that_fit(linearised, data, beside, settings.memory)
+        sample = partial(batches, train[order].sort().values, size)
         projection = KroneckerProjection.fit(linearised, sample, settings.n_features, settings.seed)
-        checked = next(batches(train[order[:_CHECKED]], _CHECKED))
-        if projection.agrees(checked.inputs, checked.targets):
+        if projection.agrees(some, targets):
             return projection, []
         reason = "weights are used outside of their layers, or examples depend on each other"
     except UnsupportedError as error:
@@ -134,16 +124,13 @@ def _project(linearised: Linearised, data: Dataset, settings: Settings, chunk: i
     ]
 
 
-def _summed(
-    projection: Projection, data: Dataset, settings: Settings, chunk: int, work: Work
-) -> tuple[Moments, list[Cells | None]]:
+def _summed(projection: Projection, data: Dataset, settings: Settings, chunk: int) -> tuple[Moments, list[Cells | None]]:
     """Sums over the training cells, and the cells themselves if further Newton steps need them."""
     tasks, positions = projection.linearised.tasks, _labelled(data, data.split.train)
     n_cells = (~data.targets[positions].isnan()).sum(0).float()
     moments = Moments.empty(len(tasks), projection.n_features, tasks.pos_weight.device)
     kept: list[list[Cells]] = [[] for _ in tasks]
-    for found, forwards, backwards in extract(projection, data, positions, n_cells * data.tasks.loss_scale, chunk):
-        work.forwards, work.backwards = work.forwards + forwards, work.backwards + backwards
+    for found in extract(projection, data, positions, n_cells * data.tasks.loss_scale, chunk):
         for task, cells in found.items():
             moments.add(task, cells, n_cells[task].item())
             if settings.newton_steps > 1:
@@ -151,13 +138,12 @@ def _summed(
     return moments, [Cells.joined(parts) for parts in kept]
 
 
-def _validation(projection: Projection, data: Dataset, chunk: int, work: Work) -> list[Cells | None]:
+def _validation(projection: Projection, data: Dataset, chunk: int) -> list[Cells | None]:
     """The validation cells, weighted as a training weights the losses of its validation part."""
     positions = data.split.validation
     divisor = len(positions) * data.tasks.observed_share * data.tasks.loss_scale
     kept: list[list[Cells]] = [[] for _ in data.tasks]
-    for found, forwards, backwards in extract(projection, data, _labelled(data, positions), divisor, chunk):
-        work.forwards, work.backwards = work.forwards + forwards, work.backwards + backwards
+    for found in extract(projection, data, _labelled(data, positions), divisor, chunk):
         for task, cells in found.items():
             kept[task].append(cells)
     return [Cells.joined(parts) for parts in kept]

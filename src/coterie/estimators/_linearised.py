@@ -8,7 +8,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -24,16 +24,25 @@ from coterie.tasks import Tasks
 _ENCODER = "encoder."
 
 
+@dataclass
+class Work:
+    """Examples that were passed forward, and backward once for each of their cells."""
+
+    forwards: int = 0
+    backwards: int = 0
+
+
 @dataclass(frozen=True, eq=False)
 class Linearised:
     """``model`` in evaluation mode with its ``shared`` parameters by name: those of the encoder that are trained.
 
-    Heads are left out: a task's own head says nothing about its neighbours.
+    Heads are left out: a task's own head says nothing about its neighbours. Projections enter in ``work`` what they pass.
     """
 
     model: TaskModel
     tasks: Tasks
     shared: Mapping[str, Tensor]
+    work: Work = field(init=False, default_factory=Work)
 
     @classmethod
     def of(cls, joint: Fit) -> Linearised:

@@ -144,11 +144,12 @@ class GradTagScores:
         """Estimated model steps and bytes of fitting, where an example leaves ``activations`` bytes for the backward pass."""
         observed = ~data.targets.isnan()
         n_train, n_validation = (len(part) for part in (data.split.train, data.split.validation))
-        passed = n_train + n_validation + 2 * min(SAMPLE, n_train)
+        sample = min(SAMPLE, n_train)
+        passed, cells = n_train + n_validation + 2 * sample, int(observed.sum(1).max())
         features, n_tasks = self.n_features, len(data.tasks)
         working = min(LARGEST_CHUNK, n_train) * (4 * activations + 12 * features * n_tasks)
         kept = 8 * n_tasks * features**2 + 4 * features * int(observed[data.split.validation].sum())
-        return passed / batch_size * (1 + 2 * int(observed.sum(1).max())) / 3, min(self.memory, working) + kept
+        return (sample + passed * (1 + 2 * cells)) / 3 / batch_size, min(self.memory, working) + kept
 
     def predict(self, weights: Weights) -> np.ndarray:
         """Scores (M, T) of the rows of ``weights`` (M, T), NaN where the weight is 0 or no validation label is known.

@@ -32,7 +32,7 @@ from coterie.models.strategy import rows_that_fit, saved_bytes
 from coterie.results import Fit, Grouping
 from coterie.training import TrainingConfig
 
-TIMED_STEPS, TIMED_ROWS = 6, 16
+TIMED_STEPS, TIMED_ROWS, TIMED_EXAMPLES = 6, 16, 64
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 # Weights, gradients, two moments of Adam, the best epoch.
 _COPIES = 5
@@ -166,7 +166,8 @@ class _Timing:
     """What was measured: seconds of a step of one model ``alone`` and of each ``more`` model of its stack.
 
     ``probes`` holds look-aheads, model steps and seconds of one measurement, ``searches`` the seconds of a step of a learnt
-    grouping; ``activations`` are the bytes that a batch leaves for the backward pass, of ``chunk`` models at a time.
+    grouping and ``features`` those of Grad-TAG for what amounts to one step of one model; ``activations`` are the bytes that a
+    batch leaves for the backward pass, of ``chunk`` models at a time.
     """
 
     data: Dataset
@@ -179,6 +180,7 @@ class _Timing:
     chunk: int
     probes: Mapping[Any, tuple[float, float, float]]
     searches: Mapping[Any, float]
+    features: float
 
     @classmethod
     def measure(
@@ -197,11 +199,12 @@ class _Timing:
                 probes[method.measurement] = _timed_probe(method, model, small, settings)
             elif isinstance(method, DifferentiableMethod):
                 searches[method] = _timed(model, small, settings, method.provider())[1]
+        features = _timed_features(one, data) if any(_is_gradtag(method) for method in methods.values()) else 0.0
         kept = _activations(one, small, config.batch_size)
         return cls(
             data=data, batch_size=config.batch_size, n_steps=an_epoch * config.epochs, alone=alone,
             more=max(0.0, (stacked - alone) / (TIMED_ROWS - 1)), probes=probes, searches=searches,
-            parameters=4.0 * one.stack.n_parameters, activations=kept,
+            features=features, parameters=4.0 * one.stack.n_parameters, activations=kept,
             chunk=1 if several.cost["strategy"] == "loop" else rows_that_fit(kept, one.stack.device, 10**6),
         )  # fmt: skip
 
@@ -245,9 +248,9 @@ class _Timing:
             trainings, steps = sum(questions), sum(questions) * self.n_steps * method.share
             seconds = sum(map(self.training_seconds, questions)) * method.share + method.own_seconds(len(self.data.tasks))
             needed = self.stack_bytes(max(questions, default=1))
-            if method.estimator == "gradtag":
-                steps, features = GradTagScores().price(self.data, self.batch_size, self.activations / self.batch_size)
-                seconds, needed = steps * self.alone, needed + features
+            if _is_gradtag(method):
+                steps, working = GradTagScores().price(self.data, self.batch_size, self.activations / self.batch_size)
+                seconds, needed = steps * self.features, needed + working
         return Workload(
             method=name, trainings=trainings, look_aheads=look_aheads, model_steps=steps, seconds=seconds,
             bytes=max(needed, self.stack_bytes(self.groups(method))),
@@ -257,6 +260,10 @@ class _Timing:
 
 def _name(name: str, method: Candidate) -> str:
     return name if name != "grouped" else getattr(method, "label", name)
+
+
+def _is_gradtag(method: Candidate) -> bool:
+    return isinstance(method, EstimatorMethod) and method.estimator == "gradtag"
 
 
 def _shortened(data: Dataset, batch_size: int) -> Dataset:
@@ -286,6 +293,15 @@ def _timed_probe(method: AffinityMethod, model: Any, data: Dataset, settings: Ma
     measured = probe.affinity()  # type: ignore[attr-defined]
     n, own = measured.details["measurements"], measured.details["beyond_training"]
     return measured.details["lookaheads"] / n, own["model_steps"] / n, own["seconds"] / n
+
+
+def _timed_features(joint: Fit, data: Dataset) -> float:
+    """Seconds that Grad-TAG takes for what amounts to one step of one model, from features of a few labelled examples."""
+    parts = {"train": TIMED_EXAMPLES, "validation": TIMED_EXAMPLES // 8}
+    found = {part: getattr(data.split, part) for part in parts}
+    few = {part: at[(~data.targets[at].isnan()).any(1)][: parts[part]] for part, at in found.items()}
+    cost = GradTagScores().fit(joint, replace(data, split=Split(**few, test=data.split.test), rebuild=None)).cost
+    return cost["seconds"] / cost["model_steps"]
 
 
 def _activations(joint: Fit, data: Dataset, batch_size: int) -> int:
