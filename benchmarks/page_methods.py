@@ -177,7 +177,7 @@ def faces(found: dict[str, Any]) -> str:
     strongest = max(pairs, key=lambda pair: pair[2])
     return (
         f"3,000 images split by identity, 4 epochs, K = 3, {len(found['config']['seeds'])} seeds. Steps spent on measuring "
-        "beyond the joint training, the cost of everything where joint training is 1, adjusted Rand index between the groups of "
+        "beyond the joint training, the cost of everything where joint training is 1, adjusted Rand index between groups of "
         "two seeds, gains in points (95 % intervals over seeds, bold where they exclude zero):\n\n"
         + table(["method", "steps", "cost", "between seeds", "against joint", "single", "random", "ensemble"], rows)
         + f"\n\nTwo methods agree by {fmean([pair[2] for pair in pairs]):+.2f} on average, {strongest[0]} and {strongest[1]} "
