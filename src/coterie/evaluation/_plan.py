@@ -32,7 +32,7 @@ from coterie.models.strategy import rows_that_fit, saved_bytes
 from coterie.results import Fit, Grouping
 from coterie.training import TrainingConfig
 
-TIMED_STEPS, TIMED_ROWS, TIMED_EXAMPLES = 6, 16, 64
+TIMED_STEPS, TIMED_ROWS, TIMED_EXAMPLES = 6, 8, 64
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 # Weights, gradients, two moments of Adam, the best epoch.
 _COPIES = 5
@@ -190,7 +190,7 @@ class _Timing:
         found = supports(data, torch.ones(1, len(data.tasks)))
         an_epoch = Batches(data, found, batch_size=config.batch_size, seed=0).n_steps
         small = _shortened(data, config.batch_size)
-        settings = {**settings, "epochs": ceil((TIMED_STEPS + 1) / min(an_epoch, TIMED_STEPS))}
+        settings = {**settings, "epochs": ceil(TIMED_STEPS / min(an_epoch, TIMED_STEPS))}
         one, alone = _timed(model, small, settings, np.ones((1, len(data.tasks))))
         several, stacked = _timed(model, small, settings, np.ones((TIMED_ROWS, len(data.tasks))))
         probes, searches = {}, {}
@@ -285,7 +285,7 @@ def _timed(model: Any, data: Dataset, settings: Mapping[str, Any], weights: Any)
 
 def _timed_probe(method: AffinityMethod, model: Any, data: Dataset, settings: Mapping[str, Any]) -> tuple[float, float, float]:
     """Look-aheads, model steps and seconds of one measurement."""
-    probe = replace(method, every=1).probe(0)
+    probe = replace(method, every=2).probe(0)
     if probe is None:
         return (0, 0, 0)
     with torch.random.fork_rng():
