@@ -90,15 +90,24 @@ def test_stack_equals_separate_trainings(name, strategy, opt):
             torch.testing.assert_close(stack.buffers[buffer][row].float(), value.float(), atol=1e-3, rtol=1e-3)
 
 
+@pytest.fixture
+def in_double():
+    torch.set_default_dtype(torch.float64)
+    yield
+    torch.set_default_dtype(torch.float32)
+
+
 @pytest.mark.slow
+@pytest.mark.usefixtures("in_double")
 @pytest.mark.parametrize("strategy", [Strategy("loop"), Strategy("vmap", 2)], ids=repr)
 def test_resnet_stack_equals_separate_trainings(strategy):
+    """In float64: with eight examples a batch, what float32 rounds grows to 0.4 in twenty steps."""
     architecture = Architecture("resnet18", SHAPES["resnet18"], 2)
     stack = ModelStack.create(architecture, n_models=2, seed=5)
     stack.strategy = strategy
     losses, _ = train_stack(stack, "sgd", seed=5)
     alone, _, _ = train_separately(architecture, 1, "sgd", seed=5)
-    torch.testing.assert_close(losses[:, 1], torch.tensor(alone), atol=1e-3, rtol=0)
+    torch.testing.assert_close(losses[:, 1].double(), torch.tensor(alone), atol=1e-6, rtol=0)
 
 
 def test_row_does_not_depend_on_number_of_models():

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from copy import deepcopy
 from functools import partial
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -47,7 +48,8 @@ class ModelStack:
         self.parameters = dict(parameters)
         self.buffers = dict(buffers)
         self.strategy = Strategy("loop")
-        self._call: Callable[..., Tensor] = functional_call
+        self._one: Callable[..., Tensor] = _one
+        self._several: Callable[..., Tensor] = _several
         self._leaves: dict[tuple[str, int, int, bool], dict[str, Tensor]] = {}
 
     @classmethod
@@ -146,8 +148,9 @@ class ModelStack:
             self.stem.module.train(mode and not self.stem.frozen)
 
     def compile(self) -> None:
-        """Compile the forward pass of a chunk with ``torch.compile``."""
-        self._call = torch.compile(functional_call)
+        """Compile the forward pass of a chunk with ``torch.compile``; random layers draw what they draw otherwise."""
+        options: dict[str, Any] = {"fallback_random": True}
+        self._one, self._several = torch.compile(_one, options=options), torch.compile(_several, options=options)
 
     def through_stem(self, inputs: Tensor, seed: int = 0, *, per_row: bool = False) -> Tensor:
         """What the rows read: the inputs themselves, (B, ...) or (M, B, ...) if ``per_row``, or what the stem makes of them."""
@@ -198,11 +201,10 @@ class ModelStack:
             torch.manual_seed(seed)
         tensors = self._slices(rows)
         if self.strategy.kind == "vmap":
-            call = partial(_call_model, self._call, self.template)
             with vmapped_batch_norm(self.device):
-                return vmap(call, in_dims=(0, 0 if per_row else None), randomness="same")(tensors, inputs)
+                return self._several(self.template, tensors, inputs, per_row)
         if rows.stop - rows.start == 1:
-            return self._call(self.template, tensors, (inputs[0] if per_row else inputs,)).unsqueeze(0)
+            return self._one(self.template, tensors, inputs[0] if per_row else inputs).unsqueeze(0)
         one_by_one = [slice(row, row + 1) for row in range(rows.start, rows.stop)]
         per_row_inputs = inputs if per_row else [inputs] * len(one_by_one)
         return torch.cat([
@@ -312,5 +314,9 @@ def _same_frozen_stem(one: Stem | None, other: Stem | None) -> bool:
     return one.frozen and other.frozen and same
 
 
-def _call_model(call: Callable[..., Tensor], template: nn.Module, tensors: dict[str, Tensor], inputs: Tensor) -> Tensor:
-    return call(template, tensors, (inputs,))
+def _one(template: nn.Module, tensors: dict[str, Tensor], inputs: Tensor) -> Tensor:
+    return functional_call(template, tensors, (inputs,))
+
+
+def _several(template: nn.Module, tensors: dict[str, Tensor], inputs: Tensor, per_row: bool) -> Tensor:
+    return vmap(partial(_one, template), in_dims=(0, 0 if per_row else None), randomness="same")(tensors, inputs)
