@@ -4,7 +4,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from coterie.affinities._bench import Bench, Work
+from coterie.affinities._bench import Bench
 from coterie.affinities._steps import Trial
 from coterie.data import Batches, load
 from coterie.models import Architecture, ModelStack
@@ -12,6 +12,7 @@ from coterie.training import Moment, TrainingConfig
 from coterie.training.device import make_fabric
 from coterie.training.optimisers import make_optimiser
 from coterie.training.step import gradient_step
+from coterie.training.work import Work
 
 KINDS = ("binary", "multiclass", "regression")
 

@@ -12,9 +12,10 @@ from coterie.errors import CoterieError
 from coterie.estimators import GradTagScores, _kronecker
 from coterie.estimators._features import DenseProjection, examples_that_fit, extract
 from coterie.estimators._kronecker import KroneckerProjection, Side, bytes_of_sampling
-from coterie.estimators._linearised import Linearised, Work, cells
+from coterie.estimators._linearised import Linearised, cells
 from coterie.estimators._margins import leads, margins
 from coterie.tasks import Kind, Task, Tasks
+from coterie.training.work import Work
 
 SETTINGS = {"epochs": 2, "batch_size": 32}
 

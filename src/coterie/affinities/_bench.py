@@ -22,24 +22,6 @@ from coterie.training import Moment
 Result = TypeVar("Result")
 
 
-@dataclass
-class Work:
-    """What was computed: forward passes, backward passes of one loss each, and candidate steps that were looked ahead to.
-
-    >>> Work(forwards=1, backwards=1).model_steps
-    1.0
-    """
-
-    forwards: float = 0.0
-    backwards: float = 0.0
-    lookaheads: int = 0
-
-    @property
-    def model_steps(self) -> float:
-        """The same in optimiser steps of one model: a forward pass is a third of one, a backward pass two thirds."""
-        return (self.forwards + 2 * self.backwards) / 3
-
-
 @dataclass(eq=False)
 class Bench:
     """What stays the same between the measurements of one training.

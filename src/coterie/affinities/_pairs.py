@@ -8,10 +8,10 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from coterie.affinities._bench import Work
 from coterie.affinities._probe import mask
 from coterie.affinities._steps import Trial
 from coterie.data import Batch
+from coterie.training.work import Work
 
 
 def pair_price(n_tasks: int) -> Work:

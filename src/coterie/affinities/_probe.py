@@ -13,12 +13,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from coterie.affinities._bench import Bench, Work
+from coterie.affinities._bench import Bench
 from coterie.affinities._running import Running
 from coterie.affinities._steps import Trial, require_joint
 from coterie.errors import CoterieError, require_whole
 from coterie.results import Affinity
 from coterie.training import Moment
+from coterie.training.work import Work
 
 # Of the settings that several probes have; batch statistics take two examples, and an interval two measurements.
 _LEAST = {"every": 1, "memory": 1, "batch_size": 2, "least": 2}

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 from torch.func import functional_call
 
-from coterie.affinities._bench import Bench, Result, Work, copies, only_row
+from coterie.affinities._bench import Bench, Result, copies, only_row
 from coterie.data import Batch, Batches
 from coterie.errors import CoterieError
 from coterie.models import ModelStack, Strategy
@@ -24,6 +24,7 @@ from coterie.seeds import torch_generator
 from coterie.tasks import task_losses
 from coterie.training import Moment
 from coterie.training.step import gradient_step
+from coterie.training.work import Work
 
 _HEAD = "head."
 

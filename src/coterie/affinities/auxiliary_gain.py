@@ -9,10 +9,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from coterie.affinities._bench import Work
 from coterie.affinities._pairs import pair_gains, pair_price
 from coterie.affinities._probe import AffinityProbe
 from coterie.affinities._steps import Trial
+from coterie.training.work import Work
 
 
 @dataclass(kw_only=True, eq=False)

@@ -8,9 +8,9 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from coterie.affinities._bench import Work
 from coterie.affinities._probe import AffinityProbe, mask
 from coterie.affinities._steps import Trial
+from coterie.training.work import Work
 
 
 @dataclass(kw_only=True, eq=False)

@@ -8,11 +8,11 @@ from typing import Any, ClassVar, Literal
 import torch
 from torch import Tensor
 
-from coterie.affinities._bench import Work
 from coterie.affinities._pairs import mask_gains, pair_gains, pair_price
 from coterie.affinities._probe import AffinityProbe
 from coterie.affinities._steps import Trial
 from coterie.errors import CoterieError
+from coterie.training.work import Work
 
 _PAIRS = ("exact", "first-order")
 

@@ -12,8 +12,9 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from coterie.data import Batches, Dataset
 from coterie.estimators._features import Projection
-from coterie.estimators._linearised import Work, cells
+from coterie.estimators._linearised import cells
 from coterie.results import Fit
+from coterie.training.work import Work
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -67,7 +67,7 @@ class LinearModel:
         held = sum(mine.z.nbytes for mine in (*train, *validation) if mine is not None) + moments.hessian.nbytes
         return cls(
             settings, linearised.tasks, moments, train, validation,
-            model_steps=(linearised.work.forwards + 2 * linearised.work.backwards) / 3 / int(joint.config["batch_size"]),
+            model_steps=linearised.work.model_steps / int(joint.config["batch_size"]),
             flops=Flops.measure(projection, joint, data),
             details={
                 "projection": "dense" if isinstance(projection, DenseProjection) else "kronecker",

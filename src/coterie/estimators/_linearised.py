@@ -20,23 +20,17 @@ from coterie.estimators._margins import margins
 from coterie.models import TaskModel
 from coterie.results import Fit
 from coterie.tasks import Tasks
+from coterie.training.work import Work
 
 _ENCODER = "encoder."
-
-
-@dataclass
-class Work:
-    """Examples that were passed forward, and backward once for each of their cells."""
-
-    forwards: int = 0
-    backwards: int = 0
 
 
 @dataclass(frozen=True, eq=False)
 class Linearised:
     """``model`` in evaluation mode with its ``shared`` parameters by name: those of the encoder that are trained.
 
-    Heads are left out: a task's own head says nothing about its neighbours. Projections enter in ``work`` what they pass.
+    Heads are left out: a task's own head says nothing about its neighbours. Projections count in ``work`` the
+    examples that they pass forward, and backward for each of their cells.
     """
 
     model: TaskModel

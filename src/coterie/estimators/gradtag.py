@@ -21,6 +21,7 @@ from coterie.estimators._readout import co_averages
 from coterie.estimators.base import Estimator, Weights, as_rows, check_measure, random_subsets, require_fitted
 from coterie.estimators.judge import within_target_correlation
 from coterie.results import Affinity, Fit
+from coterie.training.work import Work
 
 DEFAULT_RIDGE = 0.002
 RIDGES = (0.0003, 0.001, 0.003, 0.01, 0.03, 0.1)
@@ -149,7 +150,8 @@ class GradTagScores:
         features, n_tasks = self.n_features, len(data.tasks)
         working = min(LARGEST_CHUNK, n_train) * (4 * activations + 12 * features * n_tasks)
         kept = 8 * n_tasks * features**2 + 4 * features * int(observed[data.split.validation].sum())
-        return (sample + passed * (1 + 2 * cells)) / 3 / batch_size, min(self.memory, working) + kept
+        work = Work(sample + passed, passed * cells)
+        return work.model_steps / batch_size, min(self.memory, working) + kept
 
     def predict(self, weights: Weights) -> np.ndarray:
         """Scores (M, T) of the rows of ``weights`` (M, T), NaN where the weight is 0 or no validation label is known.
