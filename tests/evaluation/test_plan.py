@@ -82,12 +82,12 @@ def test_steps_of_gradtag_are_nearly_those_that_it_takes(labels):
     assert work.model_steps == pytest.approx(taken, rel=0.02)
 
 
-def test_seconds_of_gradtag_are_those_of_its_own_passes(monkeypatch):
+def test_seconds_of_gradtag_are_those_of_its_own_passes_and_rows(monkeypatch):
     """A step that trains in another precision says little of them."""
     data, settings = table(), {**SMALL, "batch_size": 32}
-    monkeypatch.setattr(_plan, "_timed_features", lambda joint, data: 7.0)
+    monkeypatch.setattr(_plan, "_timed_gradtag", lambda joint, data: (100.0, 7.0, 0.1))
     work = ct.plan("mlp", data, ct.EstimatorMethod(estimator="gradtag"), **settings).workloads[0]
-    assert work.seconds == pytest.approx(7 * work.model_steps)
+    assert work.seconds == pytest.approx(100 + 7 * work.model_steps + 0.1 * 15)  # of four tasks, all subsets
 
 
 def test_gradtag_is_timed_on_labelled_examples_only():

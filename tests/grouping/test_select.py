@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from coterie.errors import CoterieError
 from coterie.grouping import _highs, _search
-from coterie.grouping._candidates import candidates
+from coterie.grouping._candidates import candidates, most_asked
 from coterie.grouping._cover import Cover, price, reduced, ruled_out, undominated
 from coterie.grouping._select import select
 from coterie.grouping.densest import densest_partition
@@ -458,6 +458,18 @@ def test_clusters_of_predicted_pairs_are_candidates():
     wanted = {tuple(range(start, 18, 3)) for start in range(3)}
     assert wanted <= {tuple(np.flatnonzero(row)) for row in rows}
     assert "35 clusters of predicted pairs" in text
+
+
+@pytest.mark.parametrize("n_tasks", [9, 14, 20])
+def test_predictions_that_candidates_take_are_bounded(n_tasks):
+    rng, asked = np.random.default_rng(0), [0]
+
+    def predict(weights):
+        asked.append(len(weights))
+        return np.where(weights > 0, rng.normal(size=weights.shape), np.nan)
+
+    candidates(n_tasks, predict)
+    assert 0.6 * most_asked(n_tasks) <= sum(asked) <= most_asked(n_tasks)
 
 
 def test_candidates_stay_within_their_limit():

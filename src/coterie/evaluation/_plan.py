@@ -166,8 +166,8 @@ class _Timing:
     """What was measured: seconds of a step of one model ``alone`` and of each ``more`` model of its stack.
 
     ``probes`` holds look-aheads, model steps and seconds of one measurement, ``searches`` the seconds of a step of a learnt
-    grouping and ``features`` those of Grad-TAG for what amounts to one step of one model; ``activations`` are the bytes that a
-    batch leaves for the backward pass, of ``chunk`` models at a time.
+    grouping, ``gradtag`` those of Grad-TAG to start, for what amounts to a step, and for a row; ``activations`` are the bytes
+    that a batch leaves for the backward pass, of ``chunk`` models at a time.
     """
 
     data: Dataset
@@ -180,7 +180,7 @@ class _Timing:
     chunk: int
     probes: Mapping[Any, tuple[float, float, float]]
     searches: Mapping[Any, float]
-    features: float
+    gradtag: tuple[float, float, float]
 
     @classmethod
     def measure(
@@ -199,12 +199,12 @@ class _Timing:
                 probes[method.measurement] = _timed_probe(method, model, small, settings)
             elif isinstance(method, DifferentiableMethod):
                 searches[method] = _timed(model, small, settings, method.provider())[1]
-        features = _timed_features(one, data) if any(_is_gradtag(method) for method in methods.values()) else 0.0
+        gradtag = _timed_gradtag(one, data) if any(_is_gradtag(method) for method in methods.values()) else (0.0, 0.0, 0.0)
         kept = _activations(one, small, config.batch_size)
         return cls(
             data=data, batch_size=config.batch_size, n_steps=an_epoch * config.epochs, alone=alone,
             more=max(0.0, (stacked - alone) / (TIMED_ROWS - 1)), probes=probes, searches=searches,
-            features=features, parameters=4.0 * one.stack.n_parameters, activations=kept,
+            gradtag=gradtag, parameters=4.0 * one.stack.n_parameters, activations=kept,
             chunk=1 if several.cost["strategy"] == "loop" else rows_that_fit(kept, one.stack.device, 10**6),
         )  # fmt: skip
 
@@ -250,7 +250,9 @@ class _Timing:
             needed = self.stack_bytes(max(questions, default=1))
             if _is_gradtag(method):
                 steps, working = GradTagScores().price(self.data, self.batch_size, self.activations / self.batch_size)
-                seconds, needed = steps * self.features, needed + working
+                start, each, a_row = self.gradtag
+                seconds = start + steps * each + method.predictions(len(self.data.tasks)) * a_row
+                needed += working
         return Workload(
             method=name, trainings=trainings, look_aheads=look_aheads, model_steps=steps, seconds=seconds,
             bytes=max(needed, self.stack_bytes(self.groups(method))),
@@ -295,13 +297,21 @@ def _timed_probe(method: AffinityMethod, model: Any, data: Dataset, settings: Ma
     return measured.details["lookaheads"] / n, own["model_steps"] / n, own["seconds"] / n
 
 
-def _timed_features(joint: Fit, data: Dataset) -> float:
-    """Seconds that Grad-TAG takes for what amounts to one step of one model, from features of a few labelled examples."""
-    parts = {"train": TIMED_EXAMPLES, "validation": TIMED_EXAMPLES // 8}
-    found = {part: getattr(data.split, part) for part in parts}
-    few = {part: at[(~data.targets[at].isnan()).any(1)][: parts[part]] for part, at in found.items()}
-    cost = GradTagScores().fit(joint, replace(data, split=Split(**few, test=data.split.test), rebuild=None)).cost
-    return cost["seconds"] / cost["model_steps"]
+def _timed_gradtag(joint: Fit, data: Dataset) -> tuple[float, float, float]:
+    """Seconds of Grad-TAG: to start, for what amounts to one step of one model, and for the scores of one row."""
+    fits = []
+    for n_examples in (TIMED_EXAMPLES // 2, TIMED_EXAMPLES):
+        parts = {"train": n_examples, "validation": n_examples // 8}
+        found = {part: getattr(data.split, part) for part in parts}
+        few = {part: at[(~data.targets[at].isnan()).any(1)][: parts[part]] for part, at in found.items()}
+        fits.append(GradTagScores().fit(joint, replace(data, split=Split(**few, test=data.split.test), rebuild=None)))
+    half, whole = (fitted.cost for fitted in fits)
+    more = whole["model_steps"] - half["model_steps"]
+    each = max(0.0, whole["seconds"] - half["seconds"]) / more if more else 0.0
+    started = perf_counter()
+    fits[-1].predict(np.ones((TIMED_EXAMPLES, len(data.tasks))))
+    a_row = (perf_counter() - started) / TIMED_EXAMPLES
+    return max(0.0, whole["seconds"] - each * whole["model_steps"]), each, a_row
 
 
 def _activations(joint: Fit, data: Dataset, batch_size: int) -> int:

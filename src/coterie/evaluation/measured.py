@@ -16,6 +16,7 @@ from coterie.estimators import EARLY_SHARE, ESTIMATORS, Estimator, MTGNetScores
 from coterie.evaluation.methods import Case, file_name
 from coterie.fitting import fit
 from coterie.grouping import AFFINITY_METHODS, candidates, group, select
+from coterie.grouping._candidates import most_asked
 from coterie.results import Affinity, Grouping
 from coterie.training import Probe
 
@@ -124,6 +125,10 @@ class EstimatorMethod:
             return [len(candidates(n_tasks)[0])]
         made = ESTIMATORS[self.estimator]()
         return made.rounds(n_tasks) if isinstance(made, MTGNetScores) else [made.trainings(n_tasks)]
+
+    def predictions(self, n_tasks: int) -> int:
+        """For how many rows an estimator on the joint model is asked, at most."""
+        return most_asked(n_tasks) + len(candidates(n_tasks)[0])
 
     def own_seconds(self, n_tasks: int) -> float:
         """Estimated seconds beside the trainings: those of a network that learns from them."""

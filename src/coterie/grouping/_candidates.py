@@ -79,6 +79,18 @@ def candidates(
     return rows, f"{', '.join(statement)}; {len(rows)} rows"
 
 
+def most_asked(n_tasks: int, *, max_size: int = 4, beam: int = 32, limit: int = 4095) -> int:
+    """How many rows :func:`candidates` asks ``predict`` about, at most.
+
+    >>> most_asked(9), most_asked(14)
+    (0, 3954)
+    """
+    if 2**n_tasks - 1 <= limit:
+        return 0
+    listed, size = _listed(n_tasks, max_size, limit)
+    return len(listed) + sum((beam + n_tasks) * (n_tasks - each) for each in range(size, n_tasks - 1))
+
+
 def _check(n_tasks: int, **settings: int) -> None:
     if n_tasks < 2:
         raise CoterieError(f"`tasks` must be at least 2 to group; found {n_tasks}.")
