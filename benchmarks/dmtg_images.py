@@ -56,7 +56,7 @@ STUDIES = {
     "cifar10_annealed": Study(lambda folder: cifar10(folder, 8_000), 5, (2, 3), 3, modes=("annealed",), baselines=False),
     "celeba_annealed": Study(lambda folder: nine(folder, 3_000), 4, (2, 3), 3, modes=("annealed",), baselines=False),
     "celeba": Study(lambda folder: nine(folder, 3_000), 4, (2, 3), 3),
-    "celeba_all_annealed": Study(lambda folder: nine(folder, None), 4, (4,), 3, modes=("annealed",), baselines=False),
+    "celeba_all_annealed": Study(lambda folder: nine(folder, None), 4, (4,), 5, modes=("annealed",), baselines=False),
     "celeba_all": Study(lambda folder: nine(folder, None), 4, (2, 3, 4), 5),
 }
 

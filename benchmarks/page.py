@@ -178,6 +178,7 @@ SECTIONS: list[tuple[str, str, str, Callable[[dict[str, Any]], str]]] = [
     ("Differentiable grouping: CIFAR-10, default mode", "dmtg_images.py", "dmtg_cifar10_annealed", images),
     ("Differentiable grouping: CelebA", "dmtg_images.py", "dmtg_celeba", images),
     ("Differentiable grouping: CelebA, default mode", "dmtg_images.py", "dmtg_celeba_annealed", images),
+    ("Differentiable grouping: CelebA, all images, default mode", "dmtg_images.py", "dmtg_celeba_all_annealed", images),
     *((f"Ground truth: {name}", "ground_truth.py", f"ground_truth_{name}", truth) for name in TABLES),
     *((f"Methods judged: {name}", "judge_methods.py", f"judged_{name}", judged) for name in TABLES),
 ]
