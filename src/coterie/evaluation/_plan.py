@@ -189,7 +189,7 @@ class _Timing:
         """Time a few steps of one model, of a stack, of every probe and of every search."""
         found = supports(data, torch.ones(1, len(data.tasks)))
         an_epoch = Batches(data, found, batch_size=config.batch_size, seed=0).n_steps
-        small = _shortened(data, config.batch_size)
+        small = _shortened(data, TIMED_STEPS * config.batch_size, 64)
         settings = {**settings, "epochs": ceil(TIMED_STEPS / min(an_epoch, TIMED_STEPS))}
         one, alone = _timed(model, small, settings, np.ones((1, len(data.tasks))))
         several, stacked = _timed(model, small, settings, np.ones((TIMED_ROWS, len(data.tasks))))
@@ -268,14 +268,11 @@ def _is_gradtag(method: Candidate) -> bool:
     return isinstance(method, EstimatorMethod) and method.estimator == "gradtag"
 
 
-def _shortened(data: Dataset, batch_size: int) -> Dataset:
-    """The same data with just enough training examples for the timed steps."""
-    split = data.split
-    return replace(
-        data,
-        split=Split(train=split.train[: TIMED_STEPS * batch_size], validation=split.validation[:64], test=split.test[:2]),
-        rebuild=None,
-    )
+def _shortened(data: Dataset, n_train: int, n_validation: int) -> Dataset:
+    """The same data with the first labelled examples only."""
+    parts = ((data.split.train, n_train), (data.split.validation, n_validation))
+    train, validation = (at[(~data.targets[at].isnan()).any(1)][:n] for at, n in parts)
+    return replace(data, split=Split(train=train, validation=validation, test=data.split.test[:2]), rebuild=None)
 
 
 def _timed(model: Any, data: Dataset, settings: Mapping[str, Any], weights: Any) -> tuple[Fit, float]:
@@ -299,12 +296,7 @@ def _timed_probe(method: AffinityMethod, model: Any, data: Dataset, settings: Ma
 
 def _timed_gradtag(joint: Fit, data: Dataset) -> tuple[float, float, float]:
     """Seconds of Grad-TAG: to start, for what amounts to one step of one model, and for the scores of one row."""
-    fits = []
-    for n_examples in (TIMED_EXAMPLES // 2, TIMED_EXAMPLES):
-        parts = {"train": n_examples, "validation": n_examples // 8}
-        found = {part: getattr(data.split, part) for part in parts}
-        few = {part: at[(~data.targets[at].isnan()).any(1)][: parts[part]] for part, at in found.items()}
-        fits.append(GradTagScores().fit(joint, replace(data, split=Split(**few, test=data.split.test), rebuild=None)))
+    fits = [GradTagScores().fit(joint, _shortened(data, n, n // 8)) for n in (TIMED_EXAMPLES // 2, TIMED_EXAMPLES)]
     half, whole = (fitted.cost for fitted in fits)
     more = whole["model_steps"] - half["model_steps"]
     each = max(0.0, whole["seconds"] - half["seconds"]) / more if more else 0.0
