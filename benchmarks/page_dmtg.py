@@ -5,7 +5,7 @@ from __future__ import annotations
 from statistics import mean
 from typing import Any
 
-from page_methods import table
+from page_methods import table, with_interval
 
 
 def planted(found: dict[str, Any]) -> str:
@@ -63,8 +63,7 @@ def images(found: dict[str, Any]) -> str:
     for line in found["summary"]:
         gain = "–"
         if line["arm"] != "joint" and "gain" in line:
-            clear = "**" if line["low"] > 0 or line["high"] < 0 else ""
-            gain = f"{clear}{line['gain']:+.1f}{clear} ({line['low']:+.1f} to {line['high']:+.1f})"
+            gain = with_interval(line["gain"], line["low"], line["high"])
         rows.append([line["arm"], f"{line['trainings']:.3g}", f"{line['score']:.1f}", gain])
     certain = {
         arm: mean(max(task) for seed in found["seeds"].values() for task in seed[arm]["probabilities"])

@@ -72,14 +72,19 @@ def _with_single(methods: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return [*methods, *({**single, **gains, "groups": k} for k in (JUDGED_AT, JUDGED_AT + 1))]
 
 
+def with_interval(value: float, low: float | None, high: float | None, digits: int = 1) -> str:
+    """A difference to so many digits and its interval to one, if it has one; bold if that excludes zero."""
+    if low is None or high is None:
+        return f"{value:+.{digits}f}"
+    clear = "**" if low > 0 or high < 0 else ""
+    return f"{clear}{value:+.{digits}f}{clear} ({low:+.1f} to {high:+.1f})"
+
+
 def _points(method: dict[str, Any], name: str) -> str:
     value = method.get(name)
     if value is None:
         return "–"
-    if value["low"] is None:
-        return f"{value['mean']:+.2f}"
-    clear = "**" if value["low"] > 0 or value["high"] < 0 else ""
-    return f"{clear}{value['mean']:+.2f}{clear} ({value['low']:+.1f} to {value['high']:+.1f})"
+    return with_interval(value["mean"], value["low"], value["high"], digits=2)
 
 
 def _correlation(method: dict[str, Any], what: str) -> str:
@@ -154,23 +159,20 @@ def gain_over(gains: dict[str, Any], role: str) -> str:
     gain = next((g for reference, g in gains.items() if reference.startswith(role)), None)
     if gain is None:
         return "–"
-    if gain["low"] is None:
-        return f"{gain['gain']:+.1f}"
-    clear = "**" if gain["low"] > 0 or gain["high"] < 0 else ""
-    return f"{clear}{gain['gain']:+.1f}{clear} ({gain['low']:+.1f} to {gain['high']:+.1f})"
+    return with_interval(gain["gain"], gain["low"], gain["high"])
 
 
 def faces(found: dict[str, Any]) -> str:
     """Five methods on nine attributes."""
     steps = {cost["arm"]: cost["model_steps"] for cost in found["costs"]}
     agreement, rows, groups = found["agreement"], [], []
+    spent = {name: fmean(cost.get("model_steps", 0.0) for cost in found["measurement"][name]) for name in agreement}
     for name, each in found["groups"].items():
-        spent = [measured.get("model_steps", 0.0) for measured in found["measurement"][name]]
         gains = {g["reference"]: g for g in found["mean_gains"] if g["arm"] == name}
         mine = [gain_over(gains, role) for role in ("joint", "single", "random", "ensemble")]
         between = fmean(found["stability"][name]["adjusted Rand between repetitions"])
-        beyond = f"{fmean(spent):,.0f}" if name in agreement else "all"
-        rows.append([name, beyond, f"{steps[name] / steps['joint']:.1f}", f"{between:+.2f}", *mine])
+        beyond = spent.get(name, sum(spent.values()))  # a choice takes them all
+        rows.append([name, f"{beyond:,.0f}", f"{steps[name] / steps['joint']:.1f}", f"{between:+.2f}", *mine])
         if name in agreement:
             groups.append(f"- {name}: " + "; ".join("{" + ", ".join(group) + "}" for group in each[0]))
     pairs = [(a, b, value) for a, row in agreement.items() for b, value in row.items() if a < b]

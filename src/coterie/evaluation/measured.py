@@ -127,7 +127,7 @@ class EstimatorMethod:
         return made.rounds(n_tasks) if isinstance(made, MTGNetScores) else [made.trainings(n_tasks)]
 
     def predictions(self, n_tasks: int) -> int:
-        """For how many rows an estimator on the joint model is asked, at most."""
+        """For about how many rows an estimator on the joint model is asked: to find candidates, then for their scores."""
         return most_asked(n_tasks) + len(candidates(n_tasks)[0])
 
     def own_seconds(self, n_tasks: int) -> float:

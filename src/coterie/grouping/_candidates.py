@@ -14,6 +14,7 @@ from coterie.grouping._method import Settings
 from coterie.grouping._rows import Task, every_subset, position_of
 from coterie.grouping.sdp import sdp
 
+MAX_SIZE, BEAM, LIMIT = 4, 32, 4095
 _CLUSTERS = 8
 Predict = Callable[[np.ndarray], np.ndarray]
 
@@ -22,10 +23,10 @@ def candidates(
     tasks: int | Sequence[str],
     predict: Predict | None = None,
     *,
-    max_size: int = 4,
+    max_size: int = MAX_SIZE,
     groups: Sequence[Sequence[Task]] = (),
-    beam: int = 32,
-    limit: int = 4095,
+    beam: int = BEAM,
+    limit: int = LIMIT,
 ) -> tuple[np.ndarray, str]:
     """Rows of tasks to score and select from, and a statement of how they came about.
 
@@ -79,16 +80,16 @@ def candidates(
     return rows, f"{', '.join(statement)}; {len(rows)} rows"
 
 
-def most_asked(n_tasks: int, *, max_size: int = 4, beam: int = 32, limit: int = 4095) -> int:
-    """How many rows :func:`candidates` asks ``predict`` about, at most.
+def most_asked(n_tasks: int) -> int:
+    """How many rows :func:`candidates` asks ``predict`` about, at most, if its settings are left as they are.
 
     >>> most_asked(9), most_asked(14)
     (0, 3954)
     """
-    if 2**n_tasks - 1 <= limit:
+    if 2**n_tasks - 1 <= LIMIT:
         return 0
-    listed, size = _listed(n_tasks, max_size, limit)
-    return len(listed) + sum((beam + n_tasks) * (n_tasks - each) for each in range(size, n_tasks - 1))
+    listed, size = _listed(n_tasks, MAX_SIZE, LIMIT)
+    return len(listed) + sum((BEAM + n_tasks) * (n_tasks - each) for each in range(size, n_tasks - 1))
 
 
 def _check(n_tasks: int, **settings: int) -> None:
