@@ -122,6 +122,7 @@ class _Job:
             )
         else:
             stack = self.start.select(range(provider.n_rows))
+        stack.schema = data.schema
         recorder = None
         if recorded is not None:
             seen = positions if isinstance(positions, Tensor) else positions[recorded]

@@ -39,7 +39,7 @@ def test_it_equals_the_column_transformer_after_json(train: list[tuple], new: li
     )
     reference = ColumnTransformer([("numeric", numeric, ["a", "b"]), ("categorical", categorical, ["colour"])])
     expected = reference.fit(fitted_on).transform(applied_to)
-    fitted = fit_table(fitted_on, ["a", "b"], ["colour"])
+    fitted, _ = fit_table(fitted_on, ["a", "b"], ["colour"], keep=["a", "b", "colour"])
     rebuilt = Preprocessing.from_dict(json.loads(json.dumps(fitted.to_dict(), allow_nan=False)))
     assert rebuilt == fitted
     np.testing.assert_allclose(rebuilt.table(applied_to).numpy(), expected.astype(np.float32), rtol=1e-5, atol=1e-5)
@@ -48,17 +48,18 @@ def test_it_equals_the_column_transformer_after_json(train: list[tuple], new: li
 
 def test_empty_columns_and_unseen_categories_are_harmless() -> None:
     train = pd.DataFrame({"empty": [np.nan, np.nan], "kind": ["x", "y"]})
-    fitted = fit_table(train, ["empty"], ["kind"])
-    assert fitted.table(pd.DataFrame({"empty": [5.0], "kind": ["z"]})).tolist() == [[5.0, 0.0, 0.0]]
+    fitted, notes = fit_table(train, ["empty"], ["kind"])
+    assert fitted.table(pd.DataFrame({"empty": [5.0], "kind": ["z"]})).tolist() == [[0.0, 0.0]]
+    assert notes == ["Column 'empty' left out: it is empty in the training part."]
 
 
 def test_whole_floats_and_integers_are_one_category() -> None:
-    fitted = fit_table(pd.DataFrame({"code": pd.Categorical([1, 2])}), [], ["code"])
+    fitted, _ = fit_table(pd.DataFrame({"code": pd.Categorical([1, 2])}), [], ["code"])
     assert fitted.table(pd.DataFrame({"code": [1.0, np.nan]})).tolist() == [[1.0, 0.0], [1.0, 0.0]]
 
 
 def test_new_tables_are_checked() -> None:
-    fitted = fit_table(pd.DataFrame({"size": [1.0, 2.0]}), ["size"], [])
+    fitted, _ = fit_table(pd.DataFrame({"size": [1.0, 2.0]}), ["size"], [])
     with pytest.raises(CoterieError, match="lacks the column 'size'"):
         fitted.table(pd.DataFrame({"weight": [1.0]}))
     with pytest.raises(CoterieError, match="'size' must hold numbers; found 'big' in row 1"):

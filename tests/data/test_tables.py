@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from coterie.data.sources import read_source
 from coterie.data.tables import choose_features
 
 
@@ -31,7 +32,7 @@ def test_columns_are_typed_and_left_out_with_a_reason() -> None:
             "vector": [[1, 2]] * n,
         }
     )
-    features = choose_features(frame)
+    features = choose_features(read_source(frame).frame)
     assert features.numeric == ("age", "height", "member", "as_text")
     assert features.categorical == ("city", "grade")
     assert features.ids == ("customer_id", "row", "key")

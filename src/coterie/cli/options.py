@@ -33,8 +33,12 @@ class DataOptions:
     """Column of classes; each class becomes a yes-or-no task."""
     exclude: Names = ()
     """Columns that are neither input nor target."""
+    keep: Names = ()
+    """Columns that are inputs although they look like a row number or an id, or the file names them as labels."""
     kind: Pairs = ()
     """Kind of a target when the guess is wrong: binary, multiclass or regression."""
+    positive: Annotated[tuple[str, ...], arg(metavar="NAME=VALUE ...", help_behavior_hint="")] = ()
+    """Positive class of a binary target; else the larger number, true, or the later in the alphabet."""
     task_column: Column = None
     """Long form: the column that names the task of each row."""
     target_column: Column = None
@@ -45,10 +49,18 @@ class DataOptions:
     """Rows with equal values here stay in one part of the split."""
     split_column: Column = None
     """Column that says train, validation or test."""
+    time_column: Column = None
+    """Train on the earliest rows by this column and test on the latest."""
+    allow_overlap: Flag = False
+    """Groups may have rows in several parts of a given split."""
     rare: Literal["error", "drop"] = "error"
     """What to do with tasks of fewer than 5 positives in a part of the split."""
     limit: Annotated[int | None, arg(metavar="N", help_behavior_hint="(default: all)")] = None
     """Use only so many examples, drawn at random."""
+    na: Annotated[tuple[str, ...] | None, arg(metavar="WORD ...", help_behavior_hint="(default: ? NA N/A NaN null ...)")] = None
+    """Words that stand for a missing cell, besides the empty one."""
+    encoding: Annotated[str | None, arg(metavar="NAME", help_behavior_hint="(default: utf-8, or utf-16 by its mark)")] = None
+    """Encoding of CSV files."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -254,6 +266,10 @@ class Evaluate:
 
     run: RunFolder
     """Run directory with a model."""
+    data: Annotated[tuple[str, ...], arg(metavar="PATH ...", help_behavior_hint="(default: the run's own test examples)")] = ()
+    """Other labelled examples to measure it on, read with the types, classes and units of training."""
+    encoding: Annotated[str | None, arg(metavar="NAME", help_behavior_hint="(default: utf-8, or utf-16 by its mark)")] = None
+    """Encoding of CSV files."""
     output: OutputOptions = field(default_factory=OutputOptions)
 
 
@@ -276,8 +292,11 @@ class Predict:
     """New examples: a file like the one that the model was trained on; targets may be absent."""
     model: Annotated[str | None, arg(metavar="MODULE:FACTORY", help_behavior_hint="")] = None
     """Encoder of your own in a model file; a run directory knows its own."""
+    encoding: Annotated[str | None, arg(metavar="NAME", help_behavior_hint="(default: utf-8, or utf-16 by its mark)")] = None
+    """Encoding of a CSV file."""
     out: Annotated[Path, arg(metavar="FILE.parquet|FILE.csv")]
-    """Table to write: id, then a probability, a class with its probability, or a value per task."""
+    """Table to write: id, then a probability of the positive class, a class with its probability, or a value per task.
+    FILE.json beside it says which class is positive."""
     output: OutputOptions = field(default_factory=OutputOptions)
 
 

@@ -10,9 +10,9 @@ import torch
 from torch import Tensor
 
 from coterie.cli.options import Predict
-from coterie.cli.show import Screen
+from coterie.cli.show import Screen, show_positive_classes
 from coterie.errors import CoterieError
-from coterie.files import atomic
+from coterie.files import atomic, write_json
 from coterie.models import GroupedModel
 from coterie.runs import MANIFEST, Run
 from coterie.tasks import Kind, Tasks
@@ -29,32 +29,90 @@ def predict(verb: Predict, screen: Screen) -> None:
     if verb.out.suffix not in (".parquet", ".csv"):
         raise CoterieError(f"`--out` must end in .parquet or .csv; found {verb.out.name!r}.")
     model = _model(verb.run, verb.model)
-    ids, inputs = new_examples(verb.data, model)
+    ids, inputs, notes = new_examples(verb.data, model, encoding=verb.encoding)
+    screen.notes(notes)
     with torch.inference_mode():
         values = torch.cat([model.predict(batch) for batch in inputs.split(_BATCH)])
     table = prediction_table(ids, values, model.tasks)
     _write(table, verb.out)
+    write_json(sidecar(verb.out), {"examples": len(ids), "notes": notes, "tasks": described(model.tasks)})
     screen.path(f"Predictions for {len(ids)} examples", verb.out)
+    show_positive_classes(screen, model.tasks)
+    screen.path("What the columns mean", sidecar(verb.out))
 
 
-def new_examples(path: Path, model: GroupedModel) -> tuple[np.ndarray, Tensor]:
-    """Return ids (n,) and inputs (n, ...) of the examples in a file.
+def sidecar(path: Path) -> Path:
+    """Where the meaning of a table of predictions is written.
+
+    >>> sidecar(Path("new/predictions.csv"))
+    PosixPath('new/predictions.csv.json')
+    """
+    return path.with_name(f"{path.name}.json")
+
+
+def new_examples(path: Path, model: GroupedModel, *, encoding: str | None = None) -> tuple[np.ndarray, Tensor, list[str]]:
+    """Return ids (n,), inputs (n, ...) of the examples in a file, and notes on what training did not see.
 
     Ids are the row numbers, or the only column that numbers the rows and is neither input nor target of the model.
 
     Raises:
         CoterieError: the file lacks a column that the model reads, or holds images of another size.
     """
-    from coterie.data import read_inputs, read_source
+    from coterie.data.cells import reading_notes
+    from coterie.data.like import new_inputs, read_like
     from coterie.data.tables import choose_features
 
     preprocessing = model.preprocessing
-    frame = read_source(str(path), image_column=preprocessing.image_column).frame
-    inputs, ids = read_inputs(frame if preprocessing.kind == "table" else str(path), preprocessing)
+    raw = read_like(str(path), preprocessing, encoding)
+    inputs, notes = new_inputs(raw, preprocessing), list(raw.notes)
     # Of a few new rows, a text column may well differ in each.
     read = [column.name for column in (*preprocessing.numeric, *preprocessing.categorical)]
-    named = choose_features(frame.drop(columns=[*read, *model.tasks.names], errors="ignore")).ids
-    return frame[named[0]].to_numpy() if len(named) == 1 else ids, inputs
+    if preprocessing.kind == "table":
+        notes += [*reading_notes(raw.read, read), *preprocessing.surprises(raw.frame)]
+    rest = raw.frame.drop(columns=[*read, *model.tasks.names], errors="ignore")
+    named = choose_features(rest, index=raw.index).ids
+    ids = raw.frame.index.to_numpy() if raw.ids is None else raw.ids
+    return raw.frame[named[0]].to_numpy() if len(named) == 1 else ids, inputs, notes
+
+
+def described(tasks: Tasks) -> dict[str, dict[str, Any]]:
+    """What each task's column of a table of predictions holds, as JSON types.
+
+    >>> from coterie.tasks import Task
+    >>> task = Task(name="assay", kind=Kind.BINARY, classes=("inactive", "active"))
+    >>> described(Tasks.plain([task]))["assay"]["positive class"]
+    'active'
+    """
+    found: dict[str, dict[str, Any]] = {}
+    for task, (name, likelihood) in zip(tasks, column_names(tasks), strict=True):
+        about: dict[str, Any] = {"kind": task.kind.value, "column": name}
+        if task.kind is Kind.BINARY:
+            about |= {"holds": "probability of the positive class"}
+            about |= {"positive class": task.classes[1], "negative class": task.classes[0]} if task.classes else {}
+        elif task.kind is Kind.MULTICLASS:
+            about |= {"holds": "likeliest class", "probability column": likelihood, "classes": list(task.classes)}
+        else:
+            about |= {"holds": "value in the target's units"}
+        found[task.name] = about
+    return found
+
+
+def column_names(tasks: Tasks) -> list[tuple[str, str]]:
+    """Names of the columns of each task: the task's own, and one for the probability of a class that no other task has."""
+    taken = set(tasks.names)
+    answer = []
+    for task in tasks:
+        likelihood = _free(f"{task.name} probability", taken)
+        if task.kind is Kind.MULTICLASS:
+            taken.add(likelihood)
+        answer.append((task.name, likelihood))
+    return answer
+
+
+def _free(name: str, taken: set[str]) -> str:
+    while name in taken:
+        name += "_"
+    return name
 
 
 def prediction_table(ids: np.ndarray, values: Tensor, tasks: Tasks) -> pa.Table:
@@ -70,13 +128,14 @@ def prediction_table(ids: np.ndarray, values: Tensor, tasks: Tasks) -> pa.Table:
     """
     import pyarrow as pa
 
-    columns: dict[str, Any] = {"id": ids}
-    for task, where in zip(tasks, tasks.columns, strict=True):
+    names = column_names(tasks)
+    columns: dict[str, Any] = {_free("id", {name for pair in names for name in pair}): ids}
+    for task, where, (_, likelihood) in zip(tasks, tasks.columns, names, strict=True):
         part = values[:, where]
         if task.kind is Kind.MULTICLASS:
             highest = part.max(1)
             columns[task.name] = [task.classes[code] for code in highest.indices.tolist()]
-            columns[f"{task.name} probability"] = highest.values.numpy()
+            columns[likelihood] = highest.values.numpy()
         else:
             columns[task.name] = part[:, 0].numpy()
     return pa.table(columns)

@@ -18,6 +18,7 @@ from rich.text import Text
 if TYPE_CHECKING:
     from coterie.evaluation import Comparison
     from coterie.results import Grouping
+    from coterie.tasks import Task
 
 _WIDTH = 80
 _SECONDS_BETWEEN_LINES, _LONGEST_SILENCE = 2.0, 20.0
@@ -170,6 +171,14 @@ def show_comparison(screen: Screen, comparison: Comparison) -> None:
     for sentence in comparison.verdict:
         screen.say(sentence)
     screen.say("")
+
+
+def show_positive_classes(screen: Screen, tasks: Sequence[Task]) -> None:
+    """Say which class the probabilities and metrics of binary tasks are about."""
+    from coterie.data.targets import positive_classes
+
+    for said in positive_classes(tasks):
+        screen.say(f"Positive class {said}.")
 
 
 def show_metrics(screen: Screen, metrics: Sequence[dict[str, Any]]) -> None:

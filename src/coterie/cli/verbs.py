@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from coterie.cli import options
-from coterie.cli.show import Screen, show_comparison, show_grouping, show_metrics
+from coterie.cli.show import Screen, show_comparison, show_grouping, show_metrics, show_positive_classes
 from coterie.errors import CoterieError
 from coterie.runs import Run, check_folder
 
@@ -179,12 +179,27 @@ def evaluate(verb: options.Evaluate, screen: Screen) -> None:
     from coterie import evaluation
     from coterie.files import write_json
 
-    model, data = saved_model(run), _reload(run, screen)
+    model = saved_model(run)
+    data = _other_data(run, model, verb, screen) if verb.data else _reload(run, screen)
     metrics = evaluation.evaluate(model, data, "test")
+    show_metrics(screen, metrics)
+    show_positive_classes(screen, data.tasks)
+    if verb.data:
+        return
     write_json(run.folder / METRICS, metrics)
     run.complete("evaluate", [run.folder / METRICS])
-    show_metrics(screen, metrics)
     screen.path("Metrics", run.folder / METRICS)
+
+
+def _other_data(run: Run, model: GroupedModel, verb: options.Evaluate, screen: Screen) -> Dataset:
+    """Other labelled examples, read with the schema of the model; long form and classes as in the run."""
+    from coterie.data import load
+
+    told = {name: run.config["data"][name] for name in ("task_column", "target_column", "one_vs_rest")}
+    source = verb.data[0] if len(verb.data) == 1 else list(verb.data)
+    data = load(source, like=model, encoding=verb.encoding, **_given(told))
+    screen.notes(data.notes)
+    return data
 
 
 def report(run: Run, screen: Screen) -> None:
@@ -246,21 +261,25 @@ def load_data(asked: options.DataOptions, seed: int) -> Dataset:
     from coterie.data import load
 
     keywords = asdict(asked)
-    kinds = dict(_name_and_kind(pair) for pair in keywords.pop("kind"))
+    kinds, positive = (dict(_pair(name, text) for text in keywords.pop(name)) for name in ("kind", "positive"))
     files, test = (list(keywords.pop(name)) for name in ("data", "test"))
     source: Any = files[0] if len(files) == 1 else files
-    return load({"train": source, "test": test} if test else source, kinds=kinds, seed=seed, **_given(keywords))
+    source = {"train": source, "test": test} if test else source
+    return load(source, kinds=kinds, positive=positive, seed=seed, **_given(keywords))
 
 
 def _given(keywords: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in keywords.items() if value not in (None, (), [])}
+    empty = (None, (), [])
+    # No words for missing cells are an answer, too.
+    return {name: value for name, value in keywords.items() if value not in (empty[:1] if name == "na" else empty)}
 
 
-def _name_and_kind(pair: str) -> tuple[str, str]:
-    name, equals, kind = pair.rpartition("=")
+def _pair(flag: str, text: str) -> tuple[str, str]:
+    name, equals, value = text.rpartition("=")
     if not equals:
-        raise CoterieError(f"`--kind` takes NAME=KIND, such as age=regression; found {pair!r}.")
-    return name, kind
+        example = "age=regression" if flag == "kind" else "assay=active"
+        raise CoterieError(f"`--{flag}` takes pairs such as {example}; found {text!r}.")
+    return name, value
 
 
 def _reload(run: Run, screen: Screen) -> Dataset:

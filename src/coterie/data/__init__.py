@@ -8,16 +8,20 @@ normalised once for all of them. Nothing here knows about models.
 
 from coterie.data.augment import flip_and_crop
 from coterie.data.batches import Batch, Batches, blocks, supports
+from coterie.data.cells import MISSING
 from coterie.data.dataset import Dataset, Split
 from coterie.data.loading import load, read_inputs
 from coterie.data.preprocessing import Preprocessing
+from coterie.data.schema import Schema
 from coterie.data.sources import read_source
 
 __all__ = [
+    "MISSING",
     "Batch",
     "Batches",
     "Dataset",
     "Preprocessing",
+    "Schema",
     "Split",
     "blocks",
     "flip_and_crop",

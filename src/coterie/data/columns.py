@@ -25,19 +25,30 @@ def strange_cells(column: pd.Series) -> str:
     found = pd.api.types.infer_dtype(column, skipna=True)
     if found in _DATES:
         return "dates"
+    if found == "bytes":
+        return "bytes that are no UTF-8 text"
+    if found == "complex":
+        return "complex numbers"
     nested = found.startswith("mixed") and any(pd.api.types.is_list_like(value) for value in column)
     return "lists or structures" if nested else ""
 
 
 def as_numbers(column: pd.Series) -> tuple[np.ndarray, np.ndarray]:
-    """Return the column as float64 (NaN where missing or no number) and a mask of the cells that hold something else."""
+    """Return the column as float64 (NaN where missing or no number) and a mask of the cells that hold something else.
+
+    Text that could be numbers in every cell was left as text on purpose (:mod:`coterie.data.cells`): none of it is a number.
+    """
     import pandas as pd
 
     if isinstance(column.dtype, pd.CategoricalDtype):
-        column = column.astype(object)
+        column = column.astype(column.cat.categories.dtype if column.cat.categories.dtype.kind in "iuf" else object)
+    known = column.notna().to_numpy()
     numbers = cast("pd.Series", pd.to_numeric(column, errors="coerce"))
     values = cast(np.ndarray, pd.Series.to_numpy(numbers, dtype=np.float64, na_value=np.nan))
-    return values, np.isnan(values) & column.notna().to_numpy()
+    stray = np.isnan(values) & known
+    if is_text(column) and not stray.any():
+        return np.full(len(values), np.nan), known
+    return values, stray
 
 
 def as_text(column: pd.Series) -> np.ndarray:
@@ -50,9 +61,11 @@ def as_text(column: pd.Series) -> np.ndarray:
 def plain_text(value: Any) -> str:
     """Return a label as a person writes it.
 
-    >>> plain_text(3.0), plain_text("cat")
-    ('3', 'cat')
+    >>> plain_text(3.0), plain_text("cat"), plain_text(True)
+    ('3', 'cat', 'true')
     """
+    if isinstance(value, (bool, np.bool_)):
+        return "true" if value else "false"
     number = isinstance(value, (float, np.floating)) and float(value).is_integer()
     return str(int(value)) if number else str(value)
 

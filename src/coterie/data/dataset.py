@@ -14,6 +14,7 @@ import torch.utils.data
 from torch import Tensor
 
 from coterie.data.preprocessing import Preprocessing
+from coterie.data.schema import Schema
 from coterie.errors import CoterieError
 from coterie.tasks import Tasks
 
@@ -58,6 +59,11 @@ class Dataset:
     def input_shape(self) -> tuple[int, ...]:
         """Shape of one input."""
         return tuple(self.inputs.shape[1:]) if isinstance(self.inputs, Tensor) else self.preprocessing.input_shape
+
+    @property
+    def schema(self) -> Schema:
+        """How the inputs and targets are encoded; a model that is trained on them keeps it."""
+        return Schema(self.tasks, self.preprocessing)
 
     def resplit(self, seed: int) -> Dataset:
         """Return the same data under another random split of the same fractions.

@@ -9,17 +9,22 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from torch import Tensor
 
-from coterie.data.arrays import describe, input_tensor
-from coterie.data.assembly import Recipe, assemble
+from coterie.data.arrays import input_tensor
+from coterie.data.assembly import Groups, Recipe, assemble
+from coterie.data.cells import MISSING, reading_notes
 from coterie.data.columns import plain_text, series, strange_cells
 from coterie.data.dataset import Dataset
 from coterie.data.images import decode_images
+from coterie.data.leaks import equal_inputs, time_order_note, times_of
+from coterie.data.like import load_like, new_inputs, read_like, require_shape
 from coterie.data.preprocessing import Preprocessing, finite_numbers
-from coterie.data.roles import Columns, checked_kinds, choose_columns, given_split, label
-from coterie.data.sources import Source, read_source
+from coterie.data.roles import Columns, as_names, checked_kinds, checked_positives, choose_columns, given_split, label
+from coterie.data.row_numbers import counts_rows
+from coterie.data.schema import schema_of
+from coterie.data.sources import Reading, Source, read_source
 from coterie.data.splits import check_fractions
 from coterie.data.tables import Features, choose_features
-from coterie.data.targets import with_functions
+from coterie.data.targets import largest_task, with_functions
 from coterie.errors import CoterieError
 from coterie.seeds import numpy_generator
 from coterie.tasks import TaskFunction
@@ -34,7 +39,9 @@ def load(
     targets: Sequence[str] | str | None = None,
     one_vs_rest: str | None = None,
     exclude: Sequence[str] | str = (),
+    keep: Sequence[str] | str = (),
     kinds: Mapping[str, str] | None = None,
+    positive: Mapping[str, Any] | None = None,
     losses: Mapping[str, TaskFunction] | None = None,
     metrics: Mapping[str, TaskFunction] | None = None,
     task_column: str | None = None,
@@ -42,12 +49,17 @@ def load(
     image_column: str | None = None,
     group_column: str | None = None,
     split_column: str | None = None,
+    time_column: str | None = None,
+    allow_overlap: bool = False,
     split: Sequence[float] = (0.6, 0.2, 0.2),
     limit: int | None = None,
     rare: Literal["error", "drop"] = "error",
     balance: bool = True,
     seed: int = 0,
     names: Sequence[str] | None = None,
+    na: Sequence[str] | str | None = None,
+    encoding: str | None = None,
+    like: Any = None,
 ) -> Dataset:
     """Load data with many targets and make them ready to train on.
 
@@ -58,20 +70,29 @@ def load(
         targets: target columns. By default what the Parquet schema metadata name, or all targets that came with the inputs.
         one_vs_rest: a column of classes that becomes one binary task per class.
         exclude: columns that are neither inputs nor targets.
+        keep: columns that are inputs although they look like a row number or an id, or the file names them as labels.
         kinds: overrides the inferred kind ("binary", "multiclass", "regression") of a target.
+        positive: the positive class of binary targets; by default the larger number, true, the second of declared classes, the
+            one that the other denies (active of inactive), or the later in the alphabet.
         losses: own loss by task name, see :class:`coterie.tasks.Task`.
         metrics: own metric by task name.
         task_column: long form: each value of this column is a task, whose labels stand in ``target_column``.
         target_column: long form: the labels.
         image_column: column of encoded images, found by its type if not named.
-        group_column: all rows of a group (a person, say) fall in one part.
+        group_column: all rows of a group (a person, say) fall in one part. In long form without it, equal inputs do.
         split_column: a column that says train, validation or test (or 0, 1, 2). Without validation, it is cut from train.
+        time_column: train on the earliest rows and test on the latest; numbers, dates or times.
+        allow_overlap: groups may have rows in several parts of a given split.
         split: fractions for training, validation and test.
         limit: use this many rows, chosen at random (of the training file where a test file is given).
         rare: what to do with a task of fewer than 5 positives or negatives in any part: "error", or "drop" it.
         balance: weigh positives of binary tasks by negatives / positives.
         seed: of the split and of ``limit``.
         names: names of the tasks where the source has no column names.
+        na: words that stand for a missing cell in text, in place of ``coterie.data.MISSING``; an empty cell always does.
+        encoding: of CSV files; UTF-8, or UTF-16 with a byte order mark, unless given.
+        like: a fit, a grouped model or a data set whose schema these data are read with (types, categories, classes, units,
+            scaling); all examples are test examples. For long form and ``one_vs_rest``, name the columns again.
 
     Raises:
         CoterieError: anything about the source or the arguments that would make training meaningless.
@@ -82,25 +103,37 @@ def load(
     fractions = check_fractions(split)
     if rare not in ("error", "drop"):
         raise CoterieError(f"`rare` must be 'error' or 'drop'; found {rare!r}.")
-    raw = read_source(source, image_column=image_column, names=names)
-    raw = _limited(raw, limit, seed)
-    columns = choose_columns(raw, targets, one_vs_rest, exclude, task_column, target_column, group_column, split_column)
-    labels = label(raw, columns, checked_kinds(kinds, columns))
+    asked = Columns(
+        targets=as_names(targets), one_vs_rest=one_vs_rest, task=task_column, target=target_column, group=group_column,
+        split=split_column, time=time_column, exclude=as_names(exclude), keep=as_names(keep),
+    )  # fmt: skip
+    how = Reading(missing=MISSING if na is None else as_names(na), encoding=encoding)
+    if like is not None:
+        return load_like(source, schema_of(like), asked, how)
+    raw = _limited(read_source(source, image_column=image_column, names=names, how=how), limit, seed)
+    columns = choose_columns(raw, asked, targets_given=targets is not None)
+    labels = label(raw, columns, checked_kinds(kinds, columns), checked_positives(positive, columns))
     labels = replace(labels, tasks=with_functions(labels.tasks, losses, metrics))
-    stored, features = _inputs_of(raw, columns)
+    one_task = None if columns.task is None else largest_task(labels)
+    stored, features = _inputs_of(raw, columns, one_task)
+    same, given = equal_inputs(stored, features), given_split(raw, columns)
+    notes = [*raw.notes, *reading_notes(raw.read, [name for name in raw.frame.columns if name not in columns.exclude])]
+    if given is None and columns.time is None:
+        notes += time_order_note(raw.frame.drop(columns=[*columns.exclude, *columns.labelled]), one_task)
     recipe = Recipe(
         stored=stored, features=features, labels=labels, fractions=fractions, rare=rare, balance=balance,
-        groups=None if columns.group is None else _group_codes(series(raw.frame, columns.group)),
-        given=given_split(raw, columns), ids=_ids(raw, features), image_column=raw.image_column,
+        groups=_groups(raw, columns, same, allow_overlap), given=given, same=same, keep=columns.keep, missing=how.missing,
+        times=None if columns.time is None else times_of(series(raw.frame, columns.time)),
+        ids=_ids(raw, features), image_column=raw.image_column, notes=(*notes, *_numbered_inputs(stored)),
     )  # fmt: skip
     return assemble(recipe, seed)
 
 
-def read_inputs(source: Any, preprocessing: Preprocessing) -> tuple[Tensor, np.ndarray]:
+def read_inputs(source: Any, preprocessing: Preprocessing, *, encoding: str | None = None) -> tuple[Tensor, np.ndarray]:
     """Read new examples for a trained model: inputs like ``Dataset.inputs``, and the ids of the examples.
 
     ``source`` is anything that :func:`load` takes except a torch dataset; target columns are not needed, and arrays may
-    come as ``{"inputs": X}``.
+    come as ``{"inputs": X}``. Types, categories and words for missing cells are those of training.
 
     Raises:
         CoterieError: a column that the model reads is absent, or the shape of the inputs is not the model's.
@@ -113,21 +146,10 @@ def read_inputs(source: Any, preprocessing: Preprocessing) -> tuple[Tensor, np.n
     if isinstance(source, Mapping) and set(source) == {"inputs"}:
         inputs = input_tensor(source["inputs"])
         ids = np.arange(len(inputs))
-    else:
-        raw = read_source(source, image_column=preprocessing.image_column)
-        ids = raw.frame.index.to_numpy() if raw.ids is None else raw.ids
-        if preprocessing.kind == "table":
-            inputs = preprocessing.table(raw.frame)
-        elif raw.images is not None:
-            inputs = decode_images(raw.images, ids, str(raw.image_column))
-        elif isinstance(raw.inputs, Tensor):
-            inputs = raw.inputs
-        else:
-            raise CoterieError(f"`source` must hold inputs of shape {preprocessing.input_shape}; found {describe(source)}.")
-    if tuple(inputs.shape[1:]) != tuple(preprocessing.input_shape):
-        found = tuple(inputs.shape[1:])
-        raise CoterieError(f"`source` must hold inputs of shape {preprocessing.input_shape}; found {found}.")
-    return inputs, ids
+        require_shape(inputs, preprocessing)
+        return inputs, ids
+    raw = read_like(source, preprocessing, encoding)
+    return new_inputs(raw, preprocessing), raw.frame.index.to_numpy() if raw.ids is None else raw.ids
 
 
 def _limited(raw: Source, limit: int | None, seed: int) -> Source:
@@ -141,13 +163,15 @@ def _limited(raw: Source, limit: int | None, seed: int) -> Source:
     return raw.take(np.concatenate([chosen, rest]).astype(np.int64))
 
 
-def _inputs_of(raw: Source, columns: Columns) -> tuple[Any, Features | None]:
+def _inputs_of(raw: Source, columns: Columns, sample: np.ndarray | None) -> tuple[Any, Features | None]:
     """Inputs as they are stored: a tensor, a map-style dataset, or a frame with the roles of its columns."""
     if raw.inputs is not None:
         return raw.inputs, None
     if raw.images is not None:
         return decode_images(raw.images, raw.frame.index.to_numpy(), str(raw.image_column)), None
-    features = choose_features(raw.frame.drop(columns=columns.not_inputs))
+    features = choose_features(
+        raw.frame.drop(columns=columns.not_inputs), keep=columns.keep, index=raw.index, labels=raw.labels, sample=sample
+    )
     if not features.numeric and not features.categorical:
         raise CoterieError("No column is left to be an input. " + " ".join(features.notes))
     for name in features.numeric:
@@ -155,12 +179,35 @@ def _inputs_of(raw: Source, columns: Columns) -> tuple[Any, Features | None]:
     return raw.frame[[*features.numeric, *features.categorical]], features
 
 
-def _group_codes(column: pd.Series) -> np.ndarray:
+def _groups(raw: Source, columns: Columns, same: np.ndarray | None, overlap: bool) -> Groups | None:
+    """What must stay together: the groups that the user names or, in long form, one example under several tasks."""
+    if columns.group is not None:
+        codes, names = _group_codes(series(raw.frame, columns.group))
+        return Groups(codes=codes, names=names, what=f"groups of {columns.group!r}", overlap=overlap)
+    if columns.task is None or same is None or len(np.unique(same)) == len(same):
+        return None
+    first = raw.frame.index.to_numpy()[np.unique(same, return_index=True)[1]]
+    names = np.array([f"row {row}" for row in first], dtype=object)
+    return Groups(codes=same, names=names, what="examples with equal inputs", overlap=overlap)
+
+
+def _group_codes(column: pd.Series) -> tuple[np.ndarray, np.ndarray]:
+    """Group of each row, and the names of the groups; a row without a group is one of its own."""
     if strange_cells(column).startswith("lists"):
         raise CoterieError(f"`group_column` {str(column.name)!r} holds lists or structures; it must name groups.")
-    codes = column.factorize(use_na_sentinel=True)[0]
-    # A row without a group is a group of its own.
-    return np.where(codes < 0, codes.max() + 1 + np.arange(len(codes)), codes)
+    codes, values = column.factorize(use_na_sentinel=True)
+    alone = np.flatnonzero(codes < 0)
+    codes = codes.astype(np.int64)
+    codes[alone] = len(values) + np.arange(len(alone))
+    return codes, np.array([*map(plain_text, values), *(f"row {row}" for row in alone)], dtype=object)
+
+
+def _numbered_inputs(stored: Any) -> list[str]:
+    """Array columns that follow the row number: they are taken as they are, but said."""
+    if not isinstance(stored, Tensor) or stored.dim() != 2:
+        return []
+    found = [(place, reason) for place, values in enumerate(stored.T.double().numpy()) if (reason := counts_rows(values))]
+    return [f"Column {place} of `inputs` may be a row number: {reason}." for place, reason in found[:5]]
 
 
 def _ids(raw: Source, features: Features | None) -> np.ndarray:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Self
@@ -11,23 +12,30 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from coterie.data.columns import as_numbers, as_text, first_row, series
+from coterie.data.cells import MISSING
+from coterie.data.columns import as_numbers, as_text, first_row, series, some, strange_cells
+from coterie.data.targets import constant
 from coterie.errors import CoterieError
 
 if TYPE_CHECKING:
     import pandas as pd
 
+FAR = 2.0
+FEW = 2
+NEARLY_ALL = 20
 _CHUNK = 4096
 
 
 @dataclass(frozen=True, kw_only=True)
 class NumericColumn:
-    """Missing values become ``fill`` (the median); then ``(value - mean) / scale``."""
+    """Missing values become ``fill`` (the median); then ``(value - mean) / scale``. Training saw ``low`` to ``high``."""
 
     name: str
     fill: float
     mean: float
     scale: float
+    low: float = -math.inf
+    high: float = math.inf
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,7 +51,8 @@ class CategoricalColumn:
 class Preprocessing:
     """How raw data become inputs: of a table (``numeric``, ``categorical``), of images (``mean``, ``std``), or not at all.
 
-    ``mean`` and ``std`` are per channel on the scale 0 to 1. ``input_shape`` is that of one example.
+    ``mean`` and ``std`` are per channel on the scale 0 to 1. ``input_shape`` is that of one example. ``missing`` are the words
+    that stand for a missing cell.
     """
 
     input_shape: tuple[int, ...]
@@ -52,6 +61,7 @@ class Preprocessing:
     mean: tuple[float, ...] = ()
     std: tuple[float, ...] = ()
     image_column: str | None = None
+    missing: tuple[str, ...] = MISSING
 
     @property
     def kind(self) -> str:
@@ -70,20 +80,67 @@ class Preprocessing:
         Raises:
             CoterieError: a column is absent, holds text in place of numbers, or an infinite value.
         """
-        absent = [column.name for column in (*self.numeric, *self.categorical) if column.name not in frame.columns]
-        if absent:
-            raise CoterieError(f"The table lacks the column {absent[0]!r} that the inputs were made of.")
         parts = []
         if self.numeric:
-            values = np.stack([finite_numbers(series(frame, column.name)) for column in self.numeric], axis=1)
+            values = np.stack([self._numbers(frame, column) for column in self.numeric], axis=1)
             fill, mean, scale = np.array([(c.fill, c.mean, c.scale) for c in self.numeric]).T
             parts.append((np.where(np.isnan(values), fill, values) - mean) / scale)
+            self._require_float32(values, parts[0], frame)
         for column in self.categorical:
-            text = as_text(series(frame, column.name))
+            text = as_text(self._column(frame, column.name))
             text[series(frame, column.name).isna().to_numpy()] = column.fill
             parts.append(text[:, None] == np.array(column.categories, dtype=object))
         inputs = np.concatenate(parts, axis=1, dtype=np.float32, casting="unsafe")
         return torch.from_numpy(np.ascontiguousarray(inputs))
+
+    def surprises(self, frame: pd.DataFrame) -> list[str]:
+        """What training did not see: categories, and values further outside its range than ``FAR`` times its width.
+
+        >>> import pandas as pd
+        >>> fitted, _ = fit_table(pd.DataFrame({"a": [1.0, 2.0, 4.0]}), ["a"], [])
+        >>> fitted.surprises(pd.DataFrame({"a": [3.0, 1000.0]}))
+        ["Column 'a': 1 of 2 values far outside the training range (1 to 4), such as 1000."]
+        """
+        notes = []
+        for column in self.numeric:
+            values = self._numbers(frame, column)
+            reach = FAR * (column.high - column.low)
+            far = (values < column.low - reach) | (values > column.high + reach)
+            if np.isfinite(reach) and far.any():
+                notes.append(
+                    f"Column {column.name!r}: {far.sum()} of {len(values)} values far outside the training range "
+                    f"({column.low:g} to {column.high:g}), such as {values[far][0]:g}."
+                )
+        for column in self.categorical:
+            cells = self._column(frame, column.name)
+            known = as_text(cells)[cells.notna().to_numpy()]
+            unseen = known[~np.isin(known.astype(str), np.array(column.categories, dtype=str))]
+            if len(unseen):
+                names = list(dict.fromkeys(unseen.tolist()))
+                notes.append(
+                    f"Column {column.name!r}: {len(unseen)} of {len(cells)} cells hold categories that training never saw: "
+                    f"{some([repr(name) for name in names], 5)}."
+                )
+        return notes
+
+    def _column(self, frame: pd.DataFrame, name: str) -> pd.Series:
+        if name not in frame.columns:
+            raise CoterieError(f"The table lacks the column {name!r} that the inputs were made of.")
+        if strange := strange_cells(series(frame, name)):
+            raise CoterieError(f"Column {name!r} holds {strange}; training saw numbers or text.")
+        return series(frame, name)
+
+    def _numbers(self, frame: pd.DataFrame, column: NumericColumn) -> np.ndarray:
+        return finite_numbers(self._column(frame, column.name))
+
+    def _require_float32(self, values: np.ndarray, scaled: np.ndarray, frame: pd.DataFrame) -> None:
+        beyond = ~(np.abs(scaled) <= np.finfo(np.float32).max)
+        if beyond.any():
+            row, place = np.argwhere(beyond)[0]
+            raise CoterieError(
+                f"Column {self.numeric[place].name!r} holds {values[row, place]:g} in row {frame.index[row]}: scaled as in "
+                "training, that is beyond what float32 can hold. Mend the cell, or leave the column out."
+            )
 
     def normalise(self, inputs: Tensor) -> Tensor:
         """Turn a batch of stored inputs into float32; uint8 images (..., C, H, W) are scaled per channel.
@@ -110,6 +167,7 @@ class Preprocessing:
             mean=tuple(saved["mean"]),
             std=tuple(saved["std"]),
             image_column=saved["image_column"],
+            missing=tuple(saved.get("missing", MISSING)),
         )
 
 
@@ -119,39 +177,67 @@ def _per_channel(values: tuple[float, ...], device: torch.device) -> Tensor:
     return torch.tensor(values, device=device)[:, None, None] * 255
 
 
-def fit_table(frame: pd.DataFrame, numeric: Sequence[str], categorical: Sequence[str]) -> Preprocessing:
-    """Measure medians, means, scales and categories on ``frame``, the training part.
+def fit_table(
+    frame: pd.DataFrame, numeric: Sequence[str], categorical: Sequence[str], *, keep: Collection[str] = ()
+) -> tuple[Preprocessing, list[str]]:
+    """Measure medians, means, scales and categories on ``frame``, the training part; return notes on what is left out.
+
+    A column that is empty there, constant, or the same in all but ``FEW`` rows, teaches nothing and is left out unless it is in
+    ``keep``.
+
+    Raises:
+        CoterieError: no column is left.
 
     >>> import pandas as pd
-    >>> fitted = fit_table(pd.DataFrame({"a": [1.0, 3.0, None]}), ["a"], [])
-    >>> fitted.table(pd.DataFrame({"a": [2.0]}))
-    tensor([[0.]])
+    >>> fitted, notes = fit_table(pd.DataFrame({"a": [1.0, 3.0, None], "b": [None] * 3}), ["a", "b"], [])
+    >>> fitted.table(pd.DataFrame({"a": [2.0]})), notes
+    (tensor([[0.]]), ["Column 'b' left out: it is empty in the training part."])
     """
     from sklearn.impute import SimpleImputer
     from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
+    idle = {
+        name: reason for name in (*numeric, *categorical) if (reason := _teaches_nothing(series(frame, name), name in keep))
+    }
+    notes = [f"Column {name!r} left out: it is {reason} in the training part." for name, reason in idle.items()]
+    numeric, categorical = ([name for name in names if name not in idle] for names in (numeric, categorical))
+    if not numeric and not categorical:
+        raise CoterieError("No column is left to be an input. " + " ".join(notes))
     numeric_columns: list[NumericColumn] = []
     if numeric:
         values = np.stack([finite_numbers(series(frame, name)) for name in numeric], axis=1)
         imputer: Any = SimpleImputer(strategy="median", keep_empty_features=True)
         scaler: Any = StandardScaler().fit(imputer.fit_transform(values))
-        numbers = np.stack([imputer.statistics_, scaler.mean_, scaler.scale_], axis=1).tolist()
+        low, high = np.nanmin(values, axis=0), np.nanmax(values, axis=0)
+        numbers = np.stack([imputer.statistics_, scaler.mean_, scaler.scale_, low, high], axis=1).tolist()
         numeric_columns = [
-            NumericColumn(name=name, fill=fill, mean=mean, scale=scale)
-            for name, (fill, mean, scale) in zip(numeric, numbers, strict=True)
+            NumericColumn(name=name, fill=fill, mean=mean, scale=scale, low=low, high=high)
+            for name, (fill, mean, scale, low, high) in zip(numeric, numbers, strict=True)
         ]
     categorical_columns: list[CategoricalColumn] = []
     for name in categorical:
-        column = series(frame, name).dropna()
-        if len(column) == 0:
-            continue
-        text = as_text(column)[:, None]
+        text = as_text(series(frame, name).dropna())[:, None]
         imputer = SimpleImputer(strategy="most_frequent").fit(text)
         encoder: Any = OneHotEncoder().fit(text)
         categories = tuple(str(category) for category in encoder.categories_[0])
         categorical_columns.append(CategoricalColumn(name=name, fill=str(imputer.statistics_[0]), categories=categories))
     width = len(numeric_columns) + sum(len(column.categories) for column in categorical_columns)
-    return Preprocessing(input_shape=(width,), numeric=tuple(numeric_columns), categorical=tuple(categorical_columns))
+    return Preprocessing(input_shape=(width,), numeric=tuple(numeric_columns), categorical=tuple(categorical_columns)), notes
+
+
+def _teaches_nothing(column: pd.Series, kept: bool) -> str:
+    """Why a column cannot be learnt from: "empty", "constant", "the same in all but 2 rows", or ""."""
+    counts = column.value_counts()
+    if len(counts) == 0:
+        return "empty"
+    if kept:
+        return ""
+    if len(counts) == 1:
+        return "constant"
+    others = int(counts.sum() - counts.iloc[0])
+    if others <= FEW and counts.iloc[0] > FEW * NEARLY_ALL:
+        return f"the same in all but {others} row{'s'[: others > 1]}"
+    return "constant but for rounding" if not as_numbers(column)[1].any() and constant(as_numbers(column)[0]) else ""
 
 
 def fit_images(images: Tensor, train: Tensor, image_column: str | None = None) -> Preprocessing:
@@ -178,4 +264,9 @@ def finite_numbers(column: pd.Series) -> np.ndarray:
         raise CoterieError(f"Column {column.name!r} must hold numbers; found {column.loc[row]!r} in row {row}.")
     if np.isinf(values).any():
         raise CoterieError(f"Column {column.name!r} holds an infinite value in row {first_row(column, np.isinf(values))}.")
+    if (huge := np.abs(values) > np.finfo(np.float32).max).any():
+        row = first_row(column, huge)
+        raise CoterieError(
+            f"Column {column.name!r} holds {values[huge][0]:g} in row {row}, which is beyond what float32 can hold."
+        )
     return values

@@ -6,19 +6,20 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from coterie.data.csv_files import first_line, read_csv
 from coterie.errors import CoterieError
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 
-def read_files(source: Any) -> pa.Table:
+def read_files(source: Any, encoding: str | None = None) -> pa.Table:
     """Read one file or a list of files (Parquet, CSV, Arrow) as one table; the file at fault is named."""
     paths = [source] if isinstance(source, (str, Path)) else list(source)
     for path in paths:
         if not isinstance(path, (str, Path)):
             raise CoterieError(f"A list of files must hold paths; found {type(path).__name__}.")
-    return concatenate([_read_file(Path(path)) for path in paths], paths)
+    return concatenate([_read_file(Path(path), encoding) for path in paths], paths)
 
 
 def concatenate(tables: list[pa.Table], paths: Sequence[Any]) -> pa.Table:
@@ -26,17 +27,33 @@ def concatenate(tables: list[pa.Table], paths: Sequence[Any]) -> pa.Table:
     import pyarrow as pa
 
     try:
-        return pa.concat_tables(tables, promote_options="permissive")
+        return pa.concat_tables(_alike(tables), promote_options="permissive")
     except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
-        raise CoterieError(
-            f"{', '.join(map(str, paths))}: their columns do not fit together ({_first_line(error)})."
-        ) from error
+        raise CoterieError(f"{', '.join(map(str, paths))}: their columns do not fit together ({first_line(error)}).") from error
 
 
-def _read_file(path: Path) -> pa.Table:
+def _alike(tables: list[pa.Table]) -> list[pa.Table]:
+    """The tables with a column as text everywhere if it is text, as in CSV files, somewhere."""
     import pyarrow as pa
-    import pyarrow.csv
-    import pyarrow.feather
+
+    def is_text(kind: pa.DataType) -> bool:
+        return pa.types.is_string(kind) or pa.types.is_large_string(kind)
+
+    kinds: dict[str, set[pa.DataType]] = {}
+    for table in tables:
+        for field in table.schema:
+            kinds.setdefault(field.name, set()).add(field.type)
+    texts = {name for name, found in kinds.items() if len(found) > 1 and any(map(is_text, found))}
+    as_text = lambda field: field.with_type(pa.large_string()) if field.name in texts else field  # noqa: E731
+    return [
+        table if texts.isdisjoint(table.column_names)
+        else table.cast(pa.schema([as_text(field) for field in table.schema], metadata=table.schema.metadata))
+        for table in tables
+    ]  # fmt: skip
+
+
+def _read_file(path: Path, encoding: str | None) -> pa.Table:
+    import pyarrow as pa
     import pyarrow.parquet
 
     if not path.is_file():
@@ -46,15 +63,11 @@ def _read_file(path: Path) -> pa.Table:
         if kind in ("parquet", "pq"):
             return pyarrow.parquet.read_table(path)
         if kind in ("csv", "tsv"):
-            return pyarrow.csv.read_csv(
-                path,
-                parse_options=pyarrow.csv.ParseOptions(delimiter="\t" if kind == "tsv" else ","),
-                convert_options=pyarrow.csv.ConvertOptions(strings_can_be_null=True),
-            )
+            return read_csv(path, separator="\t" if kind == "tsv" else ",", encoding=encoding)
         if kind in ("arrow", "feather", "ipc"):
             return _read_arrow(path)
-    except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError, OSError) as error:
-        raise CoterieError(f"{str(path)!r} is no readable {kind} file ({_first_line(error)}).") from error
+    except (pa.ArrowException, OSError) as error:
+        raise CoterieError(f"{str(path)!r} is no readable {kind} file ({first_line(error)}).") from error
     raise CoterieError(f"{str(path)!r} must end in .parquet, .csv, .tsv or .arrow; found .{kind}.")
 
 
@@ -68,7 +81,3 @@ def _read_arrow(path: Path) -> pa.Table:
         except pa.ArrowInvalid:
             file.seek(0)
             return pa.ipc.open_stream(file).read_all()
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).splitlines()[0].rstrip(".") if str(error) else type(error).__name__

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
-from coterie.data.columns import series, some
+from coterie.data.columns import plain_text, series, some
 from coterie.data.sources import Source
 from coterie.data.splits import given_parts
 from coterie.data.targets import Labels, encode_column, long_form, one_vs_rest
@@ -20,19 +21,22 @@ from coterie.tasks import Kind
 class Columns:
     """Which column plays which part."""
 
-    targets: tuple[str, ...]
-    one_vs_rest: str | None
-    task: str | None
-    target: str | None
-    group: str | None
-    split: str | None
-    exclude: tuple[str, ...]
+    targets: tuple[str, ...] = ()
+    one_vs_rest: str | None = None
+    task: str | None = None
+    target: str | None = None
+    group: str | None = None
+    split: str | None = None
+    time: str | None = None
+    exclude: tuple[str, ...] = ()
+    keep: tuple[str, ...] = ()
 
     @property
     def not_inputs(self) -> list[str]:
         """Columns that have another part to play."""
-        named = (self.one_vs_rest, self.task, self.target, self.group, self.split)
-        return [*dict.fromkeys([*self.targets, *self.exclude, *(name for name in named if name is not None)])]
+        named = (self.one_vs_rest, self.task, self.target, self.group, self.split, self.time)
+        found = dict.fromkeys([*self.targets, *self.exclude, *(name for name in named if name is not None)])
+        return [name for name in found if name not in self.keep]
 
     @property
     def labelled(self) -> list[str]:
@@ -40,41 +44,31 @@ class Columns:
         return [*self.targets, *(name for name in (self.one_vs_rest, self.target) if name is not None)]
 
 
-def choose_columns(
-    raw: Source,
-    targets: Sequence[str] | str | None,
-    one_vs_rest: str | None,
-    exclude: Sequence[str] | str,
-    task_column: str | None,
-    target_column: str | None,
-    group_column: str | None,
-    split_column: str | None,
-) -> Columns:
+def choose_columns(raw: Source, asked: Columns, *, targets_given: bool = True) -> Columns:
     """Settle the columns from the arguments of ``load``, the schema metadata and what came with the inputs.
 
     Raises:
         CoterieError: unknown, duplicate or contradictory columns.
     """
-    about = raw.metadata
-    if targets is None and one_vs_rest is None and task_column is None and target_column is None:
-        if isinstance(about.get("targets"), list):
-            targets = about["targets"]
-        elif isinstance(about.get("task_column"), str) and isinstance(about.get("target"), str):
-            task_column, target_column = about["task_column"], about["target"]
+    about, columns = raw.metadata, asked
+    if not targets_given and asked.one_vs_rest is None and asked.task is None and asked.target is None:
+        if isinstance(listed := about.get("targets"), list):
+            columns = replace(asked, targets=tuple(map(str, listed)))
+        elif isinstance(task := about.get("task_column"), str) and isinstance(target := about.get("target"), str):
+            columns = replace(asked, task=task, target=target)
         elif raw.inputs is not None:
-            targets = [name for name in raw.frame.columns if name not in (group_column, split_column)]
-    if (task_column is None) != (target_column is None):
+            others = (asked.group, asked.split, asked.time, *asked.exclude)
+            columns = replace(asked, targets=tuple(name for name in raw.frame.columns if name not in others))
+    if (columns.task is None) != (columns.target is None):
         raise CoterieError("`task_column` and `target_column` go together: name both or none.")
-    columns = Columns(
-        targets=_as_names(targets), one_vs_rest=one_vs_rest, task=task_column, target=target_column,
-        group=group_column, split=split_column, exclude=_as_names(exclude),
-    )  # fmt: skip
     if not columns.labelled:
         raise CoterieError(f"`targets` is needed: name target columns among {some(list(raw.frame.columns))}.")
     if columns.task is not None and len(columns.labelled) > 1:
         raise CoterieError(
             "`task_column` makes a task of each of its values: give neither `targets` nor `one_vs_rest` with it."
         )
+    if columns.time is not None and columns.split is not None:
+        raise CoterieError("`time_column` and `split_column` both say which rows are tested: name one of them.")
     _check_columns(raw, columns)
     return columns
 
@@ -83,7 +77,7 @@ def _check_columns(raw: Source, columns: Columns) -> None:
     for argument, names in (
         ("targets", columns.targets), ("one_vs_rest", [columns.one_vs_rest]), ("task_column", [columns.task]),
         ("target_column", [columns.target]), ("group_column", [columns.group]), ("split_column", [columns.split]),
-        ("exclude", columns.exclude),
+        ("time_column", [columns.time]), ("exclude", columns.exclude), ("keep", columns.keep),
     ):  # fmt: skip
         for name in names:
             if name is not None and name not in raw.frame.columns:
@@ -96,8 +90,15 @@ def _check_columns(raw: Source, columns: Columns) -> None:
             raise CoterieError(f"`targets` names {name!r} twice.")
         if name in columns.exclude:
             raise CoterieError(f"Target {name!r} is also in `exclude`: take it out of one of the two.")
-        if name in (columns.group, columns.split, columns.task):
-            raise CoterieError(f"Target {name!r} is also the group, split or task column: it can be one thing only.")
+        if name in (columns.group, columns.split, columns.task, columns.time):
+            raise CoterieError(f"Target {name!r} is also the group, split, time or task column: it can be one thing only.")
+        if name in columns.keep:
+            raise CoterieError(f"`keep` names the target {name!r}, which cannot be an input.")
+    for name in columns.keep:
+        if name in (*columns.exclude, columns.split, columns.task):
+            raise CoterieError(
+                f"`keep` names {name!r}, which is excluded, or the split or task column: it can be one thing only."
+            )
 
 
 def checked_kinds(kinds: Mapping[str, str] | None, columns: Columns) -> dict[str, Kind]:
@@ -112,15 +113,25 @@ def checked_kinds(kinds: Mapping[str, str] | None, columns: Columns) -> dict[str
     return answer
 
 
-def label(raw: Source, columns: Columns, kinds: Mapping[str, Kind]) -> Labels:
+def checked_positives(positive: Mapping[str, Any] | None, columns: Columns) -> dict[str, str]:
+    """Check the positive classes that the user names, by target column; as text."""
+    for name in positive or {}:
+        if name not in columns.labelled or name == columns.one_vs_rest:
+            known = [column for column in columns.labelled if column != columns.one_vs_rest]
+            raise CoterieError(f"`positive` names {name!r}, which is no target; targets are {some(known)}.")
+    return {name: plain_text(value) for name, value in (positive or {}).items()}
+
+
+def label(raw: Source, columns: Columns, kinds: Mapping[str, Kind], positive: Mapping[str, str] | None = None) -> Labels:
     """Make tasks and labels of the target columns."""
-    frame = raw.frame
+    frame, positive = raw.frame, positive or {}
     if columns.task is not None and columns.target is not None:
-        return long_form(series(frame, columns.target), series(frame, columns.task), kinds.get(columns.target))
-    pairs = [encode_column(series(frame, name), kinds.get(name), _class_names(raw, name)) for name in columns.targets]
+        target = columns.target
+        return long_form(series(frame, target), series(frame, columns.task), kinds.get(target), positive.get(target))
+    pairs = [encode_column(series(frame, name), kinds.get(name), positive.get(name)) for name in columns.targets]
     tasks, parts = [task for task, _ in pairs], [values[:, None] for _, values in pairs]
     if columns.one_vs_rest is not None:
-        classes, values = one_vs_rest(series(frame, columns.one_vs_rest), _class_names(raw, columns.one_vs_rest))
+        classes, values = one_vs_rest(series(frame, columns.one_vs_rest))
         tasks, parts = tasks + classes, [*parts, values]
     names = [task.name for task in tasks]
     twice = [name for name in names if names.count(name) > 1]
@@ -132,18 +143,6 @@ def label(raw: Source, columns: Columns, kinds: Mapping[str, Kind]) -> Labels:
         codes = parts[0][:, 0] if len(tasks) == 1 else np.where(np.isnan(parts[0]).any(1), -1, parts[0].argmax(1))
         strata = np.nan_to_num(codes, nan=-1)
     return Labels(tasks=tuple(tasks), values=np.concatenate(parts, axis=1), strata=strata)
-
-
-def _class_names(raw: Source, column: str) -> Sequence[str]:
-    """Names of the classes of a column from the metadata: COLUMN_names, fine_names for fine_label, names."""
-    keys = [f"{column}_names", f"{column.removesuffix('label').rstrip('_')}_names"]
-    if column == "label":
-        keys.append("names")
-    for key in keys:
-        names = raw.metadata.get(key)
-        if isinstance(names, list) and all(isinstance(name, str) for name in names):
-            return names
-    return ()
 
 
 def given_split(raw: Source, columns: Columns) -> np.ndarray | None:
@@ -159,5 +158,6 @@ def given_split(raw: Source, columns: Columns) -> np.ndarray | None:
     return given
 
 
-def _as_names(names: Sequence[str] | str | None) -> tuple[str, ...]:
+def as_names(names: Sequence[str] | str | None) -> tuple[str, ...]:
+    """Names as a tuple; one may be given as it is."""
     return () if names is None else (names,) if isinstance(names, str) else tuple(names)

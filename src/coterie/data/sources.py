@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -14,6 +13,9 @@ import torch.utils.data
 from torch import Tensor
 
 from coterie.data.arrays import describe, from_arrays, target_frame
+from coterie.data.cells import MISSING, Cells, read_cells, to_arrow
+from coterie.data.csv_files import SEPARATOR
+from coterie.data.metadata import class_names, index_columns, metadata_of, named_labels, with_class_names
 from coterie.data.readers import concatenate, read_files
 from coterie.errors import CoterieError
 
@@ -33,10 +35,16 @@ class Source:
 
     ``metadata`` comes from the Parquet schema, JSON decoded. ``images`` is a column of encoded images named ``image_column``.
     ``part`` (N,) is 0 for train and 2 for test where files say so. ``ids`` (N,) names the examples, if the source does.
+    ``read`` says how each column was understood, ``labels`` which columns the source itself names as labels, ``index`` which
+    ones it calls its index, ``notes`` what else was interpreted.
     """
 
     frame: pd.DataFrame
     metadata: Mapping[str, Any] = field(default_factory=dict)
+    read: Mapping[str, Cells] = field(default_factory=dict)
+    labels: frozenset[str] = frozenset()
+    index: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
     inputs: Tensor | torch.utils.data.Dataset | None = None
     images: pa.ChunkedArray | None = None
     image_column: str | None = None
@@ -53,20 +61,32 @@ class Source:
             inputs = inputs[torch.from_numpy(positions)]
         elif inputs is not None:
             inputs = torch.utils.data.Subset(inputs, positions.tolist())
-        return Source(
-            frame=self.frame.iloc[positions], metadata=self.metadata, inputs=inputs,
-            images=None if self.images is None else self.images.take(positions), image_column=self.image_column,
+        return replace(
+            self, frame=self.frame.iloc[positions], inputs=inputs,
+            images=None if self.images is None else self.images.take(positions),
             part=None if self.part is None else self.part[positions], ids=None if self.ids is None else self.ids[positions],
         )  # fmt: skip
 
 
-def read_source(source: Any, *, image_column: str | None = None, names: Sequence[str] | None = None) -> Source:
+@dataclass(frozen=True, kw_only=True)
+class Reading:
+    """How to read: words for ``missing`` cells, ``encoding`` of CSV files (by its first bytes if None), columns ``as_text``."""
+
+    missing: tuple[str, ...] = MISSING
+    encoding: str | None = None
+    as_text: frozenset[str] = frozenset()
+
+
+def read_source(
+    source: Any, *, image_column: str | None = None, names: Sequence[str] | None = None, how: Reading | None = None
+) -> Source:
     """Recognise the kind of ``source`` and read it.
 
     Args:
         source: see :func:`coterie.data.load`.
         image_column: column of encoded images; found by its type (struct with ``bytes``) if not named.
         names: names of the tasks where the source has no columns (arrays, torch datasets).
+        how: which cells are missing, and the like.
 
     Raises:
         CoterieError: unknown kind of source, unreadable file, lengths that do not match.
@@ -78,24 +98,25 @@ def read_source(source: Any, *, image_column: str | None = None, names: Sequence
     """
     import pandas as pd
 
+    how = how or Reading()
     if isinstance(source, str) and source == "digits":
         from coterie.data.digits import digits
 
         inputs, columns = digits()
         found = Source(frame=pd.DataFrame(columns), inputs=inputs)
     elif isinstance(source, (str, Path, list, tuple)) and source:
-        found = _from_table(read_files(source), image_column)
+        found = _from_table(read_files(source, how.encoding), image_column, how)
     elif isinstance(source, Mapping) and set(source) == {"train", "test"}:
-        tables = [read_files(source[part]) for part in ("train", "test")]
+        tables = [read_files(source[part], how.encoding) for part in ("train", "test")]
         part = np.repeat([0, 2], [len(table) for table in tables])
-        found = _from_table(concatenate(tables, list(source.values())), image_column, part)
+        found = _from_table(concatenate(tables, list(source.values())), image_column, how, part)
     elif isinstance(source, Mapping) and set(source) == {"inputs", "targets"}:
         inputs, frame = from_arrays(source["inputs"], source["targets"], names)
         found = Source(frame=frame, inputs=inputs)
     elif isinstance(source, pd.DataFrame):
-        found = _from_frame(source)
+        found = _from_frame(source, how)
     elif type(source).__module__.startswith("datasets.") and callable(arrow := getattr(source, "with_format", None)):
-        found = _from_table(cast(Any, arrow("arrow"))[:], image_column)
+        found = _from_table(cast(Any, arrow("arrow"))[:], image_column, how)
     elif _is_map_style(source):
         found = _from_pairs(source, names)
     else:
@@ -110,7 +131,7 @@ def _is_map_style(source: Any) -> bool:
     return sized and not isinstance(source, (Mapping, str, list, tuple, np.ndarray, Tensor))
 
 
-def _from_table(table: pa.Table, image_column: str | None, part: np.ndarray | None = None) -> Source:
+def _from_table(table: pa.Table, image_column: str | None, how: Reading, part: np.ndarray | None = None) -> Source:
     import pandas as pd
     import pyarrow as pa
 
@@ -121,40 +142,54 @@ def _from_table(table: pa.Table, image_column: str | None, part: np.ndarray | No
         raise CoterieError(f"`image_column` {image_column!r} is no column; columns are {', '.join(table.column_names[:20])}.")
     structs = [f.name for f in table.schema if pa.types.is_struct(f.type) and f.type.get_field_index("bytes") >= 0]
     image_column = image_column or (structs[0] if structs else None)
-    plain = table.drop_columns([image_column] if image_column else [])
-    metadata = _metadata(table.schema)
-    frame = plain.replace_schema_metadata(None).to_pandas()
-    frame.index = pd.RangeIndex(len(table))
-    images = table.column(image_column) if image_column else None
-    return Source(frame=frame, metadata=metadata, images=images, image_column=image_column, part=part)
+    metadata = metadata_of(table.schema)
+    separator = metadata.get(SEPARATOR, ",")
+    read = {
+        name: read_cells(
+            table.column(name), missing=how.missing, as_text=name in how.as_text, decimal_comma=separator == ";"
+        )
+        for name in table.column_names if name != image_column
+    }  # fmt: skip
+    labels = named_labels(metadata, table.column_names)
+    columns = {name: with_class_names(cells.values, class_names(metadata, name)) for name, cells in read.items()}
+    return Source(
+        frame=pd.DataFrame(columns, index=pd.RangeIndex(len(table))), metadata=metadata, read=read, labels=labels,
+        index=index_columns(metadata), image_column=image_column, part=part,
+        images=table.column(image_column) if image_column else None,
+        notes=() if separator == "," else (f"Columns are separated by {separator!r}.",),
+    )  # fmt: skip
 
 
-def _metadata(schema: pa.Schema) -> dict[str, Any]:
-    """Schema metadata with JSON decoded, and the class names that ``datasets`` writes, as COLUMN_names."""
-    found: dict[str, Any] = {}
-    for key, value in (schema.metadata or {}).items():
-        text = value.decode("utf-8", "replace")
-        try:
-            found[key.decode()] = json.loads(text)
-        except json.JSONDecodeError:
-            found[key.decode()] = text
-    hub = found.get("huggingface")
-    features = hub.get("info", {}).get("features", {}) if isinstance(hub, dict) else {}
-    for column, feature in features.items():
-        if isinstance(feature, dict) and isinstance(feature.get("names"), list):
-            found[f"{column}_names"] = feature["names"]
-    return found
-
-
-def _from_frame(frame: pd.DataFrame) -> Source:
+def _from_frame(frame: pd.DataFrame, how: Reading) -> Source:
     import pandas as pd
 
     ids = None if isinstance(frame.index, pd.RangeIndex) or not frame.index.is_unique else frame.index.to_numpy()
-    frame = frame.reset_index(drop=True)
-    frame.columns = [str(name) for name in frame.columns]
-    if frame.columns.has_duplicates:
-        raise CoterieError(f"Column {frame.columns[frame.columns.duplicated()][0]!r} occurs more than once.")
-    return Source(frame=frame, ids=ids)
+    if ids is not None and isinstance(frame.index, pd.MultiIndex):
+        ids = np.array([" ".join(map(str, each)) for each in frame.index], dtype=object)
+    # What the index is called is known only if somebody named it; such a level may name groups or times.
+    names = [str(name) for name in frame.index.names if name is not None and name not in frame.columns]
+    levels = {name: frame.index.get_level_values(name) for name in frame.index.names if str(name) in names}
+    columns = {_flat_name(name): frame.iloc[:, position] for position, name in enumerate(frame.columns)}
+    if len(columns) < frame.shape[1]:
+        flat = [_flat_name(name) for name in frame.columns]
+        raise CoterieError(f"Column {next(name for name in flat if flat.count(name) > 1)!r} occurs more than once.")
+    columns |= {str(name): pd.Series(values) for name, values in levels.items()}
+    read, plain = {}, {}
+    for name, column in columns.items():
+        column = column.reset_index(drop=True).rename(name)
+        arrow = to_arrow(column)
+        if arrow is None:
+            plain[name] = column
+            continue
+        read[name] = read_cells(arrow, missing=how.missing, as_text=name in how.as_text)
+        plain[name] = read[name].values
+    made = pd.DataFrame(plain, index=pd.RangeIndex(len(frame)))
+    return Source(frame=made, read=read, index=tuple(names), ids=ids)
+
+
+def _flat_name(name: Any) -> str:
+    """The name of a column; levels of a MultiIndex are joined by spaces."""
+    return " ".join(str(part) for part in name if str(part)) if isinstance(name, tuple) else str(name)
 
 
 def _from_pairs(pairs: Any, names: Sequence[str] | None) -> Source:

@@ -35,31 +35,40 @@ def assign_parts(
     """Assign each example to one of ``len(fractions)`` parts at random, (N,) int8.
 
     Each unit (an example, or a whole group) stands at the middle of its stretch of a shuffled line of length 1; the part whose
-    stretch of the line holds that point takes it. With ``strata`` (N,) every stratum has a line of its own. In strata too small
-    for every part the points are shifted, evenly over these strata: all at the middle would leave the same part out each time.
+    stretch of the line holds that point takes it. With ``strata`` (N,) every stratum has a line of its own; a group stands in
+    that of its first example. In strata too small for every part the points are shifted, evenly over these strata: all at the
+    middle would leave the same part out each time.
 
     >>> assign_parts(10, (0.6, 0.2, 0.2), np.random.default_rng(0))
     array([1, 2, 0, 0, 0, 0, 0, 0, 2, 1], dtype=int8)
     """
     ends = np.cumsum(fractions)[:-1]
-    if groups is not None:
-        _, group, sizes = np.unique(groups, return_inverse=True, return_counts=True)
-        order = generator.permutation(len(sizes))
-        middle = np.empty(len(sizes))
-        middle[order] = (np.cumsum(sizes[order]) - sizes[order] / 2) / n_examples
-        return np.searchsorted(ends, middle, side="right").astype(np.int8)[group]
-    _, stratum, sizes = np.unique(
-        np.zeros(n_examples, np.int8) if strata is None else strata, return_inverse=True, return_counts=True
+    units, first, unit, sizes = np.unique(
+        np.arange(n_examples) if groups is None else groups, return_index=True, return_inverse=True, return_counts=True
     )
-    order = generator.permutation(n_examples)
+    stratum = np.zeros(len(units), np.int64) if strata is None else np.unique(strata[first], return_inverse=True)[1]
+    totals = np.bincount(stratum, weights=sizes)
+    order = generator.permutation(len(units))
     order = order[np.argsort(stratum[order], kind="stable")]
-    starts = np.cumsum(sizes) - sizes
-    rank = np.empty(n_examples)
-    rank[order] = np.arange(n_examples) - np.repeat(starts, sizes)
-    shift = np.full(len(sizes), 0.5)
-    small = sizes * min(fractions) < 1
+    starts = np.cumsum(sizes[order]) - sizes[order]
+    middle = np.empty(len(units))
+    middle[order] = starts - (np.cumsum(totals) - totals)[stratum[order]]
+    shift = np.full(len(totals), 0.5)
+    small = totals * min(fractions) < 1
     shift[small] = (generator.permutation(small.sum()) + 0.5) / small.sum()
-    return np.searchsorted(ends, (rank + shift[stratum]) / sizes[stratum], side="right").astype(np.int8)
+    middle += sizes * shift[stratum]
+    return np.searchsorted(ends, middle / totals[stratum], side="right").astype(np.int8)[unit]
+
+
+def parts_in_time(times: np.ndarray, fractions: Sequence[float]) -> np.ndarray:
+    """Assign examples to parts by time, earliest first, (N,) int8; examples of one time share a part.
+
+    >>> parts_in_time(np.array([5, 1, 2, 3, 4]), (0.6, 0.2, 0.2))
+    array([2, 0, 0, 0, 1], dtype=int8)
+    """
+    _, moment, sizes = np.unique(times, return_inverse=True, return_counts=True)
+    middle = (np.cumsum(sizes) - sizes / 2) / len(times)
+    return np.searchsorted(np.cumsum(fractions)[:-1], middle[moment], side="right").astype(np.int8)
 
 
 def given_parts(values: np.ndarray, column: str) -> np.ndarray:

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from coterie.data.columns import as_numbers, as_text, first_row, is_text, plain_text, strange_cells
+from coterie.data.columns import as_numbers, as_text, first_row, plain_text, some, strange_cells
 from coterie.errors import CoterieError
 from coterie.tasks import Kind, Task, TaskFunction, Tasks
 
@@ -18,6 +18,13 @@ if TYPE_CHECKING:
     import pandas as pd
 
 MAX_CLASSES = 20
+LABELS_PER_CLASS = 5
+ROUNDING = 1e-12  # of the largest value; float64 carries 16 digits, and sums lose a few
+NEGATIVE = frozenset({
+    "no", "false", "off", "absent", "negative", "neg", "inactive", "normal", "healthy", "benign", "control", "controls",
+    "never", "none", "without", "unaffected", "other",
+})  # fmt: skip
+_DENIALS = ("not ", "no ", "non-", "non ")
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -37,19 +44,21 @@ class Labels:
         return replace(self, tasks=tasks, values=self.values[:, mask])
 
 
-def encode_column(column: pd.Series, kind: Kind | None = None, class_names: Sequence[str] = ()) -> tuple[Task, np.ndarray]:
+def encode_column(column: pd.Series, kind: Kind | None = None, positive: str | None = None) -> tuple[Task, np.ndarray]:
     """Infer the kind of a target unless given, and return its task and its codes or values, (N,) float64.
 
-    Two distinct values: binary. A string, categorical or integer column of at most 20 values: multi-class. Else regression.
+    Declared classes (ordered categories, names in the file) are binary if they are two, else multi-class, and keep their order,
+    seen or not. Two distinct values: binary. Text, categories, or at most ``MAX_CLASSES`` whole numbers: multi-class, in
+    ascending order. Else regression. Which of two classes is positive says :func:`positive_last`.
 
     Args:
-        column: the target, indexed by row number.
+        column: the target as :func:`coterie.data.cells.read_cells` understood it, indexed by row number.
         kind: overrides the inferred kind.
-        class_names: names of the classes 0, 1, ... of an integer column.
+        positive: the positive class of a binary target.
 
     Raises:
         CoterieError: constant or empty column, dates, lists, text among numbers, infinite values, classes that do not suit
-            the kind.
+            the kind, a positive class that is none.
 
     >>> import pandas as pd
     >>> encode_column(pd.Series(["no", "yes", None], name="smiles"))
@@ -62,57 +71,114 @@ def encode_column(column: pd.Series, kind: Kind | None = None, class_names: Sequ
     n_distinct = column.nunique()
     if n_distinct == 0:
         raise CoterieError(f"Target {name!r} has no label at all: every cell is missing.")
-    if n_distinct == 1:
+    if n_distinct == 1 or (not stray.any() and constant(values)):
         only = plain_text(column.dropna().iloc[0])
         raise CoterieError(f"Target {name!r} is constant: every label is {only!r}. Leave it out.")
-    kind = kind or _infer_kind(column, values, stray, n_distinct)
+    declared = _declared(column)
+    kind = kind or _infer_kind(column, values, stray, n_distinct, declared)
     if kind is Kind.REGRESSION:
         if stray.any():
             raise CoterieError(_stray_text(column, stray))
         if np.isinf(values).any():
             raise CoterieError(f"Target {name!r} holds an infinite value in row {first_row(column, np.isinf(values))}.")
+        if positive is not None:
+            raise CoterieError(f"`positive` names a class of {name!r}, which is a regression target.")
         return Task(name=name, kind=kind), values
     if kind is Kind.BINARY and n_distinct != 2:
         raise CoterieError(f"Target {name!r} has {n_distinct} distinct values; a binary target has two.")
-    classes, codes = _classes(column, values, stray, class_names)
+    classes, codes = (declared, _codes(column)) if declared else _classes(column, values, stray)
     if kind is Kind.BINARY and len(classes) > 2:
         present = np.unique(codes[codes >= 0])
         classes, codes = [classes[code] for code in present], np.where(codes < 0, -1, np.searchsorted(present, codes))
+    if kind is Kind.BINARY:
+        if not positive_last(name, classes, positive, declared=bool(declared)):
+            classes, codes = classes[::-1], np.where(codes < 0, -1, 1 - codes)
+    elif positive is not None:
+        raise CoterieError(f"`positive` names a class of {name!r}, which has {len(classes)} classes; a binary target has two.")
     return Task(name=name, kind=kind, classes=tuple(classes)), np.where(codes < 0, np.nan, codes)
 
 
-def _infer_kind(column: pd.Series, values: np.ndarray, stray: np.ndarray, n_distinct: int) -> Kind:
+def constant(values: np.ndarray) -> bool:
+    """Whether all values (NaN aside) are one number, but for rounding; whole numbers are exact.
+
+    >>> constant(np.array([0.1, 0.1 + 1e-17, np.nan])), constant(np.array([10**15, 10**15 + 1.0]))
+    (True, False)
+    """
+    known = values[np.isfinite(values)]
+    if len(known) == 0 or len(known) < np.count_nonzero(~np.isnan(values)):
+        return False
+    spread = float(known.max() - known.min())
+    return spread == 0 or (spread <= ROUNDING * float(np.abs(known).max()) and bool((known % 1).any()))
+
+
+def positive_last(name: str, classes: Sequence[str], positive: str | None = None, *, declared: bool = False) -> bool:
+    """Whether the second of two classes is the positive one.
+
+    What the user says; else the second of declared classes; else the one that the other denies (``NEGATIVE``: no, inactive,
+    normal, ...); else the second in ascending order: the larger number, true, or the later in the alphabet.
+
+    Raises:
+        CoterieError: ``positive`` is neither class.
+
+    >>> positive_last("assay", ["active", "inactive"]), positive_last("sex", ["f", "m"]), positive_last("sex", ["f", "m"], "f")
+    (False, True, False)
+    """
+    if positive is not None:
+        if positive not in classes:
+            raise CoterieError(f"`positive` must be a class of {name!r}, {classes[0]!r} or {classes[1]!r}; found {positive!r}.")
+        return positive == classes[1]
+    denied = [each.strip().lower() in NEGATIVE or each.lower().startswith(_DENIALS) for each in classes]
+    return declared or not denied[1] or denied[0]
+
+
+def _declared(column: pd.Series) -> list[str]:
+    """Classes in the order that the source declares, or none."""
+    import pandas as pd
+
+    if not isinstance(column.dtype, pd.CategoricalDtype) or not column.dtype.ordered:
+        return []
+    return [plain_text(value) for value in column.dtype.categories]
+
+
+def _codes(column: pd.Series) -> np.ndarray:
+    return column.cat.codes.to_numpy().astype(np.int64)
+
+
+def _infer_kind(column: pd.Series, values: np.ndarray, stray: np.ndarray, n_distinct: int, declared: Sequence[str]) -> Kind:
+    import pandas as pd
+
+    if declared:
+        return Kind.BINARY if len(declared) == 2 else Kind.MULTICLASS
     if n_distinct == 2:
         return Kind.BINARY
+    if isinstance(column.dtype, pd.CategoricalDtype):
+        return Kind.MULTICLASS
     if stray.any():
-        if 2 * stray.sum() < column.notna().sum():
+        n_labels = int(column.notna().sum())
+        if 2 * stray.sum() < n_labels:
             raise CoterieError(_stray_text(column, stray))
-        if n_distinct > MAX_CLASSES:
+        if n_distinct > max(MAX_CLASSES, n_labels / LABELS_PER_CLASS):
             raise CoterieError(
-                f"Target {str(column.name)!r} is text with {n_distinct} distinct values; up to {MAX_CLASSES} can be classes. "
+                f"Target {str(column.name)!r} is text with {n_distinct} distinct values in {n_labels} labels; up to "
+                f"{MAX_CLASSES}, or one in {LABELS_PER_CLASS} labels, can be classes. "
                 f"Exclude it, or say kinds={{{str(column.name)!r}: 'multiclass'}}."
             )
         return Kind.MULTICLASS
-    # Integers with gaps are floats by the time they arrive here, so whole floats count as integers where cells are missing.
-    integers = column.dtype.kind in "iu" or is_text(column) or bool(np.isnan(values).any())
-    whole = integers and not (values[~np.isnan(values)] % 1).any()
+    # Whole numbers with gaps arrive as floats: the kind may not depend on how numbers are stored.
+    whole = not (values[np.isfinite(values)] % 1).any()
     return Kind.MULTICLASS if whole and n_distinct <= MAX_CLASSES else Kind.REGRESSION
 
 
-def _classes(
-    column: pd.Series, values: np.ndarray, stray: np.ndarray, class_names: Sequence[str]
-) -> tuple[list[str], np.ndarray]:
-    """Names of the classes in the order of their codes, and codes (N,), -1 where missing."""
-    observed = values[~np.isnan(values)]
-    named = bool(class_names) and not stray.any() and not (observed % 1).any()
-    if named and observed.min() >= 0 and observed.max() < len(class_names):
-        return list(class_names), np.where(np.isnan(values), -1, values).astype(np.int64)
+def _classes(column: pd.Series, values: np.ndarray, stray: np.ndarray) -> tuple[list[str], np.ndarray]:
+    """Names of the classes in ascending order, and codes (N,), -1 where missing."""
     import pandas as pd
 
-    if stray.any() or pd.api.types.infer_dtype(column, skipna=True) == "boolean":
+    if stray.any() or pd.api.types.is_bool_dtype(column.dtype):
         text = as_text(column)
         text[column.isna().to_numpy()] = None
         codes, names = pd.factorize(text, sort=True)
+    elif column.dtype.kind in "iu":  # as they are: float64 would join numbers beyond 2**53
+        codes, names = pd.factorize(column.to_numpy(), sort=True)
     else:
         codes, names = pd.factorize(values, sort=True)
     return [plain_text(value) for value in names], codes
@@ -123,22 +189,22 @@ def _stray_text(column: pd.Series, stray: np.ndarray) -> str:
     return f"Target {str(column.name)!r} must hold numbers; found the text {column.loc[row]!r} in row {row}."
 
 
-def one_vs_rest(column: pd.Series, class_names: Sequence[str] = ()) -> tuple[list[Task], np.ndarray]:
+def one_vs_rest(column: pd.Series) -> tuple[list[Task], np.ndarray]:
     """Return one binary task per class and labels (N, T), NaN where the class is missing.
 
     >>> import pandas as pd
-    >>> tasks, values = one_vs_rest(pd.Series([0, 1, 2], name="label"), ["cat", "dog", "cow"])
-    >>> tasks[1].name, values[:, 1]
+    >>> tasks, values = one_vs_rest(pd.Series(["cat", "dog", "cow"], name="label"))
+    >>> tasks[2].name, values[:, 2]
     ('dog', array([0., 1., 0.]))
     """
-    whole, codes = encode_column(column, Kind.MULTICLASS, class_names)
+    whole, codes = encode_column(column, Kind.MULTICLASS)
     tasks = [Task(name=name, kind=Kind.BINARY, classes=("other", name)) for name in whole.classes]
     values = (codes[:, None] == np.arange(len(tasks))).astype(np.float64)
     values[np.isnan(codes)] = np.nan
     return tasks, values
 
 
-def long_form(column: pd.Series, task_of: pd.Series, kind: Kind | None = None) -> Labels:
+def long_form(column: pd.Series, task_of: pd.Series, kind: Kind | None = None, positive: str | None = None) -> Labels:
     """Spread one target over as many tasks as ``task_of`` has values: (N, T) with one label in each row.
 
     >>> import pandas as pd
@@ -150,7 +216,7 @@ def long_form(column: pd.Series, task_of: pd.Series, kind: Kind | None = None) -
     """
     import pandas as pd
 
-    task, values = encode_column(column, kind)
+    task, values = encode_column(column, kind, positive)
     if strange_cells(task_of).startswith("lists"):
         raise CoterieError(f"`task_column` {str(task_of.name)!r} holds lists or structures; it must name tasks.")
     codes, names = pd.factorize(task_of, sort=True)
@@ -163,6 +229,12 @@ def long_form(column: pd.Series, task_of: pd.Series, kind: Kind | None = None) -
     label = np.zeros(len(codes)) if task.kind is Kind.REGRESSION else np.nan_to_num(values, nan=-1)
     strata = np.unique(np.stack([codes, label]), axis=1, return_inverse=True)[1].ravel()
     return Labels(tasks=tasks, values=spread, strata=strata)
+
+
+def largest_task(labels: Labels) -> np.ndarray:
+    """Positions of the examples that have a label of the task with most of them."""
+    observed = ~np.isnan(labels.values)
+    return np.flatnonzero(observed[:, int(observed.sum(0).argmax())])
 
 
 def rare_tasks(labels: Labels, parts: np.ndarray, n_parts: int = 3) -> list[str]:
@@ -182,6 +254,45 @@ def rare_tasks(labels: Labels, parts: np.ndarray, n_parts: int = 3) -> list[str]
     return problems
 
 
+def unseen_classes(labels: Labels, parts: np.ndarray) -> list[str]:
+    """Name the classes that the other parts hold and the training part does not: no model can know them."""
+    notes = []
+    for position, task in enumerate(labels.tasks):
+        if task.kind is Kind.REGRESSION:
+            continue
+        column = labels.values[:, position]
+        missing = np.setdiff1d(column[parts > 0], column[parts == 0])
+        names = [repr(task.classes[int(code)]) for code in missing if not np.isnan(code)]
+        if names:
+            several = "es" if len(names) > 1 else ""
+            count = int(np.isin(column[parts > 0], missing).sum())
+            notes.append(
+                f"Class{several} {some(names, 5)} of {task.name!r} not in the training part ({count} labels elsewhere)."
+            )
+    return notes
+
+
+def task_notes(tasks: Sequence[Task]) -> list[str]:
+    """Kinds of the tasks, and the positive class of those that are binary."""
+    by_kind = {kind: [task.name for task in tasks if task.kind is kind] for kind in Kind}
+    notes = [f"{len(found)} {kind} task{'s'[: len(found) > 1]}: {some(found)}." for kind, found in by_kind.items() if found]
+    return notes + [f"Positive class {said}." for said in positive_classes(tasks)]
+
+
+def positive_classes(tasks: Sequence[Task]) -> list[str]:
+    """The positive class of binary tasks, those that share one together.
+
+    >>> two = {"kind": Kind.BINARY, "classes": ("0", "1")}
+    >>> positive_classes([Task(name="a", **two), Task(name="b", **two)])
+    ["'1' of a, b"]
+    """
+    found: dict[str, list[str]] = {}
+    for task in tasks:
+        if task.kind is Kind.BINARY and len(task.classes) == 2 and task.classes[1] != task.name:
+            found.setdefault(task.classes[1], []).append(task.name)
+    return [f"{value!r} of {some(names, 5)}" for value, names in found.items()]
+
+
 def measure(labels: Labels, train: np.ndarray, *, balance: bool = True) -> tuple[Tasks, Tensor]:
     """Measure the tasks' statistics on the positions ``train`` and return them with the encoded targets, (N, T) float32.
 
@@ -196,8 +307,9 @@ def measure(labels: Labels, train: np.ndarray, *, balance: bool = True) -> tuple
         raise CoterieError(f"Target {labels.tasks[position].name!r} has no label in the training part.")
     mean = np.where(regression, np.nanmean(part, 0), 0.0)
     std = np.where(regression, np.nanstd(part, 0), 1.0)
-    for position in np.flatnonzero(std == 0):
-        raise CoterieError(f"Target {labels.tasks[position].name!r} is constant in the training part.")
+    for position in np.flatnonzero(regression):
+        if constant(part[:, position]):
+            raise CoterieError(f"Target {labels.tasks[position].name!r} is constant in the training part.")
     positives, negatives = (part == 1).sum(0), (part == 0).sum(0)
     balanced = binary & balance & (positives > 0) & (negatives > 0)
     pos_weight = np.where(balanced, negatives / positives.clip(1), 1.0)

@@ -26,11 +26,11 @@ def evaluate(
 
     Args:
         trained: what :func:`coterie.fit` returned, or a :class:`coterie.GroupedModel`.
-        data: the data set that it was trained on.
+        data: the data set that it was trained on, or another one read with ``load(..., like=trained)``.
         part: "validation" while anything is still being chosen; "test" once, at the end.
 
     Raises:
-        CoterieError: no such part.
+        CoterieError: no such part, an empty one, or data that were prepared otherwise.
 
     >>> import coterie as ct
     >>> data = ct.load("digits")
@@ -40,7 +40,11 @@ def evaluate(
     """
     if part not in ("train", "validation", "test"):
         raise CoterieError(f"`part` must be 'train', 'validation' or 'test'; found {part!r}.")
+    if trained.schema is not None:
+        trained.schema.require(data)
     positions = getattr(data.split, part)
+    if not len(positions):
+        raise CoterieError(f"`part` {part!r} of `data` is empty; data that were read with `like` are all 'test'.")
     targets = data.targets[positions]
     if isinstance(trained, GroupedModel):
         return all_metrics(_outputs(trained, data, positions), targets, data.tasks)

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from coterie.data.preprocessing import Preprocessing
+from coterie.data.schema import Schema
 from coterie.errors import CoterieError
 from coterie.files import read_arrays, write_arrays
 from coterie.models.architecture import Architecture, TaskModel, trusted
@@ -72,6 +73,11 @@ class GroupedModel(nn.Module):
             owner = [position for position in positions for _ in range(tasks[position].width)]
             self.register_buffer(f"columns_{k}", torch.tensor(columns))
             self.register_buffer(f"share_{k}", shares[owner, k])
+
+    @property
+    def schema(self) -> Schema:
+        """How the data of the training were encoded; new data are read by it."""
+        return Schema(self.tasks, self.preprocessing)
 
     @classmethod
     def from_stack(

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call, vmap
 
+from coterie.data.schema import Schema
 from coterie.errors import CoterieError
 from coterie.models.architecture import Architecture, TaskModel, initialisations
 from coterie.models.batch_norm import vmapped_batch_norm
@@ -28,6 +29,7 @@ class ModelStack:
     ``parameters`` and ``buffers`` map names to tensors (M, ...). Trainable parameters own a preallocated ``grad``, so a
     row's backward pass writes straight into its slice. ``strategy`` decides how rows are executed. ``stem``, if any, holds the
     leading layers, which are one ordinary module: its rows are coupled, and its tensors have a leading dimension of 1.
+    ``schema`` is that of the data it was trained on.
 
     >>> stack = ModelStack.create(Architecture("mlp", (8,), n_outputs=3), n_models=4, seed=0)
     >>> stack(torch.zeros(5, 8)).shape
@@ -48,6 +50,7 @@ class ModelStack:
         self.parameters = dict(parameters)
         self.buffers = dict(buffers)
         self.strategy = Strategy("loop")
+        self.schema: Schema | None = None
         self._one: Callable[..., Tensor] = _one
         self._several: Callable[..., Tensor] = _several
         self._leaves: dict[tuple[str, int, int, bool], dict[str, Tensor]] = {}
@@ -138,7 +141,7 @@ class ModelStack:
         parameters = {name: move(tensor) for name, tensor in self.parameters.items()}
         stem = None if self.stem is None else self.stem.to(device)
         stack = ModelStack(self.architecture, template, parameters, {name: move(b) for name, b in self.buffers.items()}, stem)
-        stack.strategy = self.strategy
+        stack.strategy, stack.schema = self.strategy, self.schema
         return stack
 
     def train(self, mode: bool = True) -> None:
@@ -250,7 +253,7 @@ class ModelStack:
         stem = None if self.stem is None else self.stem.copy()
         buffers = {name: pick(b) for name, b in self.buffers.items()}
         stack = ModelStack(self.architecture, self.template, parameters, buffers, stem)
-        stack.strategy = self.strategy
+        stack.strategy, stack.schema = self.strategy, self.schema
         return stack
 
     def replicate(self, row: int, n_models: int) -> ModelStack:
@@ -295,7 +298,9 @@ class ModelStack:
             }
 
         stem = None if first.stem is None else first.stem.copy()
-        return ModelStack(first.architecture, first.template, joined("parameters"), joined("buffers"), stem)
+        stack = ModelStack(first.architecture, first.template, joined("parameters"), joined("buffers"), stem)
+        stack.schema = first.schema
+        return stack
 
     def __repr__(self) -> str:
         return f"ModelStack({self.n_models} x {self.architecture.name}, {self.n_parameters:,} parameters each)"

@@ -14,6 +14,7 @@ from coterie.results.data_maps import DataMap
 from coterie.results.groupings import Grouping
 
 if TYPE_CHECKING:
+    from coterie.data.schema import Schema
     from coterie.models import ModelStack
     from coterie.tasks import Tasks
 
@@ -54,6 +55,11 @@ class Fit:
     data_map: DataMap | None = None
     grouping: Grouping | None = None
 
+    @property
+    def schema(self) -> Schema | None:
+        """How the data of the training were encoded."""
+        return self.stack.schema
+
     def save(self, folder: str | Path) -> None:
         """Write ``fit.safetensors`` and, where there are any, ``data_map.safetensors`` and ``grouping.json`` into a folder.
 
@@ -68,6 +74,7 @@ class Fit:
             "model": architecture.name, "input_shape": architecture.input_shape, "options": dict(architecture.options),
             "tasks": self.tasks.to_dict(), "cost": dict(self.cost), "config": dict(self.config),
             "stem": 0 if self.stack.stem is None else self.stack.stem.n_layers,
+            "preprocessing": None if self.schema is None else self.schema.preprocessing.to_dict(),
         }  # fmt: skip
         write_arrays(folder / "fit.safetensors", {**arrays, "weights": self.weights, "scores": self.scores}, about)
         if self.data_map is not None:
@@ -85,6 +92,8 @@ class Fit:
         # Made here only: results know models by name, not the other way round.
         import torch
 
+        from coterie.data.preprocessing import Preprocessing
+        from coterie.data.schema import Schema
         from coterie.models import Architecture, ModelStack
         from coterie.models.architecture import trusted
         from coterie.tasks import Tasks
@@ -96,11 +105,13 @@ class Fit:
         architecture = Architecture(factory, tuple(about["input_shape"]), tasks.n_outputs, about["options"])
         part = lambda name: {k.removeprefix(name): a for k, a in arrays.items() if k.startswith(name)}  # noqa: E731
         data_map, grouping = folder / "data_map.safetensors", folder / "grouping.json"
+        stack = ModelStack.from_state(
+            architecture, {k: torch.from_numpy(a) for k, a in part("stack/").items()}, stem=about.get("stem", 0)
+        )
+        if about.get("preprocessing") is not None:
+            stack.schema = Schema(tasks, Preprocessing.from_dict(about["preprocessing"]))
         return cls(
-            tasks=tasks, weights=arrays["weights"], scores=arrays["scores"], history=History(**part("history/")),
-            stack=ModelStack.from_state(
-                architecture, {k: torch.from_numpy(a) for k, a in part("stack/").items()}, stem=about.get("stem", 0)
-            ),
+            tasks=tasks, weights=arrays["weights"], scores=arrays["scores"], history=History(**part("history/")), stack=stack,
             cost=about["cost"], config=about["config"],
             data_map=DataMap.load(data_map) if data_map.exists() else None,
             grouping=Grouping.load(grouping) if grouping.exists() else None,

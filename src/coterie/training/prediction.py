@@ -41,7 +41,12 @@ def predict(
         batch_size: examples at a time.
         device: "auto", "cpu" or "cuda".
         precision: "fp32" or "bf16".
+
+    Raises:
+        CoterieError: the data were prepared otherwise than those of the training.
     """
+    if stack.schema is not None:
+        stack.schema.require(data)
     fabric = make_fabric(device, precision)
     stack = stack.to(fabric.device)
     stack.train(False)

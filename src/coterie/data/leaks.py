@@ -1,0 +1,230 @@
+"""What may stand on both sides of a split, or give an answer away: equal inputs, shared groups, order in time, telling columns.
+
+Shapes: ``N`` examples, ``T`` tasks, ``P`` columns of labels (one per class, or the value).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import warnings
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from torch import Tensor
+
+from coterie.data.columns import as_numbers, as_text, series, some, strange_cells
+from coterie.data.splits import PARTS
+from coterie.data.tables import Features
+from coterie.data.targets import Labels
+from coterie.errors import CoterieError
+from coterie.tasks import Kind
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_TIME = re.compile(
+    r"(?:.*[\s_.\-])?"
+    r"(?:time|date|datetime|timestamp|ts|year|month|week|day|hour|minute|second|epoch|when|period)s?",
+    re.IGNORECASE,
+)
+_ORDERED = 0.99
+_ROWS, _BINS, _WORK = 2000, 256, 2**31
+_TELLING, _EXPLAINED = 0.98, 0.995
+_FEWEST = 10
+
+
+def equal_inputs(stored: Any, features: Features | None) -> np.ndarray | None:
+    """A number per example, (N,), that equal inputs share; None where examples are streamed.
+
+    Numbers are compared as float32, which is what a model sees of them.
+
+    >>> import torch
+    >>> equal_inputs(torch.tensor([[1.0, 2.0], [3.0, 4.0], [1.0, 2.0]]), None)
+    array([0, 1, 0])
+    """
+    import pandas as pd
+
+    if features is not None:
+        plain: dict[str, Any] = {}
+        for name in features.numeric:
+            with np.errstate(over="ignore"):
+                plain[name] = as_numbers(series(stored, name))[0].astype(np.float32) + 0.0  # -0 is 0
+        for name in features.categorical:
+            column = series(stored, name)
+            plain[name] = np.where(column.isna().to_numpy(), "", as_text(column))
+        hashed = pd.util.hash_pandas_object(pd.DataFrame(plain), index=False)
+        return pd.factorize(hashed)[0]
+    if not isinstance(stored, Tensor):
+        return None
+    rows = stored.flatten(1).numpy()
+    return pd.factorize(np.array([hashlib.blake2b(row.tobytes(), digest_size=16).hexdigest() for row in rows], dtype=object))[0]
+
+
+def identical_note(same: np.ndarray, parts: np.ndarray) -> list[str]:
+    """How many test examples have the inputs of a training example, in a sentence, or nothing."""
+    test = same[parts == 2]
+    found = int(np.isin(test, same[parts == 0]).sum())
+    if not found:
+        return []
+    return [
+        f"{found} of {len(test)} test examples have inputs identical to those of a training example (duplicates): "
+        "if they are the same things, keep them in one part with `group_column`."
+    ]
+
+
+def shared_groups(groups: np.ndarray, parts: np.ndarray) -> tuple[np.ndarray, str]:
+    """Numbers of groups in several parts, and in which, such as "train and test"; examples of part -1 do not count."""
+    found = [np.unique(groups[parts == part]) for part in range(3)]
+    shared, where = [], dict[str, None]()
+    for one, other in ((0, 2), (0, 1), (1, 2)):
+        both = np.intersect1d(found[one], found[other])
+        shared.append(both)
+        if len(both):
+            where[f"{PARTS[one]} and {PARTS[other]}"] = None
+    return np.unique(np.concatenate(shared)), ", ".join(where)
+
+
+def times_of(column: pd.Series) -> np.ndarray:
+    """A time column as numbers that sort, (N,).
+
+    Raises:
+        CoterieError: missing cells, or cells that are no times.
+    """
+    import pandas as pd
+
+    name = str(column.name)
+    if column.isna().any():
+        raise CoterieError(f"`time_column` {name!r} is empty in row {column.index[column.isna()][0]}: every row needs a time.")
+    if not strange_cells(column):
+        values, stray = as_numbers(column)
+        if not stray.any():
+            return values
+    times = _parsed(column)
+    if times is None:
+        raise CoterieError(f"`time_column` {name!r} must hold dates, times or numbers; found {column.iloc[0]!r}.")
+    return pd.Series(times).astype("int64").to_numpy()
+
+
+def time_order_note(frame: pd.DataFrame, sample: np.ndarray | None = None) -> list[str]:
+    """A sentence if the rows are ordered by a column of times, so that a random split trains on the future of its test rows."""
+    for name in frame.columns:
+        column = series(frame, name).dropna() if sample is None else series(frame, name).iloc[sample].dropna()
+        if len(column) < _FEWEST:
+            continue
+        dated = (
+            strange_cells(column) == "dates" or column.dtype.kind == "M" or (column.dtype.kind in "OT" and _looks_dated(column))
+        )
+        numeric = column.dtype.kind in "iuf" and _TIME.fullmatch(str(name)) is not None
+        if not (dated or numeric) or column.nunique() < _FEWEST / 2:
+            continue
+        values = column.to_numpy(dtype=np.float64) if numeric else _parsed(column)
+        if values is None:
+            continue
+        steps = np.diff(np.asarray(values).astype(np.float64))
+        if max((steps >= 0).mean(), (steps <= 0).mean()) >= _ORDERED:
+            return [
+                f"The rows are ordered by {str(name)!r}: a random split trains on the future of its test rows. "
+                f"Split by time with `time_column`."
+            ]
+    return []
+
+
+def _looks_dated(column: pd.Series) -> bool:
+    text = column.astype(str)
+    return bool(text.str.fullmatch(r"\s*\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}([ T].*)?").all())
+
+
+def _parsed(column: pd.Series) -> np.ndarray | None:
+    import pandas as pd
+
+    if column.dtype.kind == "m":
+        return column.to_numpy().astype("int64")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # a guess at the order of day and month
+            return (
+                pd.to_datetime(column.astype(str) if column.dtype.kind == "O" else column, utc=True).to_numpy().astype("int64")
+            )
+    except (ValueError, TypeError, OverflowError):
+        return None
+
+
+def telling_columns(frame: pd.DataFrame, features: Features, labels: Labels, train: np.ndarray, seed: int) -> list[str]:
+    """Name columns that alone predict a target almost perfectly, on the training part: suspected leaks.
+
+    Of at most 2,000 rows, half say the label of each category, or of each of up to 256 ranges of a number; the other half is
+    predicted: balanced accuracy of .98 or R2 of .995 is almost perfect.
+    """
+    names = [*features.numeric, *features.categorical]
+    rows = np.random.default_rng(seed).permutation(train)
+    width = sum(max(1, len(task.classes)) for task in labels.tasks)
+    rows = rows[: max(200, min(_ROWS, _WORK // max(1, len(names) * width)))]
+    known, asked = rows[::2], rows[1::2]
+    if len(asked) < 2 * _FEWEST:
+        return []
+    found: dict[str, list[str]] = {}
+    for name in names:
+        bins = _bins(series(frame, name), rows, numeric=name in features.numeric)
+        for position in _told(bins[::2], bins[1::2], labels, known, asked):
+            found.setdefault(name, []).append(labels.tasks[position].name)
+    return [
+        f"Column {name!r} alone predicts {some([repr(task) for task in tasks], 5)} almost perfectly: a suspected leak? "
+        "`exclude` leaves it out."
+        for name, tasks in found.items()
+    ]
+
+
+def _bins(column: pd.Series, rows: np.ndarray, *, numeric: bool) -> np.ndarray:
+    """Category or range of each row, counted from 0; missing cells are one of their own."""
+    import pandas as pd
+
+    cells = column.iloc[rows]
+    if not numeric:
+        return pd.factorize(np.where(cells.isna().to_numpy(), "", as_text(cells)))[0]
+    values = as_numbers(cells)[0]
+    finite = values[np.isfinite(values)]
+    edges = np.unique(finite) if len(np.unique(finite)) <= _BINS else np.unique(np.quantile(finite, np.linspace(0, 1, _BINS)))
+    return np.where(np.isfinite(values), np.searchsorted(edges, values, side="right"), len(edges) + 1)
+
+
+def _told(
+    known_bins: np.ndarray, asked_bins: np.ndarray, labels: Labels, known: np.ndarray, asked: np.ndarray
+) -> Sequence[int]:
+    """Positions of the tasks that the bins predict."""
+    from scipy.sparse import csr_matrix
+
+    n_bins = int(max(known_bins.max(), asked_bins.max())) + 1
+    one_hot = csr_matrix((np.ones(len(known)), (np.arange(len(known)), known_bins)), shape=(len(known), n_bins)).T
+    values = labels.values[known]
+    observed = (~np.isnan(values)).astype(np.float64)
+    counts, sums = one_hot @ observed, one_hot @ np.nan_to_num(values)
+    truth = labels.values[asked]
+    with np.errstate(invalid="ignore", divide="ignore"):
+        means = (sums / counts)[asked_bins]
+    return [
+        position
+        for position, task in enumerate(labels.tasks)
+        if (
+            _explained(means[:, position], truth[:, position])
+            if task.kind is Kind.REGRESSION
+            else _classified(one_hot, values[:, position], truth[:, position], asked_bins, len(task.classes))
+        )
+    ]
+
+
+def _explained(predicted: np.ndarray, truth: np.ndarray) -> bool:
+    both = ~np.isnan(predicted) & ~np.isnan(truth)
+    if both.sum() < 2 * _FEWEST or np.ptp(truth[both]) == 0:
+        return False
+    return 1 - np.square(predicted - truth)[both].mean() / truth[both].var() >= _EXPLAINED
+
+
+def _classified(one_hot: Any, values: np.ndarray, truth: np.ndarray, asked_bins: np.ndarray, n_classes: int) -> bool:
+    classes = values[:, None] == np.arange(n_classes)
+    shares = (one_hot @ classes.astype(np.float64)) / classes.sum(0).clip(1)
+    predicted = shares.argmax(1)[asked_bins]
+    seen = [truth == code for code in range(n_classes)]
+    recalls = [(predicted[mask] == code).mean() for code, mask in enumerate(seen) if mask.sum() >= _FEWEST]
+    return len(recalls) > 1 and len(recalls) >= sum(mask.any() for mask in seen) / 2 and float(np.mean(recalls)) >= _TELLING

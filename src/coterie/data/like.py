@@ -1,0 +1,130 @@
+"""New data read with the schema of a model, never by what they look like themselves."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor
+
+from coterie.data.arrays import describe
+from coterie.data.cells import reading_notes
+from coterie.data.columns import as_numbers, as_text, first_row, series, some, strange_cells
+from coterie.data.dataset import Dataset, Split
+from coterie.data.images import decode_images
+from coterie.data.preprocessing import Preprocessing
+from coterie.data.roles import Columns
+from coterie.data.schema import Schema
+from coterie.data.sources import Reading, Source, read_source
+from coterie.errors import CoterieError
+from coterie.tasks import Kind, Task
+
+
+def load_like(source: Any, schema: Schema, asked: Columns, how: Reading) -> Dataset:
+    """Read a labelled source as the data of a model; all labelled examples are test examples.
+
+    Raises:
+        CoterieError: a column is absent, a label is no class of the model, inputs do not fit.
+    """
+    preprocessing, tasks = schema.preprocessing, schema.tasks
+    raw = read_like(
+        source, preprocessing, how.encoding, labels=[task.name for task in tasks if task.kind is not Kind.REGRESSION]
+    )
+    inputs = new_inputs(raw, preprocessing)
+    values = np.stack([_labels(raw, task, asked) for task in tasks], axis=1)
+    mean, std = (np.asarray(statistic, dtype=np.float64) for statistic in (tasks.mean, tasks.std))
+    targets = torch.from_numpy(((values - mean) / std).astype(np.float32, order="C"))
+    labelled = torch.from_numpy(np.flatnonzero(~np.isnan(values).all(1)))
+    if not len(labelled):
+        raise CoterieError("`source` has no label of any task of the model.")
+    nothing = torch.zeros(0, dtype=torch.int64)
+    notes = [*raw.notes, *reading_notes(raw.read, list(raw.frame.columns))]
+    if preprocessing.kind == "table":
+        notes += preprocessing.surprises(raw.frame)
+    if len(labelled) < len(values):
+        notes.append(f"{len(values) - len(labelled)} rows have no label and are not used.")
+    return Dataset(
+        inputs=inputs, targets=targets, tasks=tasks, split=Split(train=nothing, validation=nothing, test=labelled),
+        ids=raw.frame.index.to_numpy() if raw.ids is None else raw.ids, preprocessing=preprocessing, notes=tuple(notes),
+    )  # fmt: skip
+
+
+def read_like(
+    source: Any, preprocessing: Preprocessing, encoding: str | None = None, labels: list[str] | None = None
+) -> Source:
+    """Read a source with the types of training: what was text stays text, and the same words are missing."""
+    texts = frozenset([*(column.name for column in preprocessing.categorical), *(labels or ())])
+    how = Reading(missing=preprocessing.missing, encoding=encoding, as_text=texts)
+    return read_source(source, image_column=preprocessing.image_column, how=how)
+
+
+def new_inputs(raw: Source, preprocessing: Preprocessing) -> Tensor:
+    """Inputs of a source as the model takes them.
+
+    Raises:
+        CoterieError: a column is absent or of another type, or the shape of the inputs is not the model's.
+    """
+    if preprocessing.kind == "table":
+        if raw.inputs is not None:
+            raise CoterieError("`source` must be a table with the columns of training; found arrays, or images.")
+        inputs = preprocessing.table(raw.frame)
+    elif raw.images is not None:
+        inputs = decode_images(raw.images, raw.frame.index.to_numpy(), str(raw.image_column))
+    elif isinstance(raw.inputs, Tensor):
+        inputs = raw.inputs
+    else:
+        raise CoterieError(f"`source` must hold inputs of shape {preprocessing.input_shape}; found {describe(raw.inputs)}.")
+    require_shape(inputs, preprocessing)
+    return inputs
+
+
+def require_shape(inputs: Tensor, preprocessing: Preprocessing) -> None:
+    """Refuse inputs of another shape than the model's."""
+    if tuple(inputs.shape[1:]) != tuple(preprocessing.input_shape):
+        found = tuple(inputs.shape[1:])
+        raise CoterieError(f"`source` must hold inputs of shape {preprocessing.input_shape}; found {found}.")
+
+
+def _labels(raw: Source, task: Task, asked: Columns) -> np.ndarray:
+    """Codes or values (N,) of one task, in the model's classes and in the target's own units."""
+    frame = raw.frame
+    if asked.task is not None and asked.target is not None:
+        rows = as_text(series(frame, _there(frame, asked.task, "task_column")))
+        mine = np.array([f"{asked.task} {name}" == task.name for name in rows])
+        labels = series(frame, _there(frame, asked.target, "target_column"))
+        return np.where(mine, _codes(labels.where(mine), task), np.nan)
+    if asked.one_vs_rest is not None and task.name not in frame.columns:
+        column = series(frame, _there(frame, asked.one_vs_rest, "one_vs_rest"))
+        return np.where(column.isna().to_numpy(), np.nan, as_text(column) == task.name).astype(np.float64)
+    return _codes(series(frame, _there(frame, task.name, "source")), task)
+
+
+def _there(frame: pd.DataFrame, name: str, argument: str) -> str:
+    if name not in frame.columns:
+        raise CoterieError(f"`{argument}` lacks the column {name!r}; columns are {some(list(frame.columns))}.")
+    return name
+
+
+def _codes(column: pd.Series, task: Task) -> np.ndarray:
+    if strange := strange_cells(column):
+        raise CoterieError(f"Target {task.name!r} holds {strange}; the model predicts {task.kind}.")
+    if task.kind is Kind.REGRESSION:
+        values, stray = as_numbers(column)
+        if stray.any():
+            row = first_row(column, stray)
+            raise CoterieError(f"Target {task.name!r} must hold numbers; found {column.loc[row]!r} in row {row}.")
+        return values
+    text, known = as_text(column), column.notna().to_numpy()
+    code = {name: position for position, name in enumerate(task.classes)}
+    # Numbers as text keep how they were written; what is written otherwise, such as 1.0, is tried as a number.
+    numbers = as_numbers(column)[0]
+    codes = np.array([code.get(cell, code.get(f"{number:g}", -1)) for cell, number in zip(text, numbers, strict=True)])
+    if (wrong := known & (codes < 0)).any():
+        row = first_row(column, wrong)
+        raise CoterieError(
+            f"Target {task.name!r} holds {column.loc[row]!r} in row {row}, which is no class of the model; "
+            f"its classes are {some(list(task.classes))}."
+        )
+    return np.where(known, codes, np.nan)
