@@ -67,15 +67,13 @@ def _start(path: Path) -> bytes:
 
 def _header(path: Path, start: bytes, separator: str, encoding: str) -> tuple[list[str], str]:
     """Names in the first line, and what separates them."""
+    plain = encoding.lower() in ("utf-8", "utf8")
+    if plain and b"\0" in start:
+        raise CoterieError(f"{str(path)!r} holds NUL characters: it is no {encoding} text. Say its `encoding`: 'utf-16-le'?")
     try:
-        decoder = codecs.getincrementaldecoder("utf-8-sig" if encoding.lower() in ("utf-8", "utf8") else encoding)()
-        text = decoder.decode(start)
+        text = codecs.getincrementaldecoder("utf-8-sig" if plain else encoding)().decode(start)
     except (UnicodeError, LookupError) as error:
         raise CoterieError(_undecodable(path, encoding, error)) from error
-    if "\0" in text:
-        raise CoterieError(
-            f"{str(path)!r} holds NUL characters: it is no {encoding} text. Say its `encoding`, such as 'utf-16-le'."
-        )
     names = _first_record(text, separator)
     if len(names) == 1:
         other = max(_SEPARATORS, key=names[0].count)
