@@ -66,6 +66,7 @@ def assemble(recipe: Recipe, seed: int) -> Dataset:
     fixed = recipe.given is not None and bool((recipe.given == 1).any())
     return Dataset(
         inputs=inputs, targets=targets, tasks=tasks, split=split, ids=recipe.ids, preprocessing=preprocessing,
+        values=labels.values if by_kind[Kind.REGRESSION] else None,
         notes=tuple(notes), rebuild=None if fixed else partial(assemble, recipe),
     )  # fmt: skip
 

@@ -41,15 +41,15 @@ def evaluate(
     if part not in ("train", "validation", "test"):
         raise CoterieError(f"`part` must be 'train', 'validation' or 'test'; found {part!r}.")
     positions = getattr(data.split, part)
-    targets = data.targets[positions]
+    targets, units = data.targets[positions], data.in_units(positions)
     if isinstance(trained, GroupedModel):
-        return all_metrics(_outputs(trained, data, positions), targets, data.tasks)
+        return all_metrics(_outputs(trained, data, positions), targets, data.tasks, units)
     outputs = predict(trained.stack, data, positions)
     used = [{data.tasks.names[t] for t in row.nonzero()[0]} for row in trained.weights]
     return [
         {"model": model, **row}
         for model, names in enumerate(used)
-        for row in all_metrics(outputs[model], targets, data.tasks)
+        for row in all_metrics(outputs[model], targets, data.tasks, units)
         if row["task"] in names
     ]
 

@@ -241,11 +241,11 @@ def _score(
     split: int,
     seed: int,
 ) -> Unit:
-    targets, tasks = data.targets[data.split.test], data.tasks
+    targets, tasks, units = data.targets[data.split.test], data.tasks, data.in_units(data.split.test)
     records = [
         {"arm": arm.name, "seed": seed, "split": split, "draw": arm.draw, **row}
         for arm, outputs in zip(arms, predictions, strict=True)
-        for row in all_metrics(outputs, targets, tasks)
+        for row in all_metrics(outputs, targets, tasks, units)
     ]
     curves = _join_histories([f.history for f in fits])
     return Unit(
