@@ -27,7 +27,7 @@ from torch import Tensor
 from coterie.errors import CoterieError
 from coterie.tasks import Block, Kind, TaskFunction, Tasks
 
-_CONSTANT = 1e-12
+_CONSTANT, _CONSTANT_AS_READ = 1e-12, 1e-15
 METRIC_NAMES = {Kind.BINARY: "balanced accuracy", Kind.MULTICLASS: "accuracy", Kind.REGRESSION: "R2"}
 
 
@@ -117,8 +117,9 @@ def primary_metric(statistics: Tensor, tasks: Tasks) -> Tensor:
     regression = tasks.of_kind(Kind.REGRESSION)
     if regression:
         spread = third - second.square() / first
-        # A target that is constant within float32, as it is encoded, leaves only rounding noise in the difference of two sums.
-        r2 = 1 - fourth / spread.masked_fill(spread <= _CONSTANT * third, torch.nan)
+        # A constant leaves rounding noise only: of the float32 in which it is encoded, or of the float64 in which it was read.
+        read = (_CONSTANT_AS_READ * tasks.mean / tasks.std).square().to(spread)
+        r2 = 1 - fourth / spread.masked_fill(spread <= _CONSTANT * third + read * first, torch.nan)
         score[..., regression] = r2[..., regression]
     return score
 
