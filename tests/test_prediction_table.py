@@ -19,7 +19,11 @@ TASKS = Tasks.plain([
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 def test_nan_is_null_and_no_class(dtype):
-    rows = [[0.25, 0.5, 0.125, 0.375, 7.0], [math.nan, math.nan, math.nan, math.nan, math.nan], [0.75, 0.125, math.nan, 0.5, 8.0]]
+    rows = [
+        [0.25, 0.5, 0.125, 0.375, 7.0],
+        [math.nan, math.nan, math.nan, math.nan, math.nan],
+        [0.75, 0.125, math.nan, 0.5, 8.0],
+    ]
     table = prediction_table(np.arange(3), torch.tensor(rows, dtype=dtype), TASKS)
     assert table.to_pydict() == {
         "id": [0, 1, 2], "yes": [0.25, None, 0.75], "colour": ["red", None, None], "colour probability": [0.5, None, None],
