@@ -186,9 +186,9 @@ def _replaced(old: Tensor, new: Tensor, block: Block) -> Tensor:
 
 
 def _binary_outcome(logits: Tensor, labels: Tensor) -> Tensor:
-    # NaN compares false: neither a missing label nor a prediction of NaN is a hit. Comparing truth values with truth values
-    # spares a slow promotion to float of the largest tensor.
-    return torch.where(labels == 1, logits > 0, (logits <= 0) & (labels == 0)).float()
+    # NaN compares false: neither a missing label nor a prediction of NaN is a hit. Truth values spare a slow promotion to float
+    # of the largest tensor.
+    return (((logits > 0) & (labels == 1)) | ((logits <= 0) & (labels == 0))).float()
 
 
 def _multiclass_outcome(logits: Tensor, labels: Tensor) -> Tensor:

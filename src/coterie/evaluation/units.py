@@ -210,7 +210,7 @@ def _best_on_validation(fits: Sequence[Fit], arms: Sequence[Arm], used: Sequence
     outputs = _predict(fits, [arm for arm, _ in rivals], [rows for _, rows in rivals], data, positions, plan.settings)
     targets = data.targets[positions]
     scores = [float(primary_scores(each, targets, data.tasks).nanmean()) for each in outputs]
-    return rivals[int(np.argmax(scores))][0].name
+    return rivals[int(np.argmax(np.nan_to_num(scores, nan=-np.inf)))][0].name
 
 
 def _with_chosen(
