@@ -81,7 +81,8 @@ def test_sums_of_batches_add_up(seed, cut, missing):
 def test_integer_weights_are_repeated_examples(seed):
     outputs, targets = mixed_batch(12, seed, 0.2)
     weights = torch.randint(0, 4, (12,), generator=torch.Generator().manual_seed(seed))
-    weighted = torch.einsum("n,nts->ts", weights.float(), example_statistics(outcomes(outputs, targets, MIXED), targets, MIXED))
+    each = example_statistics(outcomes(outputs, targets, MIXED), targets, MIXED)
+    weighted = torch.einsum("n,nts->ts", weights.double(), each)
     index = torch.repeat_interleave(torch.arange(12), weights)
     repeated = summed_statistics(outputs[index], targets[index], MIXED)
     torch.testing.assert_close(weighted, repeated, rtol=1e-5, atol=1e-5)
@@ -115,9 +116,11 @@ def test_r2_of_the_mean_is_zero_and_of_a_constant_target_unknown():
     assert score[1].isnan()
 
 
-def test_half_precision_outputs_are_scored_in_single():
+def test_half_precision_outputs_are_not_scored_in_it():
     outputs, targets = mixed_batch(20)
-    assert summed_statistics(outputs.bfloat16(), targets, MIXED).dtype == torch.float32
+    outputs = outputs.bfloat16()
+    assert outcomes(outputs, targets, MIXED).dtype == torch.float32
+    torch.testing.assert_close(summed_statistics(outputs, targets, MIXED), summed_statistics(outputs.float(), targets, MIXED))
 
 
 def test_names_of_the_metrics():

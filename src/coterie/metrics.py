@@ -11,7 +11,10 @@ multiclass examples                    examples that are hit   0         0
 regression examples                    y                       y squared residual squared
 ========== =========================== ======================= ========= ===================
 
-Missing labels contribute nothing. Regression is in standardised units, which R2 does not feel.
+Missing labels contribute nothing. Regression is in standardised units, which R2 does not feel. Sums are float64: of a part far
+from the training part's mean, the spread is a small difference of large sums.
+
+A prediction of NaN is no class: of a classification it is a miss, whatever the label, and a regression is undefined with it.
 """
 
 from __future__ import annotations
@@ -24,6 +27,7 @@ from torch import Tensor
 from coterie.errors import CoterieError
 from coterie.tasks import Block, Kind, TaskFunction, Tasks
 
+_CONSTANT, _CONSTANT_AS_READ = 1e-12, 1e-15
 METRIC_NAMES = {Kind.BINARY: "balanced accuracy", Kind.MULTICLASS: "accuracy", Kind.REGRESSION: "R2"}
 
 
@@ -45,7 +49,8 @@ def _own_name(metric: TaskFunction) -> str:
 def outcomes(outputs: Tensor, targets: Tensor, tasks: Tasks) -> Tensor:
     """What came of each cell, (..., B, T), float32: 1 for a hit and 0 for a miss, or the squared residual of a regression.
 
-    With the targets, this is all that the metrics need to know of a prediction. 0 where the label is missing.
+    With the targets, this is all that the metrics need to know of a prediction. 0 where the label is missing, and for a class
+    that is predicted as NaN.
 
     Args:
         outputs: logits and standardised predictions, (..., B, P).
@@ -65,17 +70,20 @@ def outcomes(outputs: Tensor, targets: Tensor, tasks: Tasks) -> Tensor:
 def example_statistics(outcome: Tensor, targets: Tensor, tasks: Tasks) -> Tensor:
     """What each example contributes to the metric of each task, (..., B, T, 4), from its :func:`outcomes` (..., B, T).
 
+    float32, or float64 if a task is a regression.
+
     >>> from coterie.tasks import Task
     >>> tasks = Tasks.plain([Task(name="a", kind=Kind.BINARY)])
     >>> example_statistics(torch.tensor([[1.0], [0.0]]), torch.tensor([[1.0], [0.0]]), tasks)[:, 0]
     tensor([[1., 1., 0., 0.],
             [0., 0., 1., 0.]])
     """
-    return torch.stack(torch.broadcast_tensors(*_planes(outcome, targets, tasks)), dim=-1)
+    planes = torch.broadcast_tensors(*_planes(outcome, targets, tasks))
+    return torch.stack([plane.to(planes[1].dtype) for plane in planes], dim=-1)
 
 
 def summed_statistics(outputs: Tensor, targets: Tensor, tasks: Tasks) -> Tensor:
-    """The four statistics summed over the examples, (..., T, 4); sums of several batches may be added.
+    """The four statistics summed over the examples, (..., T, 4), float64; sums of several batches may be added.
 
     Args:
         outputs: logits and standardised predictions, (..., B, P), such as (M, B, P) of a stack.
@@ -85,10 +93,11 @@ def summed_statistics(outputs: Tensor, targets: Tensor, tasks: Tasks) -> Tensor:
     >>> from coterie.tasks import Task
     >>> tasks = Tasks.plain([Task(name="a", kind=Kind.BINARY)])
     >>> summed_statistics(torch.tensor([[2.0], [2.0]]), torch.tensor([[1.0], [0.0]]), tasks)
-    tensor([[1., 1., 1., 0.]])
+    tensor([[1., 1., 1., 0.]], dtype=torch.float64)
     """
     planes = _planes(outcomes(outputs, targets, tasks), targets, tasks)
-    return torch.stack(torch.broadcast_tensors(*(plane.sum(-2) for plane in planes)), dim=-1)
+    sums = (plane.sum(-2, dtype=torch.float64) for plane in planes)
+    return torch.stack(torch.broadcast_tensors(*sums), dim=-1)
 
 
 def primary_metric(statistics: Tensor, tasks: Tasks) -> Tensor:
@@ -108,8 +117,9 @@ def primary_metric(statistics: Tensor, tasks: Tasks) -> Tensor:
     regression = tasks.of_kind(Kind.REGRESSION)
     if regression:
         spread = third - second.square() / first
-        # A constant target leaves only rounding noise in the difference of the two sums.
-        r2 = 1 - fourth / spread.masked_fill(spread <= 1e-6 * third, torch.nan)
+        # A constant leaves rounding noise only: of the float32 in which it is encoded, or of the float64 in which it was read.
+        read = (_CONSTANT_AS_READ * tasks.mean / tasks.std).square().to(spread)
+        r2 = 1 - fourth / spread.masked_fill(spread <= _CONSTANT * third + read * first, torch.nan)
         score[..., regression] = r2[..., regression]
     return score
 
@@ -162,7 +172,8 @@ def _planes(outcome: Tensor, targets: Tensor, tasks: Tasks) -> tuple[Tensor, ...
     if others:
         observed, known = (~targets.isnan()).float(), targets.nan_to_num()
         none = torch.zeros_like(known)
-        other = {Kind.MULTICLASS: (observed, outcome, none, none), Kind.REGRESSION: (observed, known, known.square(), outcome)}
+        exact = known.double()
+        other = {Kind.MULTICLASS: (observed, outcome, none, none), Kind.REGRESSION: (observed, exact, exact.square(), outcome)}
         for block in others:
             planes = tuple(_replaced(old, new, block) for old, new in zip(planes, other[block.kind], strict=True))
     return planes
@@ -175,13 +186,14 @@ def _replaced(old: Tensor, new: Tensor, block: Block) -> Tensor:
 
 
 def _binary_outcome(logits: Tensor, labels: Tensor) -> Tensor:
-    # Comparing truth values with truth values spares a slow promotion to float of the largest tensor.
-    hit = (logits > 0) == (labels == 1)
-    return (hit & ~labels.isnan()).float()
+    # NaN compares false: neither a missing label nor a prediction of NaN is a hit. Truth values spare a slow promotion to float
+    # of the largest tensor.
+    return (((logits > 0) & (labels == 1)) | ((logits <= 0) & (labels == 0))).float()
 
 
 def _multiclass_outcome(logits: Tensor, labels: Tensor) -> Tensor:
-    return (logits.argmax(-1) == labels.nan_to_num(nan=-1).long()).float()
+    highest, said = logits.max(-1)
+    return ((said == labels.nan_to_num(nan=-1).long()) & ~highest.isnan()).float()  # the maximum of NaN and numbers is NaN
 
 
 def _regression_outcome(values: Tensor, labels: Tensor) -> Tensor:

@@ -21,7 +21,8 @@ from torch import Tensor
 from coterie.errors import CoterieError
 
 TaskFunction = Callable[[Tensor, Tensor], Tensor]
-_STATISTICS = ("pos_weight", "mean", "std", "observed_share", "loss_scale")
+_UNITS = ("mean", "std")
+_STATISTICS = ("pos_weight", *_UNITS, "observed_share", "loss_scale")
 
 
 class Kind(StrEnum):
@@ -58,9 +59,10 @@ class Task:
 class Tasks(Sequence[Task]):
     """All tasks of a data set with what training needs to know of them, measured on the training split.
 
-    All tensors are float32 of shape (T,): ``pos_weight`` = negatives / positives (1 where not binary or not balanced),
-    ``mean`` and ``std`` of regression targets (0 and 1 elsewhere), ``observed_share`` = share of examples with a label,
-    ``loss_scale`` = the loss of the best constant prediction where kinds are mixed, else 1.
+    All tensors have shape (T,): ``pos_weight`` = negatives / positives (1 where not binary or not balanced), ``mean`` and
+    ``std`` of regression targets (0 and 1 elsewhere), ``observed_share`` = share of examples with a label, ``loss_scale`` =
+    the loss of the best constant prediction where kinds are mixed, else 1. They are float32, but for ``mean`` and ``std``,
+    which are float64: they turn predictions into the target's own units, of which float32 holds seven digits only.
     """
 
     items: tuple[Task, ...]
@@ -73,10 +75,11 @@ class Tasks(Sequence[Task]):
     @classmethod
     def plain(cls, items: Sequence[Task]) -> Self:
         """Tasks without any statistics: nothing is balanced, shifted or scaled."""
-        one = torch.ones(len(items))
+        one, size = torch.ones(len(items)), len(items)
         return cls(
-            items=tuple(items), pos_weight=one, mean=torch.zeros(len(items)), std=one, observed_share=one, loss_scale=one
-        )
+            items=tuple(items), pos_weight=one, mean=torch.zeros(size, dtype=torch.float64),
+            std=torch.ones(size, dtype=torch.float64), observed_share=one, loss_scale=one,
+        )  # fmt: skip
 
     def __len__(self) -> int:
         return len(self.items)
@@ -113,7 +116,7 @@ class Tasks(Sequence[Task]):
     def from_dict(cls, saved: Mapping[str, Any]) -> Self:
         """Rebuild what :meth:`to_dict` gave, also after a round trip through JSON."""
         items = (Task(name=t["name"], kind=Kind(t["kind"]), classes=tuple(t["classes"])) for t in saved["items"])
-        return cls(items=tuple(items), **{name: torch.tensor(saved[name], dtype=torch.float32) for name in _STATISTICS})
+        return cls(items=tuple(items), **{name: statistic(name, saved[name]) for name in _STATISTICS})
 
     def of_kind(self, kind: Kind) -> list[int]:
         """Positions of the tasks of one kind."""
@@ -133,6 +136,15 @@ class Tasks(Sequence[Task]):
     def own(self) -> list[int]:
         """Positions of the tasks with a loss of their own."""
         return [p for p, task in enumerate(self.items) if task.loss is not None]
+
+
+def statistic(name: str, values: Any) -> Tensor:
+    """One of the statistics of :class:`Tasks` as a tensor (T,) of the right type.
+
+    >>> statistic("mean", [0.1]).dtype, statistic("pos_weight", [0.1]).dtype
+    (torch.float64, torch.float32)
+    """
+    return torch.tensor(values, dtype=torch.float64 if name in _UNITS else torch.float32)
 
 
 @dataclass(frozen=True, eq=False)
@@ -222,7 +234,8 @@ def example_losses(outputs: Tensor, targets: Tensor, tasks: Tasks) -> Tensor:
 def task_losses(outputs: Tensor, targets: Tensor, tasks: Tasks, share: Tensor | None = None) -> Tensor:
     """Batch loss of each task, (..., T): sum over observed cells / (B * the task's observed share in train).
 
-    The divisor is a constant, so the expected loss does not depend on which labels a batch happens to hold.
+    The divisor is a constant, so the expected loss does not depend on which labels a batch happens to hold. For batches of a
+    *training*: the mean over the cells of some part of the data is :func:`mean_losses`.
 
     Args:
         outputs: (..., B, P).
@@ -233,6 +246,21 @@ def task_losses(outputs: Tensor, targets: Tensor, tasks: Tasks, share: Tensor | 
     losses = example_losses(outputs, targets, tasks)
     share = tasks.observed_share if share is None else share
     return losses.sum(-2) / (losses.shape[-2] * share * tasks.loss_scale)
+
+
+def mean_losses(total: Tensor, n_cells: Tensor, tasks: Tasks) -> Tensor:
+    """Loss of each task on a part of the data, (..., T): the mean over its observed cells; NaN where there are none.
+
+    Args:
+        total: sum over the part's examples of :func:`example_losses`, (..., T).
+        n_cells: number of observed cells, (T,).
+        tasks: the tasks, for ``loss_scale``.
+
+    >>> tasks = Tasks.plain([Task(name="a", kind=Kind.BINARY), Task(name="b", kind=Kind.BINARY)])
+    >>> mean_losses(torch.tensor([3.0, 0.0]), torch.tensor([4, 0]), tasks)
+    tensor([0.7500,    nan])
+    """
+    return total / (n_cells * tasks.loss_scale)
 
 
 def confidence(logits: Tensor, targets: Tensor, task: Task | Tasks | Kind | str) -> Tensor:

@@ -119,7 +119,8 @@ def prediction_table(ids: np.ndarray, values: Tensor, tasks: Tasks) -> pa.Table:
     """Turn ``values`` (n, P) of :meth:`GroupedModel.predict` into a table.
 
     A binary task has one column, the probability of its positive class; a multi-class task the likeliest class and, in
-    ``NAME probability``, how likely; a regression task the value in the target's units.
+    ``NAME probability``, how likely; a regression task the value in the target's units. Probabilities are float32, values
+    float64. A prediction that is not a number is null, and no class.
 
     >>> from coterie.tasks import Task
     >>> tasks = Tasks.plain([Task(name="colour", kind=Kind.MULTICLASS, classes=("red", "blue"))])
@@ -132,13 +133,22 @@ def prediction_table(ids: np.ndarray, values: Tensor, tasks: Tasks) -> pa.Table:
     columns: dict[str, Any] = {_free("id", {name for pair in names for name in pair}): ids}
     for task, where, (_, likelihood) in zip(tasks, tasks.columns, names, strict=True):
         part = values[:, where]
+        if task.kind is Kind.REGRESSION:
+            columns[task.name] = _numbers(part[:, 0])
+            continue
+        share, code = part.float().max(1)  # of NaN and numbers it is NaN
         if task.kind is Kind.MULTICLASS:
-            highest = part.max(1)
-            columns[task.name] = [task.classes[code] for code in highest.indices.tolist()]
-            columns[likelihood] = highest.values.numpy()
-        else:
-            columns[task.name] = part[:, 0].numpy()
+            classes = pa.array(task.classes, pa.string())
+            columns[task.name] = classes.take(pa.array(code.numpy(), mask=share.isnan().numpy()))
+        columns[task.name if task.kind is Kind.BINARY else likelihood] = _numbers(share)
     return pa.table(columns)
+
+
+def _numbers(values: Tensor) -> pa.Array:
+    """Numbers (n,) with null for NaN."""
+    import pyarrow as pa
+
+    return pa.array(values.numpy(), from_pandas=True)
 
 
 def _model(path: Path, encoder: str | None) -> GroupedModel:

@@ -39,6 +39,7 @@ class Dataset:
 
     ``inputs``: (N, F) float32, or (N, C, H, W) uint8 or float32, or a map-style dataset that is streamed.
     ``targets``: (N, T) float32, encoded (0 or 1, class index, standardised value), NaN where missing.
+    ``values``: (N, T) float64, the same before regression was standardised; None where no task is a regression.
     ``tasks`` holds statistics measured on ``split.train``. ``ids`` (N,) names the examples. ``notes`` are lines worth
     printing: what was left out, which kinds were chosen. ``rebuild`` makes the same data with another split seed.
     """
@@ -49,6 +50,7 @@ class Dataset:
     split: Split
     ids: np.ndarray
     preprocessing: Preprocessing
+    values: np.ndarray | None = None
     notes: tuple[str, ...] = ()
     rebuild: Callable[[int], Dataset] | None = None
 
@@ -64,6 +66,24 @@ class Dataset:
     def schema(self) -> Schema:
         """How the inputs and targets are encoded; a model that is trained on them keeps it."""
         return Schema(self.tasks, self.preprocessing)
+
+    def in_units(self, positions: Tensor) -> Tensor:
+        """Return targets (n, T) of the examples at ``positions`` as they were read, float64: regression in its own units.
+
+        Encoded targets are float32, to which a small error is rounding. Where they were replaced since, they are what counts.
+
+        >>> from coterie.data import load
+        >>> x, y = np.arange(30.0)[:, None], 1e6 + np.arange(60.0).reshape(30, 2) / 7
+        >>> data = load({"inputs": x, "targets": y})
+        >>> bool((data.in_units(data.split.test).numpy() == y[data.split.test]).all())
+        True
+        """
+        encoded, tasks = self.targets[positions].cpu(), self.tasks.to("cpu")
+        decoded = encoded.double() * tasks.std + tasks.mean
+        if self.values is None:
+            return decoded
+        read = torch.from_numpy(self.values[positions.cpu().numpy()].astype(np.float64))
+        return torch.where(((read - tasks.mean) / tasks.std).float() == encoded, read, decoded)
 
     def resplit(self, seed: int) -> Dataset:
         """Return the same data under another random split of the same fractions.

@@ -48,6 +48,7 @@ def load_like(source: Any, schema: Schema, asked: Columns, how: Reading) -> Data
     return Dataset(
         inputs=inputs, targets=targets, tasks=tasks, split=Split(train=nothing, validation=nothing, test=labelled),
         ids=raw.frame.index.to_numpy() if raw.ids is None else raw.ids, preprocessing=preprocessing, notes=tuple(notes),
+        values=values if tasks.of_kind(Kind.REGRESSION) else None,
     )  # fmt: skip
 
 

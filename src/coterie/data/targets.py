@@ -12,7 +12,7 @@ from torch import Tensor
 
 from coterie.data.columns import as_numbers, as_text, first_row, plain_text, some, strange_cells
 from coterie.errors import CoterieError
-from coterie.tasks import Kind, Task, TaskFunction, Tasks
+from coterie.tasks import Kind, Task, TaskFunction, Tasks, statistic
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -316,7 +316,7 @@ def measure(labels: Labels, train: np.ndarray, *, balance: bool = True) -> tuple
     # Rows must be contiguous: joined columns are not, and gathering a batch of 1,000 tasks from them is 15 times slower.
     targets = torch.from_numpy(((values - mean) / std).astype(np.float32, order="C"))
     numbers = {"pos_weight": pos_weight, "mean": mean, "std": std, "observed_share": observed.mean(0)}
-    statistics: dict[str, Any] = {name: torch.tensor(value, dtype=torch.float32) for name, value in numbers.items()}
+    statistics: dict[str, Any] = {name: statistic(name, value) for name, value in numbers.items()}
     mixed = len({task.kind for task in labels.tasks}) > 1
     tasks = Tasks(items=labels.tasks, loss_scale=torch.ones(len(labels.tasks)), **statistics)
     if mixed:

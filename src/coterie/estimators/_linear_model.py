@@ -139,11 +139,11 @@ def _summed(projection: Projection, data: Dataset, settings: Settings, chunk: in
 
 
 def _validation(projection: Projection, data: Dataset, chunk: int) -> list[Cells | None]:
-    """The validation cells, weighted as a training weights the losses of its validation part."""
-    positions = data.split.validation
-    divisor = len(positions) * data.tasks.observed_share * data.tasks.loss_scale
+    """The validation cells, weighted as a training weights the losses of its validation part: a mean over observed cells."""
+    positions = _labelled(data, data.split.validation)
+    divisor = (~data.targets[positions].isnan()).sum(0) * data.tasks.loss_scale
     kept: list[list[Cells]] = [[] for _ in data.tasks]
-    for found in extract(projection, data, _labelled(data, positions), divisor, chunk):
+    for found in extract(projection, data, positions, divisor, chunk):
         for task, cells in found.items():
             kept[task].append(cells)
     return [Cells.joined(parts) for parts in kept]

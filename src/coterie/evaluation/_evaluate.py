@@ -45,15 +45,15 @@ def evaluate(
     positions = getattr(data.split, part)
     if not len(positions):
         raise CoterieError(f"`part` {part!r} of `data` is empty; data that were read with `like` are all 'test'.")
-    targets = data.targets[positions]
+    targets, units = data.targets[positions], data.in_units(positions)
     if isinstance(trained, GroupedModel):
-        return all_metrics(_outputs(trained, data, positions), targets, data.tasks)
+        return all_metrics(_outputs(trained, data, positions), targets, data.tasks, units)
     outputs = predict(trained.stack, data, positions)
     used = [{data.tasks.names[t] for t in row.nonzero()[0]} for row in trained.weights]
     return [
         {"model": model, **row}
         for model, names in enumerate(used)
-        for row in all_metrics(outputs[model], targets, data.tasks)
+        for row in all_metrics(outputs[model], targets, data.tasks, units)
         if row["task"] in names
     ]
 

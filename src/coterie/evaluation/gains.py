@@ -109,7 +109,7 @@ def bootstrap_scores(
         weights = drawn[:, places[part] % _EXAMPLES_AT_ONCE]
         for arm in range(n_arms):
             each = example_statistics(torch.as_tensor(outcomes[arm, part], dtype=torch.float32), labels, tasks)
-            sums[arm] += (weights @ each.flatten(1)).view(resamples, n_tasks, 4)
+            sums[arm] += (weights.to(each) @ each.flatten(1)).view(resamples, n_tasks, 4)
     scores = primary_metric(sums, tasks).transpose(0, 1).numpy()
     scores[..., [task.metric is not None for task in tasks]] = np.nan
     return scores

@@ -210,7 +210,7 @@ def _best_on_validation(fits: Sequence[Fit], arms: Sequence[Arm], used: Sequence
     outputs = _predict(fits, [arm for arm, _ in rivals], [rows for _, rows in rivals], data, positions, plan.settings)
     targets = data.targets[positions]
     scores = [float(primary_scores(each, targets, data.tasks).nanmean()) for each in outputs]
-    return rivals[int(np.argmax(scores))][0].name
+    return rivals[int(np.argmax(np.nan_to_num(scores, nan=-np.inf)))][0].name
 
 
 def _with_chosen(
@@ -241,11 +241,11 @@ def _score(
     split: int,
     seed: int,
 ) -> Unit:
-    targets, tasks = data.targets[data.split.test], data.tasks
+    targets, tasks, units = data.targets[data.split.test], data.tasks, data.in_units(data.split.test)
     records = [
         {"arm": arm.name, "seed": seed, "split": split, "draw": arm.draw, **row}
         for arm, outputs in zip(arms, predictions, strict=True)
-        for row in all_metrics(outputs, targets, tasks)
+        for row in all_metrics(outputs, targets, tasks, units)
     ]
     curves = _join_histories([f.history for f in fits])
     return Unit(

@@ -127,14 +127,17 @@ class GroupedModel(nn.Module):
     def predict(self, inputs: Tensor) -> Tensor:
         """Return calibrated probabilities (binary, and per class of multi-class) and values in units, (B, P).
 
-        Balanced binary logits are shifted back by log(pos_weight) before the sigmoid.
+        Balanced binary logits are shifted back by log(pos_weight) before the sigmoid. float32; float64 throughout if any task
+        is a regression, whose units may need more digits.
         """
         outputs = self(inputs)
         statistics = self.tasks.to(outputs.device)
         result = _to_probabilities(outputs, self.tasks, range(len(self.tasks)), shift=statistics.pos_weight.log())
-        for t in self.tasks.of_kind(Kind.REGRESSION):
-            column = self.tasks.columns[t].start
-            result[:, column] = result[:, column] * statistics.std[t] + statistics.mean[t]
+        regression = self.tasks.of_kind(Kind.REGRESSION)
+        if not regression:
+            return result
+        result, columns = result.double(), [self.tasks.columns[t].start for t in regression]
+        result[:, columns] = result[:, columns] * statistics.std[regression] + statistics.mean[regression]
         return result
 
     def save(self, path: str | Path) -> None:

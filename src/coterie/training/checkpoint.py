@@ -25,6 +25,8 @@ from coterie.training.optimisers import learning_rate, optimiser_arrays, restore
 from coterie.training.weights import WeightsProvider
 
 _CURVES = ("train_loss", "validation_loss", "validation_score")
+_BEST = ("best_score", "best_loss", "best_epoch")
+_ROUNDING = 1e-12
 
 
 @dataclass
@@ -45,6 +47,7 @@ class TrainingState:
     curves: dict[str, list[Tensor]] = field(default_factory=lambda: {name: [] for name in _CURVES})
     best: dict[str, Tensor] = field(default_factory=dict)
     best_score: Tensor = field(default_factory=lambda: torch.empty(0))
+    best_loss: Tensor = field(default_factory=lambda: torch.empty(0))
     best_epoch: Tensor = field(default_factory=lambda: torch.empty(0))
 
     @classmethod
@@ -63,7 +66,8 @@ class TrainingState:
         file = None if folder is None else Path(folder) / "checkpoint.safetensors"
         identity = {} if file is None else _as_json({**config.to_dict(), **identity})
         state = cls(stack, optimiser, provider, observers, config, n_steps, identity, file)
-        state.best_score = torch.full((stack.n_models,), -torch.inf)
+        state.best_score = torch.full((stack.n_models,), -torch.inf, dtype=torch.float64)
+        state.best_loss = torch.full((stack.n_models,), torch.inf, dtype=torch.float64)
         state.best_epoch = torch.zeros(stack.n_models, dtype=torch.int64)
         if file is not None and file.exists():
             state._restore(file)
@@ -78,15 +82,23 @@ class TrainingState:
     def finish_epoch(
         self, stack: ModelStack, weights: Tensor, train_loss: Tensor, validation_loss: Tensor, score: Tensor, seconds: float
     ) -> None:
-        """Add one epoch to the curves, all of shape (M, T), and remember models that are at their best."""
+        """Add one epoch to the curves, all of shape (M, T), and remember models that are at their best.
+
+        That is the highest mean score; of epochs with the same one, as of few validation examples there are many, the lowest
+        mean loss; then the first.
+        """
         unused = weights == 0
         for name, values in zip(_CURVES, (train_loss, validation_loss, score), strict=True):
-            self.curves[name].append(values.masked_fill(unused, torch.nan).cpu())
-        share = weights.masked_fill(score.isnan(), 0.0)
+            self.curves[name].append(values.masked_fill(unused, torch.nan).float().cpu())
+        share = weights.double().masked_fill(score.isnan(), 0.0)
         # A model without any validation label has no best epoch: it keeps the last.
-        mean = ((share * score.nan_to_num()).sum(1) / share.sum(1)).nan_to_num(nan=torch.inf).cpu()
-        better = (mean > self.best_score) | mean.isinf()
+        mean = _weighted(score, share).nan_to_num(nan=torch.inf)
+        loss = _weighted(validation_loss, share).nan_to_num(nan=torch.inf)
+        # Means of the same counts in another order differ by rounding.
+        tied = torch.isclose(mean, self.best_score, rtol=_ROUNDING, atol=_ROUNDING)
+        better = torch.where(tied, loss < self.best_loss, mean > self.best_score) | mean.isinf()
         self.best_score = torch.where(better, mean, self.best_score)
+        self.best_loss = torch.where(better, loss, self.best_loss)
         self.best_epoch = torch.where(better, self.epoch, self.best_epoch)
         if self.keeps_best:
             for name, tensor in stack.state().items():
@@ -128,7 +140,7 @@ class TrainingState:
         tensors |= {f"optimiser/{name}": tensor for name, tensor in optimiser_arrays(self.optimiser).items()}
         tensors |= {f"provider/{i}": parameter.detach() for i, parameter in enumerate(self.provider.parameters())}
         tensors |= {f"curves/{name}": torch.stack(values) for name, values in self.curves.items() if values}
-        tensors |= {"best_score": self.best_score, "best_epoch": self.best_epoch}
+        tensors |= {name: getattr(self, name) for name in _BEST}
         arrays = {name: tensor.cpu().numpy() for name, tensor in tensors.items()}
         arrays |= {f"learnt/{name}": array for name, array in self.provider.state().items()}
         for i, observer in enumerate(self.observers):
@@ -147,6 +159,8 @@ class TrainingState:
                 f"{file} belongs to a training with another {', '.join(changed)}. Use the same settings to continue it, "
                 "or another folder."
             )
+        if not all(name in arrays for name in _BEST):
+            raise CoterieError(f"{file} was written by another version, which chose epochs otherwise. Delete it to train anew.")
         self.epoch, self.seconds = about["epoch"], about["seconds"]
         self.strategy = Strategy(**about["strategy"]) if about["strategy"] else None
         parts: dict[str, dict[str, np.ndarray]] = {}
@@ -167,12 +181,17 @@ class TrainingState:
                 parameter.copy_(torch.from_numpy(parts["provider"][str(i)]))
         self.provider.restore(parts.get("learnt", {}))
         self.curves |= {name: list(values.unbind(0)) for name, values in as_tensors("curves").items()}
-        self.best_score = torch.from_numpy(parts["best_score"]["best_score"])
-        self.best_epoch = torch.from_numpy(parts["best_epoch"]["best_epoch"])
+        for name in _BEST:
+            setattr(self, name, torch.from_numpy(parts[name][name]))
         for i, observer in enumerate(self.observers):
             prefix = f"{i}/"
             held = parts.get("observer", {})
             observer.restore({name.removeprefix(prefix): a for name, a in held.items() if name.startswith(prefix)})
+
+
+def _weighted(values: Tensor, share: Tensor) -> Tensor:
+    """Mean over tasks of (M, T) by shares (M, T) in float64 on the host, (M,); NaN where all shares are 0."""
+    return ((share * values.double().nan_to_num()).sum(1) / share.sum(1)).cpu()
 
 
 def _as_json(identity: Mapping[str, Any]) -> dict[str, Any]:

@@ -73,10 +73,11 @@ def train(
     held_out = None
     if provider.held_out:
         positions, apart = _parted(positions, provider.held_out, config.seed)
-        held_out = deliver(apart, seed=derive(config.seed, "held out"))
+        held_out = deliver(apart, seed=derive(config.seed, "held out")), observed_shares(data, [apart])[0].to(fabric.device)
     batches = deliver(positions, seed=config.seed, augment=config.augment)
     validation = Batches(data, data.split.validation, batch_size=512, seed=0, device=fabric.device, channels_last=channels_last)
-    share = None if isinstance(positions, Tensor) else _observed_shares(data, positions).to(fabric.device)
+    share = None if isinstance(positions, Tensor) else observed_shares(data, positions).to(fabric.device)
+    judged = (~data.targets[data.split.validation].isnan()).any(0).to(fabric.device)
     provider.prepare(data, config.epochs * batches.n_steps, config.seed, fabric.device)
     optimiser = make_optimiser(stack, provider.parameters(), config, provider.learning_rate, provider.plain_steps)
     with torch.random.fork_rng():
@@ -96,7 +97,7 @@ def train(
             weights = provider.settled((epoch + 1) * batches.n_steps - 1).detach().to(fabric.device)
             _require_finite(first_bad, weights, tasks, epoch)
             score, losses = evaluate(stack, validation, tasks, fabric, provider.alive())
-            _require_finite_models(stack, losses, weights, tasks, epoch)
+            _require_finite_models(stack, losses, weights * judged, tasks, epoch)
             provider.on_epoch_end(epoch)
             for observer in observers:
                 observer.on_epoch_end(epoch)
@@ -110,7 +111,7 @@ def train(
 def _train_epoch(
     stack: ModelStack,
     batches: Batches,
-    held_out: Batches | None,
+    held_out: tuple[Batches, Tensor] | None,
     provider: WeightsProvider,
     tasks: Tasks,
     optimiser: torch.optim.Optimizer,
@@ -146,7 +147,8 @@ def _train_epoch(
         if weights.grad is not None:
             gradient = weights.grad
             if held_out is not None:
-                gradient = held_out_losses(stack, held_out.sample(step), tasks, fabric, provider.alive())
+                apart, observed = held_out
+                gradient = held_out_losses(stack, apart.sample(step), tasks, fabric, provider.alive(), observed)
             learn_weights(provider, produced, gradient.to(produced.device))
         for observer in observers:
             observer.on_batch(batch.position, outputs, batch.targets)
@@ -198,7 +200,7 @@ def _parted(positions: Tensor | list[Tensor], share: float, seed: int) -> tuple[
     return positions[order[apart:].sort().values], positions[order[:apart].sort().values]
 
 
-def _observed_shares(data: Dataset, positions: Sequence[Tensor]) -> Tensor:
+def observed_shares(data: Dataset, positions: Sequence[Tensor]) -> Tensor:
     """Share of labels observed within each row's own examples, (M, T); never 0, so that an unused task divides safely."""
     shares = torch.stack([(~data.targets[support].isnan()).float().mean(0) for support in positions])
     return shares.clamp_min(1e-6)

@@ -14,7 +14,7 @@ from torch import Tensor
 from coterie.data import Batches, Dataset
 from coterie.metrics import own_metric, primary_metric, summed_statistics
 from coterie.models import ModelStack
-from coterie.tasks import Tasks, task_losses
+from coterie.tasks import Tasks, example_losses, mean_losses
 from coterie.training.device import make_fabric
 
 if TYPE_CHECKING:
@@ -58,13 +58,17 @@ def predict(
 def evaluate(
     stack: ModelStack, batches: Batches, tasks: Tasks, fabric: Fabric, alive: Sequence[bool] | None = None
 ) -> tuple[Tensor, Tensor]:
-    """Score of each model and task (M, T), higher is better, and mean loss (M, T), without keeping outputs.
+    """Score of each model and task (M, T), float64, higher is better, and mean loss (M, T), without keeping outputs.
+
+    The loss is the mean over the observed cells of these examples, whatever share of the training part is observed; NaN, as
+    the score, where there are none.
 
     Models that are not ``alive`` are not computed: theirs mean nothing. Only for tasks with a metric of their own are the
     outputs kept: it may not be a function of sums.
     """
     shape = (stack.n_models, len(tasks))
-    statistics, losses, n_examples = torch.zeros((), device=fabric.device), torch.zeros(shape, device=fabric.device), 0
+    statistics, losses = torch.zeros((), device=fabric.device), torch.zeros(shape, device=fabric.device)
+    n_cells = torch.zeros(len(tasks), device=fabric.device, dtype=torch.int64)
     own = [position for position, task in enumerate(tasks) if task.metric is not None]
     kept: list[tuple[Tensor, Tensor]] = []
     stack.train(False)
@@ -74,14 +78,15 @@ def evaluate(
                 outputs = stack(batch.inputs, alive=alive)
             outputs = outputs.float()
             statistics = statistics + summed_statistics(outputs, batch.targets, tasks)
-            losses += task_losses(outputs, batch.targets, tasks) * len(batch.targets)
-            n_examples += len(batch.targets)
+            losses += example_losses(outputs, batch.targets, tasks).sum(-2)
+            n_cells += (~batch.targets.isnan()).sum(0)
             if own:
                 kept.append((outputs, batch.targets))
     stack.train()
-    score = primary_metric(statistics, tasks).float()
+    score = primary_metric(statistics, tasks)
     if own:
         outputs, targets = torch.cat([o for o, _ in kept], dim=1), torch.cat([t for _, t in kept])
         for position in own:
-            score[:, position] = torch.tensor([own_metric(row, targets, tasks, position) for row in outputs])
-    return score, losses / max(n_examples, 1)
+            own_scores = [own_metric(row, targets, tasks, position) for row in outputs]
+            score[:, position] = torch.tensor(own_scores, dtype=score.dtype)
+    return score, mean_losses(losses, n_cells, tasks)

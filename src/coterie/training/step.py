@@ -78,14 +78,22 @@ def gradient_step(
 
 @torch.no_grad()
 def held_out_losses(
-    stack: ModelStack, batch: Batch, tasks: Tasks, fabric: Fabric, alive: Sequence[bool] | None = None
+    stack: ModelStack,
+    batch: Batch,
+    tasks: Tasks,
+    fabric: Fabric,
+    alive: Sequence[bool] | None = None,
+    share: Tensor | None = None,
 ) -> Tensor:
-    """Task losses (M, T) on a batch that the rows do not train on, in evaluation mode; 0 for rows that are not ``alive``."""
+    """Task losses (M, T) on a batch that the rows do not train on, in evaluation mode; 0 for rows that are not ``alive``.
+
+    ``share`` (T,) is the observed share of the labels among the examples that the batch was drawn from, where it was a part.
+    """
     stack.train(False)
     with fabric.autocast():
         outputs = stack(batch.inputs, alive=alive)
     stack.train()
-    found = task_losses(outputs.float(), batch.targets, tasks)
+    found = task_losses(outputs.float(), batch.targets, tasks, share)
     return found if alive is None else found * torch.tensor(alive, device=found.device).unsqueeze(1)
 
 
