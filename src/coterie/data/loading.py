@@ -87,11 +87,11 @@ def load(
     columns = choose_columns(raw, targets, one_vs_rest, exclude, task_column, target_column, group_column, split_column)
     labels = label(raw, columns, checked_kinds(kinds, columns))
     labels = replace(labels, tasks=with_functions(labels.tasks, losses, metrics))
-    stored, features = _inputs_of(raw, columns)
+    stored, features, notes = _inputs_of(raw, columns)
     recipe = Recipe(
         stored=stored, features=features, labels=labels, fractions=fractions, rare=rare, balance=balance,
         groups=None if columns.group is None else _group_codes(series(raw.frame, columns.group)),
-        given=given_split(raw, columns), ids=_ids(raw, features), image_column=raw.image_column,
+        given=given_split(raw, columns), ids=_ids(raw, features), image_column=raw.image_column, notes=notes,
     )  # fmt: skip
     return assemble(recipe, seed)
 
@@ -103,7 +103,8 @@ def read_inputs(source: Any, preprocessing: Preprocessing) -> tuple[Tensor, np.n
     come as ``{"inputs": X}``.
 
     Raises:
-        CoterieError: a column that the model reads is absent, or the shape of the inputs is not the model's.
+        CoterieError: a column that the model reads is absent, or the shape of the inputs, or the depth of the images, is not
+            the model's.
 
     >>> data = load("digits")
     >>> inputs, ids = read_inputs({"inputs": np.zeros((1, 1, 8, 8))}, data.preprocessing)
@@ -119,14 +120,12 @@ def read_inputs(source: Any, preprocessing: Preprocessing) -> tuple[Tensor, np.n
         if preprocessing.kind == "table":
             inputs = preprocessing.table(raw.frame)
         elif raw.images is not None:
-            inputs = decode_images(raw.images, ids, str(raw.image_column))
+            inputs, _ = decode_images(raw.images, ids, str(raw.image_column), like=preprocessing)
         elif isinstance(raw.inputs, Tensor):
             inputs = raw.inputs
         else:
             raise CoterieError(f"`source` must hold inputs of shape {preprocessing.input_shape}; found {describe(source)}.")
-    if tuple(inputs.shape[1:]) != tuple(preprocessing.input_shape):
-        found = tuple(inputs.shape[1:])
-        raise CoterieError(f"`source` must hold inputs of shape {preprocessing.input_shape}; found {found}.")
+    preprocessing.require(inputs, "`source`")
     return inputs, ids
 
 
@@ -141,18 +140,19 @@ def _limited(raw: Source, limit: int | None, seed: int) -> Source:
     return raw.take(np.concatenate([chosen, rest]).astype(np.int64))
 
 
-def _inputs_of(raw: Source, columns: Columns) -> tuple[Any, Features | None]:
-    """Inputs as they are stored: a tensor, a map-style dataset, or a frame with the roles of its columns."""
+def _inputs_of(raw: Source, columns: Columns) -> tuple[Any, Features | None, tuple[str, ...]]:
+    """Inputs as they are stored: a tensor, a map-style dataset, or a frame with the roles of its columns; and notes on them."""
     if raw.inputs is not None:
-        return raw.inputs, None
+        return raw.inputs, None, raw.notes
     if raw.images is not None:
-        return decode_images(raw.images, raw.frame.index.to_numpy(), str(raw.image_column)), None
+        images, notes = decode_images(raw.images, raw.frame.index.to_numpy(), str(raw.image_column))
+        return images, None, notes
     features = choose_features(raw.frame.drop(columns=columns.not_inputs))
     if not features.numeric and not features.categorical:
         raise CoterieError("No column is left to be an input. " + " ".join(features.notes))
     for name in features.numeric:
         finite_numbers(series(raw.frame, name))
-    return raw.frame[[*features.numeric, *features.categorical]], features
+    return raw.frame[[*features.numeric, *features.categorical]], features, ()
 
 
 def _group_codes(column: pd.Series) -> np.ndarray:

@@ -13,7 +13,7 @@ import torch
 import torch.utils.data
 from torch import Tensor
 
-from coterie.data.arrays import describe, from_arrays, target_frame
+from coterie.data.arrays import Survey, describe, from_arrays, target_frame
 from coterie.data.readers import concatenate, read_files
 from coterie.errors import CoterieError
 
@@ -33,6 +33,7 @@ class Source:
 
     ``metadata`` comes from the Parquet schema, JSON decoded. ``images`` is a column of encoded images named ``image_column``.
     ``part`` (N,) is 0 for train and 2 for test where files say so. ``ids`` (N,) names the examples, if the source does.
+    ``notes`` are lines worth printing.
     """
 
     frame: pd.DataFrame
@@ -42,6 +43,7 @@ class Source:
     image_column: str | None = None
     part: np.ndarray | None = None
     ids: np.ndarray | None = None
+    notes: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.frame)
@@ -57,6 +59,7 @@ class Source:
             frame=self.frame.iloc[positions], metadata=self.metadata, inputs=inputs,
             images=None if self.images is None else self.images.take(positions), image_column=self.image_column,
             part=None if self.part is None else self.part[positions], ids=None if self.ids is None else self.ids[positions],
+            notes=self.notes,
         )  # fmt: skip
 
 
@@ -162,11 +165,12 @@ def _from_pairs(pairs: Any, names: Sequence[str] | None) -> Source:
     if isinstance(pairs, torch.utils.data.TensorDataset) and len(pairs.tensors) == 2:
         inputs, frame = from_arrays(*pairs.tensors, names)
         return Source(frame=frame, inputs=inputs)
-    vectors = []
+    vectors, survey = [], Survey()
     for position in range(len(pairs)):
         pair = pairs[position]
         if not isinstance(pair, (tuple, list)) or len(pair) != 2:
             raise CoterieError(f"A dataset must yield (input, target vector); example {position} is {describe(pair)}.")
+        survey.add(pair[0], position)
         vectors.append(np.asarray(pair[1], dtype=np.float64).reshape(-1))
         if len(vectors[-1]) != len(vectors[0]):
             raise CoterieError(
@@ -175,4 +179,4 @@ def _from_pairs(pairs: Any, names: Sequence[str] | None) -> Source:
             )
     if not vectors:
         raise CoterieError("`source` is empty: it has no rows.")
-    return Source(frame=target_frame(np.stack(vectors), names), inputs=pairs)
+    return Source(frame=target_frame(np.stack(vectors), names), inputs=pairs, notes=survey.notes())
