@@ -31,7 +31,7 @@ def as_input(value: Any, where: str = "An input of the dataset") -> Tensor:
     """
     if is_image(value):
         try:
-            return torch.from_numpy(np.ascontiguousarray(pixels(value, where)))
+            return torch.from_numpy(np.ascontiguousarray(pixels(value, rule_of(value, where), where)))
         except CoterieError:
             raise
         except Exception as error:  # what a program opened is decoded here, and damaged files fail in every way there is
@@ -65,7 +65,7 @@ class Survey:
             self._found[rule.note] += 1
             self._n_images += 1
         else:
-            kind = ("arrays", *np.shape(value))
+            kind = ("arrays", *getattr(value, "shape", ()))
         self._first = self._first or kind
         if kind != self._first:
             first, found = (f"{sort} of {'x'.join(map(str, shape))}" for sort, *shape in (self._first, kind))

@@ -168,8 +168,11 @@ class Batches:
             pin_memory=self.device.type == "cuda",
             generator=torch.Generator(),  # its own, so that the global random state is left alone
         )
-        for position, inputs in zip(positions, loader, strict=True):
-            yield inputs.unflatten(0, position.shape).to(self.device, non_blocking=True)
+        try:
+            for position, inputs in zip(positions, loader, strict=True):
+                yield inputs.unflatten(0, position.shape).to(self.device, non_blocking=True)
+        except CoterieError as error:  # that of a worker process begins with a traceback
+            raise CoterieError(str(error).rpartition(f"{CoterieError.__name__}: ")[2].rstrip()) from error
 
 
 class _Inputs(torch.utils.data.Dataset):

@@ -17,7 +17,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from coterie.data.pixels import pixels, rule_of, sentences
+from coterie.data.pixels import Rule, pixels, rule_of, sentences
 from coterie.data.preprocessing import Preprocessing
 from coterie.errors import CoterieError
 from coterie.files import regular_file
@@ -90,19 +90,21 @@ class _Reader:
 
         try:
             with Image.open(source, formats=FORMATS) as image:
-                self._check_header(image, where, row, layout)
-                answer = pixels(image, where, found)
+                answer = pixels(image, self._rule(image, where, row, layout), where, found)
         except CoterieError:
             raise
         except UnidentifiedImageError as error:
-            raise CoterieError(f"{where} is no readable image: found {size}, no {'/'.join(FORMATS)} file.") from error
+            raise CoterieError(
+                f"{where} is no readable image: found {size}, no {'/'.join(FORMATS)} file that can be read."
+            ) from error
         except Exception as error:  # decoders of damaged files fail in every way there is
             raise CoterieError(f"{where} is no readable image: found {size} ({error or type(error).__name__}).") from error
         if layout is not None and answer.shape[1:] != (layout.height, layout.width):
             raise self._another_size(row, layout, (answer.shape[2], answer.shape[1]))
         return answer
 
-    def _check_header(self, image: Image, where: str, row: Any, layout: _Layout | None) -> None:
+    def _rule(self, image: Image, where: str, row: Any, layout: _Layout | None) -> Rule:
+        """How the image is stored, if its header agrees with the layout."""
         from PIL import Image as Pillow
 
         limit = Pillow.MAX_IMAGE_PIXELS
@@ -111,16 +113,17 @@ class _Reader:
                 f"{where} has {image.width}x{image.height} pixels, more than {limit:,}, which may be an attack on memory. "
                 "If it is not: raise PIL.Image.MAX_IMAGE_PIXELS, or make it smaller."
             )
-        bits = rule_of(image, where).bits
+        rule = rule_of(image, where)
         if layout is None:
-            return
-        if bits != layout.bits:
+            return rule
+        if rule.bits != layout.bits:
             raise CoterieError(
                 f"All images of column {self.column!r} must have one depth; {layout.whose} is {layout.bits}-bit, "
-                f"row {row} is {bits}-bit. Convert them first."
+                f"row {row} is {rule.bits}-bit. Convert them first."
             )
         if sorted(image.size) != sorted((layout.width, layout.height)):  # which way it lies is known after decoding
             raise self._another_size(row, layout, image.size)
+        return rule
 
     def _another_size(self, row: Any, layout: _Layout, size: tuple[int, int]) -> CoterieError:
         return CoterieError(
@@ -143,7 +146,9 @@ def _source(cell: Any, where: str) -> tuple[Any, str]:
 def _allocate(n_images: int, first: np.ndarray, column: str) -> np.ndarray:
     remedy = "Use fewer (`limit`), make them smaller, or stream them from a map-style torch dataset."
     what = f"{n_images} images of column {column!r}, {first.shape[2]}x{first.shape[1]} each,"
-    require_memory(n_images * first.nbytes, what, remedy)
+    # Besides the result, each thread holds an image in several forms: as a file, decoded, converted, turned.
+    threads = min(os.cpu_count() or 1, -(-n_images // _CHUNK))
+    require_memory((n_images + 4 * threads) * first.nbytes, what, remedy)
     try:
         return np.empty((n_images, *first.shape), dtype=first.dtype)
     except MemoryError as error:

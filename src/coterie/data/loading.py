@@ -53,8 +53,9 @@ def load(
 
     Args:
         source: ``"digits"``; a path to a Parquet, CSV or Arrow file, or a list of paths; ``{"train": path, "test": path}``
-            (validation is cut from train); ``{"inputs": X, "targets": Y}`` of arrays or tensors, taken as they are; a pandas
-            frame; a ``datasets.Dataset``; a map-style torch dataset of (input, target vector), which is streamed.
+            (validation is cut from train); ``{"inputs": X, "targets": Y}`` of arrays or tensors, taken as they are (as images:
+            (N, C, H, W) of uint8 or uint16); a pandas frame; a ``datasets.Dataset``; a map-style torch dataset of
+            (input, target vector), which is streamed.
         targets: target columns. By default what the Parquet schema metadata name, or all targets that came with the inputs.
         one_vs_rest: a column of classes that becomes one binary task per class.
         exclude: columns that are neither inputs nor targets.
@@ -146,7 +147,7 @@ def _inputs_of(raw: Source, columns: Columns) -> tuple[Any, Features | None, tup
         return raw.inputs, None, raw.notes
     if raw.images is not None:
         images, notes = decode_images(raw.images, raw.frame.index.to_numpy(), str(raw.image_column))
-        return images, None, notes
+        return images, None, (*raw.notes, *notes)
     features = choose_features(raw.frame.drop(columns=columns.not_inputs))
     if not features.numeric and not features.categorical:
         raise CoterieError("No column is left to be an input. " + " ".join(features.notes))

@@ -7,20 +7,22 @@
 | one bit per pixel (1) | 0 and 255, in three equal channels |
 | palette (P) | its colours: uint8, three channels |
 | CMYK | RGB by Pillow's formula; uint8, three channels |
-| alpha channel or transparent colour (RGBA, LA, PA, any with tRNS) | dropped where every pixel is opaque, else refused: what is seen would depend on a background |
+| transparency (RGBA, LA, PA, tRNS) | dropped if every pixel is opaque, else refused: the look depends on a background |
 | 16-bit grey (I;16; PGM above 255 levels) | int32, one channel, all 65,536 levels |
 | 16-bit colour, or more channels than Pillow reads | refused: Pillow would leave out half of it in silence |
 | floating point (F), 32-bit and signed whole numbers (I) | refused: no file says which value is white |
 | YCbCr, LAB, HSV and other modes | refused: they are not RGB, and Pillow's way there clips |
 | several frames (GIF, APNG, WebP, TIFF, MPO) | refused |
+| files of other formats than PNG, JPEG, TIFF, GIF, WebP, BMP, PPM | refused |
+| fourth byte of 32-bit BMP | ignored: the format gives it no meaning |
 | EXIF orientation | applied |
 | colour profile, gamma, resolution | ignored |
-"""  # noqa: E501
+"""
 
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import numpy as np
 
@@ -28,6 +30,8 @@ from coterie.errors import CoterieError
 
 if TYPE_CHECKING:
     from PIL.Image import Image
+
+_T = TypeVar("_T")
 
 
 class Rule(NamedTuple):
@@ -38,6 +42,7 @@ class Rule(NamedTuple):
 
 
 _ALPHA = Rule(8, "alpha channel dropped (it is opaque throughout)")
+_FOURTH_BYTE = Rule(8, "32-bit BMP, whose fourth byte is ignored")
 _GREY16 = Rule(16, "16-bit grey, all levels kept in one channel")
 _RULES = {
     "RGB": Rule(8, ""),
@@ -89,29 +94,32 @@ def rule_of(image: Image, where: str) -> Rule:
         if deep:
             raise CoterieError(f"{where} is 16-bit grey with a transparent level: save it without.")
         return _ALPHA
+    if image.format == "BMP" and any("X" in argument for argument in _arguments(image, str)):
+        return _FOURTH_BYTE
     rule = _GREY16 if deep else _RULES.get(image.mode)
     if rule is None:
         raise CoterieError(f"{where} {_REFUSED.get(image.mode, f'is of mode {image.mode}: convert it to RGB')}.")
     return rule
 
 
-def pixels(image: Image, where: str, found: Counter[str] | None = None) -> np.ndarray:
+def pixels(image: Image, rule: Rule, where: str, found: Counter[str] | None = None) -> np.ndarray:
     """Return an image as it is stored: (3, H, W) uint8, or (1, H, W) int32 with levels 0 to 65535.
 
     Args:
         image: an image that Pillow opened or made; it is not changed.
+        rule: what :func:`rule_of` says about it.
         where: which image, for messages.
         found: counts what was done to the image, in words for a note.
 
     Raises:
-        CoterieError: the table above has it refused, or it cannot be decoded.
+        CoterieError: a pixel is transparent. A file that cannot be decoded raises whatever Pillow does.
 
     >>> from PIL import Image
-    >>> pixels(Image.new("1", (3, 2), 1), "Row 0")[:, 0, 0]
+    >>> image = Image.new("1", (3, 2), 1)
+    >>> pixels(image, rule_of(image, "Row 0"), "Row 0")[:, 0, 0]
     array([255, 255, 255], dtype=uint8)
     """
     found = Counter() if found is None else found
-    rule = rule_of(image, where)
     if rule.note:
         found[rule.note] += 1
     image = _upright(image, found)
@@ -122,7 +130,7 @@ def pixels(image: Image, where: str, found: Counter[str] | None = None) -> np.nd
         image = (image.convert("LA") if image.mode == "La" else image).convert("RGBA")
         if image.getextrema()[3][0] < 255:  # type: ignore[index]
             raise CoterieError(f"{where} has transparent pixels, whose look depends on a background: put it on one first.")
-    return np.asarray(image.convert("RGB")).transpose(2, 0, 1)
+    return np.asarray(image if image.mode == "RGB" else image.convert("RGB")).transpose(2, 0, 1)
 
 
 def sentences(found: Counter[str], n_images: int, what: str) -> tuple[str, ...]:
@@ -160,9 +168,14 @@ def _left_out(image: Image) -> str:
             return "signed levels, which Pillow reads as unsigned: save it with levels 0 to 255"
         deep = max(tags.get(_BITS, (1,))) > 8 and len(image.getbands()) > 1
     else:
-        arguments = [a for tile in getattr(image, "tile", ()) for a in (tile[3] if isinstance(tile[3], tuple) else (tile[3],))]
-        deep = image.mode not in ("I", "I;16") and (
-            (image.format == "PNG" and any(str(a).endswith(";16B") for a in arguments))
-            or (image.format == "PPM" and any(isinstance(a, int) and a > 255 for a in arguments))
+        deep = image.mode in ("RGB", "RGBA") and (
+            (image.format == "PNG" and any(mode.endswith(";16B") for mode in _arguments(image, str)))
+            or (image.format == "PPM" and any(white > 255 for white in _arguments(image, int)))
         )
     return "16 bits per channel, of which Pillow reads 8: save it with 8, or as 16-bit grey" if deep else ""
+
+
+def _arguments(image: Image, kind: type[_T]) -> list[_T]:
+    """What an opened file's decoder was told: raw modes (str), numbers. Nothing is left of them once it has decoded."""
+    told = [tile[3] if isinstance(tile[3], tuple) else (tile[3],) for tile in getattr(image, "tile", ())]
+    return [argument for arguments in told for argument in arguments if isinstance(argument, kind)]

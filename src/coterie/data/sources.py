@@ -129,7 +129,9 @@ def _from_table(table: pa.Table, image_column: str | None, part: np.ndarray | No
     frame = plain.replace_schema_metadata(None).to_pandas()
     frame.index = pd.RangeIndex(len(table))
     images = table.column(image_column) if image_column else None
-    return Source(frame=frame, metadata=metadata, images=images, image_column=image_column, part=part)
+    others = ", ".join(repr(name) for name in structs if name != image_column)
+    notes = (f"Of the columns of images, {image_column!r} is read, {others} left out (see `image_column`).",) if others else ()
+    return Source(frame=frame, metadata=metadata, images=images, image_column=image_column, part=part, notes=notes)
 
 
 def _metadata(schema: pa.Schema) -> dict[str, Any]:
