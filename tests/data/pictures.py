@@ -49,12 +49,12 @@ def png(bits: int, colour: int, row: bytes, width: int = 1, height: int = 1, *ch
     return b"\x89PNG\r\n\x1a\n" + b"".join(body)
 
 
-def tiff(bits: int, samples: int, data: bytes, sample_format: int = 1, extra: int = 0) -> bytes:
+def tiff(bits: int, samples: int, data: bytes, sample_format: int = 1, extra: int = 0, photometric: int = 1) -> bytes:
     """An uncompressed TIFF of one pixel."""
-    photometric = 2 if samples >= 3 else 1
+    colour = 2 if samples >= 3 else photometric
     lists, at, tags = b"", 8, []
     shorts = {
-        256: [1], 257: [1], 258: [bits] * samples, 259: [1], 262: [photometric], 273: [0], 277: [samples], 278: [1],
+        256: [1], 257: [1], 258: [bits] * samples, 259: [1], 262: [colour], 273: [0], 277: [samples], 278: [1],
         279: [len(data)], 338: [0] * extra, 339: [sample_format] * samples,
     }  # fmt: skip
     shorts = {tag: values for tag, values in shorts.items() if values}

@@ -13,6 +13,7 @@ from PIL import Image
 from torch import Tensor
 
 from coterie.data import Batches, load
+from coterie.data.arrays import as_input
 from coterie.errors import CoterieError
 from tests.data.pictures import (
     COLOUR,
@@ -60,7 +61,8 @@ def test_streams_are_looked_through_before_training(odd: Any, message: str) -> N
         load(Stream([Image.fromarray(GREY)] * 7 + [odd] + [Image.fromarray(GREY)] * 20))
 
 
-@pytest.mark.parametrize("workers", [0, 1])
+# torch waits five seconds for a worker that raised.
+@pytest.mark.parametrize("workers", [0, pytest.param(1, marks=pytest.mark.slow)])
 def test_what_only_decoding_shows_names_the_example(workers: int) -> None:
     whole = encoded(Image.fromarray(COLOUR))
 
@@ -128,3 +130,9 @@ def test_other_arrays_are_taken_as_numbers_unscaled(dtype: type) -> None:
     assert data.inputs.dtype == torch.float32
     assert np.array_equal(data.inputs, values)
     assert data.preprocessing.kind == "arrays"
+
+
+def test_a_pillow_image_of_one_pixel_is_no_view_of_its_memory() -> None:
+    image = Image.new("RGB", (1, 1), (1, 2, 3))
+    as_input(image)[:] = 9
+    assert image.getpixel((0, 0)) == (1, 2, 3)

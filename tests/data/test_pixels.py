@@ -87,6 +87,7 @@ def test_sixteen_bit_grey_keeps_all_its_levels(data: bytes) -> None:
         (tiff(16, 1, b"\0\x80", sample_format=2), "holds 32-bit or signed whole numbers"),
         (encoded(Image.fromarray(COLOUR).convert("YCbCr"), "TIFF"), "is of mode YCbCr: convert it to RGB"),
         (tiff(8, 1, b"\x80", sample_format=2), "signed levels"),
+        (tiff(16, 1, b"\0\x80", photometric=0), "black as its highest level"),
         (tiff(16, 3, b"abcdef"), "16 bits per channel, of which Pillow reads 8"),
         (tiff(8, 4, b"abcd", extra=1), "4 channels, of which Pillow reads 3"),
         (tiff(8, 6, b"abcdef", extra=3), "6 channels, of which Pillow reads 3"),

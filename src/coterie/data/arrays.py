@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from math import isfinite
 from typing import TYPE_CHECKING, Any
 
@@ -30,12 +31,9 @@ def as_input(value: Any, where: str = "An input of the dataset") -> Tensor:
     torch.int32
     """
     if is_image(value):
-        try:
-            return torch.from_numpy(np.ascontiguousarray(pixels(value, rule_of(value, where), where)))
-        except CoterieError:
-            raise
-        except Exception as error:  # what a program opened is decoded here, and damaged files fail in every way there is
-            raise CoterieError(f"{where} is no readable image ({error}).") from error
+        with _readable(where):
+            # A copy: what Pillow gives is read-only.
+            return torch.from_numpy(np.array(pixels(value, rule_of(value, where), where), order="C"))
     return stored(value if isinstance(value, Tensor) else _to_tensor(value, where), where, batched=False)
 
 
@@ -59,7 +57,8 @@ class Survey:
             CoterieError: an image that is refused, or inputs of another shape or depth than the first.
         """
         if is_image(value):
-            rule = rule_of(value, example(name))
+            with _readable(example(name)):
+                rule = rule_of(value, example(name))
             # Which way it lies may be known only after decoding.
             kind = (f"{rule.bits}-bit images", *sorted(value.size))
             self._found[rule.note] += 1
@@ -75,6 +74,17 @@ class Survey:
         """What is done to images as they are read, with counts."""
         self._found.pop("", None)
         return sentences(self._found, self._n_images, "images of the dataset")
+
+
+@contextmanager
+def _readable(where: str) -> Iterator[None]:
+    """What a program only opened is decoded here, and damaged files fail in every way there is."""
+    try:
+        yield
+    except CoterieError:
+        raise
+    except Exception as error:
+        raise CoterieError(f"{where} is no readable image ({error or type(error).__name__}).") from error
 
 
 def stored(tensor: Tensor, where: str, *, batched: bool) -> Tensor:

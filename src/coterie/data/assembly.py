@@ -110,5 +110,4 @@ def _prepare(recipe: Recipe, train: Tensor) -> tuple[Tensor | torch.utils.data.D
     if first.is_floating_point():
         return stored, Preprocessing(input_shape=tuple(first.shape))
     images = [as_input(stored[int(position)][0], name) for position, name in zip(sample, names, strict=True)]
-    preprocessing = fit_images(torch.stack(images), torch.arange(len(images)))
-    return stored, preprocessing
+    return stored, fit_images(torch.stack(images), torch.arange(len(images)))

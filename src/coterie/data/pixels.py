@@ -59,7 +59,7 @@ _REFUSED = {
 TURNED = "turned as the EXIF orientation says"
 _UNREAD = "EXIF data unreadable, taken as it lies"
 _ORIENTATION = 274
-_BITS, _SAMPLES, _FORMAT = 258, 277, 339  # tags of a TIFF file
+_BITS, _WHITE_IS, _SAMPLES, _FORMAT = 258, 262, 277, 339  # tags of a TIFF file
 
 
 def is_image(value: Any) -> bool:
@@ -148,7 +148,7 @@ def _upright(image: Image, found: Counter[str]) -> Image:
     image.load()
     try:
         orientation = image.getexif().get(_ORIENTATION, 1)
-    except Exception:
+    except Exception:  # damaged EXIF fails in every way there is, and the pixels are as good as before
         found[_UNREAD] += 1
         return image
     if orientation not in range(2, 9):
@@ -166,6 +166,10 @@ def _left_out(image: Image) -> str:
             return f"{samples} channels, of which Pillow reads {len(image.getbands())}: give arrays, or save what counts as RGB"
         if image.mode == "L" and 2 in tags.get(_FORMAT, ()):
             return "signed levels, which Pillow reads as unsigned: save it with levels 0 to 255"
+        if image.mode.startswith("I;16") and tags.get(_WHITE_IS) == 0:
+            return (
+                "black as its highest level, which Pillow turns round for 8-bit images only: save it with white as the highest"
+            )
         deep = max(tags.get(_BITS, (1,))) > 8 and len(image.getbands()) > 1
     else:
         deep = image.mode in ("RGB", "RGBA") and (
