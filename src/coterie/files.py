@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import stat
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,6 +16,53 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
 from coterie.errors import CoterieError
+
+_NOT_REGULAR = {
+    stat.S_IFDIR: "a directory",
+    stat.S_IFIFO: "a named pipe (FIFO)",
+    stat.S_IFSOCK: "a socket",
+    stat.S_IFCHR: "a device",
+    stat.S_IFBLK: "a device",
+}
+
+
+def regular_file(path: str | Path, argument: str) -> Path:
+    """Return the path of a file that can be read; anything else is refused before it is opened, since that might wait for ever.
+
+    Args:
+        path: what a user, or a file of theirs, names.
+        argument: who names it: the beginning of the message.
+
+    Raises:
+        CoterieError: it is no path, or there is nothing, or a directory, pipe, socket, device, an empty or unreadable file.
+
+    >>> regular_file("/dev/null", "`source`")
+    Traceback (most recent call last):
+    ...
+    coterie.errors.CoterieError: `source` must name a file; '/dev/null' is a device.
+    """
+    if not isinstance(path, (str, Path)):
+        raise CoterieError(f"{argument} must name a file; found {type(path).__name__}.")
+    try:
+        found = Path(path).stat()
+    except (OSError, ValueError) as error:  # ValueError: a null character
+        raise CoterieError(f"{argument} must name a file; {_absence(str(path), error)}.") from error
+    if not stat.S_ISREG(found.st_mode):
+        sort = _NOT_REGULAR.get(stat.S_IFMT(found.st_mode), "no regular file")
+        raise CoterieError(f"{argument} must name a file; {str(path)!r} is {sort}.")
+    if found.st_size == 0:  # files that the system makes up as they are read (/proc) say so, too
+        raise CoterieError(f"{argument} must name a file with something in it; {str(path)!r} is empty.")
+    if not os.access(path, os.R_OK):
+        raise CoterieError(f"{argument} must name a file; {str(path)!r} may not be read (permission denied).")
+    return Path(path)
+
+
+def _absence(path: str, error: OSError | ValueError) -> str:
+    if "://" in path:
+        return f"{path!r} is a URL: download it first"
+    if isinstance(error, FileNotFoundError):
+        return f"there is no file {path!r}"
+    return f"{path!r} cannot be read ({(error.strerror if isinstance(error, OSError) else None) or error})"
 
 
 @contextmanager

@@ -270,7 +270,7 @@ def test_files_of_the_wrong_kind(tmp_path: Path) -> None:
         (tmp_path / name).write_text(content)
     for name, message in (
         ("a.parquet", "is no readable parquet file"), ("b.arrow", "is no readable arrow file"),
-        ("c.csv", "is no readable csv file"), ("d.txt", "must end in .parquet, .csv, .tsv or .arrow; found .txt"),
+        ("c.csv", "c.csv' is empty"), ("d.txt", "must end in .parquet, .csv, .tsv or .arrow; found .txt"),
     ):  # fmt: skip
         with pytest.raises(CoterieError, match=message):
             load(tmp_path / name, targets=["a"])

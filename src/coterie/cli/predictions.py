@@ -64,11 +64,11 @@ def new_examples(path: Path, model: GroupedModel, *, encoding: str | None = None
 
     preprocessing = model.preprocessing
     raw = read_like(str(path), preprocessing, encoding)
-    inputs, notes = new_inputs(raw, preprocessing), list(raw.notes)
+    inputs, notes = new_inputs(raw, preprocessing)
     # Of a few new rows, a text column may well differ in each.
     read = [column.name for column in (*preprocessing.numeric, *preprocessing.categorical)]
     if preprocessing.kind == "table":
-        notes += [*reading_notes(raw.read, read), *preprocessing.surprises(raw.frame)]
+        notes += reading_notes(raw.read, read)
     rest = raw.frame.drop(columns=[*read, *model.tasks.names], errors="ignore")
     named = choose_features(rest, index=raw.index).ids
     ids = raw.frame.index.to_numpy() if raw.ids is None else raw.ids

@@ -11,7 +11,7 @@ import torch
 import torch.utils.data
 from torch import Tensor
 
-from coterie.data.arrays import as_input
+from coterie.data.arrays import as_input, example
 from coterie.data.cells import MISSING
 from coterie.data.columns import some
 from coterie.data.dataset import Dataset, Split
@@ -164,13 +164,14 @@ def _prepare(recipe: Recipe, parts: np.ndarray) -> tuple[Tensor | torch.utils.da
         preprocessing = replace(preprocessing, missing=recipe.missing)
         return preprocessing.table(stored), preprocessing, notes + preprocessing.surprises(stored.iloc[parts > 0])
     if isinstance(stored, Tensor):
-        if stored.dtype == torch.uint8:
+        if not stored.is_floating_point():
             return stored, fit_images(stored, train, recipe.image_column), []
         return stored, Preprocessing(input_shape=tuple(stored.shape[1:])), []
     # A streamed set is not read whole for its means: an even sample of the training part stands for it.
     sample = train[:: max(1, len(train) // _MEASURED_EXAMPLES)]
-    first = as_input(stored[int(sample[0])][0])
-    if first.dtype != torch.uint8:
+    names = [example(recipe.ids[position]) for position in sample]
+    first = as_input(stored[int(sample[0])][0], names[0])
+    if first.is_floating_point():
         return stored, Preprocessing(input_shape=tuple(first.shape)), []
-    images = torch.stack([as_input(stored[int(position)][0]) for position in sample])
-    return stored, fit_images(images, torch.arange(len(images))), []
+    images = [as_input(stored[int(position)][0], name) for position, name in zip(sample, names, strict=True)]
+    return stored, fit_images(torch.stack(images), torch.arange(len(images))), []

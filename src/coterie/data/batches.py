@@ -10,7 +10,7 @@ import torch
 import torch.utils.data
 from torch import Tensor
 
-from coterie.data.arrays import as_input
+from coterie.data.arrays import as_input, example
 from coterie.data.augment import flip_and_crop
 from coterie.data.dataset import Dataset
 from coterie.errors import CoterieError
@@ -162,24 +162,31 @@ class Batches:
     def _read_examples(self, positions: list[Tensor]) -> Iterator[Tensor]:
         """Read a map-style dataset through a DataLoader that is told which examples make a batch."""
         loader = torch.utils.data.DataLoader(
-            _Inputs(self._inputs),
+            _Inputs(self.data),
             batch_sampler=[_look_up(self._input_table, position).flatten().tolist() for position in positions],
             num_workers=self.workers,
             pin_memory=self.device.type == "cuda",
             generator=torch.Generator(),  # its own, so that the global random state is left alone
         )
-        for position, inputs in zip(positions, loader, strict=True):
-            yield inputs.unflatten(0, position.shape).to(self.device, non_blocking=True)
+        try:
+            for position, inputs in zip(positions, loader, strict=True):
+                yield inputs.unflatten(0, position.shape).to(self.device, non_blocking=True)
+        except CoterieError as error:  # that of a worker process begins with a traceback
+            raise CoterieError(str(error).rpartition(f"{CoterieError.__name__}: ")[2].rstrip()) from error
 
 
 class _Inputs(torch.utils.data.Dataset):
-    """The first half of each (input, target) pair."""
+    """The first half of each (input, target) pair of a streamed data set."""
 
-    def __init__(self, pairs: torch.utils.data.Dataset) -> None:
-        self.pairs = pairs
+    def __init__(self, data: Dataset) -> None:
+        self.pairs: Any = data.inputs
+        self.preprocessing, self.ids = data.preprocessing, data.ids
 
     def __getitem__(self, index: int) -> Tensor:
-        return as_input(self.pairs[index][0])
+        name = example(self.ids[index])
+        inputs = as_input(self.pairs[index][0], name)
+        self.preprocessing.require(inputs, name, batched=False)
+        return inputs
 
 
 def supports(data: Dataset, weights: Any) -> Tensor | list[Tensor]:

@@ -37,7 +37,8 @@ class Split:
 class Dataset:
     """N examples with T targets each, ready to train on.
 
-    ``inputs``: (N, F) float32, or (N, C, H, W) uint8 or float32, or a map-style dataset that is streamed.
+    ``inputs``: (N, F) float32, or (N, C, H, W) uint8, int32 (16-bit images) or float32, or a map-style
+    dataset that is streamed.
     ``targets``: (N, T) float32, encoded (0 or 1, class index, standardised value), NaN where missing.
     ``values``: (N, T) float64, the same before regression was standardised; None where no task is a regression.
     ``tasks`` holds statistics measured on ``split.train``. ``ids`` (N,) names the examples. ``notes`` are lines worth

@@ -32,7 +32,7 @@ def load_like(source: Any, schema: Schema, asked: Columns, how: Reading) -> Data
     raw = read_like(
         source, preprocessing, how.encoding, labels=[task.name for task in tasks if task.kind is not Kind.REGRESSION]
     )
-    inputs = new_inputs(raw, preprocessing)
+    inputs, notes = new_inputs(raw, preprocessing)
     values = np.stack([_labels(raw, task, asked) for task in tasks], axis=1)
     mean, std = (np.asarray(statistic, dtype=np.float64) for statistic in (tasks.mean, tasks.std))
     targets = torch.from_numpy(((values - mean) / std).astype(np.float32, order="C"))
@@ -40,9 +40,7 @@ def load_like(source: Any, schema: Schema, asked: Columns, how: Reading) -> Data
     if not len(labelled):
         raise CoterieError("`source` has no label of any task of the model.")
     nothing = torch.zeros(0, dtype=torch.int64)
-    notes = [*raw.notes, *reading_notes(raw.read, list(raw.frame.columns))]
-    if preprocessing.kind == "table":
-        notes += preprocessing.surprises(raw.frame)
+    notes += reading_notes(raw.read, list(raw.frame.columns))
     if len(labelled) < len(values):
         notes.append(f"{len(values) - len(labelled)} rows have no label and are not used.")
     return Dataset(
@@ -61,31 +59,27 @@ def read_like(
     return read_source(source, image_column=preprocessing.image_column, how=how)
 
 
-def new_inputs(raw: Source, preprocessing: Preprocessing) -> Tensor:
-    """Inputs of a source as the model takes them.
+def new_inputs(raw: Source, preprocessing: Preprocessing) -> tuple[Tensor, list[str]]:
+    """Inputs of a source as the model takes them, and what was interpreted, or not seen in training.
 
     Raises:
-        CoterieError: a column is absent or of another type, or the shape of the inputs is not the model's.
+        CoterieError: a column is absent or of another type, or the shape or depth of the inputs is not the model's.
     """
+    notes = list(raw.notes)
     if preprocessing.kind == "table":
         if raw.inputs is not None:
             raise CoterieError("`source` must be a table with the columns of training; found arrays, or images.")
         inputs = preprocessing.table(raw.frame)
+        notes += preprocessing.surprises(raw.frame)
     elif raw.images is not None:
-        inputs = decode_images(raw.images, raw.frame.index.to_numpy(), str(raw.image_column))
+        inputs, found = decode_images(raw.images, raw.frame.index.to_numpy(), str(raw.image_column), like=preprocessing)
+        notes += found
     elif isinstance(raw.inputs, Tensor):
         inputs = raw.inputs
     else:
         raise CoterieError(f"`source` must hold inputs of shape {preprocessing.input_shape}; found {describe(raw.inputs)}.")
-    require_shape(inputs, preprocessing)
-    return inputs
-
-
-def require_shape(inputs: Tensor, preprocessing: Preprocessing) -> None:
-    """Refuse inputs of another shape than the model's."""
-    if tuple(inputs.shape[1:]) != tuple(preprocessing.input_shape):
-        found = tuple(inputs.shape[1:])
-        raise CoterieError(f"`source` must hold inputs of shape {preprocessing.input_shape}; found {found}.")
+    preprocessing.require(inputs, "`source`")
+    return inputs, notes
 
 
 def _labels(raw: Source, task: Task, asked: Columns) -> np.ndarray:

@@ -16,7 +16,7 @@ from coterie.data.columns import plain_text, series, strange_cells
 from coterie.data.dataset import Dataset
 from coterie.data.images import decode_images
 from coterie.data.leaks import equal_inputs, time_order_note, times_of
-from coterie.data.like import load_like, new_inputs, read_like, require_shape
+from coterie.data.like import load_like, new_inputs, read_like
 from coterie.data.preprocessing import Preprocessing, finite_numbers
 from coterie.data.roles import Columns, as_names, checked_kinds, checked_positives, choose_columns, given_split, label
 from coterie.data.row_numbers import counts_rows
@@ -65,8 +65,9 @@ def load(
 
     Args:
         source: ``"digits"``; a path to a Parquet, CSV or Arrow file, or a list of paths; ``{"train": path, "test": path}``
-            (validation is cut from train); ``{"inputs": X, "targets": Y}`` of arrays or tensors, taken as they are; a pandas
-            frame; a ``datasets.Dataset``; a map-style torch dataset of (input, target vector), which is streamed.
+            (validation is cut from train); ``{"inputs": X, "targets": Y}`` of arrays or tensors, taken as they are (as images:
+            (N, C, H, W) of uint8 or uint16); a pandas frame; a ``datasets.Dataset``; a map-style torch dataset of
+            (input, target vector), which is streamed.
         targets: target columns. By default what the Parquet schema metadata name, or all targets that came with the inputs.
         one_vs_rest: a column of classes that becomes one binary task per class.
         exclude: columns that are neither inputs nor targets.
@@ -115,9 +116,9 @@ def load(
     labels = label(raw, columns, checked_kinds(kinds, columns), checked_positives(positive, columns))
     labels = replace(labels, tasks=with_functions(labels.tasks, losses, metrics))
     one_task = None if columns.task is None else largest_task(labels)
-    stored, features = _inputs_of(raw, columns, one_task)
+    stored, features, notes = _inputs_of(raw, columns, one_task)
     same, given = equal_inputs(stored, features), given_split(raw, columns)
-    notes = [*raw.notes, *reading_notes(raw.read, [name for name in raw.frame.columns if name not in columns.exclude])]
+    notes += reading_notes(raw.read, [name for name in raw.frame.columns if name not in columns.exclude])
     if given is None and columns.time is None:
         notes += time_order_note(raw.frame.drop(columns=[*columns.exclude, *columns.labelled]), one_task)
     recipe = Recipe(
@@ -136,7 +137,8 @@ def read_inputs(source: Any, preprocessing: Preprocessing, *, encoding: str | No
     come as ``{"inputs": X}``. Types, categories and words for missing cells are those of training.
 
     Raises:
-        CoterieError: a column that the model reads is absent, or the shape of the inputs is not the model's.
+        CoterieError: a column that the model reads is absent, or the shape of the inputs, or the depth of the images, is not
+            the model's.
 
     >>> data = load("digits")
     >>> inputs, ids = read_inputs({"inputs": np.zeros((1, 1, 8, 8))}, data.preprocessing)
@@ -146,10 +148,11 @@ def read_inputs(source: Any, preprocessing: Preprocessing, *, encoding: str | No
     if isinstance(source, Mapping) and set(source) == {"inputs"}:
         inputs = input_tensor(source["inputs"])
         ids = np.arange(len(inputs))
-        require_shape(inputs, preprocessing)
+        preprocessing.require(inputs, "`source`")
         return inputs, ids
     raw = read_like(source, preprocessing, encoding)
-    return new_inputs(raw, preprocessing), raw.frame.index.to_numpy() if raw.ids is None else raw.ids
+    inputs, _ = new_inputs(raw, preprocessing)
+    return inputs, raw.frame.index.to_numpy() if raw.ids is None else raw.ids
 
 
 def _limited(raw: Source, limit: int | None, seed: int) -> Source:
@@ -163,12 +166,13 @@ def _limited(raw: Source, limit: int | None, seed: int) -> Source:
     return raw.take(np.concatenate([chosen, rest]).astype(np.int64))
 
 
-def _inputs_of(raw: Source, columns: Columns, sample: np.ndarray | None) -> tuple[Any, Features | None]:
-    """Inputs as they are stored: a tensor, a map-style dataset, or a frame with the roles of its columns."""
+def _inputs_of(raw: Source, columns: Columns, sample: np.ndarray | None) -> tuple[Any, Features | None, list[str]]:
+    """Inputs as they are stored: a tensor, a map-style dataset, or a frame with the roles of its columns; and notes on them."""
     if raw.inputs is not None:
-        return raw.inputs, None
+        return raw.inputs, None, list(raw.notes)
     if raw.images is not None:
-        return decode_images(raw.images, raw.frame.index.to_numpy(), str(raw.image_column)), None
+        images, notes = decode_images(raw.images, raw.frame.index.to_numpy(), str(raw.image_column))
+        return images, None, [*raw.notes, *notes]
     features = choose_features(
         raw.frame.drop(columns=columns.not_inputs), keep=columns.keep, index=raw.index, labels=raw.labels, sample=sample
     )
@@ -176,7 +180,7 @@ def _inputs_of(raw: Source, columns: Columns, sample: np.ndarray | None) -> tupl
         raise CoterieError("No column is left to be an input. " + " ".join(features.notes))
     for name in features.numeric:
         finite_numbers(series(raw.frame, name))
-    return raw.frame[[*features.numeric, *features.categorical]], features
+    return raw.frame[[*features.numeric, *features.categorical]], features, list(raw.notes)
 
 
 def _groups(raw: Source, columns: Columns, same: np.ndarray | None, overlap: bool) -> Groups | None:

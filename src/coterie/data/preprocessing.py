@@ -24,6 +24,7 @@ FAR = 2.0
 FEW = 2
 NEARLY_ALL = 20
 _CHUNK = 4096
+_DEPTHS = {torch.uint8: "8-bit images (uint8)", torch.int32: "16-bit images (int32)", torch.float32: "numbers (float32)"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,7 +53,8 @@ class Preprocessing:
     """How raw data become inputs: of a table (``numeric``, ``categorical``), of images (``mean``, ``std``), or not at all.
 
     ``mean`` and ``std`` are per channel on the scale 0 to 1. ``input_shape`` is that of one example. ``missing`` are the words
-    that stand for a missing cell.
+    that stand for a missing cell. ``image_bits`` is the depth of a channel: 8 (images are stored as uint8) or 16 (as int32,
+    levels 0 to 65535).
     """
 
     input_shape: tuple[int, ...]
@@ -62,11 +64,36 @@ class Preprocessing:
     std: tuple[float, ...] = ()
     image_column: str | None = None
     missing: tuple[str, ...] = MISSING
+    image_bits: int = 8
 
     @property
     def kind(self) -> str:
         """What it reads: "table", "images" or "arrays"."""
         return "table" if self.numeric or self.categorical else "images" if self.mean else "arrays"
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """Type of stored inputs."""
+        return torch.float32 if self.kind != "images" else torch.uint8 if self.image_bits == 8 else torch.int32
+
+    def require(self, inputs: Tensor, what: str, *, batched: bool = True) -> None:
+        """Refuse stored inputs of another shape or depth than those that this was fitted on.
+
+        >>> eight_bit = Preprocessing(input_shape=(1, 2, 2), mean=(0.5,), std=(0.25,))
+        >>> eight_bit.require(torch.zeros(9, 1, 2, 2, dtype=torch.int32), "`source`")
+        Traceback (most recent call last):
+        ...
+        coterie.errors.CoterieError: `source` must hold 8-bit images (uint8) like those trained on; found 16-bit images (int32).
+        """
+        shape = tuple(inputs.shape[batched:])
+        if shape != tuple(self.input_shape):
+            raise CoterieError(f"{what} must hold inputs of shape {tuple(self.input_shape)}; found {shape}.")
+        self._require_depth(inputs, what)
+
+    def _require_depth(self, inputs: Tensor, what: str) -> None:
+        if inputs.dtype != self.dtype:
+            found = _DEPTHS.get(inputs.dtype, inputs.dtype)
+            raise CoterieError(f"{what} must hold {_DEPTHS[self.dtype]} like those trained on; found {found}.")
 
     @property
     def feature_names(self) -> tuple[str, ...]:
@@ -143,15 +170,20 @@ class Preprocessing:
             )
 
     def normalise(self, inputs: Tensor) -> Tensor:
-        """Turn a batch of stored inputs into float32; uint8 images (..., C, H, W) are scaled per channel.
+        """Turn a batch of stored inputs into float32; images (..., C, H, W) are scaled per channel.
+
+        Floating-point images are taken as scaled already; whole numbers of another depth are refused.
 
         >>> preprocessing = Preprocessing(input_shape=(1, 1, 1), mean=(0.5,), std=(0.25,))
         >>> preprocessing.normalise(torch.full((1, 1, 1, 1), 255, dtype=torch.uint8))
         tensor([[[[2.]]]])
         """
-        if inputs.dtype != torch.uint8 or not self.mean:
+        if not self.mean or inputs.is_floating_point():
             return inputs.float()
-        return inputs.float().sub_(_per_channel(self.mean, inputs.device)).div_(_per_channel(self.std, inputs.device))
+        self._require_depth(inputs, "`inputs`")
+        white = 2**self.image_bits - 1
+        mean, std = _per_channel(self.mean, white, inputs.device), _per_channel(self.std, white, inputs.device)
+        return inputs.float().sub_(mean).div_(std)
 
     def to_dict(self) -> dict[str, Any]:
         """Everything as plain JSON types."""
@@ -168,13 +200,14 @@ class Preprocessing:
             std=tuple(saved["std"]),
             image_column=saved["image_column"],
             missing=tuple(saved.get("missing", MISSING)),
+            image_bits=saved.get("image_bits", 8),
         )
 
 
 @lru_cache(maxsize=64)
-def _per_channel(values: tuple[float, ...], device: torch.device) -> Tensor:
+def _per_channel(values: tuple[float, ...], white: int, device: torch.device) -> Tensor:
     """Kept, because copying to a device for every batch would make the host wait each time."""
-    return torch.tensor(values, device=device)[:, None, None] * 255
+    return torch.tensor(values, device=device)[:, None, None] * white
 
 
 def fit_table(
@@ -241,10 +274,11 @@ def _teaches_nothing(column: pd.Series, kept: bool) -> str:
 
 
 def fit_images(images: Tensor, train: Tensor, image_column: str | None = None) -> Preprocessing:
-    """Measure the mean and standard deviation of each channel on the training part of uint8 images (N, C, H, W)."""
+    """Measure the mean and standard deviation of each channel on the training part of images (N, C, H, W), uint8 or int32."""
+    bits = 8 if images.dtype == torch.uint8 else 16
     total, squares, pixels = 0.0, 0.0, 0
     for chunk in train.split(_CHUNK):
-        values = images[chunk].flatten(2).double() / 255
+        values = images[chunk].flatten(2).double() / (2**bits - 1)
         total = total + values.sum((0, 2))
         squares = squares + values.square().sum((0, 2))
         pixels += values.shape[0] * values.shape[2]
@@ -252,8 +286,9 @@ def fit_images(images: Tensor, train: Tensor, image_column: str | None = None) -
     std = (torch.as_tensor(squares) / pixels - mean.square()).clamp(min=0).sqrt()
     std = torch.where(std < 1e-6, 1.0, std)
     return Preprocessing(
-        input_shape=tuple(images.shape[1:]), mean=tuple(mean.tolist()), std=tuple(std.tolist()), image_column=image_column
-    )
+        input_shape=tuple(images.shape[1:]), mean=tuple(mean.tolist()), std=tuple(std.tolist()), image_column=image_column,
+        image_bits=bits,
+    )  # fmt: skip
 
 
 def finite_numbers(column: pd.Series) -> np.ndarray:

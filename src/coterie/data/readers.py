@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from coterie.data.csv_files import first_line, read_csv
 from coterie.errors import CoterieError
+from coterie.files import regular_file
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -56,8 +57,7 @@ def _read_file(path: Path, encoding: str | None) -> pa.Table:
     import pyarrow as pa
     import pyarrow.parquet
 
-    if not path.is_file():
-        raise CoterieError(f"`source`: there is no file {str(path)!r} (the only set that comes with coterie is 'digits').")
+    regular_file(path, "`source`")
     kind = path.name.removesuffix(".gz").rsplit(".", 1)[-1].lower()
     try:
         if kind in ("parquet", "pq"):

@@ -12,7 +12,7 @@ import torch
 import torch.utils.data
 from torch import Tensor
 
-from coterie.data.arrays import describe, from_arrays, target_frame
+from coterie.data.arrays import Survey, describe, from_arrays, target_frame
 from coterie.data.cells import MISSING, Cells, read_cells, to_arrow
 from coterie.data.csv_files import SEPARATOR
 from coterie.data.metadata import class_names, index_columns, metadata_of, named_labels, with_class_names
@@ -152,11 +152,13 @@ def _from_table(table: pa.Table, image_column: str | None, how: Reading, part: n
     }  # fmt: skip
     labels = named_labels(metadata, table.column_names)
     columns = {name: with_class_names(cells.values, class_names(metadata, name)) for name, cells in read.items()}
+    notes = [] if separator == "," else [f"Columns are separated by {separator!r}."]
+    if others := ", ".join(repr(name) for name in structs if name != image_column):
+        notes.append(f"Of the columns of images, {image_column!r} is read, {others} left out (see `image_column`).")
     return Source(
         frame=pd.DataFrame(columns, index=pd.RangeIndex(len(table))), metadata=metadata, read=read, labels=labels,
         index=index_columns(metadata), image_column=image_column, part=part,
-        images=table.column(image_column) if image_column else None,
-        notes=() if separator == "," else (f"Columns are separated by {separator!r}.",),
+        images=table.column(image_column) if image_column else None, notes=tuple(notes),
     )  # fmt: skip
 
 
@@ -197,11 +199,12 @@ def _from_pairs(pairs: Any, names: Sequence[str] | None) -> Source:
     if isinstance(pairs, torch.utils.data.TensorDataset) and len(pairs.tensors) == 2:
         inputs, frame = from_arrays(*pairs.tensors, names)
         return Source(frame=frame, inputs=inputs)
-    vectors = []
+    vectors, survey = [], Survey()
     for position in range(len(pairs)):
         pair = pairs[position]
         if not isinstance(pair, (tuple, list)) or len(pair) != 2:
             raise CoterieError(f"A dataset must yield (input, target vector); example {position} is {describe(pair)}.")
+        survey.add(pair[0], position)
         vectors.append(np.asarray(pair[1], dtype=np.float64).reshape(-1))
         if len(vectors[-1]) != len(vectors[0]):
             raise CoterieError(
@@ -210,4 +213,4 @@ def _from_pairs(pairs: Any, names: Sequence[str] | None) -> Source:
             )
     if not vectors:
         raise CoterieError("`source` is empty: it has no rows.")
-    return Source(frame=target_frame(np.stack(vectors), names), inputs=pairs)
+    return Source(frame=target_frame(np.stack(vectors), names), inputs=pairs, notes=survey.notes())

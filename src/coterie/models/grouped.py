@@ -36,7 +36,7 @@ class GroupedModel(nn.Module):
     probabilities are averaged instead and turned back into logits. :meth:`hard` gives the module in which each task is
     computed by the model of its largest membership only. Models that share a ``stem`` hold it once, and run it once.
 
-    ``inputs`` are those of the data set: preprocessed features, or images as uint8 or normalised float.
+    ``inputs`` are those of the data set: preprocessed features, or images as uint8 (int32 of 16 bits) or normalised float.
     """
 
     def __init__(
