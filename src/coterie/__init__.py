@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from coterie.data import Dataset, Split, load
     from coterie.datamaps import DataMapRecorder
     from coterie.differentiable import DifferentiableGrouping, finetune
-    from coterie.errors import CoterieError
+    from coterie.errors import CoterieError, CoterieWarning
     from coterie.evaluation import (
         AffinityMethod,
         Comparison,
@@ -53,6 +53,7 @@ __all__ = [
     "AffinityMethod",
     "Comparison",
     "CoterieError",
+    "CoterieWarning",
     "DataMap",
     "DataMapMethod",
     "DataMapRecorder",

@@ -14,6 +14,10 @@ class CoterieError(ValueError):
     """
 
 
+class CoterieWarning(UserWarning):
+    """Something about the input is unusual, such as values that training never saw; the work goes on."""
+
+
 def require_whole(name: str, value: Any, least: int) -> None:
     """Refuse a setting that is not a whole number of at least ``least``.
 

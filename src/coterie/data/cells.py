@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from coterie.data.columns import plain_text, some
+from coterie.data.columns import ZEROS, plain_text, some
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -33,7 +33,6 @@ MISSING = ("?", "NA", "N/A", "n/a", "NaN", "nan", "-NaN", "-nan", "NULL", "null"
 
 NUMBER = r"^[+-]?(([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?|(?i:inf|infinity))$"
 _WHOLE = r"^[+-]?[0-9]+$"
-_ZEROS = r"^[+-]?0[0-9]"
 _LONG = r"^[+-]?[0-9]{16,}$"
 _COMMA = r"^[+-]?[0-9]+(,[0-9]+)?$"
 
@@ -124,7 +123,9 @@ def _text(cells: pa.ChunkedArray, missing: tuple[str, ...], as_text: bool, decim
     remark = ""
     if not as_text:
         if every(NUMBER):
-            remark = "it has leading zeros" if some(_ZEROS) else "its numbers have more than 15 digits" if some(_LONG) else ""
+            remark = (
+                "it has leading zeros" if some(f"^{ZEROS}") else "its numbers have more than 15 digits" if some(_LONG) else ""
+            )
             if not remark:
                 return replace(found, values=_numbers(trimmed, whole=every(_WHOLE)))
             remark = f"is read as text, because {remark}"

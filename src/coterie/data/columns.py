@@ -10,6 +10,7 @@ import numpy as np
 if TYPE_CHECKING:
     import pandas as pd
 
+ZEROS = r"[+-]?0[0-9]"
 _DATES = ("date", "datetime", "datetime64", "time", "timedelta", "timedelta64", "period")
 
 
@@ -36,7 +37,8 @@ def strange_cells(column: pd.Series) -> str:
 def as_numbers(column: pd.Series) -> tuple[np.ndarray, np.ndarray]:
     """Return the column as float64 (NaN where missing or no number) and a mask of the cells that hold something else.
 
-    Text that could be numbers in every cell was left as text on purpose (:mod:`coterie.data.cells`): none of it is a number.
+    Text that could be numbers in every cell was left as text on purpose (:mod:`coterie.data.cells`): none of it is a number,
+    nor is anything beside numbers with leading zeros.
     """
     import pandas as pd
 
@@ -46,7 +48,7 @@ def as_numbers(column: pd.Series) -> tuple[np.ndarray, np.ndarray]:
     numbers = cast("pd.Series", pd.to_numeric(column, errors="coerce"))
     values = cast(np.ndarray, pd.Series.to_numpy(numbers, dtype=np.float64, na_value=np.nan))
     stray = np.isnan(values) & known
-    if is_text(column) and not stray.any():
+    if is_text(column) and (not stray.any() or column.astype(str).str.match(ZEROS).any()):
         return np.full(len(values), np.nan), known
     return values, stray
 

@@ -8,7 +8,7 @@ import numpy as np
 
 NEARLY = 0.95
 _FEWEST = 10
-_LEAST_SHARE = 0.1
+_LEAST_SHARE = 0.15
 _THINGS = (
     "patient|subject|person|user|sample|record|customer|client|case|order|item|product|visit|encounter|admission|device|machine|"
     "compound|molecule|mol|gene|protein|cell|image|img|file|doc|document|article|post|tweet|message|session|event|employee|"

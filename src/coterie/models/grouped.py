@@ -5,26 +5,33 @@ Shapes: ``K`` groups, ``T`` tasks, ``B`` examples, ``P`` output columns.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from copy import deepcopy
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal, overload
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
+from coterie.data.arrays import input_tensor
+from coterie.data.like import new_inputs, read_like
 from coterie.data.preprocessing import Preprocessing
 from coterie.data.schema import Schema
-from coterie.errors import CoterieError
+from coterie.errors import CoterieError, CoterieWarning
 from coterie.files import read_arrays, write_arrays
 from coterie.models.architecture import Architecture, TaskModel, trusted
+from coterie.models.predictions import prediction_columns
 from coterie.models.stem import split
 from coterie.tasks import Kind, Tasks
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from coterie.models.stack import ModelStack
 
+_BATCH = 512
 _FORMAT = "coterie-grouped-model-1"
 Average = Literal["logits", "probabilities"]
 
@@ -123,14 +130,48 @@ class GroupedModel(nn.Module):
             total = total.index_add(1, self.get_buffer(f"columns_{k}"), output * self.get_buffer(f"share_{k}"))
         return _to_logits(total, self.tasks) if self.average == "probabilities" else total
 
-    @torch.no_grad()
-    def predict(self, inputs: Tensor) -> Tensor:
-        """Return calibrated probabilities (binary, and per class of multi-class) and values in units, (B, P).
+    @overload
+    def predict(self, inputs: Tensor) -> Tensor: ...
+    @overload
+    def predict(self, inputs: np.ndarray) -> np.ndarray: ...
+    @overload
+    def predict(self, inputs: pd.DataFrame) -> pd.DataFrame: ...
+    def predict(self, inputs: Any) -> Any:
+        """Return predictions in the sort that was given: a tensor, an array, or a frame.
 
-        Balanced binary logits are shifted back by log(pos_weight) before the sigmoid. float32; float64 throughout if any task
-        is a regression, whose units may need more digits.
+        From a tensor or an array of inputs (B, ...), as the data set holds them: calibrated probabilities (binary, and per
+        class of multi-class) and values in units, (B, P). float32; float64 throughout if any task is a regression, whose units
+        may need more digits. From a frame with the columns of training: a frame with the same index and a column per task: the
+        probability of the positive class, the likeliest class (and ``NAME probability``), or the value in units. The frame is
+        read with the types and categories of training; what training did not see is a :class:`coterie.CoterieWarning`.
+
+        Balanced binary logits are shifted back by log(pos_weight) before the sigmoid.
+
+        Raises:
+            CoterieError: a column is absent or of another type, or inputs have another shape or are not finite.
         """
-        outputs = self(inputs)
+        if isinstance(inputs, Tensor):
+            return self._predict(inputs)
+        if isinstance(inputs, np.ndarray):
+            tensor = input_tensor(inputs)
+            self.preprocessing.require(tensor, "`inputs`")
+            return self._predict(tensor.to(self.membership.device)).cpu().numpy()
+        import pandas as pd
+
+        if not isinstance(inputs, pd.DataFrame):
+            raise CoterieError(f"`inputs` must be a tensor, an array or a pandas frame; found {type(inputs).__name__}.")
+        tensor, notes = new_inputs(read_like(inputs, self.preprocessing), self.preprocessing)
+        for note in notes:
+            warnings.warn(note, CoterieWarning, stacklevel=2)
+        values = [self._predict(batch.to(self.membership.device)).cpu() for batch in tensor.split(_BATCH)]
+        columns = prediction_columns(torch.cat(values), self.tasks)
+        return pd.DataFrame({name: column.to_pandas() for name, column in columns.items()}).set_axis(inputs.index)
+
+    @torch.no_grad()
+    def _predict(self, inputs: Tensor) -> Tensor:
+        was_training = self.training
+        outputs = self.eval()(inputs)
+        self.train(was_training)
         statistics = self.tasks.to(outputs.device)
         result = _to_probabilities(outputs, self.tasks, range(len(self.tasks)), shift=statistics.pos_weight.log())
         regression = self.tasks.of_kind(Kind.REGRESSION)

@@ -7,7 +7,7 @@ import pyarrow as pa
 import pytest
 import torch
 
-from coterie.cli.predictions import prediction_table
+from coterie.models.predictions import prediction_table
 from coterie.tasks import Kind, Task, Tasks
 
 TASKS = Tasks.plain([
