@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from coterie.affinities import affinity
-    from coterie.data import Dataset, Split, load
+    from coterie.data import Dataset, Schema, Split, load
     from coterie.datamaps import DataMapRecorder
     from coterie.differentiable import DifferentiableGrouping, finetune
     from coterie.errors import CoterieError, CoterieWarning
@@ -69,6 +69,7 @@ __all__ = [
     "ModelStack",
     "Plan",
     "Run",
+    "Schema",
     "ScoreTable",
     "Selection",
     "Split",

@@ -156,6 +156,8 @@ def to_arrow(column: pd.Series) -> pa.ChunkedArray | None:
     import pandas as pd
     import pyarrow as pa
 
+    if isinstance(column.dtype, pd.CategoricalDtype) and isinstance(column.dtype.categories.dtype, pd.IntervalDtype):
+        column = column.cat.rename_categories([str(each) for each in column.dtype.categories])
     if isinstance(column.dtype, pd.SparseDtype):
         column = column.sparse.to_dense()
     if column.dtype.kind == "c" or isinstance(column.dtype, (pd.PeriodDtype, pd.IntervalDtype)):

@@ -66,8 +66,8 @@ def load(
     Args:
         source: ``"digits"``; a path to a Parquet, CSV or Arrow file, or a list of paths; ``{"train": path, "test": path}``
             (validation is cut from train); ``{"inputs": X, "targets": Y}`` of arrays or tensors, taken as they are (as images:
-            (N, C, H, W) of uint8 or uint16); a pandas frame; a ``datasets.Dataset``; a map-style torch dataset of
-            (input, target vector), which is streamed.
+            (N, C, H, W) of uint8 or uint16); a pandas frame or Arrow table; a ``datasets.Dataset``; a map-style torch dataset
+            of (input, target vector), which is streamed.
         targets: target columns. By default what the Parquet schema metadata name, or all targets that came with the inputs.
         one_vs_rest: a column of classes that becomes one binary task per class.
         exclude: columns that are neither inputs nor targets.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -159,5 +159,7 @@ def given_split(raw: Source, columns: Columns) -> np.ndarray | None:
 
 
 def as_names(names: Sequence[str] | str | None) -> tuple[str, ...]:
-    """Names as a tuple; one may be given as it is."""
-    return () if names is None else (names,) if isinstance(names, str) else tuple(names)
+    """Names as a tuple of text, as columns are called; one may be given as it is."""
+    if names is None:
+        return ()
+    return (str(names),) if isinstance(names, str) or not isinstance(names, Iterable) else tuple(map(str, names))

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 _KINDS = (
     "'digits', a path to a Parquet, CSV or Arrow file (or a list of them), {'train': path, 'test': path}, "
-    "{'inputs': X, 'targets': Y}, a pandas frame, a datasets.Dataset or a map-style torch Dataset"
+    "{'inputs': X, 'targets': Y}, a pandas frame, an Arrow table, a datasets.Dataset or a map-style torch Dataset"
 )
 
 
@@ -97,6 +97,7 @@ def read_source(
     1       1
     """
     import pandas as pd
+    import pyarrow as pa
 
     how = how or Reading()
     if isinstance(source, str) and source == "digits":
@@ -112,10 +113,16 @@ def read_source(
         found = _from_table(concatenate(tables, list(source.values())), image_column, how, part)
     elif isinstance(source, Mapping) and set(source) == {"inputs", "targets"}:
         inputs, frame = from_arrays(source["inputs"], source["targets"], names)
-        found = Source(frame=frame, inputs=inputs)
+        found = replace(_from_frame(frame, how), inputs=inputs)
+    elif isinstance(source, pa.Table):
+        found = _from_table(source, image_column, how)
     elif isinstance(source, pd.DataFrame):
         found = _from_frame(source, how)
     elif type(source).__module__.startswith("datasets.") and callable(arrow := getattr(source, "with_format", None)):
+        if not hasattr(source, "__getitem__") or isinstance(source, Mapping) or not hasattr(source, "num_rows"):
+            raise CoterieError(
+                f"`source` must be a `datasets.Dataset` that lies on disk or in memory; found {describe(source)}."
+            )
         found = _from_table(cast(Any, arrow("arrow"))[:], image_column, how)
     elif _is_map_style(source):
         found = _from_pairs(source, names)
@@ -205,7 +212,7 @@ def _from_pairs(pairs: Any, names: Sequence[str] | None) -> Source:
         if not isinstance(pair, (tuple, list)) or len(pair) != 2:
             raise CoterieError(f"A dataset must yield (input, target vector); example {position} is {describe(pair)}.")
         survey.add(pair[0], position)
-        vectors.append(np.asarray(pair[1], dtype=np.float64).reshape(-1))
+        vectors.append(_target_vector(pair[1], position))
         if len(vectors[-1]) != len(vectors[0]):
             raise CoterieError(
                 f"Every example must have as many targets as the first, {len(vectors[0])}; "
@@ -214,3 +221,13 @@ def _from_pairs(pairs: Any, names: Sequence[str] | None) -> Source:
     if not vectors:
         raise CoterieError("`source` is empty: it has no rows.")
     return Source(frame=target_frame(np.stack(vectors), names), inputs=pairs, notes=survey.notes())
+
+
+def _target_vector(target: Any, position: int) -> np.ndarray:
+    try:
+        return np.asarray(target, dtype=np.float64).reshape(-1)
+    except (TypeError, ValueError) as error:
+        raise CoterieError(
+            f"A dataset must yield (input, target vector) with numbers as targets; example {position} has {target!r:.80}. "
+            "Number the classes, or give a frame."
+        ) from error

@@ -106,7 +106,7 @@ def _role(column: pd.Series) -> tuple[str, str]:
         return "categorical", ""
     values, stray = as_numbers(column)
     if not stray.any():
-        return ("", "it is constant but for rounding") if constant(values) else ("numeric", "")
+        return ("", "it is constant but for rounding") if constant(values, column.dtype) else ("numeric", "")
     return _text_role(column, stray, n_distinct)
 
 

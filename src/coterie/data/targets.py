@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 MAX_CLASSES = 20
 LABELS_PER_CLASS = 5
+SINGLE_ROUNDING = 1e-6
 ROUNDING = 1e-12  # of the largest value; float64 carries 16 digits, and sums lose a few
 NEGATIVE = frozenset({
     "no", "false", "off", "absent", "negative", "neg", "inactive", "normal", "healthy", "benign", "control", "controls",
@@ -71,7 +72,7 @@ def encode_column(column: pd.Series, kind: Kind | None = None, positive: str | N
     n_distinct = column.nunique()
     if n_distinct == 0:
         raise CoterieError(f"Target {name!r} has no label at all: every cell is missing.")
-    if n_distinct == 1 or (not stray.any() and constant(values)):
+    if n_distinct == 1 or (not stray.any() and constant(values, column.dtype)):
         only = plain_text(column.dropna().iloc[0])
         raise CoterieError(f"Target {name!r} is constant: every label is {only!r}. Leave it out.")
     declared = _declared(column)
@@ -98,8 +99,8 @@ def encode_column(column: pd.Series, kind: Kind | None = None, positive: str | N
     return Task(name=name, kind=kind, classes=tuple(classes)), np.where(codes < 0, np.nan, codes)
 
 
-def constant(values: np.ndarray) -> bool:
-    """Whether all values (NaN aside) are one number, but for rounding; whole numbers are exact.
+def constant(values: np.ndarray, dtype: Any = np.float64) -> bool:
+    """Whether all values (NaN aside) are one number, but for rounding in the ``dtype`` they came in; whole numbers are exact.
 
     >>> constant(np.array([0.1, 0.1 + 1e-17, np.nan])), constant(np.array([10**15, 10**15 + 1.0]))
     (True, False)
@@ -108,7 +109,8 @@ def constant(values: np.ndarray) -> bool:
     if len(known) == 0 or len(known) < np.count_nonzero(~np.isnan(values)):
         return False
     spread = float(known.max() - known.min())
-    return spread == 0 or (spread <= ROUNDING * float(np.abs(known).max()) and bool((known % 1).any()))
+    rounding = SINGLE_ROUNDING if dtype == np.float32 else ROUNDING
+    return spread == 0 or (spread <= rounding * float(np.abs(known).max()) and bool((known % 1).any()))
 
 
 def positive_last(name: str, classes: Sequence[str], positive: str | None = None, *, declared: bool = False) -> bool:

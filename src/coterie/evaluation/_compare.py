@@ -14,6 +14,7 @@ import pyarrow as pa
 
 from coterie.affinities import check_measurable
 from coterie.data import Dataset
+from coterie.data.targets import positive_classes
 from coterie.errors import CoterieError
 from coterie.evaluation._repetitions import derived_seed, read_repeats, read_seeds, repeated_splits
 from coterie.evaluation.comparison import MEAN, Comparison
@@ -277,7 +278,8 @@ def _about(config: Mapping[str, Any], data: Dataset, methods: Mapping[str, Candi
     return {
         **config,
         "groupings": {name: repr(method) for name, method in methods.items()},
-        "data": {"examples": len(data), **parts, "input shape": list(data.input_shape), "notes": list(data.notes)},
+        "data": {"examples": len(data), **parts, "input shape": list(data.input_shape), "notes": list(data.notes),
+                 "positive classes": positive_classes(data.tasks)},
         **environment(),
         "hardware": {
             "processor": platform.processor() or platform.machine(), "cores": os.cpu_count(),

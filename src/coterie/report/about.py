@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from coterie.evaluation import Comparison
 
 MOST_ROWS = 8_000
+_SAID_ELSEWHERE = ("notes", "positive classes")
 
 
 def settings(comparison: Comparison) -> dict[str, Any]:
@@ -26,7 +27,7 @@ def settings(comparison: Comparison) -> dict[str, Any]:
     for key, value in comparison.config.items():
         if isinstance(value, Mapping):
             notes += value.get("notes", [])
-            rows = _flat({name: item for name, item in value.items() if name != "notes"})
+            rows = _flat({name: item for name, item in value.items() if name not in _SAID_ELSEWHERE})
             sections |= {_words(key): rows} if rows else {}
         elif value is not None:
             general.append((_words(key), plain(value)))

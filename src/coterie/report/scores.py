@@ -49,6 +49,7 @@ def score_table(comparison: Comparison, order: Sequence[str]) -> dict[str, Any]:
         "folded": len(rows) > FEW,
         "mean": _mean_cells(means, spread),
         "metrics": _metric_rows(values, arms),
+        "positive": comparison.config.get("data", {}).get("positive classes", []),
     }
 
 
