@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -150,6 +151,7 @@ COMPARISON = ["methods", "seeds", "repeats", "draws"]
         ("evaluate", ["run", "quiet", "debug"]),
         ("report", ["run", "quiet", "debug"]),
         ("predict", ["run", "data", "model", "out", "quiet", "debug"]),
+        ("export", ["run", "model", "out", "quiet", "debug"]),
     ],
 )
 def test_options_are_frozen(verb: str, expected: list[str]) -> None:
@@ -593,6 +595,35 @@ def test_predict_names_a_missing_column(
     pd.read_csv(table).drop(columns="x3").to_csv(tmp_path / "new.csv", index=False)
     assert main(["predict", str(recorded), "--data", str(tmp_path / "new.csv"), "--out", str(tmp_path / "p.csv")]) == 2
     assert "x3" in complaint(capsys)
+
+
+# Exports
+
+
+def test_a_model_is_exported(recorded: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = tmp_path / "model.pt2"
+    assert main(["export", str(recorded), "--out", str(out)]) == 0
+    said = capsys.readouterr()
+    assert said.err == ""
+    assert re.search(r"reads +numeric +float64 +batch x \d+", said.out)
+    assert re.search(r"gives +predictions +float\d+ +batch x \d+", said.out)
+    assert out.stat().st_size > 0
+
+
+@pytest.mark.parametrize(
+    ("run", "out", "message"),
+    [
+        ("", "m.pkl", "must end in .onnx or .pt2"),
+        ("nowhere", "m.pt2", "no run directory or model file"),
+        ("", "file/m.pt2", "cannot be written"),
+    ],
+)
+def test_mistakes_in_export(
+    recorded: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], run: str, out: str, message: str
+) -> None:
+    (tmp_path / "file").write_text("")
+    assert main(["export", str(tmp_path / run if run else recorded), "--out", str(tmp_path / out)]) == 2
+    assert message in complaint(capsys)
 
 
 # The whole

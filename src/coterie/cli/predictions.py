@@ -28,7 +28,7 @@ def predict(verb: Predict, screen: Screen) -> None:
     """Write the table of predictions."""
     if verb.out.suffix not in (".parquet", ".csv"):
         raise CoterieError(f"`--out` must end in .parquet or .csv; found {verb.out.name!r}.")
-    model = _model(verb.run, verb.model)
+    model = model_at(verb.run, verb.model)
     ids, inputs = new_examples(verb.data, model)
     with torch.inference_mode():
         values = torch.cat([model.predict(batch) for batch in inputs.split(_BATCH)])
@@ -82,7 +82,12 @@ def prediction_table(ids: np.ndarray, values: Tensor, tasks: Tasks) -> pa.Table:
     return pa.table(columns)
 
 
-def _model(path: Path, encoder: str | None) -> GroupedModel:
+def model_at(path: Path, encoder: str | None) -> GroupedModel:
+    """The model of a run directory, or in a model file.
+
+    Raises:
+        CoterieError: there is none.
+    """
     from coterie.cli.verbs import saved_model
 
     if path.is_dir() or (path / MANIFEST).exists():

@@ -94,7 +94,9 @@ class Preprocessing:
         """
         if inputs.dtype != torch.uint8 or not self.mean:
             return inputs.float()
-        return inputs.float().sub_(_per_channel(self.mean, inputs.device)).div_(_per_channel(self.std, inputs.device))
+        # What a tracer would leave in the cache is no tensor.
+        constant = _per_channel.__wrapped__ if torch.compiler.is_compiling() else _per_channel
+        return inputs.float().sub_(constant(self.mean, inputs.device)).div_(constant(self.std, inputs.device))
 
     def to_dict(self) -> dict[str, Any]:
         """Everything as plain JSON types."""

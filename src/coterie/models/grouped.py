@@ -8,10 +8,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from copy import deepcopy
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from coterie.data.preprocessing import Preprocessing
@@ -72,6 +73,7 @@ class GroupedModel(nn.Module):
             owner = [position for position in positions for _ in range(tasks[position].width)]
             self.register_buffer(f"columns_{k}", torch.tensor(columns))
             self.register_buffer(f"share_{k}", shares[owner, k])
+            self.register_buffer(f"place_{k}", _places(columns, tasks.n_outputs), persistent=False)
 
     @classmethod
     def from_stack(
@@ -112,9 +114,11 @@ class GroupedModel(nn.Module):
         outputs = [member(shared).float() for member in self.members]
         if self.average == "probabilities":
             outputs = [_to_probabilities(o, self.tasks, served) for o, served in zip(outputs, self.served, strict=True)]
-        total = outputs[0].new_zeros(len(outputs[0]), self.tasks.n_outputs)
+        # What exporters bear: the batch is never a plain number, and nothing is added in place, which ONNX loses.
+        total = outputs[0].new_zeros(outputs[0].shape[0], self.tasks.n_outputs)
         for k, output in enumerate(outputs):
-            total = total.index_add(1, self.get_buffer(f"columns_{k}"), output * self.get_buffer(f"share_{k}"))
+            part = F.pad(output * self.get_buffer(f"share_{k}"), (0, 1))
+            total = total + part.index_select(1, self.get_buffer(f"place_{k}"))
         return _to_logits(total, self.tasks) if self.average == "probabilities" else total
 
     @torch.no_grad()
@@ -181,9 +185,32 @@ class GroupedModel(nn.Module):
         found.load_state_dict(state)
         return found.eval()
 
+    def export(self, path: str | Path) -> dict[str, Any]:
+        """Write the model, from raw numbers to probabilities and units, as one program; see :mod:`coterie.models.export`.
+
+        Args:
+            path: ends in .pt2 (``torch.export.load``) or, with the extra ``[onnx]``, in .onnx.
+
+        Returns:
+            What the program reads and gives, as it also stands in the file.
+
+        Raises:
+            CoterieError: another suffix, packages that are not installed, or an encoder that cannot be exported.
+        """
+        from coterie.models.export import export
+
+        return export(self, path)
+
     def extra_repr(self) -> str:
         """Sizes, for printing."""
         return f"{len(self.tasks)} tasks, {len(self.members)} groups, average={self.average!r}"
+
+
+def _places(columns: Sequence[int], n_outputs: int) -> Tensor:
+    """Where each of P outputs stands among the columns of a member, (P,): behind the last where it has none."""
+    places = torch.full((n_outputs,), len(columns))
+    places[torch.tensor(columns, dtype=torch.int64)] = torch.arange(len(columns))
+    return places
 
 
 def _columns(tasks: Tasks, positions: Sequence[int]) -> list[int]:
