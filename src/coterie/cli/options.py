@@ -289,8 +289,8 @@ class Export:
     """Run directory with a model, or a model file."""
     model: Annotated[str | None, arg(metavar="MODULE:FACTORY", help_behavior_hint="")] = None
     """Encoder of your own in a model file; a run directory knows its own."""
-    out: Annotated[Path, arg(metavar="FILE")]
-    """File to write: .onnx, or .pt2 of torch.export. What it reads and gives stands in it, and is shown."""
+    out: Annotated[Path, arg(metavar="PROGRAM.onnx|PROGRAM.pt2")]
+    """File to write, for ONNX or torch.export. What it reads and gives stands in it, and is shown."""
     output: OutputOptions = field(default_factory=OutputOptions)
 
 
