@@ -20,6 +20,7 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from copy import deepcopy
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,7 +28,7 @@ import torch
 from torch import Tensor, nn
 
 from coterie.data.preprocessing import Preprocessing
-from coterie.errors import CoterieError
+from coterie.errors import CoterieError, reason
 from coterie.files import atomic
 from coterie.models.grouped import GroupedModel
 from coterie.tasks import Kind, Task
@@ -204,19 +205,18 @@ def _trace(program: _Program, name: str) -> ExportedProgram:
     """The program with a dynamic batch. What one tracer takes for a constant, such as ``len(x)``, the other follows."""
     examples = _examples(program.model.preprocessing, 3)
     dynamic = {key: {0: torch.export.Dim("batch")} for key in examples}
-    first: Exception | None = None
-    for strict in (False, True):
+    trace = partial(torch.export.export, program, tuple(examples.values()), dynamic_shapes=dynamic)
+    try:
+        return trace(strict=False)
+    except Exception as error:  # an encoder of the user's may raise anything
         try:
-            return torch.export.export(program, tuple(examples.values()), dynamic_shapes=dynamic, strict=strict)
-        except Exception as error:  # an encoder of the user's may raise anything
-            first = first or error
-    raise _refusal(name, "torch.export", first) from first
+            return trace(strict=True)
+        except Exception:
+            raise _refusal(name, "torch.export", error) from error
 
 
-def _refusal(name: str, what: str, error: BaseException | None) -> CoterieError:
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    reason = lines[0] if lines else type(error).__name__
-    return CoterieError(f"`model` {name!r} cannot be exported: {what} refuses it: {type(error).__name__}: {reason[:300]}")
+def _refusal(name: str, what: str, error: Exception) -> CoterieError:
+    return CoterieError(f"`model` {name!r} cannot be exported: {what} refuses it: {reason(error)}")
 
 
 def _write_pt2(exported: ExportedProgram, about: Mapping[str, Any], path: Path) -> Written:
