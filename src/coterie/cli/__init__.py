@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from coterie.errors import CoterieError
+from coterie.texts import visible
 
 __all__ = ["main"]
 
@@ -70,4 +71,4 @@ def _main(given: list[str]) -> int:
 
 
 def _complain(message: str) -> None:
-    sys.stderr.write(f"coterie: {' '.join(message.split())}\n")
+    sys.stderr.write(f"coterie: {visible(' '.join(message.split()))}\n")

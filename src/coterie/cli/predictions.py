@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -61,7 +62,8 @@ def prediction_table(ids: np.ndarray, values: Tensor, tasks: Tasks) -> pa.Table:
     """Turn ``values`` (n, P) of :meth:`GroupedModel.predict` into a table.
 
     A binary task has one column, the probability of its positive class; a multi-class task the likeliest class and, in
-    ``NAME probability``, how likely; a regression task the value in the target's units.
+    ``NAME probability``, how likely; a regression task the value in the target's units. The columns of tasks have their names:
+    where a task is called ``id`` or ``NAME probability``, the other column of that name gets a ``_`` behind it.
 
     >>> from coterie.tasks import Task
     >>> tasks = Tasks.plain([Task(name="colour", kind=Kind.MULTICLASS, classes=("red", "blue"))])
@@ -70,16 +72,22 @@ def prediction_table(ids: np.ndarray, values: Tensor, tasks: Tasks) -> pa.Table:
     """
     import pyarrow as pa
 
-    columns: dict[str, Any] = {"id": ids}
+    columns: dict[str, Any] = {_apart("id", tasks.names): ids}
     for task, where in zip(tasks, tasks.columns, strict=True):
         part = values[:, where]
         if task.kind is Kind.MULTICLASS:
             highest = part.max(1)
             columns[task.name] = [task.classes[code] for code in highest.indices.tolist()]
-            columns[f"{task.name} probability"] = highest.values.numpy()
+            columns[_apart(f"{task.name} probability", tasks.names)] = highest.values.numpy()
         else:
             columns[task.name] = part[:, 0].numpy()
     return pa.table(columns)
+
+
+def _apart(name: str, taken: Sequence[str]) -> str:
+    while name in taken:
+        name += "_"
+    return name
 
 
 def model_at(path: Path, encoder: str | None) -> GroupedModel:
