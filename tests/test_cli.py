@@ -826,6 +826,42 @@ def test_select_reads_a_table(tmp_path: Path, capsys: pytest.CaptureFixture[str]
         assert message in capsys.readouterr().err
 
 
+def test_select_knows_tasks_with_a_plus_and_orders_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Names may hold the sign between names, and what would steer a terminal."""
+    table, out = tmp_path / "scores.csv", tmp_path / "s.json"
+    rows = ("C++,C++,1", "+,+,1", "\x1b[31m,\x1b[31m,1", "C+++\x1b[31m,C++,0.1", "C+++\x1b[31m,\x1b[31m,0.2")
+    table.write_text("subset,task,value\n" + "\n".join(rows))
+    chosen = ["select", str(table), "--budget", "2", "--out", str(out)]
+    for pair in ("C+++\x1b[31m", r"C\+\++" + "\x1b[31m"):
+        assert main([*chosen, "--must-link", pair]) == 0
+        said = capsys.readouterr().out
+        assert "C++, \\x1b[31m" in said
+        assert "\x1b" not in said
+        assert read_json(out)["objective"] == pytest.approx(1.3)
+    for pair, message in (("C", "takes pairs"), ("C+++++", "takes pairs"), ("\x1b[31m+z", "unknown task 'z'")):
+        assert main([*chosen, "--cannot-link", pair]) == 2
+        said = capsys.readouterr().err
+        assert message in said
+        assert "\x1b" not in said
+
+
+def test_a_doubtful_pair_asks_for_marks(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    table = tmp_path / "scores.csv"
+    names = ("a", "b+c", "a+b", "c")
+    table.write_text("subset,task,value\n" + "\n".join(f"{name},{name},1" for name in names) + "\n" + r"a\+b+c,c,1" + "\n")
+    assert main(["select", str(table), "--budget", "4", "--must-link", "a+b+c"]) == 2
+    assert r"Write a + within a name as \+" in complaint(capsys)
+
+
+def test_a_stream_of_few_signs_is_no_error(tmp_path: Path) -> None:
+    table = tmp_path / "scores.csv"
+    table.write_text("subset,task,value\né,é,1\nb,b,1\n", encoding="utf-8")
+    command = [sys.executable, "-m", "coterie", "select", str(table), "--budget", "2", "--out", str(tmp_path / "s.json")]
+    done = subprocess.run(command, env={**os.environ, "PYTHONIOENCODING": "ascii"}, capture_output=True, check=False)
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert rb"\xe9" in done.stdout
+
+
 def test_select_keeps_to_columns_of_the_table(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     table, out = tmp_path / "scores.csv", tmp_path / "s.json"
     rows = ("a,a,0.9,5,1", "b,b,0.9,5,1", "a+b,a,0.8,7,3", "a+b,b,0.2,7,3")
