@@ -8,6 +8,7 @@ from torch import nn
 from coterie.data import load
 from coterie.errors import CoterieError
 from coterie.fitting import fit
+from coterie.models import GroupedModel
 
 THREE = np.eye(3)
 
@@ -159,6 +160,24 @@ def test_a_module_that_cannot_be_imported_is_named(data, tmp_path, monkeypatch):
     monkeypatch.syspath_prepend(tmp_path)
     with pytest.raises(CoterieError, match=r"broken_encoders:mine.*RuntimeError: not today"):
         fit("broken_encoders:mine", data, epochs=1)
+
+
+class Remembering(Linear):
+    """Keeps what it computed last, as hooks do too: tensors of a graph, or of vmap, which cannot be copied."""
+
+    def through(self, h):
+        self.last, self.all, self.scale = h, [h, 1], torch.ones(3)
+        return h.relu()
+
+
+@pytest.mark.parametrize("strategy", ["loop", "vmap"])
+def test_what_an_encoder_keeps_of_its_last_batch_is_in_no_bodys_way(data, strategy, tmp_path):
+    stack = fit(Remembering, data, THREE, epochs=1, strategy=strategy).stack
+    model = GroupedModel.from_stack(stack, THREE, data.tasks, data.preprocessing)
+    expected = model(data.inputs).detach()
+    torch.testing.assert_close(model.hard()(data.inputs).detach(), expected)
+    model.save(tmp_path / "model")
+    torch.testing.assert_close(GroupedModel.load(tmp_path / "model", model=Remembering)(data.inputs).detach(), expected)
 
 
 @pytest.mark.slow

@@ -19,7 +19,6 @@ import logging
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
-from copy import deepcopy
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -30,6 +29,7 @@ from torch import Tensor, nn
 from coterie.data.preprocessing import Preprocessing
 from coterie.errors import CoterieError, reason
 from coterie.files import atomic
+from coterie.models.copies import copied
 from coterie.models.grouped import GroupedModel
 from coterie.tasks import Kind, Task
 
@@ -68,7 +68,7 @@ def export(model: GroupedModel, path: str | Path) -> dict[str, Any]:
         raise CoterieError(f"`path` must end in .pt2 (torch.export) or .onnx; found {path.name!r}.")
     if path.suffix.lower() == ".onnx":
         _require_onnx(model)
-    program = _program(deepcopy(model).cpu().eval())
+    program = _program(copied(model).cpu().eval())
     name = model.architecture.name
     try:
         with _quiet(), torch.no_grad():

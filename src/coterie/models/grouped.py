@@ -6,7 +6,6 @@ Shapes: ``K`` groups, ``T`` tasks, ``B`` examples, ``P`` output columns.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from copy import deepcopy
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -19,6 +18,7 @@ from coterie.data.preprocessing import Preprocessing
 from coterie.errors import CoterieError
 from coterie.files import read_arrays, write_arrays
 from coterie.models.architecture import Architecture, TaskModel, trusted
+from coterie.models.copies import copied
 from coterie.models.stem import split
 from coterie.tasks import Kind, Tasks
 
@@ -103,7 +103,7 @@ class GroupedModel(nn.Module):
         one_hot = torch.nn.functional.one_hot(labels, self.membership.shape[1])[:, kept]
         model = GroupedModel(
             members, one_hot.cpu(), self.tasks, self.architecture, self.preprocessing, average=self.average, served=served,
-            stem=deepcopy(self.stem),
+            stem=copied(self.stem),
         )  # fmt: skip
         return model.to(self.membership.device).train(self.training)
 
@@ -221,7 +221,7 @@ def _with_columns(member: nn.Module, has: Sequence[int], wanted: Sequence[int], 
     """A copy of the member whose head computes the wanted tasks only."""
     if not isinstance(member, TaskModel):
         raise CoterieError(f"A member must be a TaskModel; found {type(member).__name__}.")
-    copy = deepcopy(member)
+    copy = copied(member)
     if list(has) == list(wanted):
         return copy
     available = _columns(tasks, has)

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from copy import deepcopy
 from functools import partial
 from typing import Any
 
@@ -18,6 +17,7 @@ from torch.func import functional_call, vmap
 from coterie.errors import CoterieError, blame
 from coterie.models.architecture import Architecture, TaskModel, initialisations
 from coterie.models.batch_norm import vmapped_batch_norm
+from coterie.models.copies import copied
 from coterie.models.stem import Stem, split
 from coterie.models.strategy import Strategy, chunks
 from coterie.seeds import derive
@@ -279,7 +279,7 @@ class ModelStack:
 
     def branch(self, row: int) -> TaskModel:
         """Return one row as an ordinary module with its own copy of the weights, to be fed with what a stem gives."""
-        module = deepcopy(self.template)
+        module = copied(self.template)
         state = self.state()
         with torch.no_grad():
             # By name, because a state dict leaves out non-persistent buffers and doubles tied parameters.

@@ -246,12 +246,12 @@ def _about(table: pa.Table, path: str | Path) -> dict[str, Any]:
         CoterieError: it is not what is written there.
     """
     try:
-        about = json.loads((table.schema.metadata or {}).get(b"coterie", b"{}"))
-        kinds = {"tasks": list, "details": dict, "resources": list, "marked": bool}
-        sound = all(name in kinds and isinstance(value, kinds[name]) for name, value in about.items())
-        sound = sound and all(isinstance(name, str) for name in (*about.get("tasks", ()), *about.get("resources", ())))
-    except (ValueError, AttributeError):
-        sound = False
+        about: Any = json.loads((table.schema.metadata or {}).get(b"coterie", b"{}"))
+    except ValueError:
+        about = None
+    kinds = {"tasks": list, "details": dict, "resources": list, "marked": bool}
+    sound = isinstance(about, dict) and all(name in kinds and isinstance(value, kinds[name]) for name, value in about.items())
+    sound = sound and all(isinstance(name, str) for name in (*about.get("tasks", ()), *about.get("resources", ())))
     if not sound:
         raise CoterieError(f"{path} is damaged: its metadata are not those of a table of scores.")
     return about
