@@ -12,6 +12,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+import coterie
 from coterie.data.preprocessing import Preprocessing, fit_table
 from coterie.errors import CoterieError
 from coterie.models import Architecture, GroupedModel
@@ -109,6 +110,7 @@ def test_a_table_goes_in_raw(people, path, average, hard):
         found, says = run(path, {"numeric": numeric, "categories": codes(new[:n], preprocessing)})
         assert_equal(found, model.predict(preprocessing.table(new[:n])))
     assert says == about
+    assert str(Path(coterie.__file__).parent).encode() not in path.read_bytes()  # nor any other path of this machine
     numbers, categories = about["inputs"]
     assert [column["name"] for column in numbers["columns"]] == ["x", "y", "time"]
     assert [(column["name"], column["categories"]) for column in categories["columns"]] == [
@@ -248,6 +250,13 @@ class Noisy(Branching):
         return nn.Linear.forward(self, x + torch.randn_like(x))
 
 
+class Squeezing(Branching):
+    """Takes a batch of one for a single example."""
+
+    def forward(self, x):
+        return nn.Linear.forward(self, x).squeeze(0).unflatten(1, (3, 1)).flatten(1)
+
+
 class Fixed(Branching):
     """Fixes its batch at that of the tracer."""
 
@@ -256,7 +265,8 @@ class Fixed(Branching):
 
 
 @pytest.mark.parametrize(
-    ("factory", "reason"), [(Branching, "data-dependent"), (Noisy, "predicts something else"), (Fixed, "refuses it")]
+    ("factory", "reason"),
+    [(Branching, "data-dependent"), (Noisy, "predicts something else"), (Fixed, "refuses it"), (Squeezing, "on one example")],
 )
 def test_what_cannot_be_exported_is_refused_by_name(tmp_path, capfd, factory, reason):
     model = grouped(factory, Preprocessing(input_shape=(6,)))

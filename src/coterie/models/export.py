@@ -27,7 +27,7 @@ import torch
 from torch import Tensor, nn
 
 from coterie.data.preprocessing import Preprocessing
-from coterie.errors import CoterieError, reason
+from coterie.errors import CoterieError, blame, reason
 from coterie.files import atomic
 from coterie.models.copies import copied
 from coterie.models.grouped import GroupedModel
@@ -72,8 +72,11 @@ def export(model: GroupedModel, path: str | Path) -> dict[str, Any]:
     name = model.architecture.name
     try:
         with _quiet(), torch.no_grad():
-            about = _describe(program)
+            with blame(f"`model` {name!r} cannot be exported: it fails on one example"):
+                about = _describe(program)
             exported = _trace(program, name)
+            for node in exported.graph.nodes:
+                node.meta.pop("stack_trace", None)  # where on this machine the code lies is nobody's business
             try:
                 with atomic(path) as temporary:
                     _check(write(exported, about, temporary), program, name)
