@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -150,6 +151,7 @@ COMPARISON = ["methods", "seeds", "repeats", "draws"]
         ("evaluate", ["run", "quiet", "debug"]),
         ("report", ["run", "quiet", "debug"]),
         ("predict", ["run", "data", "model", "out", "quiet", "debug"]),
+        ("export", ["run", "model", "out", "quiet", "debug"]),
     ],
 )
 def test_options_are_frozen(verb: str, expected: list[str]) -> None:
@@ -595,6 +597,35 @@ def test_predict_names_a_missing_column(
     assert "x3" in complaint(capsys)
 
 
+# Exports
+
+
+def test_a_model_is_exported(recorded: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = tmp_path / "model.pt2"
+    assert main(["export", str(recorded), "--out", str(out)]) == 0
+    said = capsys.readouterr()
+    assert said.err == ""
+    assert re.search(r"reads +numeric +float64 +batch x \d+", said.out)
+    assert re.search(r"gives +predictions +float\d+ +batch x \d+", said.out)
+    assert out.stat().st_size > 0
+
+
+@pytest.mark.parametrize(
+    ("run", "out", "message"),
+    [
+        ("", "m.pkl", "must end in .onnx or .pt2"),
+        ("nowhere", "m.pt2", "no run directory or model file"),
+        ("", "file/m.pt2", "cannot be written"),
+    ],
+)
+def test_mistakes_in_export(
+    recorded: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], run: str, out: str, message: str
+) -> None:
+    (tmp_path / "file").write_text("")
+    assert main(["export", str(tmp_path / run if run else recorded), "--out", str(tmp_path / out)]) == 2
+    assert message in complaint(capsys)
+
+
 # The whole
 
 
@@ -793,6 +824,42 @@ def test_select_reads_a_table(tmp_path: Path, capsys: pytest.CaptureFixture[str]
         capsys.readouterr()
         assert main(["select", str(table), *options_given]) == 2
         assert message in capsys.readouterr().err
+
+
+def test_select_knows_tasks_with_a_plus_and_orders_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Names may hold the sign between names, and what would steer a terminal."""
+    table, out = tmp_path / "scores.csv", tmp_path / "s.json"
+    rows = ("C++,C++,1", "+,+,1", "\x1b[31m,\x1b[31m,1", "C+++\x1b[31m,C++,0.1", "C+++\x1b[31m,\x1b[31m,0.2")
+    table.write_text("subset,task,value\n" + "\n".join(rows))
+    chosen = ["select", str(table), "--budget", "2", "--out", str(out)]
+    for pair in ("C+++\x1b[31m", r"C\+\++" + "\x1b[31m"):
+        assert main([*chosen, "--must-link", pair]) == 0
+        said = capsys.readouterr().out
+        assert "C++, \\x1b[31m" in said
+        assert "\x1b" not in said
+        assert read_json(out)["objective"] == pytest.approx(1.3)
+    for pair, message in (("C", "takes pairs"), ("C+++++", "takes pairs"), ("\x1b[31m+z", "unknown task 'z'")):
+        assert main([*chosen, "--cannot-link", pair]) == 2
+        said = capsys.readouterr().err
+        assert message in said
+        assert "\x1b" not in said
+
+
+def test_a_doubtful_pair_asks_for_marks(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    table = tmp_path / "scores.csv"
+    names = ("a", "b+c", "a+b", "c")
+    table.write_text("subset,task,value\n" + "\n".join(f"{name},{name},1" for name in names) + "\n" + r"a\+b+c,c,1" + "\n")
+    assert main(["select", str(table), "--budget", "4", "--must-link", "a+b+c"]) == 2
+    assert r"Write a + within a name as \+" in complaint(capsys)
+
+
+def test_a_stream_of_few_signs_is_no_error(tmp_path: Path) -> None:
+    table = tmp_path / "scores.csv"
+    table.write_text("subset,task,value\né,é,1\nb,b,1\n", encoding="utf-8")
+    command = [sys.executable, "-m", "coterie", "select", str(table), "--budget", "2", "--out", str(tmp_path / "s.json")]
+    done = subprocess.run(command, env={**os.environ, "PYTHONIOENCODING": "ascii"}, capture_output=True, check=False)
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert rb"\xe9" in done.stdout
 
 
 def test_select_keeps_to_columns_of_the_table(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

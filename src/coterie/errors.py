@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from math import inf
 from numbers import Integral, Real
 from typing import Any
@@ -40,3 +42,31 @@ def require_positive(name: str, value: Any) -> None:
     """
     if isinstance(value, bool) or not isinstance(value, Real) or not 0 < float(value) < inf:
         raise CoterieError(f"`{name}` must be a positive, finite number; found {value!r}.")
+
+
+@contextmanager
+def blame(what: str, *, remedy: str = "") -> Iterator[None]:
+    """Say of whatever code of the user's own raises that ``what`` failed; the original stays as the cause.
+
+    >>> with blame("`model` 'mine' fails"):
+    ...     {}["width"]
+    Traceback (most recent call last):
+    ...
+    coterie.errors.CoterieError: `model` 'mine' fails: KeyError: 'width'
+    """
+    try:
+        yield
+    except CoterieError:
+        raise
+    except Exception as error:
+        raise CoterieError(f"{what}: {reason(error)}{remedy}") from error
+
+
+def reason(error: BaseException) -> str:
+    r"""The kind of an error and the first line of its message, where there is one.
+
+    >>> reason(KeyError()), reason(ValueError("\nnot so.\nSee there."))
+    ('KeyError', 'ValueError: not so.')
+    """
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return f"{type(error).__name__}: {lines[0][:300]}" if lines else type(error).__name__

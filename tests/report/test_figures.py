@@ -104,6 +104,12 @@ def test_many_groupings_are_told_apart_by_marker_and_filling() -> None:
     assert len(looks) == 12
 
 
+def test_names_that_begin_with_an_underscore_are_in_the_legend() -> None:
+    axes = figures.learning_curves({"_mine": np.arange(3.0), "joint": np.arange(3.0)}, what="score")
+    [legend] = axes.get_figure().legends
+    assert [text.get_text().strip() for text in legend.get_texts()] == ["_mine", "joint"]
+
+
 def test_a_legend_of_long_names_has_one_column_and_the_figure_grows() -> None:
     def height(names: list[str]) -> float:
         figure = figures.learning_curves(dict.fromkeys(names, np.arange(3.0)), what="score").get_figure(root=True)

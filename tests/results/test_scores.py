@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
+import json
+import tempfile
+from dataclasses import replace
+from pathlib import Path
+
 import numpy as np
 import pyarrow as pa
+import pyarrow.csv
+import pyarrow.parquet as pq
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from coterie.errors import CoterieError
 from coterie.results import ScoreTable
@@ -109,3 +118,139 @@ def test_the_long_form_has_one_line_per_score():
     assert long.select(["subset", "task", "cost"]).to_pylist()[:2] == [
         {"subset": "b", "task": "b", "cost": 0.5}, {"subset": "b+a", "task": "b", "cost": 1.0},
     ]  # fmt: skip
+
+
+names = (
+    st.text(max_size=8)
+    | st.text(alphabet="+\\\\ab", max_size=4)
+    | st.sampled_from(["C++", "NA", "01", "1", "true", "2020-01-01"])
+)
+numbers = st.floats(allow_nan=False, allow_infinity=False)
+
+
+@st.composite
+def tables(draw):
+    """Tables of any names, rows that differ, costs and resources."""
+    tasks = draw(st.lists(names, min_size=1, max_size=5, unique=True))
+    subsets = st.lists(st.booleans(), min_size=len(tasks), max_size=len(tasks)).filter(any).map(tuple)
+    rows = draw(st.lists(st.tuples(subsets, st.sampled_from([0.5, 1.0])), min_size=1, max_size=6, unique=True))
+    trained = np.array([row for row, _ in rows])
+    found = draw(st.lists(numbers, min_size=trained.size, max_size=trained.size))
+    further = draw(
+        st.lists(names.filter(lambda name: name not in ("subset", "task", "value", "cost")), max_size=2, unique=True)
+    )
+    amounts = st.lists(numbers, min_size=len(rows), max_size=len(rows)).map(np.array)
+    return ScoreTable(
+        tasks=tuple(tasks), subsets=trained, scores=np.where(trained, np.reshape(found, trained.shape), np.nan),
+        costs=np.array([cost for _, cost in rows]), details=dict.fromkeys(tasks, tasks),
+        resources={name: draw(amounts) for name in further},
+    )  # fmt: skip
+
+
+@given(tables())
+def test_any_table_is_read_as_it_was_saved(found):
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "scores.parquet"
+        found.save(path)
+        again = ScoreTable.load(path)
+    assert_equal(again, found)
+    assert (again.details, again.names) == (found.details, found.names)
+
+
+@given(tables(), st.booleans())
+def test_without_our_metadata_a_table_is_read_as_it_is_or_refused(found, plain):
+    """As CSV, and as published tables are: names joined by + as they are."""
+    rows = found.to_arrow().to_pylist()
+    if plain:
+        used = {
+            name: [task for task, own in zip(found.tasks, row, strict=True) if own]
+            for name, row in zip(found.names, found.subsets, strict=True)
+        }
+        rows = [row | {"subset": "+".join(used[row["subset"]])} for row in rows]
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "scores.csv"
+        pyarrow.csv.write_csv(
+            pa.Table.from_pylist([{name: row[name] for name in ("subset", "task", "value", "cost")} for row in rows]), path
+        )
+        try:
+            again = ScoreTable.load(path)
+        except CoterieError as error:
+            assert "may be read as" in str(error)  # noqa: PT017
+            return
+    order = [again.tasks.index(task) for task in found.tasks if task in again.tasks]
+    kept = [task in again.tasks for task in found.tasks]
+    np.testing.assert_array_equal(again.subsets[:, order], found.subsets[:, kept])
+    np.testing.assert_array_equal(again.scores[:, order], found.scores[:, kept])
+
+
+@pytest.mark.parametrize(
+    ("rows", "subsets"),
+    [
+        ([("C++", "C++"), ("C+++a", "C++"), ("C+++a", "a")], [{"C++"}, {"C++", "a"}]),
+        ([("a+b", "a+b"), ("a", "a"), ("b", "b")], [{"a+b"}, {"a"}, {"b"}]),
+        ([("a+b", "a"), ("a+b", "b"), ("a\\+b", "a+b")], [{"a", "b"}, {"a+b"}]),
+        ([("a\\b", "a\\b"), ("a\\b+c", "c"), ("a\\b+c", "a\\b")], [{"a\\b"}, {"a\\b", "c"}]),
+    ],
+)
+def test_names_with_a_plus_are_understood_where_there_is_no_doubt(rows, subsets):
+    found = ScoreTable.from_rows([{"subset": subset, "task": task, "value": 1} for subset, task in rows])
+    assert [{t for t, used in zip(found.tasks, row, strict=True) if used} for row in found.subsets] == subsets
+
+
+def test_a_doubtful_subset_is_refused():
+    rows = [{"subset": "a+b", "task": task, "value": 1} for task in ("a", "b", "a+b")]
+    with pytest.raises(CoterieError, match=r"row 'a\+b' may be read as .*'a', 'b'.*; write a \+ within a name as \\\+"):
+        ScoreTable.from_rows(rows)
+
+
+def test_files_of_earlier_versions_are_read(tmp_path):
+    """They did not mark what was within a name, nor say that they did."""
+    rows = [{"subset": s, "task": t, "value": 1.0, "cost": 1.0} for s, t in [("C+++a", "C++"), ("C+++a", "a"), ("a", "a")]]
+    about = json.dumps({"tasks": ["a", "C++", "unused"], "details": {"n": 1}, "resources": []})
+    pq.write_table(pa.Table.from_pylist(rows).replace_schema_metadata({"coterie": about}), tmp_path / "old.parquet")
+    found = ScoreTable.load(tmp_path / "old.parquet")
+    assert (found.tasks, found.details) == (("a", "C++", "unused"), {"n": 1})
+    assert found.subsets.tolist() == [[True, True, False], [True, False, False]]
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"resources": {"value": np.ones(4)}}, "'value' is a column of every table"),
+        ({"resources": {"cost": np.ones(4)}}, "'cost' is a column of every table"),
+        ({"tasks": ("a", "a", "c")}, "'a' is there twice"),
+        ({"subsets": np.zeros((4, 3), dtype=bool)}, "must train a task"),
+        ({"scores": np.full((4, 3), np.nan)}, "must have finite scores"),
+        ({"costs": np.array([1.0, 1, np.inf, 1])}, "must have finite scores, cost"),
+        ({"costs": np.ones(4)}, "'b' must not be there twice at cost 1"),
+        ({"details": {"what": object()}}, "must be JSON"),
+        ({"tasks": ("\ud800", "b", "c")}, "must be Unicode text"),
+    ],
+)
+def test_what_could_not_be_read_again_is_not_saved(tmp_path, change, message):
+    with pytest.raises(CoterieError, match=message):
+        replace(table(), **change).save(tmp_path / "scores.parquet")
+    assert not list(tmp_path.iterdir())
+
+
+def test_the_cost_may_be_a_resource(tmp_path):
+    priced = replace(table(), resources={"cost": table().costs})
+    priced.save(tmp_path / "scores.parquet")
+    assert_equal(ScoreTable.load(tmp_path / "scores.parquet"), priced)
+
+
+@pytest.mark.parametrize(
+    "about", ["[1]", "no JSON", '{"tasks": [1]}', '{"tasks": "ab"}', '{"details": null}', '{"unknown": 1}', '{"marked": 2}']
+)
+def test_damaged_metadata_are_named(tmp_path, about):
+    path = tmp_path / "scores.parquet"
+    pq.write_table(table().to_arrow().replace_schema_metadata({"coterie": about}), path)
+    with pytest.raises(CoterieError, match=r"scores\.parquet is damaged"):
+        ScoreTable.load(path)
+
+
+def test_a_row_without_a_task_is_refused():
+    with pytest.raises(CoterieError, match="nothing in the column 'task'"):
+        ScoreTable.from_rows([{"subset": "a", "task": None, "value": 1}])
+    with pytest.raises(CoterieError, match=r"`resources`.*'task'"):
+        ScoreTable.from_rows([{"subset": "a", "task": "a", "value": 1}], resources=["task"])

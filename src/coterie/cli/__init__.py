@@ -10,9 +10,11 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
+from io import TextIOWrapper
 from pathlib import Path
 
 from coterie.errors import CoterieError
+from coterie.texts import visible
 
 __all__ = ["main"]
 
@@ -24,6 +26,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     coterie 0.1.0
     0
     """
+    if isinstance(sys.stdout, TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # names may hold signs that the stream does not have
     try:
         status = _main(list(sys.argv[1:] if arguments is None else arguments))
         sys.stdout.flush()
@@ -70,4 +74,4 @@ def _main(given: list[str]) -> int:
 
 
 def _complain(message: str) -> None:
-    sys.stderr.write(f"coterie: {' '.join(message.split())}\n")
+    sys.stderr.write(f"coterie: {visible(' '.join(message.split()))}\n")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import compress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,6 +25,7 @@ from coterie.cli.verbs import (
     start,
 )
 from coterie.errors import CoterieError
+from coterie.results.subsets import readings, split
 from coterie.runs import MANIFEST, Run
 
 if TYPE_CHECKING:
@@ -95,7 +97,8 @@ def select(verb: options.Select, screen: Screen) -> None:
         raise CoterieError(f"`--task-weight` names the unknown task {unknown[0]!r}; the tasks are {', '.join(table.tasks)}.")
     selection = select_rows(
         table, budget=verb.budget, partition=verb.partition, sizes=(verb.min_size, verb.max_size),
-        must_link=_pairs("must-link", verb.must_link), cannot_link=_pairs("cannot-link", verb.cannot_link),
+        must_link=_pairs("must-link", verb.must_link, table.tasks),
+        cannot_link=_pairs("cannot-link", verb.cannot_link, table.tasks),
         resources={name: (table.resources[name], limit) for name, limit in totals.items()},
         row_limits={name: (table.resources[name], limit) for name, limit in limits.items()},
         task_weights=[weights.get(name, 1.0) for name in table.tasks], time_limit=verb.time_limit,
@@ -141,12 +144,17 @@ def _table(verb: options.Select, run: Run | None, columns: Sequence[str]) -> Sco
     return replace(table, details={**table.details, "candidates": f"{how}; tasks alone left out"})
 
 
-def _pairs(flag: str, given: Sequence[str]) -> list[tuple[str, str]]:
-    pairs = [tuple(text.split("+")) for text in given]
-    wrong = [text for text, pair in zip(given, pairs, strict=True) if len(pair) != 2]
-    if wrong:
-        raise CoterieError(f"`--{flag}` takes pairs of task names such as A+B; found {wrong[0]!r}.")
-    return [(a, b) for a, b in pairs]
+def _pairs(flag: str, given: Sequence[str], tasks: Sequence[str]) -> list[tuple[str, str]]:
+    """Pairs of tasks, whose names may hold a + themselves. A name that there is not is left to be complained of as such."""
+    pairs = []
+    for text in given:
+        found = readings(text, tasks, size=2)
+        pair = tuple(sorted(found[0], key=tasks.index)) if len(found) == 1 else split(text)
+        if len(found) > 1 or len(pair) != 2:
+            plus = " Write a + within a name as \\+." if found or any("+" in name for name in tasks) else ""
+            raise CoterieError(f"`--{flag}` takes pairs of task names such as A+B; found {text!r}.{plus}")
+        pairs.append(pair)
+    return pairs
 
 
 def _numbers(flag: str, given: Sequence[str]) -> dict[str, float]:
@@ -182,7 +190,7 @@ def _show_selection(screen: Screen, found: Selection, table: ScoreTable) -> None
     rows = []
     for row, subset in zip(found.rows, found.subsets, strict=True):
         serves = ", ".join(name for name, by in zip(found.tasks, found.serves, strict=True) if by == row)
-        rows.append([", ".join(np.array(found.tasks)[subset]), serves, f"{table.costs[row]:g}"])
+        rows.append([", ".join(compress(found.tasks, subset)), serves, f"{table.costs[row]:g}"])
     screen.table(f"Selected models, of {len(table.subsets)} candidates", ["trains", "serves", "cost"], rows, texts=2)
     firm = "proven best" if found.proven else f"not proven: a better choice could gain at most {found.gap:.2%}"
     screen.say(f"Candidates: {found.details['candidates']}.")

@@ -300,4 +300,17 @@ class Predict:
     output: OutputOptions = field(default_factory=OutputOptions)
 
 
-Verb = Run | Record | Affinity | Group | Select | Fit | Evaluate | Compare | Plan | Report | Predict
+@dataclass(frozen=True, kw_only=True)
+class Export:
+    """Write a saved model as one program, from raw numbers to predictions."""
+
+    run: Annotated[Positional[Path], arg(metavar="RUN|MODEL")]
+    """Run directory with a model, or a model file."""
+    model: Annotated[str | None, arg(metavar="MODULE:FACTORY", help_behavior_hint="")] = None
+    """Encoder of your own in a model file; a run directory knows its own."""
+    out: Annotated[Path, arg(metavar="PROGRAM.onnx|PROGRAM.pt2")]
+    """File to write, for ONNX or torch.export. What it reads and gives stands in it, and is shown."""
+    output: OutputOptions = field(default_factory=OutputOptions)
+
+
+Verb = Run | Record | Affinity | Group | Select | Fit | Evaluate | Compare | Plan | Report | Predict | Export

@@ -30,6 +30,7 @@ VERBS: dict[str, type] = {
     "plan": options.Plan,
     "report": options.Report,
     "predict": options.Predict,
+    "export": options.Export,
 }
 _DESCRIPTION = """Find out which tasks to train together, train them so, see what it gains.
 

@@ -28,7 +28,7 @@ def predict(verb: Predict, screen: Screen) -> None:
     """Write the table of predictions."""
     if verb.out.suffix not in (".parquet", ".csv"):
         raise CoterieError(f"`--out` must end in .parquet or .csv; found {verb.out.name!r}.")
-    model = _model(verb.run, verb.model)
+    model = model_at(verb.run, verb.model)
     ids, inputs, notes = new_examples(verb.data, model, encoding=verb.encoding)
     screen.notes(notes)
     with torch.inference_mode():
@@ -75,7 +75,12 @@ def new_examples(path: Path, model: GroupedModel, *, encoding: str | None = None
     return raw.frame[named[0]].to_numpy() if len(named) == 1 else ids, inputs, notes
 
 
-def _model(path: Path, encoder: str | None) -> GroupedModel:
+def model_at(path: Path, encoder: str | None) -> GroupedModel:
+    """The model of a run directory, or in a model file.
+
+    Raises:
+        CoterieError: there is none.
+    """
     from coterie.cli.verbs import saved_model
 
     if path.is_dir() or (path / MANIFEST).exists():

@@ -15,6 +15,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from coterie.texts import visible
+
 if TYPE_CHECKING:
     from coterie.evaluation import Comparison
     from coterie.results import Grouping
@@ -25,7 +27,10 @@ _SECONDS_BETWEEN_LINES, _LONGEST_SILENCE = 2.0, 20.0
 
 
 class Screen:
-    """Where a verb talks to. Tables are at most 80 columns wide; task names are printed as they are, not as markup."""
+    """Where a verb talks to. Tables are at most 80 columns wide.
+
+    Task names and the like are printed as they are, neither as markup nor as orders to the terminal.
+    """
 
     def __init__(self, *, quiet: bool = False) -> None:
         self.quiet = quiet
@@ -37,25 +42,25 @@ class Screen:
         """Say things worth knowing, unless quiet."""
         if not self.quiet:
             for line in lines:
-                self.err.print(line, soft_wrap=True)
+                self.err.print(visible(line), soft_wrap=True)
 
     def say(self, line: str) -> None:
         """Print a result."""
-        self.out.print(line, soft_wrap=False)
+        self.out.print(visible(line), soft_wrap=False)
 
     def path(self, what: str, path: Any) -> None:
         """Print where something was written; a path is never broken over lines."""
-        self.out.print(f"{what}: {path}", soft_wrap=True)
+        self.out.print(visible(f"{what}: {path}"), soft_wrap=True)
 
     def table(self, title: str, columns: Sequence[str], rows: Iterable[Sequence[str]], *, texts: int = 1) -> None:
         """Print a table: the first ``texts`` columns left and broken where they must be, the others right and never broken."""
-        self.out.print(title, style="bold")
+        self.out.print(visible(title), style="bold")
         table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
         for position, column in enumerate(columns):
             number = position >= texts
             table.add_column(column, justify="right" if number else "left", overflow="fold", no_wrap=number)
         for row in rows:
-            table.add_row(*map(Text, row))
+            table.add_row(*(Text(visible(cell)) for cell in row))
         self.out.print(table)
         self.out.print()
 
@@ -76,7 +81,7 @@ class Progress:
     def __enter__(self) -> Self:
         if self._screen.err.is_terminal and not self._screen.quiet:
             self._bar = rich.progress.Progress(
-                rich.progress.TextColumn("{task.description}"),
+                rich.progress.TextColumn("{task.description}", markup=False),
                 rich.progress.BarColumn(),
                 rich.progress.MofNCompleteColumn(),
                 rich.progress.TimeElapsedColumn(),
@@ -89,6 +94,7 @@ class Progress:
 
     def __call__(self, done: int, total: int, text: str) -> None:
         """Show that ``done`` of ``total`` steps of what ``text`` names are done."""
+        text = visible(text)
         if self._bar is not None:
             self._bar.update(self._task, completed=done, total=total, description=text)
         elif not self._screen.quiet:

@@ -51,6 +51,10 @@ def perform(verb: options.Verb) -> None:
             from coterie.cli.predictions import predict
 
             predict(verb, screen)
+        case options.Export():
+            from coterie.cli.exporting import export
+
+            export(verb, screen)
 
 
 def run_all(verb: options.Run, screen: Screen) -> None:

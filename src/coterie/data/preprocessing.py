@@ -181,8 +181,10 @@ class Preprocessing:
         if not self.mean or inputs.is_floating_point():
             return inputs.float()
         self._require_depth(inputs, "`inputs`")
+        # What a tracer would leave in the cache is no tensor.
+        constant = _per_channel.__wrapped__ if torch.compiler.is_compiling() else _per_channel
         white = 2**self.image_bits - 1
-        mean, std = _per_channel(self.mean, white, inputs.device), _per_channel(self.std, white, inputs.device)
+        mean, std = constant(self.mean, white, inputs.device), constant(self.std, white, inputs.device)
         return inputs.float().sub_(mean).div_(std)
 
     def to_dict(self) -> dict[str, Any]:

@@ -6,6 +6,7 @@ Shapes: ``M`` models, ``R`` rows of the table, ``T`` tasks.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import compress
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ import numpy as np
 from coterie.errors import CoterieError
 from coterie.estimators.base import Weights, as_rows
 from coterie.results import ScoreTable
-from coterie.results.scores import SEPARATOR
+from coterie.results.subsets import join
 
 
 class TableScores:
@@ -61,7 +62,7 @@ class TableScores:
             raise CoterieError(f"A table knows subsets, not weights: a row must be 0/1; found {row.tolist()}.")
         place = self._row.get(_key(row > 0))
         if place is None:
-            name = SEPARATOR.join(task for task, used in zip(self.tasks, row, strict=True) if used)
+            name = join(compress(self.tasks, row))
             raise CoterieError(f"The table has no row {name!r}; it has {len(self._row)} subsets of {len(self.tasks)} tasks.")
         return place
 

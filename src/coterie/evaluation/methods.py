@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
+import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
 
 _RESERVED = ("joint", "single", "random", "ensemble", "chosen", "mean")
 _UNPRINTABLE = re.compile(r"[^\w.=,+-]+")
+_LONGEST_FILE_NAME = 160  # bytes, of the 255 that file systems take, with what else goes into a file's name
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -131,7 +134,7 @@ def named_methods(
     for name, candidate in pairs:
         if name.split(" (")[0] in _RESERVED:
             raise CoterieError(f"`groupings` must not use the name {name!r}, which the comparison uses itself.")
-        if (other := files.setdefault(file_name(name).lower(), name)) != name or len([n for n, _ in pairs if n == name]) > 1:
+        if (other := files.setdefault(file_name(name).casefold(), name)) != name or len([n for n, _ in pairs if n == name]) > 1:
             raise CoterieError(
                 f"`groupings` need names that differ: {other!r} and {name!r}. Pass a mapping from name to grouping."
             )
@@ -140,12 +143,16 @@ def named_methods(
 
 
 def file_name(name: str) -> str:
-    """The name of a grouping as part of a file name.
+    """The name of a grouping as part of a file name; what is too long for one ends in a hash of the rest.
 
-    >>> file_name("K=3, m=1.07 / mine")
-    'K=3,-m=1.07-mine'
+    >>> file_name("K=3, m=1.07 / mine"), file_name("so " * 100)[-20:]
+    ('K=3,-m=1.07-mine', '-so-17f1d07bdb1e807f')
     """
-    return _UNPRINTABLE.sub("-", name)
+    found = _UNPRINTABLE.sub("-", unicodedata.normalize("NFC", name))
+    if len(found.encode()) <= _LONGEST_FILE_NAME:
+        return found
+    start = found.encode()[: _LONGEST_FILE_NAME - 17].decode(errors="ignore")
+    return f"{start}-{hashlib.sha256(name.encode()).hexdigest()[:16]}"
 
 
 def find_groupings(methods: Mapping[str, Candidate], case: Case, *, seed: int) -> dict[str, Grouping]:

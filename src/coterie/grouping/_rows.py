@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import compress
 from typing import Any
 
 import numpy as np
 
 from coterie.errors import CoterieError
 from coterie.results import ScoreTable
-from coterie.results.scores import SEPARATOR
+from coterie.results.subsets import join
 
 Task = str | int
 _NAMED = 8
@@ -28,8 +29,8 @@ class Rows:
 
     def name(self, row: int) -> str:
         """A row's subset as text."""
-        names = np.array(self.tasks)[self.subsets[row]].tolist()
-        return SEPARATOR.join(names if len(names) <= _NAMED else [*names[:_NAMED], "..."])
+        names = list(compress(self.tasks, self.subsets[row]))
+        return join(names if len(names) <= _NAMED else [*names[:_NAMED], "..."])
 
 
 def read_rows(scores: ScoreTable | np.ndarray, subsets: Any, costs: Any, tasks: Sequence[str] | None) -> Rows:

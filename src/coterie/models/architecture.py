@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from coterie.errors import CoterieError
+from coterie.errors import CoterieError, blame, reason
 from coterie.models.encoders import ENCODERS
 from coterie.seeds import derive
 
@@ -79,11 +79,8 @@ class Architecture:
 
     def _encoder(self) -> nn.Module:
         factory = find_factory(self.model)
-        try:
+        with blame(f"`model` {self.name!r} could not be built as factory({self.input_shape}, ...)"):
             encoder = factory(self.input_shape, **self.options)
-        except TypeError as error:
-            message = f"`model` {self.name!r} could not be built as factory({self.input_shape}, ...): {error}"
-            raise CoterieError(message) from error
         if not isinstance(encoder, nn.Module):
             raise CoterieError(f"`model` {self.name!r} must return a torch.nn.Module; found {type(encoder).__name__}.")
         return encoder
@@ -91,18 +88,19 @@ class Architecture:
     def _n_features(self, encoder: nn.Module) -> int:
         was_training = encoder.training
         encoder.eval()
-        try:
-            with torch.no_grad():
-                features = encoder(torch.zeros(2, *self.input_shape))
-        except RuntimeError as error:
-            raise CoterieError(f"`model` {self.name!r} fails on inputs of shape (2, *{self.input_shape}): {error}") from error
+        with blame(f"`model` {self.name!r} fails on inputs of shape {(2, *self.input_shape)}"), torch.no_grad():
+            features = encoder(torch.zeros(2, *self.input_shape))
         encoder.train(was_training)
-        if not isinstance(features, Tensor) or features.dim() != 2 or features.shape[0] != 2:
-            found = tuple(features.shape) if isinstance(features, Tensor) else type(features).__name__
+        if not isinstance(features, Tensor) or features.dim() != 2 or len(features) != 2 or not features.is_floating_point():
+            found = type(features).__name__
+            if isinstance(features, Tensor):
+                found = f"{tuple(features.shape)} of {str(features.dtype).removeprefix('torch.')}"
             raise CoterieError(
-                f"`model` {self.name!r} must be an encoder that maps (B, *{self.input_shape}) to features (B, F); "
-                f"for B = 2 it gave {found}. coterie adds the head itself."
+                f"`model` {self.name!r} must be an encoder that maps (B, *{self.input_shape}) to features (B, F), in floating "
+                f"point; for B = 2 it gave {found}. coterie adds the head itself."
             )
+        if features.shape[1] == 0:
+            raise CoterieError(f"`model` {self.name!r} must give at least one feature; found features of shape (2, 0).")
         return features.shape[1]
 
 
@@ -136,8 +134,8 @@ def find_factory(model: str | Callable[..., nn.Module]) -> Callable[..., nn.Modu
         raise CoterieError(f"`model` {model!r} is unknown; use one of {', '.join(ENCODERS)} or 'module:factory'.{hint}")
     try:
         return getattr(importlib.import_module(module_name), attribute)
-    except (ImportError, AttributeError) as error:
-        raise CoterieError(f"`model` {model!r} could not be imported: {error}") from error
+    except Exception as error:  # a module of the user's may raise anything when it is executed
+        raise CoterieError(f"`model` {model!r} could not be imported: {reason(error)}") from error
 
 
 def initialisations(init: str | Sequence[int], n_models: int) -> list[int]:

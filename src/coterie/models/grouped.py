@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Mapping, Sequence
-from copy import deepcopy
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, overload
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from coterie.data.arrays import input_tensor
@@ -22,6 +22,7 @@ from coterie.data.schema import Schema
 from coterie.errors import CoterieError, CoterieWarning
 from coterie.files import read_arrays, write_arrays
 from coterie.models.architecture import Architecture, TaskModel, trusted
+from coterie.models.copies import copied
 from coterie.models.predictions import prediction_columns
 from coterie.models.stem import split
 from coterie.tasks import Kind, Tasks
@@ -80,6 +81,7 @@ class GroupedModel(nn.Module):
             owner = [position for position in positions for _ in range(tasks[position].width)]
             self.register_buffer(f"columns_{k}", torch.tensor(columns))
             self.register_buffer(f"share_{k}", shares[owner, k])
+            self.register_buffer(f"place_{k}", _places(columns, tasks.n_outputs), persistent=False)
 
     @property
     def schema(self) -> Schema:
@@ -114,7 +116,7 @@ class GroupedModel(nn.Module):
         one_hot = torch.nn.functional.one_hot(labels, self.membership.shape[1])[:, kept]
         model = GroupedModel(
             members, one_hot.cpu(), self.tasks, self.architecture, self.preprocessing, average=self.average, served=served,
-            stem=deepcopy(self.stem),
+            stem=copied(self.stem),
         )  # fmt: skip
         return model.to(self.membership.device).train(self.training)
 
@@ -125,9 +127,11 @@ class GroupedModel(nn.Module):
         outputs = [member(shared).float() for member in self.members]
         if self.average == "probabilities":
             outputs = [_to_probabilities(o, self.tasks, served) for o, served in zip(outputs, self.served, strict=True)]
-        total = outputs[0].new_zeros(len(outputs[0]), self.tasks.n_outputs)
+        # What exporters bear: the batch is never a plain number, and nothing is added in place, which ONNX loses.
+        total = outputs[0].new_zeros(outputs[0].shape[0], self.tasks.n_outputs)
         for k, output in enumerate(outputs):
-            total = total.index_add(1, self.get_buffer(f"columns_{k}"), output * self.get_buffer(f"share_{k}"))
+            part = F.pad(output * self.get_buffer(f"share_{k}"), (0, 1))
+            total = total + part.index_select(1, self.get_buffer(f"place_{k}"))
         return _to_logits(total, self.tasks) if self.average == "probabilities" else total
 
     @overload
@@ -231,9 +235,32 @@ class GroupedModel(nn.Module):
         found.load_state_dict(state)
         return found.eval()
 
+    def export(self, path: str | Path) -> dict[str, Any]:
+        """Write the model, from raw numbers to probabilities and units, as one program; see :mod:`coterie.models.export`.
+
+        Args:
+            path: ends in .pt2 (``torch.export.load``) or, with the extra ``[onnx]``, in .onnx.
+
+        Returns:
+            What the program reads and gives, as it also stands in the file.
+
+        Raises:
+            CoterieError: another suffix, packages that are not installed, or an encoder that cannot be exported.
+        """
+        from coterie.models.export import export
+
+        return export(self, path)
+
     def extra_repr(self) -> str:
         """Sizes, for printing."""
         return f"{len(self.tasks)} tasks, {len(self.members)} groups, average={self.average!r}"
+
+
+def _places(columns: Sequence[int], n_outputs: int) -> Tensor:
+    """Where each of P outputs stands among the columns of a member, (P,): behind the last where it has none."""
+    places = torch.full((n_outputs,), len(columns))
+    places[torch.tensor(columns, dtype=torch.int64)] = torch.arange(len(columns))
+    return places
 
 
 def _columns(tasks: Tasks, positions: Sequence[int]) -> list[int]:
@@ -244,7 +271,7 @@ def _with_columns(member: nn.Module, has: Sequence[int], wanted: Sequence[int], 
     """A copy of the member whose head computes the wanted tasks only."""
     if not isinstance(member, TaskModel):
         raise CoterieError(f"A member must be a TaskModel; found {type(member).__name__}.")
-    copy = deepcopy(member)
+    copy = copied(member)
     if list(has) == list(wanted):
         return copy
     available = _columns(tasks, has)

@@ -6,7 +6,7 @@ Shapes: ``M`` models, ``B`` examples of a batch, ``P`` output columns.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from copy import deepcopy
+from contextlib import AbstractContextManager
 from functools import partial
 from typing import Any
 
@@ -15,9 +15,10 @@ from torch import Tensor, nn
 from torch.func import functional_call, vmap
 
 from coterie.data.schema import Schema
-from coterie.errors import CoterieError
+from coterie.errors import CoterieError, blame
 from coterie.models.architecture import Architecture, TaskModel, initialisations
 from coterie.models.batch_norm import vmapped_batch_norm
+from coterie.models.copies import copied
 from coterie.models.stem import Stem, split
 from coterie.models.strategy import Strategy, chunks
 from coterie.seeds import derive
@@ -161,7 +162,7 @@ class ModelStack:
             return inputs
         if self.stem.module.training:
             torch.manual_seed(derive(seed, "stem"))
-        with torch.set_grad_enabled(torch.is_grad_enabled() and not self.stem.frozen):
+        with self.blame(inputs.shape), torch.set_grad_enabled(torch.is_grad_enabled() and not self.stem.frozen):
             if per_row:
                 return self.stem.module(inputs.flatten(0, 1)).unflatten(0, inputs.shape[:2])
             return self.stem.module(inputs)
@@ -185,19 +186,38 @@ class ModelStack:
             seed: of the random layers; rows draw the same masks, so that a row does not depend on its neighbours.
             after_stem: the inputs are what :meth:`through_stem` gave.
             alive: which of all rows are computed; the outputs of the others are zero.
+
+        Raises:
+            CoterieError: the encoder raises something, or gives other than one row of features for each example.
         """
         if not after_stem:
             inputs = self.through_stem(inputs, seed, per_row=per_row)
         if rows is not None:
-            return self._forward(rows, inputs, per_row, seed)
+            return self._checked(rows, inputs, per_row, seed)
         shape = (inputs.shape[1 if per_row else 0], self.architecture.n_outputs)
         outputs = [
-            self._forward(chunk, inputs[chunk] if per_row else inputs, per_row, seed)
+            self._checked(chunk, inputs[chunk] if per_row else inputs, per_row, seed)
             if alive is None or alive[chunk.start]
             else torch.zeros(chunk.stop - chunk.start, *shape, device=inputs.device)
             for chunk in chunks(self.n_models, self.strategy, alive)
         ]
         return outputs[0] if len(outputs) == 1 else torch.cat(outputs)
+
+    def blame(self, shape: Sequence[int], doing: str = "fails on inputs of shape") -> AbstractContextManager[None]:
+        """A context in which what the encoder raises becomes a :class:`CoterieError` that names it."""
+        remedy = " It was compiled: try without `compile`." if self._one is not _one else ""
+        return blame(f"`model` {self.architecture.name!r} {doing} {tuple(shape)}", remedy=remedy)
+
+    def _checked(self, rows: slice, inputs: Tensor, per_row: bool, seed: int) -> Tensor:
+        n_examples = inputs.shape[1 if per_row else 0]
+        with self.blame(inputs.shape):
+            outputs = self._forward(rows, inputs, per_row, seed)
+        if outputs.dim() != 3 or outputs.shape[1] != n_examples:
+            raise CoterieError(
+                f"`model` {self.architecture.name!r} must map (B, ...) to features (B, F), whatever B is; of a batch of "
+                f"{n_examples} examples it made outputs of shape {tuple(outputs.shape[1:])}."
+            )
+        return outputs
 
     def _forward(self, rows: slice, inputs: Tensor, per_row: bool, seed: int) -> Tensor:
         if self.template.training:
@@ -262,7 +282,7 @@ class ModelStack:
 
     def branch(self, row: int) -> TaskModel:
         """Return one row as an ordinary module with its own copy of the weights, to be fed with what a stem gives."""
-        module = deepcopy(self.template)
+        module = copied(self.template)
         state = self.state()
         with torch.no_grad():
             # By name, because a state dict leaves out non-persistent buffers and doubles tied parameters.

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from copy import deepcopy
 
 import torch
 from torch import Tensor, nn
 
 from coterie.errors import CoterieError
 from coterie.models.architecture import TaskModel
+from coterie.models.copies import copied
 
 _ENCODER = "encoder."
 
@@ -48,11 +48,11 @@ class Stem:
 
     def copy(self, *, frozen: bool | None = None) -> Stem:
         """An independent copy."""
-        return Stem(deepcopy(self.module), frozen=self.frozen if frozen is None else frozen)
+        return Stem(copied(self.module), frozen=self.frozen if frozen is None else frozen)
 
     def joined(self, branch: TaskModel) -> TaskModel:
         """The whole model: the branch with a copy of these layers where it has placeholders."""
-        layers = deepcopy(self.module)
+        layers = copied(self.module)
         for position, layer in enumerate(layers):
             branch.encoder[position] = layer  # type: ignore[index]
         return branch

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Literal
 import torch
 from torch import Tensor
 
+from coterie.errors import reason
+
 if TYPE_CHECKING:
     from coterie.models.stack import ModelStack
 
@@ -44,12 +46,44 @@ def choose_strategy(
     sample.strategy = Strategy("vmap", min(chunk, sample.n_models))
     try:
         vmapped = _seconds(lambda: step(sample), device)
-    except (RuntimeError, ValueError, NotImplementedError) as error:
-        return Strategy("loop", reason=f"vmap rejects this module: {str(error).splitlines()[0][:120]}")
+    except Exception as error:
+        return rejected(reason(error.__cause__ or error))
     sample.strategy = Strategy("loop")
     looped = _seconds(lambda: step(sample), device)
     measured = f"{sample.n_models} rows: vmap {vmapped * 1e3:.1f} ms, loop {looped * 1e3:.1f} ms a step"
     return Strategy("vmap", chunk, measured) if vmapped < looped else Strategy("loop", reason=measured)
+
+
+def rejected(why: str) -> Strategy:
+    """The loop, because vmap cannot run the module."""
+    return Strategy("loop", reason=f"vmap rejects this module: {why[:120]}")
+
+
+def why_not_vmap(
+    stack: ModelStack, step: Callable[[ModelStack], object], evaluate: Callable[[ModelStack], object]
+) -> str | None:
+    """Why ``vmap`` cannot run a training step or an evaluation of this stack, which is left as it was; None if it can.
+
+    Raises:
+        CoterieError: nor can a loop, so that it is the model, or a loss of the user's own, that fails.
+    """
+
+    def attempt(strategy: Strategy) -> None:
+        sample = stack.select(range(2))
+        sample.strategy = strategy
+        sample.train()
+        step(sample)
+        sample.train(False)
+        evaluate(sample)
+
+    try:
+        attempt(Strategy("vmap", 2))
+    except Exception as error:  # modules may raise anything when they meet what is no plain tensor
+        attempt(Strategy("loop"))
+        return reason(error.__cause__ or error)
+    finally:
+        stack.train()
+    return None
 
 
 def saved_bytes(forward: Callable[[], Tensor]) -> int:

@@ -152,7 +152,7 @@ def learning_curves(curves: Mapping[str, np.ndarray], *, what: str, ax: Axes | N
             epochs = np.arange(1, len(values) + 1)
             every = max(1, len(values) // 8)
             look = _ROLES[role_of(arm)]
-            axes.plot(epochs, values, label=shortened(arm, 26), linewidth=1.6, markersize=4, markevery=every, **look)
+            axes.plot(epochs, values, label=_label(arm, 26), linewidth=1.6, markersize=4, markevery=every, **look)
         axes.set(xlabel="epoch", ylabel=what)
         axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
         axes.yaxis.set_major_locator(MaxNLocator(5))
@@ -180,7 +180,7 @@ def cost_against_quality(
             if before > 1 and role_of(arm) == "grouped":
                 look["marker"] = _MORE_MARKERS[before // 2 % len(_MORE_MARKERS)]
             error = bar if np.isfinite(bar) and bar > 0 else None
-            axes.errorbar(x, y, yerr=error, label=shortened(arm, 30), markersize=6, elinewidth=1, capsize=2.5, mfc=face, **look)
+            axes.errorbar(x, y, yerr=error, label=_label(arm, 30), markersize=6, elinewidth=1, capsize=2.5, mfc=face, **look)
         finite = cost[np.isfinite(cost) & (cost > 0)]
         if len(finite) and finite.max() > 5 * finite.min():
             axes.set_xscale("log")
@@ -224,7 +224,7 @@ def regret_against_cost(
         drawn = [value for value in levels.values() if value is not None]
         for dash, (name, value) in zip(_LEVELS, levels.items(), strict=False):
             if value is not None:
-                axes.axhline(value, color=INK, linestyle=dash, linewidth=1, label=shortened(name, 30))
+                axes.axhline(value, color=INK, linestyle=dash, linewidth=1, label=_label(name, 30))
         axes.set_xlim(cost.min() / 1.6, cost.max() * 1.6)
         axes.margins(y=0.12)
         _plain_ticks(axes)
@@ -259,6 +259,12 @@ def criterion(
         axes.grid(axis="y", linewidth=0.6)
         _legend(axes, below=ax is None)
     return axes
+
+
+def _label(name: str, length: int) -> str:
+    """A name for the legend, out of which matplotlib leaves what begins with an underscore."""
+    text = shortened(name, length)
+    return f"\N{HAIR SPACE}{text}" if text.startswith("_") else text
 
 
 def _plain_ticks(ax: Axes) -> None:

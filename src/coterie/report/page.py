@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Iterable
 from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,6 +15,7 @@ from coterie.errors import CoterieError
 from coterie.evaluation.units import CHOSEN
 from coterie.files import atomic
 from coterie.report import about, affinities, assignments, curves, gains, groups, methods, scores
+from coterie.texts import visible
 
 if TYPE_CHECKING:
     from coterie.evaluation import Comparison
@@ -43,7 +45,7 @@ def write_report(comparison: Comparison, path: str | Path) -> Path:
     twin_of = _twin(comparison) | {"curves": curves.table(comparison), "data_maps": maps and groups.density_table(maps)}
     try:
         with atomic(page) as temporary:
-            temporary.write_text(html, encoding="utf-8", errors="replace")
+            temporary.write_text(html, encoding="utf-8")
         with atomic(twin) as temporary:
             # Without line breaks: those of write_json, one for each number, would be most of the file.
             text = json.dumps(twin_of, separators=(",", ":"), allow_nan=False)
@@ -61,7 +63,7 @@ def render(comparison: Comparison, maps: dict[str, Any] | None, *, twin_name: st
     page = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     style = files("coterie.report").joinpath("style.css").read_text(encoding="utf-8")
     order = groups.task_order(comparison)
-    return page.get_template("template.html.j2").render(
+    html = page.get_template("template.html.j2").render(
         style=Markup(style),  # noqa: S704, our own file
         comparison=comparison,
         verdict=_verdict(comparison),
@@ -80,6 +82,7 @@ def render(comparison: Comparison, maps: dict[str, Any] | None, *, twin_name: st
         settings=about.settings(comparison),
         downloads=about.downloads(comparison),
     )
+    return visible(html, keep="\n\t")
 
 
 def _twin(comparison: Comparison) -> dict[str, Any]:
@@ -110,9 +113,14 @@ def _verdict(comparison: Comparison) -> dict[str, list[str]]:
 
     Where the best on validation was chosen, that choice is what is judged; the rest are findings.
     """
-    judged = tuple(f"{name}: " for name in comparison.groupings if name == CHOSEN or CHOSEN not in comparison.groupings)
-    headlines = [sentence for sentence in comparison.verdict if sentence.startswith(judged)] if judged else []
+    judged = [name for name in comparison.groupings if name == CHOSEN or CHOSEN not in comparison.groupings]
+    headlines = [sentence for sentence in comparison.verdict if _of(sentence, comparison.groupings) in judged]
     rest = [sentence for sentence in comparison.verdict if sentence not in headlines]
     if len(headlines) < 2 and CHOSEN not in comparison.groupings:
         return {"headlines": headlines, "plain": rest, "findings": []}
     return {"headlines": headlines, "plain": rest[-1:], "findings": rest[:-1]}
+
+
+def _of(sentence: str, names: Iterable[str]) -> str | None:
+    """The grouping that a sentence begins with; one name may begin with another."""
+    return max((name for name in names if sentence.startswith(f"{name}: ")), key=len, default=None)

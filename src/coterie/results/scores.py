@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import compress
 from pathlib import Path
 from typing import Any, Self
 
@@ -14,8 +15,9 @@ import pyarrow.parquet as pq
 
 from coterie.errors import CoterieError
 from coterie.files import atomic
+from coterie.results.subsets import join, readings, split
 
-SEPARATOR = "+"
+_COLUMNS = ("subset", "task", "value")
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
@@ -25,7 +27,8 @@ class ScoreTable:
     ``subsets`` (R, T) says which tasks each row trains, ``costs`` (R,) what it takes of a budget (1 for a full-size model),
     ``resources`` by name what it takes besides (R,), such as memory. Files are long tables with the columns ``subset`` (task
     names joined by +), ``task``, ``value`` and, where models differ, ``cost`` and resources; Parquet keeps the order of the
-    tasks and ``details``, which must be JSON, besides.
+    tasks and ``details``, which must be JSON, besides. Written, a + or a backslash within a name stands behind a backslash;
+    read, it need not where the names leave no doubt.
 
     >>> table = ScoreTable.of(("a", "b"), {("a",): [0.5], ("a", "b"): [0.75, 0.25]})
     >>> table.scores
@@ -52,35 +55,51 @@ class ScoreTable:
         for row, (subset, found) in enumerate(scores.items()):
             unknown = [name for name in subset if name not in place]
             if unknown:
-                raise CoterieError(f"Row {SEPARATOR.join(subset)!r} names the unknown task {unknown[0]!r}.")
+                raise CoterieError(f"Row {join(subset)!r} names the unknown task {unknown[0]!r}.")
             if len(found) != len(subset):
-                raise CoterieError(f"Row {SEPARATOR.join(subset)!r} must have {len(subset)} scores; found {len(found)}.")
+                raise CoterieError(f"Row {join(subset)!r} must have {len(subset)} scores; found {len(found)}.")
             values[row, [place[name] for name in subset]] = found
         return cls(tasks=tuple(tasks), subsets=~np.isnan(values), scores=values, costs=np.ones(len(values)))
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Each row's subset as text."""
-        return tuple(SEPARATOR.join(name for name, used in zip(self.tasks, row, strict=True) if used) for row in self.subsets)
+        """Each row's subset as text, as in the column ``subset`` of a file."""
+        return tuple(join(compress(self.tasks, row)) for row in self.subsets)
 
     def to_arrow(self) -> pa.Table:
-        """The long form; the order of the tasks and the details are in its metadata."""
+        """The long form; the order of the tasks and the details are in its metadata.
+
+        Raises:
+            CoterieError: what is written could not be read again: two tasks or rows are the same, a row trains nothing or has
+                no finite score, a resource has the name of a column, ``details`` are no JSON, or a name is no Unicode text.
+        """
+        _check_readable(self)
         names = self.names
-        columns: dict[str, list[Any]] = {name: [] for name in ("subset", "task", "value", "cost", *self.resources)}
+        columns: dict[str, list[Any]] = {name: [] for name in (*_COLUMNS, "cost", *self.resources)}
         for row, task in np.argwhere(self.subsets):
-            columns["subset"].append(names[row])
-            columns["task"].append(self.tasks[task])
-            columns["value"].append(float(self.scores[row, task]))
-            columns["cost"].append(float(self.costs[row]))
-            for name, values in self.resources.items():
-                columns[name].append(float(values[row]))
-        about = json.dumps({"tasks": self.tasks, "details": dict(self.details), "resources": list(self.resources)})
-        return pa.table(columns).replace_schema_metadata({"coterie": about})
+            own = {name: values[row] for name, values in self.resources.items()} | {"cost": self.costs[row]}
+            written = {"subset": names[row], "task": self.tasks[task], "value": float(self.scores[row, task])}
+            for name, value in {**written, **{name: float(number) for name, number in own.items()}}.items():
+                columns[name].append(value)
+        try:
+            about = json.dumps({
+                "tasks": self.tasks, "details": dict(self.details), "resources": list(self.resources), "marked": True
+            })  # fmt: skip
+            return pa.table(columns).replace_schema_metadata({"coterie": about})
+        except TypeError as error:
+            raise CoterieError(f"`details` must be JSON to be saved: {error}.") from error
+        except UnicodeEncodeError as error:
+            raise CoterieError(f"A name must be Unicode text to be saved; found {error.object!r}.") from error
 
     def save(self, path: str | Path) -> None:
-        """Write the long form as Parquet."""
+        """Write the long form as Parquet.
+
+        Raises:
+            CoterieError: as :meth:`to_arrow`.
+        """
+        table = self.to_arrow()
         with atomic(path) as temporary:
-            pq.write_table(self.to_arrow(), temporary)
+            pq.write_table(table, temporary)
 
     @classmethod
     def load(cls, path: str | Path, *, higher_is_better: bool = True, resources: Sequence[str] = ()) -> Self:
@@ -89,10 +108,10 @@ class ScoreTable:
         ``resources`` names further columns to read.
 
         Raises:
-            CoterieError: the file cannot be read, lacks a column, or holds the same row twice at the same cost.
+            CoterieError: the file cannot be read, lacks a column, or is no table of scores, see :meth:`from_rows`.
         """
         table = _read(Path(path))
-        about = json.loads((table.schema.metadata or {}).get(b"coterie", b"{}"))
+        about = _about(table, path)
         about["resources"] = list(dict.fromkeys([*about.get("resources", ()), *resources]))
         return cls.from_rows(table.to_pylist(), higher_is_better=higher_is_better, source=str(path), **about)
 
@@ -106,18 +125,27 @@ class ScoreTable:
         tasks: Sequence[str] = (),
         details: Mapping[str, Any] | None = None,
         resources: Sequence[str] = (),
+        marked: bool = False,
     ) -> Self:
         """Make a table from records with ``subset``, ``task``, ``value`` and perhaps ``cost``; ``tasks`` come first, in order.
 
+        ``marked`` says that a + within a name stands behind a backslash in every ``subset``, as :meth:`save` writes it. Else
+        the tasks that have values decide how a text is read.
+
         Raises:
-            CoterieError: a column is missing, a value is no number, a task has no values, or a row is there twice at one cost,
-                or with two values of a resource.
+            CoterieError: a column is missing, a value is no number, a task has no values, a row is there twice at one cost, or
+                with two values of a resource, or a subset may be read in two ways.
         """
-        needed = ("subset", "task", "value", *resources)
+        needed = (*_COLUMNS, *resources)
+        if taken_names := [name for name in resources if name in _COLUMNS]:
+            raise CoterieError(
+                f"`resources` must name further columns of {source}; {taken_names[0]!r} has a meaning of its own."
+            )
         missing = [f"column {name!r}" for name in needed if name not in rows[0]] if rows else ["rows"]
         if missing:
             raise CoterieError(f"{source} has no {missing[0]}; needed are {', '.join(needed)} and perhaps cost.")
-        names = tuple(dict.fromkeys([*tasks, *(str(row["task"]) for row in rows)]))
+        names = tuple(dict.fromkeys([*tasks, *(_text(row, "task", source) for row in rows)]))
+        members = _members(rows, names, source, marked=marked)
         place = {name: position for position, name in enumerate(names)}
         sign = 1.0 if higher_is_better else -1.0
         found: dict[tuple[frozenset[str], float], np.ndarray] = {}
@@ -126,14 +154,9 @@ class ScoreTable:
             subset, task = str(row["subset"]), str(row["task"])
             value = _number(row["value"], source, subset, task)
             cost = 1.0 if row.get("cost") is None else _number(row["cost"], source, subset, "cost")
-            unknown = [name for name in subset.split(SEPARATOR) if name not in place]
-            if unknown:
-                raise CoterieError(f"{source}: row {subset!r} names the task {unknown[0]!r}, of which there are no values.")
-            if len(set(subset.split(SEPARATOR))) < len(subset.split(SEPARATOR)):
-                raise CoterieError(f"{source}: row {subset!r} names a task twice.")
-            if task not in subset.split(SEPARATOR):
+            if task not in members[subset]:
                 raise CoterieError(f"{source}: row {subset!r} has a value for task {task!r}, which it does not train.")
-            key = (frozenset(subset.split(SEPARATOR)), cost)
+            key = (members[subset], cost)
             values = found.setdefault(key, np.full(len(names), np.nan))
             amounts = [_number(row.get(name), source, subset, name) for name in resources]
             if taken.setdefault(key, amounts) != amounts:
@@ -141,7 +164,7 @@ class ScoreTable:
             if not np.isnan(values[place[task]]):
                 raise CoterieError(f"{source}: row {subset!r} gives task {task!r} twice at cost {cost:g}.")
             values[place[task]] = sign * value
-        masks = np.array([[name in members for name in names] for members, _ in found])
+        masks = np.array([[name in subset for name in names] for subset, _ in found])
         return cls(
             tasks=names, subsets=masks, scores=np.stack(list(found.values())), costs=np.array([cost for _, cost in found]),
             details=details or {},
@@ -150,6 +173,39 @@ class ScoreTable:
 
     def __repr__(self) -> str:
         return f"ScoreTable({len(self.subsets)} rows x {len(self.tasks)} tasks)"
+
+
+def _members(
+    rows: Sequence[Mapping[str, Any]], names: Sequence[str], source: str, *, marked: bool
+) -> dict[str, frozenset[str]]:
+    """The tasks that each text in the column ``subset`` stands for."""
+    valued: dict[str, set[str]] = {}
+    for row in rows:
+        valued.setdefault(_text(row, "subset", source), set()).add(str(row["task"]))
+    found: dict[str, frozenset[str]] = {}
+    for text, with_values in valued.items():
+        pieces = split(text)
+        possible = [frozenset(pieces)] if marked else readings(text, names)
+        if len(possible) > 1:
+            possible = [reading for reading in possible if reading == with_values] or possible
+        if len(possible) > 1:
+            one, other = (", ".join(map(repr, sorted(reading))) for reading in possible)
+            raise CoterieError(
+                f"{source}: row {text!r} may be read as {one} or as {other}; write a + within a name as \\+ in every subset."
+            )
+        unknown = [name for name in pieces if name not in names]
+        if unknown and (marked or not possible):
+            raise CoterieError(f"{source}: row {text!r} names the task {unknown[0]!r}, of which there are no values.")
+        if not possible or (marked and len(set(pieces)) < len(pieces)):
+            raise CoterieError(f"{source}: row {text!r} names a task twice.")
+        found[text] = possible[0]
+    return found
+
+
+def _text(row: Mapping[str, Any], column: str, source: str) -> str:
+    if row[column] is None:
+        raise CoterieError(f"{source}: a row has nothing in the column {column!r}.")
+    return str(row[column])
 
 
 def _number(value: Any, source: str, subset: str, what: str) -> float:
@@ -162,10 +218,54 @@ def _number(value: Any, source: str, subset: str, what: str) -> float:
     return number
 
 
+def _check_readable(table: ScoreTable) -> None:
+    """Refuse what could not be read again as it is."""
+    if len(set(table.tasks)) < len(table.tasks):
+        twice = next(name for name in table.tasks if table.tasks.count(name) > 1)
+        raise CoterieError(f"`tasks` must differ to be saved; {twice!r} is there twice.")
+    for name, values in table.resources.items():
+        if name in _COLUMNS or (name == "cost" and not np.array_equal(values, table.costs)):
+            raise CoterieError(f"`resources` must have names of their own to be saved: {name!r} is a column of every table.")
+    trained = np.asarray(table.subsets, dtype=bool)
+    numbers = [np.where(trained, table.scores, 0).sum(1), table.costs, *table.resources.values()]
+    seen: set[tuple[bytes, float]] = set()
+    for row, (subset, cost) in enumerate(zip(trained, table.costs, strict=True)):
+        if not subset.any():
+            raise CoterieError(f"Row {row} of a table must train a task to be saved.")
+        if not all(np.isfinite(values[row]) for values in numbers):
+            raise CoterieError(f"Row {table.names[row]!r} must have finite scores, cost and resources to be saved.")
+        if (key := (subset.tobytes(), float(cost))) in seen:
+            raise CoterieError(f"Row {table.names[row]!r} must not be there twice at cost {cost:g} to be saved.")
+        seen.add(key)
+
+
+def _about(table: pa.Table, path: str | Path) -> dict[str, Any]:
+    """What :meth:`ScoreTable.save` wrote beside the columns, nothing for a table of others.
+
+    Raises:
+        CoterieError: it is not what is written there.
+    """
+    try:
+        about: Any = json.loads((table.schema.metadata or {}).get(b"coterie", b"{}"))
+    except ValueError:
+        about = None
+    kinds = {"tasks": list, "details": dict, "resources": list, "marked": bool}
+    sound = isinstance(about, dict) and all(name in kinds and isinstance(value, kinds[name]) for name, value in about.items())
+    sound = sound and all(isinstance(name, str) for name in (*about.get("tasks", ()), *about.get("resources", ())))
+    if not sound:
+        raise CoterieError(f"{path} is damaged: its metadata are not those of a table of scores.")
+    return about
+
+
 def _read(path: Path) -> pa.Table:
+    """Names are text, also where they look like numbers, dates or gaps."""
     from pyarrow import csv
 
+    # A name may hold line breaks.
+    layout = csv.ParseOptions(newlines_in_values=True)
+    texts = csv.ConvertOptions(column_types=dict.fromkeys(_COLUMNS[:2], pa.string()))
     try:
-        return csv.read_csv(path) if ".csv" in path.suffixes else pq.read_table(path)
-    except (OSError, pa.ArrowInvalid) as error:
+        named_csv = ".csv" in [suffix.lower() for suffix in path.suffixes]
+        return csv.read_csv(path, parse_options=layout, convert_options=texts) if named_csv else pq.read_table(path)
+    except (OSError, pa.ArrowException) as error:
         raise CoterieError(f"{path} cannot be read as a table of scores: {error}") from error

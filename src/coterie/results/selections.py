@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from itertools import compress
 from pathlib import Path
 from typing import Any, Self
 
@@ -36,7 +37,7 @@ class Selection:
     @property
     def groups(self) -> tuple[tuple[str, ...], ...]:
         """Names of the tasks that each chosen row trains; overlaps are possible."""
-        return tuple(tuple(np.array(self.tasks)[row].tolist()) for row in self.subsets)
+        return tuple(tuple(compress(self.tasks, row)) for row in self.subsets)
 
     @property
     def grouping(self) -> Grouping:

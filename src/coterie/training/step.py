@@ -13,8 +13,9 @@ import torch
 from torch import Tensor
 
 from coterie.data import Batch
+from coterie.errors import CoterieError
 from coterie.models import ModelStack, Strategy
-from coterie.models.strategy import choose_strategy, chunks, rows_that_fit, saved_bytes
+from coterie.models.strategy import choose_strategy, chunks, rejected, rows_that_fit, saved_bytes, why_not_vmap
 from coterie.tasks import Tasks, task_losses
 from coterie.training.weights import WeightsProvider
 
@@ -68,11 +69,13 @@ def gradient_step(
         row_losses = task_losses(row_outputs, targets, tasks, None if share is None else share[rows])
         # A task without weight must not reach the gradient even where its loss overflows; learnt weights must feel it.
         used = row_losses if weights.requires_grad else row_losses.masked_fill(weights[rows] == 0, 0.0)
-        (weights[rows] * used).sum().backward()
+        with stack.blame(inputs.shape, "fails in the backward pass of inputs of shape"):
+            (weights[rows] * used).sum().backward()
         outputs.append(row_outputs.detach())
         losses.append(row_losses.detach())
     if shared.grad is not None:
-        features.backward(shared.grad)
+        with stack.blame(batch.inputs.shape, "fails in the backward pass of inputs of shape"):
+            features.backward(shared.grad)
     return (outputs[0], losses[0]) if len(outputs) == 1 else (torch.cat(outputs), torch.cat(losses))
 
 
@@ -110,7 +113,11 @@ def learn_weights(provider: WeightsProvider, produced: Tensor, gradient: Tensor)
 
 
 def decide_strategy(stack: ModelStack, batch: Batch, weights: Tensor, tasks: Tasks, asked: str, fabric: Fabric) -> Strategy:
-    """The strategy asked for, or the faster one by a short measurement on ``batch``."""
+    """The strategy asked for, or the faster one by a short measurement on ``batch``; what vmap rejects is looped over.
+
+    Raises:
+        CoterieError: vmap was asked for and rejects the model, or the model itself fails.
+    """
     if stack.n_models == 1 or asked == "loop":
         return Strategy("loop", reason="one model" if stack.n_models == 1 else "asked for")
     one = stack.select([0])
@@ -118,12 +125,20 @@ def decide_strategy(stack: ModelStack, batch: Batch, weights: Tensor, tasks: Tas
     inputs = batch.inputs[0] if batch.position.dim() == 2 else batch.inputs
     with fabric.autocast():
         kept = saved_bytes(lambda: one(inputs))
-    if asked == "vmap":
-        return Strategy("vmap", rows_that_fit(kept, fabric.device, stack.n_models))
 
     def step(sample: ModelStack) -> None:
         gradient_step(sample, _first_rows(batch, sample.n_models), weights[: sample.n_models], tasks, 0, fabric)
 
+    refusal = why_not_vmap(stack, step, lambda sample: held_out_losses(sample, _only_first(batch), tasks, fabric))
+    if refusal is not None and asked == "vmap":
+        raise CoterieError(
+            f"`strategy` 'vmap' was asked for, and vmap rejects `model` {stack.architecture.name!r}: "
+            f"{refusal.rstrip('.')}. Use 'auto', which tries, or 'loop'."
+        )
+    if refusal is not None:
+        return rejected(refusal)
+    if asked == "vmap":
+        return Strategy("vmap", rows_that_fit(kept, fabric.device, stack.n_models))
     return choose_strategy(stack, step, kept, fabric.device)
 
 
@@ -131,3 +146,10 @@ def _first_rows(batch: Batch, n_models: int) -> Batch:
     if batch.position.dim() == 1:
         return batch
     return replace(batch, position=batch.position[:n_models], inputs=batch.inputs[:n_models], targets=batch.targets[:n_models])
+
+
+def _only_first(batch: Batch) -> Batch:
+    """The batch of the first row, for all rows."""
+    if batch.position.dim() == 1:
+        return batch
+    return replace(batch, position=batch.position[0], inputs=batch.inputs[0], targets=batch.targets[0])

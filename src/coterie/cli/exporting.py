@@ -1,0 +1,25 @@
+"""The verb that writes a saved model as a program for other runtimes."""
+
+from __future__ import annotations
+
+from coterie.cli.options import Export
+from coterie.cli.show import Screen
+from coterie.errors import CoterieError
+
+SUFFIXES = (".onnx", ".pt2")
+
+
+def export(verb: Export, screen: Screen) -> None:
+    """Write the program and show what it reads and gives."""
+    if verb.out.suffix.lower() not in SUFFIXES:
+        raise CoterieError(f"`--out` must end in {' or '.join(SUFFIXES)}; found {verb.out.name!r}.")
+    from coterie.cli.predictions import model_at
+
+    about = model_at(verb.run, verb.model).export(verb.out)
+    rows = [
+        [way, tensor["name"], tensor["dtype"], " x ".join(map(str, tensor["shape"]))]
+        for way, tensors in (("reads", about["inputs"]), ("gives", about["outputs"]))
+        for tensor in tensors
+    ]
+    screen.table("Exported program", ["", "tensor", "type", "shape"], rows, texts=4)
+    screen.path("Program", verb.out)

@@ -1,0 +1,282 @@
+"""A grouped model as one program from raw numbers to predictions, for ``torch.export`` and ONNX.
+
+The program does what :meth:`GroupedModel.predict` does and, before it, what is arithmetic of the preprocessing. It reads, with
+any number of examples ``B``,
+
+* of a table ``numeric`` (B, n) float64, NaN where missing, and ``categories`` (B, c) int64: the position of each value among
+  the categories of its column, -1 where missing, -2 for a value that is none of them; either is left out where there is none;
+* of images ``inputs`` (B, C, H, W) uint8, and of arrays ``inputs`` (B, ...) float32;
+
+and gives ``predictions`` (B, P): a probability for each binary task and each class, a value in units for each regression task.
+Names, order and meaning of all columns are in the file, under ``coterie`` (ONNX metadata) or ``coterie.json`` (``.pt2``).
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import logging
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor, nn
+
+from coterie.data.preprocessing import Preprocessing
+from coterie.errors import CoterieError, blame, reason
+from coterie.files import atomic
+from coterie.models.copies import copied
+from coterie.models.grouped import GroupedModel
+from coterie.tasks import Kind, Task
+
+if TYPE_CHECKING:
+    from torch.export import ExportedProgram
+
+    Written = Callable[[Mapping[str, Tensor]], Tensor]
+
+MISSING, UNSEEN = -1, -2
+OUTPUT, ABOUT = "predictions", "coterie"
+_FORMAT = "coterie-export-1"
+_TOLERANCE = 1e-5
+_LARGEST_ONNX = 2**31 - 2**24  # of a protocol buffer, less room for the graph
+
+
+def export(model: GroupedModel, path: str | Path) -> dict[str, Any]:
+    """Write ``model`` as a program and return what it reads and gives; what was written is run and compared before it stays.
+
+    Raises:
+        CoterieError: another suffix than .pt2 and .onnx, packages that are not installed, an encoder that cannot be exported,
+            or a program that predicts something else than the model.
+
+    >>> import tempfile
+    >>> from coterie.models import Architecture
+    >>> from coterie.tasks import Tasks
+    >>> tasks, encoder = Tasks.plain([Task(name="a", kind=Kind.REGRESSION)]), Architecture("mlp", (4,), 1)
+    >>> model = GroupedModel([encoder.build(0, 0)], torch.ones(1, 1), tasks, encoder, Preprocessing(input_shape=(4,)))
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     about = export(model, folder + "/model.pt2")
+    >>> about["inputs"][0]["shape"], about["outputs"][0]["columns"]
+    (['batch', 4], [{'task': 'a', 'kind': 'regression', 'meaning': "value in the target's units"}])
+    """
+    path = Path(path)
+    write = {".pt2": _write_pt2, ".onnx": _write_onnx}.get(path.suffix.lower())
+    if write is None:
+        raise CoterieError(f"`path` must end in .pt2 (torch.export) or .onnx; found {path.name!r}.")
+    if path.suffix.lower() == ".onnx":
+        _require_onnx(model)
+    program = _program(copied(model).cpu().eval())
+    name = model.architecture.name
+    try:
+        with _quiet(), torch.no_grad():
+            with blame(f"`model` {name!r} cannot be exported: it fails on one example"):
+                about = _describe(program)
+            exported = _trace(program, name)
+            for node in exported.graph.nodes:
+                node.meta.pop("stack_trace", None)  # where on this machine the code lies is nobody's business
+            try:
+                with atomic(path) as temporary:
+                    _check(write(exported, about, temporary), program, name)
+            except (CoterieError, OSError):
+                raise
+            except Exception as error:
+                raise _refusal(name, path.suffix, error) from error
+    except OSError as error:
+        raise CoterieError(f"`path` {str(path)!r} cannot be written: {error.strerror or error}.") from error
+    return about
+
+
+def _describe(program: _Program) -> dict[str, Any]:
+    """What a program reads and gives, column by column, as JSON types."""
+    preprocessing, tasks = program.model.preprocessing, program.model.tasks
+    dtype = program(*_examples(preprocessing, 1).values()).dtype
+    columns = [column for task in tasks for column in _output_columns(task)]
+    gives = {"name": OUTPUT, "dtype": str(dtype).removeprefix("torch."), "shape": ["batch", len(columns)], "columns": columns}
+    return {"format": _FORMAT, "inputs": _inputs(preprocessing), "outputs": [gives]}
+
+
+def _inputs(preprocessing: Preprocessing) -> list[dict[str, Any]]:
+    if preprocessing.kind != "table":
+        dtype = "uint8" if preprocessing.kind == "images" else "float32"
+        return [{"name": "inputs", "dtype": dtype, "shape": ["batch", *preprocessing.input_shape]}]
+    numeric = [{"name": column.name} for column in preprocessing.numeric]
+    named = [{"name": column.name, "categories": list(column.categories)} for column in preprocessing.categorical]
+    found = [
+        {"name": "numeric", "dtype": "float64", "shape": ["batch", len(numeric)], "missing": "NaN", "columns": numeric},
+        {"name": "categories", "dtype": "int64", "shape": ["batch", len(named)], "missing": MISSING, "unseen": UNSEEN,
+         "columns": named},
+    ]  # fmt: skip
+    return [entry for entry in found if entry["columns"]]
+
+
+def _output_columns(task: Task) -> list[dict[str, Any]]:
+    if task.kind is Kind.REGRESSION:
+        return [{"task": task.name, "kind": task.kind.value, "meaning": "value in the target's units"}]
+    classes = task.classes if task.kind is Kind.MULTICLASS else task.classes[1:] or ("1",)
+    return [{"task": task.name, "kind": task.kind.value, "meaning": "probability", "class": name} for name in classes]
+
+
+def _program(model: GroupedModel) -> _Program:
+    preprocessing = model.preprocessing
+    if preprocessing.kind != "table":
+        return _FromTensor(model)
+    if not preprocessing.categorical:
+        return _FromNumeric(model)
+    return _FromTable(model) if preprocessing.numeric else _FromCategories(model)
+
+
+class _Program(nn.Module):
+    """The model with the arithmetic of :meth:`Preprocessing.table` before it. Subclasses name the inputs."""
+
+    fill: Tensor
+    mean: Tensor
+    scale: Tensor
+    usual: Tensor
+    column: Tensor
+    category: Tensor
+
+    def __init__(self, model: GroupedModel) -> None:
+        super().__init__()
+        self.model = model
+        numeric, categorical = model.preprocessing.numeric, model.preprocessing.categorical
+        for name in ("fill", "mean", "scale"):
+            self.register_buffer(name, torch.tensor([getattr(column, name) for column in numeric], dtype=torch.float64))
+        self.register_buffer("usual", torch.tensor([_code(c.fill, c.categories) for c in categorical], dtype=torch.int64))
+        inputs = [(c, code) for c, column in enumerate(categorical) for code in range(len(column.categories))]
+        self.register_buffer("column", torch.tensor([c for c, _ in inputs], dtype=torch.int64))
+        self.register_buffer("category", torch.tensor([code for _, code in inputs], dtype=torch.int64))
+
+    def from_table(self, numeric: Tensor | None, categories: Tensor | None) -> Tensor:
+        """Predictions (B, P) for columns of a table."""
+        parts = []
+        if numeric is not None:
+            parts.append(((torch.where(numeric.isnan(), self.fill, numeric) - self.mean) / self.scale).float())
+        if categories is not None:
+            known = torch.where(categories == MISSING, self.usual, categories)
+            parts.append((known.index_select(1, self.column) == self.category).float())
+        return self.model.predict(torch.cat(parts, dim=1))
+
+
+class _FromTable(_Program):
+    def forward(self, numeric: Tensor, categories: Tensor) -> Tensor:
+        return self.from_table(numeric, categories)
+
+
+class _FromNumeric(_Program):
+    def forward(self, numeric: Tensor) -> Tensor:
+        return self.from_table(numeric, None)
+
+
+class _FromCategories(_Program):
+    def forward(self, categories: Tensor) -> Tensor:
+        return self.from_table(None, categories)
+
+
+class _FromTensor(_Program):
+    def forward(self, inputs: Tensor) -> Tensor:
+        return self.model.predict(inputs)
+
+
+def _code(value: str, categories: tuple[str, ...]) -> int:
+    return categories.index(value) if value in categories else UNSEEN
+
+
+def _examples(preprocessing: Preprocessing, n: int) -> dict[str, Tensor]:
+    """Inputs such as the program may meet: of every kind that is allowed, and not from any data."""
+    generator = torch.Generator().manual_seed(n)
+    if preprocessing.kind != "table":
+        shape = (n, *preprocessing.input_shape)
+        if preprocessing.kind == "images":
+            return {"inputs": torch.randint(0, 256, shape, generator=generator, dtype=torch.uint8)}
+        return {"inputs": torch.randn(shape, generator=generator)}
+    found = {}
+    if preprocessing.numeric:
+        mean, scale = torch.tensor([(column.mean, column.scale) for column in preprocessing.numeric], dtype=torch.float64).T
+        values = mean + scale * torch.randn(n, len(mean), generator=generator, dtype=torch.float64)
+        found["numeric"] = values.masked_fill(torch.rand(values.shape, generator=generator) < 0.1, torch.nan)
+    if preprocessing.categorical:
+        sizes = [len(column.categories) for column in preprocessing.categorical]
+        codes = [torch.randint(UNSEEN, size, (n,), generator=generator) for size in sizes]
+        found["categories"] = torch.stack(codes, dim=1)
+    return found
+
+
+def _trace(program: _Program, name: str) -> ExportedProgram:
+    """The program with a dynamic batch. What one tracer takes for a constant, such as ``len(x)``, the other follows."""
+    examples = _examples(program.model.preprocessing, 3)
+    dynamic = {key: {0: torch.export.Dim("batch")} for key in examples}
+    trace = partial(torch.export.export, program, tuple(examples.values()), dynamic_shapes=dynamic)
+    try:
+        return trace(strict=False)
+    except Exception as error:  # an encoder of the user's may raise anything
+        try:
+            return trace(strict=True)
+        except Exception:
+            raise _refusal(name, "torch.export", error) from error
+
+
+def _refusal(name: str, what: str, error: Exception) -> CoterieError:
+    return CoterieError(f"`model` {name!r} cannot be exported: {what} refuses it: {reason(error)}")
+
+
+def _write_pt2(exported: ExportedProgram, about: Mapping[str, Any], path: Path) -> Written:
+    file = io.BytesIO()
+    torch.export.save(exported, file, extra_files={f"{ABOUT}.json": json.dumps(about)})
+    path.write_bytes(file.getvalue())
+    file.seek(0)
+    written = torch.export.load(file).module()
+    return lambda inputs: written(*inputs.values())
+
+
+def _write_onnx(exported: ExportedProgram, about: Mapping[str, Any], path: Path) -> Written:
+    import onnxruntime
+
+    names = [entry["name"] for entry in about["inputs"]]
+    # The runtime optimises what it loads.
+    found = torch.onnx.export(
+        exported, dynamo=True, input_names=names, output_names=[OUTPUT], verbose=False, optimize=False
+    )  # fmt: skip
+    if found is None:
+        raise CoterieError("`path`: torch.onnx.export gave no program.")
+    found.model.metadata_props[ABOUT] = json.dumps(about)
+    found.save(path)
+    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+    return lambda inputs: torch.from_numpy(session.run(None, {key: value.numpy() for key, value in inputs.items()})[0])
+
+
+def _check(written: Written, program: _Program, name: str) -> None:
+    """Refuse what predicts otherwise than the model, as an encoder does that draws random numbers or counts its calls."""
+    for n in (1, 5):
+        examples = _examples(program.model.preprocessing, n)
+        expected, found = program(*examples.values()).double(), written(examples).double()
+        allowed = _TOLERANCE * expected.abs().amax(0).clamp_min(1)
+        if found.shape != expected.shape or not ((found - expected).abs() <= allowed).all():
+            raise CoterieError(f"`model` {name!r} cannot be exported: for {n} examples the program predicts something else.")
+
+
+def _require_onnx(model: GroupedModel) -> None:
+    try:
+        import onnx  # noqa: F401
+        import onnxruntime  # noqa: F401
+        import onnxscript  # noqa: F401
+    except ImportError as error:
+        raise CoterieError("Exporting to ONNX needs further packages: pip install 'coterie[onnx]'.") from error
+    size = sum(tensor.numel() * tensor.element_size() for tensor in model.state_dict().values())
+    if size > _LARGEST_ONNX:
+        raise CoterieError(f"`path`: the model takes {size / 2**30:.1f} GiB, and an ONNX file at most 2; export a .pt2 file.")
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Without the exporters' remarks on their own insides, which they log, warn of and print."""
+    before = logging.root.manager.disable
+    logging.disable(logging.WARNING)
+    try:
+        with warnings.catch_warnings(), redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()):
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logging.disable(before)
