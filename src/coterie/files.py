@@ -20,7 +20,6 @@ from safetensors.numpy import save_file
 
 from coterie.errors import CoterieError
 
-
 _TEMPORARY = re.compile(r"\.(?P<name>.+)\.(?P<pid>\d+)(-\d+)?\.tmp", re.DOTALL)
 _LONGEST_NAME = 200
 _numbers = itertools.count()
@@ -60,6 +59,38 @@ def atomic(path: str | Path) -> Iterator[Path]:
     finally:
         remove(folder)
         _in_use.difference_update((folder, temporary))
+
+
+def check_target(path: str | Path) -> None:
+    """Refuse a ``path`` where no file can be written, before there is something to write. Nothing is made.
+
+    Raises:
+        CoterieError: it is a folder, is below a file, or its folder is read-only.
+
+    >>> check_target(Path.cwd())
+    Traceback (most recent call last):
+    ...
+    coterie.errors.CoterieError: ... cannot be written: Is a directory.
+    """
+    path = Path(path)
+    with explained(path, "written"):
+        if path.is_dir():
+            raise OSError(errno.EISDIR, "")
+        check_writable(path.parent)
+
+
+def check_writable(folder: Path) -> None:
+    """Refuse a folder that cannot be made or written.
+
+    Raises:
+        OSError: says why.
+    """
+    there = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+    if not there.is_dir():
+        raise OSError(errno.ENOTDIR, "", str(there))
+    if not os.access(there, os.W_OK | os.X_OK):
+        read_only = hasattr(os, "statvfs") and os.statvfs(there).f_flag & os.ST_RDONLY
+        raise OSError(errno.EROFS if read_only else errno.EACCES, "")
 
 
 @contextmanager

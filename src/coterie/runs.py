@@ -9,7 +9,6 @@ starts by removing what killed processes left.
 from __future__ import annotations
 
 import json
-import os
 import platform
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -20,7 +19,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from coterie.errors import CoterieError
-from coterie.files import checksum, explained, is_temporary, read_json, remove, temporaries, write_json
+from coterie.files import check_writable, checksum, explained, is_temporary, read_json, remove, temporaries, write_json
 from coterie.locks import LOCK, locked
 
 MANIFEST, CHECKPOINTS = "manifest.json", "checkpoints"
@@ -81,9 +80,7 @@ class Run:
             CoterieError: there is no run in ``folder``, or its manifest is damaged.
         """
         folder = Path(folder)
-        with explained(folder, "read"):
-            there = (folder / MANIFEST).is_file()
-        if not there:
+        if not is_run(folder):
             raise CoterieError(f"{str(folder)!r} is not a run directory: it has no {MANIFEST}.")
         manifest = read_json(folder / MANIFEST)
         if not isinstance(manifest, dict) or manifest.get("format") != _FORMAT:
@@ -181,7 +178,8 @@ class Run:
         """Remove a checkpoint that nothing will be continued from."""
         remove(self.checkpoint(name))
         with suppress(OSError):  # others are left in there, or there was none
-            (self.folder / CHECKPOINTS).rmdir()
+            for folder in self.checkpoint(name).relative_to(self.folder).parents[:-1]:
+                (self.folder / folder).rmdir()
 
     def _tidy(self) -> None:
         """Remove what killed processes left; for who holds the lock."""
@@ -212,6 +210,12 @@ class Run:
         return f"Run({str(self.folder)!r}, stages finished: {list(self.stages)})"
 
 
+def is_run(folder: Path) -> bool:
+    """Whether there is a manifest in ``folder``."""
+    with explained(folder, "read"):
+        return (folder / MANIFEST).is_file()
+
+
 def check_folder(folder: str | Path) -> None:
     """Refuse a ``folder`` that cannot be made or written, or that holds something else than a run. Nothing is made yet.
 
@@ -220,20 +224,12 @@ def check_folder(folder: str | Path) -> None:
 
     >>> check_folder(__file__)
     Traceback (most recent call last):
-    coterie.errors.CoterieError: Run directory ... cannot be written: ... is no directory.
+    coterie.errors.CoterieError: ... cannot be written: Not a directory.
     """
     folder = Path(folder)
-    try:
-        there = next(path for path in (folder, *folder.absolute().parents) if path.exists())
-        names = {path.name for path in folder.iterdir()} if there == folder and folder.is_dir() else set()
-    except OSError as error:
-        raise CoterieError(f"Run directory {str(folder)!r} cannot be written: {error.strerror or error}.") from error
-    if not there.is_dir():
-        raise CoterieError(f"Run directory {str(folder)!r} cannot be written: {str(there)!r} is no directory.")
-    if not os.access(there, os.W_OK | os.X_OK):
-        read_only = hasattr(os, "statvfs") and os.statvfs(there).f_flag & os.ST_RDONLY
-        why = "read-only file system" if read_only else "permission denied"
-        raise CoterieError(f"Run directory {str(folder)!r} cannot be written: {why}.")
+    with explained(folder, "written"):
+        check_writable(folder)
+        names = {path.name for path in folder.iterdir()} if folder.is_dir() else set()
     # A process killed before it wrote its first manifest leaves only these.
     others = sorted(name for name in names if name != LOCK and not is_temporary(Path(name)))
     if MANIFEST in names:

@@ -12,9 +12,9 @@ from torch import Tensor
 from coterie.cli.options import Predict
 from coterie.cli.show import Screen
 from coterie.errors import CoterieError
-from coterie.files import atomic
+from coterie.files import atomic, check_target, explained
 from coterie.models import GroupedModel
-from coterie.runs import MANIFEST, Run
+from coterie.runs import Run
 from coterie.tasks import Kind, Tasks
 
 if TYPE_CHECKING:
@@ -28,6 +28,7 @@ def predict(verb: Predict, screen: Screen) -> None:
     """Write the table of predictions."""
     if verb.out.suffix not in (".parquet", ".csv"):
         raise CoterieError(f"`--out` must end in .parquet or .csv; found {verb.out.name!r}.")
+    check_target(verb.out)
     model = _model(verb.run, verb.model)
     ids, inputs = new_examples(verb.data, model)
     with torch.inference_mode():
@@ -85,10 +86,11 @@ def prediction_table(ids: np.ndarray, values: Tensor, tasks: Tasks) -> pa.Table:
 def _model(path: Path, encoder: str | None) -> GroupedModel:
     from coterie.cli.verbs import saved_model
 
-    if path.is_dir() or (path / MANIFEST).exists():
-        return saved_model(Run.existing(path))
-    if not path.is_file():
-        raise CoterieError(f"There is no run directory or model file {str(path)!r}.")
+    with explained(path, "read"):
+        if path.is_dir():
+            return saved_model(Run.existing(path))
+        if not path.is_file():
+            raise CoterieError(f"There is no run directory or model file {str(path)!r}.")
     return GroupedModel.load(path, model=encoder)
 
 
@@ -96,11 +98,8 @@ def _write(table: pa.Table, path: Path) -> None:
     import pyarrow.csv
     import pyarrow.parquet
 
-    try:
-        with atomic(path) as temporary:
-            if path.suffix == ".csv":
-                pyarrow.csv.write_csv(table, temporary)
-            else:
-                pyarrow.parquet.write_table(table, temporary)
-    except OSError as error:
-        raise CoterieError(f"`--out` {str(path)!r} cannot be written: {error.strerror or error}.") from error
+    with atomic(path) as temporary:
+        if path.suffix == ".csv":
+            pyarrow.csv.write_csv(table, temporary)
+        else:
+            pyarrow.parquet.write_table(table, temporary)
