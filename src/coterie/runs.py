@@ -177,16 +177,21 @@ class Run:
     def drop_checkpoint(self, name: str) -> None:
         """Remove a checkpoint that nothing will be continued from."""
         remove(self.checkpoint(name))
-        with suppress(OSError):  # others are left in there, or there was none
-            for folder in self.checkpoint(name).relative_to(self.folder).parents[:-1]:
-                (self.folder / folder).rmdir()
+        self._remove_empty_checkpoints()
 
     def _tidy(self) -> None:
         """Remove what killed processes left; for who holds the lock."""
         for stray in temporaries(self.folder):
             remove(stray)
         for stage in self.stages:
-            self.drop_checkpoint(Path(stage).name)
+            remove(self.checkpoint(Path(stage).name))
+        self._remove_empty_checkpoints()
+
+    def _remove_empty_checkpoints(self) -> None:
+        folder = self.folder / CHECKPOINTS
+        for each in [*sorted((path for path in folder.rglob("*") if path.is_dir()), reverse=True), folder]:
+            with suppress(OSError):  # not empty, or not there
+                each.rmdir()
 
     def _check_agrees(self, settings: dict[str, Any], fingerprint: str) -> None:
         differences = list(_differences(self.config, settings))
