@@ -41,7 +41,7 @@ def atomic(path: str | Path) -> Iterator[Path]:
         yield path
         return
     folder = path.with_name(f".{_short(path.name)}.{os.getpid()}-{next(_numbers)}.tmp")
-    temporary = folder / path.name
+    temporary = folder / "file"
     _in_use.update((folder, temporary))
     try:
         with explained(path, "written"):
@@ -103,6 +103,8 @@ def explained(path: str | Path, what: str) -> Iterator[None]:
     ...
     coterie.errors.CoterieError: '/proc/none' cannot be read: No such file or directory.
     """
+    if "\0" in str(path):
+        raise CoterieError(f"{str(path)!r} cannot be {what}: no file's name holds a null character.")
     try:
         yield
     except (OSError, SafetensorError) as error:
@@ -151,7 +153,7 @@ def temporaries(folder: Path, name: str | None = None) -> list[Path]:
 def is_temporary(path: Path) -> bool:
     """Whether ``path`` is one that :func:`atomic` makes, or lies in one.
 
-    >>> is_temporary(Path("run/.scores.parquet.17-0.tmp/scores.parquet")), is_temporary(Path("run/scores.parquet"))
+    >>> is_temporary(Path("run/.scores.parquet.17-0.tmp/file")), is_temporary(Path("run/scores.parquet"))
     (True, False)
     """
     return any(_TEMPORARY.fullmatch(part) for part in path.parts)

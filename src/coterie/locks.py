@@ -51,19 +51,29 @@ def locked(folder: str | Path) -> Iterator[None]:
     if _held.get(name, (0, 0))[1] == threading.get_ident():
         yield
         return
-    made = [path for path in (folder, *folder.parents) if not path.exists()]
+    with _no_trace(folder):
+        with explained(folder, "written"):
+            descriptor = _acquire(folder)
+        _held[name] = (descriptor, threading.get_ident())
+        try:
+            yield
+        finally:
+            if _held.get(name, (None,))[0] == descriptor:  # else this is a forked child, which has nothing to let go
+                del _held[name]
+                _release(folder, descriptor)
+
+
+@contextmanager
+def _no_trace(folder: Path) -> Iterator[None]:
+    """Remove the folders that the block made in order to have ``folder``, if nothing is in them."""
     with explained(folder, "written"):
-        descriptor = _acquire(folder)
-    _held[name] = (descriptor, threading.get_ident())
+        missing = [path for path in (folder, *folder.parents) if not path.exists()]
     try:
         yield
     finally:
-        if _held.get(name, (None,))[0] == descriptor:  # else this is a forked child, which has nothing to let go
-            del _held[name]
-            _release(folder, descriptor)
-            with suppress(OSError):
-                for path in made:
-                    path.rmdir()
+        with suppress(OSError):
+            for path in missing:
+                path.rmdir()
 
 
 def _acquire(folder: Path) -> int:
@@ -74,14 +84,20 @@ def _acquire(folder: Path) -> int:
         except FileNotFoundError:  # the last holder has just removed the folder
             continue
         try:
-            if not _lock(folder, descriptor) or _is_at(folder / LOCK, descriptor):
-                os.ftruncate(descriptor, 0)
-                os.write(descriptor, f"{os.getpid()} {platform.node()}\n".encode())
-                return descriptor
+            ours = not _lock(folder, descriptor) or _is_at(folder / LOCK, descriptor)
         except BaseException:
             os.close(descriptor)
             raise
-        os.close(descriptor)  # the last holder has just removed the file: it keeps nobody out
+        if not ours:  # the last holder has just removed the file: it keeps nobody out
+            os.close(descriptor)
+            continue
+        try:
+            os.ftruncate(descriptor, 0)
+            os.write(descriptor, f"{os.getpid()} {platform.node()}\n".encode())
+        except BaseException:
+            _release(folder, descriptor)
+            raise
+        return descriptor
 
 
 def _lock(folder: Path, descriptor: int) -> bool:

@@ -93,15 +93,27 @@ def import_what_verbs_import() -> None:
         if child == 0:
             with suppress(BaseException):
                 os.chdir(folder)
-                sys.stdout = sys.stderr = open(os.devnull, "w")
-                data = ["--data", "digits", "--epochs", "1", "--model", "mlp", "--targets", "even", "random", "--quiet", "--out"]
+                sys.stdout = sys.stderr = Path(os.devnull).open("w")  # noqa: SIM115
+                data = [
+                    "--data",
+                    "digits",
+                    "--epochs",
+                    "1",
+                    "--model",
+                    "mlp",
+                    "--targets",
+                    "even",
+                    "random",
+                    "--quiet",
+                    "--out",
+                ]
                 commands = [
-                    ["run", *data, "a", *"--groups 2 --seeds 1 --repeats 1 --draws 1".split()],
-                    ["affinity", *data, "b", *"--methods cosine lookahead --every 2".split()],
-                    "select b --affinity cosine --budget 2".split(),
-                    "group a --groups 2".split(),
-                    "fit a".split(),
-                    "evaluate a".split(),
+                    ["run", *data, "a", *["--groups", "2", "--seeds", "1", "--repeats", "1", "--draws", "1"]],
+                    ["affinity", *data, "b", *["--methods", "cosine", "lookahead", "--every", "2"]],
+                    ["select", "b", "--affinity", "cosine", "--budget", "2"],
+                    ["group", "a", "--groups", "2"],
+                    ["fit", "a"],
+                    ["evaluate", "a"],
                 ]
                 if not any(map(main, commands)):
                     names.write_text(json.dumps(list(sys.modules)))

@@ -22,8 +22,8 @@ import pytest
 
 from tests.fuzz.kills import perform
 
-TRAINING = "--epochs 2 --batch-size 16 --model mlp".split()
-COMPARING = "--groups 2 --seeds 1 --repeats 1 --draws 1".split()
+TRAINING = ["--epochs", "2", "--batch-size", "16", "--model", "mlp"]
+COMPARING = ["--groups", "2", "--seeds", "1", "--repeats", "1", "--draws", "1"]
 DATA = ["--data", "../../data.csv", "--targets", "A", "B", "C"]
 RECORD = ["record", *DATA, *TRAINING, "--out", "run"]
 COMPARE = [*DATA, *TRAINING, *COMPARING, "--out", "run"]
@@ -36,15 +36,18 @@ SCENARIOS = {
     "affinity again, otherwise": ([[*AFFINITY, "2"]], [*AFFINITY, "3"]),
     "group": ([RECORD], GROUP),
     "group again, otherwise": ([RECORD, GROUP, ["fit", "run"], ["evaluate", "run"]], ["group", "run", "--groups", "3"]),
-    "select": ([[*AFFINITY, "2"]], "select run --affinity cosine --budget 2".split()),
-    "select from a table": ([], "select ../../scores.csv --budget 1 --out chosen.json".split()),
+    "select": ([[*AFFINITY, "2"]], ["select", "run", "--affinity", "cosine", "--budget", "2"]),
+    "select from a table": ([], ["select", "../../scores.csv", "--budget", "1", "--out", "chosen.json"]),
     "fit": ([RECORD, GROUP], ["fit", "run"]),
     "evaluate": ([RECORD, GROUP, ["fit", "run"]], ["evaluate", "run"]),
     "compare": ([], ["compare", *COMPARE]),
     "run": ([], ["run", *COMPARE]),
     "fit after compare": ([["compare", *COMPARE], GROUP], ["fit", "run"]),
     "report": ([["compare", *COMPARE]], ["report", "run"]),
-    "predict": ([RECORD, GROUP, ["fit", "run"]], "predict run --data ../../data.csv --out predictions.parquet".split()),
+    "predict": (
+        [RECORD, GROUP, ["fit", "run"]],
+        ["predict", "run", "--data", "../../data.csv", "--out", "predictions.parquet"],
+    ),
     "plan": ([], ["plan", *DATA, *TRAINING, *COMPARING]),
 }
 EACH = int(os.environ.get("COTERIE_KILLS", "360")) // (len(SCENARIOS) - 1)  # a plan writes nothing
