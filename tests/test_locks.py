@@ -57,7 +57,7 @@ def folder(tmp_path: Path) -> Path:
 def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[str]]:
     """A run with everything in it, and the options that made it."""
     place = tmp_path_factory.mktemp("locks")
-    x = np.random.default_rng(0).normal(size=(60, 2))
+    x = np.random.default_rng(0).normal(size=(200, 2))
     frame = pd.DataFrame(x, columns=["x", "y"]).assign(A=(x[:, 0] > 0).astype(int), B=(x[:, 1] > 0).astype(int))
     frame.to_csv(place / "data.csv", index=False)
     options = [
@@ -100,7 +100,7 @@ def test_every_verb_that_writes_is_refused_and_a_reader_is_not(
 
 
 def test_compare_in_python_is_refused_too(folder: Path, tmp_path: Path) -> None:
-    data = ct.load("digits", limit=200)
+    data = ct.load("digits")
     with another(tmp_path / "run"), pytest.raises(CoterieError, match="is in use by process"):
         ct.compare("mlp", data, run=folder)
 

@@ -46,6 +46,18 @@ def test_signals_stop_a_training(number: signal.Signals, status: int, tmp_path: 
     assert list(tmp_path.rglob("checkpoint.safetensors"))
 
 
+def test_status_is_that_of_the_signal_even_where_code_was_executed_from_text(tmp_path: Path) -> None:
+    """As named tuples and data classes do when they are imported."""
+    code = (
+        "import os, sys, coterie.cli, coterie.cli.parsing as parsing\n"
+        "parsing.parse = lambda _: exec('import os; os.kill(os.getpid(), 15)\\nwhile True: pass')\n"
+        "sys.exit(coterie.cli.main(['group', 'x']))"
+    )
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr.startswith("coterie: stopped.")) == (143, True), done.stderr
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("delay", [0.2, 0.4, 0.7, 1.0, 1.5, 2.0, 2.5, 3.0, 4.0])
 def test_interrupted_while_importing_and_loading(delay: float, tmp_path: Path) -> None:

@@ -179,7 +179,7 @@ def _lives(pid: int) -> bool:
 def remove(path: Path) -> None:
     """Remove a file or a folder as far as that is possible, which is no condition for anything."""
     shutil.rmtree(path, ignore_errors=True)
-    with suppress(OSError):
+    with suppress(OSError, ValueError):
         path.unlink(missing_ok=True)
 
 

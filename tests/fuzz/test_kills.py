@@ -46,7 +46,7 @@ SCENARIOS = {
     "report": ([["compare", *COMPARE]], ["report", "run"]),
     "predict": (
         [RECORD, GROUP, ["fit", "run"]],
-        ["predict", "run", "--data", "../../data.csv", "--out", "predictions.parquet"],
+        ["predict", "run", "--data", "../../data.csv", "--out", "new.parquet"],
     ),
     "plan": ([], ["plan", *DATA, *TRAINING, *COMPARING]),
 }

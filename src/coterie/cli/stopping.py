@@ -14,6 +14,10 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 _DEFAULTS = (signal.SIG_DFL, signal.default_int_handler)
 
 
+class Stopped(KeyboardInterrupt):
+    """A signal came. Python ends by SIGINT, whatever the status asked for, once a plain ``KeyboardInterrupt`` has left ``exec``."""
+
+
 class Stopping:
     """Within a ``with`` statement, stop signals raise ``KeyboardInterrupt`` and are remembered.
 
@@ -48,4 +52,4 @@ class Stopping:
     def _stop(self, number: int, frame: FrameType | None) -> None:  # noqa: ARG002
         if not self._ends:
             self.status = 128 + number
-            raise KeyboardInterrupt
+            raise Stopped
