@@ -188,8 +188,8 @@ class Run:
         self._remove_empty_checkpoints()
 
     def _remove_empty_checkpoints(self) -> None:
-        folder = self.folder / CHECKPOINTS
-        for each in [*sorted((path for path in folder.rglob("*") if path.is_dir()), reverse=True), folder]:
+        folders = (path for path in (self.folder / CHECKPOINTS).rglob("*") if path.is_dir())
+        for each in sorted(folders, reverse=True):
             with suppress(OSError):  # not empty, or not there
                 each.rmdir()
 

@@ -15,7 +15,7 @@ _DEFAULTS = (signal.SIG_DFL, signal.default_int_handler)
 
 
 class Stopped(KeyboardInterrupt):
-    """A signal came. Python ends by SIGINT, whatever the status asked for, once a plain ``KeyboardInterrupt`` has left ``exec``."""
+    """A signal came. Once a plain ``KeyboardInterrupt`` has left ``exec``, Python ends by SIGINT, whatever it is told."""
 
 
 class Stopping:
