@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
+import itertools
 import json
 import os
+import re
+import shutil
 import stat
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 from safetensors import SafetensorError, safe_open
@@ -65,26 +69,190 @@ def _absence(path: str, error: OSError | ValueError) -> str:
     return f"{path!r} cannot be read ({(error.strerror if isinstance(error, OSError) else None) or error})"
 
 
+_TEMPORARY = re.compile(r"\.(?P<name>.+)\.(?P<pid>\d+)(-\d+)?\.tmp", re.DOTALL)
+_LONGEST_NAME = 200
+_numbers = itertools.count()
+_in_use: set[Path] = set()
+
+
 @contextmanager
 def atomic(path: str | Path) -> Iterator[Path]:
-    """Yield a temporary path; when the block ends without error it becomes ``path``, synced to disk."""
+    """Yield a temporary path; when the block ends without error it becomes ``path``, synced to disk.
+
+    It lies in a folder of its own beside ``path``, because some writers make temporaries themselves. What processes that were
+    killed left there of the same file is removed.
+
+    Raises:
+        CoterieError: the disk is full, read-only, ...; it names ``path``, at which everything is as it was.
+    """
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    if path in _in_use:  # a block within a block: the outer one decides when the file takes its place
+        yield path
+        return
+    folder = path.with_name(f".{_short(path.name)}.{os.getpid()}-{next(_numbers)}.tmp")
+    temporary = folder / "file"
+    _in_use.update((folder, temporary))
     try:
-        yield temporary
-        with temporary.open("rb+") as file:
-            os.fsync(file.fileno())
-        # Some writers make files that only their owner can read; results are shared like any other file.
-        temporary.chmod(0o666 & ~_umask())
-        temporary.replace(path)
-        folder = os.open(path.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+        with explained(path, "written"):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            for stray in temporaries(path.parent, path.name):
+                remove(stray)
+            folder.mkdir()
+            yield temporary
+            with temporary.open("rb+") as file:
+                os.fsync(file.fileno())
+            # Some writers make files that only their owner can read; results are shared like any other file.
+            temporary.chmod(0o666 & ~_umask())
+            temporary.replace(path)
+            sync_folder(path.parent)
     finally:
-        temporary.unlink(missing_ok=True)
+        remove(folder)
+        _in_use.difference_update((folder, temporary))
+
+
+def check_target(path: str | Path) -> None:
+    """Refuse a ``path`` where no file can be written, before there is something to write. Nothing is made.
+
+    Raises:
+        CoterieError: it is a folder, is below a file, or its folder is read-only.
+
+    >>> check_target(Path.cwd())
+    Traceback (most recent call last):
+    ...
+    coterie.errors.CoterieError: ... cannot be written: Is a directory.
+    """
+    path = Path(path)
+    with explained(path, "written"):
+        if path.is_dir():
+            raise OSError(errno.EISDIR, "")
+        check_writable(path.parent)
+
+
+def check_writable(folder: Path) -> None:
+    """Refuse a folder that cannot be made or written.
+
+    Raises:
+        OSError: says why.
+    """
+    there = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+    if not there.is_dir():
+        raise OSError(errno.ENOTDIR, "", str(there))
+    if not os.access(there, os.W_OK | os.X_OK):
+        read_only = hasattr(os, "statvfs") and os.statvfs(there).f_flag & os.ST_RDONLY
+        raise OSError(errno.EROFS if read_only else errno.EACCES, "")
+
+
+@contextmanager
+def explained(path: str | Path, what: str) -> Iterator[None]:
+    """Turn what the system says of a file that cannot be ``what`` (read, written) into one line that names ``path``.
+
+    >>> with explained("/proc/none", "read"):
+    ...     open("/proc/none")
+    Traceback (most recent call last):
+    ...
+    coterie.errors.CoterieError: '/proc/none' cannot be read: No such file or directory.
+    """
+    if "\0" in str(path):
+        raise CoterieError(f"{str(path)!r} cannot be {what}: no file's name holds a null character.")
+    try:
+        yield
+    except (OSError, SafetensorError) as error:
+        code = error.errno if isinstance(error, OSError) else _code(error)
+        if code is None and isinstance(error, SafetensorError):
+            raise
+        # The libraries' own texts are long, and name their temporaries.
+        reason = os.strerror(code) if code else " ".join(str(error).split()).rstrip(".")
+        raise CoterieError(f"{str(path)!r} cannot be {what}: {reason}{_elsewhere(error, path)}.") from error
+
+
+def _elsewhere(error: Exception, path: str | Path) -> str:
+    """The file at fault where it is another one, such as a parent that is no folder."""
+    name = getattr(error, "filename", None)
+    named = Path(os.fsdecode(name)) if isinstance(name, str | bytes) else Path(path)
+    return "" if named == Path(path) or is_temporary(named) else f" ({named})"
+
+
+def _code(error: Exception) -> int | None:
+    """Number of the system's error that safetensors tells as text."""
+    found = re.search(r"\(os error (\d+)\)", str(error))
+    return int(found[1]) if found else None
+
+
+def _short(name: str) -> str:
+    """The name, or of one that leaves no room for more a digest."""
+    return name if len(os.fsencode(name)) <= _LONGEST_NAME else hashlib.sha256(os.fsencode(name)).hexdigest()
+
+
+def temporaries(folder: Path, name: str | None = None) -> list[Path]:
+    """What :func:`atomic` left of the file ``name`` in ``folder`` when its process was killed.
+
+    Without ``name`` it is all that is there and below, whether or not its process lives: only for who holds the folder's lock.
+    """
+    if name is None:
+        found = [path for path in folder.rglob(".*.tmp") if _TEMPORARY.fullmatch(path.name)]
+        return [path for path in found if path not in _in_use]
+    matches = ((entry, _TEMPORARY.fullmatch(entry.name)) for entry in folder.iterdir())
+    return [
+        path
+        for path, match in matches
+        if match and match["name"] == _short(name) and path not in _in_use and not _lives(int(match["pid"]))
+    ]
+
+
+def is_temporary(path: Path) -> bool:
+    """Whether ``path`` is one that :func:`atomic` makes, or lies in one.
+
+    >>> is_temporary(Path("run/.scores.parquet.17-0.tmp/file")), is_temporary(Path("run/scores.parquet"))
+    (True, False)
+    """
+    return any(_TEMPORARY.fullmatch(part) for part in path.parts)
+
+
+def _lives(pid: int) -> bool:
+    """Whether another process has this number. One of ours that is not in use was left by a process that had our number."""
+    if pid == os.getpid():
+        return False
+    if os.name == "nt":  # where signal 0 is Ctrl-C
+        return True
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except OverflowError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+def remove(path: Path) -> None:
+    """Remove a file or a folder as far as that is possible, which is no condition for anything."""
+    shutil.rmtree(path, ignore_errors=True)
+    with suppress(OSError, ValueError):
+        path.unlink(missing_ok=True)
+
+
+def sync_folder(folder: Path) -> None:
+    """Make renamed files survive a loss of power."""
+    if os.name == "nt":  # where folders cannot be opened
+        return
+    opened = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(opened)
+    finally:
+        os.close(opened)
+
+
+def allocate(file: BinaryIO, size: int) -> None:
+    """Give ``file`` its ``size`` in bytes, the space being there: who writes to a map of a hole on a full disk is killed."""
+    if hasattr(os, "posix_fallocate"):
+        try:
+            os.posix_fallocate(file.fileno(), 0, max(size, 1))
+        except OSError as error:
+            # Not all file systems can.
+            if error.errno not in (errno.EINVAL, errno.EOPNOTSUPP, errno.ENOSYS):
+                raise
+    file.truncate(size)
 
 
 def _umask() -> int:
@@ -102,7 +270,8 @@ def write_json(path: str | Path, value: Any) -> None:
 def read_json(path: str | Path) -> Any:
     """Read JSON; a damaged file is named."""
     try:
-        return json.loads(Path(path).read_text(encoding="utf-8"))
+        with explained(path, "read"):
+            return json.loads(Path(path).read_text(encoding="utf-8"))
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
         raise CoterieError(f"{path} is damaged: not JSON ({error}). Delete it to compute it anew.") from error
 
@@ -117,7 +286,7 @@ def write_arrays(path: str | Path, arrays: Mapping[str, np.ndarray], about: Any 
 def read_arrays(path: str | Path) -> tuple[dict[str, np.ndarray], Any]:
     """Read what :func:`write_arrays` wrote; a damaged file is named."""
     try:
-        with safe_open(path, framework="numpy") as file:
+        with explained(path, "read"), Path(path).open("rb"), safe_open(path, framework="numpy") as file:
             arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
             return arrays, json.loads((file.metadata() or {}).get("coterie", "null"))
     except (SafetensorError, json.JSONDecodeError) as error:
@@ -126,5 +295,5 @@ def read_arrays(path: str | Path) -> tuple[dict[str, np.ndarray], Any]:
 
 def checksum(path: str | Path) -> str:
     """SHA-256 of a file, in hexadecimal."""
-    with Path(path).open("rb") as file:
+    with explained(path, "read"), Path(path).open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

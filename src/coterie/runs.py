@@ -2,16 +2,16 @@
 
 A run knows nothing about training. A stage is a name, the files it wrote (with checksums) and a few facts. Files are
 written whole (:mod:`coterie.files`) and only then entered in the manifest, so a process killed at any moment leaves
-finished stages and nothing that looks finished but is not.
+finished stages and nothing that looks finished but is not. Who writes holds the run's lock (:mod:`coterie.locks`), and
+starts by removing what killed processes left.
 """
 
 from __future__ import annotations
 
 import json
-import os
 import platform
-import shutil
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
@@ -19,9 +19,10 @@ from pathlib import Path
 from typing import Any, Self
 
 from coterie.errors import CoterieError
-from coterie.files import checksum, read_json, write_json
+from coterie.files import check_writable, checksum, explained, is_temporary, read_json, remove, temporaries, write_json
+from coterie.locks import LOCK, locked
 
-MANIFEST = "manifest.json"
+MANIFEST, CHECKPOINTS = "manifest.json", "checkpoints"
 _FORMAT = "coterie run 1"
 _PACKAGES = ("coterie", "torch", "numpy", "scipy", "scikit-learn", "lightning", "torchmetrics", "pyarrow", "safetensors")
 _SHOWN_DIFFERENCES = 5
@@ -51,24 +52,24 @@ class Run:
         before it kept anything does not bind the next one.
 
         Raises:
-            CoterieError: the folder is unwritable or not ours, or its run had another configuration or other data.
+            CoterieError: the folder is unwritable, in use or not ours, or its run had another configuration or other data.
         """
         folder = Path(folder)
         check_folder(folder)
         settings = json.loads(json.dumps(dict(config), allow_nan=False))
-        run = cls.existing(folder) if (folder / MANIFEST).exists() else None
-        if run is not None and not run.is_bare:
-            run._check_agrees(settings, fingerprint)
-        else:
-            manifest = {"format": _FORMAT, "created": _now(), "config": settings, "fingerprint": fingerprint,
-                        "environments": [], "stages": {}}  # fmt: skip
-            run = cls(folder, manifest)
-        for leftover in folder.rglob(".*.tmp"):
-            leftover.unlink(missing_ok=True)
-        here = environment()
-        if here not in run.manifest["environments"]:
-            run.manifest["environments"].append(here)
-            run._write()
+        with locked(folder):
+            run = cls.existing(folder) if (folder / MANIFEST).exists() else None
+            if run is not None and not run.is_bare:
+                run._check_agrees(settings, fingerprint)
+            else:
+                manifest = {"format": _FORMAT, "created": _now(), "config": settings, "fingerprint": fingerprint,
+                            "environments": [], "stages": {}}  # fmt: skip
+                run = cls(folder, manifest)
+            run._tidy()
+            here = environment()
+            if here not in run.manifest["environments"]:
+                run.manifest["environments"].append(here)
+                run._write()
         return run
 
     @classmethod
@@ -79,12 +80,26 @@ class Run:
             CoterieError: there is no run in ``folder``, or its manifest is damaged.
         """
         folder = Path(folder)
-        if not (folder / MANIFEST).is_file():
+        if not is_run(folder):
             raise CoterieError(f"{str(folder)!r} is not a run directory: it has no {MANIFEST}.")
         manifest = read_json(folder / MANIFEST)
         if not isinstance(manifest, dict) or manifest.get("format") != _FORMAT:
             raise CoterieError(f"{str(folder)!r} is not a run directory: its {MANIFEST} was not written by coterie.")
         return cls(folder, manifest)
+
+    @contextmanager
+    def held(self) -> Iterator[Self]:
+        """Let no other process or thread write in this run as long as the block takes; what they wrote until then is seen.
+
+        Raises:
+            CoterieError: another one holds it, which is named, or the folder cannot be written.
+        """
+        with locked(self.folder):
+            found = self.existing(self.folder).manifest
+            self.manifest.clear()
+            self.manifest.update(found)
+            self._tidy()
+            yield self
 
     @property
     def config(self) -> dict[str, Any]:
@@ -104,13 +119,14 @@ class Run:
     @property
     def is_bare(self) -> bool:
         """Whether there is nothing but the manifest: no stage, no checkpoint."""
-        files = (path for path in self.folder.rglob("*") if path.is_file() and not path.name.startswith(f".{MANIFEST}."))
-        return not self.stages and all(path == self.folder / MANIFEST for path in files)
+        ours = (self.folder / MANIFEST, self.folder / LOCK)
+        files = (path for path in self.folder.rglob("*") if path.is_file() and not is_temporary(path.relative_to(self.folder)))
+        return not self.stages and all(path in ours for path in files)
 
     def abandon(self) -> None:
         """Leave no trace of a run that keeps nothing, so that a corrected command can have its folder; else do nothing."""
         if self.is_bare:
-            shutil.rmtree(self.folder, ignore_errors=True)
+            remove(self.folder)
 
     def done(self, stage: str) -> bool:
         """Whether ``stage`` is finished, all its files being as they were written.
@@ -138,9 +154,14 @@ class Run:
 
     def complete(self, stage: str, files: Sequence[str | Path], **about: Any) -> None:
         """Enter ``stage`` with its ``files`` (in the run directory) and facts (JSON types) in the manifest."""
+        self.complete_together({stage: files}, **about)
+
+    def complete_together(self, stages: Mapping[str, Sequence[str | Path]], **about: Any) -> None:
+        """Enter several stages with their files, all of them or none, each with the same facts."""
         root = self.folder.resolve()
-        checksums = {Path(file).resolve().relative_to(root).as_posix(): checksum(file) for file in files}
-        self.manifest["stages"][stage] = {"files": checksums, "about": about}
+        for stage, files in stages.items():
+            checksums = {Path(file).resolve().relative_to(root).as_posix(): checksum(file) for file in files}
+            self.manifest["stages"][stage] = {"files": checksums, "about": about}
         self._write()
 
     def forget(self, *stages: str) -> None:
@@ -148,6 +169,29 @@ class Run:
         known = [stage for stage in stages if self.manifest["stages"].pop(stage, None) is not None]
         if known:
             self._write()
+
+    def checkpoint(self, name: str) -> Path:
+        """Folder for the checkpoint of a stage; one that has the stage's last name is dropped once the stage is finished."""
+        return self.folder / CHECKPOINTS / name
+
+    def drop_checkpoint(self, name: str) -> None:
+        """Remove a checkpoint that nothing will be continued from."""
+        remove(self.checkpoint(name))
+        self._remove_empty_checkpoints()
+
+    def _tidy(self) -> None:
+        """Remove what killed processes left; for who holds the lock."""
+        for stray in temporaries(self.folder):
+            remove(stray)
+        for stage in self.stages:
+            remove(self.checkpoint(Path(stage).name))
+        self._remove_empty_checkpoints()
+
+    def _remove_empty_checkpoints(self) -> None:
+        folders = (path for path in (self.folder / CHECKPOINTS).rglob("*") if path.is_dir())
+        for each in sorted(folders, reverse=True):
+            with suppress(OSError):  # not empty, or not there
+                each.rmdir()
 
     def _check_agrees(self, settings: dict[str, Any], fingerprint: str) -> None:
         differences = list(_differences(self.config, settings))
@@ -165,13 +209,16 @@ class Run:
             )
 
     def _write(self) -> None:
-        try:
-            write_json(self.folder / MANIFEST, self.manifest)
-        except OSError as error:
-            raise CoterieError(f"Run directory {str(self.folder)!r} cannot be written: {error.strerror or error}.") from error
+        write_json(self.folder / MANIFEST, self.manifest)
 
     def __repr__(self) -> str:
         return f"Run({str(self.folder)!r}, stages finished: {list(self.stages)})"
+
+
+def is_run(folder: Path) -> bool:
+    """Whether there is a manifest in ``folder``."""
+    with explained(folder, "read"):
+        return (folder / MANIFEST).is_file()
 
 
 def check_folder(folder: str | Path) -> None:
@@ -182,20 +229,14 @@ def check_folder(folder: str | Path) -> None:
 
     >>> check_folder(__file__)
     Traceback (most recent call last):
-    coterie.errors.CoterieError: Run directory ... cannot be written: ... is no directory.
+    coterie.errors.CoterieError: ... cannot be written: Not a directory.
     """
     folder = Path(folder)
-    try:
-        there = next(path for path in (folder, *folder.absolute().parents) if path.exists())
-        names = {path.name for path in folder.iterdir()} if there == folder and folder.is_dir() else set()
-    except OSError as error:
-        raise CoterieError(f"Run directory {str(folder)!r} cannot be written: {error.strerror or error}.") from error
-    if not there.is_dir():
-        raise CoterieError(f"Run directory {str(folder)!r} cannot be written: {str(there)!r} is no directory.")
-    if not os.access(there, os.W_OK | os.X_OK):
-        raise CoterieError(f"Run directory {str(folder)!r} cannot be written: permission denied.")
-    # A process killed while it wrote its first manifest leaves only the manifest's temporary file.
-    others = sorted(name for name in names if not name.startswith(f".{MANIFEST}."))
+    with explained(folder, "written"):
+        check_writable(folder)
+        names = {path.name for path in folder.iterdir()} if folder.is_dir() else set()
+    # A process killed before it wrote its first manifest leaves only these.
+    others = sorted(name for name in names if name != LOCK and not is_temporary(Path(name)))
     if MANIFEST in names:
         Run.existing(folder)
     elif others:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Sequence
+from contextlib import ExitStack, nullcontext
 from dataclasses import replace
 from itertools import compress
 from pathlib import Path
@@ -14,21 +14,25 @@ import numpy as np
 from coterie.cli import options
 from coterie.cli.show import Screen
 from coterie.cli.verbs import (
-    CHECKPOINTS,
+    AFFINITY,
     GROUPING,
+    continued,
+    drop_void_checkpoints,
     keep_grouping,
     load_data,
     methods_asked,
     model_of,
     no_trace_of_a_mistake,
     settings_of,
-    start,
+    started,
 )
 from coterie.errors import CoterieError
+from coterie.files import atomic, check_target
 from coterie.results.subsets import readings, split
-from coterie.runs import MANIFEST, Run
+from coterie.runs import Run, is_run
 
 if TYPE_CHECKING:
+    from coterie.data import Dataset
     from coterie.evaluation._plan import Plan
     from coterie.results import Affinity, ScoreTable, Selection
 
@@ -48,26 +52,34 @@ def perform_measuring(verb: options.Affinity | options.Select | options.Plan, sc
 
 def affinity(verb: options.Affinity, screen: Screen) -> None:
     """Measure affinities on one joint training and keep them in the run directory."""
+    with started(verb, screen) as (run, data):
+        asked = {"every": verb.every}
+        missing = [m for m in verb.methods if not run.done(_stage(m)) or run.about(_stage(m)) != asked]
+        if missing:
+            _measure(run, verb, missing, data, screen)
+        for name in verb.methods:
+            _show_affinity(screen, saved_affinity(run, name))
+            screen.path("Affinity", _file(run, name))
+
+
+def _measure(run: Run, verb: options.Affinity, methods: Sequence[str], data: Dataset, screen: Screen) -> None:
+    """Measure and keep all of ``methods`` or none: a training can be continued only with the probes that it began with."""
     from coterie.affinities import affinities
 
-    run, data = start(verb, screen)
-    asked = {"every": verb.every}
-    missing = [m for m in verb.methods if not run.done(_stage(m)) or run.about(_stage(m)) != asked]
-    if missing:
-        folder = run.folder / CHECKPOINTS / "affinity"
-        with no_trace_of_a_mistake(run), screen.progress() as progress:
-            measured = affinities(
-                missing, model_of(verb.training, data), data, seed=verb.training.seed, every=verb.every, checkpoint=folder,
-                progress=progress, **settings_of(verb.training),
-            )  # fmt: skip
+    # So each set of them has a checkpoint of its own.
+    checkpoint = f"{AFFINITY}/{'+'.join(map(_plain, methods))}-every-{verb.every}"
+    with no_trace_of_a_mistake(run), screen.progress() as progress:
+        measured = affinities(
+            methods, model_of(verb.training, data), data, seed=verb.training.seed, every=verb.every,
+            checkpoint=run.checkpoint(checkpoint), progress=progress, **settings_of(verb.training),
+        )  # fmt: skip
+    with ExitStack() as writing:
         for name, found in measured.items():
-            run.forget(_stage(name))
-            found.save(_file(run, name))
-            run.complete(_stage(name), [_file(run, name)], **asked)
-        shutil.rmtree(folder, ignore_errors=True)
-    for name in verb.methods:
-        _show_affinity(screen, saved_affinity(run, name))
-        screen.path("Affinity", _file(run, name))
+            found.save(writing.enter_context(atomic(_file(run, name))))
+        run.forget(*map(_stage, measured))
+    run.complete_together({_stage(name): [_file(run, name)] for name in measured}, every=verb.every)
+    run.drop_checkpoint(checkpoint)
+    drop_void_checkpoints(run)
 
 
 def saved_affinity(run: Run, name: str) -> Affinity:
@@ -87,9 +99,25 @@ def saved_affinity(run: Run, name: str) -> Affinity:
 
 def select(verb: options.Select, screen: Screen) -> None:
     """Select models from a table of scores, or from an affinity of a run."""
+    run = Run.existing(verb.source) if is_run(verb.source) else None
+    if verb.out is not None:
+        check_target(verb.out)
+    # Only a run that keeps the outcome is written to.
+    with nullcontext(run) if run is None or verb.out is not None else continued(verb.source) as run:
+        selection, table = _select(verb, run)
+        _show_selection(screen, selection, table)
+        if verb.out is not None:
+            selection.save(verb.out)
+            screen.path("Selection", verb.out)
+        elif run is not None:
+            settings = {"affinity": verb.affinity, "budget": verb.budget, "select": str(selection)}
+            keep_grouping(run, selection.grouping, settings)
+            screen.path("Grouping", run.folder / GROUPING)
+
+
+def _select(verb: options.Select, run: Run | None) -> tuple[Selection, ScoreTable]:
     from coterie.grouping import select as select_rows
 
-    run = Run.existing(verb.source) if (verb.source / MANIFEST).is_file() else None
     totals, limits = _numbers("resource", verb.resource), _numbers("row-limit", verb.row_limit)
     table = _table(verb, run, list(dict.fromkeys([*totals, *limits])))
     weights = _numbers("task-weight", verb.task_weight)
@@ -103,13 +131,7 @@ def select(verb: options.Select, screen: Screen) -> None:
         row_limits={name: (table.resources[name], limit) for name, limit in limits.items()},
         task_weights=[weights.get(name, 1.0) for name in table.tasks], time_limit=verb.time_limit,
     )  # fmt: skip
-    _show_selection(screen, selection, table)
-    if verb.out is not None:
-        selection.save(verb.out)
-        screen.path("Selection", verb.out)
-    elif run is not None:
-        keep_grouping(run, selection.grouping, {"affinity": verb.affinity, "budget": verb.budget, "select": str(selection)})
-        screen.path("Grouping", run.folder / GROUPING)
+    return selection, table
 
 
 def plan(verb: options.Plan, screen: Screen) -> None:
@@ -216,8 +238,12 @@ def _show_plan(screen: Screen, found: Plan) -> None:
     screen.say(f"Picked{limit}: {picked}. All of it, {repetitions}: about {seconds(found.seconds)}.")
 
 
+def _plain(name: str) -> str:
+    return name.replace("-", "_")
+
+
 def _stage(name: str) -> str:
-    return f"affinity-{name.replace('-', '_')}"
+    return f"{AFFINITY}-{_plain(name)}"
 
 
 def _file(run: Run, name: str) -> Path:

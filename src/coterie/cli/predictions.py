@@ -12,10 +12,10 @@ from torch import Tensor
 from coterie.cli.options import Predict
 from coterie.cli.show import Screen, show_positive_classes
 from coterie.errors import CoterieError
-from coterie.files import atomic, write_json
+from coterie.files import atomic, check_target, explained, write_json
 from coterie.models import GroupedModel
 from coterie.models.predictions import described, prediction_table
-from coterie.runs import MANIFEST, Run
+from coterie.runs import Run
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -28,6 +28,8 @@ def predict(verb: Predict, screen: Screen) -> None:
     """Write the table of predictions."""
     if verb.out.suffix not in (".parquet", ".csv"):
         raise CoterieError(f"`--out` must end in .parquet or .csv; found {verb.out.name!r}.")
+    check_target(verb.out)
+    check_target(sidecar(verb.out))
     model = model_at(verb.run, verb.model)
     ids, inputs, notes = new_examples(verb.data, model, encoding=verb.encoding)
     screen.notes(notes)
@@ -83,10 +85,11 @@ def model_at(path: Path, encoder: str | None) -> GroupedModel:
     """
     from coterie.cli.verbs import saved_model
 
-    if path.is_dir() or (path / MANIFEST).exists():
-        return saved_model(Run.existing(path))
-    if not path.is_file():
-        raise CoterieError(f"There is no run directory or model file {str(path)!r}.")
+    with explained(path, "read"):
+        if path.is_dir():
+            return saved_model(Run.existing(path))
+        if not path.is_file():
+            raise CoterieError(f"There is no run directory or model file {str(path)!r}.")
     return GroupedModel.load(path, model=encoder)
 
 
@@ -94,11 +97,8 @@ def _write(table: pa.Table, path: Path) -> None:
     import pyarrow.csv
     import pyarrow.parquet
 
-    try:
-        with atomic(path) as temporary:
-            if path.suffix == ".csv":
-                pyarrow.csv.write_csv(table, temporary)
-            else:
-                pyarrow.parquet.write_table(table, temporary)
-    except OSError as error:
-        raise CoterieError(f"`--out` {str(path)!r} cannot be written: {error.strerror or error}.") from error
+    with atomic(path) as temporary:
+        if path.suffix == ".csv":
+            pyarrow.csv.write_csv(table, temporary)
+        else:
+            pyarrow.parquet.write_table(table, temporary)

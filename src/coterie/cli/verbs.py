@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import shutil
+import hashlib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 from coterie.cli import options
 from coterie.cli.show import Screen, show_comparison, show_grouping, show_metrics, show_positive_classes
 from coterie.errors import CoterieError
+from coterie.files import atomic
+from coterie.locks import locked
 from coterie.runs import Run, check_folder
 
 if TYPE_CHECKING:
@@ -21,7 +23,7 @@ if TYPE_CHECKING:
     from coterie.results import DataMap, Grouping
 
 DATA_MAP, GROUPING, MODEL, METRICS = "data_map.safetensors", "grouping.json", "model.safetensors", "metrics.json"
-COMPARISON, REPORT, CHECKPOINTS = "comparison", "report.html", "checkpoints"
+COMPARISON, REPORT, AFFINITY = "comparison", "report.html", "affinity"
 _TRAINING = ("epochs", "lr", "batch_size", "optimiser", "precision", "augment", "device")
 
 
@@ -32,7 +34,8 @@ def perform(verb: options.Verb) -> None:
         case options.Run():
             run_all(verb, screen)
         case options.Compare():
-            compare(verb, screen)
+            with started(verb, screen) as (run, data):
+                compare(verb, run, data, screen)
         case options.Record():
             record(verb, screen)
         case options.Affinity() | options.Select() | options.Plan():
@@ -46,7 +49,8 @@ def perform(verb: options.Verb) -> None:
         case options.Evaluate():
             evaluate(verb, screen)
         case options.Report():
-            report(Run.existing(verb.run), screen)
+            with continued(verb.run) as run:
+                report(run, screen)
         case options.Predict():
             from coterie.cli.predictions import predict
 
@@ -59,18 +63,18 @@ def perform(verb: options.Verb) -> None:
 
 def run_all(verb: options.Run, screen: Screen) -> None:
     """Compare, save the grouped model, write the report."""
-    run = compare(verb, screen)
-    if run.done("model"):
-        origin = run.about("model").get("grouping")
-        several = len(methods_asked(verb.grouping, verb.comparison)) > 1
-        note = " of `coterie fit`" if isinstance(origin, dict) else f" of {origin}, the first grouping" if several else ""
-        screen.path(f"Model{note}", run.folder / MODEL)
-    report(run, screen)
+    with started(verb, screen) as (run, data):
+        compare(verb, run, data, screen)
+        if run.done("model"):
+            origin = run.about("model").get("grouping")
+            several = len(methods_asked(verb.grouping, verb.comparison)) > 1
+            note = " of `coterie fit`" if isinstance(origin, dict) else f" of {origin}, the first grouping" if several else ""
+            screen.path(f"Model{note}", run.folder / MODEL)
+        report(run, screen)
 
 
-def compare(verb: options.Compare, screen: Screen) -> Run:
+def compare(verb: options.Compare, run: Run, data: Dataset, screen: Screen) -> None:
     """Measure whether grouping pays; finished parts of the same run are read, not computed again."""
-    run, data = start(verb, screen)
     if run.done("comparison"):
         comparison = _comparison(run)
     else:
@@ -87,111 +91,129 @@ def compare(verb: options.Compare, screen: Screen) -> Run:
     for name, groupings in comparison.groupings.items():
         show_grouping(screen, groupings[0], name if len(comparison.groupings) > 1 else "first seed")
     show_comparison(screen, comparison)
-    return run
 
 
 def record(verb: options.Record, screen: Screen) -> None:
     """Train all tasks together and keep the data map."""
-    run, data = start(verb, screen)
-    if not run.done("record"):
-        from coterie.fitting import fit as fit_stack
+    with started(verb, screen) as (run, data):
+        if not run.done("record"):
+            from coterie.fitting import fit as fit_stack
 
-        with no_trace_of_a_mistake(run), screen.progress() as progress:
-            fitted = fit_stack(
-                model_of(verb.training, data), data, record=True, seed=verb.training.seed, progress=progress,
-                checkpoint=run.folder / CHECKPOINTS / "record", **settings_of(verb.training),
-            )  # fmt: skip
-        if fitted.data_map is None:
-            raise CoterieError("Nothing was recorded.")
-        fitted.data_map.save(run.folder / DATA_MAP)
-        run.complete("record", [run.folder / DATA_MAP], seconds=fitted.cost["seconds"])
-        shutil.rmtree(run.folder / CHECKPOINTS / "record")
-    screen.path("Data map", run.folder / DATA_MAP)
+            with no_trace_of_a_mistake(run), screen.progress() as progress:
+                fitted = fit_stack(
+                    model_of(verb.training, data), data, record=True, seed=verb.training.seed, progress=progress,
+                    checkpoint=run.checkpoint("record"), **settings_of(verb.training),
+                )  # fmt: skip
+            if fitted.data_map is None:
+                raise CoterieError("Nothing was recorded.")
+            fitted.data_map.save(run.folder / DATA_MAP)
+            run.complete("record", [run.folder / DATA_MAP], seconds=fitted.cost["seconds"])
+            run.drop_checkpoint("record")
+        screen.path("Data map", run.folder / DATA_MAP)
 
 
 def group(verb: options.Group, screen: Screen) -> None:
     """Group the tasks of a recorded run."""
-    run = Run.existing(verb.run)
     asked = verb.grouping
     if len(asked.groups) != 1 or len(asked.fuzziness) != 1:
         raise CoterieError("`--groups` and `--fuzziness` take one value each here; `coterie compare` takes several.")
-    from coterie.grouping import group as group_tasks
+    with continued(verb.run) as run:
+        from coterie.grouping import group as group_tasks
 
-    if verb.affinity is None:
-        source = _data_map(run)
-    else:
-        from coterie.cli.measuring import saved_affinity
+        if verb.affinity is None:
+            source = _data_map(run)
+        else:
+            from coterie.cli.measuring import saved_affinity
 
-        source = saved_affinity(run, verb.affinity)
-    clustering = None if asked.clustering == "auto" else asked.clustering
-    grouping = group_tasks(
-        source, asked.groups[0], method=clustering, fuzziness=asked.fuzziness[0], features=asked.features,
-        seed=run.config["training"]["seed"],
-    )  # fmt: skip
-    settings = {**asdict(asked), "groups": asked.groups[0], "fuzziness": asked.fuzziness[0]}
-    if verb.affinity is not None:
-        settings["affinity"] = verb.affinity
-    keep_grouping(run, grouping, settings)
+            source = saved_affinity(run, verb.affinity)
+        clustering = None if asked.clustering == "auto" else asked.clustering
+        grouping = group_tasks(
+            source, asked.groups[0], method=clustering, fuzziness=asked.fuzziness[0], features=asked.features,
+            seed=run.config["training"]["seed"],
+        )  # fmt: skip
+        settings = {**asdict(asked), "groups": asked.groups[0], "fuzziness": asked.fuzziness[0]}
+        if verb.affinity is not None:
+            settings["affinity"] = verb.affinity
+        keep_grouping(run, grouping, settings)
     screen.notes(_notes([grouping]))
     show_grouping(screen, grouping)
     screen.path("Grouping", run.folder / GROUPING)
 
 
 def keep_grouping(run: Run, grouping: Grouping, settings: dict[str, Any]) -> None:
-    """Make a grouping the run's own; what was trained with another one is void."""
-    if "group" not in run.stages or run.about("group") != settings:
-        # Trainings of another grouping are void, finished or not; the model of a comparison has a grouping of its own.
-        shutil.rmtree(run.folder / CHECKPOINTS / "fit", ignore_errors=True)
-        fitted = "model" in run.stages and isinstance(run.about("model").get("grouping"), dict)
-        run.forget("group", *(["model", "evaluate"] if fitted else []))
-    grouping.save(run.folder / GROUPING)
+    """Make a grouping the run's own; what was trained with another one is void.
+
+    The same settings may give another grouping, when what it was made of was measured anew: its arrays tell.
+    """
+    arrays = (grouping.membership, grouping.weights())
+    settings = {**settings, "sha256": hashlib.sha256(b"".join(array.tobytes() for array in arrays)).hexdigest()}
+    same = "group" in run.stages and run.about("group") == settings
+    # The model of a comparison has a grouping of its own.
+    fitted = "model" in run.stages and isinstance(run.about("model").get("grouping"), dict)
+    with atomic(run.folder / GROUPING) as temporary:
+        grouping.save(temporary)
+        # Only now, with the new one on disk, the old one may go.
+        if not same:
+            run.drop_checkpoint("fit")
+        run.forget("group", *(["model", "evaluate"] if fitted and not same else []))
     run.complete("group", [run.folder / GROUPING], **settings)
 
 
 def fit(verb: options.Fit, screen: Screen) -> None:
     """Train the specialised models of a grouped run."""
-    run = Run.existing(verb.run)
-    if not run.done("group"):
-        raise CoterieError(f"Run {str(verb.run)!r} has no grouping yet: coterie group {verb.run} --groups K.")
+    with continued(verb.run) as run:
+        if not run.done("group"):
+            raise CoterieError(f"Run {str(verb.run)!r} has no grouping yet: coterie group {verb.run} --groups K.")
+        data = _reload(run, screen)
+        if _model_is_of_the_grouping(run) and run.done("model"):
+            screen.notes(["Nothing has changed since the model was trained: it is kept as it is."])
+        else:
+            _fit(run, data, screen)
+        screen.path("Model", run.folder / MODEL)
+
+
+def _fit(run: Run, data: Dataset, screen: Screen) -> None:
     from coterie.fitting import fit as fit_stack
     from coterie.models import GroupedModel
     from coterie.results import Grouping
 
     grouping = Grouping.load(run.folder / GROUPING)
-    training, data = options.TrainingOptions(**run.config["training"]), _reload(run, screen)
-    if run.done("model") and run.about("model").get("grouping") == run.about("group"):
-        screen.notes(["Nothing has changed since the model was trained: it is kept as it is."])
-        screen.path("Model", run.folder / MODEL)
-        return
+    training = options.TrainingOptions(**run.config["training"])
     with screen.progress() as progress:
         fitted = fit_stack(
             model_of(training, data), data, grouping.weights(), seed=training.seed, progress=progress,
-            checkpoint=run.folder / CHECKPOINTS / "fit", **settings_of(training),
+            checkpoint=run.checkpoint("fit"), **settings_of(training),
         )  # fmt: skip
     model = GroupedModel.from_stack(fitted.stack, grouping.membership, data.tasks, data.preprocessing)
-    run.forget("model", "evaluate")
-    model.save(run.folder / MODEL)
+    with atomic(run.folder / MODEL) as temporary:
+        model.save(temporary)
+        run.forget("model", "evaluate")
     how = {name: fitted.cost[name] for name in ("seconds", "strategy", "strategy_reason")}
     run.complete("model", [run.folder / MODEL], grouping=run.about("group"), **how)
-    shutil.rmtree(run.folder / CHECKPOINTS / "fit")
-    screen.path("Model", run.folder / MODEL)
+    run.drop_checkpoint("fit")
+
+
+def _model_is_of_the_grouping(run: Run) -> bool:
+    return {"model", "group"} <= set(run.stages) and run.about("model").get("grouping") == run.about("group")
 
 
 def evaluate(verb: options.Evaluate, screen: Screen) -> None:
     """Measure the saved model on the test examples."""
-    run = Run.existing(verb.run)
-    from coterie import evaluation
-    from coterie.files import write_json
+    with continued(verb.run) as run:
+        from coterie import evaluation
+        from coterie.files import write_json
 
-    model = saved_model(run)
-    data = _other_data(run, model, verb, screen) if verb.data else _reload(run, screen)
-    metrics = evaluation.evaluate(model, data, "test")
+        model = saved_model(run)
+        data = _other_data(run, model, verb, screen) if verb.data else _reload(run, screen)
+        metrics = evaluation.evaluate(model, data, "test")
+        if not verb.data:
+            run.forget("evaluate")
+            write_json(run.folder / METRICS, metrics)
+            run.complete("evaluate", [run.folder / METRICS])
     show_metrics(screen, metrics)
     show_positive_classes(screen, data.tasks)
     if verb.data:
         return
-    write_json(run.folder / METRICS, metrics)
-    run.complete("evaluate", [run.folder / METRICS])
     screen.path("Metrics", run.folder / METRICS)
 
 
@@ -208,7 +230,9 @@ def _other_data(run: Run, model: GroupedModel, verb: options.Evaluate, screen: S
 
 def report(run: Run, screen: Screen) -> None:
     """Write the report of a comparison."""
-    written = _comparison(run).report(run.folder / REPORT)
+    comparison = _comparison(run)
+    run.forget("report")
+    written = comparison.report(run.folder / REPORT)
     run.complete("report", [run.folder / REPORT, (run.folder / REPORT).with_suffix(".json")])
     screen.path("Report", written)
 
@@ -223,17 +247,44 @@ def saved_model(run: Run) -> GroupedModel:
     return GroupedModel.load(run.folder / MODEL, model=None if encoder == "auto" else encoder)
 
 
-def start(verb: options.Compare | options.Record | options.Affinity, screen: Screen) -> tuple[Run, Dataset]:
-    """Load the data and open the run directory, new or to be continued."""
+@contextmanager
+def started(
+    verb: options.Compare | options.Record | options.Affinity, screen: Screen
+) -> Iterator[tuple[Run, Dataset]]:  # fmt: skip
+    """Load the data and hold the run directory, new or to be continued."""
     folder = verb.out or default_folder(verb.data.data[0])
     check_folder(folder)
-    data = load_data(verb.data, verb.training.seed)
-    screen.notes(data.notes)
-    parts = {"data": verb.data, "training": verb.training}
-    if isinstance(verb, options.Compare):
-        parts |= {"grouping": verb.grouping, "comparison": verb.comparison}
-    config = {name: asdict(part) for name, part in parts.items()}
-    return Run.open(folder, config=config, fingerprint=data.fingerprint()), data
+    # Held before the data are loaded: who is refused should not have to wait for that.
+    with locked(folder):
+        data = load_data(verb.data, verb.training.seed)
+        screen.notes(data.notes)
+        parts = {"data": verb.data, "training": verb.training}
+        if isinstance(verb, options.Compare):
+            parts |= {"grouping": verb.grouping, "comparison": verb.comparison}
+        config = {name: asdict(part) for name, part in parts.items()}
+        run = Run.open(folder, config=config, fingerprint=data.fingerprint())
+        drop_void_checkpoints(run)
+        yield run, data
+
+
+@contextmanager
+def continued(folder: Path) -> Iterator[Run]:
+    """Hold the run that is in ``folder``."""
+    with Run.existing(folder).held() as run:
+        drop_void_checkpoints(run)
+        yield run
+
+
+def drop_void_checkpoints(run: Run) -> None:
+    """Remove checkpoints that no command would continue any more; a kill between a result and its clearing up leaves such."""
+    if "group" not in run.stages or _model_is_of_the_grouping(run):
+        run.drop_checkpoint("fit")
+    for folder in run.checkpoint(AFFINITY).glob("*"):
+        names, _, every = folder.name.rpartition("-every-")
+        # Of a set that is measured in part, the rest would be measured as another set.
+        stages = [f"{AFFINITY}-{name}" for name in names.split("+")]
+        if any(stage in run.stages and str(run.about(stage).get("every")) == every for stage in stages):
+            run.drop_checkpoint(f"{AFFINITY}/{folder.name}")
 
 
 def default_folder(source: str) -> Path:

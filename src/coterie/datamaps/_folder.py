@@ -15,7 +15,7 @@ from torch import Tensor
 from coterie.datamaps._welford import statistics
 from coterie.datamaps.storage import create_arrays, map_arrays, open_map, write_map
 from coterie.errors import CoterieError
-from coterie.files import read_json, write_json
+from coterie.files import allocate, explained, read_json, write_json
 from coterie.results import DataMap
 
 _CHUNK_CELLS = 1 << 22
@@ -27,12 +27,16 @@ class RecorderFolder:
     def __init__(self, folder: Path, shape: tuple[int, int, int], names: tuple[str, ...]) -> None:
         self.folder, self.shape, self.names = folder, shape, names
         self.step = max(1, _CHUNK_CELLS // (shape[1] * shape[2]))
-        folder.mkdir(parents=True, exist_ok=True)
+        with explained(folder, "written"):
+            folder.mkdir(parents=True, exist_ok=True)
 
     def open(self) -> tuple[Tensor, int]:
         """Start the working map from the last whole epoch, or from zero."""
         epoch = max(self._epochs(), default=0)
-        working = np.memmap(self.folder / "working.bin", np.float32, "w+", shape=self.shape)
+        file = self.folder / "working.bin"
+        with explained(file, "written"), file.open("wb") as opened:
+            allocate(opened, int(np.prod(self.shape)) * np.dtype(np.float32).itemsize)
+        working = np.memmap(file, np.float32, "r+", shape=self.shape)
         if epoch:
             self._copy(self.published(epoch).numpy(), working)
         self._tidy(epoch, self._listed())

@@ -13,7 +13,7 @@ import numpy as np
 
 from coterie.datamaps._welford import STATISTICS
 from coterie.errors import CoterieError
-from coterie.files import atomic
+from coterie.files import allocate, atomic, explained
 from coterie.results import DataMap
 
 _DTYPES = {"F16": "<f2", "F32": "<f4", "F64": "<f8", "I64": "<i8", "I32": "<i4", "U8": "|u1"}
@@ -40,7 +40,7 @@ def create_arrays(
     with atomic(path) as temporary:
         with temporary.open("wb") as file:
             file.write(len(text).to_bytes(8, "little") + text)
-            file.truncate(8 + len(text) + end)
+            allocate(file, 8 + len(text) + end)
         arrays = _views(temporary, header, 8 + len(text), "r+")
         yield arrays
         for array in arrays.values():
@@ -56,13 +56,15 @@ def map_arrays(path: str | Path, mode: Literal["r", "c"] = "r") -> tuple[dict[st
     """
     path = Path(path)
     try:
-        with path.open("rb") as file:
+        with explained(path, "read"), path.open("rb") as file:
             length = int.from_bytes(file.read(8), "little")
             if length > path.stat().st_size:
                 raise ValueError("its header is cut short")
             header = json.loads(file.read(length))
         arrays = _views(path, header, 8 + length, mode)
         return arrays, json.loads(header.get("__metadata__", {}).get("coterie", "null"))
+    except CoterieError:
+        raise
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise CoterieError(f"{path} is damaged: {error}. Delete it to compute it anew.") from error
 

@@ -6,7 +6,9 @@ import json
 import os
 import platform
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import replace
+from itertools import product
 from pathlib import Path
 from typing import Any, Literal
 
@@ -70,7 +72,7 @@ def compare(
         **options: settings of :func:`coterie.fit`: epochs, lr, batch_size, snapshots, ...
 
     Raises:
-        CoterieError: an argument is wrong; said before anything is trained.
+        CoterieError: an argument is wrong, or another process works in ``run``; said before anything is trained.
 
     >>> import coterie as ct
     >>> import numpy as np
@@ -102,9 +104,9 @@ def compare(
 def _units(
     plan: Plan, splits: Sequence[Dataset], seeds: Sequence[int], run: Run | None, progress: Progress | None
 ) -> Iterator[Unit]:
-    """Yield every unit, read back where it is finished."""
-    for split, data in enumerate(splits):
-        for seed in seeds:
+    """Yield every unit, read back where it is finished; the run is held meanwhile."""
+    with nullcontext() if run is None else run.held():
+        for (split, data), seed in product(enumerate(splits), seeds):
             stage = unit_stage(split, seed)
             if run is not None and run.done(stage):
                 yield Unit.load(run.folder / stage)

@@ -8,7 +8,6 @@ Shapes: ``A`` arms (each random draw counts), ``n`` test examples, ``T`` tasks, 
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -123,7 +122,7 @@ def run_unit(plan: Plan, data: Dataset, *, split: int, seed: int, train_seed: in
     With ``keep_model`` the first grouping's models are saved as the run's ``model.safetensors``.
     """
     stage = unit_stage(split, seed)
-    checkpoints = None if run is None else run.folder / "checkpoints" / Path(stage).name
+    checkpoints = None if run is None else run.checkpoint(Path(stage).name)
     probes = make_probes(plan.methods, seed=train_seed)
     watching = {"record": True, "probes": list(probes.values()), **plan.recording}
     joint = _fit(plan, data, "joint", train_seed, checkpoints, None, **watching)
@@ -151,7 +150,7 @@ def run_unit(plan: Plan, data: Dataset, *, split: int, seed: int, train_seed: in
             _grouped_model(fits, arms[1], used[1], data).save(model)
             run.complete("model", [model], grouping=arms[1].name, split=split, seed=seed)
         run.complete(stage, files, split=split, seed=seed, strategies=[f.cost["strategy"] for f in fits])
-        shutil.rmtree(checkpoints, ignore_errors=True)
+        run.drop_checkpoint(checkpoints.name)
         # What a continued run would read.
         unit = Unit.load(run.folder / stage)
     return unit

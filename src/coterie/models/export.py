@@ -5,7 +5,7 @@ any number of examples ``B``,
 
 * of a table ``numeric`` (B, n) float64, NaN where missing, and ``categories`` (B, c) int64: the position of each value among
   the categories of its column, -1 where missing, -2 for a value that is none of them; either is left out where there is none;
-* of images ``inputs`` (B, C, H, W) uint8, and of arrays ``inputs`` (B, ...) float32;
+* of images ``inputs`` (B, C, H, W) uint8 (int32 of 16-bit images), and of arrays ``inputs`` (B, ...) float32;
 
 and gives ``predictions`` (B, P): a probability for each binary task and each class, a value in units for each regression task.
 Names, order and meaning of all columns are in the file, under ``coterie`` (ONNX metadata) or ``coterie.json`` (``.pt2``).
@@ -100,7 +100,7 @@ def _describe(program: _Program) -> dict[str, Any]:
 
 def _inputs(preprocessing: Preprocessing) -> list[dict[str, Any]]:
     if preprocessing.kind != "table":
-        dtype = "uint8" if preprocessing.kind == "images" else "float32"
+        dtype = str(preprocessing.dtype).removeprefix("torch.")
         return [{"name": "inputs", "dtype": dtype, "shape": ["batch", *preprocessing.input_shape]}]
     numeric = [{"name": column.name} for column in preprocessing.numeric]
     named = [{"name": column.name, "categories": list(column.categories)} for column in preprocessing.categorical]
@@ -190,7 +190,8 @@ def _examples(preprocessing: Preprocessing, n: int) -> dict[str, Tensor]:
     if preprocessing.kind != "table":
         shape = (n, *preprocessing.input_shape)
         if preprocessing.kind == "images":
-            return {"inputs": torch.randint(0, 256, shape, generator=generator, dtype=torch.uint8)}
+            white = 2**preprocessing.image_bits - 1
+            return {"inputs": torch.randint(0, white + 1, shape, generator=generator, dtype=preprocessing.dtype)}
         return {"inputs": torch.randn(shape, generator=generator)}
     found = {}
     if preprocessing.numeric:

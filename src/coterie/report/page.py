@@ -50,8 +50,8 @@ def write_report(comparison: Comparison, path: str | Path) -> Path:
             # Without line breaks: those of write_json, one for each number, would be most of the file.
             text = json.dumps(twin_of, separators=(",", ":"), allow_nan=False)
             temporary.write_text(text + "\n", encoding="utf-8")
-    except OSError as error:
-        raise CoterieError(f"`path` must be writable; found {page} ({error.strerror}).") from error
+    except CoterieError as error:
+        raise CoterieError(f"`path` must be writable: {error}") from error
     return page
 
 
