@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from math import inf
 from numbers import Integral, Real
+from reprlib import Repr
 from typing import Any
+
+_SHORT = Repr()
+_SHORT.maxstring, _SHORT.maxlong, _SHORT.maxother = 50, 50, 80
 
 
 class CoterieError(ValueError):
@@ -14,8 +18,8 @@ class CoterieError(ValueError):
     """
 
 
-def require_whole(name: str, value: Any, least: int) -> None:
-    """Refuse a setting that is not a whole number of at least ``least``.
+def require_whole(name: str, value: Any, least: int, most: int | None = None) -> None:
+    """Refuse a setting that is not a whole number of at least ``least`` and, where that is given, at most ``most``.
 
     >>> require_whole("every", 0, 1)
     Traceback (most recent call last):
@@ -23,7 +27,9 @@ def require_whole(name: str, value: Any, least: int) -> None:
     coterie.errors.CoterieError: `every` must be a whole number of at least 1; found 0.
     """
     if isinstance(value, bool) or not isinstance(value, Integral) or value < least:
-        raise CoterieError(f"`{name}` must be a whole number of at least {least}; found {value!r}.")
+        raise CoterieError(f"`{name}` must be a whole number of at least {least}; found {shown(value)}.")
+    if most is not None and value > most:
+        raise CoterieError(f"`{name}` must be a whole number of at most {most}; found {shown(value)}.")
 
 
 def require_positive(name: str, value: Any) -> None:
@@ -34,5 +40,39 @@ def require_positive(name: str, value: Any) -> None:
     ...
     coterie.errors.CoterieError: `ridge` must be a positive, finite number; found -1.
     """
-    if isinstance(value, bool) or not isinstance(value, Real) or not 0 < float(value) < inf:
-        raise CoterieError(f"`{name}` must be a positive, finite number; found {value!r}.")
+    if isinstance(value, bool) or not isinstance(value, Real) or not 0 < value < inf:
+        raise CoterieError(f"`{name}` must be a positive, finite number; found {shown(value)}.")
+
+
+def require_number(name: str, value: Any, *, least: float, below: float = inf) -> None:
+    """Refuse a setting that is not a finite number from ``least`` to below ``below``.
+
+    >>> require_number("warmup", 1.0, least=0, below=1)
+    Traceback (most recent call last):
+    ...
+    coterie.errors.CoterieError: `warmup` must be a number of at least 0 and below 1; found 1.0.
+    """
+    if isinstance(value, bool) or not isinstance(value, Real) or not least <= value < below:
+        limit = "finite" if below == inf else f"below {below:g}"
+        raise CoterieError(f"`{name}` must be a number of at least {least:g} and {limit}; found {shown(value)}.")
+
+
+def require_type(name: str, value: Any, *kinds: type) -> None:
+    """Refuse an argument of another type than one of ``kinds``.
+
+    >>> require_type("data", "people.csv", dict)
+    Traceback (most recent call last):
+    ...
+    coterie.errors.CoterieError: `data` must be a dict; found 'people.csv'.
+    """
+    if not isinstance(value, kinds):
+        raise CoterieError(f"`{name}` must be a {' or '.join(kind.__name__ for kind in kinds)}; found {shown(value)}.")
+
+
+def shown(value: Any) -> str:
+    """``repr`` of what a user gave, shortened: it may be anything.
+
+    >>> shown("x" * 1000)
+    "'xxxxxxxxxxxxxxxxxxxxxxx...xxxxxxxxxxxxxxxxxxxxxxxx'"
+    """
+    return _SHORT.repr(value)

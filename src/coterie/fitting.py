@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from coterie.data import Dataset, blocks
 from coterie.datamaps import DataMapRecorder
-from coterie.errors import CoterieError
+from coterie.errors import CoterieError, require_type
 from coterie.models import Architecture, ModelStack
 from coterie.models.architecture import initialisations
 from coterie.results import Fit, History
@@ -67,6 +67,7 @@ def fit(
     >>> ct.fit("mlp", ct.load("digits"), epochs=1, model_options={"hidden": (8,)}).scores.shape
     (1, 14)
     """
+    require_type("data", data, Dataset)
     config = make_config(settings)
     n_tasks = len(data.tasks)
     provider = weights if isinstance(weights, WeightsProvider) else StaticWeights(_matrix(weights, n_tasks), n_tasks=n_tasks)

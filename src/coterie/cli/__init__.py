@@ -9,10 +9,15 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from coterie.errors import CoterieError
+
+if TYPE_CHECKING:
+    from coterie.cli.options import Verb
 
 __all__ = ["main"]
 
@@ -24,6 +29,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     coterie 0.1.0
     0
     """
+    if arguments is None:
+        # Processes that libraries start (``python -c``, ``python -m``) do not search the current folder either.
+        os.environ.setdefault("PYTHONSAFEPATH", "1")
     try:
         status = _main(list(sys.argv[1:] if arguments is None else arguments))
         sys.stdout.flush()
@@ -40,15 +48,14 @@ def _main(given: list[str]) -> int:
 
         sys.stdout.write(f"coterie {__version__}\n")
         return 0
-    # ``--model module:factory`` names a module of the user, who expects the current folder to be searched as by python -m.
-    sys.path[:0] = [] if str(Path.cwd()) in sys.path else [str(Path.cwd())]
     try:
         from coterie.cli.parsing import parse
 
         verb = parse(given)
         from coterie.cli.verbs import perform
 
-        perform(verb)
+        with _searched_last(_folders(verb)):
+            perform(verb)
     except SystemExit as stop:
         return stop.code if isinstance(stop.code, int) else 2
     except KeyboardInterrupt:
@@ -67,6 +74,24 @@ def _main(given: list[str]) -> int:
         _complain(f"unexpected error: {type(error).__name__}: {error} (--debug shows where)")
         return 1
     return 0
+
+
+def _folders(verb: Verb) -> list[str]:
+    """Where modules of the user are looked for: the current folder, but only if the user named one or trusts the run's."""
+    model = getattr(getattr(verb, "training", verb), "model", None) or ""
+    return [str(Path.cwd())] if ":" in model or getattr(verb, "trust", False) else []
+
+
+@contextmanager
+def _searched_last(folders: Sequence[str]) -> Iterator[None]:
+    """Last, so that no file beside the data takes the place of a module of Python or of a library."""
+    added = [folder for folder in folders if folder not in sys.path]
+    sys.path.extend(added)
+    try:
+        yield
+    finally:
+        for folder in added:
+            sys.path.remove(folder)
 
 
 def _complain(message: str) -> None:

@@ -111,8 +111,10 @@ def select(verb: options.Select, screen: Screen) -> None:
 
 def plan(verb: options.Plan, screen: Screen) -> None:
     """Estimate and show what a comparison would take."""
+    from coterie.cli.checking import check
     from coterie.evaluation import plan as make_plan
 
+    check(verb)
     data = load_data(verb.data, verb.training.seed)
     screen.notes(data.notes)
     found = make_plan(

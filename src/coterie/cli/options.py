@@ -122,6 +122,7 @@ class ConfigOptions(OutputOptions):
     """Options by name; those given as flags win."""
 
 
+OwnModel = Annotated[str | None, arg(metavar="MODULE:FACTORY", help_behavior_hint="")]
 RunFolder = Annotated[Positional[Path], arg(metavar="RUN")]
 OutFolder = Annotated[Path | None, arg(metavar="RUN", help_behavior_hint="(default: runs/NAME OF THE DATA FILE)")]
 
@@ -245,6 +246,10 @@ class Fit:
 
     run: RunFolder
     """Run directory with a grouping."""
+    model: OwnModel = None
+    """The run's encoder, if it is one of your own: named again, because importing it runs code."""
+    trust: Flag = False
+    """Import whatever encoder the run names."""
     output: OutputOptions = field(default_factory=OutputOptions)
 
 
@@ -254,6 +259,10 @@ class Evaluate:
 
     run: RunFolder
     """Run directory with a model."""
+    model: OwnModel = None
+    """The model's encoder, if it is one of your own: named again, because importing it runs code."""
+    trust: Flag = False
+    """Import whatever encoder the model file names."""
     output: OutputOptions = field(default_factory=OutputOptions)
 
 
@@ -274,8 +283,10 @@ class Predict:
     """Run directory with a model, or a model file."""
     data: Annotated[Path, arg(metavar="PATH")]
     """New examples: a file like the one that the model was trained on; targets may be absent."""
-    model: Annotated[str | None, arg(metavar="MODULE:FACTORY", help_behavior_hint="")] = None
-    """Encoder of your own in a model file; a run directory knows its own."""
+    model: OwnModel = None
+    """The model's encoder, if it is one of your own: named again, because importing it runs code."""
+    trust: Flag = False
+    """Import whatever encoder the model file names."""
     out: Annotated[Path, arg(metavar="FILE.parquet|FILE.csv")]
     """Table to write: id, then a probability, a class with its probability, or a value per task."""
     output: OutputOptions = field(default_factory=OutputOptions)

@@ -28,7 +28,7 @@ def predict(verb: Predict, screen: Screen) -> None:
     """Write the table of predictions."""
     if verb.out.suffix not in (".parquet", ".csv"):
         raise CoterieError(f"`--out` must end in .parquet or .csv; found {verb.out.name!r}.")
-    model = _model(verb.run, verb.model)
+    model = _model(verb.run, verb.model, trust=verb.trust)
     ids, inputs = new_examples(verb.data, model)
     with torch.inference_mode():
         values = torch.cat([model.predict(batch) for batch in inputs.split(_BATCH)])
@@ -82,14 +82,14 @@ def prediction_table(ids: np.ndarray, values: Tensor, tasks: Tasks) -> pa.Table:
     return pa.table(columns)
 
 
-def _model(path: Path, encoder: str | None) -> GroupedModel:
+def _model(path: Path, encoder: str | None, *, trust: bool) -> GroupedModel:
     from coterie.cli.verbs import saved_model
 
     if path.is_dir() or (path / MANIFEST).exists():
-        return saved_model(Run.existing(path))
+        return saved_model(Run.existing(path), encoder, trust=trust)
     if not path.is_file():
         raise CoterieError(f"There is no run directory or model file {str(path)!r}.")
-    return GroupedModel.load(path, model=encoder)
+    return GroupedModel.load(path, model=encoder, trust=trust)
 
 
 def _write(table: pa.Table, path: Path) -> None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from coterie.cli import options
 from coterie.cli.show import Screen, show_comparison, show_grouping, show_metrics
 from coterie.errors import CoterieError
-from coterie.runs import Run, check_folder
+from coterie.runs import MANIFEST, Run, check_folder
 
 if TYPE_CHECKING:
     from coterie.data import Dataset
@@ -151,10 +151,14 @@ def fit(verb: options.Fit, screen: Screen) -> None:
         raise CoterieError(f"Run {str(verb.run)!r} has no grouping yet: coterie group {verb.run} --groups K.")
     from coterie.fitting import fit as fit_stack
     from coterie.models import GroupedModel
+    from coterie.models.trust import trusted
     from coterie.results import Grouping
 
     grouping = Grouping.load(run.folder / GROUPING)
-    training, data = options.TrainingOptions(**run.config["training"]), _reload(run, screen)
+    training = options.TrainingOptions(**run.config["training"])
+    if training.model != "auto" or verb.model is not None:
+        trusted(training.model, verb.model, run.folder / MANIFEST, trust=verb.trust)
+    data = _reload(run, screen)
     if run.done("model") and run.about("model").get("grouping") == run.about("group"):
         screen.notes(["Nothing has changed since the model was trained: it is kept as it is."])
         screen.path("Model", run.folder / MODEL)
@@ -179,7 +183,7 @@ def evaluate(verb: options.Evaluate, screen: Screen) -> None:
     from coterie import evaluation
     from coterie.files import write_json
 
-    model, data = saved_model(run), _reload(run, screen)
+    model, data = saved_model(run, verb.model, trust=verb.trust), _reload(run, screen)
     metrics = evaluation.evaluate(model, data, "test")
     write_json(run.folder / METRICS, metrics)
     run.complete("evaluate", [run.folder / METRICS])
@@ -194,20 +198,22 @@ def report(run: Run, screen: Screen) -> None:
     screen.path("Report", written)
 
 
-def saved_model(run: Run) -> GroupedModel:
-    """The grouped model of a run."""
+def saved_model(run: Run, encoder: str | None, *, trust: bool) -> GroupedModel:
+    """The grouped model of a run; an encoder that is not built in must be named by ``encoder``, or trusted."""
     from coterie.models import GroupedModel
 
     if not run.done("model"):
         raise CoterieError(f"Run {str(run.folder)!r} has no model yet: coterie fit {run.folder}.")
-    encoder = run.config["training"]["model"]
-    return GroupedModel.load(run.folder / MODEL, model=None if encoder == "auto" else encoder)
+    return GroupedModel.load(run.folder / MODEL, model=encoder, trust=trust)
 
 
 def start(verb: options.Compare | options.Record | options.Affinity, screen: Screen) -> tuple[Run, Dataset]:
     """Load the data and open the run directory, new or to be continued."""
+    from coterie.cli.checking import check
+
     folder = verb.out or default_folder(verb.data.data[0])
     check_folder(folder)
+    check(verb)
     data = load_data(verb.data, verb.training.seed)
     screen.notes(data.notes)
     parts = {"data": verb.data, "training": verb.training}
@@ -281,9 +287,9 @@ def settings_of(training: options.TrainingOptions) -> dict[str, Any]:
     return {name: getattr(training, name) for name in _TRAINING}
 
 
-def _seeds(verb: options.Compare) -> int | list[int]:
+def _seeds(verb: options.Compare) -> int | range:
     first, count = verb.training.seed, verb.comparison.seeds
-    return list(range(first, first + count)) if first else count
+    return range(first, first + count) if first else count
 
 
 def methods_asked(asked: options.GroupOptions, compared: options.ComparisonOptions) -> dict[str, Any]:

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from numbers import Integral
+
+import numpy as np
 
 from coterie.data import Dataset
-from coterie.errors import CoterieError
+from coterie.errors import CoterieError, require_whole, shown
 from coterie.seeds import derive
+from coterie.training.config import MOST_SEED
 
+MOST = 10_000
 SMALL_TABLE = 1000
 SPLIT_ATTEMPTS = 100
 
@@ -18,9 +23,16 @@ def read_seeds(seeds: int | Sequence[int]) -> list[int]:
     Raises:
         CoterieError: none, the same twice, or one below 0.
     """
-    chosen = list(range(seeds)) if isinstance(seeds, int) else [int(seed) for seed in seeds]
-    if not chosen or len(set(chosen)) != len(chosen) or min(chosen) < 0:
-        raise CoterieError(f"`seeds` must be a positive number of seeds or distinct seeds of at least 0; found {seeds!r}.")
+    if isinstance(seeds, Integral):
+        require_whole("seeds", seeds, 1, MOST)
+        return list(range(int(seeds)))
+    if isinstance(seeds, str) or not isinstance(seeds, Sequence | np.ndarray) or not 0 < len(seeds) <= MOST:
+        raise CoterieError(f"`seeds` must be a number of seeds from 1 to {MOST}, or as many seeds; found {shown(seeds)}.")
+    for seed in seeds:
+        require_whole("seeds", seed, 0, MOST_SEED)
+    chosen = [int(seed) for seed in seeds]
+    if len(set(chosen)) != len(chosen):
+        raise CoterieError(f"`seeds` must be distinct; found {shown(seeds)}.")
     return chosen
 
 
@@ -30,11 +42,11 @@ def read_repeats(repeats: int | None, data: Dataset) -> int:
     Raises:
         CoterieError: below 1, or more than 1 where the split was given.
     """
+    if repeats is not None:
+        require_whole("repeats", repeats, 1, MOST)
     can_resplit = data.rebuild is not None
     if repeats is None:
         return 5 if len(data) < SMALL_TABLE and can_resplit else 1
-    if repeats < 1:
-        raise CoterieError(f"`repeats` must be at least 1; found {repeats}.")
     if repeats > 1 and not can_resplit:
         raise CoterieError(f"`repeats` is {repeats}, but the split of this data was given: only `repeats=1` is possible.")
     return repeats

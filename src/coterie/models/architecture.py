@@ -6,6 +6,8 @@ import importlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
+from functools import cached_property
+from inspect import isbuiltin
 from typing import Any
 
 import torch
@@ -14,6 +16,8 @@ from torch import Tensor, nn
 from coterie.errors import CoterieError
 from coterie.models.encoders import ENCODERS
 from coterie.seeds import derive
+
+MOST_PARAMETERS = 10**9
 
 
 class TaskModel(nn.Module):
@@ -74,10 +78,31 @@ class Architecture:
         """
         with torch.random.fork_rng():
             torch.manual_seed(derive(seed, "init", identity))
-            encoder = self._encoder()
-            return TaskModel(encoder, self._n_features(encoder), self.n_outputs)
+            # The outline comes first: what is absurdly large is refused before it takes memory.
+            outline = self.outline
+            encoder = self._made()
+            return TaskModel(encoder, self._n_features(encoder if outline is None else outline), self.n_outputs)
 
-    def _encoder(self) -> nn.Module:
+    @cached_property
+    def outline(self) -> nn.Module | None:
+        """A built-in encoder with shapes but without memory; None for one of the user, which may not work so.
+
+        Raises:
+            CoterieError: options that the encoder does not have, or that make it absurdly large.
+        """
+        if not isinstance(self.model, str) or self.model not in ENCODERS:
+            return None
+        with torch.device("meta"):
+            encoder = self._made()
+        n_parameters = sum(parameter.numel() for parameter in encoder.parameters())
+        if n_parameters > MOST_PARAMETERS:
+            raise CoterieError(
+                f"`model` {self.name!r} for inputs of shape {self.input_shape} with options {dict(self.options)} has "
+                f"{n_parameters:,} parameters; at most {MOST_PARAMETERS:,} are built."
+            )
+        return encoder
+
+    def _made(self) -> nn.Module:
         factory = find_factory(self.model)
         try:
             encoder = factory(self.input_shape, **self.options)
@@ -93,7 +118,7 @@ class Architecture:
         encoder.eval()
         try:
             with torch.no_grad():
-                features = encoder(torch.zeros(2, *self.input_shape))
+                features = encoder(torch.zeros(2, *self.input_shape, device="meta" if encoder is self.outline else None))
         except RuntimeError as error:
             raise CoterieError(f"`model` {self.name!r} fails on inputs of shape (2, *{self.input_shape}): {error}") from error
         encoder.train(was_training)
@@ -106,38 +131,40 @@ class Architecture:
         return features.shape[1]
 
 
-def trusted(named: str, given: str | Callable[..., nn.Module] | None, path: object) -> str | Callable[..., nn.Module]:
-    """The factory of a saved model: a built-in one, or the one that the caller gave. A file's word is not enough to run code.
-
-    Raises:
-        CoterieError: the file names an encoder that is not built in and none was given.
-    """
-    if given is None and named not in ENCODERS:
-        raise CoterieError(f"{path} holds an encoder of your own, {named!r}. Pass model={named!r} to say that you trust it.")
-    return named if given is None else given
-
-
 def find_factory(model: str | Callable[..., nn.Module]) -> Callable[..., nn.Module]:
-    """Return the encoder factory that ``model`` names.
+    """Return the encoder factory that ``model`` names: the caller's word, never a file's (:mod:`coterie.models.trust`).
 
     Raises:
-        CoterieError: no such built-in model, module or attribute.
+        CoterieError: no such built-in model, module or attribute, or what is there is no factory of modules.
     """
-    if not isinstance(model, str):
-        if callable(model):
-            return model
-        raise CoterieError(f"`model` must be a name, 'module:factory' or a callable; found {type(model).__name__}.")
-    if model in ENCODERS:
+    if isinstance(model, str) and model in ENCODERS:
         return ENCODERS[model]
+    found = _imported(model) if isinstance(model, str) else model
+    # What cannot build a module, such as os.system or another class, must not be called to find that out.
+    strange = not issubclass(found, nn.Module) if isinstance(found, type) else isbuiltin(found) or isinstance(found, nn.Module)
+    if strange or not callable(found):
+        kind = "a module, not what builds one" if isinstance(found, nn.Module) else type(found).__name__
+        name = f" {model!r}" if isinstance(model, str) else ""
+        raise CoterieError(
+            f"`model`{name} must be a name, 'module:factory' or a callable that takes an input shape and returns a "
+            f"torch.nn.Module; found {kind}."
+        )
+    return found
+
+
+def _imported(model: str) -> Any:
     module_name, separator, attribute = model.partition(":")
     if not separator:
         close = get_close_matches(model, ENCODERS, n=1)
         hint = f" Did you mean {close[0]!r}?" if close else ""
         raise CoterieError(f"`model` {model!r} is unknown; use one of {', '.join(ENCODERS)} or 'module:factory'.{hint}")
+    if not attribute.isidentifier() or not all(part.isidentifier() for part in module_name.split(".")):
+        raise CoterieError(f"`model` must be like 'module:factory', such as my_models:encoder; found {model!r}.")
     try:
         return getattr(importlib.import_module(module_name), attribute)
-    except (ImportError, AttributeError) as error:
-        raise CoterieError(f"`model` {model!r} could not be imported: {error}") from error
+    except Exception as error:  # Anything may happen in a module of the user.
+        reason = str(error) if isinstance(error, (ImportError, AttributeError)) else f"{type(error).__name__}: {error}"
+        raise CoterieError(f"`model` {model!r} could not be imported: {reason}") from error
 
 
 def initialisations(init: str | Sequence[int], n_models: int) -> list[int]:

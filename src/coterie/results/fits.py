@@ -76,8 +76,8 @@ class Fit:
             self.grouping.save(folder / "grouping.json")
 
     @classmethod
-    def load(cls, folder: str | Path, *, model: Any = None) -> Fit:
-        """Read what :meth:`save` wrote; ``model`` names the factory if the encoder is not a built-in one.
+    def load(cls, folder: str | Path, *, model: Any = None, trust: bool = False) -> Fit:
+        """Read what :meth:`save` wrote; ``model`` and ``trust`` are those of :meth:`coterie.GroupedModel.load`.
 
         Raises:
             CoterieError: a damaged file, or an encoder that ``model`` must provide.
@@ -85,15 +85,17 @@ class Fit:
         # Made here only: results know models by name, not the other way round.
         import torch
 
-        from coterie.models import Architecture, ModelStack
-        from coterie.models.architecture import trusted
+        from coterie.models import ModelStack
+        from coterie.models.trust import saved_architecture
         from coterie.tasks import Tasks
 
         folder = Path(folder)
         arrays, about = read_arrays(folder / "fit.safetensors")
         tasks = Tasks.from_dict(about["tasks"])
-        factory = trusted(about["model"], model, folder / "fit.safetensors")
-        architecture = Architecture(factory, tuple(about["input_shape"]), tasks.n_outputs, about["options"])
+        architecture = saved_architecture(
+            about, folder / "fit.safetensors", n_outputs=tasks.n_outputs, n_models=len(arrays["weights"]),
+            n_values=sum(array.size for array in arrays.values()), model=model, trust=trust,
+        )  # fmt: skip
         part = lambda name: {k.removeprefix(name): a for k, a in arrays.items() if k.startswith(name)}  # noqa: E731
         data_map, grouping = folder / "data_map.safetensors", folder / "grouping.json"
         return cls(
