@@ -146,10 +146,10 @@ COMPARISON = ["methods", "seeds", "repeats", "draws"]
             ],
         ),
         ("plan", ["budget", *DATA, *TRAINING, *GROUPING, *COMPARISON, "quiet", "debug", "config"]),
-        ("fit", ["run", "quiet", "debug"]),
-        ("evaluate", ["run", "quiet", "debug"]),
+        ("fit", ["run", "model", "trust", "quiet", "debug"]),
+        ("evaluate", ["run", "model", "trust", "quiet", "debug"]),
         ("report", ["run", "quiet", "debug"]),
-        ("predict", ["run", "data", "model", "out", "quiet", "debug"]),
+        ("predict", ["run", "data", "model", "trust", "out", "quiet", "debug"]),
     ],
 )
 def test_options_are_frozen(verb: str, expected: list[str]) -> None:
