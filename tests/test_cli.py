@@ -550,13 +550,15 @@ def test_predict_with_an_encoder_of_ones_own(people: Path, tmp_path: Path, capsy
     encoder = ["--model", "tests.test_cli:own"]
     assert main(["record", "--data", data, "--targets", *BINARY, *encoder, "--epochs", "1", "--quiet", "--out", run]) == 0
     assert main(["group", run, "--groups", "2"]) == 0
-    assert main(["fit", run, "--quiet"]) == 0
-    assert main(["predict", run, "--data", data, "--out", out]) == 0
-    capsys.readouterr()
     model = f"{run}/model.safetensors"
-    assert main(["predict", model, "--data", data, "--out", out]) == 2
-    assert "encoder of your own" in complaint(capsys)
-    assert main(["predict", model, *encoder, "--data", data, "--out", out]) == 0
+    for command in (["fit", run], ["evaluate", run], *(["predict", m, "--data", data, "--out", out] for m in (run, model))):
+        capsys.readouterr()
+        assert main(command) == 2
+        assert "names an encoder that is not built in, 'tests.test_cli:own'" in complaint(capsys)
+        assert main([*command, "--model", "tests.test_cli:flat"]) == 2
+        assert "`model` is 'tests.test_cli:flat', but " in complaint(capsys)
+        assert main([*command, *encoder, "--quiet"]) == 0
+        assert main([*command, "--trust", "--quiet"]) == 0
 
 
 def test_predictions_as_csv_from_the_model_file(recorded: Path, table: Path, tmp_path: Path) -> None:

@@ -28,7 +28,7 @@ def require_whole(name: str, value: Any, least: int, most: int | None = None) ->
     """
     if isinstance(value, bool) or not isinstance(value, Integral) or value < least:
         raise CoterieError(f"`{name}` must be a whole number of at least {least}; found {shown(value)}.")
-    if most is not None and value > most:
+    if most is not None and int(value) > most:
         raise CoterieError(f"`{name}` must be a whole number of at most {most}; found {shown(value)}.")
 
 
@@ -40,7 +40,7 @@ def require_positive(name: str, value: Any) -> None:
     ...
     coterie.errors.CoterieError: `ridge` must be a positive, finite number; found -1.
     """
-    if isinstance(value, bool) or not isinstance(value, Real) or not 0 < value < inf:
+    if isinstance(value, bool) or not isinstance(value, Real) or not 0 < _order(value) < inf:
         raise CoterieError(f"`{name}` must be a positive, finite number; found {shown(value)}.")
 
 
@@ -52,7 +52,7 @@ def require_number(name: str, value: Any, *, least: float, below: float = inf) -
     ...
     coterie.errors.CoterieError: `warmup` must be a number of at least 0 and below 1; found 1.0.
     """
-    if isinstance(value, bool) or not isinstance(value, Real) or not least <= value < below:
+    if isinstance(value, bool) or not isinstance(value, Real) or not least <= _order(value) < below:
         limit = "finite" if below == inf else f"below {below:g}"
         raise CoterieError(f"`{name}` must be a number of at least {least:g} and {limit}; found {shown(value)}.")
 
@@ -67,6 +67,11 @@ def require_type(name: str, value: Any, *kinds: type) -> None:
     """
     if not isinstance(value, kinds):
         raise CoterieError(f"`{name}` must be a {' or '.join(kind.__name__ for kind in kinds)}; found {shown(value)}.")
+
+
+def _order(value: Real) -> float:
+    """A number that compares like ``value``; ``float`` refuses whole numbers beyond its range."""
+    return value if isinstance(value, int) else float(value)
 
 
 def shown(value: Any) -> str:

@@ -122,11 +122,11 @@ def from_value(option: Option, value: Any) -> list[str]:
     return [f"{option.flag}={text}" for text in texts]
 
 
-def _hints(verb: type, **how: bool) -> Iterator[tuple[str, Any]]:
-    plain_hints, hints = get_type_hints(verb), get_type_hints(verb, **how)
+def _hints(verb: type, *, include_extras: bool = False) -> Iterator[tuple[str, Any]]:
+    plain_hints, hints = get_type_hints(verb), get_type_hints(verb, include_extras=include_extras)
     for each in fields(verb):
         if is_dataclass(plain_hints[each.name]):
-            yield from _hints(plain_hints[each.name], **how)
+            yield from _hints(plain_hints[each.name], include_extras=include_extras)
         else:
             yield each.name, hints[each.name]
 
@@ -171,8 +171,9 @@ def _check(option: Option, part: _Part) -> None:
 def _refuse_short(text: str, before: Option | None) -> None:
     """There are no flags with one dash: it begins a value, which must be written so that it cannot be taken for one."""
     if _is_dashed(text) and not text.startswith("--"):
-        path = before is None or before.takes == "nothing"
-        how = "A path that starts with a dash is written ./-name" if path else f"If it is a value, write {before.flag}={text[:50]}"
+        how = "A path that starts with a dash is written ./-name"
+        if before is not None and before.takes != "nothing":
+            how = f"If it is a value, write {before.flag}={text[:50]}"
         raise CoterieError(f"{shown(text)} is no flag. {how}.")
 
 

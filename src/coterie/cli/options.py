@@ -122,7 +122,7 @@ class ConfigOptions(OutputOptions):
     """Options by name; those given as flags win."""
 
 
-OwnModel = Annotated[str | None, arg(metavar="MODULE:FACTORY", help_behavior_hint="")]
+OwnModel = Annotated[str | None, arg(metavar="NAME", help_behavior_hint="")]
 RunFolder = Annotated[Positional[Path], arg(metavar="RUN")]
 OutFolder = Annotated[Path | None, arg(metavar="RUN", help_behavior_hint="(default: runs/NAME OF THE DATA FILE)")]
 
@@ -247,7 +247,7 @@ class Fit:
     run: RunFolder
     """Run directory with a grouping."""
     model: OwnModel = None
-    """The run's encoder, if it is one of your own: named again, because importing it runs code."""
+    """The encoder module:factory that the run names, if it is your own: named again, because importing it runs code."""
     trust: Flag = False
     """Import whatever encoder the run names."""
     output: OutputOptions = field(default_factory=OutputOptions)
@@ -260,7 +260,7 @@ class Evaluate:
     run: RunFolder
     """Run directory with a model."""
     model: OwnModel = None
-    """The model's encoder, if it is one of your own: named again, because importing it runs code."""
+    """The encoder module:factory of the model, if it is your own: named again, because importing it runs code."""
     trust: Flag = False
     """Import whatever encoder the model file names."""
     output: OutputOptions = field(default_factory=OutputOptions)
@@ -284,7 +284,7 @@ class Predict:
     data: Annotated[Path, arg(metavar="PATH")]
     """New examples: a file like the one that the model was trained on; targets may be absent."""
     model: OwnModel = None
-    """The model's encoder, if it is one of your own: named again, because importing it runs code."""
+    """The encoder module:factory of the model, if it is your own: named again, because importing it runs code."""
     trust: Flag = False
     """Import whatever encoder the model file names."""
     out: Annotated[Path, arg(metavar="FILE.parquet|FILE.csv")]

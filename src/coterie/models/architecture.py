@@ -139,7 +139,7 @@ def find_factory(model: str | Callable[..., nn.Module]) -> Callable[..., nn.Modu
     """
     if isinstance(model, str) and model in ENCODERS:
         return ENCODERS[model]
-    found = _imported(model) if isinstance(model, str) else model
+    found: Any = _imported(model) if isinstance(model, str) else model
     # What cannot build a module, such as os.system or another class, must not be called to find that out.
     strange = not issubclass(found, nn.Module) if isinstance(found, type) else isbuiltin(found) or isinstance(found, nn.Module)
     if strange or not callable(found):

@@ -8,11 +8,11 @@ from typing import Any
 
 from torch import nn
 
-from coterie.errors import CoterieError
+from coterie.errors import CoterieError, shown
 from coterie.models.architecture import Architecture
 from coterie.models.encoders import ENCODERS
 
-_MOST_VALUES = 2**31
+_MOST_DIMENSIONS, _MOST_VALUES = 9, 2**31
 
 
 def trusted(
@@ -36,7 +36,7 @@ def trusted(
     coterie.errors.CoterieError: model.safetensors names an encoder that is not built in, 'theirs:encoder', ...
     """
     if not isinstance(named, str):
-        raise CoterieError(f"{path} is damaged: it must name its encoder; found {named!r}.")
+        raise CoterieError(f"{path} is damaged: it must name its encoder; found {shown(named)}.")
     if isinstance(given, str) and given != named:
         raise CoterieError(f"`model` is {given!r}, but {path} names {named!r}: give that name, or the factory itself.")
     if given is None and named not in ENCODERS and not trust:
@@ -66,25 +66,31 @@ def saved_architecture(
         CoterieError: an encoder that is not trusted, a shape or options that are none, or more parameters than the file holds.
     """
     factory = trusted(about.get("model"), model, path, trust=trust)
-    shape, options, stem = about.get("input_shape"), about.get("options"), about.get("stem", 0)
-    sizes = isinstance(shape, list | tuple) and all(type(size) is int and size > 0 for size in shape)
-    if not sizes or not 0 < len(shape) < 9 or prod(shape) > _MOST_VALUES:
-        raise CoterieError(f"{path} is damaged: the shape of its inputs must be a few sizes of at least 1; found {shape!r}.")
+    shape, options, stem = _shape(about.get("input_shape"), path), about.get("options"), about.get("stem", 0)
     if not isinstance(options, Mapping):
-        raise CoterieError(f"{path} is damaged: the options of its encoder must have names; found {options!r}.")
+        raise CoterieError(f"{path} is damaged: the options of its encoder must have names; found {shown(options)}.")
     if type(stem) is not int or stem < 0:
-        raise CoterieError(f"{path} is damaged: `stem` must be a number of layers; found {stem!r}.")
-    architecture = Architecture(factory, tuple(shape), n_outputs, dict(options))
+        raise CoterieError(f"{path} is damaged: `stem` must be a number of layers; found {shown(stem)}.")
+    architecture = Architecture(factory, shape, n_outputs, dict(options))
     outline = architecture.outline
     if outline is not None:
         own = outline[stem:] if stem and isinstance(outline, nn.Sequential) else outline
         needed = max(_n_parameters(outline), n_models * _n_parameters(own))
         if needed > n_values:
             raise CoterieError(
-                f"{path} is damaged: {n_models} encoders {architecture.name!r} for inputs of shape {tuple(shape)} with options "
+                f"{path} is damaged: {n_models} encoders {architecture.name!r} for inputs of shape {shape} with options "
                 f"{dict(options)} have {needed:,} parameters, and it holds {n_values:,} numbers."
             )
     return architecture
+
+
+def _shape(found: Any, path: object) -> tuple[int, ...]:
+    sizes = found if isinstance(found, list) and all(type(size) is int and size > 0 for size in found) else []
+    if not 0 < len(sizes) < _MOST_DIMENSIONS or prod(sizes) > _MOST_VALUES:
+        raise CoterieError(
+            f"{path} is damaged: the shape of its inputs must be a few sizes of at least 1; found {shown(found)}."
+        )
+    return tuple(sizes)
 
 
 def _n_parameters(module: nn.Module) -> int:
