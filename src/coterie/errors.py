@@ -32,6 +32,19 @@ def require_whole(name: str, value: Any, least: int, most: int | None = None) ->
         raise CoterieError(f"`{name}` must be a whole number of at most {most}; found {shown(value)}.")
 
 
+def require_count(name: str, value: Any, most: int) -> None:
+    """Refuse what does not say how many, from 1 to ``most``.
+
+    >>> require_count("draws", 10**9, most=10_000)
+    Traceback (most recent call last):
+    ...
+    coterie.errors.CoterieError: `draws` must be a whole number of at most 10000; found 1000000000.
+    """
+    if isinstance(value, Integral) and not isinstance(value, bool) and int(value) < 1:
+        raise CoterieError(f"`{name}` must be at least 1; found {shown(value)}.")
+    require_whole(name, value, 1, most)
+
+
 def require_positive(name: str, value: Any) -> None:
     """Refuse a setting that is not a finite number above 0.
 
@@ -77,7 +90,7 @@ def _order(value: Real) -> float:
 def shown(value: Any) -> str:
     """``repr`` of what a user gave, shortened: it may be anything.
 
-    >>> shown("x" * 1000)
-    "'xxxxxxxxxxxxxxxxxxxxxxx...xxxxxxxxxxxxxxxxxxxxxxxx'"
+    >>> shown([1.5] * 1000)
+    '[1.5, 1.5, 1.5, 1.5, 1.5, 1.5, ...]'
     """
     return _SHORT.repr(value)

@@ -1,4 +1,4 @@
-"""What arguments say before they are parsed: every flag once and with its values, none of which is mistaken for a flag."""
+"""What arguments say before they are parsed: every flag with all its values, none of which is mistaken for a flag."""
 
 from __future__ import annotations
 
@@ -65,17 +65,18 @@ def named(arguments: Sequence[str], verb: type) -> set[str]:
 def arranged(arguments: Sequence[str], verb: type) -> list[str]:
     """The same arguments so that nothing is read in silence as something else; :func:`plain` undoes what it does to values.
 
-    Values of a flag that takes several are put together; a value that starts with a dash is one where it is attached by ``=``.
+    Values of a flag that is given repeatedly are put together if it takes several; else the last counts. A value that starts
+    with a dash is one where it is attached by ``=``.
 
     Raises:
-        CoterieError: a flag twice, or without its values, an empty one, a value that looks like a flag, a NUL character.
+        CoterieError: a flag without its values, an empty one, a value that looks like a flag, a NUL character.
 
     >>> from coterie.cli.options import Record
     >>> arranged(["--data", "d", "--epochs", "3", "--data", "e"], Record)
-    ['--data', 'd', 'e', '--epochs', '3']
-    >>> arranged(["--lr", "1", "--lr", "2"], Record)
+    ['--epochs', '3', '--data', 'd', 'e']
+    >>> arranged(["--targets"], Record)
     Traceback (most recent call last):
-    coterie.errors.CoterieError: `--lr` is given twice.
+    coterie.errors.CoterieError: `--targets` is given without a value.
     """
     if any(argument in ("-h", "--help") for argument in arguments):
         return list(arguments)
@@ -145,17 +146,16 @@ def _parts(arguments: Sequence[str], flags: Mapping[str, Option]) -> tuple[list[
         if option is None:
             _refuse_short(text, parts[-1].option)
             parts[-1].values.append(text)
-        elif option.takes == "several" and option.name in by_name:
-            # Its part becomes the last one, to which the values that follow belong.
-            parts.remove(by_name[option.name])
-            parts.append(by_name[option.name])
-            parts[-1].values += [_marked(value)] if equals else []
-        elif option.name in by_name:
-            raise CoterieError(f"`{option.flag}` is given twice.")
         else:
             attached = equals and option.takes == "several"
-            parts.append(_Part(option, [head if attached else text], [_marked(value)] if attached else []))
-            by_name[option.name] = parts[-1]
+            part = _Part(option, [head if attached else text], [_marked(value)] if attached else [])
+            if option.takes == "several" and option.name in by_name:
+                # Nothing that was given is dropped. What takes one value is as usual: the last counts.
+                earlier = by_name[option.name]
+                parts.remove(earlier)
+                part.values[:0] = earlier.values
+            by_name[option.name] = part
+            parts.append(part)
     return parts, []
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from coterie.cli import options
 from coterie.cli.verbs import methods_asked, settings_of
-from coterie.errors import require_whole
+from coterie.errors import require_count
 
 
 def check(verb: options.Compare | options.Record | options.Affinity | options.Plan) -> None:
@@ -37,7 +37,7 @@ def _check_comparison(verb: options.Compare | options.Plan) -> None:
 
     read_seeds(verb.comparison.seeds)
     if verb.comparison.repeats is not None:
-        require_whole("repeats", verb.comparison.repeats, 1, MOST)
+        require_count("repeats", verb.comparison.repeats, MOST)
     check_counts(verb.comparison.draws, BASELINES, bootstraps=1)
     if isinstance(verb, options.Plan) and verb.budget is not None:
         seconds_of(verb.budget)

@@ -43,7 +43,7 @@ def parse(arguments: Sequence[str]) -> options.Verb:
     """Return the verb that ``arguments`` name, with its options.
 
     Raises:
-        CoterieError: the TOML file cannot be read or holds an unknown option; a flag twice or without its values.
+        CoterieError: the TOML file cannot be read or holds an unknown option; a flag is without its values.
         SystemExit: help was asked for (0), or the arguments cannot be understood (2).
     """
     arguments = list(arguments) or ["--help"]

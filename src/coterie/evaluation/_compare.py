@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from coterie.affinities import check_measurable
 from coterie.data import Dataset
-from coterie.errors import CoterieError, require_type, require_whole, shown
+from coterie.errors import CoterieError, require_count, require_type, shown
 from coterie.evaluation._repetitions import MOST, derived_seed, read_repeats, read_seeds, repeated_splits
 from coterie.evaluation.comparison import MEAN, Comparison
 from coterie.evaluation.methods import Candidate, Candidates, DataMapMethod, make_probes, named_methods
@@ -237,8 +237,8 @@ def check_counts(draws: int, baselines: Sequence[str], bootstraps: int) -> None:
     Raises:
         CoterieError: naming what was found.
     """
-    require_whole("draws", draws, 1, MOST)
-    require_whole("bootstraps", bootstraps, 1, 10**6)
+    require_count("draws", draws, MOST)
+    require_count("bootstraps", bootstraps, 10**6)
     listed = isinstance(baselines, Sequence) and not isinstance(baselines, str)
     if not listed or any(name not in BASELINES for name in baselines):
         raise CoterieError(f"`baselines` must be a sequence of {', '.join(BASELINES)}; found {shown(baselines)}.")

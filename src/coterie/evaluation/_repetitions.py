@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import islice
 from numbers import Integral
+from typing import Any
 
 import numpy as np
 
 from coterie.data import Dataset
-from coterie.errors import CoterieError, require_whole, shown
+from coterie.errors import CoterieError, require_count, shown
 from coterie.seeds import derive
 from coterie.training.config import MOST_SEED
 
@@ -23,17 +25,20 @@ def read_seeds(seeds: int | Sequence[int]) -> list[int]:
     Raises:
         CoterieError: none, the same twice, or one below 0.
     """
-    if isinstance(seeds, Integral):
-        require_whole("seeds", seeds, 1, MOST)
+    if isinstance(seeds, Integral) and not isinstance(seeds, bool) and 0 < int(seeds) <= MOST:
         return list(range(int(seeds)))
-    if isinstance(seeds, str) or not isinstance(seeds, Sequence | np.ndarray) or not 0 < len(seeds) <= MOST:
-        raise CoterieError(f"`seeds` must be a number of seeds from 1 to {MOST}, or as many seeds; found {shown(seeds)}.")
-    for seed in seeds:
-        require_whole("seeds", seed, 0, MOST_SEED)
-    chosen = [int(seed) for seed in seeds]
-    if len(set(chosen)) != len(chosen):
-        raise CoterieError(f"`seeds` must be distinct; found {shown(seeds)}.")
-    return chosen
+    listed = isinstance(seeds, Sequence | np.ndarray) and not isinstance(seeds, str)
+    given = list(islice(seeds, MOST + 1)) if listed else []  # pyright: ignore[reportArgumentType]
+    if not 0 < len(given) <= MOST or not all(map(_is_seed, given)) or len(set(given)) != len(given):
+        raise CoterieError(
+            "`seeds` must be a positive number of seeds or distinct seeds of at least 0, and at most "
+            f"{MOST:,} of them; found {shown(seeds)}."
+        )
+    return [int(seed) for seed in given]
+
+
+def _is_seed(seed: Any) -> bool:
+    return isinstance(seed, Integral) and not isinstance(seed, bool) and 0 <= int(seed) <= MOST_SEED
 
 
 def read_repeats(repeats: int | None, data: Dataset) -> int:
@@ -43,7 +48,7 @@ def read_repeats(repeats: int | None, data: Dataset) -> int:
         CoterieError: below 1, or more than 1 where the split was given.
     """
     if repeats is not None:
-        require_whole("repeats", repeats, 1, MOST)
+        require_count("repeats", repeats, MOST)
     can_resplit = data.rebuild is not None
     if repeats is None:
         return 5 if len(data) < SMALL_TABLE and can_resplit else 1

@@ -11,7 +11,7 @@ from typing import Any, Literal
 import numpy as np
 
 from coterie.datamaps.gram import FEATURES, Gram
-from coterie.errors import CoterieError, require_whole, shown
+from coterie.errors import CoterieError, require_count, shown
 from coterie.grouping._affinities import TaskAffinities
 from coterie.grouping._automatic import THRESHOLD, choose_n_groups
 from coterie.grouping._measures import Measure, measure_distances, measure_points
@@ -131,7 +131,7 @@ def check_settings(
         raise CoterieError(f"`features` must be one of {', '.join(FEATURES)}; found {features!r}.")
     if isinstance(fuzziness, bool) or not isinstance(fuzziness, Real) or not 1 < fuzziness < inf:
         raise CoterieError(f"`fuzziness` must be a number greater than 1; found {shown(fuzziness)}.")
-    require_whole("restarts", restarts, 1, _MOST_RESTARTS)
+    require_count("restarts", restarts, _MOST_RESTARTS)
     check_n_groups(n_groups)
 
 

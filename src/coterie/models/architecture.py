@@ -139,17 +139,21 @@ def find_factory(model: str | Callable[..., nn.Module]) -> Callable[..., nn.Modu
     """
     if isinstance(model, str) and model in ENCODERS:
         return ENCODERS[model]
-    found: Any = _imported(model) if isinstance(model, str) else model
-    # What cannot build a module, such as os.system or another class, must not be called to find that out.
-    strange = not issubclass(found, nn.Module) if isinstance(found, type) else isbuiltin(found) or isinstance(found, nn.Module)
-    if strange or not callable(found):
-        kind = "a module, not what builds one" if isinstance(found, nn.Module) else type(found).__name__
-        name = f" {model!r}" if isinstance(model, str) else ""
-        raise CoterieError(
-            f"`model`{name} must be a name, 'module:factory' or a callable that takes an input shape and returns a "
-            f"torch.nn.Module; found {kind}."
-        )
+    found = _imported(model) if isinstance(model, str) else model
+    if problem := _no_factory(found):
+        if isinstance(model, str):
+            wanted = "a callable that takes an input shape and returns a torch.nn.Module"
+            raise CoterieError(f"`model` {model!r} could not be built: it must be {wanted}; found {problem}.")
+        raise CoterieError(f"`model` must be a name, 'module:factory' or a callable; found {problem}.")
     return found
+
+
+def _no_factory(found: Any) -> str:
+    """What else it is, if it cannot build modules: os.system or a class of another kind must not be called to find that out."""
+    if isinstance(found, nn.Module):
+        return "a module, not what builds one"
+    other = not issubclass(found, nn.Module) if isinstance(found, type) else isbuiltin(found) or not callable(found)
+    return str(type(found).__name__) if other else ""
 
 
 def _imported(model: str) -> Any:

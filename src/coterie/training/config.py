@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from math import inf
+from numbers import Real
 from typing import Any, Literal, get_args, get_type_hints
 
 from coterie.errors import CoterieError, require_number, require_positive, require_whole, shown
@@ -52,7 +54,8 @@ class TrainingConfig:
         require_whole("epochs", self.epochs, 1, MOST_EPOCHS)
         require_whole("batch_size", self.batch_size, 2, MOST_EXAMPLES)
         require_whole("seed", self.seed, 0, MOST_SEED)
-        require_positive("lr", self.lr)
+        if isinstance(self.lr, bool) or not isinstance(self.lr, Real) or not 0 < float(self.lr) < inf:
+            raise CoterieError(f"`lr` must be positive and finite; found {shown(self.lr)}.")
         require_number("weight_decay", self.weight_decay, least=0)
         require_number("momentum", self.momentum, least=0, below=1)
         require_number("warmup", self.warmup, least=0, below=1)
