@@ -67,7 +67,7 @@ def _main(given: list[str]) -> int:
         return 130
     except BrokenPipeError:
         raise
-    except CoterieError as error:
+    except (CoterieError, OSError) as error:
         if "--debug" in given:
             raise
         _complain(f"error: {error}")

@@ -151,7 +151,7 @@ def fit(verb: options.Fit, screen: Screen) -> None:
         raise CoterieError(f"Run {str(verb.run)!r} has no grouping yet: coterie group {verb.run} --groups K.")
     from coterie.fitting import fit as fit_stack
     from coterie.models import GroupedModel
-    from coterie.models.trust import trusted
+    from coterie.models.architecture import trusted
     from coterie.results import Grouping
 
     grouping = Grouping.load(run.folder / GROUPING)

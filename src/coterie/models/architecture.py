@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from coterie.errors import CoterieError
+from coterie.errors import CoterieError, shown
 from coterie.models.encoders import ENCODERS
 from coterie.seeds import derive
 
@@ -131,8 +131,40 @@ class Architecture:
         return features.shape[1]
 
 
+def trusted(
+    named: Any, given: str | Callable[..., nn.Module] | None, path: object, *, trust: bool = False
+) -> str | Callable[..., nn.Module]:
+    """The factory of a saved model. A file's word is not enough to run code: it must be built in, or named by the caller again.
+
+    Args:
+        named: what the file names.
+        given: what the caller names: the same name, or the factory itself.
+        path: the file.
+        trust: whether the caller trusts whatever the file names.
+
+    Raises:
+        CoterieError: an encoder that is not built in and that the caller did not name, or named otherwise.
+
+    >>> trusted("mlp", None, "model.safetensors")
+    'mlp'
+    >>> trusted("theirs:encoder", None, "model.safetensors")
+    Traceback (most recent call last):
+    coterie.errors.CoterieError: model.safetensors names an encoder that is not built in, 'theirs:encoder', ...
+    """
+    if not isinstance(named, str):
+        raise CoterieError(f"{path} is damaged: it must name its encoder; found {shown(named)}.")
+    if isinstance(given, str) and given != named:
+        raise CoterieError(f"`model` is {given!r}, but {path} names {named!r}: give that name, or the factory itself.")
+    if given is None and named not in ENCODERS and not trust:
+        raise CoterieError(
+            f"{path} names an encoder that is not built in, {named!r}, and loading it runs code. If you trust it, say so: "
+            f"model={named!r} or trust=True, on the command line --model {named} or --trust."
+        )
+    return named if given is None else given
+
+
 def find_factory(model: str | Callable[..., nn.Module]) -> Callable[..., nn.Module]:
-    """Return the encoder factory that ``model`` names: the caller's word, never a file's (:mod:`coterie.models.trust`).
+    """Return the encoder factory that ``model`` names: the caller's word, never a file's (:func:`trusted`).
 
     Raises:
         CoterieError: no such built-in model, module or attribute, or what is there is no factory of modules.

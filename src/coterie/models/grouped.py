@@ -17,9 +17,8 @@ from torch import Tensor, nn
 from coterie.data.preprocessing import Preprocessing
 from coterie.errors import CoterieError
 from coterie.files import read_arrays, write_arrays
-from coterie.models.architecture import Architecture, TaskModel
+from coterie.models.architecture import Architecture, TaskModel, trusted
 from coterie.models.stem import split
-from coterie.models.trust import saved_architecture
 from coterie.tasks import Kind, Tasks
 
 if TYPE_CHECKING:
@@ -169,12 +168,10 @@ class GroupedModel(nn.Module):
         arrays, about = read_arrays(path)
         if not isinstance(about, Mapping) or about.get("format") != _FORMAT:
             raise CoterieError(f"{path} is not a model saved by coterie.")
+        factory = trusted(about["model"], model, path, trust=trust)
         tasks = Tasks.from_dict(about["tasks"])
         served: list[list[int]] = about["served"]
-        architecture = saved_architecture(
-            about, path, n_outputs=tasks.n_outputs, n_models=len(served), n_values=sum(array.size for array in arrays.values()),
-            model=model, trust=trust,
-        )  # fmt: skip
+        architecture = Architecture(factory, tuple(about["input_shape"]), tasks.n_outputs, about["options"])
         built = [architecture.build(0, k) for k in range(len(served))]
         stems = [split(model, about.get("stem", 0), architecture.name) for model in built]
         everything = range(len(tasks))

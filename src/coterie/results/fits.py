@@ -85,17 +85,15 @@ class Fit:
         # Made here only: results know models by name, not the other way round.
         import torch
 
-        from coterie.models import ModelStack
-        from coterie.models.trust import saved_architecture
+        from coterie.models import Architecture, ModelStack
+        from coterie.models.architecture import trusted
         from coterie.tasks import Tasks
 
         folder = Path(folder)
         arrays, about = read_arrays(folder / "fit.safetensors")
         tasks = Tasks.from_dict(about["tasks"])
-        architecture = saved_architecture(
-            about, folder / "fit.safetensors", n_outputs=tasks.n_outputs, n_models=len(arrays["weights"]),
-            n_values=sum(array.size for array in arrays.values()), model=model, trust=trust,
-        )  # fmt: skip
+        factory = trusted(about["model"], model, folder / "fit.safetensors", trust=trust)
+        architecture = Architecture(factory, tuple(about["input_shape"]), tasks.n_outputs, about["options"])
         part = lambda name: {k.removeprefix(name): a for k, a in arrays.items() if k.startswith(name)}  # noqa: E731
         data_map, grouping = folder / "data_map.safetensors", folder / "grouping.json"
         return cls(
