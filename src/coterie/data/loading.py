@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from torch import Tensor
 
+from coterie.data.arguments import check_arguments
 from coterie.data.arrays import describe, input_tensor
 from coterie.data.assembly import Recipe, assemble
 from coterie.data.columns import plain_text, series, strange_cells
@@ -79,6 +80,7 @@ def load(
     >>> load("digits", targets=["even", "random"])
     Dataset(1797 examples of shape (1, 8, 8) x 2 tasks, Split(1078 train, 360 validation, 359 test))
     """
+    check_arguments(locals())
     fractions = check_fractions(split)
     if rare not in ("error", "drop"):
         raise CoterieError(f"`rare` must be 'error' or 'drop'; found {rare!r}.")

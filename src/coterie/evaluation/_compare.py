@@ -80,6 +80,10 @@ def compare(
     ['joint', 'grouped', 'single', 'random (grouped)', 'ensemble (K=2)']
     """
     require_type("data", data, Dataset)
+    if progress is not None and not callable(progress):
+        raise CoterieError(f"`progress` must be called with (steps done, all steps, text); found {shown(progress)}.")
+    if run is not None:
+        require_type("run", run, Run, str, Path)
     if MEAN in data.tasks.names:
         raise CoterieError(f"`data` has a task called {MEAN!r}, which stands for the mean over tasks here; rename it.")
     methods = named_methods(groupings, data.tasks.names, n_groups)

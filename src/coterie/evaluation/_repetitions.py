@@ -11,8 +11,7 @@ import numpy as np
 
 from coterie.data import Dataset
 from coterie.errors import CoterieError, require_count, shown
-from coterie.seeds import derive
-from coterie.training.config import MOST_SEED
+from coterie.seeds import MOST_SEED, derive
 
 MOST = 10_000
 SMALL_TABLE = 1000

@@ -11,7 +11,7 @@ from typing import Any, Literal
 import numpy as np
 
 from coterie.datamaps.gram import FEATURES, Gram
-from coterie.errors import CoterieError, require_count, shown
+from coterie.errors import CoterieError, require_count, require_whole, shown
 from coterie.grouping._affinities import TaskAffinities
 from coterie.grouping._automatic import THRESHOLD, choose_n_groups
 from coterie.grouping._measures import Measure, measure_distances, measure_points
@@ -23,6 +23,7 @@ from coterie.grouping.kmeans import kmeans
 from coterie.grouping.sdp import sdp
 from coterie.grouping.spectral import spectral
 from coterie.results import Affinity, DataMap, Grouping
+from coterie.seeds import MOST_SEED
 
 METHODS: dict[str, Callable[[DataMap | Gram, Literal["cells", "density"], int], Measure]] = {
     "fuzzy-kmeans": partial(measure_distances, fuzzy_kmeans),
@@ -79,6 +80,7 @@ def group(
     >>> group(Affinity(tasks=("cat", "dog", "ship"), matrix=helps, method="by hand"), 2)
     Grouping(sdp, 2 groups: {cat dog}, {ship})
     """
+    require_whole("seed", seed, 0, MOST_SEED)
     methods = _methods(source)
     method = next(iter(methods)) if method is None else method
     check_group(len(source.tasks), n_groups, method, fuzziness, features, restarts, methods=methods)
@@ -123,11 +125,11 @@ def check_settings(
     Raises:
         CoterieError: naming the argument.
     """
-    if method not in methods:
-        reads = ", which groups data maps" if method in METHODS else ", which groups affinities"
-        known = method in METHODS or method in AFFINITY_METHODS
-        raise CoterieError(f"`method` must be one of {', '.join(methods)}; found {method!r}{reads if known else ''}.")
-    if features not in FEATURES:
+    if not isinstance(method, str) or method not in methods:
+        groups = "data maps" if method in list(METHODS) else "affinities" if method in list(AFFINITY_METHODS) else ""
+        reads = f", which groups {groups}" if groups else ""
+        raise CoterieError(f"`method` must be one of {', '.join(methods)}; found {shown(method)}{reads}.")
+    if not isinstance(features, str) or features not in FEATURES:
         raise CoterieError(f"`features` must be one of {', '.join(FEATURES)}; found {features!r}.")
     if isinstance(fuzziness, bool) or not isinstance(fuzziness, Real) or not 1 < fuzziness < inf:
         raise CoterieError(f"`fuzziness` must be a number greater than 1; found {shown(fuzziness)}.")

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from coterie.errors import CoterieError
+from coterie.errors import CoterieError, require_type
 from coterie.results import ScoreTable
 from coterie.results.scores import SEPARATOR
 
@@ -48,6 +48,10 @@ def read_rows(scores: ScoreTable | np.ndarray, subsets: Any, costs: Any, tasks: 
     values = numbers("scores", scores)
     if values.ndim != 2 or not values.size:
         raise CoterieError(f"`scores` must have shape (rows, tasks); found {values.shape}.")
+    if tasks is not None:
+        require_type("tasks", tasks, Sequence, np.ndarray)
+    if subsets is not None:
+        require_type("subsets", subsets, Sequence, np.ndarray)
     names = tuple(f"task {t}" for t in range(values.shape[1])) if tasks is None else tuple(tasks)
     _check_names(names, values.shape[1])
     mask = ~np.isnan(values) if subsets is None else _mask(subsets, values.shape, names)

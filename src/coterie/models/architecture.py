@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from difflib import get_close_matches
 from functools import cached_property
 from inspect import isbuiltin
+from numbers import Integral
 from typing import Any
 
 import torch
@@ -44,6 +45,11 @@ class Architecture:
     input_shape: tuple[int, ...]
     n_outputs: int
     options: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Refuse a shape that is none: it is handed to the factory, and may come from a file."""
+        if not all(isinstance(size, Integral) and size > 0 for size in self.input_shape):  # pyright: ignore[reportOperatorIssue]
+            raise CoterieError(f"`input_shape` must be sizes of at least 1; found {shown(self.input_shape)}.")
 
     @property
     def name(self) -> str:
@@ -213,6 +219,7 @@ def initialisations(init: str | Sequence[int], n_models: int) -> list[int]:
         return list(range(n_models))
     if init == "shared":
         return [0] * n_models
-    if isinstance(init, str) or len(init) != n_models:
+    listed = isinstance(init, Sequence) and not isinstance(init, str) and all(isinstance(each, Integral) for each in init)
+    if not listed or len(init) != n_models:
         raise CoterieError(f"`init` must be 'independent', 'shared' or {n_models} integers, one a model; found {init!r}.")
     return [int(identity) for identity in init]

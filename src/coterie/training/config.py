@@ -9,10 +9,11 @@ from numbers import Real
 from typing import Any, Literal, get_args, get_type_hints
 
 from coterie.errors import CoterieError, require_number, require_positive, require_whole, shown
+from coterie.seeds import MOST_SEED
 from coterie.training.device import check_device
 
 # Far beyond what anybody trains; what is larger is a slip, and would only show when memory or patience ends.
-MOST_EPOCHS, MOST_EXAMPLES, MOST_SEED = 10**6, 10**8, 2**63 - 1
+MOST_EPOCHS, MOST_EXAMPLES = 10**6, 10**8
 
 
 @dataclass(frozen=True, kw_only=True)
