@@ -123,8 +123,8 @@ def test_no_arguments_is_help(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 DATA = [
-    *("data", "test", "targets", "one_vs_rest", "exclude", "kind", "task_column", "target_column", "image_column"),
-    *("group_column", "split_column", "rare", "limit"),
+    *("data", "test", "targets", "one_vs_rest", "exclude", "keep", "kind", "positive", "task_column", "target_column"),
+    *("image_column", "group_column", "split_column", "time_column", "allow_overlap", "rare", "limit", "na", "encoding"),
 ]
 TRAINING = ["model", "epochs", "lr", "batch_size", "optimiser", "precision", "augment", "device", "seed"]
 GROUPING = ["groups", "fuzziness", "clustering", "features"]
@@ -147,11 +147,11 @@ COMPARISON = ["methods", "seeds", "repeats", "draws"]
             ],
         ),
         ("plan", ["budget", *DATA, *TRAINING, *GROUPING, *COMPARISON, "quiet", "debug", "config"]),
-        ("fit", ["run", "quiet", "debug"]),
-        ("evaluate", ["run", "quiet", "debug"]),
+        ("fit", ["run", "model", "trust", "quiet", "debug"]),
+        ("evaluate", ["run", "model", "trust", "data", "encoding", "quiet", "debug"]),
         ("report", ["run", "quiet", "debug"]),
-        ("predict", ["run", "data", "model", "out", "quiet", "debug"]),
-        ("export", ["run", "model", "out", "quiet", "debug"]),
+        ("predict", ["run", "data", "model", "trust", "encoding", "out", "quiet", "debug"]),
+        ("export", ["run", "model", "trust", "out", "quiet", "debug"]),
     ],
 )
 def test_options_are_frozen(verb: str, expected: list[str]) -> None:
@@ -552,13 +552,15 @@ def test_predict_with_an_encoder_of_ones_own(people: Path, tmp_path: Path, capsy
     encoder = ["--model", "tests.test_cli:own"]
     assert main(["record", "--data", data, "--targets", *BINARY, *encoder, "--epochs", "1", "--quiet", "--out", run]) == 0
     assert main(["group", run, "--groups", "2"]) == 0
-    assert main(["fit", run, "--quiet"]) == 0
-    assert main(["predict", run, "--data", data, "--out", out]) == 0
-    capsys.readouterr()
     model = f"{run}/model.safetensors"
-    assert main(["predict", model, "--data", data, "--out", out]) == 2
-    assert "encoder of your own" in complaint(capsys)
-    assert main(["predict", model, *encoder, "--data", data, "--out", out]) == 0
+    for command in (["fit", run], ["evaluate", run], *(["predict", m, "--data", data, "--out", out] for m in (run, model))):
+        capsys.readouterr()
+        assert main(command) == 2
+        assert "names an encoder that is not built in, 'tests.test_cli:own'" in complaint(capsys)
+        assert main([*command, "--model", "tests.test_cli:flat"]) == 2
+        assert "`model` is 'tests.test_cli:flat', but " in complaint(capsys)
+        assert main([*command, *encoder, "--quiet"]) == 0
+        assert main([*command, "--trust", "--quiet"]) == 0
 
 
 def test_predictions_as_csv_from_the_model_file(recorded: Path, table: Path, tmp_path: Path) -> None:

@@ -16,12 +16,14 @@ grouped; the groups become rows of the next matrix; a comparison with honest bas
 Names are imported when first used, so that ``coterie --help`` need not wait for torch.
 """
 
-from __future__ import annotations
-
+# Python runs this file, before coterie/__main__.py, with the current folder first on the search path where it is started as
+# ``python -m coterie``: nothing may be imported here that Python has not loaded by then.
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from coterie.affinities import affinity
     from coterie.data import Dataset, Schema, Split, load
     from coterie.datamaps import DataMapRecorder
@@ -94,7 +96,7 @@ _ROOMS = (
 )  # fmt: skip
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> "Any":
     if name not in __all__:
         raise AttributeError(f"module 'coterie' has no attribute {name!r}")
     for room in _ROOMS:

@@ -6,7 +6,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from math import inf
 from numbers import Integral, Real
+from reprlib import Repr
 from typing import Any
+
+_SHORT = Repr()
+_SHORT.maxstring, _SHORT.maxlong, _SHORT.maxother = 50, 50, 80
 
 
 class CoterieError(ValueError):
@@ -20,8 +24,8 @@ class CoterieWarning(UserWarning):
     """Something about the input is unusual, such as values that training never saw; the work goes on."""
 
 
-def require_whole(name: str, value: Any, least: int) -> None:
-    """Refuse a setting that is not a whole number of at least ``least``.
+def require_whole(name: str, value: Any, least: int, most: int | None = None) -> None:
+    """Refuse a setting that is not a whole number of at least ``least`` and, where that is given, at most ``most``.
 
     >>> require_whole("every", 0, 1)
     Traceback (most recent call last):
@@ -29,7 +33,22 @@ def require_whole(name: str, value: Any, least: int) -> None:
     coterie.errors.CoterieError: `every` must be a whole number of at least 1; found 0.
     """
     if isinstance(value, bool) or not isinstance(value, Integral) or value < least:
-        raise CoterieError(f"`{name}` must be a whole number of at least {least}; found {value!r}.")
+        raise CoterieError(f"`{name}` must be a whole number of at least {least}; found {shown(value)}.")
+    if most is not None and int(value) > most:
+        raise CoterieError(f"`{name}` must be a whole number of at most {most}; found {shown(value)}.")
+
+
+def require_count(name: str, value: Any, most: int) -> None:
+    """Refuse what does not say how many, from 1 to ``most``.
+
+    >>> require_count("draws", 10**9, most=10_000)
+    Traceback (most recent call last):
+    ...
+    coterie.errors.CoterieError: `draws` must be a whole number of at most 10000; found 1000000000.
+    """
+    if isinstance(value, Integral) and not isinstance(value, bool) and int(value) < 1:
+        raise CoterieError(f"`{name}` must be at least 1; found {shown(value)}.")
+    require_whole(name, value, 1, most)
 
 
 def require_positive(name: str, value: Any) -> None:
@@ -40,8 +59,47 @@ def require_positive(name: str, value: Any) -> None:
     ...
     coterie.errors.CoterieError: `ridge` must be a positive, finite number; found -1.
     """
-    if isinstance(value, bool) or not isinstance(value, Real) or not 0 < float(value) < inf:
-        raise CoterieError(f"`{name}` must be a positive, finite number; found {value!r}.")
+    if isinstance(value, bool) or not isinstance(value, Real) or not 0 < _order(value) < inf:
+        raise CoterieError(f"`{name}` must be a positive, finite number; found {shown(value)}.")
+
+
+def require_number(name: str, value: Any, *, least: float, below: float = inf) -> None:
+    """Refuse a setting that is not a finite number from ``least`` to below ``below``.
+
+    >>> require_number("warmup", 1.0, least=0, below=1)
+    Traceback (most recent call last):
+    ...
+    coterie.errors.CoterieError: `warmup` must be a number of at least 0 and below 1; found 1.0.
+    """
+    if isinstance(value, bool) or not isinstance(value, Real) or not least <= _order(value) < below:
+        limit = "finite" if below == inf else f"below {below:g}"
+        raise CoterieError(f"`{name}` must be a number of at least {least:g} and {limit}; found {shown(value)}.")
+
+
+def require_type(name: str, value: Any, *kinds: type) -> None:
+    """Refuse an argument of another type than one of ``kinds``.
+
+    >>> require_type("data", "people.csv", dict)
+    Traceback (most recent call last):
+    ...
+    coterie.errors.CoterieError: `data` must be a dict; found 'people.csv'.
+    """
+    if not isinstance(value, kinds):
+        raise CoterieError(f"`{name}` must be a {' or '.join(kind.__name__ for kind in kinds)}; found {shown(value)}.")
+
+
+def _order(value: Real) -> float:
+    """A number that compares like ``value``; ``float`` refuses whole numbers beyond its range."""
+    return value if isinstance(value, int) else float(value)
+
+
+def shown(value: Any) -> str:
+    """``repr`` of what a user gave, shortened: it may be anything.
+
+    >>> shown([1.5] * 1000)
+    '[1.5, 1.5, 1.5, 1.5, 1.5, 1.5, ...]'
+    """
+    return _SHORT.repr(value)
 
 
 @contextmanager

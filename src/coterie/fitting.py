@@ -9,6 +9,7 @@ import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from difflib import get_close_matches
+from numbers import Integral
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from torch import Tensor, nn
 
 from coterie.data import Dataset, blocks
 from coterie.datamaps import DataMapRecorder
-from coterie.errors import CoterieError
+from coterie.errors import CoterieError, require_type, shown
 from coterie.models import Architecture, ModelStack
 from coterie.models.architecture import initialisations
 from coterie.results import Fit, History
@@ -67,6 +68,8 @@ def fit(
     >>> ct.fit("mlp", ct.load("digits"), epochs=1, model_options={"hidden": (8,)}).scores.shape
     (1, 14)
     """
+    require_type("data", data, Dataset)
+    _check_types(checkpoint, start, progress, observers=observers, probes=probes, snapshots=snapshots)
     config = make_config(settings)
     n_tasks = len(data.tasks)
     provider = weights if isinstance(weights, WeightsProvider) else StaticWeights(_matrix(weights, n_tasks), n_tasks=n_tasks)
@@ -277,6 +280,17 @@ def _merge(parts: Sequence[Fit], rows: Sequence[int], weights: np.ndarray) -> Fi
     )
 
 
+def _check_types(checkpoint: Any, start: Any, progress: Any, **lists: Any) -> None:
+    if checkpoint is not None:
+        require_type("checkpoint", checkpoint, str, Path)
+    if start is not None:
+        require_type("start", start, ModelStack)
+    if progress is not None and not callable(progress):
+        raise CoterieError(f"`progress` must be called with (steps done, all steps, text); found {shown(progress)}.")
+    for name, value in lists.items():
+        require_type(name, value, Sequence)
+
+
 def _check_start(start: ModelStack | None, architecture: Architecture, n_rows: int) -> None:
     if start is None:
         return
@@ -310,7 +324,7 @@ def _recorded_row(record: bool | int, n_models: int) -> int | None:
         if n_models > 1:
             raise CoterieError(f"`record=True` needs one model; there are {n_models}. Give the number of the row to record.")
         return 0
-    if not 0 <= record < n_models:
+    if not isinstance(record, Integral) or not 0 <= record < n_models:
         raise CoterieError(f"`record` must be a row of the weights, 0 to {n_models - 1}; found {record}.")
     return int(record)
 

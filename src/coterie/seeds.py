@@ -7,6 +7,8 @@ import hashlib
 import numpy as np
 import torch
 
+MOST_SEED = 2**63 - 1
+
 
 def derive(seed: int, *names: str | int) -> int:
     """Return a 63-bit seed that depends on ``seed`` and on the names of the stream.

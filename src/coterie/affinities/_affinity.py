@@ -19,7 +19,7 @@ from coterie.affinities.lookahead import Lookahead
 from coterie.affinities.transfer_gain import TransferGain
 from coterie.data import Batches, Dataset
 from coterie.data.batches import supports
-from coterie.errors import CoterieError, require_whole
+from coterie.errors import CoterieError, require_type, require_whole
 from coterie.fitting import Model, fit, make_config
 from coterie.results import Affinity, Fit
 from coterie.training import Progress, TrainingConfig
@@ -110,8 +110,9 @@ def measure(
     **settings: Any,
 ) -> tuple[Fit, dict[str, Affinity]]:
     """The joint training and all affinities measured on it; see :func:`affinities`."""
+    require_type("data", data, Dataset)
     config = make_config({**settings, "seed": seed})
-    named = _named(methods, every)
+    named = named_probes(methods, every)
     check_measurable(named, data, config)
     probes = {name: probe for name, probe in named.items() if probe is not None}
     joint = fit(
@@ -135,7 +136,7 @@ def _of_map(joint: Fit, seed: int, training: Mapping[str, float]) -> Affinity:
     return replace(found, cost={**training, "seconds": training["seconds"] + perf_counter() - started})
 
 
-def _named(methods: Sequence[Method] | Mapping[str, Method], every: int | None) -> dict[str, AffinityProbe | None]:
+def named_probes(methods: Sequence[Method] | Mapping[str, Method], every: int | None) -> dict[str, AffinityProbe | None]:
     """A fresh probe for each method by name, None for the data map."""
     if isinstance(methods, Mapping):
         pairs = [(name, _probe(method, every)) for name, method in methods.items()]

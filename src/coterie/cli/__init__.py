@@ -9,13 +9,18 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from io import TextIOWrapper
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from coterie.cli.stopping import Stopping
 from coterie.errors import CoterieError
 from coterie.texts import visible
+
+if TYPE_CHECKING:
+    from coterie.cli.options import Verb
 
 __all__ = ["main"]
 
@@ -27,8 +32,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     coterie 0.1.0
     0
     """
-    if isinstance(sys.stdout, TextIOWrapper):
-        sys.stdout.reconfigure(errors="backslashreplace")  # names may hold signs that the stream does not have
+    if arguments is None:
+        # Processes that libraries start (``python -c``, ``python -m``) do not search the current folder either.
+        os.environ.setdefault("PYTHONSAFEPATH", "1")
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):  # names may hold signs that the stream does not have
+            stream.reconfigure(errors="backslashreplace")
     given = list(sys.argv[1:] if arguments is None else arguments)
     with Stopping() as stopping:
         try:
@@ -49,14 +58,13 @@ def _main(given: list[str]) -> None:
 
         sys.stdout.write(f"coterie {__version__}\n")
         return
-    # ``--model module:factory`` names a module of the user, who expects the current folder to be searched as by python -m.
-    sys.path[:0] = [] if str(Path.cwd()) in sys.path else [str(Path.cwd())]
     from coterie.cli.parsing import parse
 
     verb = parse(given)
     from coterie.cli.verbs import perform
 
-    perform(verb)
+    with _searched_last(_folders(verb)):
+        perform(verb)
 
 
 def _status(error: BaseException, *, debug: bool) -> int:
@@ -87,6 +95,24 @@ def _close_output() -> None:
         sys.stdout.flush()
     except OSError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _folders(verb: Verb) -> list[str]:
+    """Where modules of the user are looked for: the current folder, but only if the user named one or trusts the run's."""
+    model = getattr(getattr(verb, "training", verb), "model", None) or ""
+    return [str(Path.cwd())] if ":" in model or getattr(verb, "trust", False) else []
+
+
+@contextmanager
+def _searched_last(folders: Sequence[str]) -> Iterator[None]:
+    """Last, so that no file beside the data takes the place of a module of Python or of a library."""
+    added = [folder for folder in folders if folder not in sys.path]
+    sys.path.extend(added)
+    try:
+        yield
+    finally:
+        for folder in added:
+            sys.path.remove(folder)
 
 
 def _complain(message: str) -> None:

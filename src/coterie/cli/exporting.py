@@ -15,7 +15,7 @@ def export(verb: Export, screen: Screen) -> None:
         raise CoterieError(f"`--out` must end in {' or '.join(SUFFIXES)}; found {verb.out.name!r}.")
     from coterie.cli.predictions import model_at
 
-    about = model_at(verb.run, verb.model).export(verb.out)
+    about = model_at(verb.run, verb.model, trust=verb.trust).export(verb.out)
     rows = [
         [way, tensor["name"], tensor["dtype"], " x ".join(map(str, tensor["shape"]))]
         for way, tensors in (("reads", about["inputs"]), ("gives", about["outputs"]))

@@ -136,8 +136,10 @@ def _select(verb: options.Select, run: Run | None) -> tuple[Selection, ScoreTabl
 
 def plan(verb: options.Plan, screen: Screen) -> None:
     """Estimate and show what a comparison would take."""
+    from coterie.cli.checking import check
     from coterie.evaluation import plan as make_plan
 
+    check(verb)
     data = load_data(verb.data, verb.training.seed)
     screen.notes(data.notes)
     found = make_plan(

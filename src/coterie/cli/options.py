@@ -134,6 +134,7 @@ class ConfigOptions(OutputOptions):
     """Options by name; those given as flags win."""
 
 
+OwnModel = Annotated[str | None, arg(metavar="NAME", help_behavior_hint="")]
 RunFolder = Annotated[Positional[Path], arg(metavar="RUN")]
 OutFolder = Annotated[Path | None, arg(metavar="RUN", help_behavior_hint="(default: runs/NAME OF THE DATA FILE)")]
 
@@ -257,6 +258,10 @@ class Fit:
 
     run: RunFolder
     """Run directory with a grouping."""
+    model: OwnModel = None
+    """The encoder module:factory that the run names, if it is your own: named again, because importing it runs code."""
+    trust: Flag = False
+    """Import whatever encoder the run names."""
     output: OutputOptions = field(default_factory=OutputOptions)
 
 
@@ -266,6 +271,10 @@ class Evaluate:
 
     run: RunFolder
     """Run directory with a model."""
+    model: OwnModel = None
+    """The encoder module:factory of the model, if it is your own: named again, because importing it runs code."""
+    trust: Flag = False
+    """Import whatever encoder the model file names."""
     data: Annotated[tuple[str, ...], arg(metavar="PATH ...", help_behavior_hint="(default: the run's own test examples)")] = ()
     """Other labelled examples to measure it on, read with the types, classes and units of training."""
     encoding: Annotated[str | None, arg(metavar="NAME", help_behavior_hint="(default: utf-8, or utf-16 by its mark)")] = None
@@ -290,8 +299,10 @@ class Predict:
     """Run directory with a model, or a model file."""
     data: Annotated[Path, arg(metavar="PATH")]
     """New examples: a file like the one that the model was trained on; targets may be absent."""
-    model: Annotated[str | None, arg(metavar="MODULE:FACTORY", help_behavior_hint="")] = None
-    """Encoder of your own in a model file; a run directory knows its own."""
+    model: OwnModel = None
+    """The encoder module:factory of the model, if it is your own: named again, because importing it runs code."""
+    trust: Flag = False
+    """Import whatever encoder the model file names."""
     encoding: Annotated[str | None, arg(metavar="NAME", help_behavior_hint="(default: utf-8, or utf-16 by its mark)")] = None
     """Encoding of a CSV file."""
     out: Annotated[Path, arg(metavar="FILE.parquet|FILE.csv")]
@@ -306,8 +317,10 @@ class Export:
 
     run: Annotated[Positional[Path], arg(metavar="RUN|MODEL")]
     """Run directory with a model, or a model file."""
-    model: Annotated[str | None, arg(metavar="MODULE:FACTORY", help_behavior_hint="")] = None
-    """Encoder of your own in a model file; a run directory knows its own."""
+    model: OwnModel = None
+    """The encoder module:factory of the model, if it is your own: named again, because importing it runs code."""
+    trust: Flag = False
+    """Import whatever encoder the model file names."""
     out: Annotated[Path, arg(metavar="PROGRAM.onnx|PROGRAM.pt2")]
     """File to write, for ONNX or torch.export. What it reads and gives stands in it, and is shown."""
     output: OutputOptions = field(default_factory=OutputOptions)

@@ -7,16 +7,17 @@ import sys
 import tomllib
 from collections.abc import Iterator, Sequence
 from contextlib import redirect_stdout
-from dataclasses import fields, is_dataclass
 from difflib import get_close_matches
 from functools import partial
-from typing import Annotated, Any, Union, get_type_hints
+from pathlib import Path
+from typing import Annotated, Any, Union
 
 import tyro
 from tyro.conf import DisallowNone, OmitArgPrefixes, subcommand
 
 from coterie.cli import options
-from coterie.errors import CoterieError
+from coterie.cli.arguments import arranged, from_value, named, options_of, plain
+from coterie.errors import CoterieError, shown
 
 VERBS: dict[str, type] = {
     "run": options.Run,
@@ -43,17 +44,20 @@ def parse(arguments: Sequence[str]) -> options.Verb:
     """Return the verb that ``arguments`` name, with its options.
 
     Raises:
-        CoterieError: the TOML file cannot be read or holds an unknown option.
+        CoterieError: the TOML file cannot be read or holds an unknown option; a flag is without its values.
         SystemExit: help was asked for (0), or the arguments cannot be understood (2).
     """
     arguments = list(arguments) or ["--help"]
-    if arguments[0] in VERBS and (path := _value_of("config", arguments)) is not None:
-        arguments[1:1] = from_toml(path, VERBS[arguments[0]], arguments)
+    if arguments[0] in VERBS:
+        verb = VERBS[arguments[0]]
+        if (path := _value_of("config", arguments)) is not None and "config" in names(verb):
+            arguments[1:1] = from_toml(path, verb, arguments)
+        arguments[1:] = arranged(arguments[1:], verb)
     choice: Any = Union[tuple(Annotated[verb, subcommand(name)] for name, verb in VERBS.items())]  # noqa: UP007
     markers = (OmitArgPrefixes, DisallowNone)
     understand = partial(tyro.cli, choice, prog="coterie", description=_DESCRIPTION, args=arguments, config=markers)
     if arguments[0] in VERBS:
-        return understand()
+        return plain(understand())
     # The help of all verbs begins with a list of them that is wider than a page; they follow one by one anyway.
     said = io.StringIO()
     try:
@@ -67,34 +71,39 @@ def from_toml(path: str, verb: type, given: Sequence[str] = ()) -> list[str]:
     """Return the options in a TOML file as arguments, without those that ``given`` holds already.
 
     Raises:
-        CoterieError: the file cannot be read, or names an option that ``verb`` does not have.
+        CoterieError: the file cannot be read, or names an option or a value that ``verb`` does not take.
     """
-    try:
-        with open(path, "rb") as file:  # noqa: PTH123
-            content = tomllib.load(file)
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise CoterieError(f"`--config` {path!r} cannot be read: {error}.") from error
-    known = {name for name in names(verb) if name != "config"}
-    arguments = []
-    for key, value in content.items():
+    known = {option.name: option for option in options_of(verb) if option.name != "config"}
+    arguments, flags = [], named(given, verb)
+    for key, value in _read_toml(path).items():
         name = key.replace("-", "_")
         if name not in known:
             near = get_close_matches(name, known, n=3)
             hint = f"did you mean {' or '.join(near)}?" if near else f"known are {', '.join(sorted(known))}."
-            raise CoterieError(f"`--config` {path!r} has an unknown option {key!r}: {hint}")
-        if _value_of(name, given) is None:
-            arguments += _as_arguments(name, value)
+            raise CoterieError(f"`--config` {path!r} has an unknown option {shown(key)}: {hint}")
+        if name not in flags:
+            try:
+                arguments += from_value(known[name], value)
+            except CoterieError as error:
+                raise CoterieError(f"`--config` {path!r}: {error}") from error
     return arguments
+
+
+def _read_toml(path: str) -> dict[str, Any]:
+    try:
+        if not Path(path).is_file():
+            raise CoterieError(f"`--config` {shown(path)} cannot be read: there is no such file.")
+        with open(path, "rb") as file:  # noqa: PTH123
+            return tomllib.load(file)
+    except (OSError, ValueError, RecursionError) as error:
+        if isinstance(error, CoterieError):
+            raise
+        raise CoterieError(f"`--config` {shown(path)} cannot be read: {error}.") from error
 
 
 def names(verb: type) -> Iterator[str]:
     """Names of all options of a verb, as in Python; positional ones too."""
-    hints = get_type_hints(verb)
-    for field in fields(verb):
-        if is_dataclass(hints[field.name]):
-            yield from names(hints[field.name])
-        else:
-            yield field.name
+    return (option.name for option in options_of(verb))
 
 
 def _value_of(name: str, arguments: Sequence[str]) -> str | None:
@@ -106,16 +115,3 @@ def _value_of(name: str, arguments: Sequence[str]) -> str | None:
         if head.replace("_", "-") == flag:
             found = tail if equals else next(iter(arguments[position + 1 : position + 2]), "")
     return found
-
-
-def _as_arguments(name: str, value: Any) -> list[str]:
-    flag = "--" + name.replace("_", "-")
-    if value is True:
-        return [flag]
-    if value is False:
-        return []
-    if isinstance(value, dict):
-        return [flag, *(f"{key}={item}" for key, item in value.items())]
-    if isinstance(value, list):
-        return [flag, *map(str, value)]
-    return [flag, str(value)]

@@ -30,7 +30,7 @@ def predict(verb: Predict, screen: Screen) -> None:
         raise CoterieError(f"`--out` must end in .parquet or .csv; found {verb.out.name!r}.")
     check_target(verb.out)
     check_target(sidecar(verb.out))
-    model = model_at(verb.run, verb.model)
+    model = model_at(verb.run, verb.model, trust=verb.trust)
     ids, inputs, notes = new_examples(verb.data, model, encoding=verb.encoding)
     screen.notes(notes)
     with torch.inference_mode():
@@ -77,7 +77,7 @@ def new_examples(path: Path, model: GroupedModel, *, encoding: str | None = None
     return raw.frame[named[0]].to_numpy() if len(named) == 1 else ids, inputs, notes
 
 
-def model_at(path: Path, encoder: str | None) -> GroupedModel:
+def model_at(path: Path, encoder: str | None, *, trust: bool) -> GroupedModel:
     """The model of a run directory, or in a model file.
 
     Raises:
@@ -87,10 +87,10 @@ def model_at(path: Path, encoder: str | None) -> GroupedModel:
 
     with explained(path, "read"):
         if path.is_dir():
-            return saved_model(Run.existing(path))
+            return saved_model(Run.existing(path), encoder, trust=trust)
         if not path.is_file():
             raise CoterieError(f"There is no run directory or model file {str(path)!r}.")
-    return GroupedModel.load(path, model=encoder)
+    return GroupedModel.load(path, model=encoder, trust=trust)
 
 
 def _write(table: pa.Table, path: Path) -> None:

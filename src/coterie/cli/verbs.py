@@ -14,7 +14,7 @@ from coterie.cli.show import Screen, show_comparison, show_grouping, show_metric
 from coterie.errors import CoterieError
 from coterie.files import atomic
 from coterie.locks import locked
-from coterie.runs import Run, check_folder
+from coterie.runs import MANIFEST, Run, check_folder
 
 if TYPE_CHECKING:
     from coterie.data import Dataset
@@ -161,9 +161,14 @@ def keep_grouping(run: Run, grouping: Grouping, settings: dict[str, Any]) -> Non
 
 def fit(verb: options.Fit, screen: Screen) -> None:
     """Train the specialised models of a grouped run."""
+    from coterie.models.architecture import trusted
+
     with continued(verb.run) as run:
         if not run.done("group"):
             raise CoterieError(f"Run {str(verb.run)!r} has no grouping yet: coterie group {verb.run} --groups K.")
+        model = run.config["training"]["model"]
+        if model != "auto" or verb.model is not None:
+            trusted(model, verb.model, run.folder / MANIFEST, trust=verb.trust)
         data = _reload(run, screen)
         if _model_is_of_the_grouping(run) and run.done("model"):
             screen.notes(["Nothing has changed since the model was trained: it is kept as it is."])
@@ -203,7 +208,7 @@ def evaluate(verb: options.Evaluate, screen: Screen) -> None:
         from coterie import evaluation
         from coterie.files import write_json
 
-        model = saved_model(run)
+        model = saved_model(run, verb.model, trust=verb.trust)
         data = _other_data(run, model, verb, screen) if verb.data else _reload(run, screen)
         metrics = evaluation.evaluate(model, data, "test")
         if not verb.data:
@@ -237,14 +242,13 @@ def report(run: Run, screen: Screen) -> None:
     screen.path("Report", written)
 
 
-def saved_model(run: Run) -> GroupedModel:
-    """The grouped model of a run."""
+def saved_model(run: Run, encoder: str | None, *, trust: bool) -> GroupedModel:
+    """The grouped model of a run; an encoder that is not built in must be named by ``encoder``, or trusted."""
     from coterie.models import GroupedModel
 
     if not run.done("model"):
         raise CoterieError(f"Run {str(run.folder)!r} has no model yet: coterie fit {run.folder}.")
-    encoder = run.config["training"]["model"]
-    return GroupedModel.load(run.folder / MODEL, model=None if encoder == "auto" else encoder)
+    return GroupedModel.load(run.folder / MODEL, model=encoder, trust=trust)
 
 
 @contextmanager
@@ -252,8 +256,11 @@ def started(
     verb: options.Compare | options.Record | options.Affinity, screen: Screen
 ) -> Iterator[tuple[Run, Dataset]]:  # fmt: skip
     """Load the data and hold the run directory, new or to be continued."""
+    from coterie.cli.checking import check
+
     folder = verb.out or default_folder(verb.data.data[0])
     check_folder(folder)
+    check(verb)
     # Held before the data are loaded: who is refused should not have to wait for that.
     with locked(folder):
         data = load_data(verb.data, verb.training.seed)
@@ -355,9 +362,9 @@ def settings_of(training: options.TrainingOptions) -> dict[str, Any]:
     return {name: getattr(training, name) for name in _TRAINING}
 
 
-def _seeds(verb: options.Compare) -> int | list[int]:
+def _seeds(verb: options.Compare) -> int | range:
     first, count = verb.training.seed, verb.comparison.seeds
-    return list(range(first, first + count)) if first else count
+    return range(first, first + count) if first else count
 
 
 def methods_asked(asked: options.GroupOptions, compared: options.ComparisonOptions) -> dict[str, Any]:

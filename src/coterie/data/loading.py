@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from torch import Tensor
 
+from coterie.data.arguments import check_arguments
 from coterie.data.arrays import input_tensor
 from coterie.data.assembly import Groups, Recipe, assemble
 from coterie.data.cells import MISSING, reading_notes
@@ -101,6 +102,7 @@ def load(
     >>> load("digits", targets=["even", "random"])
     Dataset(1797 examples of shape (1, 8, 8) x 2 tasks, Split(1078 train, 360 validation, 359 test))
     """
+    check_arguments(locals())
     fractions = check_fractions(split)
     if rare not in ("error", "drop"):
         raise CoterieError(f"`rare` must be 'error' or 'drop'; found {rare!r}.")

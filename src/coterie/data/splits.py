@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from numbers import Real
 
 import numpy as np
 
-from coterie.errors import CoterieError
+from coterie.errors import CoterieError, shown
 
 PARTS = ("train", "validation", "test")
 _PART_OF = {
@@ -18,9 +19,12 @@ _PART_OF = {
 
 def check_fractions(split: Sequence[float]) -> tuple[float, float, float]:
     """Return the three fractions as floats, or say what is wrong with them."""
-    fractions = tuple(float(share) for share in split)
+    listed = isinstance(split, Sequence | np.ndarray) and not isinstance(split, str)
+    fractions = tuple(float(share) for share in split) if listed and all(isinstance(each, Real) for each in split) else ()
     if len(fractions) != 3 or min(fractions) <= 0 or abs(sum(fractions) - 1) > 1e-6:
-        raise CoterieError(f"`split` must be three positive fractions (train, validation, test) that sum to 1; found {split}.")
+        raise CoterieError(
+            f"`split` must be three positive fractions (train, validation, test) that sum to 1; found {shown(split)}."
+        )
     return fractions
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from coterie.data import Dataset
-from coterie.errors import CoterieError
+from coterie.errors import CoterieError, require_type
 from coterie.fitting import fit
 from coterie.results import Fit, Grouping
 
@@ -29,6 +29,7 @@ def finetune(search: Fit, data: Dataset, *, epochs: int, **settings: Any) -> tup
     Raises:
         CoterieError: the fit learnt no grouping.
     """
+    require_type("search", search, Fit)
     if search.grouping is None:
         raise CoterieError("`search` has no grouping: fit with weights=DifferentiableGrouping(...) first.")
     used = np.flatnonzero(search.grouping.membership.any(0))

@@ -17,8 +17,8 @@ import pyarrow as pa
 from coterie.affinities import check_measurable
 from coterie.data import Dataset
 from coterie.data.targets import positive_classes
-from coterie.errors import CoterieError
-from coterie.evaluation._repetitions import derived_seed, read_repeats, read_seeds, repeated_splits
+from coterie.errors import CoterieError, require_count, require_type, shown
+from coterie.evaluation._repetitions import MOST, derived_seed, read_repeats, read_seeds, repeated_splits
 from coterie.evaluation.comparison import MEAN, Comparison
 from coterie.evaluation.methods import Candidate, Candidates, DataMapMethod, make_probes, named_methods
 from coterie.evaluation.tables import arm_scores, costs_table, gains_table
@@ -82,6 +82,11 @@ def compare(
     >>> result.costs.column("arm").to_pylist()
     ['joint', 'grouped', 'single', 'random (grouped)', 'ensemble (K=2)']
     """
+    require_type("data", data, Dataset)
+    if progress is not None and not callable(progress):
+        raise CoterieError(f"`progress` must be called with (steps done, all steps, text); found {shown(progress)}.")
+    if run is not None:
+        require_type("run", run, Run, str, Path)
     if MEAN in data.tasks.names:
         raise CoterieError(f"`data` has a task called {MEAN!r}, which stands for the mean over tasks here; rename it.")
     methods = named_methods(groupings, data.tasks.names, n_groups)
@@ -239,13 +244,11 @@ def check_counts(draws: int, baselines: Sequence[str], bootstraps: int) -> None:
     Raises:
         CoterieError: naming what was found.
     """
-    if draws < 1:
-        raise CoterieError(f"`draws` must be at least 1; found {draws}. To leave random groups out, name other `baselines`.")
-    if bootstraps < 1:
-        raise CoterieError(f"`bootstraps` must be at least 1; found {bootstraps}.")
-    unknown = [name for name in baselines if name not in BASELINES]
-    if unknown or isinstance(baselines, str):
-        raise CoterieError(f"`baselines` must be a sequence of {', '.join(BASELINES)}; found {baselines!r}.")
+    require_count("draws", draws, MOST)
+    require_count("bootstraps", bootstraps, 10**6)
+    listed = isinstance(baselines, Sequence) and not isinstance(baselines, str)
+    if not listed or any(name not in BASELINES for name in baselines):
+        raise CoterieError(f"`baselines` must be a sequence of {', '.join(BASELINES)}; found {shown(baselines)}.")
 
 
 def _split_options(options: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:

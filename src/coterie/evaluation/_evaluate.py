@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from coterie.data import Batches, Dataset
-from coterie.errors import CoterieError
+from coterie.errors import CoterieError, require_type
 from coterie.evaluation.metrics import all_metrics
 from coterie.models import GroupedModel
 from coterie.results import Fit
@@ -38,6 +38,8 @@ def evaluate(
     >>> [row["metric"] for row in rows if row["task"] == "even"]
     ['accuracy', 'balanced accuracy', 'F1', 'AUROC', 'average precision']
     """
+    require_type("trained", trained, Fit, GroupedModel)
+    require_type("data", data, Dataset)
     if part not in ("train", "validation", "test"):
         raise CoterieError(f"`part` must be 'train', 'validation' or 'test'; found {part!r}.")
     if trained.schema is not None:

@@ -20,7 +20,7 @@ import torch
 from coterie.affinities import AffinityProbe, check_measurable
 from coterie.data import Batches, Dataset, Split
 from coterie.data.batches import supports
-from coterie.errors import CoterieError
+from coterie.errors import CoterieError, require_type
 from coterie.estimators import GradTagScores
 from coterie.evaluation._compare import check_counts
 from coterie.evaluation._repetitions import read_repeats, read_seeds
@@ -122,6 +122,7 @@ def plan(
     >>> [(w.method, w.trainings) for w in found.workloads]
     [('data_map K=2 m=1.07', 0), ('pairs K=2', 105)]
     """
+    require_type("data", data, Dataset)
     limit = None if budget is None else seconds_of(budget)
     units = len(read_seeds(seeds)) * read_repeats(repeats, data)
     check_counts(draws, BASELINES, bootstraps=1)

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import islice
+from numbers import Integral
+from typing import Any
+
+import numpy as np
 
 from coterie.data import Dataset
-from coterie.errors import CoterieError
-from coterie.seeds import derive
+from coterie.errors import CoterieError, require_count, shown
+from coterie.seeds import MOST_SEED, derive
 
+MOST = 10_000
 SMALL_TABLE = 1000
 SPLIT_ATTEMPTS = 100
 
@@ -18,10 +24,20 @@ def read_seeds(seeds: int | Sequence[int]) -> list[int]:
     Raises:
         CoterieError: none, the same twice, or one below 0.
     """
-    chosen = list(range(seeds)) if isinstance(seeds, int) else [int(seed) for seed in seeds]
-    if not chosen or len(set(chosen)) != len(chosen) or min(chosen) < 0:
-        raise CoterieError(f"`seeds` must be a positive number of seeds or distinct seeds of at least 0; found {seeds!r}.")
-    return chosen
+    if isinstance(seeds, Integral) and not isinstance(seeds, bool) and 0 < int(seeds) <= MOST:
+        return list(range(int(seeds)))
+    listed = isinstance(seeds, Sequence | np.ndarray) and not isinstance(seeds, str)
+    given = list(islice(seeds, MOST + 1)) if listed else []  # pyright: ignore[reportArgumentType]
+    if not 0 < len(given) <= MOST or not all(map(_is_seed, given)) or len(set(given)) != len(given):
+        raise CoterieError(
+            "`seeds` must be a positive number of seeds or distinct seeds of at least 0, and at most "
+            f"{MOST:,} of them; found {shown(seeds)}."
+        )
+    return [int(seed) for seed in given]
+
+
+def _is_seed(seed: Any) -> bool:
+    return isinstance(seed, Integral) and not isinstance(seed, bool) and 0 <= int(seed) <= MOST_SEED
 
 
 def read_repeats(repeats: int | None, data: Dataset) -> int:
@@ -30,11 +46,11 @@ def read_repeats(repeats: int | None, data: Dataset) -> int:
     Raises:
         CoterieError: below 1, or more than 1 where the split was given.
     """
+    if repeats is not None:
+        require_count("repeats", repeats, MOST)
     can_resplit = data.rebuild is not None
     if repeats is None:
         return 5 if len(data) < SMALL_TABLE and can_resplit else 1
-    if repeats < 1:
-        raise CoterieError(f"`repeats` must be at least 1; found {repeats}.")
     if repeats > 1 and not can_resplit:
         raise CoterieError(f"`repeats` is {repeats}, but the split of this data was given: only `repeats=1` is possible.")
     return repeats

@@ -11,12 +11,13 @@ import numpy as np
 from coterie.affinities import METHODS as AFFINITIES
 from coterie.affinities import data_map_affinity
 from coterie.differentiable import MODES, DifferentiableGrouping
-from coterie.errors import CoterieError
+from coterie.errors import CoterieError, require_whole
 from coterie.estimators import EARLY_SHARE, ESTIMATORS, Estimator, MTGNetScores
 from coterie.evaluation.methods import Case, file_name
 from coterie.fitting import fit
 from coterie.grouping import AFFINITY_METHODS, candidates, group, select
 from coterie.grouping._candidates import most_asked
+from coterie.grouping._group import check_n_groups
 from coterie.results import Affinity, Grouping
 from coterie.training import Probe
 
@@ -45,6 +46,8 @@ class AffinityMethod:
             raise CoterieError(f"`affinity` must be one of {', '.join(AFFINITIES)}; found {self.affinity!r}.")
         if self.clustering not in AFFINITY_METHODS:
             raise CoterieError(f"`clustering` must be one of {', '.join(AFFINITY_METHODS)}; found {self.clustering!r}.")
+        check_n_groups(self.n_groups)
+        require_whole("every", self.every, 1)
 
     @property
     def label(self) -> str:

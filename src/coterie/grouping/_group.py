@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection
 from functools import partial
+from math import inf
+from numbers import Integral, Real
 from typing import Any, Literal
 
 import numpy as np
 
 from coterie.datamaps.gram import FEATURES, Gram
-from coterie.errors import CoterieError
+from coterie.errors import CoterieError, require_count, require_whole, shown
 from coterie.grouping._affinities import TaskAffinities
 from coterie.grouping._automatic import THRESHOLD, choose_n_groups
 from coterie.grouping._measures import Measure, measure_distances, measure_points
@@ -21,6 +23,7 @@ from coterie.grouping.kmeans import kmeans
 from coterie.grouping.sdp import sdp
 from coterie.grouping.spectral import spectral
 from coterie.results import Affinity, DataMap, Grouping
+from coterie.seeds import MOST_SEED
 
 METHODS: dict[str, Callable[[DataMap | Gram, Literal["cells", "density"], int], Measure]] = {
     "fuzzy-kmeans": partial(measure_distances, fuzzy_kmeans),
@@ -29,6 +32,7 @@ METHODS: dict[str, Callable[[DataMap | Gram, Literal["cells", "density"], int], 
     "points": measure_points,
 }
 AFFINITY_METHODS: dict[str, Cluster] = {"sdp": sdp, "spectral": spectral, "hierarchical": hierarchical}
+_MOST_RESTARTS = 10_000
 FUZZY = ("fuzzy-kmeans", "fuzzy-cmeans")
 
 
@@ -76,6 +80,7 @@ def group(
     >>> group(Affinity(tasks=("cat", "dog", "ship"), matrix=helps, method="by hand"), 2)
     Grouping(sdp, 2 groups: {cat dog}, {ship})
     """
+    require_whole("seed", seed, 0, MOST_SEED)
     methods = _methods(source)
     method = next(iter(methods)) if method is None else method
     check_group(len(source.tasks), n_groups, method, fuzziness, features, restarts, methods=methods)
@@ -105,24 +110,43 @@ def check_group(
     Raises:
         CoterieError: naming the argument.
     """
-    if method not in methods:
-        reads = ", which groups data maps" if method in METHODS else ", which groups affinities"
-        known = method in METHODS or method in AFFINITY_METHODS
-        raise CoterieError(f"`method` must be one of {', '.join(methods)}; found {method!r}{reads if known else ''}.")
-    if features not in FEATURES:
-        raise CoterieError(f"`features` must be one of {', '.join(FEATURES)}; found {features!r}.")
-    if not np.isfinite(fuzziness) or fuzziness <= 1:
-        raise CoterieError(f"`fuzziness` must be a number greater than 1; found {fuzziness}.")
-    if restarts < 1:
-        raise CoterieError(f"`restarts` must be at least 1; found {restarts}.")
+    check_settings(n_groups, method, fuzziness, features, restarts, methods=methods)
     if n_tasks < 2:
         raise CoterieError(f"`data_map` must have at least 2 tasks to group; found {n_tasks}.")
-    if n_groups == "auto":
-        return
-    if isinstance(n_groups, bool) or not isinstance(n_groups, int | np.integer) or n_groups < 1:
-        raise CoterieError(f"`n_groups` must be a whole number of at least 1, or 'auto'; found {n_groups!r}.")
-    if n_groups > n_tasks:
+    if n_groups != "auto" and n_groups > n_tasks:
         raise CoterieError(f"`n_groups` asks for {n_groups} groups of {n_tasks} tasks: fewer tasks than groups.")
+
+
+def check_settings(
+    n_groups: Any, method: str, fuzziness: float, features: str, restarts: int, *, methods: Collection[str] = METHODS.keys()
+) -> None:
+    """Refuse settings that are impossible for any number of tasks.
+
+    Raises:
+        CoterieError: naming the argument.
+    """
+    if not isinstance(method, str) or method not in methods:
+        groups = "data maps" if method in list(METHODS) else "affinities" if method in list(AFFINITY_METHODS) else ""
+        reads = f", which groups {groups}" if groups else ""
+        raise CoterieError(f"`method` must be one of {', '.join(methods)}; found {shown(method)}{reads}.")
+    if not isinstance(features, str) or features not in FEATURES:
+        raise CoterieError(f"`features` must be one of {', '.join(FEATURES)}; found {features!r}.")
+    if isinstance(fuzziness, bool) or not isinstance(fuzziness, Real) or not 1 < fuzziness < inf:
+        raise CoterieError(f"`fuzziness` must be a number greater than 1; found {shown(fuzziness)}.")
+    require_count("restarts", restarts, _MOST_RESTARTS)
+    check_n_groups(n_groups)
+
+
+def check_n_groups(n_groups: Any) -> None:
+    """Refuse what is no number of groups.
+
+    Raises:
+        CoterieError: it is neither "auto" nor a whole number of at least 1.
+    """
+    if isinstance(n_groups, str) and n_groups == "auto":
+        return
+    if isinstance(n_groups, bool) or not isinstance(n_groups, Integral) or n_groups < 1:
+        raise CoterieError(f"`n_groups` must be a whole number of at least 1, or 'auto'; found {shown(n_groups)}.")
 
 
 def _methods(source: Any) -> Collection[str]:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import compress
 from typing import Any
 
 import numpy as np
 
-from coterie.errors import CoterieError
+from coterie.errors import CoterieError, require_type
 from coterie.results import ScoreTable
 from coterie.results.subsets import join
 
@@ -49,6 +49,8 @@ def read_rows(scores: ScoreTable | np.ndarray, subsets: Any, costs: Any, tasks: 
     values = numbers("scores", scores)
     if values.ndim != 2 or not values.size:
         raise CoterieError(f"`scores` must have shape (rows, tasks); found {values.shape}.")
+    if tasks is not None:
+        require_type("tasks", tasks, Iterable)
     names = tuple(f"task {t}" for t in range(values.shape[1])) if tasks is None else tuple(tasks)
     _check_names(names, values.shape[1])
     mask = ~np.isnan(values) if subsets is None else _mask(subsets, values.shape, names)
@@ -89,6 +91,7 @@ def _mask(subsets: Any, shape: tuple[int, ...], names: tuple[str, ...]) -> np.nd
         if not np.isin(given, (0, 1)).all():
             raise CoterieError("`subsets` must be 0 or 1 everywhere: which tasks each row trains.")
         return given.astype(bool)
+    require_type("subsets", subsets, Sequence)
     if len(subsets) != shape[0]:
         raise CoterieError(f"`subsets` must list the tasks of each of the {shape[0]} rows of `scores`; found {len(subsets)}.")
     mask = np.zeros(shape, dtype=bool)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from time import perf_counter
 from typing import Any
 
 import numpy as np
 
-from coterie.errors import CoterieError, require_positive
+from coterie.errors import CoterieError, require_positive, require_type
 from coterie.grouping._conflicts import Constraint, Limits, allowed_rows, explain, read_constraints
 from coterie.grouping._cover import FITS, Cover
 from coterie.grouping._rows import Rows, Task, numbers, read_rows
@@ -64,6 +64,13 @@ def select(
     """
     started = perf_counter()
     require_positive("time_limit", time_limit)
+    require_type("partition", partition, bool)
+    if resources is not None:
+        require_type("resources", resources, Mapping)
+    if row_limits is not None:
+        require_type("row_limits", row_limits, Mapping)
+    for name, pairs in (("must_link", must_link), ("cannot_link", cannot_link)):
+        require_type(name, pairs, Iterable)
     rows = read_rows(scores, subsets, costs, tasks)
     weights = _weights(task_weights, len(rows.tasks))
     constraints = read_constraints(

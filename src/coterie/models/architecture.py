@@ -6,14 +6,19 @@ import importlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
+from functools import cached_property
+from inspect import isbuiltin
+from numbers import Integral
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from coterie.errors import CoterieError, blame, reason
+from coterie.errors import CoterieError, blame, reason, shown
 from coterie.models.encoders import ENCODERS
 from coterie.seeds import derive
+
+MOST_PARAMETERS = 10**9
 
 
 class TaskModel(nn.Module):
@@ -40,6 +45,11 @@ class Architecture:
     input_shape: tuple[int, ...]
     n_outputs: int
     options: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Refuse a shape that is none: it is handed to the factory, and may come from a file."""
+        if not all(isinstance(size, Integral) and size > 0 for size in self.input_shape):  # pyright: ignore[reportOperatorIssue]
+            raise CoterieError(f"`input_shape` must be sizes of at least 1; found {shown(self.input_shape)}.")
 
     @property
     def name(self) -> str:
@@ -74,10 +84,31 @@ class Architecture:
         """
         with torch.random.fork_rng():
             torch.manual_seed(derive(seed, "init", identity))
-            encoder = self._encoder()
-            return TaskModel(encoder, self._n_features(encoder), self.n_outputs)
+            # The outline comes first: what is absurdly large is refused before it takes memory.
+            outline = self.outline
+            encoder = self._made()
+            return TaskModel(encoder, self._n_features(encoder if outline is None else outline), self.n_outputs)
 
-    def _encoder(self) -> nn.Module:
+    @cached_property
+    def outline(self) -> nn.Module | None:
+        """A built-in encoder with shapes but without memory; None for one of the user, which may not work so.
+
+        Raises:
+            CoterieError: options that the encoder does not have, or that make it absurdly large.
+        """
+        if not isinstance(self.model, str) or self.model not in ENCODERS:
+            return None
+        with torch.device("meta"):
+            encoder = self._made()
+        n_parameters = sum(parameter.numel() for parameter in encoder.parameters())
+        if n_parameters > MOST_PARAMETERS:
+            raise CoterieError(
+                f"`model` {self.name!r} for inputs of shape {self.input_shape} with options {dict(self.options)} has "
+                f"{n_parameters:,} parameters; at most {MOST_PARAMETERS:,} are built."
+            )
+        return encoder
+
+    def _made(self) -> nn.Module:
         factory = find_factory(self.model)
         with blame(f"`model` {self.name!r} could not be built as factory({self.input_shape}, ...)"):
             encoder = factory(self.input_shape, **self.options)
@@ -89,7 +120,7 @@ class Architecture:
         was_training = encoder.training
         encoder.eval()
         with blame(f"`model` {self.name!r} fails on inputs of shape {(2, *self.input_shape)}"), torch.no_grad():
-            features = encoder(torch.zeros(2, *self.input_shape))
+            features = encoder(torch.zeros(2, *self.input_shape, device="meta" if encoder is self.outline else None))
         encoder.train(was_training)
         if not isinstance(features, Tensor) or features.dim() != 2 or len(features) != 2 or not features.is_floating_point():
             found = type(features).__name__
@@ -104,34 +135,71 @@ class Architecture:
         return features.shape[1]
 
 
-def trusted(named: str, given: str | Callable[..., nn.Module] | None, path: object) -> str | Callable[..., nn.Module]:
-    """The factory of a saved model: a built-in one, or the one that the caller gave. A file's word is not enough to run code.
+def trusted(
+    named: Any, given: str | Callable[..., nn.Module] | None, path: object, *, trust: bool = False
+) -> str | Callable[..., nn.Module]:
+    """The factory of a saved model. A file's word is not enough to run code: it must be built in, or named by the caller again.
+
+    Args:
+        named: what the file names.
+        given: what the caller names: the same name, or the factory itself.
+        path: the file.
+        trust: whether the caller trusts whatever the file names.
 
     Raises:
-        CoterieError: the file names an encoder that is not built in and none was given.
+        CoterieError: an encoder that is not built in and that the caller did not name, or named otherwise.
+
+    >>> trusted("mlp", None, "model.safetensors")
+    'mlp'
+    >>> trusted("theirs:encoder", None, "model.safetensors")
+    Traceback (most recent call last):
+    coterie.errors.CoterieError: model.safetensors names an encoder that is not built in, 'theirs:encoder', ...
     """
-    if given is None and named not in ENCODERS:
-        raise CoterieError(f"{path} holds an encoder of your own, {named!r}. Pass model={named!r} to say that you trust it.")
+    if not isinstance(named, str):
+        raise CoterieError(f"{path} is damaged: it must name its encoder; found {shown(named)}.")
+    if isinstance(given, str) and given != named:
+        raise CoterieError(f"`model` is {given!r}, but {path} names {named!r}: give that name, or the factory itself.")
+    if given is None and named not in ENCODERS and not trust:
+        raise CoterieError(
+            f"{path} names an encoder that is not built in, {named!r}, and loading it runs code. If you trust it, say so: "
+            f"model={named!r} or trust=True, on the command line --model {named} or --trust."
+        )
     return named if given is None else given
 
 
 def find_factory(model: str | Callable[..., nn.Module]) -> Callable[..., nn.Module]:
-    """Return the encoder factory that ``model`` names.
+    """Return the encoder factory that ``model`` names: the caller's word, never a file's (:func:`trusted`).
 
     Raises:
-        CoterieError: no such built-in model, module or attribute.
+        CoterieError: no such built-in model, module or attribute, or what is there is no factory of modules.
     """
-    if not isinstance(model, str):
-        if callable(model):
-            return model
-        raise CoterieError(f"`model` must be a name, 'module:factory' or a callable; found {type(model).__name__}.")
-    if model in ENCODERS:
+    if isinstance(model, str) and model in ENCODERS:
         return ENCODERS[model]
+    found = _imported(model) if isinstance(model, str) else model
+    if problem := _no_factory(found):
+        if isinstance(model, str):
+            wanted = "a callable that takes an input shape and returns a torch.nn.Module"
+            raise CoterieError(f"`model` {model!r} could not be built: it must be {wanted}; found {problem}.")
+        raise CoterieError(f"`model` must be a name, 'module:factory' or a callable; found {problem}.")
+    return found
+
+
+def _no_factory(found: Any) -> str:
+    """What else it is, if it cannot build modules: os.system or a class of another kind must not be called to find that out."""
+    if isinstance(found, nn.Module):
+        return "a module, not what builds one"
+    other = not issubclass(found, nn.Module) if isinstance(found, type) else isbuiltin(found) or not callable(found)
+    return str(type(found).__name__) if other else ""
+
+
+def _imported(model: str) -> Any:
     module_name, separator, attribute = model.partition(":")
     if not separator:
         close = get_close_matches(model, ENCODERS, n=1)
         hint = f" Did you mean {close[0]!r}?" if close else ""
         raise CoterieError(f"`model` {model!r} is unknown; use one of {', '.join(ENCODERS)} or 'module:factory'.{hint}")
+    if not attribute.isidentifier() or not all(part.isidentifier() for part in module_name.split(".")):
+        raise CoterieError(f"`model` must be like 'module:factory', such as my_models:encoder; found {model!r}.")
     try:
         return getattr(importlib.import_module(module_name), attribute)
     except Exception as error:  # a module of the user's may raise anything when it is executed
@@ -148,6 +216,7 @@ def initialisations(init: str | Sequence[int], n_models: int) -> list[int]:
         return list(range(n_models))
     if init == "shared":
         return [0] * n_models
-    if isinstance(init, str) or len(init) != n_models:
+    listed = isinstance(init, Sequence) and not isinstance(init, str) and all(isinstance(each, Integral) for each in init)
+    if not listed or len(init) != n_models:
         raise CoterieError(f"`init` must be 'independent', 'shared' or {n_models} integers, one a model; found {init!r}.")
     return [int(identity) for identity in init]

@@ -12,7 +12,9 @@ from math import prod
 import torch
 from torch import Tensor, nn
 
-from coterie.errors import CoterieError
+from coterie.errors import CoterieError, require_number, require_whole
+
+_MOST_LAYERS, _MOST_WIDE = 1000, 2**20
 
 
 def mlp(input_shape: Sequence[int], *, hidden: Sequence[int] = (128, 128), dropout: float = 0.0) -> nn.Module:
@@ -21,6 +23,13 @@ def mlp(input_shape: Sequence[int], *, hidden: Sequence[int] = (128, 128), dropo
     >>> mlp((8,), hidden=(16,))(torch.zeros(4, 8)).shape
     torch.Size([4, 16])
     """
+    if isinstance(hidden, str) or not isinstance(hidden, Sequence) or len(hidden) > _MOST_LAYERS:
+        raise CoterieError(
+            f"`hidden` must be the widths of at most {_MOST_LAYERS} layers, such as (128, 128); found {hidden!r}."
+        )
+    for width in hidden:
+        require_whole("hidden", width, 1, _MOST_WIDE)
+    _check_dropout(dropout)
     widths = [prod(input_shape), *hidden]
     layers: list[nn.Module] = [nn.Flatten()] if len(input_shape) > 1 else []
     for n_in, n_out in pairwise(widths):
@@ -36,6 +45,7 @@ def cnn(input_shape: Sequence[int], *, dropout: float = 0.2) -> nn.Module:
     torch.Size([2, 128])
     """
     channels, height, width = _image_shape("cnn", input_shape, smallest=8)
+    _check_dropout(dropout)
     flat = 64 * ((height - 4) // 4) * ((width - 4) // 4)
     return nn.Sequential(
         *_convolution(channels, 32, kernel=5, padding=0),
@@ -103,6 +113,10 @@ class _ResidualBlock(nn.Module):
 def _convolution(n_in: int, n_out: int, *, kernel: int = 3, padding: int = 1, stride: int = 1) -> list[nn.Module]:
     convolution = nn.Conv2d(n_in, n_out, kernel, padding=padding, stride=stride, bias=False)
     return [convolution, nn.BatchNorm2d(n_out), nn.ReLU()]
+
+
+def _check_dropout(dropout: float) -> None:
+    require_number("dropout", dropout, least=0, below=1)
 
 
 def _image_shape(name: str, input_shape: Sequence[int], smallest: int) -> tuple[int, int, int]:

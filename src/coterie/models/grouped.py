@@ -206,12 +206,15 @@ class GroupedModel(nn.Module):
         write_arrays(path, {name: tensor.cpu().numpy() for name, tensor in self.state_dict().items()}, about)
 
     @classmethod
-    def load(cls, path: str | Path, *, model: str | Callable[..., nn.Module] | None = None) -> GroupedModel:
-        """Read what :meth:`save` wrote; nothing is unpickled, and no code that the file names is run.
+    def load(
+        cls, path: str | Path, *, model: str | Callable[..., nn.Module] | None = None, trust: bool = False
+    ) -> GroupedModel:
+        """Read what :meth:`save` wrote; nothing is unpickled, and no code that the file names is run unless you name it too.
 
         Args:
             path: the file.
-            model: the factory ("module:factory" or a callable) if the encoder is not a built-in one.
+            model: if the encoder is not a built-in one, its factory: the "module:factory" of the file again, or a callable.
+            trust: import whatever factory the file names.
 
         Raises:
             CoterieError: no such file, a damaged one, one of another kind, or one whose encoder ``model`` must provide.
@@ -219,7 +222,7 @@ class GroupedModel(nn.Module):
         arrays, about = read_arrays(path)
         if not isinstance(about, Mapping) or about.get("format") != _FORMAT:
             raise CoterieError(f"{path} is not a model saved by coterie.")
-        factory = trusted(about["model"], model, path)
+        factory = trusted(about["model"], model, path, trust=trust)
         tasks = Tasks.from_dict(about["tasks"])
         served: list[list[int]] = about["served"]
         architecture = Architecture(factory, tuple(about["input_shape"]), tasks.n_outputs, about["options"])

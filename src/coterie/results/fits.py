@@ -83,8 +83,8 @@ class Fit:
             self.grouping.save(folder / "grouping.json")
 
     @classmethod
-    def load(cls, folder: str | Path, *, model: Any = None) -> Fit:
-        """Read what :meth:`save` wrote; ``model`` names the factory if the encoder is not a built-in one.
+    def load(cls, folder: str | Path, *, model: Any = None, trust: bool = False) -> Fit:
+        """Read what :meth:`save` wrote; ``model`` and ``trust`` are those of :meth:`coterie.GroupedModel.load`.
 
         Raises:
             CoterieError: a damaged file, or an encoder that ``model`` must provide.
@@ -101,7 +101,7 @@ class Fit:
         folder = Path(folder)
         arrays, about = read_arrays(folder / "fit.safetensors")
         tasks = Tasks.from_dict(about["tasks"])
-        factory = trusted(about["model"], model, folder / "fit.safetensors")
+        factory = trusted(about["model"], model, folder / "fit.safetensors", trust=trust)
         architecture = Architecture(factory, tuple(about["input_shape"]), tasks.n_outputs, about["options"])
         part = lambda name: {k.removeprefix(name): a for k, a in arrays.items() if k.startswith(name)}  # noqa: E731
         data_map, grouping = folder / "data_map.safetensors", folder / "grouping.json"

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from math import inf
+from numbers import Real
 from typing import Any, Literal, get_args, get_type_hints
 
-from coterie.errors import CoterieError
+from coterie.errors import CoterieError, require_number, require_positive, require_whole, shown
+from coterie.seeds import MOST_SEED
+from coterie.training.device import check_device
+
+# Far beyond what anybody trains; what is larger is a slip, and would only show when memory or patience ends.
+MOST_EPOCHS, MOST_EXAMPLES = 10**6, 10**8
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,18 +51,23 @@ class TrainingConfig:
             allowed = get_args(hint)
             if allowed and all(isinstance(choice, str) for choice in allowed) and getattr(self, name) not in allowed:
                 choices = ", ".join(repr(choice) for choice in allowed)
-                raise CoterieError(f"`{name}` must be one of {choices}; found {getattr(self, name)!r}.")
-        for name, least in (("epochs", 1), ("batch_size", 2)):
-            if int(getattr(self, name)) != getattr(self, name) or getattr(self, name) < least:
-                raise CoterieError(f"`{name}` must be a whole number of at least {least}; found {getattr(self, name)!r}.")
-        if not 0 < self.lr < math.inf:
-            raise CoterieError(f"`lr` must be positive and finite; found {self.lr!r}.")
-        if self.weight_decay < 0:
-            raise CoterieError(f"`weight_decay` must not be negative; found {self.weight_decay!r}.")
-        if not 0 <= self.warmup < 1:
-            raise CoterieError(f"`warmup` is a share of all steps and must be in [0, 1); found {self.warmup!r}.")
-        if self.clip is not None and not self.clip > 0:
-            raise CoterieError(f"`clip` must be positive or None; found {self.clip!r}.")
+                raise CoterieError(f"`{name}` must be one of {choices}; found {shown(getattr(self, name))}.")
+        require_whole("epochs", self.epochs, 1, MOST_EPOCHS)
+        require_whole("batch_size", self.batch_size, 2, MOST_EXAMPLES)
+        require_whole("seed", self.seed, 0, MOST_SEED)
+        if isinstance(self.lr, bool) or not isinstance(self.lr, Real) or not 0 < float(self.lr) < inf:
+            raise CoterieError(f"`lr` must be positive and finite; found {shown(self.lr)}.")
+        require_number("weight_decay", self.weight_decay, least=0)
+        require_number("momentum", self.momentum, least=0, below=1)
+        require_number("warmup", self.warmup, least=0, below=1)
+        if self.clip is not None:
+            require_positive("clip", self.clip)
+        for name in ("augment", "compile", "channels_last"):
+            if not isinstance(getattr(self, name), bool | None if name == "channels_last" else bool):
+                raise CoterieError(f"`{name}` must be True or False; found {shown(getattr(self, name))}.")
+        check_device(self.device)
+        if not isinstance(self.model_options, Mapping) or not all(isinstance(name, str) for name in self.model_options):
+            raise CoterieError(f"`model_options` must map names to values; found {shown(self.model_options)}.")
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON types."""

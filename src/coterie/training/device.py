@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
-from coterie.errors import CoterieError
+from coterie.errors import CoterieError, shown
 
 if TYPE_CHECKING:
     from lightning.fabric import Fabric
+
+
+def check_device(device: str) -> None:
+    """Refuse what names no device anywhere; nothing is imported for it.
+
+    >>> check_device("cuda:x")
+    Traceback (most recent call last):
+    coterie.errors.CoterieError: `device` must be 'auto', 'cpu', 'cuda' or 'cuda:N'; found 'cuda:x'.
+    """
+    if not isinstance(device, str) or not re.fullmatch(r"auto|cpu|cuda(:[0-9]{1,4})?", device):
+        raise CoterieError(f"`device` must be 'auto', 'cpu', 'cuda' or 'cuda:N'; found {shown(device)}.")
 
 
 def make_fabric(device: str = "auto", precision: str = "fp32") -> Fabric:
@@ -20,9 +32,8 @@ def make_fabric(device: str = "auto", precision: str = "fp32") -> Fabric:
     from lightning.fabric import Fabric
     from lightning.fabric.plugins import MixedPrecision
 
+    check_device(device)
     kind, _, number = device.partition(":")
-    if kind not in {"auto", "cpu", "cuda"}:
-        raise CoterieError(f"`device` must be 'auto', 'cpu', 'cuda' or 'cuda:N'; found {device!r}.")
     if kind == "cuda" and int(number or 0) >= torch.cuda.device_count():
         raise CoterieError(f"`device` {device!r} is not here: {torch.cuda.device_count()} CUDA devices were found. Use 'cpu'.")
     if kind == "auto":

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from coterie.data import Dataset
-from coterie.errors import CoterieError
+from coterie.errors import CoterieError, shown
 from coterie.results import Grouping
 
 NEGLIGIBLE = 1e-4
@@ -91,7 +91,10 @@ class StaticWeights(WeightsProvider):
     """
 
     def __init__(self, weights: np.ndarray | Tensor | Sequence[Sequence[float]], *, n_tasks: int) -> None:
-        matrix = np.asarray(weights, dtype=np.float64)
+        try:
+            matrix = np.asarray(weights, dtype=np.float64)
+        except (TypeError, ValueError) as error:
+            raise CoterieError(f"`weights` must be numbers of shape (M, {n_tasks}); found {shown(weights)}.") from error
         if matrix.ndim != 2 or matrix.shape[1] != n_tasks:
             raise CoterieError(f"`weights` must have shape (M, {n_tasks}), one column a task; found {matrix.shape}.")
         if not np.isfinite(matrix).all() or (matrix < 0).any():

@@ -1,0 +1,46 @@
+"""Checks of what was asked that need no data: a slip should not wait for a large file to be read."""
+
+from __future__ import annotations
+
+from coterie.cli import options
+from coterie.cli.verbs import methods_asked, settings_of
+from coterie.errors import require_count
+
+
+def check(verb: options.Compare | options.Record | options.Affinity | options.Plan) -> None:
+    """Refuse settings that no data could make right.
+
+    Raises:
+        CoterieError: naming the setting, as the functions of Python do.
+    """
+    from coterie.fitting import make_config
+    from coterie.models.architecture import find_factory
+
+    make_config({**settings_of(verb.training), "seed": verb.training.seed})
+    if verb.training.model != "auto":
+        find_factory(verb.training.model)
+    if isinstance(verb, options.Affinity):
+        from coterie.affinities._affinity import named_probes
+
+        named_probes(verb.methods, verb.every)
+    elif isinstance(verb, options.Compare | options.Plan):
+        _check_comparison(verb)
+
+
+def _check_comparison(verb: options.Compare | options.Plan) -> None:
+    from coterie.evaluation import DataMapMethod
+    from coterie.evaluation._compare import check_counts
+    from coterie.evaluation._plan import seconds_of
+    from coterie.evaluation._repetitions import MOST, read_seeds
+    from coterie.evaluation.units import BASELINES
+    from coterie.grouping._group import check_settings
+
+    read_seeds(verb.comparison.seeds)
+    if verb.comparison.repeats is not None:
+        require_count("repeats", verb.comparison.repeats, MOST)
+    check_counts(verb.comparison.draws, BASELINES, bootstraps=1)
+    if isinstance(verb, options.Plan) and verb.budget is not None:
+        seconds_of(verb.budget)
+    for method in methods_asked(verb.grouping, verb.comparison).values():
+        if isinstance(method, DataMapMethod):
+            check_settings(method.n_groups, method.method, method.fuzziness, method.features, method.restarts)
