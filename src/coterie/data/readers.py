@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from coterie.data.arrow_files import read_arrow, read_parquet
 from coterie.errors import CoterieError
 
 if TYPE_CHECKING:
@@ -36,15 +37,13 @@ def concatenate(tables: list[pa.Table], paths: Sequence[Any]) -> pa.Table:
 def _read_file(path: Path) -> pa.Table:
     import pyarrow as pa
     import pyarrow.csv
-    import pyarrow.feather
-    import pyarrow.parquet
 
     if not path.is_file():
         raise CoterieError(f"`source`: there is no file {str(path)!r} (the only set that comes with coterie is 'digits').")
     kind = path.name.removesuffix(".gz").rsplit(".", 1)[-1].lower()
     try:
         if kind in ("parquet", "pq"):
-            return pyarrow.parquet.read_table(path)
+            return read_parquet(path)
         if kind in ("csv", "tsv"):
             return pyarrow.csv.read_csv(
                 path,
@@ -52,22 +51,10 @@ def _read_file(path: Path) -> pa.Table:
                 convert_options=pyarrow.csv.ConvertOptions(strings_can_be_null=True),
             )
         if kind in ("arrow", "feather", "ipc"):
-            return _read_arrow(path)
+            return read_arrow(path)
     except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError, OSError) as error:
         raise CoterieError(f"{str(path)!r} is no readable {kind} file ({_first_line(error)}).") from error
     raise CoterieError(f"{str(path)!r} must end in .parquet, .csv, .tsv or .arrow; found .{kind}.")
-
-
-def _read_arrow(path: Path) -> pa.Table:
-    """Read an Arrow file or, as ``datasets`` writes it, an Arrow stream."""
-    import pyarrow as pa
-
-    with pa.memory_map(str(path)) as file:
-        try:
-            return pa.ipc.open_file(file).read_all()
-        except pa.ArrowInvalid:
-            file.seek(0)
-            return pa.ipc.open_stream(file).read_all()
 
 
 def _first_line(error: Exception) -> str:

@@ -81,7 +81,9 @@ class Architecture:
         factory = find_factory(self.model)
         try:
             encoder = factory(self.input_shape, **self.options)
-        except TypeError as error:
+        except CoterieError:
+            raise
+        except (TypeError, ValueError, RuntimeError, ArithmeticError, LookupError, MemoryError) as error:
             message = f"`model` {self.name!r} could not be built as factory({self.input_shape}, ...): {error}"
             raise CoterieError(message) from error
         if not isinstance(encoder, nn.Module):
@@ -94,7 +96,7 @@ class Architecture:
         try:
             with torch.no_grad():
                 features = encoder(torch.zeros(2, *self.input_shape))
-        except RuntimeError as error:
+        except (TypeError, ValueError, RuntimeError, ArithmeticError, LookupError, MemoryError) as error:
             raise CoterieError(f"`model` {self.name!r} fails on inputs of shape (2, *{self.input_shape}): {error}") from error
         encoder.train(was_training)
         if not isinstance(features, Tensor) or features.dim() != 2 or features.shape[0] != 2:

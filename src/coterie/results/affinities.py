@@ -5,12 +5,20 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, TypedDict
 
 import numpy as np
 
 from coterie.errors import CoterieError
 from coterie.files import read_arrays, write_arrays
+from coterie.schema import arrays_of, structure, within
+
+
+class _Saved(TypedDict):
+    tasks: tuple[str, ...]
+    method: str
+    cost: dict[str, Any]
+    details: dict[str, Any]
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
@@ -87,10 +95,22 @@ class Affinity:
 
     @classmethod
     def load(cls, path: str | Path) -> Self:
-        """Read an affinity written by :meth:`save`."""
-        arrays, about = read_arrays(path)
-        about["tasks"] = tuple(about["tasks"])
-        return cls(**arrays, **about)
+        """Read an affinity written by :meth:`save`.
+
+        Raises:
+            CoterieError: the file is damaged or no affinity.
+        """
+        arrays, saved = read_arrays(path)
+        with within(path, "affinity"):
+            found: _Saved = structure(saved, _Saved)
+            layout = {"matrix": "biuf source target", "counts": "biuf source target", "stderr": "f source target"}
+            n_tasks = len(found["tasks"])
+            arrays_of(arrays, layout, optional=("counts", "stderr"), sizes={"source": n_tasks, "target": n_tasks})
+            for name in ("counts", "stderr"):
+                if name in arrays and (arrays[name] < 0).any():
+                    raise CoterieError(f"`{name}` must not be negative.")
+            made: dict[str, Any] = {**found, **arrays}
+            return cls(**made)
 
     def __repr__(self) -> str:
         return f"Affinity({self.method}, {len(self.tasks)} tasks)"

@@ -6,16 +6,22 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, TypedDict
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from coterie.errors import CoterieError
-from coterie.files import atomic
+from coterie.files import naming_damage
+from coterie.schema import structure, within
 
 SEPARATOR = "+"
+
+
+class _About(TypedDict, total=False):
+    tasks: list[str]
+    details: dict[str, Any]
+    resources: list[str]
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
@@ -79,8 +85,9 @@ class ScoreTable:
 
     def save(self, path: str | Path) -> None:
         """Write the long form as Parquet."""
-        with atomic(path) as temporary:
-            pq.write_table(self.to_arrow(), temporary)
+        from coterie.data.arrow_files import write_parquet
+
+        write_parquet(path, self.to_arrow())
 
     @classmethod
     def load(cls, path: str | Path, *, higher_is_better: bool = True, resources: Sequence[str] = ()) -> Self:
@@ -92,7 +99,8 @@ class ScoreTable:
             CoterieError: the file cannot be read, lacks a column, or holds the same row twice at the same cost.
         """
         table = _read(Path(path))
-        about = json.loads((table.schema.metadata or {}).get(b"coterie", b"{}"))
+        with naming_damage(path), within(path, "table of scores"):
+            about: _About = structure(json.loads((table.schema.metadata or {}).get(b"coterie", b"{}")), _About)
         about["resources"] = list(dict.fromkeys([*about.get("resources", ()), *resources]))
         return cls.from_rows(table.to_pylist(), higher_is_better=higher_is_better, source=str(path), **about)
 
@@ -165,7 +173,9 @@ def _number(value: Any, source: str, subset: str, what: str) -> float:
 def _read(path: Path) -> pa.Table:
     from pyarrow import csv
 
+    from coterie.data.arrow_files import read_parquet
+
     try:
-        return csv.read_csv(path) if ".csv" in path.suffixes else pq.read_table(path)
-    except (OSError, pa.ArrowInvalid) as error:
+        return csv.read_csv(path) if ".csv" in path.suffixes else read_parquet(path)
+    except (OSError, pa.ArrowException) as error:
         raise CoterieError(f"{path} cannot be read as a table of scores: {error}") from error
