@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 from coterie.cli import options
 from coterie.cli.show import Screen, show_comparison, show_grouping, show_metrics
 from coterie.errors import CoterieError
-from coterie.runs import Run, check_folder
+from coterie.runs import MANIFEST, Run, check_folder
+from coterie.schema import structure, within
 
 if TYPE_CHECKING:
     from coterie.data import Dataset
@@ -122,7 +123,7 @@ def group(verb: options.Group, screen: Screen) -> None:
     clustering = None if asked.clustering == "auto" else asked.clustering
     grouping = group_tasks(
         source, asked.groups[0], method=clustering, fuzziness=asked.fuzziness[0], features=asked.features,
-        seed=run.config["training"]["seed"],
+        seed=training_of(run).seed,
     )  # fmt: skip
     settings = {**asdict(asked), "groups": asked.groups[0], "fuzziness": asked.fuzziness[0]}
     if verb.affinity is not None:
@@ -154,7 +155,7 @@ def fit(verb: options.Fit, screen: Screen) -> None:
     from coterie.results import Grouping
 
     grouping = Grouping.load(run.folder / GROUPING)
-    training, data = options.TrainingOptions(**run.config["training"]), _reload(run, screen)
+    training, data = training_of(run), _reload(run, screen)
     if run.done("model") and run.about("model").get("grouping") == run.about("group"):
         screen.notes(["Nothing has changed since the model was trained: it is kept as it is."])
         screen.path("Model", run.folder / MODEL)
@@ -200,7 +201,7 @@ def saved_model(run: Run) -> GroupedModel:
 
     if not run.done("model"):
         raise CoterieError(f"Run {str(run.folder)!r} has no model yet: coterie fit {run.folder}.")
-    encoder = run.config["training"]["model"]
+    encoder = training_of(run).model
     return GroupedModel.load(run.folder / MODEL, model=None if encoder == "auto" else encoder)
 
 
@@ -264,11 +265,25 @@ def _name_and_kind(pair: str) -> tuple[str, str]:
 
 
 def _reload(run: Run, screen: Screen) -> Dataset:
-    data = load_data(options.DataOptions(**run.config["data"]), run.config["training"]["seed"])
+    asked = _kept(run, "data", options.DataOptions)
+    data = load_data(asked, training_of(run).seed)
     screen.notes(data.notes)
     if data.fingerprint() != run.fingerprint:
-        raise CoterieError(f"The data have changed since run {str(run.folder)!r} was started: {run.config['data']['data']}.")
+        raise CoterieError(f"The data have changed since run {str(run.folder)!r} was started: {', '.join(asked.data)}.")
     return data
+
+
+def training_of(run: Run) -> options.TrainingOptions:
+    """How the models of a run are trained."""
+    return _kept(run, "training", options.TrainingOptions)
+
+
+def _kept(run: Run, name: str, kind: Any) -> Any:
+    """Options of the command that started a run, as its manifest has them."""
+    with within(run.folder / MANIFEST, "manifest of a run of the command line"):
+        if name not in run.config:
+            raise CoterieError(f"Field `config.{name}` is missing.")
+        return structure(run.config[name], kind, f"config.{name}")
 
 
 def model_of(training: options.TrainingOptions, data: Dataset) -> str:

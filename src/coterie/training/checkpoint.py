@@ -28,7 +28,7 @@ from coterie.training.weights import WeightsProvider
 
 
 class _About(TypedDict):
-    epoch: Annotated[int, least(1)]
+    epoch: Annotated[int, least(0)]
     seconds: Annotated[float, least(0)]
     strategy: Strategy | None
     identity: dict[str, Any]
@@ -169,13 +169,13 @@ class TrainingState:
             parts.setdefault(part, {})[name or part] = array
         as_tensors = lambda part: {name: torch.from_numpy(a) for name, a in parts.get(part, {}).items()}  # noqa: E731
         with within(file, "checkpoint"):
-            own, (n_models, n_tasks) = self.stack.state(), self.provider.weights(0).shape
+            own = self.stack.state()
             require_state(as_tensors("stack"), own)
             require_state(as_tensors("best"), {name: own[name] for name in parts.get("best", {}) if name in own})
-            curves = dict.fromkeys(_CURVES, "f E M T")
-            arrays_of(parts.get("curves", {}), curves, sizes={"E": self.epoch, "M": n_models, "T": n_tasks})
+            sizes = {"E": self.epoch, "M": self.stack.n_models}
+            arrays_of(parts.get("curves", {}), {name: "f E M T" for name in _CURVES if self.epoch}, sizes=sizes)
             for name in ("best_score", "best_epoch"):
-                arrays_of(parts.get(name, {}), {name: "fi M"}, sizes={"M": n_models})
+                arrays_of(parts.get(name, {}), {name: "fi M"}, sizes=sizes)
         self.stack.load_state(as_tensors("stack"))
         device = self.stack.device
         self.best = {
