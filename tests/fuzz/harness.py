@@ -68,7 +68,7 @@ def _run(function: Callable[[], Any], writing: int, memory: int) -> None:
             kind, text = "value", str(function())
         except CoterieError as error:
             kind, text = "CoterieError", str(error)
-        except BaseException:  # noqa: BLE001 - a child reports everything, SystemExit and KeyboardInterrupt too
+        except BaseException:
             kind, text = "TRACEBACK", traceback.format_exc(limit=-4)
         rest = f"{kind}\n{text}".encode(errors="replace")
         while rest:
