@@ -27,6 +27,10 @@ SEAL = "coterie-sha256:" + "0" * 64
 _MARK, _DIGITS = SEAL.rstrip("0").encode(), 64
 _NEAR = 4096
 CHECKSUM = "checksum"
+# What parsers answer garbage with: a wrong type where a table was expected, nesting too deep, a size too large.
+_GARBAGE = (
+    SafetensorError, OSError, ValueError, TypeError, LookupError, AttributeError, ArithmeticError, RuntimeError, MemoryError,
+)  # fmt: skip
 _REMEDY = "Restore it, or delete it to compute it anew."
 
 
@@ -167,20 +171,10 @@ def naming_damage(path: str | Path) -> Iterator[None]:
         yield
     except CoterieError:
         raise
-    except OSError as error:
-        raise CoterieError(f"{path} cannot be read: {error.strerror or error}.") from error
-    # Parsers answer garbage with all of these: a wrong type where a table was expected, nesting too deep, a size too large.
-    except (
-        SafetensorError,
-        ValueError,
-        TypeError,
-        LookupError,
-        AttributeError,
-        ArithmeticError,
-        RuntimeError,
-        MemoryError,
-    ) as e:
-        raise CoterieError(f"{path} is damaged: {str(e) or type(e).__name__}. {_REMEDY}") from e
+    except _GARBAGE as error:
+        if isinstance(error, OSError) and error.errno is not None:
+            raise CoterieError(f"{path} cannot be read: {error.strerror}.") from error
+        raise CoterieError(f"{path} is damaged: {str(error).rstrip('.') or type(error).__name__}. {_REMEDY}") from error
 
 
 def _seal_start(mapped: mmap.mmap) -> int | None:

@@ -6,6 +6,7 @@ one input only.
 
 from __future__ import annotations
 
+import faulthandler
 import os
 import resource
 import selectors
@@ -61,6 +62,7 @@ def _run(function: Callable[[], Any], writing: int, memory: int) -> None:
         silence = os.open(os.devnull, os.O_WRONLY)
         os.dup2(silence, 1)
         os.dup2(silence, 2)
+        faulthandler.disable()  # the signal is the outcome
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
         _, hard = resource.getrlimit(resource.RLIMIT_AS)
         resource.setrlimit(resource.RLIMIT_AS, (_size() + memory, hard))

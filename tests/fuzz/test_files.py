@@ -12,6 +12,7 @@ import shutil
 import time
 from collections import Counter
 from contextlib import suppress
+from copy import deepcopy
 from pathlib import Path
 
 import numpy as np
@@ -199,7 +200,7 @@ def _spoil(value: object, draw: st.DataObject) -> str:
     elif how == "rename" and isinstance(value, dict):
         value[f"{key}x"] = value.pop(key)
     else:
-        value[key] = draw.draw(st.sampled_from(WRONG))
+        value[key] = deepcopy(draw.draw(st.sampled_from(WRONG)))
         how = f"is {value[key]!r}"
     return f"{path} {how}"
 
