@@ -234,6 +234,10 @@ def _scalar(value: Any, hint: Any, name: str) -> Any:
     if isinstance(hint, type) and issubclass(hint, Enum):
         options = [each.value for each in hint]
         return hint(value) if _is_one_of(value, options) else _wrong(name, " or ".join(map(repr, options)), value)
+    if hint is str:
+        # Half of a surrogate pair is text in memory only: no file or screen could hold it.
+        whole = isinstance(value, str) and not any("\ud800" <= letter <= "\udfff" for letter in value)
+        return value if whole else _wrong(name, "text", value)
     return _expect(value, hint, _described(hint), name)
 
 
@@ -262,5 +266,5 @@ def _described(hint: Any) -> str:
 
 
 def _numbers(kinds: str) -> str:
-    words = {"f": "numbers", "i": "whole numbers", "u": "counts", "b": "truth values"}
+    words = {"f": "numbers", "i": "whole numbers", "u": "counts", "b": "truth values", "U": "texts"}
     return " or ".join(words[kind] for kind in kinds)

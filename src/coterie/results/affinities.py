@@ -5,19 +5,24 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Self, TypedDict
+from typing import Annotated, Any, Self, TypedDict
 
 import numpy as np
 
 from coterie.errors import CoterieError
 from coterie.files import read_arrays, write_arrays
-from coterie.schema import arrays_of, structure, within
+from coterie.schema import OPEN, arrays_of, structure, within
+
+
+class _Cost(TypedDict, total=False):
+    seconds: float
+    model_steps: float
 
 
 class _Saved(TypedDict):
     tasks: tuple[str, ...]
     method: str
-    cost: dict[str, Any]
+    cost: Annotated[_Cost, OPEN]
     details: dict[str, Any]
 
 
@@ -107,8 +112,10 @@ class Affinity:
             n_tasks = len(found["tasks"])
             arrays_of(arrays, layout, optional=("counts", "stderr"), sizes={"source": n_tasks, "target": n_tasks})
             for name in ("counts", "stderr"):
-                if name in arrays and (arrays[name] < 0).any():
-                    raise CoterieError(f"`{name}` must not be negative.")
+                if name in arrays and ((arrays[name] < 0) | np.isinf(arrays[name])).any():
+                    raise CoterieError(f"`{name}` must be finite and not negative.")
+            if np.isnan(arrays.get("counts", 0)).any():
+                raise CoterieError("`counts` must be numbers; 0 stands for a pair that was never measured.")
             made: dict[str, Any] = {**found, **arrays}
             return cls(**made)
 

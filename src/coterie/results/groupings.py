@@ -123,6 +123,8 @@ class Grouping:
                 raise CoterieError(f"`{name}` must not be negative.")
         if "silhouette" in found["details"] and "least_silhouette" not in found["details"]:
             raise CoterieError("Field `details.least_silhouette` is missing.")
+        if wrong := [key for key in found["details"].get("silhouette", ()) if not key.isdecimal()]:
+            raise CoterieError(f"`details.silhouette` must be by number of groups; found {wrong[0]!r}.")
         return cls(**made)
 
     @classmethod
