@@ -28,7 +28,7 @@ _MARK, _DIGITS = SEAL.rstrip("0").encode(), 64
 _NEAR = 4096
 CHECKSUM = "checksum"
 # What parsers answer garbage with: a wrong type where a table was expected, nesting too deep, a size too large.
-_GARBAGE = (
+GARBAGE = (
     SafetensorError, OSError, ValueError, TypeError, LookupError, AttributeError, ArithmeticError, RuntimeError, MemoryError,
 )  # fmt: skip
 _REMEDY = "Restore it, or delete it to compute it anew."
@@ -171,7 +171,7 @@ def naming_damage(path: str | Path) -> Iterator[None]:
         yield
     except CoterieError:
         raise
-    except _GARBAGE as error:
+    except GARBAGE as error:
         if isinstance(error, OSError) and error.errno is not None:
             raise CoterieError(f"{path} cannot be read: {error.strerror}.") from error
         raise CoterieError(f"{path} is damaged: {str(error).rstrip('.') or type(error).__name__}. {_REMEDY}") from error

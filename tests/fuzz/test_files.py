@@ -127,7 +127,7 @@ def test_well_formed_but_wrong_content_is_refused_by_name(specimens, tmp_path_fa
 
 def _speaks_of_other_file(text: str) -> bool:
     """Where two files do not fit together, either may be named."""
-    return any(ending in text for ending in (".json", ".safetensors", ".parquet", "`"))
+    return any(ending in text for ending in (".json", ".safetensors", ".parquet", "`", "Run "))
 
 
 def _wrong_json(file: Path, rng: random.Random) -> str:

@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from coterie.errors import CoterieError
-from coterie.files import CHECKSUM, SEAL, atomic, check_seal, naming_damage, seal
+from coterie.files import CHECKSUM, GARBAGE, SEAL, atomic, check_seal, seal
 
 _FILE_MAGIC = b"ARROW1"
 
@@ -34,7 +34,7 @@ def read_arrow(path: str | Path) -> pa.Table:
     ...     read_arrow(path).to_pydict()
     {'a': [1, 2]}
     """
-    with _naming_damage(path, "Arrow"), pa.memory_map(str(path)) as file:
+    with _naming_damage(path, "arrow"), pa.memory_map(str(path)) as file:
         is_file = file.read(len(_FILE_MAGIC)) == _FILE_MAGIC
         file.seek(0)
         return _validated((pa.ipc.open_file(file) if is_file else pa.ipc.open_stream(file)).read_all())
@@ -46,7 +46,7 @@ def read_parquet(path: str | Path) -> pa.Table:
     Raises:
         CoterieError: the file cannot be read or is damaged; it is named.
     """
-    with _naming_damage(path, "Parquet"):
+    with _naming_damage(path, "parquet"):
         check_seal(path)
         # Not `read_table`, which takes folders named `a=1` for columns.
         with pq.ParquetFile(path, page_checksum_verification=True) as file:
@@ -80,10 +80,11 @@ def _decode_names(fields: list[pa.Field]) -> None:
 @contextmanager
 def _naming_damage(path: str | Path, kind: str) -> Iterator[None]:
     try:
-        with naming_damage(path):
-            yield
-    except pa.ArrowException as error:
-        raise CoterieError(f"{path} is no readable {kind} file, or is damaged: {_first_line(error)}.") from error
+        yield
+    except CoterieError:
+        raise
+    except (pa.ArrowException, *GARBAGE) as error:
+        raise CoterieError(f"{path} is no readable {kind} file, or is damaged ({_first_line(error)}).") from error
 
 
 def _first_line(error: Exception) -> str:

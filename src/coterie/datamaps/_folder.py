@@ -67,7 +67,7 @@ class RecorderFolder:
             about: _About = structure(saved, _About)
             arrays_of(arrays, {"state": "f N numbers T"})
             state = arrays["state"]
-            if verify and not (float(state.min(initial=0)) >= 0 and float(state.max(initial=0)) < np.inf):
+            if verify and not (float(state.min(initial=0)) > -1e-3 and float(state.max(initial=0)) < np.inf):
                 raise CoterieError("`state` must be finite and not negative.")
         if arrays["state"].shape != self.shape or about["tasks"] != self.names:
             raise CoterieError(f"`folder` {self.folder} was recorded for other tasks or another number of examples.")

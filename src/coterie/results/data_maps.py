@@ -101,7 +101,7 @@ class DataMap:
             values = getattr(self, name)
             low, high = (float(f.reduce(values, axis=None, initial=0.0)) for f in (np.fmin, np.fmax))
             top = np.inf if name == "count" else 1.001
-            if low < 0 or high > top or np.isposinf(high) or (name == "count" and np.isnan(values).any()):
+            if low < -1e-3 or high > top or np.isposinf(high) or (name == "count" and np.isnan(values).any()):
                 right = "finite and not negative" if name == "count" else "in [0, 1]"
                 raise CoterieError(f"`{self.epoch}/{name}` must be {right}; found {low:.4g} to {high:.4g}.")
 

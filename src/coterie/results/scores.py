@@ -177,5 +177,5 @@ def _read(path: Path) -> pa.Table:
 
     try:
         return csv.read_csv(path) if ".csv" in path.suffixes else read_parquet(path)
-    except (OSError, pa.ArrowException) as error:
+    except (OSError, pa.ArrowException, CoterieError) as error:
         raise CoterieError(f"{path} cannot be read as a table of scores: {error}") from error

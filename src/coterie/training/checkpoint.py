@@ -174,8 +174,11 @@ class TrainingState:
             require_state(as_tensors("best"), {name: own[name] for name in parts.get("best", {}) if name in own})
             sizes = {"E": self.epoch, "M": self.stack.n_models}
             arrays_of(parts.get("curves", {}), {name: "f E M T" for name in _CURVES if self.epoch}, sizes=sizes)
-            for name in ("best_score", "best_epoch"):
-                arrays_of(parts.get(name, {}), {name: "fi M"}, sizes=sizes)
+            arrays_of(parts.get("best_score", {}), {"best_score": "f M"}, sizes=sizes)
+            arrays_of(parts.get("best_epoch", {}), {"best_epoch": "i M"}, sizes=sizes)
+            best_epoch = parts["best_epoch"]["best_epoch"]
+            if not (best_epoch.min() >= 0 and best_epoch.max() < max(self.epoch, 1)):
+                raise CoterieError(f"`best_epoch` must lie within {self.epoch} epochs; found {best_epoch.tolist()}.")
         self.stack.load_state(as_tensors("stack"))
         device = self.stack.device
         self.best = {

@@ -96,8 +96,11 @@ def restore_optimiser(optimiser: torch.optim.Optimizer, arrays: dict[str, Tensor
         parameter = parameters[int(position)]
         if value.shape == parameter.shape:
             optimiser.state[parameter][name] = torch.empty_like(parameter, requires_grad=False).copy_(value)
-        elif value.numel() != 1:
-            raise CoterieError(f"`optimiser/{key}` must have shape {tuple(parameter.shape)}; found {tuple(value.shape)}.")
+        elif value.numel() != 1 or not value.is_floating_point():
+            raise CoterieError(
+                f"`optimiser/{key}` must be numbers of shape {tuple(parameter.shape)}, or one; found {value.dtype} of shape "
+                f"{tuple(value.shape)}."
+            )
         else:  # the step count: fused kernels want it beside the parameters, the others on the host
             fused = optimiser.defaults.get("fused")
             optimiser.state[parameter][name] = value.to(parameter.device) if fused else value.clone()
