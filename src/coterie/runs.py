@@ -16,16 +16,31 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, TypedDict
 
 from coterie.errors import CoterieError
 from coterie.files import check_writable, checksum, explained, is_temporary, read_json, remove, temporaries, write_json
 from coterie.locks import LOCK, locked
+from coterie.schema import structure, within
 
 MANIFEST, CHECKPOINTS = "manifest.json", "checkpoints"
 _FORMAT = "coterie run 1"
 _PACKAGES = ("coterie", "torch", "numpy", "scipy", "scikit-learn", "lightning", "torchmetrics", "pyarrow", "safetensors")
 _SHOWN_DIFFERENCES = 5
+
+
+class _Stage(TypedDict):
+    files: dict[str, str]
+    about: dict[str, Any]
+
+
+class _Manifest(TypedDict):
+    format: str
+    created: str
+    config: dict[str, Any]
+    fingerprint: str
+    environments: list[dict[str, Any]]
+    stages: dict[str, _Stage]
 
 
 @dataclass(frozen=True, repr=False)
@@ -85,7 +100,13 @@ class Run:
         manifest = read_json(folder / MANIFEST)
         if not isinstance(manifest, dict) or manifest.get("format") != _FORMAT:
             raise CoterieError(f"{str(folder)!r} is not a run directory: its {MANIFEST} was not written by coterie.")
-        return cls(folder, manifest)
+        with within(folder / MANIFEST, "manifest of a run"):
+            found: dict[str, Any] = structure(manifest, _Manifest)
+            for stage, entry in found["stages"].items():
+                for name in entry["files"]:
+                    if Path(name).is_absolute() or ".." in Path(name).parts:
+                        raise CoterieError(f"`stages.{stage}.files` must name files of the run; found {name!r}.")
+        return cls(folder, found)
 
     @contextmanager
     def held(self) -> Iterator[Self]:

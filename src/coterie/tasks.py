@@ -12,13 +12,14 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import cached_property
 from itertools import accumulate, pairwise
-from typing import Any, Self
+from typing import Annotated, Any, Self, TypedDict
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from coterie.errors import CoterieError
+from coterie.schema import distinct, least, structure
 
 TaskFunction = Callable[[Tensor, Tensor], Tensor]
 _UNITS = ("mean", "std")
@@ -114,8 +115,22 @@ class Tasks(Sequence[Task]):
 
     @classmethod
     def from_dict(cls, saved: Mapping[str, Any]) -> Self:
-        """Rebuild what :meth:`to_dict` gave, also after a round trip through JSON."""
-        items = (Task(name=t["name"], kind=Kind(t["kind"]), classes=tuple(t["classes"])) for t in saved["items"])
+        """Rebuild what :meth:`to_dict` gave, also after a round trip through JSON.
+
+        Raises:
+            CoterieError: a field is missing, unknown or wrong, or they do not fit together; it is named.
+        """
+        found: _Saved = structure(saved, _Saved, "tasks")
+        items = [Task(**task) for task in found["items"]]
+        distinct([task.name for task in items])
+        for task in items:
+            fitting = {Kind.BINARY: (0, 2), Kind.REGRESSION: (0,)}.get(task.kind)
+            fits = len(task.classes) >= 2 if fitting is None else len(task.classes) in fitting
+            if not fits or len(set(task.classes)) < len(task.classes):
+                raise CoterieError(f"`classes` of the {task.kind} task {task.name!r} do not fit: {list(task.classes)}.")
+        for name in _STATISTICS:
+            if len(found[name]) != len(items):
+                raise CoterieError(f"`tasks.{name}` must have {len(items)} numbers, one a task; found {len(found[name])}.")
         return cls(items=tuple(items), **{name: statistic(name, saved[name]) for name in _STATISTICS})
 
     def of_kind(self, kind: Kind) -> list[int]:
@@ -145,6 +160,21 @@ def statistic(name: str, values: Any) -> Tensor:
     (torch.float64, torch.float32)
     """
     return torch.tensor(values, dtype=torch.float64 if name in _UNITS else torch.float32)
+
+
+class _SavedTask(TypedDict):
+    name: str
+    kind: Kind
+    classes: tuple[str, ...]
+
+
+class _Saved(TypedDict):
+    items: list[_SavedTask]
+    pos_weight: list[Annotated[float, least(0)]]
+    mean: list[float]
+    std: list[Annotated[float, least(0)]]
+    observed_share: list[Annotated[float, least(0)]]
+    loss_scale: list[Annotated[float, least(0)]]
 
 
 @dataclass(frozen=True, eq=False)

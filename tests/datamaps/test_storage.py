@@ -122,7 +122,7 @@ def test_damage_is_named(tmp_path):
     with pytest.raises(CoterieError, match=r"epoch-1\.safetensors is damaged"):
         DataMapRecorder(T, N, folder=tmp_path)
     write_arrays(tmp_path / "other.safetensors", {"x": np.zeros(2)})
-    with pytest.raises(CoterieError, match="is not a data map"):
+    with pytest.raises(CoterieError, match="is not a valid data map"):
         open_map(tmp_path / "other.safetensors")
 
 

@@ -15,6 +15,7 @@ from coterie.errors import CoterieError
 from coterie.files import atomic
 from coterie.locks import locked
 from coterie.runs import MANIFEST, Run, check_folder
+from coterie.schema import structure, within
 
 if TYPE_CHECKING:
     from coterie.data import Dataset
@@ -129,7 +130,7 @@ def group(verb: options.Group, screen: Screen) -> None:
         clustering = None if asked.clustering == "auto" else asked.clustering
         grouping = group_tasks(
             source, asked.groups[0], method=clustering, fuzziness=asked.fuzziness[0], features=asked.features,
-            seed=run.config["training"]["seed"],
+            seed=training_of(run).seed,
         )  # fmt: skip
         settings = {**asdict(asked), "groups": asked.groups[0], "fuzziness": asked.fuzziness[0]}
         if verb.affinity is not None:
@@ -166,7 +167,7 @@ def fit(verb: options.Fit, screen: Screen) -> None:
     with continued(verb.run) as run:
         if not run.done("group"):
             raise CoterieError(f"Run {str(verb.run)!r} has no grouping yet: coterie group {verb.run} --groups K.")
-        model = run.config["training"]["model"]
+        model = training_of(run).model
         if model != "auto" or verb.model is not None:
             trusted(model, verb.model, run.folder / MANIFEST, trust=verb.trust)
         data = _reload(run, screen)
@@ -183,7 +184,7 @@ def _fit(run: Run, data: Dataset, screen: Screen) -> None:
     from coterie.results import Grouping
 
     grouping = Grouping.load(run.folder / GROUPING)
-    training = options.TrainingOptions(**run.config["training"])
+    training = training_of(run)
     with screen.progress() as progress:
         fitted = fit_stack(
             model_of(training, data), data, grouping.weights(), seed=training.seed, progress=progress,
@@ -345,11 +346,25 @@ def _pair(flag: str, text: str) -> tuple[str, str]:
 
 
 def _reload(run: Run, screen: Screen) -> Dataset:
-    data = load_data(options.DataOptions(**run.config["data"]), run.config["training"]["seed"])
+    asked = _kept(run, "data", options.DataOptions)
+    data = load_data(asked, training_of(run).seed)
     screen.notes(data.notes)
     if data.fingerprint() != run.fingerprint:
-        raise CoterieError(f"The data have changed since run {str(run.folder)!r} was started: {run.config['data']['data']}.")
+        raise CoterieError(f"The data have changed since run {str(run.folder)!r} was started: {', '.join(asked.data)}.")
     return data
+
+
+def training_of(run: Run) -> options.TrainingOptions:
+    """How the models of a run are trained."""
+    return _kept(run, "training", options.TrainingOptions)
+
+
+def _kept(run: Run, name: str, kind: Any) -> Any:
+    """Options of the command that started a run, as its manifest has them."""
+    with within(run.folder / MANIFEST, "manifest of a run of the command line"):
+        if name not in run.config:
+            raise CoterieError(f"Field `config.{name}` is missing.")
+        return structure(run.config[name], kind, f"config.{name}")
 
 
 def model_of(training: options.TrainingOptions, data: Dataset) -> str:

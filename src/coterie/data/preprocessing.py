@@ -16,6 +16,7 @@ from coterie.data.cells import MISSING
 from coterie.data.columns import as_numbers, as_text, first_row, series, some, strange_cells
 from coterie.data.targets import constant
 from coterie.errors import CoterieError
+from coterie.schema import distinct, structure
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -193,17 +194,39 @@ class Preprocessing:
 
     @classmethod
     def from_dict(cls, saved: Mapping[str, Any]) -> Self:
-        """Rebuild what :meth:`to_dict` gave, also after a round trip through JSON."""
-        return cls(
-            input_shape=tuple(saved["input_shape"]),
-            numeric=tuple(NumericColumn(**column) for column in saved["numeric"]),
-            categorical=tuple(CategoricalColumn(**c | {"categories": tuple(c["categories"])}) for c in saved["categorical"]),
-            mean=tuple(saved["mean"]),
-            std=tuple(saved["std"]),
-            image_column=saved["image_column"],
-            missing=tuple(saved.get("missing", MISSING)),
-            image_bits=saved.get("image_bits", 8),
-        )
+        """Rebuild what :meth:`to_dict` gave, also after a round trip through JSON.
+
+        Raises:
+            CoterieError: a field is missing, unknown or wrong, or they do not fit together; it is named.
+        """
+        found: Self = structure(saved, cls, "preprocessing")
+        found._check()
+        return found
+
+    def _check(self) -> None:
+        """Refuse what no input could be made with."""
+        if not self.input_shape or min(self.input_shape) < 1:
+            raise CoterieError(f"`preprocessing.input_shape` must be sizes of at least 1; found {list(self.input_shape)}.")
+        columns = [column.name for column in (*self.numeric, *self.categorical)]
+        if columns:
+            distinct(columns, "preprocessing columns")
+            if self.input_shape != (len(self.feature_names),):
+                raise CoterieError(
+                    f"`preprocessing.input_shape` must be [{len(self.feature_names)}], one input for each number and category; "
+                    f"found {list(self.input_shape)}."
+                )
+        for column in self.categorical:
+            distinct(column.categories, f"categories of {column.name}")
+        if len(self.mean) != len(self.std) or (self.mean and len(self.mean) != self.input_shape[0]):
+            raise CoterieError(
+                f"`preprocessing.mean` and `std` must have one number for each of {self.input_shape[0]} channels."
+            )
+        scales = {
+            **{column.name: column.scale for column in self.numeric},
+            **{f"channel {i}": s for i, s in enumerate(self.std)},
+        }
+        if wrong := [name for name, scale in scales.items() if scale <= 0]:
+            raise CoterieError(f"The scale of {wrong[0]!r} in `preprocessing` must be positive; found {scales[wrong[0]]}.")
 
 
 @lru_cache(maxsize=64)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from coterie.data.arrow_files import read_arrow, read_parquet
 from coterie.data.csv_files import first_line, read_csv
 from coterie.errors import CoterieError
 from coterie.files import regular_file
@@ -55,29 +56,16 @@ def _alike(tables: list[pa.Table]) -> list[pa.Table]:
 
 def _read_file(path: Path, encoding: str | None) -> pa.Table:
     import pyarrow as pa
-    import pyarrow.parquet
 
     regular_file(path, "`source`")
     kind = path.name.removesuffix(".gz").rsplit(".", 1)[-1].lower()
     try:
         if kind in ("parquet", "pq"):
-            return pyarrow.parquet.read_table(path)
+            return read_parquet(path)
         if kind in ("csv", "tsv"):
             return read_csv(path, separator="\t" if kind == "tsv" else ",", encoding=encoding)
         if kind in ("arrow", "feather", "ipc"):
-            return _read_arrow(path)
+            return read_arrow(path)
     except (pa.ArrowException, OSError) as error:
         raise CoterieError(f"{str(path)!r} is no readable {kind} file ({first_line(error)}).") from error
     raise CoterieError(f"{str(path)!r} must end in .parquet, .csv, .tsv or .arrow; found .{kind}.")
-
-
-def _read_arrow(path: Path) -> pa.Table:
-    """Read an Arrow file or, as ``datasets`` writes it, an Arrow stream."""
-    import pyarrow as pa
-
-    with pa.memory_map(str(path)) as file:
-        try:
-            return pa.ipc.open_file(file).read_all()
-        except pa.ArrowInvalid:
-            file.seek(0)
-            return pa.ipc.open_stream(file).read_all()

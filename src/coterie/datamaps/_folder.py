@@ -6,7 +6,9 @@ older ones stay where they are wanted as snapshots), ``snapshots.json`` (which),
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
+from typing import Annotated, TypedDict
 
 import numpy as np
 import torch
@@ -17,8 +19,18 @@ from coterie.datamaps.storage import create_arrays, map_arrays, open_map, write_
 from coterie.errors import CoterieError
 from coterie.files import allocate, explained, read_json, write_json
 from coterie.results import DataMap
+from coterie.schema import arrays_of, least, structure, within
 
 _CHUNK_CELLS = 1 << 22
+
+
+class _About(TypedDict):
+    epoch: int
+    tasks: tuple[str, ...]
+
+
+class _Snapshots(TypedDict):
+    epochs: list[Annotated[int, least(1)]]
 
 
 class RecorderFolder:
@@ -49,17 +61,25 @@ class RecorderFolder:
             self._copy(state.numpy(), arrays["state"])
         self._tidy(epoch, keep)
 
-    def published(self, epoch: int) -> Tensor:
-        """The state after a whole epoch, memory-mapped copy on write, so that nobody can change it."""
-        arrays, about = map_arrays(self._path(epoch), mode="c")
-        state = arrays.get("state")
-        if state is None or state.shape != self.shape or tuple(about["tasks"]) != self.names:
+    def published(self, epoch: int, *, verify: bool = True) -> Tensor:
+        """The state after a whole epoch, memory-mapped copy on write, so that nobody can change it.
+
+        Without ``verify`` the seal of the file is not checked again.
+        """
+        arrays, saved = map_arrays(self._path(epoch), mode="c", verify=verify)
+        with within(self._path(epoch), "state of a recorder"):
+            about: _About = structure(saved, _About)
+            arrays_of(arrays, {"state": "f N numbers T"})
+            state = arrays["state"]
+            if verify and not (float(state.min(initial=0)) > -1e-3 and float(state.max(initial=0)) < np.inf):
+                raise CoterieError("`state` must be finite and not negative.")
+        if arrays["state"].shape != self.shape or about["tasks"] != self.names:
             raise CoterieError(f"`folder` {self.folder} was recorded for other tasks or another number of examples.")
-        return torch.from_numpy(state)
+        return torch.from_numpy(arrays["state"])
 
     def want(self, epochs: set[int]) -> None:
         """Note which epochs are kept as snapshots."""
-        write_json(self.folder / "snapshots.json", sorted(epochs))
+        write_json(self.folder / "snapshots.json", {"epochs": sorted(epochs)})
 
     def wanted(self) -> set[int]:
         """Snapshots asked for whose epoch has not ended."""
@@ -80,17 +100,24 @@ class RecorderFolder:
                     rows = slice(start, start + self.step)
                     for name, values in statistics(state[rows].numpy()).items():
                         arrays[f"{epoch}/{name}"][rows] = values
-        return open_map(path)
+        return open_map(path, verify=False)
 
     def _path(self, epoch: int) -> Path:
         return self.folder / f"epoch-{epoch}.safetensors"
 
     def _epochs(self) -> set[int]:
-        return {int(path.stem.split("-")[1]) for path in self.folder.glob("epoch-*.safetensors")}
+        found = (re.fullmatch(r"epoch-(\d{1,9})", path.stem) for path in self.folder.glob("epoch-*.safetensors"))
+        return {int(name[1]) for name in found if name}
 
     def _listed(self) -> set[int]:
         path = self.folder / "snapshots.json"
-        return set(read_json(path)) if path.exists() else set()
+        if not path.exists():
+            return set()
+        saved = read_json(path)
+        # Earlier versions wrote the bare list.
+        with within(path, "list of snapshots"):
+            found: _Snapshots = structure({"epochs": saved} if isinstance(saved, list) else saved, _Snapshots)
+        return set(found["epochs"])
 
     def _tidy(self, last: int, keep: set[int]) -> None:
         for epoch in self._epochs() - keep - {last}:

@@ -193,7 +193,9 @@ class DataMapRecorder:
 
     def _keep(self) -> None:
         self._wanted.discard(self.epoch)
-        self._kept[self.epoch] = self._state.clone() if self._folder is None else self._folder.published(self.epoch)
+        self._kept[self.epoch] = (
+            self._state.clone() if self._folder is None else self._folder.published(self.epoch, verify=False)
+        )
 
     def _check(self, index: Tensor, confidence: Tensor, observed: Tensor | None) -> None:
         if index.dim() != 1 or index.is_floating_point() or index.dtype == torch.bool:

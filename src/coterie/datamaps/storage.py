@@ -6,15 +6,18 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from math import prod
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
+from safetensors import safe_open
 
 from coterie.datamaps._welford import STATISTICS
 from coterie.errors import CoterieError
-from coterie.files import allocate, atomic, explained
+from coterie.files import allocate, atomic, check_seal, explained, naming_damage, seal, sealed_text, unsealed
 from coterie.results import DataMap
+from coterie.schema import within
 
 _DTYPES = {"F16": "<f2", "F32": "<f4", "F64": "<f8", "I64": "<i8", "I32": "<i4", "U8": "|u1"}
 _CODES = {np.dtype(text): code for code, text in _DTYPES.items()}
@@ -29,10 +32,10 @@ def create_arrays(
 
     ``layout`` gives dtype and shape of each array; ``about`` (JSON types) goes to the header.
     """
-    header: dict[str, Any] = {"__metadata__": {"coterie": json.dumps(about)}}
+    header: dict[str, Any] = {"__metadata__": {"coterie": sealed_text(about)}}
     end = 0
     for name, (dtype, shape) in layout.items():
-        size = int(np.prod(shape)) * dtype.itemsize
+        size = prod(shape) * dtype.itemsize
         header[name] = {"dtype": _CODES[dtype], "shape": list(shape), "data_offsets": [end, end + size]}
         end += size
     text = json.dumps(header).encode()
@@ -46,27 +49,29 @@ def create_arrays(
         for array in arrays.values():
             if isinstance(array, np.memmap):
                 array.flush()
+        seal(temporary)
 
 
-def map_arrays(path: str | Path, mode: Literal["r", "c"] = "r") -> tuple[dict[str, np.ndarray], Any]:
+def map_arrays(path: str | Path, mode: Literal["r", "c"] = "r", *, verify: bool = True) -> tuple[dict[str, np.ndarray], Any]:
     """Memory maps of the arrays of a safetensors file and what its header says; ``mode`` as in :class:`numpy.memmap`.
+
+    With ``verify`` the file is read through once to check its seal, about a second per gigabyte; nothing of it is held.
 
     Raises:
         CoterieError: the file is damaged.
     """
     path = Path(path)
-    try:
-        with explained(path, "read"), path.open("rb") as file:
+    with naming_damage(path), explained(path, "read"):
+        if verify:
+            check_seal(path)
+        # Refuses a header that does not describe the file: sizes, offsets, gaps.
+        with safe_open(path, framework="numpy"):
+            pass
+        with path.open("rb") as file:
             length = int.from_bytes(file.read(8), "little")
-            if length > path.stat().st_size:
-                raise ValueError("its header is cut short")
             header = json.loads(file.read(length))
-        arrays = _views(path, header, 8 + length, mode)
-        return arrays, json.loads(header.get("__metadata__", {}).get("coterie", "null"))
-    except CoterieError:
-        raise
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise CoterieError(f"{path} is damaged: {error}. Delete it to compute it anew.") from error
+        about = unsealed(header.get("__metadata__", {}).get("coterie", "null"))
+        return _views(path, header, 8 + length, mode), about
 
 
 @contextmanager
@@ -93,21 +98,17 @@ def write_map(
         yield arrays
 
 
-def open_map(path: str | Path) -> DataMap:
+def open_map(path: str | Path, *, verify: bool = True) -> DataMap:
     """Open a saved map without loading it: its arrays are read-only views of the file.
+
+    With ``verify`` the file is read through once to check its seal, about a second per gigabyte; nothing of it is held.
 
     Raises:
         CoterieError: the file is damaged or no data map.
     """
-    arrays, about = map_arrays(path)
-    if not isinstance(about, dict) or "epochs" not in about:
-        raise CoterieError(f"{path} is not a data map.")
-    ids = arrays["ids"] if "ids" in arrays else np.asarray(about["ids"])
-    found: list[DataMap] = []
-    for epoch in about["epochs"]:
-        parts: dict[str, Any] = {name: arrays[f"{epoch}/{name}"] for name in STATISTICS}
-        found.append(DataMap(tasks=tuple(about["tasks"]), kinds=tuple(about["kinds"]), ids=ids, epoch=epoch, **parts))
-    return replace(found[-1], earlier=tuple(found[:-1]))
+    arrays, about = map_arrays(path, verify=verify)
+    with within(path, "data map"):
+        return DataMap.from_arrays(arrays, about)
 
 
 def as_type(data_map: DataMap, dtype: Any, path: str | Path | None = None) -> DataMap:
@@ -137,7 +138,7 @@ def as_type(data_map: DataMap, dtype: Any, path: str | Path | None = None) -> Da
                 for start in range(0, n, step):
                     rows = slice(start, start + step)
                     arrays[f"{snapshot.epoch}/{name}"][rows] = getattr(snapshot, name)[rows]
-    return open_map(path)
+    return open_map(path, verify=False)
 
 
 def _views(path: Path, header: Mapping[str, Any], start: int, mode: Any) -> dict[str, np.ndarray]:
@@ -147,7 +148,7 @@ def _views(path: Path, header: Mapping[str, Any], start: int, mode: Any) -> dict
             continue
         dtype, shape = np.dtype(_DTYPES[entry["dtype"]]), tuple(entry["shape"])
         begin, end = entry["data_offsets"]
-        if end - begin != int(np.prod(shape)) * dtype.itemsize:
+        if end - begin != prod(shape) * dtype.itemsize:
             raise ValueError(f"array {name!r} has the wrong size")
         offset = start + begin
         views[name] = np.memmap(path, dtype, mode, offset=offset, shape=shape) if end > begin else np.empty(shape, dtype)

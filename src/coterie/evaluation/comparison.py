@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, NotRequired, TypedDict
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
+from coterie.data.arrow_files import write_parquet
 from coterie.errors import CoterieError
-from coterie.evaluation.units import read_histories, write_histories, write_table
+from coterie.evaluation._files import SCORES, read_frame, read_histories, write_histories
 from coterie.files import read_json, write_json
 from coterie.results import DataMap, Grouping, History
+from coterie.schema import OPEN, distinct, structure, within
+from coterie.tasks import Kind
 
 MEAN = "mean"
 GAINS = pa.schema([
@@ -26,6 +28,24 @@ COSTS = pa.schema([
     ("seconds", pa.float64()),
 ])  # fmt: skip
 _TABLES = ("scores", "gains", "costs")
+
+
+class _Config(TypedDict, total=False):
+    """What others read of a comparison's configuration, where it is there."""
+
+    groupings: dict[str, Any]
+
+
+class _Saved(TypedDict):
+    tasks: tuple[str, ...]
+    kinds: tuple[Kind, ...]
+    metric_names: tuple[str, ...]
+    verdict: tuple[str, ...]
+    groupings: dict[str, list[dict[str, Any]]]
+    stability: dict[str, dict[str, Any]]
+    agreement: NotRequired[dict[str, dict[str, float]]]
+    config: Annotated[_Config, OPEN]
+    data_map: bool
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
@@ -88,7 +108,7 @@ class Comparison:
         folder = Path(folder)
         rest = {name: value for name, value in self.to_dict().items() if name not in _TABLES}
         for name in _TABLES:
-            write_table(folder / f"{name}.parquet", getattr(self, name))
+            write_parquet(folder / f"{name}.parquet", getattr(self, name))
         write_histories(folder / "history.safetensors", self.history)
         if self.data_map is not None:
             self.data_map.save(folder / "data_map.safetensors")
@@ -108,18 +128,31 @@ class Comparison:
         if not (folder / "comparison.json").is_file():
             raise CoterieError(f"{str(folder)!r} holds no comparison (no comparison.json).")
         saved = read_json(folder / "comparison.json")
-        try:
-            tables = {name: pq.read_table(folder / f"{name}.parquet") for name in _TABLES}
-        except (OSError, pa.ArrowException) as error:
-            raise CoterieError(f"A table in {str(folder)!r} is missing or damaged: {error}") from error
+        with within(folder / "comparison.json", "comparison"):
+            found: _Saved = structure(saved, _Saved)
+            parts: dict[str, Any] = {**found, "kinds": tuple(kind.value for kind in found["kinds"])}
+            parts["groupings"] = {name: _groupings(each, name, found["tasks"]) for name, each in found["groupings"].items()}
+            for name in ("tasks", "kinds", "metric_names"):
+                if len(parts[name]) != len(found["tasks"]) or not found["tasks"]:
+                    raise CoterieError(f"`{name}` must have one entry a task; found {list(parts[name])}.")
+        tasks = found["tasks"]
         return cls(
-            tasks=tuple(saved["tasks"]), kinds=tuple(saved["kinds"]), metric_names=tuple(saved["metric_names"]),
-            groupings={name: [Grouping.from_dict(g) for g in found] for name, found in saved["groupings"].items()},
-            data_map=DataMap.load(folder / "data_map.safetensors") if saved["data_map"] else None,
-            history=read_histories(folder / "history.safetensors"), stability=saved["stability"],
-            agreement=saved.get("agreement", {}),
-            verdict=tuple(saved["verdict"]), config=saved["config"], **tables,
-        )  # fmt: skip
+            **{**parts, "data_map": DataMap.load(folder / "data_map.safetensors") if found["data_map"] else None},
+            history=read_histories(folder / "history.safetensors", len(tasks)),
+            scores=read_frame(folder / "scores.parquet", SCORES, tasks=tasks),
+            gains=read_frame(folder / "gains.parquet", GAINS, tasks=[*tasks, MEAN]),
+            costs=read_frame(folder / "costs.parquet", COSTS, tasks=()),
+        )
 
     def __repr__(self) -> str:
         return f"Comparison({', '.join(self.groupings)} on {len(self.tasks)} tasks: {self.verdict[0] if self.verdict else ''})"
+
+
+def _groupings(saved: list[dict[str, Any]], name: str, tasks: tuple[str, ...]) -> list[Grouping]:
+    """Groupings of all repetitions by one method, at least one, of the comparison's own tasks."""
+    distinct(tasks)
+    with within(f"`groupings.{name}`", "list of groupings"):
+        found = [Grouping.from_dict(each) for each in saved]
+        if not found or any(grouping.tasks != tasks for grouping in found):
+            raise CoterieError(f"it must hold at least one, each of the tasks {', '.join(tasks)}.")
+    return found

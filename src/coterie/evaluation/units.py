@@ -11,33 +11,32 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, cast
+from typing import Annotated, Any, TypedDict, cast
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 import torch
 from torch import Tensor
 
 from coterie.data import Dataset
+from coterie.data.arrow_files import write_parquet
+from coterie.errors import CoterieError
+from coterie.evaluation._files import SCORES, read_frame, read_histories, write_histories
 from coterie.evaluation.baselines import Arm, combine, ensemble_arm, grouped_arm, joint_arm, random_arms, single_arm, stack_rows
 from coterie.evaluation.methods import Candidate, Case, file_name, find_groupings, make_probes
 from coterie.evaluation.metrics import all_metrics, primary_scores
-from coterie.files import atomic, read_arrays, write_arrays
+from coterie.files import read_arrays, write_arrays
 from coterie.fitting import fit
 from coterie.metrics import outcomes
 from coterie.models import GroupedModel, ModelStack
 from coterie.results import DataMap, Fit, Grouping, History
 from coterie.runs import Run
+from coterie.schema import OPEN, arrays_of, distinct, structure, within
 from coterie.tasks import Kind, Tasks
 from coterie.training import predict
 
 BASELINES = ("joint", "single", "random", "ensemble")
 CHOSEN = "chosen"
-SCORES = pa.schema([
-    ("arm", pa.string()), ("seed", pa.int64()), ("split", pa.int64()), ("draw", pa.int64()), ("task", pa.string()),
-    ("metric", pa.string()), ("value", pa.float64()),
-])  # fmt: skip
 _NUMBERS_AT_ONCE = 2**26
 
 
@@ -55,6 +54,23 @@ class Plan:
     settings: Mapping[str, Any] = field(default_factory=dict)
     recording: Mapping[str, Any] = field(default_factory=dict)
     progress: Any = None
+
+
+class _Cost(TypedDict):
+    arm: str
+    models: float
+    parameters: float
+    model_steps: float
+    seconds: float
+
+
+class _About(TypedDict):
+    split: int
+    seed: int
+    arms: tuple[tuple[str, int], ...]
+    overlap: float
+    costs: list[Annotated[_Cost, OPEN]]
+    groupings: list[str]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,7 +102,7 @@ class Unit:
         for file, grouping in zip(files, self.groupings.values(), strict=True):
             grouping.save(file)
         self.data_map.save(folder / "data_map.safetensors")
-        write_table(folder / "scores.parquet", self.scores)
+        write_parquet(folder / "scores.parquet", self.scores)
         about = {"split": self.split, "seed": self.seed, "arms": self.arms, "overlap": self.overlap, "costs": self.costs}
         arrays = {"primary": self.primary, "outcomes": self.outcomes, "targets": self.targets, "positions": self.positions}
         write_arrays(folder / "statistics.safetensors", arrays, {**about, "groupings": list(self.groupings)})
@@ -96,15 +112,36 @@ class Unit:
 
     @classmethod
     def load(cls, folder: Path) -> Unit:
-        """Read what :meth:`save` wrote."""
-        arrays, about = read_arrays(folder / "statistics.safetensors")
+        """Read what :meth:`save` wrote.
+
+        Raises:
+            CoterieError: a file is damaged, or the files do not fit together.
+        """
+        file = folder / "statistics.safetensors"
+        arrays, saved = read_arrays(file)
+        data_map = DataMap.load(folder / "data_map.safetensors")
+        with within(file, "unit of a comparison"):
+            about: _About = structure(saved, _About)
+            layout = {"primary": "f A T", "outcomes": "fu A n T", "targets": "f n T", "positions": "iu n"}
+            arrays_of(arrays, layout, sizes={"A": len(about["arms"]), "T": len(data_map.tasks)})
+            distinct(about["groupings"], "groupings")
+            if [cost["arm"] for cost in about["costs"]] != [name for name, _ in about["arms"]]:
+                raise CoterieError("`costs` must have one row for each of `arms`, in order.")
+        parts: dict[str, Any] = {**about, **arrays}
+        parts["groupings"] = {
+            name: _of_tasks(folder / f"grouping-{file_name(name)}.json", data_map.tasks) for name in about["groupings"]
+        }
         return cls(
-            split=about["split"], seed=about["seed"], arms=tuple((name, draw) for name, draw in about["arms"]),
-            scores=pq.read_table(folder / "scores.parquet"), costs=about["costs"], overlap=about["overlap"],
-            groupings={name: Grouping.load(folder / f"grouping-{file_name(name)}.json") for name in about["groupings"]},
-            histories=read_histories(folder / "history.safetensors"), data_map=DataMap.load(folder / "data_map.safetensors"),
-            **arrays,
+            **parts, scores=read_frame(folder / "scores.parquet", SCORES, tasks=data_map.tasks),
+            histories=read_histories(folder / "history.safetensors", len(data_map.tasks)), data_map=data_map,
         )  # fmt: skip
+
+
+def _of_tasks(file: Path, tasks: tuple[str, ...]) -> Grouping:
+    grouping = Grouping.load(file)
+    if grouping.tasks != tasks:
+        raise CoterieError(f"{file} groups other tasks than the data map beside it: {', '.join(grouping.tasks)}.")
+    return grouping
 
 
 def unit_stage(split: int, seed: int) -> str:
@@ -317,22 +354,3 @@ def _join_histories(histories: Sequence[History]) -> History:
 def _rows_of(history: History, rows: np.ndarray) -> History:
     picked = {name: getattr(history, name)[:, rows] for name in ("train_loss", "validation_loss", "validation_score")}
     return replace(history, best_epoch=history.best_epoch[rows], **picked)
-
-
-def write_histories(path: Path, histories: Mapping[str, History]) -> None:
-    """Write the curves of several arms as one file."""
-    arrays = {f"{i}/{name}": array for i, h in enumerate(histories.values()) for name, array in h.arrays().items()}
-    write_arrays(path, arrays, {"arms": list(histories)})
-
-
-def read_histories(path: Path) -> dict[str, History]:
-    """Read what :func:`write_histories` wrote."""
-    arrays, about = read_arrays(path)
-    names = ("train_loss", "validation_loss", "validation_score", "learning_rate", "best_epoch")
-    return {arm: History(**{name: arrays[f"{i}/{name}"] for name in names}) for i, arm in enumerate(about["arms"])}
-
-
-def write_table(path: Path, table: pa.Table) -> None:
-    """Write a table as Parquet, whole or not at all."""
-    with atomic(path) as temporary:
-        pq.write_table(table, temporary)

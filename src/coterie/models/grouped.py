@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Mapping, Sequence
+from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, overload
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NotRequired, TypedDict, overload
 
 import numpy as np
 import torch
@@ -24,7 +25,9 @@ from coterie.files import read_arrays, write_arrays
 from coterie.models.architecture import Architecture, TaskModel, trusted
 from coterie.models.copies import copied
 from coterie.models.predictions import prediction_columns
+from coterie.models.state import require_state, without_memory
 from coterie.models.stem import split
+from coterie.schema import arrays_of, least, membership_of, structure, within
 from coterie.tasks import Kind, Tasks
 
 if TYPE_CHECKING:
@@ -35,6 +38,18 @@ if TYPE_CHECKING:
 _BATCH = 512
 _FORMAT = "coterie-grouped-model-1"
 Average = Literal["logits", "probabilities"]
+
+
+class _Saved(TypedDict):
+    format: str
+    model: str
+    input_shape: tuple[Annotated[int, least(1)], ...]
+    options: dict[str, Any]
+    tasks: dict[str, Any]
+    preprocessing: dict[str, Any]
+    average: Average
+    served: list[list[int]]
+    stem: NotRequired[Annotated[int, least(0)]]
 
 
 class GroupedModel(nn.Module):
@@ -222,21 +237,36 @@ class GroupedModel(nn.Module):
         arrays, about = read_arrays(path)
         if not isinstance(about, Mapping) or about.get("format") != _FORMAT:
             raise CoterieError(f"{path} is not a model saved by coterie.")
-        factory = trusted(about["model"], model, path, trust=trust)
-        tasks = Tasks.from_dict(about["tasks"])
-        served: list[list[int]] = about["served"]
-        architecture = Architecture(factory, tuple(about["input_shape"]), tasks.n_outputs, about["options"])
-        built = [architecture.build(0, k) for k in range(len(served))]
-        stems = [split(model, about.get("stem", 0), architecture.name) for model in built]
-        everything = range(len(tasks))
-        members = [_with_columns(model, everything, positions, tasks) for model, positions in zip(built, served, strict=True)]
         state = {name: torch.from_numpy(array) for name, array in arrays.items()}
-        found = cls(
-            members, state["membership"], tasks, architecture, Preprocessing.from_dict(about["preprocessing"]),
-            average=about["average"], served=served, stem=None if stems[0] is None else stems[0].module,
+        with within(path, "grouped model"):
+            found: _Saved = structure(about, _Saved)
+            tasks = Tasks.from_dict(found["tasks"])
+            _check_shares(state, found["served"], tasks)
+        factory = trusted(found["model"], model, path, trust=trust)
+        with within(path, "grouped model"):
+            architecture = Architecture(factory, found["input_shape"], tasks.n_outputs, found["options"])
+            with without_memory(architecture):
+                require_state(state, cls._from_saved(found, tasks, architecture, state["membership"]).state_dict())
+            made = cls._from_saved(found, tasks, architecture, state["membership"])
+            for name, tensor in made.named_buffers(recurse=False):
+                if name in state and not torch.equal(tensor, state[name]):
+                    raise CoterieError(f"Tensor `{name}` is not what the membership and the tasks served give.")
+            made.load_state_dict(state)
+        return made.eval()
+
+    @classmethod
+    def _from_saved(cls, found: _Saved, tasks: Tasks, architecture: Architecture, membership: Tensor) -> GroupedModel:
+        """The model that a file describes, its weights not yet those of the file."""
+        built = [architecture.build(0, k) for k in range(len(found["served"]))]
+        stems = [split(model, found.get("stem", 0), architecture.name) for model in built]
+        everything = range(len(tasks))
+        members = [
+            _with_columns(model, everything, positions, tasks) for model, positions in zip(built, found["served"], strict=True)
+        ]
+        return cls(
+            members, membership, tasks, architecture, Preprocessing.from_dict(found["preprocessing"]),
+            average=found["average"], served=found["served"], stem=None if stems[0] is None else stems[0].module,
         )  # fmt: skip
-        found.load_state_dict(state)
-        return found.eval()
 
     def export(self, path: str | Path) -> dict[str, Any]:
         """Write the model, from raw numbers to probabilities and units, as one program; see :mod:`coterie.models.export`.
@@ -264,6 +294,17 @@ def _places(columns: Sequence[int], n_outputs: int) -> Tensor:
     places = torch.full((n_outputs,), len(columns))
     places[torch.tensor(columns, dtype=torch.int64)] = torch.arange(len(columns))
     return places
+
+
+def _check_shares(state: Mapping[str, Tensor], served: Sequence[Sequence[int]], tasks: Tasks) -> None:
+    """Refuse a membership (T, K) that is none, or groups that serve tasks which there are not."""
+    membership = {name: tensor.numpy() for name, tensor in state.items() if name == "membership"}
+    arrays_of(membership, {"membership": "f T K"}, sizes={"T": len(tasks), "K": len(served)})
+    membership_of(membership["membership"])
+    for k, positions in enumerate(served):
+        rising = all(a < b for a, b in pairwise(positions))
+        if not positions or not rising or positions[0] < 0 or positions[-1] >= len(tasks):
+            raise CoterieError(f"`served[{k}]` must be rising positions of the {len(tasks)} tasks; found {list(positions)}.")
 
 
 def _columns(tasks: Tasks, positions: Sequence[int]) -> list[int]:

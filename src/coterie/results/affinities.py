@@ -5,12 +5,25 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Self
+from typing import Annotated, Any, Self, TypedDict
 
 import numpy as np
 
 from coterie.errors import CoterieError
 from coterie.files import read_arrays, write_arrays
+from coterie.schema import OPEN, arrays_of, structure, within
+
+
+class _Cost(TypedDict, total=False):
+    seconds: float
+    model_steps: float
+
+
+class _Saved(TypedDict):
+    tasks: tuple[str, ...]
+    method: str
+    cost: Annotated[_Cost, OPEN]
+    details: dict[str, Any]
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
@@ -87,10 +100,24 @@ class Affinity:
 
     @classmethod
     def load(cls, path: str | Path) -> Self:
-        """Read an affinity written by :meth:`save`."""
-        arrays, about = read_arrays(path)
-        about["tasks"] = tuple(about["tasks"])
-        return cls(**arrays, **about)
+        """Read an affinity written by :meth:`save`.
+
+        Raises:
+            CoterieError: the file is damaged or no affinity.
+        """
+        arrays, saved = read_arrays(path)
+        with within(path, "affinity"):
+            found: _Saved = structure(saved, _Saved)
+            layout = {"matrix": "biuf source target", "counts": "biuf source target", "stderr": "f source target"}
+            n_tasks = len(found["tasks"])
+            arrays_of(arrays, layout, optional=("counts", "stderr"), sizes={"source": n_tasks, "target": n_tasks})
+            for name in ("counts", "stderr"):
+                if name in arrays and ((arrays[name] < 0) | np.isinf(arrays[name])).any():
+                    raise CoterieError(f"`{name}` must be finite and not negative.")
+            if np.isnan(arrays.get("counts", 0)).any():
+                raise CoterieError("`counts` must be numbers; 0 stands for a pair that was never measured.")
+            made: dict[str, Any] = {**found, **arrays}
+            return cls(**made)
 
     def __repr__(self) -> str:
         return f"Affinity({self.method}, {len(self.tasks)} tasks)"

@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Annotated, Any, NotRequired, TypedDict
 
 import numpy as np
 
+from coterie.errors import CoterieError
 from coterie.files import read_arrays, write_arrays
+from coterie.schema import arrays_of, least, structure, within
 
 _STATISTICS = ("confidence", "variability", "correctness", "count")
+
+
+class _Saved(TypedDict):
+    tasks: tuple[str, ...]
+    kinds: tuple[str, ...]
+    epochs: list[Annotated[int, least(0)]]
+    ids: NotRequired[list[str]]
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
@@ -50,18 +61,49 @@ class DataMap:
 
     @classmethod
     def load(cls, path: str | Path) -> DataMap:
-        """Read a map written by :meth:`save`."""
+        """Read a map written by :meth:`save`.
+
+        Raises:
+            CoterieError: the file is damaged or no data map.
+        """
         arrays, about = read_arrays(path)
-        ids = arrays["ids"] if "ids" in arrays else np.asarray(about["ids"])
+        with within(path, "data map"):
+            found = cls.from_arrays(arrays, about)
+            for snapshot in found.snapshots:
+                snapshot._check_values()
+            return found
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, np.ndarray], about: Any) -> DataMap:
+        """Put together what a file of a map holds; values are not looked at.
+
+        Raises:
+            CoterieError: something is missing, unknown or does not fit; it is named.
+        """
+        found: _Saved = structure(about, _Saved)
+        tasks, kinds, epochs = found["tasks"], found["kinds"], found["epochs"]
+        if not tasks or len(kinds) != len(tasks):
+            raise CoterieError(f"`kinds` must have one entry for each of `tasks`; found {len(kinds)} for {len(tasks)}.")
+        if not epochs or sorted(set(epochs)) != epochs:
+            raise CoterieError(f"`epochs` must be rising numbers, at least one; found {epochs}.")
+        arrays = {**arrays, "ids": np.asarray(found["ids"], dtype=str)} if "ids" in found else arrays
+        names = {f"{epoch}/{name}": "f N T" for epoch in epochs for name in _STATISTICS}
+        arrays_of(arrays, {**names, "ids": "iuU N"}, sizes={"T": len(tasks)})
         snapshots: list[DataMap] = []
-        for epoch in about["epochs"]:
-            statistics = {name: arrays[f"{epoch}/{name}"] for name in _STATISTICS}
-            last = epoch == about["epochs"][-1]
-            snapshots.append(
-                cls(tasks=tuple(about["tasks"]), kinds=tuple(about["kinds"]), ids=ids, epoch=epoch,
-                    earlier=tuple(snapshots) if last else (), **statistics)
-            )  # fmt: skip
-        return snapshots[-1]
+        for epoch in epochs:
+            statistics: dict[str, Any] = {name: arrays[f"{epoch}/{name}"] for name in _STATISTICS}
+            snapshots.append(cls(tasks=tasks, kinds=kinds, ids=arrays["ids"], epoch=epoch, **statistics))
+        return replace(snapshots[-1], earlier=tuple(snapshots[:-1]))
+
+    def _check_values(self) -> None:
+        """Refuse shares outside [0, 1] and counts below 0; NaN is a cell never observed."""
+        for name in _STATISTICS:
+            values = getattr(self, name)
+            low, high = (float(f.reduce(values, axis=None, initial=0.0)) for f in (np.fmin, np.fmax))
+            top = np.inf if name == "count" else 1.001
+            if low < -1e-3 or high > top or np.isposinf(high) or (name == "count" and np.isnan(values).any()):
+                right = "finite and not negative" if name == "count" else "in [0, 1]"
+                raise CoterieError(f"`{self.epoch}/{name}` must be {right}; found {low:.4g} to {high:.4g}.")
 
     def __repr__(self) -> str:
         n, t = self.confidence.shape

@@ -5,18 +5,35 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any, NotRequired, TypedDict
 
 import numpy as np
 
+from coterie.errors import CoterieError
 from coterie.files import read_arrays, write_arrays
 from coterie.results.data_maps import DataMap
 from coterie.results.groupings import Grouping
+from coterie.schema import OPEN, arrays_of, least, structure, within
 
 if TYPE_CHECKING:
     from coterie.data.schema import Schema
     from coterie.models import ModelStack
     from coterie.tasks import Tasks
+
+
+class _Cost(TypedDict):
+    seconds: float
+
+
+class _Saved(TypedDict):
+    model: str
+    input_shape: tuple[Annotated[int, least(1)], ...]
+    options: dict[str, Any]
+    tasks: dict[str, Any]
+    cost: Annotated[_Cost, OPEN]
+    config: dict[str, Any]
+    stem: NotRequired[Annotated[int, least(0)]]
+    preprocessing: NotRequired[dict[str, Any] | None]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,6 +52,20 @@ class History:
     def arrays(self) -> dict[str, np.ndarray]:
         """The curves by name, for saving."""
         return dict(vars(self))
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, np.ndarray], **sizes: int) -> History:
+        """What :meth:`arrays` gave; ``sizes`` are those known of E, M, T.
+
+        Raises:
+            CoterieError: an array is missing, unknown or does not fit; it is named.
+        """
+        curves = dict.fromkeys(("train_loss", "validation_loss", "validation_score"), "f E M T")
+        arrays_of(arrays, {**curves, "learning_rate": "f E", "best_epoch": "iu M"}, sizes=sizes)
+        best, n_epochs = arrays["best_epoch"], len(arrays["learning_rate"])
+        if best.size and not (int(best.min()) >= 0 and int(best.max()) < max(n_epochs, 1)):
+            raise CoterieError(f"`best_epoch` must count from 0 and lie within {n_epochs} epochs; found {best.tolist()}.")
+        return cls(**arrays)
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
@@ -89,34 +120,49 @@ class Fit:
         Raises:
             CoterieError: a damaged file, or an encoder that ``model`` must provide.
         """
-        # Made here only: results know models by name, not the other way round.
-        import torch
-
-        from coterie.data.preprocessing import Preprocessing
-        from coterie.data.schema import Schema
-        from coterie.models import Architecture, ModelStack
-        from coterie.models.architecture import trusted
-        from coterie.tasks import Tasks
-
         folder = Path(folder)
-        arrays, about = read_arrays(folder / "fit.safetensors")
-        tasks = Tasks.from_dict(about["tasks"])
-        factory = trusted(about["model"], model, folder / "fit.safetensors", trust=trust)
-        architecture = Architecture(factory, tuple(about["input_shape"]), tasks.n_outputs, about["options"])
-        part = lambda name: {k.removeprefix(name): a for k, a in arrays.items() if k.startswith(name)}  # noqa: E731
-        data_map, grouping = folder / "data_map.safetensors", folder / "grouping.json"
-        stack = ModelStack.from_state(
-            architecture, {k: torch.from_numpy(a) for k, a in part("stack/").items()}, stem=about.get("stem", 0)
-        )
-        if about.get("preprocessing") is not None:
-            stack.schema = Schema(tasks, Preprocessing.from_dict(about["preprocessing"]))
+        file, data_map, grouping = (folder / name for name in ("fit.safetensors", "data_map.safetensors", "grouping.json"))
+        from coterie.models.architecture import trusted  # here only: results know models by name, not the other way round
+
+        arrays, about = read_arrays(file)
+        with within(file, "fit"):
+            found: _Saved = structure(about, _Saved)
+        factory = trusted(found["model"], model, file, trust=trust)
+        with within(file, "fit"):
+            parts = _parts(arrays, found, factory)
         return cls(
-            tasks=tasks, weights=arrays["weights"], scores=arrays["scores"], history=History(**part("history/")), stack=stack,
-            cost=about["cost"], config=about["config"],
+            **parts,
             data_map=DataMap.load(data_map) if data_map.exists() else None,
             grouping=Grouping.load(grouping) if grouping.exists() else None,
-        )  # fmt: skip
+        )
 
     def __repr__(self) -> str:
         m, t = self.weights.shape
         return f"Fit({m} models x {t} tasks, mean score {np.nanmean(self.scores):.3f}, {self.cost['seconds']:.1f} s)"
+
+
+def _parts(arrays: Mapping[str, np.ndarray], found: _Saved, factory: Any) -> dict[str, Any]:
+    """What the fit's own file holds."""
+    import torch
+
+    from coterie.data.preprocessing import Preprocessing
+    from coterie.data.schema import Schema
+    from coterie.models import Architecture, ModelStack
+    from coterie.models.state import check_stack_state
+    from coterie.tasks import Tasks
+
+    tasks, stem = Tasks.from_dict(found["tasks"]), found.get("stem", 0)
+    part = lambda name: {k.removeprefix(name): a for k, a in arrays.items() if k.startswith(name)}  # noqa: E731
+    history, state = part("history/"), {k: torch.from_numpy(a) for k, a in part("stack/").items()}
+    rest = {k: a for k, a in arrays.items() if not k.startswith(("history/", "stack/"))}
+    arrays_of(rest, {"weights": "iuf M T", "scores": "f M T"}, sizes={"T": len(tasks)})
+    n_models = len(rest["weights"])
+    architecture = Architecture(factory, found["input_shape"], tasks.n_outputs, found["options"])
+    check_stack_state(architecture, state, n_models, stem=stem)
+    stack = ModelStack.from_state(architecture, state, stem=stem)
+    if (preprocessing := found.get("preprocessing")) is not None:
+        stack.schema = Schema(tasks, Preprocessing.from_dict(preprocessing))
+    return {
+        "tasks": tasks, **rest, "history": History.from_arrays(history, M=n_models, T=len(tasks)), "cost": found["cost"],
+        "config": found["config"], "stack": stack,
+    }  # fmt: skip

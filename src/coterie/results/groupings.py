@@ -5,13 +5,37 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Self
+from typing import Annotated, Any, Self, TypedDict
 
 import numpy as np
 from scipy.special import softmax
 
 from coterie.errors import CoterieError
 from coterie.files import read_json, write_json
+from coterie.schema import OPEN, distinct, matrix_of, membership_of, structure, within
+
+_Matrix = list[list[float]]
+
+
+class _Details(TypedDict, total=False):
+    """What others read of a grouping's details, where it is there."""
+
+    notes: list[str]
+    silhouette: dict[str, float]
+    least_silhouette: float
+    features: str
+    cost: dict[str, Any]
+    affinity: dict[str, Any]
+
+
+class _Saved(TypedDict):
+    tasks: tuple[str, ...]
+    membership: _Matrix
+    method: str
+    fuzziness: Annotated[float, lambda value: None if value > 1 else "greater than 1"] | None
+    distances: _Matrix | None
+    row_weights: _Matrix | None
+    details: Annotated[_Details, OPEN]
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
@@ -77,18 +101,42 @@ class Grouping:
 
     @classmethod
     def from_dict(cls, saved: Mapping[str, Any]) -> Self:
-        """Rebuild what :meth:`to_dict` gave."""
-        as_array = lambda a: None if a is None else np.asarray(a, dtype=np.float64)  # noqa: E731
-        return cls(
-            tasks=tuple(saved["tasks"]), membership=np.asarray(saved["membership"], dtype=np.float64), method=saved["method"],
-            fuzziness=saved["fuzziness"], distances=as_array(saved["distances"]), row_weights=as_array(saved["row_weights"]),
-            details=saved["details"],
-        )  # fmt: skip
+        """Rebuild what :meth:`to_dict` gave.
+
+        Raises:
+            CoterieError: a field is missing, unknown or wrong, or they do not fit together; it is named.
+        """
+        found: _Saved = structure(saved, _Saved)
+        distinct(found["tasks"])
+        n_tasks = len(found["tasks"])
+        n_groups = len(found["membership"][0]) if found["membership"] else 0
+        membership = membership_of(matrix_of(found["membership"], (n_tasks, n_groups), "membership"))
+        distances, rows = found["distances"], found["row_weights"]
+        made: dict[str, Any] = {
+            **found,
+            "membership": membership,
+            "distances": None if distances is None else matrix_of(distances, (n_tasks, n_groups), "distances"),
+            "row_weights": None if rows is None else matrix_of(rows, (n_groups, n_tasks), "row_weights"),
+        }
+        for name in ("distances", "row_weights"):
+            if made[name] is not None and (made[name] < 0).any():
+                raise CoterieError(f"`{name}` must not be negative.")
+        if "silhouette" in found["details"] and "least_silhouette" not in found["details"]:
+            raise CoterieError("Field `details.least_silhouette` is missing.")
+        if wrong := [key for key in found["details"].get("silhouette", ()) if not key.isdecimal()]:
+            raise CoterieError(f"`details.silhouette` must be by number of groups; found {wrong[0]!r}.")
+        return cls(**made)
 
     @classmethod
     def load(cls, path: str | Path) -> Self:
-        """Read a grouping written by :meth:`save`."""
-        return cls.from_dict(read_json(path))
+        """Read a grouping written by :meth:`save`, or by hand: then without a checksum.
+
+        Raises:
+            CoterieError: the file is damaged or no grouping.
+        """
+        saved = read_json(path)
+        with within(path, "grouping"):
+            return cls.from_dict(saved)
 
     def __repr__(self) -> str:
         groups = ", ".join("{" + " ".join(names) + "}" for names in self.groups)

@@ -7,17 +7,24 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import compress
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, TypedDict
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from coterie.errors import CoterieError
-from coterie.files import atomic
+from coterie.files import naming_damage
 from coterie.results.subsets import join, readings, split
+from coterie.schema import structure, within
 
 _COLUMNS = ("subset", "task", "value")
+
+
+class _About(TypedDict, total=False):
+    tasks: list[str]
+    details: dict[str, Any]
+    resources: list[str]
+    marked: bool
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
@@ -97,9 +104,9 @@ class ScoreTable:
         Raises:
             CoterieError: as :meth:`to_arrow`.
         """
-        table = self.to_arrow()
-        with atomic(path) as temporary:
-            pq.write_table(table, temporary)
+        from coterie.data.arrow_files import write_parquet
+
+        write_parquet(path, self.to_arrow())
 
     @classmethod
     def load(cls, path: str | Path, *, higher_is_better: bool = True, resources: Sequence[str] = ()) -> Self:
@@ -111,7 +118,8 @@ class ScoreTable:
             CoterieError: the file cannot be read, lacks a column, or is no table of scores, see :meth:`from_rows`.
         """
         table = _read(Path(path))
-        about = _about(table, path)
+        with naming_damage(path), within(path, "table of scores"):
+            about: Any = structure(json.loads((table.schema.metadata or {}).get(b"coterie", b"{}")), _About)
         about["resources"] = list(dict.fromkeys([*about.get("resources", ()), *resources]))
         return cls.from_rows(table.to_pylist(), higher_is_better=higher_is_better, source=str(path), **about)
 
@@ -239,33 +247,17 @@ def _check_readable(table: ScoreTable) -> None:
         seen.add(key)
 
 
-def _about(table: pa.Table, path: str | Path) -> dict[str, Any]:
-    """What :meth:`ScoreTable.save` wrote beside the columns, nothing for a table of others.
-
-    Raises:
-        CoterieError: it is not what is written there.
-    """
-    try:
-        about: Any = json.loads((table.schema.metadata or {}).get(b"coterie", b"{}"))
-    except ValueError:
-        about = None
-    kinds = {"tasks": list, "details": dict, "resources": list, "marked": bool}
-    sound = isinstance(about, dict) and all(name in kinds and isinstance(value, kinds[name]) for name, value in about.items())
-    sound = sound and all(isinstance(name, str) for name in (*about.get("tasks", ()), *about.get("resources", ())))
-    if not sound:
-        raise CoterieError(f"{path} is damaged: its metadata are not those of a table of scores.")
-    return about
-
-
 def _read(path: Path) -> pa.Table:
     """Names are text, also where they look like numbers, dates or gaps."""
     from pyarrow import csv
+
+    from coterie.data.arrow_files import read_parquet
 
     # A name may hold line breaks.
     layout = csv.ParseOptions(newlines_in_values=True)
     texts = csv.ConvertOptions(column_types=dict.fromkeys(_COLUMNS[:2], pa.string()))
     try:
         named_csv = ".csv" in [suffix.lower() for suffix in path.suffixes]
-        return csv.read_csv(path, parse_options=layout, convert_options=texts) if named_csv else pq.read_table(path)
-    except (OSError, pa.ArrowException) as error:
+        return csv.read_csv(path, parse_options=layout, convert_options=texts) if named_csv else read_parquet(path)
+    except (OSError, pa.ArrowException, CoterieError) as error:
         raise CoterieError(f"{path} cannot be read as a table of scores: {error}") from error

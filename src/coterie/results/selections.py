@@ -6,12 +6,26 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from itertools import compress
 from pathlib import Path
-from typing import Any, Self
+from typing import Annotated, Any, Self, TypedDict
 
 import numpy as np
 
+from coterie.errors import CoterieError
 from coterie.files import read_json, write_json
 from coterie.results.groupings import Grouping
+from coterie.schema import distinct, least, matrix_of, structure, within
+
+
+class _Saved(TypedDict):
+    tasks: tuple[str, ...]
+    rows: list[Annotated[int, least(0)]]
+    serves: list[int]
+    subsets: list[list[bool]]
+    objective: float
+    cost: float
+    gap: Annotated[float, least(0)] | None
+    proven: bool
+    details: dict[str, Any]
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
@@ -64,11 +78,24 @@ class Selection:
 
     @classmethod
     def load(cls, path: str | Path) -> Self:
-        """Read a selection written by :meth:`save`."""
+        """Read a selection written by :meth:`save`, or by hand: then without a checksum.
+
+        Raises:
+            CoterieError: the file is damaged or no selection.
+        """
         saved = read_json(path)
-        arrays = {name: np.asarray(saved.pop(name)) for name in ("rows", "serves", "subsets")}
-        gap = np.inf if saved["gap"] is None else saved["gap"]
-        return cls(**{**saved, **arrays, "tasks": tuple(saved["tasks"]), "gap": gap})
+        with within(path, "selection"):
+            found: _Saved = structure(saved, _Saved)
+            distinct(found["tasks"])
+            rows, serves = np.array(found["rows"], dtype=np.int64), np.array(found["serves"], dtype=np.int64)
+            subsets = matrix_of(found["subsets"], (len(rows), len(found["tasks"])), "subsets", bool)
+            if (np.diff(rows) <= 0).any():
+                raise CoterieError(f"`rows` must be sorted, each once; found {found['rows']}.")
+            if len(serves) != len(found["tasks"]) or not np.isin(serves, rows).all():
+                raise CoterieError(f"`serves` must name one of `rows` for each task; found {found['serves']}.")
+            gap = np.inf if found["gap"] is None else found["gap"]
+            made: dict[str, Any] = {**found, "rows": rows, "serves": serves, "subsets": subsets, "gap": gap}
+            return cls(**made)
 
     def __repr__(self) -> str:
         groups = ", ".join("{" + " ".join(names) + "}" for names in self.groups)

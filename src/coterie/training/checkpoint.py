@@ -9,20 +9,30 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, TypedDict
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from coterie.errors import CoterieError
-from coterie.files import read_arrays, write_arrays
+from coterie.files import naming_damage, read_arrays, write_arrays
 from coterie.models import ModelStack, Strategy
+from coterie.models.state import require_state
 from coterie.results import History
+from coterie.schema import arrays_of, least, structure, within
 from coterie.training.config import TrainingConfig
 from coterie.training.observers import Observer, Probe
 from coterie.training.optimisers import learning_rate, optimiser_arrays, restore_optimiser
 from coterie.training.weights import WeightsProvider
+
+
+class _About(TypedDict):
+    epoch: Annotated[int, least(0)]
+    seconds: Annotated[float, least(0)]
+    strategy: Strategy | None
+    identity: dict[str, Any]
+
 
 _CURVES = ("train_loss", "validation_loss", "validation_score")
 _BEST = ("best_score", "best_loss", "best_epoch")
@@ -70,7 +80,9 @@ class TrainingState:
         state.best_loss = torch.full((stack.n_models,), torch.inf, dtype=torch.float64)
         state.best_epoch = torch.zeros(stack.n_models, dtype=torch.int64)
         if file is not None and file.exists():
-            state._restore(file)
+            # What a module cannot continue from is the file's fault, whatever it raises.
+            with naming_damage(file):
+                state._restore(file)
         return state
 
     @property
@@ -152,7 +164,9 @@ class TrainingState:
         return {"epoch": self.epoch, "seconds": self.seconds, "strategy": strategy, "identity": self.identity}
 
     def _restore(self, file: Path) -> None:
-        arrays, about = read_arrays(file)
+        arrays, saved = read_arrays(file)
+        with within(file, "checkpoint"):
+            about: _About = structure(saved, _About)
         if about["identity"] != self.identity:
             changed = [name for name, value in self.identity.items() if about["identity"].get(name) != value]
             raise CoterieError(
@@ -162,12 +176,23 @@ class TrainingState:
         if not all(name in arrays for name in _BEST):
             raise CoterieError(f"{file} was written by another version, which chose epochs otherwise. Delete it to train anew.")
         self.epoch, self.seconds = about["epoch"], about["seconds"]
-        self.strategy = Strategy(**about["strategy"]) if about["strategy"] else None
+        self.strategy = about["strategy"]
         parts: dict[str, dict[str, np.ndarray]] = {}
         for key, array in arrays.items():
             part, _, name = key.partition("/")
             parts.setdefault(part, {})[name or part] = array
         as_tensors = lambda part: {name: torch.from_numpy(a) for name, a in parts.get(part, {}).items()}  # noqa: E731
+        with within(file, "checkpoint"):
+            own = self.stack.state()
+            require_state(as_tensors("stack"), own)
+            require_state(as_tensors("best"), {name: own[name] for name in parts.get("best", {}) if name in own})
+            sizes = {"E": self.epoch, "M": self.stack.n_models}
+            arrays_of(parts.get("curves", {}), {name: "f E M T" for name in _CURVES if self.epoch}, sizes=sizes)
+            arrays_of(parts.get("best_score", {}), {"best_score": "f M"}, sizes=sizes)
+            arrays_of(parts.get("best_epoch", {}), {"best_epoch": "i M"}, sizes=sizes)
+            best_epoch = parts["best_epoch"]["best_epoch"]
+            if not (best_epoch.min() >= 0 and best_epoch.max() < max(self.epoch, 1)):
+                raise CoterieError(f"`best_epoch` must lie within {self.epoch} epochs; found {best_epoch.tolist()}.")
         self.stack.load_state(as_tensors("stack"))
         device = self.stack.device
         self.best = {

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 
 import torch
 from torch import Tensor, nn
 
+from coterie.errors import CoterieError
 from coterie.models import ModelStack
 from coterie.training.config import TrainingConfig
 
@@ -83,13 +84,35 @@ def optimiser_arrays(optimiser: torch.optim.Optimizer) -> dict[str, Tensor]:
 
 
 def restore_optimiser(optimiser: torch.optim.Optimizer, arrays: dict[str, Tensor]) -> None:
-    """Put back what :func:`optimiser_arrays` gave, in the memory layout of the parameters."""
+    """Put back what :func:`optimiser_arrays` gave, in the memory layout of the parameters.
+
+    Raises:
+        CoterieError: what is held of one parameter is not what is held of the others, or is of another shape.
+    """
     parameters = [parameter for group in optimiser.param_groups for parameter in group["params"]]
+    _check_names(list(arrays), len(parameters))
     for key, value in arrays.items():
         position, name = key.split("/")
         parameter = parameters[int(position)]
         if value.shape == parameter.shape:
             optimiser.state[parameter][name] = torch.empty_like(parameter, requires_grad=False).copy_(value)
+        elif value.numel() != 1 or not value.is_floating_point():
+            raise CoterieError(
+                f"`optimiser/{key}` must be numbers of shape {tuple(parameter.shape)}, or one; found {value.dtype} of shape "
+                f"{tuple(value.shape)}."
+            )
         else:  # the step count: fused kernels want it beside the parameters, the others on the host
             fused = optimiser.defaults.get("fused")
             optimiser.state[parameter][name] = value.to(parameter.device) if fused else value.clone()
+
+
+def _check_names(keys: Sequence[str], n_parameters: int) -> None:
+    """Refuse arrays of a parameter that there is not, or that differ between parameters."""
+    held: dict[str, set[str]] = {}
+    for key in keys:
+        position, _, name = key.partition("/")
+        held.setdefault(position, set()).add(name)
+    if unknown := [position for position in held if position not in map(str, range(n_parameters))]:
+        raise CoterieError(f"`optimiser/{unknown[0]}` is of none of the {n_parameters} parameters.")
+    if len({frozenset(names) for names in held.values()}) > 1:
+        raise CoterieError("`optimiser` must hold the same of each parameter.")

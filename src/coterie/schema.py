@@ -1,0 +1,270 @@
+"""What a file must hold, said once: type hints that values read from JSON are checked against, and shapes of arrays.
+
+A field that is missing, of another type or unknown is an error that names it. Unknown fields are refused rather than ignored:
+they are typing errors, or from a later version in which they mean something.
+"""
+
+from __future__ import annotations
+
+import math
+import types
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import MISSING, fields, is_dataclass
+from enum import Enum
+from functools import lru_cache
+from pathlib import Path
+from typing import Annotated, Any, Literal, NotRequired, TypeVar, Union, get_args, get_origin, get_type_hints, is_typeddict
+
+import numpy as np
+
+from coterie.errors import CoterieError
+
+T = TypeVar("T")
+OPEN = "open"
+"""In ``Annotated``: a typed dictionary may hold more than the fields it names, which are left as they are."""
+
+
+@contextmanager
+def within(path: object, what: str) -> Iterator[None]:
+    """Errors of the block name the file whose content they are about, and ``what`` it should be."""
+    try:
+        yield
+    except CoterieError as error:
+        raise CoterieError(f"{path} is not a valid {what}: {error}") from error
+
+
+def least(bound: float) -> Callable[[Any], str | None]:
+    """A check for ``Annotated``: the number is at least ``bound``."""
+    return lambda value: None if value >= bound else f"at least {bound}"
+
+
+def structure(value: Any, hint: type[T] | Any, name: str = "") -> T:
+    """Turn what JSON gave into what ``hint`` says, or say which field is wrong.
+
+    Hints are dataclasses and typed dictionaries of hints, ``list``, ``tuple`` (a list in JSON), ``dict`` and ``Mapping`` with
+    text as keys, unions, ``Literal``, enumerations, ``Path``, text, whole numbers, finite numbers, truth values, ``Any``;
+    ``Annotated`` adds checks, functions that answer None or what would be right, and :data:`OPEN`.
+
+    Args:
+        value: JSON types.
+        hint: what it should be.
+        name: of the field, for the message.
+
+    Raises:
+        CoterieError: naming the field, what was found and what would be right.
+
+    >>> structure({"a": [1, 2]}, dict[str, tuple[int, ...]])
+    {'a': (1, 2)}
+    >>> structure({"a": [1, None]}, dict[str, tuple[int, ...]])
+    Traceback (most recent call last):
+    coterie.errors.CoterieError: `a[1]` must be a whole number; found None.
+    """
+    origin, arguments = get_origin(hint), get_args(hint)
+    if hint is Any:
+        return value
+    if origin in (Annotated, NotRequired):
+        return _annotated(value, arguments, name)
+    if origin in (Union, types.UnionType):
+        return _union(value, arguments, name)
+    if origin is Literal:
+        return value if _is_one_of(value, arguments) else _wrong(name, " or ".join(map(repr, arguments)), value)
+    if is_dataclass(hint) or is_typeddict(hint):
+        return _record(value, hint, name)
+    if origin in (list, tuple, Sequence):
+        return _items(value, origin, arguments, name)
+    if origin in (dict, Mapping):
+        found = _expect(value, dict, "an object", name)
+        return {key: structure(each, arguments[1], _join(name, key)) for key, each in found.items()}  # type: ignore[return-value]
+    return _scalar(value, hint, name)
+
+
+def arrays_of(
+    arrays: Mapping[str, np.ndarray],
+    layout: Mapping[str, str],
+    *,
+    optional: Sequence[str] = (),
+    sizes: Mapping[str, int] | None = None,
+) -> None:
+    """Refuse arrays that are missing, unknown, or whose shapes or kinds of numbers do not fit.
+
+    Args:
+        arrays: by name.
+        layout: for each name the kinds of dtype and the letters of its dimensions, such as ``"f A T"``; a letter means the same
+            size everywhere. Kinds are those of :attr:`numpy.dtype.kind`.
+        optional: names that may be missing.
+        sizes: those of letters that are known.
+
+    Raises:
+        CoterieError: naming the array.
+
+    >>> arrays_of({"scores": np.zeros((2, 3)), "weights": np.zeros((2, 4))}, {"scores": "f M T", "weights": "f M T"})
+    Traceback (most recent call last):
+    coterie.errors.CoterieError: Array `weights` must have shape (M=2, T=3); found (2, 4).
+    """
+    known = dict(sizes or {})
+    if unknown := [name for name in arrays if name not in layout]:
+        raise CoterieError(f"There is an unknown array `{unknown[0]}`; known are {', '.join(layout)}.")
+    for name, text in layout.items():
+        kinds, *letters = text.split()
+        if name not in arrays:
+            if name in optional:
+                continue
+            raise CoterieError(f"Array `{name}` is missing.")
+        array = arrays[name]
+        if array.dtype.kind not in kinds:
+            raise CoterieError(f"Array `{name}` must hold {_numbers(kinds)}; found {array.dtype}.")
+        fits = array.ndim == len(letters) and all(
+            known.setdefault(letter, size) == size for letter, size in zip(letters, array.shape, strict=True)
+        )
+        if not fits:
+            wanted = ", ".join(f"{letter}={known[letter]}" if letter in known else letter for letter in letters)
+            raise CoterieError(f"Array `{name}` must have shape ({wanted}); found {array.shape}.")
+
+
+def matrix_of(rows: Sequence[Sequence[Any]], shape: tuple[int | None, int], name: str, dtype: Any = np.float64) -> np.ndarray:
+    """Rows of JSON as an array of ``shape``, whose first size may be None: any but 0.
+
+    Raises:
+        CoterieError: naming the field.
+    """
+    n_rows, n_columns = shape
+    widths = {len(row) for row in rows}
+    if widths != {n_columns} or n_rows not in (None, len(rows)):
+        wanted = f"{'' if n_rows is None else f'{n_rows} '}rows of {n_columns}"
+        raise CoterieError(
+            f"`{name}` must have {wanted}; found {len(rows)} rows of {', '.join(map(str, sorted(widths))) or 0}."
+        )
+    return np.array(rows, dtype=dtype)
+
+
+def membership_of(values: np.ndarray, name: str = "membership") -> np.ndarray:
+    """A membership (T, K) as it is, if it is one: finite, not negative, rows that sum to 1.
+
+    Raises:
+        CoterieError: it is none.
+    """
+    if not np.isfinite(values).all() or (values < 0).any():
+        raise CoterieError(f"`{name}` must be finite and not negative.")
+    sums = values.sum(1, dtype=np.float64)
+    if wrong := np.flatnonzero(np.abs(sums - 1) > 1e-3).tolist():
+        raise CoterieError(f"Rows of `{name}` must sum to 1; row {wrong[0]} sums to {sums[wrong[0]]:.4g}.")
+    return values
+
+
+def distinct(names: Sequence[str], what: str = "tasks") -> None:
+    """Refuse an empty list of names, or one that holds a name twice."""
+    if not names:
+        raise CoterieError(f"`{what}` must not be empty.")
+    if len(set(names)) < len(names):
+        twice = next(name for name in names if list(names).count(name) > 1)
+        raise CoterieError(f"`{what}` must have names that differ; {twice!r} is there twice.")
+
+
+def _annotated(value: Any, arguments: tuple[Any, ...], name: str) -> Any:
+    found = _record(value, arguments[0], name, closed=False) if OPEN in arguments else structure(value, arguments[0], name)
+    for check in arguments[1:]:
+        # Other libraries annotate too; only our checks are functions.
+        if isinstance(check, types.FunctionType) and (right := check(found)) is not None:
+            _wrong(name, right, value)
+    return found
+
+
+def _union(value: Any, hints: tuple[Any, ...], name: str) -> Any:
+    if value is None and types.NoneType in hints:
+        return None
+    hints = tuple(hint for hint in hints if hint is not types.NoneType)
+    errors = []
+    for hint in hints:
+        try:
+            return structure(value, hint, name)
+        except CoterieError as error:
+            errors.append(error)
+    if len(errors) == 1:
+        raise errors[0]
+    return _wrong(name, " or ".join(_described(hint) for hint in hints), value)
+
+
+def _record(value: Any, hint: Any, name: str, *, closed: bool = True) -> Any:
+    found = _expect(value, dict, "an object", name)
+    hints, needed = _fields(hint)
+    if missing := [field for field in needed if field not in found]:
+        raise CoterieError(f"Field `{_join(name, missing[0])}` is missing.")
+    if closed and (unknown := [field for field in found if field not in hints]):
+        raise CoterieError(f"There is an unknown field `{_join(name, unknown[0])}`; known are {', '.join(hints)}.")
+    parts = {field: structure(each, hints.get(field, Any), _join(name, field)) for field, each in found.items()}
+    return hint(**parts)
+
+
+@lru_cache(maxsize=64)
+def _fields(hint: Any) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """Hints of all fields, and the names of those without a default."""
+    hints = get_type_hints(hint, include_extras=True)
+    if is_typeddict(hint):
+        # Not `__required_keys__`, which does not see through annotations that are text.
+        return hints, tuple(name for name, each in hints.items() if hint.__total__ and get_origin(each) is not NotRequired)
+    own = [field for field in fields(hint) if field.init]
+    needed = tuple(f.name for f in own if f.default is MISSING and f.default_factory is MISSING)
+    return {field.name: hints[field.name] for field in own}, needed
+
+
+def _items(value: Any, origin: Any, arguments: tuple[Any, ...], name: str) -> Any:
+    found = _expect(value, list | tuple, "a list", name)
+    if origin is tuple and arguments[-1] is not Ellipsis:
+        if len(found) != len(arguments):
+            _wrong(name, f"a list of {len(arguments)}", value)
+        hints = arguments
+    else:
+        hints = arguments[:1] * len(found)
+    parts = [structure(each, hint, f"{name}[{i}]") for i, (each, hint) in enumerate(zip(found, hints, strict=True))]
+    return tuple(parts) if origin is tuple else parts
+
+
+def _scalar(value: Any, hint: Any, name: str) -> Any:
+    if hint is float:
+        number = isinstance(value, int | float) and not isinstance(value, bool)
+        if not number or abs(value) > _LARGEST or not math.isfinite(value):
+            _wrong(name, "a finite number", value)
+        return float(value)
+    if hint is int:
+        whole = isinstance(value, int) and not isinstance(value, bool)
+        return value if whole and abs(value) < 2**63 else _wrong(name, "a whole number", value)
+    if hint is Path:
+        return Path(_expect(value, str, "text", name))
+    if isinstance(hint, type) and issubclass(hint, Enum):
+        options = [each.value for each in hint]
+        return hint(value) if _is_one_of(value, options) else _wrong(name, " or ".join(map(repr, options)), value)
+    if hint is str:
+        # Half of a surrogate pair is text in memory only: no file or screen could hold it.
+        whole = isinstance(value, str) and not any("\ud800" <= letter <= "\udfff" for letter in value)
+        return value if whole else _wrong(name, "text", value)
+    return _expect(value, hint, _described(hint), name)
+
+
+_LARGEST = 1.7e308
+
+
+def _expect(value: Any, kind: Any, description: str, name: str) -> Any:
+    return value if isinstance(value, kind) else _wrong(name, description, value)
+
+
+def _is_one_of(value: Any, options: Sequence[Any]) -> bool:
+    return any(type(value) is type(option) and value == option for option in options)
+
+
+def _wrong(name: str, right: str, value: Any) -> Any:
+    raise CoterieError(f"{f'`{name}`' if name else 'The content'} must be {right}; found {value!r:.80}.")
+
+
+def _join(name: str, field: str) -> str:
+    return f"{name}.{field}" if name else field
+
+
+def _described(hint: Any) -> str:
+    words = {str: "text", int: "a whole number", float: "a finite number", bool: "true or false", dict: "an object"}
+    return words.get(hint) or (_described(get_args(hint)[0]) if get_origin(hint) is Annotated else str(hint))
+
+
+def _numbers(kinds: str) -> str:
+    words = {"f": "numbers", "i": "whole numbers", "u": "counts", "b": "truth values", "U": "texts"}
+    return " or ".join(words[kind] for kind in kinds)
