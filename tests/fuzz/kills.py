@@ -35,8 +35,13 @@ class Counter:
 
     def install(self) -> None:
         """There is no way back: for a process that ends soon."""
-        # What a killed process has written stays without being synced, and syncing takes most of the time.
-        os.fsync = lambda _: self.step()
+        sync = os.fsync
+
+        def counted_sync(descriptor: Any) -> None:
+            self.step()
+            sync(descriptor)
+
+        os.fsync = counted_sync
         sys.addaudithook(self.hear)
 
     def hear(self, event: str, arguments: tuple[Any, ...]) -> None:
