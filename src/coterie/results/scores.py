@@ -235,12 +235,13 @@ def _check_readable(table: ScoreTable) -> None:
         if name in _COLUMNS or (name == "cost" and not np.array_equal(values, table.costs)):
             raise CoterieError(f"`resources` must have names of their own to be saved: {name!r} is a column of every table.")
     trained = np.asarray(table.subsets, dtype=bool)
-    numbers = [np.where(trained, table.scores, 0).sum(1), table.costs, *table.resources.values()]
+    columns = np.stack([table.costs, *table.resources.values()], axis=1)
+    numbers = np.concatenate([columns, np.where(trained, table.scores, 0)], axis=1)
     seen: set[tuple[bytes, float]] = set()
     for row, (subset, cost) in enumerate(zip(trained, table.costs, strict=True)):
         if not subset.any():
             raise CoterieError(f"Row {row} of a table must train a task to be saved.")
-        if not all(np.isfinite(values[row]) for values in numbers):
+        if not np.isfinite(numbers[row]).all():
             raise CoterieError(f"Row {table.names[row]!r} must have finite scores, cost and resources to be saved.")
         if (key := (subset.tobytes(), float(cost))) in seen:
             raise CoterieError(f"Row {table.names[row]!r} must not be there twice at cost {cost:g} to be saved.")
