@@ -103,8 +103,9 @@ def _text(cells: pa.ChunkedArray, missing: tuple[str, ...], as_text: bool, decim
     """Apply the rule of the module to a column of text."""
     import pandas as pd
     import pyarrow as pa
-    import pyarrow.compute as pc
+    import pyarrow.compute
 
+    pc: Any = pyarrow.compute  # its functions are made at run time
     trimmed = pc.utf8_trim_whitespace(cells)
     gaps = pc.is_in(trimmed, value_set=pa.array(["", *missing], pa.large_string()))
     words = {str(row["values"]): row["counts"] for row in pc.value_counts(trimmed.filter(gaps)).to_pylist() if row["values"]}
@@ -140,8 +141,9 @@ def _text(cells: pa.ChunkedArray, missing: tuple[str, ...], as_text: bool, decim
 
 def _numbers(text: pa.ChunkedArray, *, whole: bool) -> pd.Series:
     import pyarrow as pa
-    import pyarrow.compute as pc
+    import pyarrow.compute
 
+    pc: Any = pyarrow.compute
     plain = pc.replace_substring_regex(text, r"^\+", "")
     return plain.cast(pa.int64() if whole and not text.null_count else pa.float64()).to_pandas()
 

@@ -8,12 +8,12 @@ from __future__ import annotations
 import hashlib
 import re
 import warnings
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 from torch import Tensor
 
-from coterie.data.columns import as_numbers, as_text, series, some, strange_cells
+from coterie.data.columns import as_numbers, as_text, first_row, series, some, strange_cells
 from coterie.data.splits import PARTS
 from coterie.data.tables import Features
 from coterie.data.targets import Labels
@@ -53,7 +53,7 @@ def equal_inputs(stored: Any, features: Features | None) -> np.ndarray | None:
         for name in features.categorical:
             column = series(stored, name)
             plain[name] = np.where(column.isna().to_numpy(), "", as_text(column))
-        hashed = pd.util.hash_pandas_object(pd.DataFrame(plain), index=False)
+        hashed = cast(Any, pd).util.hash_pandas_object(pd.DataFrame(plain), index=False)
         return pd.factorize(hashed)[0]
     if not isinstance(stored, Tensor):
         return None
@@ -93,7 +93,9 @@ def times_of(column: pd.Series) -> np.ndarray:
     """
     name = str(column.name)
     if column.isna().any():
-        raise CoterieError(f"`time_column` {name!r} is empty in row {column.index[column.isna()][0]}: every row needs a time.")
+        raise CoterieError(
+            f"`time_column` {name!r} is empty in row {first_row(column, column.isna().to_numpy())}: every row needs a time."
+        )
     if not strange_cells(column):
         values, stray = as_numbers(column)
         if not stray.any():
