@@ -19,10 +19,10 @@ import torch
 
 import coterie as ct
 from coterie.cli import main
+from coterie.data.arrow_files import write_parquet
 from coterie.datamaps import DataMapRecorder, to_parquet
 from coterie.datamaps.storage import create_arrays, map_arrays
 from coterie.errors import CoterieError
-from coterie.evaluation.units import write_table
 from coterie.files import atomic, check_target, checksum, read_arrays, read_json, write_arrays, write_json
 from coterie.runs import MANIFEST, Run
 
@@ -73,7 +73,7 @@ WRITERS: dict[str, Callable[[Path], Any]] = {
     "JSON": lambda path: write_json(path, MANY.tolist()),
     "arrays": lambda path: write_arrays(path, {"a": MANY}),
     "memory map": write_mapped,
-    "table": lambda path: write_table(path, pa.table({"a": MANY})),
+    "table": lambda path: write_parquet(path, pa.table({"a": MANY})),
     "data map": lambda path: big_map().save(path),
     "data map, long": lambda path: to_parquet(big_map(), path),
     "scores": lambda path: big_scores().save(path),
