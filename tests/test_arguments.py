@@ -122,7 +122,7 @@ def test_nonsense_is_one_sentence_before_the_data_are_read(
         ("[kind]\nA = {b = 1}", "'kind' must be a list of texts or numbers"),
         ("[lr]\nx = 1", "'lr' must be one text or number"),
         ("out = ''", "`--out` is empty."),
-        ("out = '--help'", "`source`: there is no file"),
+        ("out = '--help'", "`source` must name a file; there is no file"),
         ('device = "a\\u0000"', "NUL character"),
         ("epochs = " + "9" * 5000, "cannot be read"),
         ("targets = " + "[" * 5000, "cannot be read"),

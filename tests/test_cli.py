@@ -215,7 +215,7 @@ def test_unknown_option_in_file_names_close_ones(tmp_path: Path, capsys: pytest.
     assert "unknown option 'epoch': did you mean epochs?" in complaint(capsys)
     path.write_text("zzz = 3\n")
     assert main(["record", "--config", str(path)]) == 2
-    assert "known are augment, batch_size" in complaint(capsys)
+    assert "known are allow_overlap, augment, batch_size" in complaint(capsys)
 
 
 @pytest.mark.parametrize("content", [None, "epochs = ", b"\xff\xfe"])

@@ -100,7 +100,7 @@ def codes(frame: pd.DataFrame, preprocessing: Preprocessing) -> Tensor:
 @pytest.mark.parametrize("average", ["logits", "probabilities"])
 @pytest.mark.parametrize("hard", [False, True])
 def test_a_table_goes_in_raw(people, path, average, hard):
-    preprocessing = fit_table(people, ["x", "y", "time"], ["pet", "town"])
+    preprocessing = fit_table(people, ["x", "y", "time"], ["pet", "town"])[0]
     model = grouped("mlp", preprocessing, average=average, hidden=(4,), dropout=0.5)
     model = model.hard() if hard else model
     about = model.export(path)

@@ -162,11 +162,11 @@ def keep_grouping(run: Run, grouping: Grouping, settings: dict[str, Any]) -> Non
 
 def fit(verb: options.Fit, screen: Screen) -> None:
     """Train the specialised models of a grouped run."""
-    from coterie.models.architecture import trusted
-
     with continued(verb.run) as run:
         if not run.done("group"):
             raise CoterieError(f"Run {str(verb.run)!r} has no grouping yet: coterie group {verb.run} --groups K.")
+        from coterie.models.architecture import trusted
+
         model = training_of(run).model
         if model != "auto" or verb.model is not None:
             trusted(model, verb.model, run.folder / MANIFEST, trust=verb.trust)
@@ -340,8 +340,8 @@ def _given(keywords: dict[str, Any]) -> dict[str, Any]:
 def _pair(flag: str, text: str) -> tuple[str, str]:
     name, equals, value = text.rpartition("=")
     if not equals:
-        example = "age=regression" if flag == "kind" else "assay=active"
-        raise CoterieError(f"`--{flag}` takes pairs such as {example}; found {text!r}.")
+        form = "NAME=KIND, such as age=regression" if flag == "kind" else "NAME=VALUE, such as assay=active"
+        raise CoterieError(f"`--{flag}` takes {form}; found {text!r}.")
     return name, value
 
 
