@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import subprocess
@@ -14,8 +13,6 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from safetensors import safe_open
-from safetensors.numpy import save_file
 
 import coterie as ct
 from coterie.cli import main
@@ -62,14 +59,12 @@ def evil(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def tampered(run: Path, folder: Path, **about: Any) -> Path:
     """A copy of the run whose manifest and model file name another encoder, with checksums that agree."""
-    from coterie.files import checksum
+    from coterie.files import checksum, read_arrays, write_arrays
 
     copy, model = folder / "copy", folder / "copy" / "model.safetensors"
     shutil.copytree(run, copy)
-    with safe_open(model, framework="numpy") as file:
-        arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        held = file.metadata()
-    save_file(arrays, model, metadata={**held, "coterie": json.dumps({**json.loads(held["coterie"]), **about})})
+    arrays, held = read_arrays(model)
+    write_arrays(model, arrays, {**held, **about})
     manifest = read_json(copy / "manifest.json")
     manifest["config"]["training"]["model"] = about["model"]
     manifest["stages"]["model"]["files"]["model.safetensors"] = checksum(model)

@@ -125,7 +125,7 @@ def test_a_table_goes_in_raw_to_onnx(people, tmp_path):
 
 
 def test_every_column_of_the_predictions_is_named(people, tmp_path):
-    model = grouped("mlp", fit_table(people, ["x"], []), hidden=(2,))
+    model = grouped("mlp", fit_table(people, ["x"], [])[0], hidden=(2,))
     [gives] = model.export(tmp_path / "model.pt2")["outputs"]
     found = [(column["task"], column.get("class"), column["meaning"]) for column in gives["columns"]]
     assert found == [
@@ -138,7 +138,7 @@ def test_every_column_of_the_predictions_is_named(people, tmp_path):
 
 @pytest.mark.parametrize(("numeric", "categorical", "name"), [(["x", "y"], [], "numeric"), ([], ["pet", "town"], "categories")])
 def test_what_a_table_lacks_is_no_input(people, tmp_path, numeric, categorical, name):
-    preprocessing, path = fit_table(people, numeric, categorical), tmp_path / "model.pt2"
+    preprocessing, path = fit_table(people, numeric, categorical)[0], tmp_path / "model.pt2"
     model = grouped("mlp", preprocessing, hidden=(2,))
     assert [entry["name"] for entry in model.export(path)["inputs"]] == [name]
     raw = torch.tensor(people[numeric].to_numpy()) if numeric else codes(people, preprocessing)
