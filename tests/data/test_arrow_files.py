@@ -96,7 +96,7 @@ def test_damaged_files_are_refused_or_safe_to_use(kind, compression, tmp_path):
 
 
 def test_offsets_that_lead_out_of_the_file_are_refused(tmp_path):
-    """Read as it is, such a table ends the process with a segmentation fault."""
+    """Read as it is, such a table reads foreign memory: a segmentation fault, or whatever happens to lie there."""
     path, schema = tmp_path / "t.arrow", pa.schema([("a", pa.string())])
     with pa.OSFile(str(path), "wb") as file, pa.ipc.new_file(file, schema) as writer:
         writer.write_table(pa.table({"a": ["ab", "cd", "ef"]}))
@@ -105,7 +105,7 @@ def test_offsets_that_lead_out_of_the_file_are_refused(tmp_path):
     path.write_bytes(path.read_bytes().replace(right, wrong))
     with pa.memory_map(str(path)) as file:
         unread = pa.ipc.open_file(file).read_all()
-    assert outcome(lambda: unread["a"].to_pylist()).kind == "SIGNAL"
+    assert outcome(lambda: unread["a"].to_pylist()).kind in ("SIGNAL", "TRACEBACK")
     with pytest.raises(CoterieError, match=r"t\.arrow is no readable arrow file, or is damaged"):
         read_arrow(path)
 
