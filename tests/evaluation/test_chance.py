@@ -3,8 +3,13 @@
 A table with a leak from labels to inputs, from test to training or from scoring to choosing would be.
 """
 
+import io
+
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.feather
+import pyarrow.parquet as pq
 import pytest
 
 import coterie as ct
@@ -39,6 +44,49 @@ def load(frame, **options):
     return ct.load(frame, targets=coins(), split=(0.4, 0.2, 0.4), **options)
 
 
+def long(images=False, seed=0):
+    """Half of the coins of each example as rows of their own: task, side, and the example's inputs again; rows shuffled."""
+    rng = np.random.default_rng(seed)
+    n, sides = (240, ["heads", "tails"]) if images else (N, [0, 1])
+    frame = pd.DataFrame([(example, coin) for example in range(n) for coin in coins()], columns=["example", "coin"])
+    frame["side"] = rng.choice(sides, len(frame))
+    frame = frame.sample(frac=0.5, random_state=seed).reset_index(drop=True)
+    example = frame.pop("example").to_numpy()
+    if images:
+        pictures = [picture(rng) for _ in range(n)]
+        return frame.assign(picture=[{"bytes": pictures[each], "path": None} for each in example])
+    for name in ("x0", "x1", "x2", "x3"):
+        frame[name] = rng.normal(size=n).round(5)[example]
+    return frame.assign(sort=rng.choice(["red", "green", "blue"], n)[example])
+
+
+def picture(rng):
+    from PIL import Image
+
+    file = io.BytesIO()
+    Image.fromarray(rng.integers(0, 256, (8, 8), dtype=np.uint8)).save(file, "PNG")
+    return file.getvalue()
+
+
+def in_format(frame, form, folder):
+    """The same table as any kind of source."""
+    if form == "frame":
+        return frame
+    if form == "csv":
+        frame.to_csv(folder / "table.csv", index=False)
+        return folder / "table.csv"
+    table = pa.Table.from_pandas(frame)
+    if form == "parquet":
+        pq.write_table(table, folder / "table.parquet")
+        return folder / "table.parquet"
+    if form == "arrow":
+        pyarrow.feather.write_feather(table, folder / "table.arrow")
+        return folder / "table.arrow"
+    if form == "hub":
+        return pytest.importorskip("datasets").Dataset(table)
+    return table
+
+
 def arm_means(result):
     """Mean AUROC and accuracy over coins, seeds and draws, by arm."""
     scores = result.scores.to_pandas()
@@ -52,6 +100,43 @@ def bound(data):
     """
     n = (~data.targets[data.split.test].isnan()).sum(0).double().numpy() / 2
     return 4 * np.sqrt(np.mean((2 * n + 1) / (12 * n**2)) / N_COINS)
+
+
+def is_torn(data):
+    """Whether an example's inputs are equal to those of one in another part."""
+    parts = [data.inputs[part].flatten(1).numpy() for part in (data.split.train, data.split.validation, data.split.test)]
+    distinct = [len(np.unique(part, axis=0)) for part in parts]
+    return len(np.unique(np.concatenate(parts), axis=0)) < sum(distinct)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "form", ["csv", "parquet", "arrow", "table", "frame", "hub", "images in parquet", "images in table", "images in hub"]
+)
+def test_no_arm_differs_from_chance_where_examples_come_once_per_task(form, tmp_path):
+    images = form.startswith("images")
+    source = in_format(long(images), form.split()[-1], tmp_path)
+    data = ct.load(source, task_column="coin", target_column="side", split=(0.4, 0.2, 0.4))
+    assert not is_torn(data)
+    settings = SETTINGS | ({"model_options": {"width": 4}} if images else {})
+    result = ct.compare(
+        "cnn" if images else "mlp", data, n_groups=2, seeds=1, repeats=1, draws=1, bootstraps=20, **settings
+    )  # fmt: skip
+    for metric, means in arm_means(result).items():
+        assert set(means.index) == ARMS
+        assert (means - 0.5).abs().max() < bound(data), (metric, means)
+
+
+def test_the_same_would_be_found_if_examples_were_torn():
+    """Rows split at random, as a split column may ask for, show what the test above looks for."""
+    frame = long()
+    frame["part"] = np.random.default_rng(1).choice(["train", "validation", "test"], len(frame), p=[0.4, 0.2, 0.4])
+    given = {"task_column": "coin", "target_column": "side", "split_column": "part"}
+    with pytest.raises(ct.CoterieError, match="tears groups apart"):
+        ct.load(frame, **given)
+    torn = ct.load(frame, **given, allow_overlap=True)
+    assert is_torn(torn)
+    assert any("Allowed overlap" in note for note in torn.notes)
 
 
 @pytest.mark.slow

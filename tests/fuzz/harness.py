@@ -41,28 +41,31 @@ def outcome(function: Callable[[], Any], timeout: float = 20.0, memory: int = 2 
     reading, writing = os.pipe()
     child = os.fork()
     if child == 0:
-        _run(function, writing, memory)
+        _run(function, writing, timeout, memory)
     os.close(writing)
-    message = _read(reading, timeout)
+    message = _read(reading, timeout + 5)
     os.close(reading)
     if message is None:
         os.kill(child, signal.SIGKILL)
     _, status = os.waitpid(child, 0)
     if message is None:
-        return Outcome("HANG", f"after {timeout:g} s")
+        return Outcome("HANG", f"after {timeout:g} s, deaf to its own clock")
+    if message.startswith(b"Timeout ("):
+        return Outcome("HANG", message.decode(errors="replace"))
     if os.WIFSIGNALED(status):
         return Outcome("SIGNAL", signal.Signals(os.WTERMSIG(status)).name)
     kind, _, text = message.decode(errors="replace").partition("\n")
     return Outcome(kind, text) if kind else Outcome("SIGNAL", f"ended without a word, status {status}")  # type: ignore[arg-type]
 
 
-def _run(function: Callable[[], Any], writing: int, memory: int) -> None:
+def _run(function: Callable[[], Any], writing: int, timeout: float, memory: int) -> None:
     """The child's whole life; it never returns."""
     try:
         silence = os.open(os.devnull, os.O_WRONLY)
         os.dup2(silence, 1)
         os.dup2(silence, 2)
         faulthandler.disable()  # the signal is the outcome
+        faulthandler.dump_traceback_later(timeout, exit=True, file=writing)  # says where it hung
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
         _, hard = resource.getrlimit(resource.RLIMIT_AS)
         resource.setrlimit(resource.RLIMIT_AS, (_size() + memory, hard))
@@ -72,6 +75,7 @@ def _run(function: Callable[[], Any], writing: int, memory: int) -> None:
             kind, text = "CoterieError", str(error)
         except BaseException:
             kind, text = "TRACEBACK", traceback.format_exc(limit=-4)
+        faulthandler.cancel_dump_traceback_later()
         rest = f"{kind}\n{text}".encode(errors="replace")
         while rest:
             rest = rest[os.write(writing, rest) :]

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from coterie.data.pixels import is_image, pixels, rule_of, sentences
-from coterie.errors import CoterieError
+from coterie.errors import CoterieError, reason
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -149,11 +149,15 @@ def input_tensor(inputs: Any) -> Tensor:
     return stored(tensor, "`inputs`", batched=True)
 
 
-def _to_tensor(values: Any, where: str) -> Tensor:
+def _to_array(values: Any, where: str) -> np.ndarray:
     try:
-        array = np.asarray(values)
+        return np.asarray(values)
     except ValueError as error:
         raise CoterieError(f"{where} must be one array; found {describe(values)} of unequal lengths.") from error
+
+
+def _to_tensor(values: Any, where: str) -> Tensor:
+    array = _to_array(values, where)
     if array.dtype.kind not in "fiub":
         raise CoterieError(f"{where} must hold numbers (a tensor or an array); found an array of type {array.dtype}.")
     native = np.float64 if array.dtype.itemsize > 8 else array.dtype.newbyteorder("=")
@@ -167,9 +171,12 @@ def target_frame(targets: Any, names: Sequence[str] | None = None) -> pd.DataFra
     if isinstance(targets, pd.DataFrame):
         frame = targets.reset_index(drop=True)
     elif isinstance(targets, Mapping):
-        frame = pd.DataFrame(targets)
+        try:
+            frame = pd.DataFrame(targets)
+        except ValueError as error:
+            raise CoterieError(f"`targets` must map names to columns of one length ({reason(error)}).") from error
     else:
-        array = targets.detach().cpu().numpy() if isinstance(targets, Tensor) else np.asarray(targets)
+        array = targets.detach().cpu().numpy() if isinstance(targets, Tensor) else _to_array(targets, "`targets`")
         if array.ndim not in (1, 2):
             raise CoterieError(f"`targets` must have shape (N,) or (N, T); found {array.shape}.")
         frame = pd.DataFrame(array)

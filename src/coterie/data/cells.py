@@ -73,24 +73,29 @@ def read_cells(
 
     kinds = pa.types
     if isinstance(cells.type, pa.BaseExtensionType):
-        return Cells(values=cells.to_pandas())
+        return Cells(values=_pandas(cells))
     if kinds.is_dictionary(cells.type):
         if cells.type.ordered or not _holds_text(cells.type.value_type):
-            return Cells(values=cells.unify_dictionaries().to_pandas())
+            return Cells(values=_pandas(cells.unify_dictionaries()))
         read = _text(cells.cast(pa.large_string()), tuple(missing), True, False)
         return replace(read, values=read.values.astype("category"))
     if kinds.is_binary(cells.type) or kinds.is_large_binary(cells.type) or kinds.is_fixed_size_binary(cells.type):
         try:
             cells = cells.cast(pa.large_binary()).cast(pa.large_string())
         except pa.ArrowInvalid:
-            return Cells(values=cells.to_pandas())
+            return Cells(values=_pandas(cells))
     if _holds_text(cells.type):
         return _text(cells.cast(pa.large_string()), tuple(missing), as_text, decimal_comma)
     if kinds.is_decimal(cells.type) or kinds.is_float16(cells.type):
         cells = cells.cast(pa.float64())
     if kinds.is_boolean(cells.type):
         return Cells(values=cells.to_pandas().astype("boolean"))
-    return Cells(values=cells.to_pandas())
+    return Cells(values=_pandas(cells))
+
+
+def _pandas(cells: pa.ChunkedArray) -> pd.Series:
+    """The cells as pandas holds them; dates as moments, since Python's own end in year 9999."""
+    return cells.to_pandas(date_as_object=False)
 
 
 def _holds_text(kind: pa.DataType) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, cast
 
@@ -46,11 +47,16 @@ def as_numbers(column: pd.Series) -> tuple[np.ndarray, np.ndarray]:
         column = column.astype(column.cat.categories.dtype if column.cat.categories.dtype.kind in "iuf" else object)
     known = column.notna().to_numpy()
     numbers = cast("pd.Series", pd.to_numeric(column, errors="coerce"))
-    values = cast(np.ndarray, pd.Series.to_numpy(numbers, dtype=np.float64, na_value=np.nan))
+    with np.errstate(invalid="ignore"):  # a signalling NaN, as damaged files hold, is a NaN
+        values = cast(np.ndarray, pd.Series.to_numpy(numbers, dtype=np.float64, na_value=np.nan))
     stray = np.isnan(values) & known
-    if is_text(column) and (not stray.any() or column.astype(str).str.match(ZEROS).any()):
+    if is_text(column) and (not stray.any() or _has_leading_zeros(column)):
         return np.full(len(values), np.nan), known
     return values, stray
+
+
+def _has_leading_zeros(column: pd.Series) -> bool:
+    return any(isinstance(value, str) and re.match(ZEROS, value) for value in column)
 
 
 def as_text(column: pd.Series) -> np.ndarray:
@@ -69,7 +75,10 @@ def plain_text(value: Any) -> str:
     if isinstance(value, (bool, np.bool_)):
         return "true" if value else "false"
     number = isinstance(value, (float, np.floating)) and float(value).is_integer()
-    return str(int(value)) if number else str(value)
+    try:
+        return str(int(value)) if number else str(value)
+    except NotImplementedError:  # pandas writes no moment beyond Python's own years, 1 to 9999
+        return str(value.to_numpy())
 
 
 def is_text(column: pd.Series) -> bool:

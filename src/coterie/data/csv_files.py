@@ -71,6 +71,7 @@ def _header(path: Path, start: bytes, separator: str, encoding: str) -> tuple[li
     if plain and b"\0" in start:
         raise CoterieError(f"{str(path)!r} holds NUL characters: it is no {encoding} text. Say its `encoding`: 'utf-16-le'?")
     try:
+        "a".encode(encoding)  # refuses base64 and the like, which are no text encodings
         text = codecs.getincrementaldecoder("utf-8-sig" if plain else encoding)().decode(start)
     except (UnicodeError, LookupError) as error:
         raise CoterieError(_undecodable(path, encoding, error)) from error

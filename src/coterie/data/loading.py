@@ -179,7 +179,7 @@ def _inputs_of(raw: Source, columns: Columns, sample: np.ndarray | None) -> tupl
         raw.frame.drop(columns=columns.not_inputs), keep=columns.keep, index=raw.index, labels=raw.labels, sample=sample
     )
     if not features.numeric and not features.categorical:
-        raise CoterieError("No column is left to be an input. " + " ".join(features.notes))
+        raise CoterieError(" ".join(("No column is left to be an input.", *features.notes)))
     for name in features.numeric:
         finite_numbers(series(raw.frame, name))
     return raw.frame[[*features.numeric, *features.categorical]], features, list(raw.notes)

@@ -30,7 +30,7 @@ def concatenate(tables: list[pa.Table], paths: Sequence[Any]) -> pa.Table:
 
     try:
         return pa.concat_tables(_alike(tables), promote_options="permissive")
-    except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
+    except pa.ArrowException as error:
         raise CoterieError(f"{', '.join(map(str, paths))}: their columns do not fit together ({first_line(error)}).") from error
 
 

@@ -17,7 +17,7 @@ from coterie.data.cells import MISSING, Cells, read_cells, to_arrow
 from coterie.data.csv_files import SEPARATOR
 from coterie.data.metadata import class_names, index_columns, metadata_of, named_labels, with_class_names
 from coterie.data.readers import concatenate, read_files
-from coterie.errors import CoterieError
+from coterie.errors import CoterieError, blame
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -172,7 +172,7 @@ def _from_table(table: pa.Table, image_column: str | None, how: Reading, part: n
 def _from_frame(frame: pd.DataFrame, how: Reading) -> Source:
     import pandas as pd
 
-    ids = None if isinstance(frame.index, pd.RangeIndex) or not frame.index.is_unique else frame.index.to_numpy()
+    ids = None if isinstance(frame.index, pd.RangeIndex) or not _is_unique(frame.index) else frame.index.to_numpy()
     if ids is not None and isinstance(frame.index, pd.MultiIndex):
         ids = np.array([" ".join(map(str, each)) for each in frame.index], dtype=object)
     # What the index is called is known only if somebody named it; such a level may name groups or times.
@@ -196,6 +196,13 @@ def _from_frame(frame: pd.DataFrame, how: Reading) -> Source:
     return Source(frame=made, read=read, index=tuple(names), ids=ids)
 
 
+def _is_unique(index: pd.Index) -> bool:
+    try:
+        return index.is_unique
+    except TypeError:  # structures have no hash
+        return False
+
+
 def _flat_name(name: Any) -> str:
     """The name of a column; levels of a MultiIndex are joined by spaces."""
     return " ".join(str(part) for part in name if str(part)) if isinstance(name, tuple) else str(name)
@@ -208,7 +215,8 @@ def _from_pairs(pairs: Any, names: Sequence[str] | None) -> Source:
         return Source(frame=frame, inputs=inputs)
     vectors, survey = [], Survey()
     for position in range(len(pairs)):
-        pair = pairs[position]
+        with blame(f"`source` fails to give example {position}"):
+            pair = pairs[position]
         if not isinstance(pair, (tuple, list)) or len(pair) != 2:
             raise CoterieError(f"A dataset must yield (input, target vector); example {position} is {describe(pair)}.")
         survey.add(pair[0], position)

@@ -108,7 +108,8 @@ def constant(values: np.ndarray, dtype: Any = np.float64) -> bool:
     known = values[np.isfinite(values)]
     if len(known) == 0 or len(known) < np.count_nonzero(~np.isnan(values)):
         return False
-    spread = float(known.max() - known.min())
+    with np.errstate(over="ignore"):  # from -1e308 to 1e308, say
+        spread = float(known.max() - known.min())
     rounding = SINGLE_ROUNDING if dtype == np.float32 else ROUNDING
     return spread == 0 or (spread <= rounding * float(np.abs(known).max()) and bool((known % 1).any()))
 
