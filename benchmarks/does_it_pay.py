@@ -1,6 +1,6 @@
 """Does grouping by data maps pay? Against joint, single, random and ensemble, on tables and images; whatever comes out.
 
-    python benchmarks/does_it_pay.py emotions scene cifar10 celeba --data DATA_FOLDER --runs RUN_FOLDER
+    python benchmarks/does_it_pay.py emotions scene landmine parkinsons cifar10 celeba --data DATA_FOLDER --runs RUN_FOLDER
 
 Every data set is one comparison in a run directory below RUN_FOLDER; a stopped one continues. ``report.html`` lies there too.
 """
@@ -38,6 +38,14 @@ def table(folder: Path, name: str) -> Dataset:
     return ct.load(str(folder / f"tabular/{name}.parquet"))
 
 
+def parkinsons(folder: Path) -> Dataset:
+    """One score of 42 subjects, each of them a task with recordings of its own."""
+    return ct.load(
+        str(folder / "tabular/parkinsons.parquet"), task_column="subject#", target_column="motor_UPDRS",
+        exclude=["total_UPDRS"],
+    )  # fmt: skip
+
+
 def faces(folder: Path, n_images: int) -> Dataset:
     """CelebA faces, split by identity."""
     others = [name for name in attributes(folder) if name not in FACES]
@@ -61,6 +69,19 @@ STUDIES: dict[str, Callable[[Path, Path], ct.Comparison]] = {
     ),
     "scene": lambda data, run: ct.compare(
         "mlp", table(data, "scene"), methods((2, 3), (1.07, 1.3, 2.0)), seeds=5, repeats=3, run=run, **TABLES
+    ),
+    "landmine": lambda data, run: ct.compare(
+        "mlp",
+        ct.load(str(data / "tabular/landmine.parquet"), rare="drop"),
+        methods((2,), (1.07,)),
+        seeds=3,
+        repeats=2,
+        draws=1,
+        run=run,
+        **TABLES | {"epochs": 10},
+    ),
+    "parkinsons": lambda data, run: ct.compare(
+        "mlp", parkinsons(data), methods((2, 3), (1.07,)), seeds=3, repeats=2, draws=1, run=run, **TABLES
     ),
     "cifar10": lambda data, run: ct.compare(
         "cnn", cifar10(data, 10_000), methods((2,), (1.07, 2.0)), seeds=3, draws=1, run=run, **IMAGES

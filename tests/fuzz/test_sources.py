@@ -57,7 +57,7 @@ def random_source(rng: random.Random, folder: Path) -> tuple[Any, list[str]]:
     if kind == "file":
         return write_file(rng, table, folder), table.column_names
     if kind == "frame":
-        frame = table.to_pandas(ignore_metadata=True, date_as_object=False)
+        frame = table.replace_schema_metadata().to_pandas(date_as_object=False)
         if rng.random() < 0.3:
             with suppress(NotImplementedError):  # pandas has no index of float16
                 frame = frame.set_index(rng.choice(list(frame.columns)))
