@@ -2,7 +2,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 SETUP := .venv/.setup
 
-.PHONY: setup demo test test-all check docs clean help
+.PHONY: setup demo test test-slow test-all check docs clean help
 
 help:  ## say what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -19,6 +19,9 @@ demo: setup  ## group and compare the tasks of scikit-learn's digits; writes run
 
 test: setup  ## fast tests and the examples in docstrings
 	$(BIN)/python -m pytest
+
+test-slow: setup  ## what takes longer: kills, fuzz, exports, real data where it lies beside the checkout
+	$(BIN)/python -m pytest -m slow tests
 
 test-all: setup  ## the slow tests too
 	$(BIN)/python -m pytest -m "slow or not slow"

@@ -1,16 +1,10 @@
-"""Every kind of file that is read back, damaged or well-formed but wrong: read as ever, or refused by name.
-
-``COTERIE_FUZZ_INPUTS`` is the number of inputs of the whole fuzz suite, of which half are used here; ``COTERIE_FUZZ_SEED``
-fixes what is otherwise another choice every day.
-"""
+"""Every kind of file that is read back, damaged or well-formed but wrong: read as ever, or refused by name."""
 
 from __future__ import annotations
 
 import json
-import os
 import random
 import shutil
-import time
 from collections import Counter
 from contextlib import suppress
 from copy import deepcopy
@@ -24,13 +18,12 @@ from hypothesis import strategies as st
 from coterie.data.arrow_files import read_parquet, write_parquet
 from coterie.files import read_arrays, read_json, write_arrays, write_json
 
+from . import SEED, inputs
 from .harness import outcome
 from .specimens import Specimen, make
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(3600)]
 
-SEED = int(os.environ.get("COTERIE_FUZZ_SEED", time.time() // 86400))
-INPUTS = int(os.environ.get("COTERIE_FUZZ_INPUTS", 300)) // 4  # two tests here, half of the suite
 NAMES = (
     "affinity", "checkpoint", "comparison", "data_map", "fit", "grouping", "model", "recorder", "run", "scores", "selection",
     "unit",
@@ -55,7 +48,7 @@ def specimens(tmp_path_factory):
 def fuzzed(test):
     """Run with so many inputs of this seed; no example database, so that a day's inputs are the seed's alone."""
     limits = settings(
-        max_examples=INPUTS, deadline=None, database=None, phases=[Phase.generate],
+        max_examples=inputs(1 / 6), deadline=None, database=None, phases=[Phase.generate],
         suppress_health_check=list(HealthCheck),
     )  # fmt: skip
     return seed(SEED)(limits(test))

@@ -1,12 +1,7 @@
-"""Generated flags: whatever is given, the answer is a sentence and exit status 2, or help and 0; nothing trains, nothing hangs.
-
-``COTERIE_FUZZ_INPUTS`` says how many command lines are tried, ``COTERIE_FUZZ_SEED`` which.
-"""
+"""Generated flags: the answer is a sentence and exit status 2, or help and 0; nothing trains, nothing hangs."""
 
 from __future__ import annotations
 
-import os
-import random
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -19,8 +14,8 @@ from coterie.cli import main
 from coterie.cli.arguments import flags_of
 from coterie.cli.parsing import VERBS
 
-INPUTS = int(os.environ.get("COTERIE_FUZZ_INPUTS", "150"))
-SEED = int(os.environ.get("COTERIE_FUZZ_SEED", str(random.SystemRandom().randrange(2**32))))
+from . import SEED, inputs
+
 # What may be found in the folder; none of it lets a verb that trains come as far as training.
 FILES = {
     "t.csv": "a,b\n1,2\n",
@@ -140,7 +135,7 @@ def test_any_flags_are_answered_by_a_sentence(
 
     @seed(SEED)
     @settings(
-        max_examples=INPUTS, deadline=None, database=None, phases=[Phase.generate, Phase.shrink],
+        max_examples=inputs(1 / 6), deadline=None, database=None, phases=[Phase.generate, Phase.shrink],
         suppress_health_check=list(HealthCheck),
     )  # fmt: skip
     @given(command_lines())

@@ -1,15 +1,9 @@
-"""Random sources and arguments: read, or refused by a sentence; what was read is a data set that can be trained on.
-
-``COTERIE_FUZZ_INPUTS`` is the number of inputs of the whole fuzz suite, of which half are used here; ``COTERIE_FUZZ_SEED``
-fixes what is otherwise another choice every day.
-"""
+"""Random sources and arguments: read, or refused by a sentence; what was read is a data set that can be trained on."""
 
 from __future__ import annotations
 
-import os
 import random
 import shutil
-import time
 from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
@@ -24,13 +18,12 @@ import torch
 import coterie as ct
 from coterie.data import Dataset, load, read_inputs
 
+from . import SEED, inputs
 from .harness import Outcome, outcome
 from .tables import arrays, csv_text, random_options, random_table, texts, write_file
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(3600)]
 
-SEED = int(os.environ.get("COTERIE_FUZZ_SEED", time.time() // 86400))
-INPUTS = int(os.environ.get("COTERIE_FUZZ_INPUTS", 300))
 SETTINGS: dict[str, Any] = {"epochs": 1, "batch_size": 32, "strategy": "loop", "device": "cpu"}
 SIZES = {"mlp": {"hidden": (4,)}, "cnn": {"width": 2}}
 
@@ -117,8 +110,8 @@ def use(read: Callable[[], Dataset], source: Any, deep: bool) -> str:
     assert rows
     assert np.isfinite([row["value"] for row in rows if row["metric"] in ("accuracy", "MAE")]).all(), rows
     if not isinstance(source, dict):
-        inputs, ids = read_inputs(source, data.preprocessing)
-        assert len(inputs) == len(ids)
+        new, ids = read_inputs(source, data.preprocessing)
+        assert len(new) == len(ids)
     return "trained"
 
 
@@ -129,14 +122,14 @@ def said(found: Outcome, counts: Counter[str]) -> Outcome:
 
 def test_any_source_is_read_or_refused_by_a_sentence(tmp_path: Path, record_property: Callable[[str, object], None]) -> None:
     counts: Counter[str] = Counter()
-    for number in range(INPUTS // 2):
+    for number in range(inputs(1 / 3)):
         rng = random.Random(f"{SEED} {number}")
         folder = tmp_path / str(number)
         folder.mkdir()
         source, names = random_source(rng, folder)
         options = random_options(rng, names) if names and rng.random() < 0.95 else {}
         deep = rng.random() < 0.25
-        found = said(outcome(lambda: use(lambda: load(source, **options), source, deep)), counts)  # noqa: B023
+        found = said(outcome(lambda: use(lambda: load(source, **options), source, deep), 60), counts)  # noqa: B023
         assert found.kind in ("value", "CoterieError"), (SEED, number, options, found.text)
         assert found.kind == "value" or found.text.strip().endswith((".", ")", "?")) or "\n" not in found.text, found.text
         shutil.rmtree(folder)
@@ -149,7 +142,7 @@ def test_text_is_read_alike_from_csv_and_from_columns_of_text(
 ) -> None:
     """The rule of cells is one; only what a file of text cannot hold may differ."""
     counts: Counter[str] = Counter()
-    for number in range(INPUTS // 4):
+    for number in range(inputs(1 / 6)):
         rng = random.Random(f"text {SEED} {number}")
         table = random_table(rng)
         plain = [name for name in table.column_names if not pa.types.is_nested(table[name].type) and name.strip() == name != ""]
