@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -67,7 +68,7 @@ def _of_arrays(old: np.ndarray, new: np.ndarray) -> str | None:
     size = ""
     if old.dtype.kind in "fiu":
         with np.errstate(invalid="ignore"):
-            largest = np.abs(new.astype(np.float64) - old.astype(np.float64))[apart].max()
+            largest = np.nan_to_num(np.abs(new.astype(np.float64) - old.astype(np.float64))[apart], posinf=np.inf).max()
         size = f", largest difference {largest:.3g}"
     place = f" at {list(first)}" if first else ""
     return f"{old.dtype} {old.shape}, {int(apart.sum())} differ{size}; first{place}: was {old[first]!r}, is {new[first]!r}"
@@ -86,7 +87,16 @@ def _of_texts(old: Any, new: Any, path: str) -> Iterator[str]:
             yield f"{path}: had {len(old)} items, has {len(new)}"
         apart = [place for place, (a, b) in enumerate(zip(old, new, strict=False)) if json.dumps(a) != json.dumps(b)]
         if apart:
-            others = f" ({len(apart)} of {len(old)} items differ)" if len(apart) > 1 else ""
-            yield from (line + others for line in _of_texts(old[apart[0]], new[apart[0]], f"{path}/{apart[0]}"))
+            yield from _of_texts(old[apart[0]], new[apart[0]], f"{path}/{apart[0]}")
+        if len(apart) > 1:
+            yield f"{path}: {len(apart)} of {len(old)} items differ"
     elif json.dumps(old) != json.dumps(new):
+        if isinstance(old, str) and isinstance(new, str):
+            old, new = _around_the_first_difference(old, new)
         yield f"{path}: was {old!r}, is {new!r}"
+
+
+def _around_the_first_difference(old: str, new: str) -> tuple[str, str]:
+    alike = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(old, new, strict=False)))
+    part = slice(max(0, alike - 30), alike + 70)
+    return old[part], new[part]

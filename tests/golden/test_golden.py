@@ -73,7 +73,7 @@ def test_a_record_is_read_as_it_was_saved(tmp_path):
         ("a/b", lambda a: np.nextafter(a, np.float32(9)), "a/b: float32 (2, 2), 3 differ, largest difference 2.38e-07; first"),
         ("a/b", lambda a: np.where(a == 0, -a, a), "a/b: float32 (2, 2), 1 differ, largest difference 0; first at [1, 0]"),
         ("a/b", lambda a: a.astype(np.float64), "a/b: was float32 (2, 2), is float64 (2, 2)"),
-        ("a/b", lambda a: np.nan_to_num(a), "a/b: float32 (2, 2), 1 differ, largest difference nan; first at [0, 1]"),
+        ("a/b", lambda a: np.nan_to_num(a), "a/b: float32 (2, 2), 1 differ, largest difference 0; first at [0, 1]"),
         ("n", lambda a: a[:2], "n: was int64 (3,), is int64 (2,)"),
         ("s", lambda a: np.array(["x", "yz"]), "s: <U2 (2,), 1 differ; first at [1]: was np.str_('yy'), is np.str_('yz')"),
     ],
@@ -90,6 +90,7 @@ def test_a_changed_array_is_named(name, change, said):
         ({"t": {"k": [1, {"deep": np.nextafter(0.1, 1)}]}, "none": None}, "t/k/1/deep: was 0.1, is "),
         ({"t": {"k": [1, {"deep": 0.1}, 2]}, "none": None}, "t/k: had 2 items, has 3"),
         ({"t": {"k": [True, {"deep": 0.1}]}, "none": None}, "t/k/0: was 1, is True"),
+        ({"t": {"k": [1, {"deep": "p" * 99}]}, "none": None}, "t/k/1/deep: was 0.1, is 'ppp"),
         ({"t": {"k": [1, {"deep": 0.1}], "more": 1}, "none": None}, "t/more: text is new"),
         ({"t": {"k": [1, {"deep": 0.1}]}}, "none: text is gone"),
     ],
@@ -97,6 +98,13 @@ def test_a_changed_array_is_named(name, change, said):
 def test_a_changed_text_is_named(texts, said):
     (line,) = differences(RECORD, Record(RECORD.arrays, texts))
     assert line.startswith(said)
+
+
+def test_long_texts_are_shown_where_they_differ():
+    one, other = (Record({}, {"page": ["same", "x" * 500 + f"<b>{what}</b>" + "y" * 500]}) for what in ("old", "new"))
+    (line,) = differences(one, other)
+    assert "xxx<b>old</b>" in line
+    assert len(line) < 250
 
 
 def test_arrays_that_come_or_go_are_named():

@@ -6,6 +6,8 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 import coterie as ct
 from tests.golden.cases.inputs import SMALL, digits, disjoint, halves, mixed
 from tests.golden.reading import outcomes, report
@@ -58,6 +60,22 @@ def compare_gaps() -> dict[str, Any]:
 def compare_disjoint() -> dict[str, Any]:
     """One method, tasks with examples of their own, two groups."""
     return _compared(disjoint(), "data_map", n_groups=2, seeds=[4, 9])
+
+
+@case(exact=_WORDS[1:], loose=_LOOSE)
+def compare_worth_it() -> dict[str, Any]:
+    """Groups that pay, groups that do not, and a single one, on four seeds: most sentences of a verdict."""
+    rng = np.random.default_rng(6)
+    x = rng.normal(size=(600, 6)).astype(np.float32)
+    one, other = x[:, 0] * x[:, 1], x[:, 3] * x[:, 4]
+    targets = np.stack([one, one + 0.3 * x[:, 2], other, other - 0.3 * x[:, 5], rng.normal(size=600)], axis=1) > 0
+    data = ct.load({"inputs": x, "targets": targets.astype(np.float32)}, names=["p", "q", "r", "s", "noise"])
+    groups = {"true": [0, 0, 1, 1, 1], "wrong": [0, 1, 0, 1, 0], "one": [0, 0, 0, 0, 0]}
+    given = {
+        name: ct.Grouping(tasks=data.tasks.names, membership=np.eye(max(labels) + 1)[labels], method=name)
+        for name, labels in groups.items()
+    }
+    return _compared(data, given, seeds=4, epochs=15, draws=1, lr=1e-2, strategy="vmap", model_options={"hidden": (6,)})
 
 
 @case(exact=_WORDS, loose=_LOOSE)
