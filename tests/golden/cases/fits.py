@@ -46,7 +46,7 @@ def fit_optimisers() -> dict[str, Any]:
     """Every optimiser, schedule, clipping, dropout and which epoch is kept, looped and vmapped."""
     data = binary()
     told: dict[str, dict[str, Any]] = {
-        "adamw": {"optimiser": "adamw", "weight_decay": 0.01, "schedule": "cosine", "warmup": 0.2, "clip": 0.5},
+        "adamw": {"optimiser": "adamw", "weight_decay": 0.01, "schedule": "cosine", "warmup": 0.2, "clip": 0.05},
         "nadam": {"optimiser": "nadam", "weight_decay": 0.01, "keep": "last"},
         "sgd": {"optimiser": "sgd", "momentum": 0.8, "lr": 0.02, "model_options": {"hidden": (16, 8), "dropout": 0.3}},
         "half": {"precision": "bf16", "seed": 5},
