@@ -1,0 +1,1 @@
+"""The gate of a refactoring: what the library computes, kept before and compared bit for bit after; see README.md."""
