@@ -198,3 +198,22 @@ def test_the_words_for_missing_cells_are_those_of_training() -> None:
     assert torch.equal(again.inputs, data.inputs)
     assert "site=NA" in data.preprocessing.feature_names
     assert "site=none" not in data.preprocessing.feature_names
+
+
+@pytest.mark.parametrize(("zero", "one"), [("0.0", "1.0"), ("0", "1e0"), ("+0", "1.")])
+def test_classes_are_the_same_however_a_file_writes_them(zero: str, one: str, tmp_path: Path) -> None:
+    """pandas writes whole numbers beside a gap as 1.0, and truth values as True."""
+    rng = np.random.default_rng(0)
+    heads = rng.random(100) < 0.5
+    frame = pd.DataFrame(
+        {"x": rng.normal(size=100), "gap": np.where(heads, 1.0, 0.0), "truth": ~heads, "id": np.where(heads, "07", "08")}
+    )
+    data = ct.load(frame, targets=["gap", "truth", "id"])
+    assert [task.classes for task in data.tasks] == [("0", "1"), ("false", "true"), ("07", "08")]
+    other = frame.assign(gap=np.where(heads, one, zero), truth=np.where(heads, "FALSE", "True"))
+    other.to_csv(tmp_path / "other.csv", index=False)
+    read = ct.load(tmp_path / "other.csv", like=data)
+    assert read.targets.equal(data.targets)
+    other.assign(id="7").to_csv(tmp_path / "other.csv", index=False)
+    with pytest.raises(ct.CoterieError, match="'7' in row 0, which is no class"):
+        ct.load(tmp_path / "other.csv", like=data)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import numpy as np
@@ -10,8 +11,8 @@ import torch
 from torch import Tensor
 
 from coterie.data.arrays import describe
-from coterie.data.cells import reading_notes
-from coterie.data.columns import as_numbers, as_text, first_row, series, some, strange_cells
+from coterie.data.cells import NUMBER, reading_notes
+from coterie.data.columns import ZEROS, as_numbers, as_text, first_row, plain_text, series, some, strange_cells
 from coterie.data.dataset import Dataset, Split
 from coterie.data.images import decode_images
 from coterie.data.preprocessing import Preprocessing
@@ -113,9 +114,7 @@ def _codes(column: pd.Series, task: Task) -> np.ndarray:
         return values
     text, known = as_text(column), column.notna().to_numpy()
     code = {name: position for position, name in enumerate(task.classes)}
-    # Numbers as text keep how they were written; what is written otherwise, such as 1.0, is tried as a number.
-    numbers = as_numbers(column)[0]
-    codes = np.array([code.get(cell, code.get(f"{number:g}", -1)) for cell, number in zip(text, numbers, strict=True)])
+    codes = np.array([code.get(cell, code.get(_plain(cell), -1)) for cell in text])
     if (wrong := known & (codes < 0)).any():
         row = first_row(column, wrong)
         raise CoterieError(
@@ -123,3 +122,10 @@ def _codes(column: pd.Series, task: Task) -> np.ndarray:
             f"its classes are {some(list(task.classes))}."
         )
     return np.where(known, codes, np.nan)
+
+
+def _plain(cell: str) -> str:
+    """How training names a class that is a number or a truth value, however it is written: 1.0, 1e0, TRUE."""
+    if re.match(NUMBER, cell) and not re.match(ZEROS, cell):
+        return plain_text(float(cell))
+    return cell.lower() if cell.lower() in ("true", "false") else cell
