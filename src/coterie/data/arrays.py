@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from coterie.data.pixels import is_image, pixels, rule_of, sentences
-from coterie.errors import CoterieError
+from coterie.errors import CoterieError, blame
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -167,9 +167,11 @@ def target_frame(targets: Any, names: Sequence[str] | None = None) -> pd.DataFra
     if isinstance(targets, pd.DataFrame):
         frame = targets.reset_index(drop=True)
     elif isinstance(targets, Mapping):
-        frame = pd.DataFrame(targets)
+        with blame("`targets` must be columns of one length"):
+            frame = pd.DataFrame(targets)
     else:
-        array = targets.detach().cpu().numpy() if isinstance(targets, Tensor) else np.asarray(targets)
+        with blame("`targets` must be one array"):
+            array = targets.detach().cpu().numpy() if isinstance(targets, Tensor) else np.asarray(targets)
         if array.ndim not in (1, 2):
             raise CoterieError(f"`targets` must have shape (N,) or (N, T); found {array.shape}.")
         frame = pd.DataFrame(array)
