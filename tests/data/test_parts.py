@@ -129,6 +129,13 @@ def test_categories_of_frames_are_those_of_all_parts_and_ordered_ones_must_agree
     }
     with pytest.raises(CoterieError, match="'level' must have the same ordered categories in every part"):
         ct.load(ordered, targets="level")
+    with pytest.raises(
+        CoterieError, match=r"'level' must have the same classes everywhere; 'train' names them \['low', 'high'\]"
+    ):
+        ct.load({part: pa.Table.from_pandas(frame) for part, frame in ordered.items()}, targets="level")
+    ordered["test"] = ordered["test"].assign(level=ordered["test"]["level"].astype(str))
+    with pytest.raises(CoterieError, match="'level' must have the same ordered categories in every part"):
+        ct.load(ordered, targets="level")
     ordered["test"] = with_level("test", ["low", "high"], ordered=True)
     assert ct.load(ordered, targets="level").tasks[0].classes == ("low", "high")
 

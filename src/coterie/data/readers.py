@@ -47,14 +47,16 @@ def stacked_frames(frames: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     import pandas as pd
 
     frames = dict(frames)
-    first = next(iter(frames.values()))
-    for name in first.columns if first.columns.is_unique else ():
+    unique = all(frame.columns.is_unique for frame in frames.values())
+    for name in dict.fromkeys(name for frame in frames.values() for name in frame.columns) if unique else ():
         held = {part: series(frame, name) for part, frame in frames.items() if name in frame.columns}
         kinds = [column.dtype for column in held.values() if isinstance(column.dtype, pd.CategoricalDtype)]
-        if len(kinds) < len(held) or len(set(kinds)) == 1:
+        if len(kinds) == len(held) and len(set(kinds)) == 1:
             continue
         if any(kind.ordered for kind in kinds):
             raise CoterieError(f"Column {name!r} must have the same ordered categories in every part; found {shown(kinds)}.")
+        if len(kinds) < len(held):
+            continue
         union = pd.CategoricalDtype(list(dict.fromkeys(value for kind in kinds for value in kind.categories)))
         frames |= {part: frames[part].assign(**{name: column.astype(union)}) for part, column in held.items()}
     counted = all(isinstance(frame.index, pd.RangeIndex) for frame in frames.values())
@@ -65,18 +67,26 @@ def stacked_frames(frames: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
 
 
 def _same_classes(tables: list[pa.Table], paths: Sequence[Any]) -> None:
-    """Refuse class numbers that stand for other names in another table."""
-    found: dict[str, tuple[Any, list[str]]] = {}
+    """Refuse class numbers that stand for other names in another table, and ordered categories in another order."""
+    found: dict[str, tuple[Any, list[Any]]] = {}
     for table, path in zip(tables, paths, strict=True):
         about = metadata_of(table.schema)
         for column in table.column_names:
-            if names := class_names(about, column):
+            if names := class_names(about, column) or _ordered_categories(table.column(column)):
                 other, theirs = found.setdefault(column, (path, names))
                 if theirs != names:
                     raise CoterieError(
                         f"Column {column!r} must have the same classes everywhere; {other} names them {shown(theirs)}, {path} "
                         f"{shown(names)}."
                     )
+
+
+def _ordered_categories(column: pa.ChunkedArray) -> list[Any]:
+    import pyarrow as pa
+
+    if not pa.types.is_dictionary(column.type) or not column.type.ordered or not column.num_chunks:
+        return []
+    return column.unify_dictionaries().chunk(0).dictionary.to_pylist()
 
 
 def _alike(tables: list[pa.Table]) -> list[pa.Table]:

@@ -67,7 +67,7 @@ class DataMapRecorder:
         if folder is not None:
             folder = path_of(folder, "folder")
         n_tasks, n_examples = int(n_tasks), int(n_examples)
-        a_row = 8 + (4 * N_NUMBERS * n_tasks if folder is None else 0)
+        a_row = 8 + (4 * N_NUMBERS * n_tasks if folder is None and str(device).startswith("cpu") else 0)
         require_memory(a_row * n_examples, f"{n_examples} examples of {n_tasks} tasks", "Give a `folder`, or fewer of them.")
         self.n_tasks, self.n_examples = n_tasks, n_examples
         self.names = tuple(f"task {t}" for t in range(n_tasks)) if names is None else require_texts("names", names)
