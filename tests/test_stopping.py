@@ -58,6 +58,28 @@ def test_status_is_that_of_the_signal_even_where_code_was_executed_from_text(tmp
     assert (done.returncode, done.stderr.startswith("coterie: stopped.")) == (143, True), done.stderr
 
 
+def test_a_search_that_goes_on_is_not_waited_for(tmp_path: Path) -> None:
+    code = (
+        "import os, pathlib, sys, threading, time, numpy, coterie.cli, coterie.cli.parsing as parsing\n"
+        "from coterie.grouping import _highs\n"
+        "rng = numpy.random.default_rng(0)\n"
+        "takes = rng.integers(1, 1000, (25, 300)).astype(float)\n"
+        "loads = takes / (takes.sum(1, keepdims=True) / 3)\n"
+        "parsing.parse = lambda _: _highs._solve(rng.random(300), [], loads, time.perf_counter() + 40)\n"
+        "def stop():\n"
+        "    pathlib.Path('stopped').write_text(str(time.time()))\n"
+        "    os.kill(os.getpid(), 15)\n"
+        "threading.Timer(1, stop).start()\n"
+        "sys.exit(coterie.cli.main(['select', 'x']))"
+    )
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False, cwd=tmp_path
+    )
+    assert (done.returncode, "coterie: stopped." in done.stderr) == (143, True), done.stderr
+    assert time.time() - float((tmp_path / "stopped").read_text()) < 3
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("delay", [0.2, 0.4, 0.7, 1.0, 1.5, 2.0, 2.5, 3.0, 4.0])
 def test_interrupted_while_importing_and_loading(delay: float, tmp_path: Path) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from math import inf
 from numbers import Integral, Real
@@ -88,6 +88,49 @@ def require_type(name: str, value: Any, *kinds: type) -> None:
         raise CoterieError(f"`{name}` must be a {' or '.join(kind.__name__ for kind in kinds)}; found {shown(value)}.")
 
 
+def require_choice(name: str, value: Any, choices: Iterable[str]) -> None:
+    """Refuse what is none of a few texts.
+
+    >>> require_choice("part", "exam", ["train", "test"])
+    Traceback (most recent call last):
+    ...
+    coterie.errors.CoterieError: `part` must be one of 'train', 'test'; found 'exam'.
+    """
+    choices = list(choices)
+    if not isinstance(value, str) or value not in choices:
+        raise CoterieError(f"`{name}` must be one of {', '.join(map(repr, map(str, choices)))}; found {shown(value)}.")
+
+
+def require_list(name: str, value: Any, *kinds: type) -> tuple[Any, ...]:
+    """Several values of one of ``kinds`` as a tuple; one text is not several.
+
+    >>> require_list("names", ["a", 3], str)
+    Traceback (most recent call last):
+    ...
+    coterie.errors.CoterieError: `names` must be a list of str; found ['a', 3].
+    """
+    found = tuple(value) if is_listed(value) else None
+    if found is None or not all(isinstance(each, kinds) for each in found):
+        raise CoterieError(f"`{name}` must be a list of {' or '.join(kind.__name__ for kind in kinds)}; found {shown(value)}.")
+    return found
+
+
+def require_texts(name: str, value: Any) -> tuple[str, ...]:
+    """Several texts as a tuple, each a plain one."""
+    return tuple(map(str, require_list(name, value, str)))
+
+
+def is_listed(value: Any) -> bool:
+    """Whether a value lists others, in some order: neither one text, nor a mapping or a set, nor to be read only once.
+
+    >>> is_listed((1, 2)), is_listed("ab"), is_listed({"a": 1})
+    (True, False, False)
+    """
+    if isinstance(value, str | bytes | bytearray | Mapping | set | frozenset) or not isinstance(value, Collection):
+        return False
+    return getattr(value, "ndim", 1) > 0  # arrays of no dimension claim to be collections
+
+
 def _order(value: Real) -> float:
     """A number that compares like ``value``; ``float`` refuses whole numbers beyond its range."""
     return value if isinstance(value, int) else float(value)
@@ -124,7 +167,7 @@ def reason(error: BaseException) -> str:
     r"""The kind of an error and the first line of its message, where there is one.
 
     >>> reason(KeyError()), reason(ValueError("\nnot so.\nSee there."))
-    ('KeyError', 'ValueError: not so.')
+    ('KeyError', 'ValueError: not so')
     """
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return f"{type(error).__name__}: {lines[0][:300]}" if lines else type(error).__name__
+    return f"{type(error).__name__}: {lines[0][:300].rstrip('.')}" if lines else type(error).__name__

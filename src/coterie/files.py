@@ -26,7 +26,7 @@ import numpy as np
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
-from coterie.errors import CoterieError
+from coterie.errors import CoterieError, shown
 
 _NOT_REGULAR = {
     stat.S_IFDIR: "a directory",
@@ -76,6 +76,22 @@ def _absence(path: str, error: OSError | ValueError) -> str:
     return f"{path!r} cannot be read ({(error.strerror if isinstance(error, OSError) else None) or error})"
 
 
+def path_of(value: Any, name: str = "path") -> Path:
+    """What a user gave as a path.
+
+    Raises:
+        CoterieError: it is none.
+
+    >>> path_of(3, "folder")
+    Traceback (most recent call last):
+    ...
+    coterie.errors.CoterieError: `folder` must be a path; found 3.
+    """
+    if not isinstance(value, str | os.PathLike) or not isinstance(os.fspath(value), str):
+        raise CoterieError(f"`{name}` must be a path; found {shown(value)}.")
+    return Path(value)
+
+
 _TEMPORARY = re.compile(r"\.(?P<name>.+)\.(?P<pid>\d+)(-\d+)?\.tmp", re.DOTALL)
 _LONGEST_NAME = 200
 _numbers = itertools.count()
@@ -102,10 +118,12 @@ def atomic(path: str | Path) -> Iterator[Path]:
     Raises:
         CoterieError: the disk is full, read-only, ...; it names ``path``, at which everything is as it was.
     """
-    path = Path(path)
+    path = path_of(path)
     if path in _in_use:  # a block within a block: the outer one decides when the file takes its place
         yield path
         return
+    if not path.name:
+        raise CoterieError(f"{str(path)!r} cannot be written: it names no file.")
     folder = path.with_name(f".{_short(path.name)}.{os.getpid()}-{next(_numbers)}.tmp")
     temporary = folder / "file"
     _in_use.update((folder, temporary))
@@ -138,7 +156,7 @@ def check_target(path: str | Path) -> None:
     ...
     coterie.errors.CoterieError: ... cannot be written: Is a directory.
     """
-    path = Path(path)
+    path = path_of(path)
     with explained(path, "written"):
         if path.is_dir():
             raise OSError(errno.EISDIR, "")
@@ -293,8 +311,9 @@ def read_json(path: str | Path) -> Any:
     Raises:
         CoterieError: the file cannot be read, is not JSON, or is not what its checksum was made of.
     """
+    path = path_of(path)
     with naming_damage(path), explained(path, "read"):
-        text = Path(path).read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8")
         value = json.loads(text, parse_constant=_no_constant)
         # Half of a surrogate pair is a legal escape and 1e999 a legal number, but neither could be written again.
         json.dumps(value, ensure_ascii=False, allow_nan=False).encode()
@@ -320,6 +339,7 @@ def read_arrays(path: str | Path) -> tuple[dict[str, np.ndarray], Any]:
     Raises:
         CoterieError: the file cannot be read or is damaged; it is named.
     """
+    path = path_of(path)
     with naming_damage(path), explained(path, "read"):
         check_seal(path)
         with safe_open(path, framework="numpy") as file:

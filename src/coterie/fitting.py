@@ -19,7 +19,7 @@ from torch import Tensor, nn
 
 from coterie.data import Dataset, blocks
 from coterie.datamaps import DataMapRecorder
-from coterie.errors import CoterieError, require_type, shown
+from coterie.errors import CoterieError, is_listed, require_type, shown
 from coterie.models import Architecture, ModelStack
 from coterie.models.architecture import initialisations
 from coterie.results import Fit, History
@@ -28,6 +28,7 @@ from coterie.training import Observer, Probe, Progress, StaticWeights, TrainingC
 from coterie.training.device import make_fabric
 
 Model = str | Callable[..., nn.Module]
+_CALLED = {"observers": ("on_batch", "on_epoch_end"), "probes": ("every", "on_step")}
 
 
 def fit(
@@ -69,15 +70,17 @@ def fit(
     (1, 14)
     """
     require_type("data", data, Dataset)
-    _check_types(checkpoint, start, progress, observers=observers, probes=probes, snapshots=snapshots)
+    _check_types(checkpoint, start, progress, observers=observers, probes=probes)
     config = make_config(settings)
     n_tasks = len(data.tasks)
     provider = weights if isinstance(weights, WeightsProvider) else StaticWeights(_matrix(weights, n_tasks), n_tasks=n_tasks)
     recorded = _recorded_row(record, provider.n_rows)
-    _check_snapshots(snapshots, config.epochs, recorded)
+    snapshots = check_snapshots(snapshots, config.epochs)
+    if snapshots and recorded is None:
+        raise CoterieError("`snapshots` are kept of a recorded map; give `record=True` too.")
     job = _Job(
         architecture=Architecture(model, data.input_shape, data.tasks.n_outputs, config.model_options),
-        data=data, config=config, snapshots=tuple(snapshots), observers=tuple(observers), probes=tuple(probes),
+        data=data, config=config, snapshots=snapshots, observers=tuple(observers), probes=tuple(probes),
         progress=progress, start=start,
     )  # fmt: skip
     starts = initialisations(provider.init if init is None else init, provider.n_rows)
@@ -287,8 +290,10 @@ def _check_types(checkpoint: Any, start: Any, progress: Any, **lists: Any) -> No
         require_type("start", start, ModelStack)
     if progress is not None and not callable(progress):
         raise CoterieError(f"`progress` must be called with (steps done, all steps, text); found {shown(progress)}.")
-    for name, value in lists.items():
-        require_type(name, value, Sequence)
+    for name, methods in _CALLED.items():
+        value = lists[name]
+        if not is_listed(value) or not all(hasattr(each, method) for each in value for method in methods):
+            raise CoterieError(f"`{name}` must be a list of objects with {', '.join(methods)}; found {shown(value)}.")
 
 
 def _check_start(start: ModelStack | None, architecture: Architecture, n_rows: int) -> None:
@@ -329,9 +334,16 @@ def _recorded_row(record: bool | int, n_models: int) -> int | None:
     return int(record)
 
 
-def _check_snapshots(snapshots: Sequence[int], epochs: int, recorded: int | None) -> None:
-    if snapshots and recorded is None:
-        raise CoterieError("`snapshots` are kept of a recorded map; give `record=True` too.")
-    wrong = [epoch for epoch in snapshots if not 1 <= epoch <= epochs]
+def check_snapshots(snapshots: Any, epochs: int) -> tuple[int, ...]:
+    """The epochs after which a map is kept.
+
+    Raises:
+        CoterieError: they are no epochs of the training.
+    """
+    listed = list(snapshots) if is_listed(snapshots) else None
+    if listed is None or any(isinstance(each, bool) or not isinstance(each, Integral) for each in listed):
+        raise CoterieError(f"`snapshots` must be a list of epochs, counted from 1; found {shown(snapshots)}.")
+    wrong = [epoch for epoch in listed if not 1 <= epoch <= epochs]
     if wrong:
         raise CoterieError(f"`snapshots` must be epochs from 1 to {epochs}; found {wrong[0]}.")
+    return tuple(map(int, listed))

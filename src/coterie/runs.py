@@ -18,8 +18,8 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, Self, TypedDict
 
-from coterie.errors import CoterieError
-from coterie.files import check_writable, checksum, explained, is_temporary, read_json, remove, temporaries, write_json
+from coterie.errors import CoterieError, require_type
+from coterie.files import check_writable, checksum, explained, is_temporary, path_of, read_json, remove, temporaries, write_json
 from coterie.locks import LOCK, locked
 from coterie.schema import structure, within
 
@@ -69,8 +69,10 @@ class Run:
         Raises:
             CoterieError: the folder is unwritable, in use or not ours, or its run had another configuration or other data.
         """
-        folder = Path(folder)
+        folder = path_of(folder, "folder")
         check_folder(folder)
+        require_type("config", config, Mapping)
+        require_type("fingerprint", fingerprint, str)
         settings = json.loads(json.dumps(dict(config), allow_nan=False))
         with locked(folder):
             run = cls.existing(folder) if (folder / MANIFEST).exists() else None
@@ -94,7 +96,7 @@ class Run:
         Raises:
             CoterieError: there is no run in ``folder``, or its manifest is damaged.
         """
-        folder = Path(folder)
+        folder = path_of(folder, "folder")
         if not is_run(folder):
             raise CoterieError(f"{str(folder)!r} is not a run directory: it has no {MANIFEST}.")
         manifest = read_json(folder / MANIFEST)
@@ -252,7 +254,7 @@ def check_folder(folder: str | Path) -> None:
     Traceback (most recent call last):
     coterie.errors.CoterieError: ... cannot be written: Not a directory.
     """
-    folder = Path(folder)
+    folder = path_of(folder, "folder")
     with explained(folder, "written"):
         check_writable(folder)
         names = {path.name for path in folder.iterdir()} if folder.is_dir() else set()

@@ -18,7 +18,7 @@ from typing import Annotated, Any, Literal, NotRequired, TypeVar, Union, get_arg
 
 import numpy as np
 
-from coterie.errors import CoterieError
+from coterie.errors import CoterieError, shown
 
 T = TypeVar("T")
 OPEN = "open"
@@ -120,6 +120,27 @@ def arrays_of(
         if not fits:
             wanted = ", ".join(f"{letter}={known[letter]}" if letter in known else letter for letter in letters)
             raise CoterieError(f"Array `{name}` must have shape ({wanted}); found {array.shape}.")
+
+
+def array_of(name: str, value: Any, layout: str, **sizes: int) -> np.ndarray:
+    """What a user gave as one array of the kinds and the shape of a ``layout`` as :func:`arrays_of` reads it.
+
+    Raises:
+        CoterieError: it is none; what was given is shown.
+
+    >>> array_of("matrix", [[1, 2]], "iuf T T")
+    Traceback (most recent call last):
+    coterie.errors.CoterieError: Array `matrix` must have shape (T=1, T=1); found (1, 2).
+    """
+    kinds = layout.split(maxsplit=1)[0]
+    try:
+        array = np.asanyarray(value)  # a memory map stays one
+    except Exception:  # rows of unequal lengths, and whatever a stranger's `__array__` raises
+        array = np.empty(0, dtype=object)
+    if array.dtype.kind not in kinds:
+        raise CoterieError(f"`{name}` must be an array of {_numbers(kinds)}; found {shown(value)}.")
+    arrays_of({name: array}, {name: layout}, sizes=sizes)
+    return array
 
 
 def matrix_of(rows: Sequence[Sequence[Any]], shape: tuple[int | None, int], name: str, dtype: Any = np.float64) -> np.ndarray:
@@ -266,5 +287,13 @@ def _described(hint: Any) -> str:
 
 
 def _numbers(kinds: str) -> str:
-    words = {"f": "numbers", "i": "whole numbers", "u": "counts", "b": "truth values", "U": "texts"}
+    words = {
+        "f": "numbers",
+        "i": "whole numbers",
+        "u": "counts",
+        "b": "truth values",
+        "U": "texts",
+        "O": "objects",
+        "M": "dates",
+    }
     return " or ".join(words[kind] for kind in kinds)

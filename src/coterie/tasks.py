@@ -18,7 +18,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from coterie.errors import CoterieError
+from coterie.errors import CoterieError, require_choice, require_list, require_texts, require_type, shown
 from coterie.schema import distinct, least, structure
 
 TaskFunction = Callable[[Tensor, Tensor], Tensor]
@@ -50,6 +50,16 @@ class Task:
     loss: TaskFunction | None = None
     metric: TaskFunction | None = None
 
+    def __post_init__(self) -> None:
+        """Refuse what is no task."""
+        require_type("name", self.name, str)
+        require_choice("kind", self.kind, Kind)
+        object.__setattr__(self, "kind", Kind(self.kind))
+        object.__setattr__(self, "classes", require_texts("classes", self.classes))
+        for name in ("loss", "metric"):
+            if (function := getattr(self, name)) is not None and not callable(function):
+                raise CoterieError(f"`{name}` must be called with (outputs, targets); found {shown(function)}.")
+
     @property
     def width(self) -> int:
         """Number of output columns."""
@@ -76,9 +86,10 @@ class Tasks(Sequence[Task]):
     @classmethod
     def plain(cls, items: Sequence[Task]) -> Self:
         """Tasks without any statistics: nothing is balanced, shifted or scaled."""
+        items = require_list("items", items, Task)
         one, size = torch.ones(len(items)), len(items)
         return cls(
-            items=tuple(items), pos_weight=one, mean=torch.zeros(size, dtype=torch.float64),
+            items=items, pos_weight=one, mean=torch.zeros(size, dtype=torch.float64),
             std=torch.ones(size, dtype=torch.float64), observed_share=one, loss_scale=one,
         )  # fmt: skip
 
@@ -308,6 +319,8 @@ def confidence(logits: Tensor, targets: Tensor, task: Task | Tasks | Kind | str)
     tensor([[0.5000],
             [0.1192]])
     """
+    require_type("logits", logits, Tensor)
+    require_type("targets", targets, Tensor)
     if isinstance(task, Task):
         if targets.dim() == logits.dim() - 1:
             targets = targets.unsqueeze(-1)
@@ -315,6 +328,7 @@ def confidence(logits: Tensor, targets: Tensor, task: Task | Tasks | Kind | str)
     elif isinstance(task, Tasks):
         tasks = task
     else:
+        require_choice("task", task, Kind)
         kind = Kind(task)
         if kind is Kind.MULTICLASS:
             raise CoterieError("`task` must be a Task or Tasks for multi-class targets: the number of classes is needed.")

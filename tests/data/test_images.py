@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -21,7 +22,7 @@ from torch import Tensor
 from coterie.data import Batches, Preprocessing, load, read_inputs
 from coterie.data import images as module
 from coterie.data.images import decode_images
-from coterie.errors import CoterieError
+from coterie.errors import CoterieError, CoterieWarning
 from tests.data.pictures import (
     COLOUR,
     DEEP,
@@ -182,8 +183,10 @@ def test_new_images_must_be_of_the_kind_that_was_trained_on(tmp_path: Path) -> N
     deep = write(tmp_path / "deep.parquet", many(60, np.uint16, 60_000))
     small = write(tmp_path / "small.parquet", [array[:7] for array in many(3, np.uint8, 255)])
     eight, sixteen = load(shallow, targets="label").preprocessing, load(deep, targets="label").preprocessing
-    assert read_inputs(deep, sixteen)[0].dtype == torch.int32
-    assert read_inputs(shallow, eight)[0].dtype == torch.uint8
+    with pytest.warns(CoterieWarning, match="60 of 60 images of column 'photo': 16-bit grey"):
+        assert read_inputs(deep, sixteen)[0].dtype == torch.int32
+    with pytest.warns(CoterieWarning, match="60 of 60 images of column .photo.: grey"):
+        assert read_inputs(shallow, eight)[0].dtype == torch.uint8
     for path, preprocessing, message in [
         (deep, eight, "one depth; the model's is 8-bit, row 0 is 16-bit"),
         (shallow, sixteen, "one depth; the model's is 16-bit, row 0 is 8-bit"),
@@ -211,3 +214,88 @@ def test_of_several_columns_of_images_one_is_read_and_the_others_are_named(tmp_p
     cells = [{"bytes": encoded(Image.fromarray(COLOUR)), "path": None}] * 60
     pq.write_table(pa.table({"front": cells, "back": cells, "label": [row % 2 for row in range(60)]}), tmp_path / "two.parquet")
     assert any("'front' is read, 'back' left out" in note for note in load(tmp_path / "two.parquet", targets="label").notes)
+
+
+def pictures(n: int = 60) -> list[bytes]:
+    return [encoded(Image.fromarray(np.full((4, 5, 3), 4 * row, np.uint8))) for row in range(n)]
+
+
+@pytest.mark.parametrize("layout", ["structs", "bytes", "arrow structs", "arrow bytes"])
+def test_frames_of_images_are_read_as_tables_of_images(layout: str) -> None:
+    cells: Any = pictures()
+    if layout.endswith("structs"):
+        cells = [{"bytes": data, "path": None} for data in cells]
+    columns = {"label": ["cat", "ant"] * 30, "photo": cells, "age": np.arange(60) % 7, "site": ["x", "y", "y"] * 20}
+    table = pa.table(columns)
+    frame = table.to_pandas(types_mapper=pd.ArrowDtype) if layout.startswith("arrow") else pd.DataFrame(columns)
+    named = None if layout.endswith("structs") else "photo"
+    data = load(frame, targets="label", image_column=named)
+    expected = load(table, targets="label", image_column=named)
+    assert data.inputs.shape == (60, 3, 4, 5)
+    assert torch.equal(data.inputs, expected.inputs)
+    assert torch.equal(data.targets, expected.targets)
+    assert data.preprocessing == expected.preprocessing
+    left_out = "Left out, because the inputs are the images of 'photo' alone: 'age', 'site'."
+    assert left_out in data.notes
+    assert left_out in expected.notes
+    again = load(frame, targets="label", image_column=named, exclude=["age", "site"])
+    assert not any(note.startswith("Left out") for note in again.notes)
+    new = load(frame[10:20], like=data)
+    assert torch.equal(new.inputs, data.inputs[10:20])
+
+
+@pytest.mark.parametrize("others", [[], ["a", "b"]])
+def test_bytes_that_nobody_calls_images_are_left_out_with_a_hint(others: list[str]) -> None:
+    cells = [*pictures()[len(others) :], *others]
+    notes = load(pd.DataFrame({"photo": cells, "age": np.arange(60) % 7, "label": ["cat", "ant"] * 30}), targets="label").notes
+    assert "Column 'photo' left out: it holds bytes that are no UTF-8 text (`image_column` reads images)." in notes
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"image_column": "site"}, "Row 0 of image column 'site' is no readable image: found str"),
+        ({"image_column": "when"}, "`image_column` 'when' holds no encoded images"),
+        ({"image_column": "phot"}, "`image_column` 'phot' is no column; columns are photo, label, site, when"),
+        (
+            {"image_column": "photo", "keep": "when"},
+            "`keep` names 'when', which cannot be an input: .* images of 'photo' alone",
+        ),
+    ],
+)
+def test_columns_of_frames_that_are_no_images_are_named(options: dict[str, Any], message: str) -> None:
+    frame = pd.DataFrame(
+        {
+            "photo": pictures(),
+            "label": ["cat", "ant"] * 30,
+            "site": ["x", "y", "y"] * 20,
+            "when": pd.period_range("2020", periods=60),
+        }
+    )
+    with pytest.raises(CoterieError, match=message):
+        load(frame, targets="label", **options)
+
+
+@pytest.mark.parametrize(("dtype", "scaled"), [(np.uint8, True), (np.uint16, True), (np.int64, False), (np.float64, False)])
+def test_images_that_are_not_scaled_are_said(dtype: Any, scaled: bool) -> None:
+    images = np.random.default_rng(0).integers(0, 256, (60, 1, 3, 3)).astype(dtype)
+    images[0, 0, 0, :2] = 0, 255
+    notes = load({"inputs": images, "targets": np.arange(60) % 2}).notes
+    said = "Images of `inputs` are taken as they are, 0 to 255, unscaled: only uint8 and uint16 are scaled."
+    assert (said in notes) is not scaled
+    assert said.replace("255", "1") not in load({"inputs": images / 255, "targets": np.arange(60) % 2}).notes
+    flat = load({"inputs": images.reshape(60, 9), "targets": np.arange(60) % 2}).notes
+    assert said not in flat
+
+
+def test_arguments_of_tables_are_refused_beside_arrays() -> None:
+    arrays = {
+        "inputs": np.random.default_rng(0).normal(size=(60, 3)),
+        "targets": {"a": np.arange(60) % 2, "b": np.arange(60) % 3},
+    }
+    with pytest.raises(CoterieError, match="`image_column` is for tables"):
+        load(arrays, image_column="a")
+    with pytest.raises(CoterieError, match="`keep` names 'b', which cannot be an input"):
+        load(arrays, targets="a", keep="b")
+    with pytest.raises(CoterieError, match="`names` is for targets without names"):
+        load(pd.DataFrame({"a": np.arange(60) % 2, "x": np.arange(60) % 7}), targets="a", names=["b"])

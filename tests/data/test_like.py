@@ -11,6 +11,8 @@ import pytest
 import torch
 
 import coterie as ct
+from coterie.cli.predictions import new_examples
+from coterie.data import read_inputs
 from coterie.errors import CoterieError, CoterieWarning
 
 N = 240
@@ -217,3 +219,43 @@ def test_classes_are_the_same_however_a_file_writes_them(zero: str, one: str, tm
     other.assign(id="7").to_csv(tmp_path / "other.csv", index=False)
     with pytest.raises(ct.CoterieError, match="'7' in row 0, which is no class"):
         ct.load(tmp_path / "other.csv", like=data)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"targets": "ill"}, {"exclude": "mass"}, {"keep": ["size"]}, {"kinds": {"ill": "binary"}}, {"positive": {"ill": "no"}},
+        {"losses": {"ill": print}}, {"metrics": {"ill": print}}, {"image_column": "size"}, {"group_column": "code"},
+        {"split_column": "grade"}, {"time_column": "mass"}, {"allow_overlap": True}, {"split": (0.5, 0.3, 0.2)}, {"limit": 9},
+        {"rare": "drop"}, {"balance": False}, {"seed": 1}, {"names": ["a"]}, {"na": []},
+    ],
+)  # fmt: skip
+def test_what_the_model_decides_is_not_asked_again(data: ct.Dataset, change: dict[str, Any]) -> None:
+    (name,) = change
+    with pytest.raises(CoterieError, match=f"`like` leaves no effect to `{name}`: the model's schema"):
+        ct.load(table(), like=data, **change)
+
+
+def test_all_arguments_without_effect_are_named_at_once_and_their_defaults_are_not(data: ct.Dataset) -> None:
+    with pytest.raises(CoterieError, match="no effect to `targets`, `split`, `limit`: "):
+        ct.load(table(), like=data, limit=3, targets=["ill"], split=[0.8, 0.1, 0.1])
+    same = ct.load(table(), like=data, exclude=[], split=[0.6, 0.2, 0.2], kinds={}, balance=True, seed=0, rare="error")
+    assert torch.equal(same.targets, data.targets)
+
+
+def test_what_new_inputs_hold_is_said_wherever_they_are_read(data: ct.Dataset, model: ct.GroupedModel, tmp_path: Path) -> None:
+    new = table(3, 40).assign(code=["NA", " x", "y", "y"] * 10)
+    said = [
+        "10 cells 'NA' read as missing in 'code'.",
+        "Spaces around 10 cells dropped in 'code'.",
+        "Column 'code': 20 of 40 cells hold categories that training never saw: 'y'.",
+    ]
+    assert [note for note in ct.load(new, like=model).notes if "'code'" in note] == said
+    with pytest.warns(CoterieWarning) as caught:
+        read_inputs(new, data.preprocessing)
+    assert [str(each.message) for each in caught] == said
+    with pytest.warns(CoterieWarning) as caught:
+        model.predict(new)
+    assert [str(each.message) for each in caught] == said
+    new.to_csv(tmp_path / "new.csv", index=False)
+    assert new_examples(tmp_path / "new.csv", model)[2] == said

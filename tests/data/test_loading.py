@@ -226,7 +226,7 @@ def test_own_losses_and_metrics(frame: pd.DataFrame) -> None:
         ({"task_column": "city"}, "`task_column` and `target_column` go together"),
         ({"task_column": "city", "target_column": "smoker", "targets": ["grade"]}, "give neither `targets` nor"),
         ({"targets": ["smoker"], "limit": 0}, "`limit` must be at least 1"),
-        ({"targets": ["smoker"], "rare": "keep"}, "`rare` must be 'error' or 'drop'"),
+        ({"targets": ["smoker"], "rare": "keep"}, "`rare` must be one of 'error', 'drop'"),
         ({"targets": ["smoker"], "group_column": "smoker"}, "'smoker' is also the group, split, time or task column"),
         ({"targets": ["smoker"], "image_column": "photo"}, "`image_column` 'photo' is no column"),
     ],

@@ -181,7 +181,10 @@ def test_finetuning_trains_each_branch_on_its_own_and_leaves_the_stem(data):
         ({"n_groups": 2, "mode": "soft"}, "`mode` must be one of"),
         ({"n_groups": 2, "held_out": 1.0}, "`held_out` must be"),
         ({"n_groups": 2, "mode": "expected", "init": "shared"}, "never leaves its start"),
-        ({"n_groups": 2, "temperature": (0.0, 1.0)}, "must be positive"),
+        ({"n_groups": 2, "temperature": (0.0, 1.0)}, "`temperature` must be a positive"),
+        ({"n_groups": 2, "temperature": 3}, "`temperature` must be two numbers"),
+        ({"n_groups": 2, "learning_rate": float("nan")}, "`learning_rate` must be a positive"),
+        ({"n_groups": 2, "init": [0]}, "`init` must be 'independent', 'shared' or 2 integers"),
     ],
 )
 def test_bad_settings(arguments, message):

@@ -34,14 +34,24 @@ def test_names():
         ([MINE, MINE], "need names that differ"),
         ({"a/b": MINE, "a b": MINE}, "need names that differ"),
         (DataMapMethod(n_groups=4), "fewer tasks than groups"),
-        (DataMapMethod(n_groups=0), "`n_groups` must be"),
-        (DataMapMethod(method="kmean"), "`method` must be one of"),
-        (DataMapMethod(fuzziness=1.0), "`fuzziness` must be"),
     ],
 )
 def test_mistakes_are_named_before_training(groupings, message):
     with pytest.raises(CoterieError, match=message.replace("(", r"\(")):
         named_methods(groupings, TASKS)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"n_groups": 0}, "`n_groups` must be"),
+        ({"method": "kmean"}, "`method` must be one of"),
+        ({"fuzziness": 1.0}, "`fuzziness` must be"),
+    ],
+)
+def test_settings_of_no_use_are_named_when_they_are_made(settings, message):
+    with pytest.raises(CoterieError, match=message):
+        DataMapMethod(**settings)
 
 
 def test_a_grouping_must_be_of_the_same_tasks():

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from itertools import combinations
+from threading import Timer
 from time import perf_counter
 
 import numpy as np
@@ -493,3 +496,25 @@ def test_candidates_refuse(asked, message):
     with pytest.raises(CoterieError) as error:
         candidates(**asked)
     assert message in str(error.value)
+
+
+def test_ctrl_c_is_answered_while_highs_searches():
+    """On a problem with 25 capacities that HiGHS does not finish in the time it is given."""
+    rng, before = np.random.default_rng(0), signal.signal(signal.SIGINT, signal.default_int_handler)
+    takes = rng.integers(1, 1000, (25, 300)).astype(float)
+    timer = Timer(1.0, os.kill, (os.getpid(), signal.SIGINT))
+    started = perf_counter()
+    try:
+        timer.start()
+        with pytest.raises(KeyboardInterrupt):
+            _highs._solve(rng.random(300), [], takes / (takes.sum(1, keepdims=True) / 3), started + 6)
+    finally:
+        timer.join()
+        signal.signal(signal.SIGINT, before)
+    assert 1 <= perf_counter() - started < 3
+
+
+def test_what_highs_answers_or_raises_comes_back():
+    assert _highs._interruptible(divmod, 7, 2) == (3, 1)
+    with pytest.raises(ZeroDivisionError):
+        _highs._interruptible(divmod, 7, 0)

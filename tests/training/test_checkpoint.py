@@ -84,3 +84,14 @@ def test_checkpoint_of_a_version_that_chose_otherwise_is_refused(tmp_path):
     write_arrays(file, arrays, about)
     with pytest.raises(CoterieError, match=r"checkpoint\.safetensors was written by another version.*Delete it"):
         ct.fit("mlp", data, checkpoint=tmp_path, **SETTINGS)
+
+
+@pytest.mark.parametrize("rows", [0, -1, 2.5, None])
+def test_checkpoint_whose_strategy_executes_no_rows_is_refused(tmp_path, rows):
+    ct.fit("mlp", coins(), checkpoint=tmp_path, **SETTINGS)
+    file = tmp_path / "checkpoint.safetensors"
+    arrays, about = read_arrays(file)
+    about["strategy"]["rows"] = rows
+    write_arrays(file, arrays, about)
+    with pytest.raises(CoterieError, match=f"not a valid checkpoint: `strategy.rows` must be .*; found {rows}"):
+        ct.fit("mlp", coins(), checkpoint=tmp_path, **SETTINGS)

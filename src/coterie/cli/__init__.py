@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import os
 import sys
+import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from io import TextIOWrapper
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -47,7 +48,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
             stopping.end()
             if isinstance(error, KeyboardInterrupt) or stopping.status:
                 _complain("stopped. What is finished is kept; the same command continues from there.")
-                return stopping.status or 130
+                status = stopping.status or 130
+                if any(thread.name == "HiGHS" for thread in threading.enumerate()):
+                    _leave(status)
+                return status
             return _status(error, debug="--debug" in given)
         return 0
 
@@ -87,6 +91,14 @@ def _status(error: BaseException, *, debug: bool) -> int:
         return 2
     _complain(f"unexpected error: {type(error).__name__}: {error} (--debug shows where)")
     return 1
+
+
+def _leave(status: int) -> None:
+    """End at once. A search that was left (:mod:`coterie.grouping`) works on, and Python would wait for it."""
+    with suppress(OSError):
+        sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(status)
 
 
 def _close_output() -> None:

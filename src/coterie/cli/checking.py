@@ -28,12 +28,10 @@ def check(verb: options.Compare | options.Record | options.Affinity | options.Pl
 
 
 def _check_comparison(verb: options.Compare | options.Plan) -> None:
-    from coterie.evaluation import DataMapMethod
     from coterie.evaluation._compare import check_counts
     from coterie.evaluation._plan import seconds_of
     from coterie.evaluation._repetitions import MOST, read_seeds
     from coterie.evaluation.units import BASELINES
-    from coterie.grouping._group import check_settings
 
     read_seeds(verb.comparison.seeds)
     if verb.comparison.repeats is not None:
@@ -41,6 +39,4 @@ def _check_comparison(verb: options.Compare | options.Plan) -> None:
     check_counts(verb.comparison.draws, BASELINES, bootstraps=1)
     if isinstance(verb, options.Plan) and verb.budget is not None:
         seconds_of(verb.budget)
-    for method in methods_asked(verb.grouping, verb.comparison).values():
-        if isinstance(method, DataMapMethod):
-            check_settings(method.n_groups, method.method, method.fuzziness, method.features, method.restarts)
+    methods_asked(verb.grouping, verb.comparison)

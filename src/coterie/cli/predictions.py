@@ -60,7 +60,6 @@ def new_examples(path: Path, model: GroupedModel, *, encoding: str | None = None
     Raises:
         CoterieError: the file lacks a column that the model reads, or holds images of another size.
     """
-    from coterie.data.cells import reading_notes
     from coterie.data.like import new_inputs, read_like
     from coterie.data.tables import choose_features
 
@@ -68,10 +67,7 @@ def new_examples(path: Path, model: GroupedModel, *, encoding: str | None = None
     raw = read_like(str(path), preprocessing, encoding)
     inputs, notes = new_inputs(raw, preprocessing)
     # Of a few new rows, a text column may well differ in each.
-    read = [column.name for column in (*preprocessing.numeric, *preprocessing.categorical)]
-    if preprocessing.kind == "table":
-        notes += reading_notes(raw.read, read)
-    rest = raw.frame.drop(columns=[*read, *model.tasks.names], errors="ignore")
+    rest = raw.frame.drop(columns=[*preprocessing.columns, *model.tasks.names], errors="ignore")
     named = choose_features(rest, index=raw.index).ids
     ids = raw.frame.index.to_numpy() if raw.ids is None else raw.ids
     return raw.frame[named[0]].to_numpy() if len(named) == 1 else ids, inputs, notes

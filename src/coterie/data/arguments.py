@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
+from collections.abc import Set as AbstractSet
 from typing import Any
 
 import numpy as np
 
-from coterie.errors import CoterieError, require_count, require_whole, shown
+from coterie.errors import CoterieError, is_listed, require_count, require_whole, shown
 from coterie.seeds import MOST_SEED
 
 _TEXTS = (
@@ -23,6 +24,7 @@ _TEXTS = (
 _LISTS = ("targets", "exclude", "keep", "names", "na")
 _TABLES = ("kinds", "positive", "losses", "metrics")
 _SWITCHES = ("balance", "allow_overlap")
+_WITH_LIKE = ("source", "like", "encoding", "task_column", "target_column", "one_vs_rest")
 _MOST_ROWS = 2**63 - 1
 
 
@@ -55,7 +57,29 @@ def check_arguments(given: Mapping[str, Any]) -> None:
             raise CoterieError(f"`{name}` must map names to values; found {shown(value)}.")
 
 
+def refuse_with_like(given: Mapping[str, Any], defaults: Mapping[str, Any]) -> None:
+    """Refuse what the schema of a model decides, or what is about parts that there are not: it would have no effect.
+
+    >>> refuse_with_like({"like": "a model", "targets": None, "limit": 9}, {"targets": None, "limit": None})
+    Traceback (most recent call last):
+    coterie.errors.CoterieError: `like` leaves no effect to `limit`: ...
+    """
+    told = [name for name in defaults if name not in _WITH_LIKE and _plain(given[name]) != _plain(defaults[name])]
+    if told:
+        raise CoterieError(
+            f"`like` leaves no effect to {', '.join(f'`{name}`' for name in told)}: the model's schema says what is read, "
+            "and all examples are test examples. Leave them out."
+        )
+
+
+def _plain(value: Any) -> Any:
+    """For comparison: lists of any sort are alike, and an empty mapping says nothing."""
+    if isinstance(value, Mapping):
+        return dict(value) or None
+    return tuple(value) if is_listed(value) or isinstance(value, Iterator | AbstractSet) else value
+
+
 def _are_texts(value: Any) -> bool:
     if isinstance(value, str | Iterator):  # what can be read only once is read where it is needed
         return True
-    return isinstance(value, Iterable) and not isinstance(value, bytes) and all(isinstance(each, str) for each in value)
+    return (is_listed(value) or isinstance(value, AbstractSet)) and all(isinstance(each, str) for each in value)

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from coterie.data.pixels import is_image, pixels, rule_of, sentences
-from coterie.errors import CoterieError, reason
+from coterie.errors import CoterieError, blame
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -171,12 +171,11 @@ def target_frame(targets: Any, names: Sequence[str] | None = None) -> pd.DataFra
     if isinstance(targets, pd.DataFrame):
         frame = targets.reset_index(drop=True)
     elif isinstance(targets, Mapping):
-        try:
+        with blame("`targets` must be columns of one length"):
             frame = pd.DataFrame(targets)
-        except ValueError as error:
-            raise CoterieError(f"`targets` must map names to columns of one length ({reason(error)}).") from error
     else:
-        array = targets.detach().cpu().numpy() if isinstance(targets, Tensor) else _to_array(targets, "`targets`")
+        with blame("`targets` must be one array"):
+            array = targets.detach().cpu().numpy() if isinstance(targets, Tensor) else np.asarray(targets)
         if array.ndim not in (1, 2):
             raise CoterieError(f"`targets` must have shape (N,) or (N, T); found {array.shape}.")
         frame = pd.DataFrame(array)

@@ -14,7 +14,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from coterie.errors import CoterieError
+from coterie.errors import CoterieError, reason
 from coterie.files import CHECKSUM, GARBAGE, SEAL, atomic, check_seal, seal
 
 _FILE_MAGIC = b"ARROW1"
@@ -84,8 +84,4 @@ def _naming_damage(path: str | Path, kind: str) -> Iterator[None]:
     except CoterieError:
         raise
     except (pa.ArrowException, *GARBAGE) as error:
-        raise CoterieError(f"{path} is no readable {kind} file, or is damaged ({_first_line(error)}).") from error
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).splitlines()[0].rstrip(".")[:200] if str(error) else type(error).__name__
+        raise CoterieError(f"{path} is no readable {kind} file, or is damaged ({reason(error)}).") from error

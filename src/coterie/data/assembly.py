@@ -96,7 +96,7 @@ def assemble(recipe: Recipe, seed: int) -> Dataset:
 def _leak_notes(recipe: Recipe, labels: Labels, parts: np.ndarray, preprocessing: Preprocessing, seed: int) -> list[str]:
     notes = [] if recipe.same is None else identical_note(recipe.same, parts)
     if recipe.features is not None:
-        read = [column.name for column in (*preprocessing.numeric, *preprocessing.categorical)]
+        read = preprocessing.columns
         features = replace(
             recipe.features,
             numeric=tuple(name for name in recipe.features.numeric if name in read),

@@ -27,11 +27,12 @@ def strange_cells(column: pd.Series) -> str:
     found = pd.api.types.infer_dtype(column, skipna=True)
     if found in _DATES:
         return "dates"
-    if found == "bytes":
+    mixed = found.startswith("mixed")
+    if found == "bytes" or (mixed and any(isinstance(value, bytes) for value in column)):
         return "bytes that are no UTF-8 text"
     if found == "complex":
         return "complex numbers"
-    nested = found.startswith("mixed") and any(pd.api.types.is_list_like(value) for value in column)
+    nested = mixed and any(pd.api.types.is_list_like(value) for value in column)
     return "lists or structures" if nested else ""
 
 
@@ -78,7 +79,7 @@ def plain_text(value: Any) -> str:
     try:
         return str(int(value)) if number else str(value)
     except NotImplementedError:  # pandas writes no moment beyond Python's own years, 1 to 9999
-        return str(value.to_numpy())
+        return str(cast(Any, value).to_numpy())
 
 
 def is_text(column: pd.Series) -> bool:

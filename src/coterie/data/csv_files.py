@@ -55,11 +55,6 @@ def read_csv(path: Path, *, separator: str = ",", encoding: str | None = None) -
     return table.replace_schema_metadata(None if found == separator else {SEPARATOR: json.dumps(found)})
 
 
-def first_line(error: Exception) -> str:
-    """The first line of an error, for a message of our own."""
-    return str(error).splitlines()[0].rstrip(".") if str(error) else type(error).__name__
-
-
 def _start(path: Path) -> bytes:
     with gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb") as file:
         return file.read(_SNIFFED)

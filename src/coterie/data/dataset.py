@@ -15,7 +15,8 @@ from torch import Tensor
 
 from coterie.data.preprocessing import Preprocessing
 from coterie.data.schema import Schema
-from coterie.errors import CoterieError
+from coterie.errors import CoterieError, require_type, require_whole, shown
+from coterie.seeds import MOST_SEED
 from coterie.tasks import Tasks
 
 _HASHED_AT_ONCE = 2**24
@@ -28,6 +29,13 @@ class Split:
     train: Tensor
     validation: Tensor
     test: Tensor
+
+    def __post_init__(self) -> None:
+        """Refuse what are no positions."""
+        for name in ("train", "validation", "test"):
+            require_type(name, part := getattr(self, name), Tensor)
+            if part.dim() != 1 or part.dtype != torch.int64:
+                raise CoterieError(f"`{name}` must be a vector of int64; found {part.dtype} of shape {tuple(part.shape)}.")
 
     def __repr__(self) -> str:
         return f"Split({len(self.train)} train, {len(self.validation)} validation, {len(self.test)} test)"
@@ -79,6 +87,7 @@ class Dataset:
         >>> bool((data.in_units(data.split.test).numpy() == y[data.split.test]).all())
         True
         """
+        require_positions(positions, self)
         encoded, tasks = self.targets[positions].cpu(), self.tasks.to("cpu")
         decoded = encoded.double() * tasks.std + tasks.mean
         if self.values is None:
@@ -94,6 +103,7 @@ class Dataset:
         Raises:
             CoterieError: the split was given by a column, or this data set was not made by :func:`load`.
         """
+        require_whole("seed", seed, 0, MOST_SEED)
         if self.rebuild is None:
             raise CoterieError("`resplit` needs a random split made by load(); this one was given.")
         return self.rebuild(seed)
@@ -122,6 +132,18 @@ class Dataset:
 
     def __repr__(self) -> str:
         return f"Dataset({len(self)} examples of shape {self.input_shape} x {len(self.tasks)} tasks, {self.split})"
+
+
+def require_positions(positions: Any, data: Dataset) -> None:
+    """Refuse what are no positions of examples, (n,)."""
+    require_type("positions", positions, Tensor)
+    if positions.dim() != 1 or positions.dtype != torch.int64:
+        raise CoterieError(
+            f"`positions` must be a vector of int64, such as `data.split.test`; found {positions.dtype} of shape "
+            f"{tuple(positions.shape)}."
+        )
+    if len(positions) and not (int(positions.min()) >= 0 and int(positions.max()) < len(data)):
+        raise CoterieError(f"`positions` must lie in 0 .. {len(data) - 1}; found {shown(positions.tolist())}.")
 
 
 def _add(digest: Any, part: Tensor | str) -> None:

@@ -112,9 +112,8 @@ def time_order_note(frame: pd.DataFrame, sample: np.ndarray | None = None) -> li
         column = series(frame, name).dropna() if sample is None else series(frame, name).iloc[sample].dropna()
         if len(column) < _FEWEST:
             continue
-        dated = (
-            strange_cells(column) == "dates" or column.dtype.kind == "M" or (column.dtype.kind in "OT" and _looks_dated(column))
-        )
+        strange, kind = strange_cells(column), column.dtype.kind
+        dated = strange == "dates" or kind == "M" or (not strange and kind in "OT" and _looks_dated(column))
         numeric = column.dtype.kind in "iuf" and _TIME.fullmatch(str(name)) is not None
         if not (dated or numeric) or column.nunique() < _FEWEST / 2:
             continue

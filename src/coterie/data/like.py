@@ -41,7 +41,8 @@ def load_like(source: Any, schema: Schema, asked: Columns, how: Reading) -> Data
     if not len(labelled):
         raise CoterieError("`source` has no label of any task of the model.")
     nothing = torch.zeros(0, dtype=torch.int64)
-    notes += reading_notes(raw.read, list(raw.frame.columns))
+    inputs_read = preprocessing.columns if preprocessing.kind == "table" else ()
+    notes += reading_notes(raw.read, [name for name in raw.frame.columns if name not in inputs_read])
     if len(labelled) < len(values):
         notes.append(f"{len(values) - len(labelled)} rows have no label and are not used.")
     return Dataset(
@@ -71,7 +72,7 @@ def new_inputs(raw: Source, preprocessing: Preprocessing) -> tuple[Tensor, list[
         if raw.inputs is not None:
             raise CoterieError("`source` must be a table with the columns of training; found arrays, or images.")
         inputs = preprocessing.table(raw.frame)
-        notes += preprocessing.surprises(raw.frame)
+        notes += reading_notes(raw.read, preprocessing.columns) + preprocessing.surprises(raw.frame)
     elif raw.images is not None:
         inputs, found = decode_images(raw.images, raw.frame.index.to_numpy(), str(raw.image_column), like=preprocessing)
         notes += found

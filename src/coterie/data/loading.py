@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from inspect import signature
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from torch import Tensor
 
-from coterie.data.arguments import check_arguments
+from coterie.data.arguments import check_arguments, refuse_with_like
 from coterie.data.arrays import input_tensor
 from coterie.data.assembly import Groups, Recipe, assemble
 from coterie.data.cells import MISSING, reading_notes
-from coterie.data.columns import plain_text, series, strange_cells
+from coterie.data.columns import plain_text, series, some, strange_cells
 from coterie.data.dataset import Dataset
 from coterie.data.images import decode_images
 from coterie.data.leaks import equal_inputs, time_order_note, times_of
@@ -26,12 +28,14 @@ from coterie.data.sources import Reading, Source, read_source
 from coterie.data.splits import check_fractions
 from coterie.data.tables import Features, choose_features
 from coterie.data.targets import largest_task, with_functions
-from coterie.errors import CoterieError
+from coterie.errors import CoterieError, CoterieWarning, require_choice
 from coterie.seeds import numpy_generator
 from coterie.tasks import TaskFunction
 
 if TYPE_CHECKING:
     import pandas as pd
+
+_SCALED = 20.0  # images from 0 to 1, or standardised, stay within; levels of grey do not
 
 
 def load(
@@ -94,7 +98,8 @@ def load(
         na: words that stand for a missing cell in text, in place of ``coterie.data.MISSING``; an empty cell always does.
         encoding: of CSV files; UTF-8, or UTF-16 with a byte order mark, unless given.
         like: a fit, a grouped model or a data set whose schema these data are read with (types, categories, classes, units,
-            scaling); all examples are test examples. For long form and ``one_vs_rest``, name the columns again.
+            scaling); all examples are test examples. For long form and ``one_vs_rest``, name the columns again; arguments that
+            would have no effect are refused.
 
     Raises:
         CoterieError: anything about the source or the arguments that would make training meaningless.
@@ -104,16 +109,22 @@ def load(
     """
     check_arguments(locals())
     fractions = check_fractions(split)
-    if rare not in ("error", "drop"):
-        raise CoterieError(f"`rare` must be 'error' or 'drop'; found {rare!r}.")
+    require_choice("rare", rare, ("error", "drop"))
     asked = Columns(
         targets=as_names(targets), one_vs_rest=one_vs_rest, task=task_column, target=target_column, group=group_column,
         split=split_column, time=time_column, exclude=as_names(exclude), keep=as_names(keep),
     )  # fmt: skip
     how = Reading(missing=MISSING if na is None else as_names(na), encoding=encoding)
     if like is not None:
+        refuse_with_like(locals(), {name: each.default for name, each in signature(load).parameters.items()})
         return load_like(source, schema_of(like), asked, how)
-    raw = _limited(read_source(source, image_column=image_column, names=names, how=how), limit, seed)
+    raw = _limited(
+        read_source(source, image_column=image_column, names=None if names is None else as_names(names), how=how), limit, seed
+    )
+    if raw.images is None and image_column is not None:
+        raise CoterieError("`image_column` is for tables: `source` comes with its inputs.")
+    if names is not None and (raw.inputs is None or isinstance(source, str)):
+        raise CoterieError("`names` is for targets without names: the columns of `source` have theirs.")
     columns = choose_columns(raw, asked, targets_given=targets is not None)
     labels = label(raw, columns, checked_kinds(kinds, columns), checked_positives(positive, columns))
     labels = replace(labels, tasks=with_functions(labels.tasks, losses, metrics))
@@ -127,7 +138,7 @@ def load(
         stored=stored, features=features, labels=labels, fractions=fractions, rare=rare, balance=balance,
         groups=_groups(raw, columns, same, allow_overlap), given=given, same=same, keep=columns.keep, missing=how.missing,
         times=None if columns.time is None else times_of(series(raw.frame, columns.time)),
-        ids=_ids(raw, features), image_column=raw.image_column, notes=(*notes, *_numbered_inputs(stored)),
+        ids=_ids(raw, features), image_column=raw.image_column, notes=(*notes, *_array_notes(stored)),
     )  # fmt: skip
     return assemble(recipe, seed)
 
@@ -136,7 +147,8 @@ def read_inputs(source: Any, preprocessing: Preprocessing, *, encoding: str | No
     """Read new examples for a trained model: inputs like ``Dataset.inputs``, and the ids of the examples.
 
     ``source`` is anything that :func:`load` takes except a torch dataset; target columns are not needed, and arrays may
-    come as ``{"inputs": X}``. Types, categories and words for missing cells are those of training.
+    come as ``{"inputs": X}``. Types, categories and words for missing cells are those of training; what was interpreted, and
+    what training did not see, is a :class:`coterie.CoterieWarning`.
 
     Raises:
         CoterieError: a column that the model reads is absent, or the shape of the inputs, or the depth of the images, is not
@@ -153,7 +165,9 @@ def read_inputs(source: Any, preprocessing: Preprocessing, *, encoding: str | No
         preprocessing.require(inputs, "`source`")
         return inputs, ids
     raw = read_like(source, preprocessing, encoding)
-    inputs, _ = new_inputs(raw, preprocessing)
+    inputs, notes = new_inputs(raw, preprocessing)
+    for note in notes:
+        warnings.warn(note, CoterieWarning, stacklevel=2)
     return inputs, raw.frame.index.to_numpy() if raw.ids is None else raw.ids
 
 
@@ -174,6 +188,8 @@ def _inputs_of(raw: Source, columns: Columns, sample: np.ndarray | None) -> tupl
         return raw.inputs, None, list(raw.notes)
     if raw.images is not None:
         images, notes = decode_images(raw.images, raw.frame.index.to_numpy(), str(raw.image_column))
+        if rest := [repr(name) for name in raw.frame.columns if name not in columns.not_inputs]:
+            notes = (*notes, f"Left out, because the inputs are the images of {raw.image_column!r} alone: {some(rest)}.")
         return images, None, [*raw.notes, *notes]
     features = choose_features(
         raw.frame.drop(columns=columns.not_inputs), keep=columns.keep, index=raw.index, labels=raw.labels, sample=sample
@@ -208,8 +224,13 @@ def _group_codes(column: pd.Series) -> tuple[np.ndarray, np.ndarray]:
     return codes, np.array([*map(plain_text, values), *(f"row {row}" for row in alone)], dtype=object)
 
 
-def _numbered_inputs(stored: Any) -> list[str]:
-    """Array columns that follow the row number: they are taken as they are, but said."""
+def _array_notes(stored: Any) -> list[str]:
+    """What is taken as it is, but said: columns that follow the row number, and images that are not scaled."""
+    if isinstance(stored, Tensor) and stored.dim() == 4 and stored.is_floating_point():
+        low, high = (float(value) for value in stored.aminmax())
+        if max(-low, high) <= _SCALED:
+            return []
+        return [f"Images of `inputs` are taken as they are, {low:g} to {high:g}, unscaled: only uint8 and uint16 are scaled."]
     if not isinstance(stored, Tensor) or stored.dim() != 2:
         return []
     found = [(place, reason) for place, values in enumerate(stored.T.double().numpy()) if (reason := counts_rows(values))]

@@ -86,15 +86,24 @@ class Preprocessing:
         ...
         coterie.errors.CoterieError: `source` must hold 8-bit images (uint8) like those trained on; found 16-bit images (int32).
         """
-        shape = tuple(inputs.shape[batched:])
-        if shape != tuple(self.input_shape):
-            raise CoterieError(f"{what} must hold inputs of shape {tuple(self.input_shape)}; found {shape}.")
+        self.require_shape(inputs, what, batched=batched)
         self._require_depth(inputs, what)
+
+    def require_shape(self, inputs: Tensor, what: str, *, batched: bool = True) -> None:
+        """Refuse inputs of another shape."""
+        shape = tuple(inputs.shape[batched:])
+        if shape != tuple(self.input_shape) or inputs.dim() < batched:
+            raise CoterieError(f"{what} must hold inputs of shape {tuple(self.input_shape)}; found {shape}.")
 
     def _require_depth(self, inputs: Tensor, what: str) -> None:
         if inputs.dtype != self.dtype:
             found = _DEPTHS.get(inputs.dtype, inputs.dtype)
             raise CoterieError(f"{what} must hold {_DEPTHS[self.dtype]} like those trained on; found {found}.")
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Columns of a table that are read."""
+        return tuple(column.name for column in (*self.numeric, *self.categorical))
 
     @property
     def feature_names(self) -> tuple[str, ...]:
@@ -110,7 +119,7 @@ class Preprocessing:
         """
         parts = []
         if self.numeric:
-            values = np.stack([self._numbers(frame, column) for column in self.numeric], axis=1)
+            values = np.stack([finite_numbers(self._column(frame, column.name)) for column in self.numeric], axis=1)
             fill, mean, scale = np.array([(c.fill, c.mean, c.scale) for c in self.numeric]).T
             parts.append((np.where(np.isnan(values), fill, values) - mean) / scale)
             self._require_float32(values, parts[0], frame)
@@ -131,7 +140,7 @@ class Preprocessing:
         """
         notes = []
         for column in self.numeric:
-            values = self._numbers(frame, column)
+            values = finite_numbers(self._column(frame, column.name))
             reach = FAR * (column.high - column.low)
             far = (values < column.low - reach) | (values > column.high + reach)
             if np.isfinite(reach) and far.any():
@@ -157,9 +166,6 @@ class Preprocessing:
         if strange := strange_cells(series(frame, name)):
             raise CoterieError(f"Column {name!r} holds {strange}; training saw numbers or text.")
         return series(frame, name)
-
-    def _numbers(self, frame: pd.DataFrame, column: NumericColumn) -> np.ndarray:
-        return finite_numbers(self._column(frame, column.name))
 
     def _require_float32(self, values: np.ndarray, scaled: np.ndarray, frame: pd.DataFrame) -> None:
         beyond = ~(np.abs(scaled) <= np.finfo(np.float32).max)
@@ -207,9 +213,8 @@ class Preprocessing:
         """Refuse what no input could be made with."""
         if not self.input_shape or min(self.input_shape) < 1:
             raise CoterieError(f"`preprocessing.input_shape` must be sizes of at least 1; found {list(self.input_shape)}.")
-        columns = [column.name for column in (*self.numeric, *self.categorical)]
-        if columns:
-            distinct(columns, "preprocessing columns")
+        if self.columns:
+            distinct(self.columns, "preprocessing columns")
             if self.input_shape != (len(self.feature_names),):
                 raise CoterieError(
                     f"`preprocessing.input_shape` must be [{len(self.feature_names)}], one input for each number and category; "

@@ -69,6 +69,10 @@ def choose_columns(raw: Source, asked: Columns, *, targets_given: bool = True) -
         )
     if columns.time is not None and columns.split is not None:
         raise CoterieError("`time_column` and `split_column` both say which rows are tested: name one of them.")
+    if raw.part is not None and columns.split is not None:
+        raise CoterieError("`split_column` and the parts of `source` both say which rows are tested: give one of them.")
+    if raw.part is not None and columns.time is not None and (raw.part == 1).any():
+        raise CoterieError("`time_column` has nothing to split: `source` has all three parts. Leave it out.")
     _check_columns(raw, columns)
     return columns
 
@@ -94,6 +98,9 @@ def _check_columns(raw: Source, columns: Columns) -> None:
             raise CoterieError(f"Target {name!r} is also the group, split, time or task column: it can be one thing only.")
         if name in columns.keep:
             raise CoterieError(f"`keep` names the target {name!r}, which cannot be an input.")
+    if columns.keep and (raw.images is not None or raw.inputs is not None):
+        alone = "what came as `inputs`" if raw.images is None else f"the images of {raw.image_column!r}"
+        raise CoterieError(f"`keep` names {columns.keep[0]!r}, which cannot be an input: the inputs are {alone} alone.")
     for name in columns.keep:
         if name in (*columns.exclude, columns.split, columns.task):
             raise CoterieError(

@@ -9,7 +9,7 @@ import numpy as np
 
 from coterie.data.columns import some
 from coterie.data.preprocessing import Preprocessing
-from coterie.errors import CoterieError
+from coterie.errors import CoterieError, require_type
 from coterie.tasks import Kind, Tasks
 
 
@@ -25,6 +25,11 @@ class Schema:
 
     tasks: Tasks
     preprocessing: Preprocessing
+
+    def __post_init__(self) -> None:
+        """Refuse what is neither."""
+        require_type("tasks", self.tasks, Tasks)
+        require_type("preprocessing", self.preprocessing, Preprocessing)
 
     def difference(self, other: Schema) -> str:
         """What ``other``, a data set's schema, has otherwise than this model's, in words; "" if they agree."""

@@ -14,9 +14,11 @@ from torch import Tensor
 
 from coterie.data.arrays import Survey, describe, from_arrays, target_frame
 from coterie.data.cells import MISSING, Cells, read_cells, to_arrow
+from coterie.data.columns import series
 from coterie.data.csv_files import SEPARATOR
 from coterie.data.metadata import class_names, index_columns, metadata_of, named_labels, with_class_names
-from coterie.data.readers import concatenate, read_files
+from coterie.data.readers import concatenate, read_files, stacked_frames
+from coterie.data.splits import PARTS
 from coterie.errors import CoterieError, blame
 
 if TYPE_CHECKING:
@@ -24,8 +26,9 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 _KINDS = (
-    "'digits', a path to a Parquet, CSV or Arrow file (or a list of them), {'train': path, 'test': path}, "
-    "{'inputs': X, 'targets': Y}, a pandas frame, an Arrow table, a datasets.Dataset or a map-style torch Dataset"
+    "'digits', a path to a Parquet, CSV or Arrow file (or a list of them), a pandas frame, an Arrow table, a datasets.Dataset, "
+    "{'train': one of these, 'test': another} (and 'validation'), a datasets.DatasetDict of such parts, "
+    "{'inputs': X, 'targets': Y} or a map-style torch Dataset"
 )
 
 
@@ -34,9 +37,9 @@ class Source:
     """Raw data. ``frame`` holds all plain columns, indexed by row number; ``inputs`` are there if they are no columns of it.
 
     ``metadata`` comes from the Parquet schema, JSON decoded. ``images`` is a column of encoded images named ``image_column``.
-    ``part`` (N,) is 0 for train and 2 for test where files say so. ``ids`` (N,) names the examples, if the source does.
-    ``read`` says how each column was understood, ``labels`` which columns the source itself names as labels, ``index`` which
-    ones it calls its index, ``notes`` what else was interpreted.
+    ``part`` (N,) is 0 for train, 1 for validation and 2 for test where the source comes in parts. ``ids`` (N,) names the
+    examples, if the source does. ``read`` says how each column was understood, ``labels`` which columns the source itself names
+    as labels, ``index`` which ones it calls its index, ``notes`` what else was interpreted.
     """
 
     frame: pd.DataFrame
@@ -97,7 +100,6 @@ def read_source(
     1       1
     """
     import pandas as pd
-    import pyarrow as pa
 
     how = how or Reading()
     if isinstance(source, str) and source == "digits":
@@ -105,25 +107,15 @@ def read_source(
 
         inputs, columns = digits()
         found = Source(frame=pd.DataFrame(columns), inputs=inputs)
-    elif isinstance(source, (str, Path, list, tuple)) and source:
-        found = _from_table(read_files(source, how.encoding), image_column, how)
-    elif isinstance(source, Mapping) and set(source) == {"train", "test"}:
-        tables = [read_files(source[part], how.encoding) for part in ("train", "test")]
-        part = np.repeat([0, 2], [len(table) for table in tables])
-        found = _from_table(concatenate(tables, list(source.values())), image_column, how, part)
     elif isinstance(source, Mapping) and set(source) == {"inputs", "targets"}:
         inputs, frame = from_arrays(source["inputs"], source["targets"], names)
-        found = replace(_from_frame(frame, how), inputs=inputs)
-    elif isinstance(source, pa.Table):
-        found = _from_table(source, image_column, how)
+        found = replace(_from_frame(frame, None, how), inputs=inputs)
+    elif isinstance(source, Mapping) and (not set(PARTS).isdisjoint(source) or _is_of_datasets(source)):
+        found = _from_parts(source, image_column, how)
     elif isinstance(source, pd.DataFrame):
-        found = _from_frame(source, how)
-    elif type(source).__module__.startswith("datasets.") and callable(arrow := getattr(source, "with_format", None)):
-        if not hasattr(source, "__getitem__") or isinstance(source, Mapping) or not hasattr(source, "num_rows"):
-            raise CoterieError(
-                f"`source` must be a `datasets.Dataset` that lies on disk or in memory; found {describe(source)}."
-            )
-        found = _from_table(cast(Any, arrow("arrow"))[:], image_column, how)
+        found = _from_frame(source, image_column, how)
+    elif (table := _table(source, how)) is not None:
+        found = _from_table(table, image_column, how)
     elif _is_map_style(source):
         found = _from_pairs(source, names)
     else:
@@ -138,38 +130,117 @@ def _is_map_style(source: Any) -> bool:
     return sized and not isinstance(source, (Mapping, str, list, tuple, np.ndarray, Tensor))
 
 
-def _from_table(table: pa.Table, image_column: str | None, how: Reading, part: np.ndarray | None = None) -> Source:
-    import pandas as pd
+def _is_of_datasets(source: Any) -> bool:
+    return type(source).__module__.startswith("datasets.") and hasattr(source, "with_format")
+
+
+def _table(source: Any, how: Reading) -> pa.Table | None:
+    """What has columns as an Arrow table; None where it is something else. A frame keeps more than Arrow tables have."""
     import pyarrow as pa
 
+    if isinstance(source, (str, Path, list, tuple)) and source:
+        return read_files(source, how.encoding)
+    if isinstance(source, pa.Table):
+        return source
+    if not _is_of_datasets(source):
+        return None
+    if not hasattr(source, "__getitem__") or isinstance(source, Mapping) or not hasattr(source, "num_rows"):
+        raise CoterieError(f"`source` must be a `datasets.Dataset` that lies on disk or in memory; found {describe(source)}.")
+    return cast(Any, source).with_format("arrow")[:]
+
+
+def _from_parts(source: Mapping[Any, Any], image_column: str | None, how: Reading) -> Source:
+    """Parts that come apart, each of one source: they are read as one, and keep their places."""
+    import pandas as pd
+
+    if not {"train", "test"} <= set(source) <= set(PARTS):
+        found = ", ".join(map(repr, source))
+        raise CoterieError(
+            f"`source` must have the parts 'train' and 'test', and perhaps 'validation'; found {found or 'none'}."
+        )
+    parts = {name: source[name] for name in PARTS if name in source}
+    if all(isinstance(each, pd.DataFrame) for each in parts.values()):
+        pieces: dict[str, Any] = parts
+    else:
+        pieces = {name: _table(each, how) for name, each in parts.items()}
+    for name, piece in pieces.items():
+        if piece is None:
+            raise CoterieError(
+                f"`source`: {name!r} must be a path, an Arrow table or a datasets.Dataset, or all parts pandas frames; found "
+                f"{describe(parts[name])}."
+            )
+        if not len(piece):
+            raise CoterieError(f"`source`: {name!r} has no rows.")
+    part = np.repeat([PARTS.index(name) for name in pieces], [len(piece) for piece in pieces.values()])
+    columns = {
+        name: [_flat_name(each) for each in getattr(piece, "column_names", getattr(piece, "columns", ()))]
+        for name, piece in pieces.items()
+    }
+    if pieces is parts:
+        read = _from_frame(stacked_frames(parts), image_column, how)
+    else:
+        where = [str(each) if isinstance(each, (str, Path)) else repr(name) for name, each in parts.items()]
+        read = _from_table(concatenate(list(pieces.values()), where), image_column, how)
+    return replace(read, part=part, notes=(*read.notes, *_absences(columns)))
+
+
+def _absences(columns: Mapping[str, Sequence[str]]) -> list[str]:
+    """Which part lacks a column that another has."""
+    everywhere = dict.fromkeys(name for own in columns.values() for name in own)
+    return [
+        f"{part!r} has no column {name!r}: its cells are missing there."
+        for part, own in columns.items() for name in everywhere if name not in own
+    ]  # fmt: skip
+
+
+def _from_table(table: pa.Table, image_column: str | None, how: Reading) -> Source:
     repeated = [name for name in table.column_names if table.column_names.count(name) > 1]
     if repeated:
         raise CoterieError(f"Column {repeated[0]!r} occurs more than once.")
-    if image_column is not None and image_column not in table.column_names:
-        raise CoterieError(f"`image_column` {image_column!r} is no column; columns are {', '.join(table.column_names[:20])}.")
-    structs = [f.name for f in table.schema if pa.types.is_struct(f.type) and f.type.get_field_index("bytes") >= 0]
-    image_column = image_column or (structs[0] if structs else None)
     metadata = metadata_of(table.schema)
     separator = metadata.get(SEPARATOR, ",")
-    read = {
-        name: read_cells(
-            table.column(name), missing=how.missing, as_text=name in how.as_text, decimal_comma=separator == ";"
-        )
-        for name in table.column_names if name != image_column
-    }  # fmt: skip
-    labels = named_labels(metadata, table.column_names)
-    columns = {name: with_class_names(cells.values, class_names(metadata, name)) for name, cells in read.items()}
+    found = _from_columns({name: table.column(name) for name in table.column_names}, image_column, how, separator)
+    classes = {name: class_names(metadata, name) for name in found.read}
+    columns = {name: with_class_names(series(found.frame, name), names) for name, names in classes.items() if names}
     notes = [] if separator == "," else [f"Columns are separated by {separator!r}."]
-    if others := ", ".join(repr(name) for name in structs if name != image_column):
-        notes.append(f"Of the columns of images, {image_column!r} is read, {others} left out (see `image_column`).")
-    return Source(
-        frame=pd.DataFrame(columns, index=pd.RangeIndex(len(table))), metadata=metadata, read=read, labels=labels,
-        index=index_columns(metadata), image_column=image_column, part=part,
-        images=table.column(image_column) if image_column else None, notes=tuple(notes),
+    return replace(
+        found, frame=found.frame.assign(**columns), metadata=metadata, labels=named_labels(metadata, table.column_names),
+        index=index_columns(metadata), notes=(*notes, *found.notes),
     )  # fmt: skip
 
 
-def _from_frame(frame: pd.DataFrame, how: Reading) -> Source:
+def _from_columns(
+    columns: Mapping[str, pa.ChunkedArray | pd.Series], image_column: str | None, how: Reading, separator: str = ","
+) -> Source:
+    """Columns of one length, as Arrow has them or, where it has no such cells, of a frame."""
+    import pandas as pd
+    import pyarrow as pa
+
+    if image_column is not None and image_column not in columns:
+        raise CoterieError(f"`image_column` {image_column!r} is no column; columns are {', '.join(list(columns)[:20])}.")
+    cells = {name: column for name, column in columns.items() if isinstance(column, pa.ChunkedArray)}
+    structs = [
+        name for name, each in cells.items() if pa.types.is_struct(each.type) and each.type.get_field_index("bytes") >= 0
+    ]
+    image_column = image_column or (structs[0] if structs else None)
+    if image_column is not None and image_column not in cells:
+        raise CoterieError(f"`image_column` {image_column!r} holds no encoded images: neither bytes nor structs with `bytes`.")
+    read = {
+        name: read_cells(each, missing=how.missing, as_text=name in how.as_text, decimal_comma=separator == ";")
+        for name, each in cells.items() if name != image_column
+    }  # fmt: skip
+    notes = []
+    if others := ", ".join(repr(name) for name in structs if name != image_column):
+        notes.append(f"Of the columns of images, {image_column!r} is read, {others} left out (see `image_column`).")
+    plain = {name: read[name].values if name in read else each for name, each in columns.items() if name != image_column}
+    n_rows = len(next(iter(columns.values()), ()))
+    return Source(
+        frame=pd.DataFrame(plain, index=pd.RangeIndex(n_rows)), read=read, image_column=image_column,
+        images=None if image_column is None else cells[image_column], notes=tuple(notes),
+    )  # fmt: skip
+
+
+def _from_frame(frame: pd.DataFrame, image_column: str | None, how: Reading) -> Source:
     import pandas as pd
 
     ids = None if isinstance(frame.index, pd.RangeIndex) or not _is_unique(frame.index) else frame.index.to_numpy()
@@ -183,17 +254,9 @@ def _from_frame(frame: pd.DataFrame, how: Reading) -> Source:
         flat = [_flat_name(name) for name in frame.columns]
         raise CoterieError(f"Column {next(name for name in flat if flat.count(name) > 1)!r} occurs more than once.")
     columns |= {str(name): pd.Series(values) for name, values in levels.items()}
-    read, plain = {}, {}
-    for name, column in columns.items():
-        column = column.reset_index(drop=True).rename(name)
-        arrow = to_arrow(column)
-        if arrow is None:
-            plain[name] = column
-            continue
-        read[name] = read_cells(arrow, missing=how.missing, as_text=name in how.as_text)
-        plain[name] = read[name].values
-    made = pd.DataFrame(plain, index=pd.RangeIndex(len(frame)))
-    return Source(frame=made, read=read, index=tuple(names), ids=ids)
+    plain = {name: column.reset_index(drop=True).rename(name) for name, column in columns.items()}
+    cells = {name: column if (arrow := to_arrow(column)) is None else arrow for name, column in plain.items()}
+    return replace(_from_columns(cells, image_column, how), index=tuple(names), ids=ids)
 
 
 def _is_unique(index: pd.Index) -> bool:

@@ -7,7 +7,7 @@ from numbers import Real
 
 import numpy as np
 
-from coterie.errors import CoterieError, shown
+from coterie.errors import CoterieError, is_listed, shown
 
 PARTS = ("train", "validation", "test")
 _PART_OF = {
@@ -19,8 +19,8 @@ _PART_OF = {
 
 def check_fractions(split: Sequence[float]) -> tuple[float, float, float]:
     """Return the three fractions as floats, or say what is wrong with them."""
-    listed = isinstance(split, Sequence | np.ndarray) and not isinstance(split, str)
-    fractions = tuple(float(share) for share in split) if listed and all(isinstance(each, Real) for each in split) else ()
+    listed = list(split) if is_listed(split) else []
+    fractions = tuple(map(float, listed)) if all(isinstance(each, Real) for each in listed) else ()
     if len(fractions) != 3 or min(fractions) <= 0 or abs(sum(fractions) - 1) > 1e-6:
         raise CoterieError(
             f"`split` must be three positive fractions (train, validation, test) that sum to 1; found {shown(split)}."

@@ -101,7 +101,7 @@ def _role(column: pd.Series) -> tuple[str, str]:
     if kinds.is_datetime64_any_dtype(column) or kinds.is_timedelta64_dtype(column) or strange_cells(column) == "dates":
         return "", "it holds dates"
     if strange := strange_cells(column):
-        return "", f"it holds {strange}"
+        return "", f"it holds {strange}{' (`image_column` reads images)' * strange.startswith('bytes')}"
     if isinstance(column.dtype, pd.CategoricalDtype):
         return "categorical", ""
     values, stray = as_numbers(column)

@@ -6,6 +6,7 @@ older ones stay where they are wanted as snapshots), ``snapshots.json`` (which),
 
 from __future__ import annotations
 
+import math
 import re
 from pathlib import Path
 from typing import Annotated, TypedDict
@@ -47,7 +48,7 @@ class RecorderFolder:
         epoch = max(self._epochs(), default=0)
         file = self.folder / "working.bin"
         with explained(file, "written"), file.open("wb") as opened:
-            allocate(opened, int(np.prod(self.shape)) * np.dtype(np.float32).itemsize)
+            allocate(opened, math.prod(self.shape) * np.dtype(np.float32).itemsize)
         working = np.memmap(file, np.float32, "r+", shape=self.shape)
         if epoch:
             self._copy(self.published(epoch).numpy(), working)

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from coterie.datamaps._welford import STATISTICS
-from coterie.files import atomic
+from coterie.files import atomic, path_of
 from coterie.results import DataMap
 
 _CHUNK_CELLS = 1 << 20
@@ -30,7 +30,7 @@ def to_parquet(data_map: DataMap, path: str | Path) -> Path:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    path = Path(path)
+    path = path_of(path)
     integer = data_map.ids.dtype.kind in "iu"
     ids = data_map.ids.astype(np.int64) if integer else data_map.ids.astype(str)
     names = pa.array(data_map.tasks)

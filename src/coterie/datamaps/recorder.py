@@ -13,10 +13,15 @@ from torch import Tensor
 
 from coterie.datamaps._folder import RecorderFolder
 from coterie.datamaps._welford import N_NUMBERS, fold, merge, statistics
-from coterie.errors import CoterieError
+from coterie.errors import CoterieError, blame, require_count, require_texts, require_type, require_whole, shown
+from coterie.files import path_of
+from coterie.memory import require_memory
 from coterie.results import DataMap
+from coterie.schema import distinct
+from coterie.tasks import Kind
 
 _MERGE_CHUNK = 4096
+_MOST_TASKS, _MOST_EXAMPLES = 10**6, 10**11
 
 
 class DataMapRecorder:
@@ -57,12 +62,20 @@ class DataMapRecorder:
         folder: str | Path | None = None,
         device: torch.device | str = "cpu",
     ) -> None:
-        if n_tasks < 1 or n_examples < 1:
-            raise CoterieError(f"`n_tasks` and `n_examples` must be at least 1; found {n_tasks} and {n_examples}.")
+        require_count("n_tasks", n_tasks, _MOST_TASKS)
+        require_count("n_examples", n_examples, _MOST_EXAMPLES)
+        if folder is not None:
+            folder = path_of(folder, "folder")
+        n_tasks, n_examples = int(n_tasks), int(n_examples)
+        a_row = 8 + (4 * N_NUMBERS * n_tasks if folder is None and str(device).startswith("cpu") else 0)
+        require_memory(a_row * n_examples, f"{n_examples} examples of {n_tasks} tasks", "Give a `folder`, or fewer of them.")
         self.n_tasks, self.n_examples = n_tasks, n_examples
-        self.names = tuple(f"task {t}" for t in range(n_tasks)) if names is None else tuple(names)
-        self.kinds = ("binary",) * n_tasks if kinds is None else tuple(str(kind) for kind in kinds)
-        self.ids = np.arange(n_examples) if ids is None else np.asarray(ids)
+        self.names = tuple(f"task {t}" for t in range(n_tasks)) if names is None else require_texts("names", names)
+        distinct(self.names, "names")
+        self.kinds = ("binary",) * n_tasks if kinds is None else require_texts("kinds", kinds)
+        if unknown := [kind for kind in self.kinds if kind not in list(Kind)]:
+            raise CoterieError(f"`kinds` must be {', '.join(Kind)}; found {unknown[0]!r}.")
+        self.ids = np.arange(n_examples) if ids is None else _ids(ids)
         for name, wanted in (("names", n_tasks), ("kinds", n_tasks), ("ids", n_examples)):
             if len(getattr(self, name)) != wanted:
                 raise CoterieError(f"`{name}` must have {wanted} entries; found {len(getattr(self, name))}.")
@@ -71,9 +84,10 @@ class DataMapRecorder:
         self._wanted: set[int] = set()
         self._folder: RecorderFolder | None = None
         if folder is None:
-            self._state = torch.zeros(n_examples, N_NUMBERS, n_tasks, device=device)
+            with blame(f"`device` {shown(device)} cannot be used"):
+                self._state = torch.zeros(n_examples, N_NUMBERS, n_tasks, device=device)
         else:
-            self._folder = RecorderFolder(Path(folder), (n_examples, N_NUMBERS, n_tasks), self.names)
+            self._folder = RecorderFolder(folder, (n_examples, N_NUMBERS, n_tasks), self.names)
             self._state, self.epoch = self._folder.open()
             self._wanted = self._folder.wanted()
             self._kept = self._folder.snapshots()
@@ -89,13 +103,13 @@ class DataMapRecorder:
         Raises:
             CoterieError: wrong shapes, an index out of range, a confidence outside [0, 1].
         """
-        index = torch.as_tensor(index)
-        confidence = torch.as_tensor(confidence).detach()
+        index, confidence = _tensor("index", index), _tensor("confidence", confidence).detach()
+        observed = None if observed is None else _tensor("observed", observed)
         self._check(index, confidence, observed)
         confidence = confidence.to(self._state.device, torch.float32)
         seen = ~confidence.isnan()
         if observed is not None:
-            seen &= torch.as_tensor(observed).to(seen.device)
+            seen &= observed.to(seen.device)
         confidence = confidence.masked_fill(~seen, 0.0)
         if confidence.device.type == "cpu" and confidence.numel():  # elsewhere the check would wait for the device
             low, high = (float(v) for v in confidence.aminmax())
@@ -121,7 +135,8 @@ class DataMapRecorder:
         Raises:
             CoterieError: that epoch is already over.
         """
-        if epoch < self.epoch or epoch < 1:
+        require_whole("epoch", epoch, 1)
+        if epoch < self.epoch:
             raise CoterieError(f"`epoch` must be {max(self.epoch, 1)} or later: {self.epoch} epochs have ended; found {epoch}.")
         if epoch in self._kept:
             return
@@ -152,6 +167,7 @@ class DataMapRecorder:
         Raises:
             CoterieError: other tasks, kinds, examples or snapshots.
         """
+        require_type("other", other, DataMapRecorder)
         for name in ("names", "kinds", "n_examples"):
             if getattr(self, name) != getattr(other, name):
                 raise CoterieError(f"`other` must have the same {name}: {getattr(self, name)}; found {getattr(other, name)}.")
@@ -212,6 +228,23 @@ class DataMapRecorder:
 
     def __repr__(self) -> str:
         return f"DataMapRecorder({self.n_examples} examples x {self.n_tasks} tasks, {self.epoch} epochs)"
+
+
+def _ids(ids: Any) -> np.ndarray:
+    """Names of the examples as a vector."""
+    with blame("`ids` must be a list of numbers or texts"):
+        found = np.asarray(ids)
+    if found.ndim != 1:
+        raise CoterieError(f"`ids` must be a list of numbers or texts; found {shown(ids)}.")
+    return found
+
+
+def _tensor(name: str, value: Any) -> Tensor:
+    with blame(f"`{name}` must be a tensor or an array"):
+        found = torch.as_tensor(value)
+    if found.is_complex():
+        raise CoterieError(f"`{name}` must hold real numbers; found {found.dtype}.")
+    return found
 
 
 def _rounds(index: Tensor) -> list[Tensor | None]:

@@ -15,7 +15,7 @@ from safetensors import safe_open
 
 from coterie.datamaps._welford import STATISTICS
 from coterie.errors import CoterieError
-from coterie.files import allocate, atomic, check_seal, explained, naming_damage, seal, sealed_text, unsealed
+from coterie.files import allocate, atomic, check_seal, explained, naming_damage, path_of, seal, sealed_text, unsealed
 from coterie.results import DataMap
 from coterie.schema import within
 
@@ -60,7 +60,7 @@ def map_arrays(path: str | Path, mode: Literal["r", "c"] = "r", *, verify: bool 
     Raises:
         CoterieError: the file is damaged.
     """
-    path = Path(path)
+    path = path_of(path)
     with naming_damage(path), explained(path, "read"):
         if verify:
             check_seal(path)

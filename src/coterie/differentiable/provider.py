@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from numbers import Real
 from typing import Any, Literal, get_args
 
 import numpy as np
@@ -16,7 +17,8 @@ from torch import Tensor, nn
 from coterie.data import Dataset
 from coterie.data.targets import constant_losses
 from coterie.differentiable.relaxations import binary_entropy, gumbel_softmax, imbalance, straight_through
-from coterie.errors import CoterieError
+from coterie.errors import CoterieError, is_listed, require_choice, require_positive, require_whole, shown
+from coterie.models.architecture import initialisations
 from coterie.results import Grouping
 from coterie.seeds import torch_generator
 from coterie.training import WeightsProvider
@@ -105,26 +107,30 @@ class DifferentiableGrouping(WeightsProvider):
         temperature: tuple[float, float] | None = None,
         init: str | Sequence[int] | None = None,
     ) -> None:
-        if mode not in MODES:
-            raise CoterieError(f"`mode` must be one of {', '.join(MODES)}; found {mode!r}.")
-        if isinstance(n_groups, bool) or not isinstance(n_groups, int) or n_groups < 1:
-            raise CoterieError(f"`n_groups` must be a whole number of at least 1; found {n_groups!r}.")
+        require_choice("mode", mode, MODES)
+        require_whole("n_groups", n_groups, 1)
+        require_whole("stem", stem, 0)
         _check_range("warmup", warmup, 0, 1)
         _check_range("held_out", held_out, 0, 1)
         _check_range("prune", prune, 0, 1 / n_groups)
         for name, value in (("balance", balance), ("entropy", entropy)):
             _check_range(name, value, 0, np.inf)
+        if learning_rate is not None:
+            require_positive("learning_rate", learning_rate)
+        if temperature is not None:
+            if not is_listed(temperature) or len(temperature) != 2:
+                raise CoterieError(f"`temperature` must be two numbers, of the start and the end; found {shown(temperature)}.")
+            for each in temperature:
+                require_positive("temperature", each)
+        if init is not None:
+            initialisations(init, n_groups)
         preset = _PRESETS[mode]
         self.plain_steps = preset.plain_steps
         self.mode, self.n_rows, self.stem = mode, n_groups, stem
         self.init = preset.init if init is None else init
         self.asked_rate = self.learning_rate = learning_rate
         self.temperature = preset.temperature if temperature is None else (float(temperature[0]), float(temperature[1]))
-        if min(self.temperature) <= 0 or (learning_rate is not None and not learning_rate > 0):
-            raise CoterieError(
-                f"`temperature` and `learning_rate` must be positive; found {self.temperature}, {learning_rate}."
-            )
-        if mode == "expected" and self.init == "shared" and n_groups > 1:
+        if mode == "expected" and isinstance(self.init, str) and self.init == "shared" and n_groups > 1:
             raise CoterieError(
                 "`init='shared'` with mode 'expected' never leaves its start: all branches would be the same for ever. "
                 "Use init='independent'."
@@ -243,5 +249,5 @@ class DifferentiableGrouping(WeightsProvider):
 
 
 def _check_range(name: str, value: float, low: float, high: float) -> None:
-    if not low <= value < high:
-        raise CoterieError(f"`{name}` must be at least {low} and below {high:g}; found {value!r}.")
+    if isinstance(value, bool) or not isinstance(value, Real) or not low <= value < high:
+        raise CoterieError(f"`{name}` must be at least {low} and below {high:g}; found {shown(value)}.")

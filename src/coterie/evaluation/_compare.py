@@ -24,8 +24,9 @@ from coterie.evaluation.methods import Candidate, Candidates, DataMapMethod, mak
 from coterie.evaluation.tables import arm_scores, costs_table, gains_table
 from coterie.evaluation.units import BASELINES, CHOSEN, Plan, Unit, ensemble_name, run_unit, unit_stage
 from coterie.evaluation.verdict import write_verdict
-from coterie.fitting import make_config
+from coterie.fitting import check_snapshots, make_config
 from coterie.metrics import metric_names
+from coterie.models.architecture import find_factory
 from coterie.results import DataMap, Grouping
 from coterie.runs import Run, environment
 from coterie.training import Progress
@@ -82,6 +83,7 @@ def compare(
     >>> result.costs.column("arm").to_pylist()
     ['joint', 'grouped', 'single', 'random (grouped)', 'ensemble (K=2)']
     """
+    find_factory(model)
     require_type("data", data, Dataset)
     if progress is not None and not callable(progress):
         raise CoterieError(f"`progress` must be called with (steps done, all steps, text); found {shown(progress)}.")
@@ -258,7 +260,8 @@ def _split_options(options: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str
         hint = " Give `seeds`." if taken[0] == "seed" else ""
         raise CoterieError(f"`{taken[0]}` is set by compare itself.{hint}")
     settings = {name: value for name, value in options.items() if name not in _RECORDING}
-    make_config(settings)
+    epochs = make_config(settings).epochs
+    check_snapshots(options.get("snapshots", ()), epochs)
     return settings, {name: value for name, value in options.items() if name in _RECORDING}
 
 

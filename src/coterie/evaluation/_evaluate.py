@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from coterie.data import Batches, Dataset
-from coterie.errors import CoterieError, require_type
+from coterie.errors import CoterieError, require_choice, require_type
 from coterie.evaluation.metrics import all_metrics
 from coterie.models import GroupedModel
 from coterie.results import Fit
@@ -40,8 +40,7 @@ def evaluate(
     """
     require_type("trained", trained, Fit, GroupedModel)
     require_type("data", data, Dataset)
-    if part not in ("train", "validation", "test"):
-        raise CoterieError(f"`part` must be 'train', 'validation' or 'test'; found {part!r}.")
+    require_choice("part", part, ("train", "validation", "test"))
     if trained.schema is not None:
         trained.schema.require(data)
     positions = getattr(data.split, part)

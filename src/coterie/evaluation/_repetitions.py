@@ -7,10 +7,8 @@ from itertools import islice
 from numbers import Integral
 from typing import Any
 
-import numpy as np
-
 from coterie.data import Dataset
-from coterie.errors import CoterieError, require_count, shown
+from coterie.errors import CoterieError, is_listed, require_count, shown
 from coterie.seeds import MOST_SEED, derive
 
 MOST = 10_000
@@ -26,8 +24,7 @@ def read_seeds(seeds: int | Sequence[int]) -> list[int]:
     """
     if isinstance(seeds, Integral) and not isinstance(seeds, bool) and 0 < int(seeds) <= MOST:
         return list(range(int(seeds)))
-    listed = isinstance(seeds, Sequence | np.ndarray) and not isinstance(seeds, str)
-    given = list(islice(seeds, MOST + 1)) if listed else []  # pyright: ignore[reportArgumentType]
+    given = list(islice(seeds, MOST + 1)) if is_listed(seeds) else []  # pyright: ignore[reportArgumentType]
     if not 0 < len(given) <= MOST or not all(map(_is_seed, given)) or len(set(given)) != len(given):
         raise CoterieError(
             "`seeds` must be a positive number of seeds or distinct seeds of at least 0, and at most "

@@ -12,7 +12,7 @@ import pyarrow as pa
 from coterie.data.arrow_files import write_parquet
 from coterie.errors import CoterieError
 from coterie.evaluation._files import SCORES, read_frame, read_histories, write_histories
-from coterie.files import read_json, write_json
+from coterie.files import path_of, read_json, write_json
 from coterie.results import DataMap, Grouping, History
 from coterie.schema import OPEN, distinct, structure, within
 from coterie.tasks import Kind
@@ -105,7 +105,7 @@ class Comparison:
 
     def save(self, folder: str | Path) -> list[Path]:
         """Write tables as Parquet, arrays as safetensors and the rest as JSON; returns the files."""
-        folder = Path(folder)
+        folder = path_of(folder, "folder")
         rest = {name: value for name, value in self.to_dict().items() if name not in _TABLES}
         for name in _TABLES:
             write_parquet(folder / f"{name}.parquet", getattr(self, name))
@@ -124,7 +124,7 @@ class Comparison:
         Raises:
             CoterieError: there is none in ``folder``, or a file is damaged.
         """
-        folder = Path(folder)
+        folder = path_of(folder, "folder")
         if not (folder / "comparison.json").is_file():
             raise CoterieError(f"{str(folder)!r} holds no comparison (no comparison.json).")
         saved = read_json(folder / "comparison.json")

@@ -11,7 +11,7 @@ import numpy as np
 from coterie.affinities import METHODS as AFFINITIES
 from coterie.affinities import data_map_affinity
 from coterie.differentiable import MODES, DifferentiableGrouping
-from coterie.errors import CoterieError, require_whole
+from coterie.errors import CoterieError, require_choice, require_positive, require_type, require_whole, shown
 from coterie.estimators import EARLY_SHARE, ESTIMATORS, Estimator, MTGNetScores
 from coterie.evaluation.methods import Case, file_name
 from coterie.fitting import fit
@@ -42,10 +42,8 @@ class AffinityMethod:
 
     def __post_init__(self) -> None:
         """Refuse names that are not registered."""
-        if self.affinity not in AFFINITIES:
-            raise CoterieError(f"`affinity` must be one of {', '.join(AFFINITIES)}; found {self.affinity!r}.")
-        if self.clustering not in AFFINITY_METHODS:
-            raise CoterieError(f"`clustering` must be one of {', '.join(AFFINITY_METHODS)}; found {self.clustering!r}.")
+        require_choice("affinity", self.affinity, AFFINITIES)
+        require_choice("clustering", self.clustering, AFFINITY_METHODS)
         check_n_groups(self.n_groups)
         require_whole("every", self.every, 1)
 
@@ -97,9 +95,11 @@ class EstimatorMethod:
 
     def __post_init__(self) -> None:
         """Refuse names that are not registered, and K that is not a number."""
-        if self.estimator not in ESTIMATORS:
-            raise CoterieError(f"`estimator` must be one of {', '.join(ESTIMATORS)}; found {self.estimator!r}.")
+        require_choice("estimator", self.estimator, ESTIMATORS)
         _require_number(self.n_groups, self.estimator)
+        require_choice("measure", self.measure, ("loss", "score"))
+        require_type("partition", self.partition, bool)
+        require_positive("time_limit", self.time_limit)
 
     @property
     def label(self) -> str:
@@ -169,8 +169,7 @@ class DifferentiableMethod:
     def __post_init__(self) -> None:
         """Refuse what cannot be searched for."""
         _require_number(self.n_groups, "dmtg")
-        if self.mode not in MODES:
-            raise CoterieError(f"`mode` must be one of {', '.join(MODES)}; found {self.mode!r}.")
+        require_choice("mode", self.mode, MODES)
 
     @property
     def label(self) -> str:
@@ -195,7 +194,7 @@ class DifferentiableMethod:
 def _require_number(n_groups: Any, name: str) -> None:
     if isinstance(n_groups, bool) or not isinstance(n_groups, int) or n_groups < 1:
         raise CoterieError(
-            f"`n_groups` must be a number of at least 1 for {name!r}, which has a budget of models; found {n_groups!r}."
+            f"`n_groups` must be a number of at least 1 for {name!r}, which has a budget of models; found {shown(n_groups)}."
         )
 
 

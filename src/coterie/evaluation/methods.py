@@ -71,6 +71,12 @@ class DataMapMethod:
     features: Literal["cells", "density"] = "cells"
     restarts: int = 10
 
+    def __post_init__(self) -> None:
+        """Refuse settings that are impossible for any number of tasks."""
+        from coterie.grouping._group import check_settings
+
+        check_settings(self.n_groups, self.method, self.fuzziness, self.features, self.restarts)
+
     @property
     def label(self) -> str:
         """A short name that tells methods of one comparison apart."""

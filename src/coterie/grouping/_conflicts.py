@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from coterie.errors import CoterieError
+from coterie.errors import CoterieError, blame
 from coterie.grouping._highs import cover_tasks
 from coterie.grouping._rows import Rows, Task, position_of
 
@@ -147,6 +147,8 @@ def _sizes(members: np.ndarray, sizes: tuple[int | None, int | None]) -> list[Co
 
 def _pairs(tasks: tuple[str, ...], name: str, pairs: Iterable[tuple[Task, Task]]) -> list[tuple[int, int]]:
     found = []
+    with blame(f"`{name}` must be pairs of tasks"):
+        pairs = list(pairs)
     for pair in pairs:
         if isinstance(pair, str) or not hasattr(pair, "__len__") or len(pair) != 2:
             raise CoterieError(f"`{name}` must be pairs of tasks; found {pair!r}.")
@@ -176,6 +178,6 @@ def _limits(rows: Rows, argument: str, limits: Limits | None) -> list[tuple[str,
 
 def _check_number(name: str, value: Any, *, positive: bool) -> None:
     number = isinstance(value, int | float | np.number) and not isinstance(value, bool)
-    if not number or not np.isfinite(value) or value < 0 or (positive and value == 0):
+    if not number or not 0 <= value < np.inf or (positive and value == 0):
         wanted = "greater than 0" if positive else "of at least 0"
         raise CoterieError(f"`{name}` must be a finite number {wanted}; found {value!r}.")

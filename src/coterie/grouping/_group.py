@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection
 from functools import partial
-from math import inf
-from numbers import Integral, Real
+from numbers import Integral
 from typing import Any, Literal
 
 import numpy as np
@@ -23,6 +22,7 @@ from coterie.grouping.kmeans import kmeans
 from coterie.grouping.sdp import sdp
 from coterie.grouping.spectral import spectral
 from coterie.results import Affinity, DataMap, Grouping
+from coterie.results.groupings import require_fuzziness
 from coterie.seeds import MOST_SEED
 
 METHODS: dict[str, Callable[[DataMap | Gram, Literal["cells", "density"], int], Measure]] = {
@@ -126,13 +126,13 @@ def check_settings(
         CoterieError: naming the argument.
     """
     if not isinstance(method, str) or method not in methods:
-        groups = "data maps" if method in list(METHODS) else "affinities" if method in list(AFFINITY_METHODS) else ""
+        named = method if isinstance(method, str) else ""
+        groups = "data maps" if named in METHODS else "affinities" if named in AFFINITY_METHODS else ""
         reads = f", which groups {groups}" if groups else ""
         raise CoterieError(f"`method` must be one of {', '.join(methods)}; found {shown(method)}{reads}.")
     if not isinstance(features, str) or features not in FEATURES:
         raise CoterieError(f"`features` must be one of {', '.join(FEATURES)}; found {features!r}.")
-    if isinstance(fuzziness, bool) or not isinstance(fuzziness, Real) or not 1 < fuzziness < inf:
-        raise CoterieError(f"`fuzziness` must be a number greater than 1; found {shown(fuzziness)}.")
+    require_fuzziness(fuzziness)
     require_count("restarts", restarts, _MOST_RESTARTS)
     check_n_groups(n_groups)
 

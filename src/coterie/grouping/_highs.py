@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future
 from dataclasses import dataclass
 from time import perf_counter
 from typing import Any
@@ -70,7 +73,7 @@ def part(values: np.ndarray, subsets: np.ndarray, loads: np.ndarray, deadline: f
         found = _solve(values[rows], rules, loads[:, rows], deadline)
         return found if found.rows is None else Answer(rows[found.rows].tolist(), found.bound, found.finished)
 
-    relaxed = linprog(-values, loads, np.ones(len(loads)), once, total, bounds=(0, None))
+    relaxed = _interruptible(linprog, -values, loads, np.ones(len(loads)), once, total, bounds=(0, None))
     if relaxed.status != 0 or len(values) <= _FEW:
         return solve(np.arange(len(values)))
     prices, dues = -relaxed.eqlin.marginals, np.maximum(-relaxed.ineqlin.marginals, 0)
@@ -97,7 +100,9 @@ def _solve(profit: np.ndarray, rules: list[LinearConstraint], loads: np.ndarray,
         if limit <= 0:
             return Answer(None, np.inf, finished=False)
         options = {"time_limit": limit, "mip_rel_gap": 0}
-        found = milp(-_STRETCH * profit, constraints=rules, integrality=whole, bounds=Bounds(0, 1), options=options)
+        found = _interruptible(
+            milp, -_STRETCH * profit, constraints=rules, integrality=whole, bounds=Bounds(0, 1), options=options
+        )
         if found.status == 2:
             return Answer(None, -np.inf, finished=True)
         bound = np.inf if found.mip_dual_bound is None else -found.mip_dual_bound / _STRETCH
@@ -109,3 +114,20 @@ def _solve(profit: np.ndarray, rules: list[LinearConstraint], loads: np.ndarray,
         # HiGHS lets a row of loads be exceeded by 1e-6; a limit is a limit, so these rows may not be chosen together.
         together = sparse.csr_array((np.ones(len(chosen)), (np.zeros(len(chosen), int), chosen)), shape=(1, len(profit)))
         rules = [*rules, LinearConstraint(together, -np.inf, len(chosen) - 1)]
+
+
+def _interruptible(solve: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
+    """What ``solve`` answers. It runs in a thread of its own, because HiGHS looks at no signal until it ends.
+
+    After Ctrl-C it goes on until its time limit. Python waits for it before it ends, and must: HiGHS would end it by ``abort``.
+    """
+    answer: Future[Any] = Future()
+
+    def work() -> None:
+        try:
+            answer.set_result(solve(*arguments, **options))
+        except BaseException as error:
+            answer.set_exception(error)
+
+    threading.Thread(target=work, name="HiGHS").start()
+    return answer.result()

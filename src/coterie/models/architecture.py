@@ -212,11 +212,12 @@ def initialisations(init: str | Sequence[int], n_models: int) -> list[int]:
     >>> initialisations("independent", 3), initialisations("shared", 3), initialisations([0, 0, 1], 3)
     ([0, 1, 2], [0, 0, 0], [0, 0, 1])
     """
-    if init == "independent":
+    named = init if isinstance(init, str) else None
+    if named == "independent":
         return list(range(n_models))
-    if init == "shared":
+    if named == "shared":
         return [0] * n_models
     listed = isinstance(init, Sequence) and not isinstance(init, str) and all(isinstance(each, Integral) for each in init)
     if not listed or len(init) != n_models:
-        raise CoterieError(f"`init` must be 'independent', 'shared' or {n_models} integers, one a model; found {init!r}.")
+        raise CoterieError(f"`init` must be 'independent', 'shared' or {n_models} integers, one a model; found {shown(init)}.")
     return [int(identity) for identity in init]

@@ -28,7 +28,7 @@ from torch import Tensor, nn
 
 from coterie.data.preprocessing import Preprocessing
 from coterie.errors import CoterieError, blame, reason
-from coterie.files import atomic
+from coterie.files import atomic, path_of
 from coterie.models.copies import copied
 from coterie.models.grouped import GroupedModel
 from coterie.tasks import Kind, Task
@@ -62,7 +62,7 @@ def export(model: GroupedModel, path: str | Path) -> dict[str, Any]:
     >>> about["inputs"][0]["shape"], about["outputs"][0]["columns"]
     (['batch', 4], [{'task': 'a', 'kind': 'regression', 'meaning': "value in the target's units"}])
     """
-    path = Path(path)
+    path = path_of(path)
     write = {".pt2": _write_pt2, ".onnx": _write_onnx}.get(path.suffix.lower())
     if write is None:
         raise CoterieError(f"`path` must end in .pt2 (torch.export) or .onnx; found {path.name!r}.")

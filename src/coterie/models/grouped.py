@@ -20,14 +20,14 @@ from coterie.data.arrays import input_tensor
 from coterie.data.like import new_inputs, read_like
 from coterie.data.preprocessing import Preprocessing
 from coterie.data.schema import Schema
-from coterie.errors import CoterieError, CoterieWarning
+from coterie.errors import CoterieError, CoterieWarning, require_choice, require_type
 from coterie.files import read_arrays, write_arrays
 from coterie.models.architecture import Architecture, TaskModel, trusted
 from coterie.models.copies import copied
 from coterie.models.predictions import prediction_columns
 from coterie.models.state import require_state, without_memory
 from coterie.models.stem import split
-from coterie.schema import arrays_of, least, membership_of, structure, within
+from coterie.schema import array_of, arrays_of, least, membership_of, structure, within
 from coterie.tasks import Kind, Tasks
 
 if TYPE_CHECKING:
@@ -75,9 +75,10 @@ class GroupedModel(nn.Module):
         stem: nn.Sequential | None = None,
     ) -> None:
         super().__init__()
-        if average not in ("logits", "probabilities"):
-            raise CoterieError(f"`average` must be 'logits' or 'probabilities'; found {average!r}.")
-        shares = torch.as_tensor(np.asarray(membership), dtype=torch.float32)
+        require_choice("average", average, ("logits", "probabilities"))
+        require_type("tasks", tasks, Tasks)
+        require_type("preprocessing", preprocessing, Preprocessing)
+        shares = torch.as_tensor(array_of("membership", membership, "fiub T K"), dtype=torch.float32)
         if shares.shape != (len(tasks), len(members)):
             raise CoterieError(f"`membership` must have shape {(len(tasks), len(members))}; found {tuple(shares.shape)}.")
         # Members keep placeholders where the stem's layers were, so that all names stay as they are.
@@ -114,6 +115,10 @@ class GroupedModel(nn.Module):
         average: Average = "logits",
     ) -> GroupedModel:
         """Take the rows of a trained stack as groups."""
+        from coterie.models.stack import ModelStack
+
+        require_type("stack", stack, ModelStack)
+        require_type("tasks", tasks, Tasks)
         members = [stack.branch(row).cpu() for row in range(stack.n_models)]
         stem = None if stack.stem is None else stack.stem.copy().module.cpu()
         return cls(members, membership, tasks.to("cpu"), stack.architecture, preprocessing, average=average, stem=stem).eval()
@@ -170,6 +175,7 @@ class GroupedModel(nn.Module):
             CoterieError: a column is absent or of another type, or inputs have another shape or are not finite.
         """
         if isinstance(inputs, Tensor):
+            self.preprocessing.require_shape(inputs, "`inputs`")
             return self._predict(inputs)
         if isinstance(inputs, np.ndarray):
             tensor = input_tensor(inputs)

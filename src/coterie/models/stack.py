@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from functools import partial
+from numbers import Integral
 from typing import Any
 
 import torch
@@ -15,7 +16,7 @@ from torch import Tensor, nn
 from torch.func import functional_call, vmap
 
 from coterie.data.schema import Schema
-from coterie.errors import CoterieError, blame
+from coterie.errors import CoterieError, blame, is_listed, shown
 from coterie.models.architecture import Architecture, TaskModel, initialisations
 from coterie.models.batch_norm import vmapped_batch_norm
 from coterie.models.copies import copied
@@ -264,7 +265,10 @@ class ModelStack:
 
     def select(self, rows: Sequence[int]) -> ModelStack:
         """Return a new stack with copies of some rows, repeated if asked for repeatedly."""
-        index = torch.tensor(list(rows))
+        listed = list(rows) if is_listed(rows) else []
+        if not listed or not all(isinstance(row, Integral) and 0 <= row < self.n_models for row in listed):
+            raise CoterieError(f"`rows` must be positions of models, 0 to {self.n_models - 1}; found {shown(rows)}.")
+        index = torch.tensor(listed)
 
         def pick(tensor: Tensor) -> Tensor:
             return tensor.detach()[index.to(tensor.device)].clone().requires_grad_(tensor.requires_grad)

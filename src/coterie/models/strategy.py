@@ -7,12 +7,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from time import perf_counter
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import torch
 from torch import Tensor
 
 from coterie.errors import reason
+from coterie.schema import least
 
 if TYPE_CHECKING:
     from coterie.models.stack import ModelStack
@@ -26,7 +27,7 @@ class Strategy:
     """``kind`` and rows executed at a time, with the reason in words. Results do not depend on it beyond rounding."""
 
     kind: Literal["vmap", "loop"]
-    rows: int = 1
+    rows: Annotated[int, least(1)] = 1
     reason: str = "asked for"
 
 

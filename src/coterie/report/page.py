@@ -13,7 +13,7 @@ from markupsafe import Markup
 
 from coterie.errors import CoterieError
 from coterie.evaluation.units import CHOSEN
-from coterie.files import atomic
+from coterie.files import atomic, path_of
 from coterie.report import about, affinities, assignments, curves, gains, groups, methods, scores
 from coterie.texts import visible
 
@@ -32,7 +32,7 @@ def write_report(comparison: Comparison, path: str | Path) -> Path:
     >>> write_report(comparison, "report.html")  # doctest: +SKIP
     PosixPath('report.html')
     """
-    page = Path(path)
+    page = path_of(path)
     twin = page.with_suffix(".json")
     if page.is_dir():
         raise CoterieError(f"`path` must name a file such as report.html; found the folder {page}.")

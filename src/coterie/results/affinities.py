@@ -9,9 +9,9 @@ from typing import Annotated, Any, Self, TypedDict
 
 import numpy as np
 
-from coterie.errors import CoterieError
+from coterie.errors import CoterieError, require_texts, require_type
 from coterie.files import read_arrays, write_arrays
-from coterie.schema import OPEN, arrays_of, structure, within
+from coterie.schema import OPEN, array_of, arrays_of, distinct, structure, within
 
 
 class _Cost(TypedDict, total=False):
@@ -52,22 +52,18 @@ class Affinity:
 
     def __post_init__(self) -> None:
         """Refuse what no grouping could read."""
-        n_tasks = len(self.tasks)
-        if n_tasks < 2:
-            raise CoterieError(f"An affinity is between at least 2 tasks; found {n_tasks}.")
-        if len(set(self.tasks)) < n_tasks:
-            twice = next(task for task in self.tasks if list(self.tasks).count(task) > 1)
-            raise CoterieError(f"`tasks` must have names that differ; {twice!r} is there twice.")
+        tasks = require_texts("tasks", self.tasks)
+        object.__setattr__(self, "tasks", tasks)
+        if len(tasks) < 2:
+            raise CoterieError(f"An affinity is between at least 2 tasks; found {len(tasks)}.")
+        distinct(tasks)
+        require_type("method", self.method, str)
+        for name in ("cost", "details"):
+            require_type(name, getattr(self, name), Mapping)
         for name in ("matrix", "counts", "stderr"):
-            if (values := getattr(self, name)) is None:
-                continue
-            if np.asarray(values).dtype.kind not in "bifu":
-                raise CoterieError(f"`{name}` must be numbers; found {values!r:.80}.")
-            object.__setattr__(self, name, np.asarray(values))
-            if np.shape(values) != (n_tasks, n_tasks):
-                raise CoterieError(
-                    f"`{name}` must have shape ({n_tasks}, {n_tasks}), source by target; found {np.shape(values)}."
-                )
+            if (value := getattr(self, name)) is not None or name == "matrix":
+                array = array_of(name, value, "fiub source target", source=len(tasks), target=len(tasks))
+                object.__setattr__(self, name, array)
         if np.isinf(self.matrix).any():
             raise CoterieError("`matrix` must not be infinite anywhere; NaN stands for a pair that was never measured.")
 

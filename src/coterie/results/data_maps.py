@@ -9,9 +9,9 @@ from typing import Annotated, Any, NotRequired, TypedDict
 
 import numpy as np
 
-from coterie.errors import CoterieError
+from coterie.errors import CoterieError, require_texts, require_type, require_whole
 from coterie.files import read_arrays, write_arrays
-from coterie.schema import arrays_of, least, structure, within
+from coterie.schema import array_of, arrays_of, least, structure, within
 
 _STATISTICS = ("confidence", "variability", "correctness", "count")
 
@@ -31,6 +31,9 @@ class DataMap:
     1/2) and ``count`` (epochs observed) have shape (N, T), float32 or float16, NaN where never observed, where ``count`` is 0.
     ``ids`` (N,) names the examples, ``epoch`` is the number of epochs recorded, ``earlier`` holds snapshots of the same
     run taken before, oldest first.
+
+    Raises:
+        CoterieError: arrays whose shapes do not fit.
     """
 
     tasks: tuple[str, ...]
@@ -42,6 +45,23 @@ class DataMap:
     correctness: np.ndarray
     count: np.ndarray
     earlier: tuple[DataMap, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Refuse arrays that do not fit together; values are not looked at, they may lie on disk."""
+        for name in ("tasks", "kinds"):
+            object.__setattr__(self, name, require_texts(name, getattr(self, name)))
+        require_whole("epoch", self.epoch, 0)
+        sizes = {"T": len(self.tasks)}
+        if len(self.kinds) != len(self.tasks):
+            raise CoterieError(f"`kinds` must have one entry for each of `tasks`; found {len(self.kinds)}.")
+        for name in _STATISTICS:
+            array = array_of(name, getattr(self, name), "fiub N T", **sizes)
+            sizes["N"] = len(array)
+            object.__setattr__(self, name, array)
+        object.__setattr__(self, "ids", array_of("ids", self.ids, "iufbUOM N", **sizes))
+        require_type("earlier", self.earlier, tuple)
+        for each in self.earlier:
+            require_type("earlier", each, DataMap)
 
     @property
     def snapshots(self) -> tuple[DataMap, ...]:

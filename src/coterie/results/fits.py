@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NotRequired, TypedDict
 import numpy as np
 
 from coterie.errors import CoterieError
-from coterie.files import read_arrays, write_arrays
+from coterie.files import path_of, read_arrays, write_arrays
 from coterie.results.data_maps import DataMap
 from coterie.results.groupings import Grouping
 from coterie.schema import OPEN, arrays_of, least, structure, within
@@ -97,7 +97,7 @@ class Fit:
         Raises:
             CoterieError: the encoder's factory could not be found again by its name when loading.
         """
-        folder, architecture = Path(folder), self.stack.architecture
+        folder, architecture = path_of(folder, "folder"), self.stack.architecture
         architecture.require_importable()
         arrays = {f"stack/{name}": tensor.cpu().numpy() for name, tensor in self.stack.state().items()}
         arrays |= {f"history/{name}": array for name, array in self.history.arrays().items()}
@@ -120,7 +120,7 @@ class Fit:
         Raises:
             CoterieError: a damaged file, or an encoder that ``model`` must provide.
         """
-        folder = Path(folder)
+        folder = path_of(folder, "folder")
         file, data_map, grouping = (folder / name for name in ("fit.safetensors", "data_map.safetensors", "grouping.json"))
         from coterie.models.architecture import trusted  # here only: results know models by name, not the other way round
 
@@ -137,8 +137,9 @@ class Fit:
         )
 
     def __repr__(self) -> str:
-        m, t = self.weights.shape
-        return f"Fit({m} models x {t} tasks, mean score {np.nanmean(self.scores):.3f}, {self.cost['seconds']:.1f} s)"
+        (m, t), known = self.weights.shape, self.scores[~np.isnan(self.scores)]
+        score = f"mean score {known.mean():.3f}" if known.size else "no score"
+        return f"Fit({m} models x {t} tasks, {score}, {self.cost['seconds']:.1f} s)"
 
 
 def _parts(arrays: Mapping[str, np.ndarray], found: _Saved, factory: Any) -> dict[str, Any]:

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from math import inf
 from pathlib import Path
 from typing import Annotated, Any, Self, TypedDict
 
 import numpy as np
 from scipy.special import softmax
 
-from coterie.errors import CoterieError
+from coterie.errors import CoterieError, require_texts, require_type, shown
 from coterie.files import read_json, write_json
-from coterie.schema import OPEN, distinct, matrix_of, membership_of, structure, within
+from coterie.schema import OPEN, array_of, distinct, matrix_of, membership_of, structure, within
 
 _Matrix = list[list[float]]
 
@@ -45,6 +46,14 @@ class Grouping:
     ``membership`` (T, K) sums to 1 over groups. ``distances`` (T, K), where the method has them, are the squared distances
     from tasks to group centres. ``details`` holds what the method wants shown (criterion of "auto", clipped share, ...).
     ``row_weights`` (K, T) overrides the training weights, which are the transposed membership otherwise.
+
+    Raises:
+        CoterieError: one task twice or none, a membership whose rows do not sum to 1, arrays whose shapes do not fit or that
+            are negative somewhere, a fuzziness of 1 or below.
+
+    >>> Grouping(tasks=("a", "b"), membership=[[1, 0], [0.5, 0.4]], method="by hand")
+    Traceback (most recent call last):
+    coterie.errors.CoterieError: Rows of `membership` must sum to 1; row 1 sums to 0.9.
     """
 
     tasks: tuple[str, ...]
@@ -54,6 +63,23 @@ class Grouping:
     distances: np.ndarray | None = None
     row_weights: np.ndarray | None = None
     details: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Refuse what could not train or serve."""
+        distinct(tasks := require_texts("tasks", self.tasks))
+        require_type("method", self.method, str)
+        require_type("details", self.details, Mapping)
+        if self.fuzziness is not None:
+            require_fuzziness(self.fuzziness)
+        membership = membership_of(array_of("membership", self.membership, "fiub T K", T=len(tasks)))
+        arrays = {"membership": membership}
+        for name, layout in (("distances", "fiub T K"), ("row_weights", "fiub K T")):
+            if (value := getattr(self, name)) is not None:
+                arrays[name] = array_of(name, value, layout, T=len(tasks), K=membership.shape[1])
+                if (arrays[name] < 0).any():
+                    raise CoterieError(f"`{name}` must not be negative.")
+        for name, value in {"tasks": tasks, **arrays}.items():
+            object.__setattr__(self, name, value)
 
     @property
     def n_groups(self) -> int:
@@ -107,20 +133,14 @@ class Grouping:
             CoterieError: a field is missing, unknown or wrong, or they do not fit together; it is named.
         """
         found: _Saved = structure(saved, _Saved)
-        distinct(found["tasks"])
-        n_tasks = len(found["tasks"])
-        n_groups = len(found["membership"][0]) if found["membership"] else 0
-        membership = membership_of(matrix_of(found["membership"], (n_tasks, n_groups), "membership"))
-        distances, rows = found["distances"], found["row_weights"]
+        membership, distances, rows = found["membership"], found["distances"], found["row_weights"]
+        n_tasks, n_groups = len(found["tasks"]), len(membership[0]) if membership else 0
         made: dict[str, Any] = {
             **found,
-            "membership": membership,
+            "membership": matrix_of(membership, (n_tasks, n_groups), "membership"),
             "distances": None if distances is None else matrix_of(distances, (n_tasks, n_groups), "distances"),
             "row_weights": None if rows is None else matrix_of(rows, (n_groups, n_tasks), "row_weights"),
         }
-        for name in ("distances", "row_weights"):
-            if made[name] is not None and (made[name] < 0).any():
-                raise CoterieError(f"`{name}` must not be negative.")
         if "silhouette" in found["details"] and "least_silhouette" not in found["details"]:
             raise CoterieError("Field `details.least_silhouette` is missing.")
         if wrong := [key for key in found["details"].get("silhouette", ()) if not key.isdecimal()]:
@@ -143,6 +163,12 @@ class Grouping:
         return f"Grouping({self.method}, {self.n_groups} groups: {groups})"
 
 
+def require_fuzziness(fuzziness: Any) -> None:
+    """Refuse what is no finite number above 1."""
+    if isinstance(fuzziness, bool) or not isinstance(fuzziness, int | float | np.number) or not 1 < fuzziness < inf:
+        raise CoterieError(f"`fuzziness` must be a number greater than 1; found {shown(fuzziness)}.")
+
+
 def fuzzy_membership(distances: np.ndarray, fuzziness: float) -> np.ndarray:
     """Fuzzy membership (T, K) of tasks at squared ``distances`` (T, K) from centres (STG-MTL, section 2).
 
@@ -153,8 +179,7 @@ def fuzzy_membership(distances: np.ndarray, fuzziness: float) -> np.ndarray:
     array([[0.75, 0.25],
            [1.  , 0.  ]])
     """
-    if not fuzziness > 1:
-        raise CoterieError(f"`fuzziness` must be greater than 1; found {fuzziness}.")
+    require_fuzziness(fuzziness)
     d2 = np.asarray(distances, dtype=np.float64)
     on_centre = d2 <= 1e-12 * d2.max(axis=1, keepdims=True)
     shares = softmax(-np.log(np.where(on_centre, 1.0, d2)) / (fuzziness - 1), axis=1)

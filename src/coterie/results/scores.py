@@ -12,10 +12,10 @@ from typing import Any, Self, TypedDict
 import numpy as np
 import pyarrow as pa
 
-from coterie.errors import CoterieError
-from coterie.files import naming_damage
+from coterie.errors import CoterieError, require_list, require_texts, require_type
+from coterie.files import naming_damage, path_of
 from coterie.results.subsets import join, readings, split
-from coterie.schema import structure, within
+from coterie.schema import array_of, structure, within
 
 _COLUMNS = ("subset", "task", "value")
 
@@ -50,6 +50,19 @@ class ScoreTable:
     details: Mapping[str, Any] = field(default_factory=dict)
     resources: Mapping[str, np.ndarray] = field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        """Refuse arrays that do not fit together."""
+        tasks = require_texts("tasks", self.tasks)
+        scores = array_of("scores", self.scores, "fiu R T", T=len(tasks))
+        sizes = {"R": len(scores), "T": len(tasks)}
+        made = {"tasks": tasks, "scores": scores, "subsets": array_of("subsets", self.subsets, "biu R T", **sizes)}
+        made["costs"] = array_of("costs", self.costs, "fiu R", **sizes)
+        require_type("details", self.details, Mapping)
+        require_type("resources", self.resources, Mapping)
+        made["resources"] = {name: array_of(name, each, "fiu R", **sizes) for name, each in self.resources.items()}
+        for name, value in made.items():
+            object.__setattr__(self, name, value)
+
     @classmethod
     def of(cls, tasks: Sequence[str], scores: Mapping[tuple[str, ...], Sequence[float]]) -> Self:
         """Make a table from a mapping: subset to the scores of its tasks, in the order of the subset.
@@ -57,16 +70,19 @@ class ScoreTable:
         Raises:
             CoterieError: a subset names a task that is not among ``tasks``, or has another number of scores.
         """
+        require_type("scores", scores, Mapping)
+        tasks = require_texts("tasks", tasks)
         place = {name: position for position, name in enumerate(tasks)}
         values = np.full((len(scores), len(tasks)), np.nan)
         for row, (subset, found) in enumerate(scores.items()):
+            subset, found = require_texts("scores", subset), array_of("scores", found, "fiu n")
             unknown = [name for name in subset if name not in place]
             if unknown:
                 raise CoterieError(f"Row {join(subset)!r} names the unknown task {unknown[0]!r}.")
             if len(found) != len(subset):
                 raise CoterieError(f"Row {join(subset)!r} must have {len(subset)} scores; found {len(found)}.")
             values[row, [place[name] for name in subset]] = found
-        return cls(tasks=tuple(tasks), subsets=~np.isnan(values), scores=values, costs=np.ones(len(values)))
+        return cls(tasks=tasks, subsets=~np.isnan(values), scores=values, costs=np.ones(len(values)))
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -117,7 +133,7 @@ class ScoreTable:
         Raises:
             CoterieError: the file cannot be read, lacks a column, or is no table of scores, see :meth:`from_rows`.
         """
-        table = _read(Path(path))
+        table = _read(path_of(path))
         with naming_damage(path), within(path, "table of scores"):
             about: Any = structure(json.loads((table.schema.metadata or {}).get(b"coterie", b"{}")), _About)
         about["resources"] = list(dict.fromkeys([*about.get("resources", ()), *resources]))
@@ -144,6 +160,13 @@ class ScoreTable:
             CoterieError: a column is missing, a value is no number, a task has no values, a row is there twice at one cost, or
                 with two values of a resource, or a subset may be read in two ways.
         """
+        rows = require_list("rows", rows, Mapping)
+        tasks, resources = require_texts("tasks", tasks), require_texts("resources", resources)
+        require_type("source", source, str)
+        for name, switch in (("higher_is_better", higher_is_better), ("marked", marked)):
+            require_type(name, switch, bool)
+        if details is not None:
+            require_type("details", details, Mapping)
         needed = (*_COLUMNS, *resources)
         if taken_names := [name for name in resources if name in _COLUMNS]:
             raise CoterieError(

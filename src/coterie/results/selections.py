@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from itertools import compress
+from math import inf
+from numbers import Real
 from pathlib import Path
 from typing import Annotated, Any, Self, TypedDict
 
 import numpy as np
 
-from coterie.errors import CoterieError
+from coterie.errors import CoterieError, require_number, require_texts, require_type, shown
 from coterie.files import read_json, write_json
 from coterie.results.groupings import Grouping
-from coterie.schema import distinct, least, matrix_of, structure, within
+from coterie.schema import array_of, distinct, least, matrix_of, structure, within
 
 
 class _Saved(TypedDict):
@@ -47,6 +49,25 @@ class Selection:
     gap: float
     proven: bool
     details: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Refuse arrays and numbers that do not fit together."""
+        distinct(tasks := require_texts("tasks", self.tasks))
+        rows = array_of("rows", self.rows, "iu K")
+        serves = array_of("serves", self.serves, "iu T", T=len(tasks))
+        subsets = array_of("subsets", self.subsets, "b K T", K=len(rows), T=len(tasks))
+        if (np.diff(rows) <= 0).any():
+            raise CoterieError(f"`rows` must be sorted, each once; found {shown(rows.tolist())}.")
+        if not np.isin(serves, rows).all():
+            raise CoterieError(f"`serves` must name one of `rows` for each task; found {shown(serves.tolist())}.")
+        for name in ("objective", "cost"):
+            require_number(name, getattr(self, name), least=-inf)
+        if not isinstance(self.gap, Real) or not self.gap >= 0:
+            raise CoterieError(f"`gap` must be a number of at least 0; found {shown(self.gap)}.")
+        require_type("proven", self.proven, bool)
+        require_type("details", self.details, Mapping)
+        for name, value in {"tasks": tasks, "rows": rows, "serves": serves, "subsets": subsets}.items():
+            object.__setattr__(self, name, value)
 
     @property
     def groups(self) -> tuple[tuple[str, ...], ...]:
@@ -86,13 +107,8 @@ class Selection:
         saved = read_json(path)
         with within(path, "selection"):
             found: _Saved = structure(saved, _Saved)
-            distinct(found["tasks"])
             rows, serves = np.array(found["rows"], dtype=np.int64), np.array(found["serves"], dtype=np.int64)
             subsets = matrix_of(found["subsets"], (len(rows), len(found["tasks"])), "subsets", bool)
-            if (np.diff(rows) <= 0).any():
-                raise CoterieError(f"`rows` must be sorted, each once; found {found['rows']}.")
-            if len(serves) != len(found["tasks"]) or not np.isin(serves, rows).all():
-                raise CoterieError(f"`serves` must name one of `rows` for each task; found {found['serves']}.")
             gap = np.inf if found["gap"] is None else found["gap"]
             made: dict[str, Any] = {**found, "rows": rows, "serves": serves, "subsets": subsets, "gap": gap}
             return cls(**made)

@@ -8,7 +8,7 @@ from math import inf
 from numbers import Real
 from typing import Any, Literal, get_args, get_type_hints
 
-from coterie.errors import CoterieError, require_number, require_positive, require_whole, shown
+from coterie.errors import CoterieError, require_choice, require_number, require_positive, require_whole, shown
 from coterie.seeds import MOST_SEED
 from coterie.training.device import check_device
 
@@ -49,9 +49,8 @@ class TrainingConfig:
         """Refuse what cannot work, naming it."""
         for name, hint in get_type_hints(type(self)).items():
             allowed = get_args(hint)
-            if allowed and all(isinstance(choice, str) for choice in allowed) and getattr(self, name) not in allowed:
-                choices = ", ".join(repr(choice) for choice in allowed)
-                raise CoterieError(f"`{name}` must be one of {choices}; found {shown(getattr(self, name))}.")
+            if allowed and all(isinstance(choice, str) for choice in allowed):
+                require_choice(name, getattr(self, name), allowed)
         require_whole("epochs", self.epochs, 1, MOST_EPOCHS)
         require_whole("batch_size", self.batch_size, 2, MOST_EXAMPLES)
         require_whole("seed", self.seed, 0, MOST_SEED)

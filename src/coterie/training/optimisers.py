@@ -65,7 +65,7 @@ def clip_rows(stack: ModelStack, limit: float) -> None:
     """Scale the gradient of each model, and that of a shared stem, down to a norm of at most ``limit``."""
     gradients = [p.grad for p in stack.parameters.values() if p.requires_grad and p.grad is not None]
     squares = torch.stack([gradient.flatten(1).square().sum(1) for gradient in gradients]).sum(0)
-    scale = (limit / (squares.sqrt() + 1e-6)).clamp(max=1.0)
+    scale = (float(limit) / (squares.sqrt() + 1e-6)).clamp(max=1.0)
     for gradient in gradients:
         gradient.mul_(scale.view(-1, *[1] * (gradient.dim() - 1)))
     if stack.stem is not None and stack.stem.trainable():

@@ -12,9 +12,12 @@ import torch
 from torch import Tensor
 
 from coterie.data import Batches, Dataset
+from coterie.data.dataset import require_positions
+from coterie.errors import require_choice, require_type, require_whole
 from coterie.metrics import own_metric, primary_metric, summed_statistics
 from coterie.models import ModelStack
 from coterie.tasks import Tasks, example_losses, mean_losses
+from coterie.training.config import MOST_EXAMPLES
 from coterie.training.device import make_fabric
 
 if TYPE_CHECKING:
@@ -45,6 +48,11 @@ def predict(
     Raises:
         CoterieError: the data were prepared otherwise than those of the training.
     """
+    require_type("stack", stack, ModelStack)
+    require_type("data", data, Dataset)
+    require_positions(positions, data)
+    require_whole("batch_size", batch_size, 2, MOST_EXAMPLES)
+    require_choice("precision", precision, ("fp32", "bf16"))
     if stack.schema is not None:
         stack.schema.require(data)
     fabric = make_fabric(device, precision)
