@@ -91,7 +91,7 @@ def local():
         (partial(plain, 1, a=np.float32(2)), {"is": f"{HERE}:plain", "arguments": [1], "keywords": {"a": 2.0}}),
         ({"a": (1, np.int64(2)), 3: float("inf")}, {"a": [1, 2], "3": "inf"}),
         ({"b", "a"}, ["a", "b"]),
-        (Lookahead(batch_size=7), {"key": {"affinity": "lookahead", "every": 10, "batch_size": 7}}),
+        (Lookahead(batch_size=7), {"key": {"is": "lookahead", "every": 10, "batch_size": 7}}),
         (SurrogateScores(n_subsets=9),
          {"is": "SurrogateScores", "n_subsets": 9, "size": None, "ridge": 0.01, "bootstraps": 200, "seed": 0}),
         (nn.HuberLoss(delta=0.5), {"is": "torch.nn.modules.loss:HuberLoss", "reduction": "mean", "delta": 0.5, "state": {}}),

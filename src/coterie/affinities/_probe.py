@@ -64,7 +64,7 @@ class AffinityProbe(ABC):
     @property
     def key(self) -> dict[str, Any]:
         """What tells it from other probes, see :func:`coterie.identity.identity`."""
-        return {"affinity": self.name, **self._settings()}
+        return {"is": self.name, **self._settings()}
 
     def details(self) -> dict[str, Any]:
         """What the affinity shows besides; plain JSON types."""

@@ -75,7 +75,7 @@ class WeightsProvider(ABC):
     @property
     def key(self) -> dict[str, Any]:
         """What tells it from other providers, see :func:`coterie.identity.identity`."""
-        return {"provider": qualified(type(self)), **self.settings()}
+        return {"is": qualified(type(self)), **self.settings()}
 
     def state(self) -> dict[str, np.ndarray]:
         """What a checkpoint must hold besides the parameters."""
