@@ -890,6 +890,32 @@ def test_select_keeps_to_columns_of_the_table(tmp_path: Path, capsys: pytest.Cap
         assert message in capsys.readouterr().err
 
 
+def test_a_plan_says_what_is_unknown(capsys: pytest.CaptureFixture[str]) -> None:
+    from coterie.cli.measuring import _show_plan
+    from coterie.evaluation import Plan, Workload
+
+    known = Workload(
+        method="pairs K=2", trainings=1234, look_aheads=0, model_steps=5e4, seconds=60.0, bytes=2**21, grouped_seconds=1.0
+    )
+    mine = Workload(
+        method="mine",
+        trainings=None,
+        look_aheads=None,
+        model_steps=None,
+        seconds=None,
+        bytes=None,
+        grouped_seconds=1.0,
+        fits=None,
+    )
+    plan = Plan(workloads=(known, mine), units=2, step_seconds=0.1, shared_seconds=8.0, picked=("pairs K=2", "mine"))
+    _show_plan(Screen(), plan)
+    out = capsys.readouterr().out
+    row = next(line for line in out.splitlines() if line.startswith("mine"))
+    assert row.split() == ["mine", "–", "–", "–", "–", "1.0", "s", "–", "unknown"]
+    assert "about 2 min 20 s" in out
+    assert "Unknown, and not in it, is what these take to measure: mine." in out
+
+
 def test_plan_is_shown_before_anything_long(people: Path, capsys: pytest.CaptureFixture[str]) -> None:
     data = ["--data", str(people / "people.parquet"), "--targets", *"ABCDEF", "--epochs", "4", "--batch-size", "16", "--quiet"]
     assert main(["plan", *data, "--groups", "2", "--methods", "data_map", "lookahead", "pairs", "--budget", "1h"]) == 0

@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from coterie.data import Dataset, blocks
 from coterie.datamaps import DataMapRecorder
 from coterie.errors import CoterieError, is_listed, require_type, shown
+from coterie.identity import identity_or_name
 from coterie.models import Architecture, ModelStack
 from coterie.models.architecture import initialisations
 from coterie.results import Fit, History
@@ -163,9 +164,9 @@ class _Job:
     def _identity(self, provider: WeightsProvider, starts: Sequence[int]) -> dict[str, Any]:
         """What besides the settings must agree before a checkpoint is continued."""
         started = {} if self.start is None else {"start": _hash(self.start)}
-        own = [(task.name, _qualified(task.loss), _qualified(task.metric)) for task in self.data.tasks]
+        own = [(task.name, *(identity_or_name(each) or "" for each in (task.loss, task.metric))) for task in self.data.tasks]
         return {
-            "model": self.architecture.name,
+            "model": identity_or_name(self.architecture.model),
             "starts": list(starts),
             "data": self.data.fingerprint(),
             "losses and metrics": [each for each in own if each[1] or each[2]],
@@ -316,10 +317,6 @@ def _hash(stack: ModelStack) -> str:
     for tensor in stack.state().values():
         digest.update(tensor.cpu().contiguous().numpy().tobytes())
     return digest.hexdigest()
-
-
-def _qualified(function: Callable[..., Any] | None) -> str:
-    return "" if function is None else f"{function.__module__}:{getattr(function, '__qualname__', type(function).__qualname__)}"
 
 
 def _recorded_row(record: bool | int, n_models: int) -> int | None:

@@ -1,6 +1,7 @@
 """The driver end to end on small real trainings: what it trains, resume, repeated splits, gaps and mixed kinds."""
 
 import dataclasses
+import functools
 import json
 import os
 import signal
@@ -272,6 +273,187 @@ def test_a_local_model_is_compared_but_not_saved(data, halves, tmp_path):
     settings = {**SETTINGS, "model_options": {}}
     ct.compare(factory, data, halves, seeds=1, repeats=1, baselines=(), bootstraps=5, run=tmp_path / "run", **settings)
     assert not (tmp_path / "run" / "model.safetensors").exists()
+
+
+class Alternating:
+    """A method of the user's: a plain class with settings."""
+
+    def __init__(self, n_groups=2, start=0):
+        self.n_groups, self.start = n_groups, start
+
+    def __call__(self, case, *, seed):
+        names = case.data.tasks.names
+        labels = (np.arange(len(names)) + self.start) % self.n_groups
+        return ct.Grouping(tasks=names, membership=np.eye(self.n_groups)[labels], method="alternating")
+
+
+def alternating(case, *, seed):
+    return Alternating()(case, seed=seed)
+
+
+def by_sign(values, n_groups, seed):
+    return values.sum(axis=1) > np.median(values.sum(axis=1))
+
+
+def made(start):
+    def inside(case, *, seed):
+        return Alternating(start=start)(case, seed=seed)
+
+    return inside
+
+
+def narrow(input_shape, width=4):
+    return torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(64, width), torch.nn.ReLU())
+
+
+QUICK = {"seeds": 1, "repeats": 1, "draws": 1, "baselines": (), "bootstraps": 5, **SETTINGS}
+UNTRAINED = "trained again"
+
+
+@pytest.fixture
+def never(monkeypatch):
+    """A function that forbids training from here on."""
+    return lambda: monkeypatch.setattr(units, "fit", lambda *a, **k: pytest.fail(UNTRAINED))
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: Alternating(),
+        lambda: alternating,
+        lambda: functools.partial(alternating),
+        lambda: ct.DataMapMethod(n_groups=2, method=by_sign),
+        lambda: ct.AffinityMethod(ct.affinities.Lookahead(every=3, batch_size=16), n_groups=2, clustering=by_sign),
+    ],
+    ids=["object", "function", "partial", "clustering of maps", "probe and clustering"],
+)
+def test_a_run_with_a_method_of_ones_own_is_continued(data, tmp_path, never, make):
+    whole = ct.compare("mlp", data, {"mine": make()}, run=tmp_path, **QUICK)
+    assert "0x" not in (tmp_path / "manifest.json").read_text() + json.dumps(whole.config)
+    never()
+    again = ct.compare("mlp", data, {"mine": make()}, run=tmp_path, **QUICK)
+    assert without_seconds(again) == without_seconds(whole)
+    assert again.config == whole.config
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "message"),
+    [
+        (Alternating(), Alternating(start=1), r"groupings.mine.start was 0, now 1"),
+        (functools.partial(alternating), functools.partial(alternating, x=1), r"groupings.mine.keywords.x was null, now 1"),
+        (alternating, Alternating(), r"groupings.mine was .*alternating"),
+        (
+            ct.DataMapMethod(n_groups=2, method=by_sign), ct.DataMapMethod(n_groups=2, method="kmeans"),
+            r"groupings.mine.method was .*by_sign",
+        ),
+        (
+            ct.AffinityMethod(ct.affinities.Lookahead(every=3, batch_size=16), n_groups=2),
+            ct.AffinityMethod(ct.affinities.Lookahead(every=3, batch_size=8), n_groups=2),
+            r"groupings.mine.affinity.key.batch_size was 16, now 8",
+        ),
+    ],
+    ids=["object", "partial", "another", "clustering", "probe"],
+)  # fmt: skip
+def test_other_settings_of_a_method_of_ones_own_are_refused(data, tmp_path, never, before, after, message):
+    ct.compare("mlp", data, {"mine": before}, run=tmp_path, **QUICK)
+    never()
+    with pytest.raises(CoterieError, match=message):
+        ct.compare("mlp", data, {"mine": after}, run=tmp_path, **QUICK)
+
+
+def with_loss(data, loss=None, metric=None):
+    items = (dataclasses.replace(data.tasks[0], loss=loss, metric=metric), *data.tasks.items[1:])
+    return dataclasses.replace(data, tasks=dataclasses.replace(data.tasks, items=items), rebuild=None)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"groupings": {"mine": made(1)}}, r"`groupings`: 'mine' is the closure .*mine.key = \"first\""),
+        ({"groupings": {"mine": lambda case, *, seed: None}}, "`groupings`: 'mine' is a lambda"),
+        ({"groupings": ct.AffinityMethod("cosine", clustering=lambda m, k, s: m)}, "'grouped': `clustering` is a lambda"),
+        ({"model": lambda shape: narrow(shape)}, "`model` is a lambda"),
+        ({"loss": lambda outputs, targets: outputs.sum(-1)}, r"The loss of task '.*' is a lambda"),
+        ({"metric": lambda outputs, targets: 1.0}, r"The metric of task '.*' is a lambda"),
+    ],
+    ids=["closure", "lambda", "clustering", "model", "loss", "metric"],
+)
+def test_what_could_not_be_continued_is_refused_before_it_starts(data, halves, tmp_path, never, change, message):
+    never()
+    change = {"model": "mlp", "groupings": halves, **change}
+    data = with_loss(data, change.pop("loss", None), change.pop("metric", None))
+    with pytest.raises(CoterieError, match=message):
+        ct.compare(data=data, run=tmp_path / "run", **change, **{**QUICK, "epochs": 8})
+    assert not (tmp_path / "run").exists()
+    with pytest.raises(pytest.fail.Exception, match=UNTRAINED):  # without a run nothing has to be told apart
+        ct.compare(data=data, **change, **{**QUICK, "epochs": 8})
+
+
+def test_a_key_lets_a_closure_be_continued(data, tmp_path, never):
+    one, other, changed = made(1), made(1), made(0)
+    one.key = other.key = {"start": 1}
+    changed.key = {"start": 0}
+    whole = ct.compare("mlp", data, {"mine": one}, run=tmp_path, **QUICK)
+    assert whole.config["groupings"] == {"mine": "dict(start=1)"}
+    never()
+    assert without_seconds(ct.compare("mlp", data, {"mine": other}, run=tmp_path, **QUICK)) == without_seconds(whole)
+    with pytest.raises(CoterieError, match=r"groupings.mine.key.start was 1, now 0"):
+        ct.compare("mlp", data, {"mine": changed}, run=tmp_path, **QUICK)
+
+
+def test_a_model_and_losses_of_ones_own_are_part_of_a_run(data, halves, tmp_path, never):
+    def loss(delta):
+        return with_loss(data, Smooth(delta))
+
+    settings = {**QUICK, "model_options": {}}
+    wide = functools.partial(narrow, width=6)
+    whole = ct.compare(wide, loss(0.5), halves, run=tmp_path, **settings)
+    assert not (tmp_path / "model.safetensors").exists()  # nobody could find the partial again
+    never()
+    again = ct.compare(functools.partial(narrow, width=6), loss(0.5), halves, run=tmp_path, **settings)
+    assert without_seconds(again) == without_seconds(whole)
+    with pytest.raises(CoterieError, match=r"model.keywords.width was 6, now 8"):
+        ct.compare(functools.partial(narrow, width=8), loss(0.5), halves, run=tmp_path, **settings)
+    with pytest.raises(CoterieError, match=r"loss\..*delta was 0.5, now 1.0"):
+        ct.compare(wide, loss(1.0), halves, run=tmp_path, **settings)
+    with pytest.raises(CoterieError, match=r"loss was .*, now null"):
+        ct.compare(wide, data, halves, run=tmp_path, **settings)
+
+
+class Smooth(torch.nn.Module):
+    def __init__(self, delta):
+        super().__init__()
+        self.delta = delta
+
+    def forward(self, outputs, targets):
+        return torch.nn.functional.huber_loss(outputs.squeeze(-1), targets, reduction="none", delta=self.delta)
+
+
+OWN = """
+import sys, torch, coterie as ct
+def tiny(input_shape):
+    return torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(64, 4))
+class Halves:
+    n_groups = 2
+    def __init__(self, at): self.at = at
+    def __call__(self, case, *, seed):
+        names = case.data.tasks.names
+        after = (torch.arange(len(names)) > self.at).long()
+        return ct.Grouping(tasks=names, membership=torch.eye(2)[after].numpy(), method="cut")
+ct.compare(tiny, ct.load("digits", limit=700), {"mine": Halves(int(sys.argv[2]))}, seeds=1, repeats=1, baselines=(), draws=1,
+           bootstraps=5, run=sys.argv[1], epochs=1, strategy="loop", device="cpu")
+"""
+
+
+def test_a_script_with_models_and_methods_of_its_own_is_continued(tmp_path):
+    def script(*arguments):
+        return subprocess.run([sys.executable, "-c", OWN, tmp_path / "run", *arguments], capture_output=True, text=True)
+
+    assert script("6").returncode == 0
+    written = (tmp_path / "run" / "manifest.json").read_text()
+    again = script("6")
+    assert (again.returncode, (tmp_path / "run" / "manifest.json").read_text()) == (0, written), again.stderr
+    assert "groupings.mine.at was 6, now 5" in script("5").stderr
 
 
 SCRIPT = """

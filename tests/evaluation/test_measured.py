@@ -5,8 +5,9 @@ import pytest
 import torch
 
 import coterie as ct
+from coterie.affinities import Lookahead
 from coterie.errors import CoterieError
-from coterie.estimators import ESTIMATORS
+from coterie.estimators import ESTIMATORS, GradTagScores, SurrogateScores
 from coterie.evaluation import measured
 from coterie.evaluation.methods import method_named
 from tests.affinities.moments import table
@@ -150,6 +151,11 @@ def test_rows_are_grown_by_cheap_predictions_only(data, monkeypatch, name, grows
         ("gradtag", "auto", "`n_groups` must be a number of at least 1 for 'gradtag'"),
         ("dmtg", "auto", "`n_groups` must be a number of at least 1 for 'dmtg'"),
         (ct.AffinityMethod(affinity="cosine", every=100), 2, "`every` = 100 leaves nothing to measure for 'cosine'"),
+        (
+            [ct.AffinityMethod("cosine", every=100), ct.AffinityMethod("cosine", clustering="spectral")],
+            2,
+            "`every` = 100 leaves nothing to measure for 'cosine'",
+        ),
         ("gradient", 2, "unknown method 'gradient'; there are data_map, cosine"),
         ("lookahead", 9, "9 groups of 4 tasks: fewer tasks than groups"),
         ("pairs", 9, "9 groups of 4 tasks: fewer tasks than groups"),
@@ -158,3 +164,144 @@ def test_rows_are_grown_by_cheap_predictions_only(data, monkeypatch, name, grows
 def test_mistakes_are_refused_before_training(data, names, n_groups, message):
     with pytest.raises(CoterieError, match=message):
         ct.compare("mlp", data, names, n_groups=n_groups, **SMALL)
+
+
+def as_one(found):
+    return found.membership.tolist(), {name: value for name, value in found.details.items() if name not in ("cost", "seconds")}
+
+
+def by_sum(values, n_groups, seed):
+    return values.sum(axis=0).argsort().argsort() * n_groups // len(values)
+
+
+@pytest.fixture(scope="module")
+def by_object(data):
+    """Objects with the settings that their names stand for, and with others."""
+    methods = {
+        "named": ct.AffinityMethod("lookahead", n_groups=2),
+        "usual": ct.AffinityMethod(Lookahead(), n_groups=2),
+        "few": ct.AffinityMethod(Lookahead(batch_size=8), n_groups=2),
+        "often": ct.AffinityMethod(Lookahead(every=5), n_groups=2),
+        "own": ct.AffinityMethod(Lookahead(batch_size=8), n_groups=2, clustering=by_sum),
+        "named gradtag": ct.EstimatorMethod("gradtag"),
+        "usual gradtag": ct.EstimatorMethod(GradTagScores()),
+        "small gradtag": ct.EstimatorMethod(GradTagScores(n_features=4)),
+        "named search": ct.DifferentiableMethod(),
+        "usual search": ct.DifferentiableMethod(ct.DifferentiableGrouping(2)),
+        "held out": ct.DifferentiableMethod(ct.DifferentiableGrouping(2, held_out=0.25, prune=0.0)),
+    }
+    return ct.compare("mlp", data, methods, seeds=[3], repeats=1, draws=1, baselines=(), **SMALL)
+
+
+@pytest.mark.parametrize(
+    ("named", "usual"),
+    [("named", "usual"), ("named gradtag", "usual gradtag"), ("named search", "usual search")],
+)
+def test_an_object_with_the_usual_settings_is_what_its_name_is(by_object, named, usual):
+    one, other = (as_one(by_object.groupings[name][0]) for name in (named, usual))
+    assert one == other
+
+
+def test_settings_of_objects_are_those_that_measure(data, by_object):
+    few, often, own = (by_object.groupings[name][0].details for name in ("few", "often", "own"))
+    usual = by_object.groupings["usual"][0].details
+    for name, settings in {"few": {"batch_size": 8}, "often": {"every": 5}, "usual": {}}.items():
+        alone = ct.affinity(Lookahead(**settings), "mlp", data, seed=3, **SMALL)
+        np.testing.assert_array_equal(by_object.groupings[name][0].details["affinity"]["matrix"], alone.matrix)
+    assert usual["affinity"] != few["affinity"] != often["affinity"]
+    assert own["affinity"] == few["affinity"]  # one measurement, clustered twice
+    assert by_object.groupings["own"][0].method == "by_sum"
+    measured = ct.Affinity(tasks=data.tasks.names, matrix=np.array(few["affinity"]["matrix"]), method="lookahead")
+    np.testing.assert_array_equal(by_object.groupings["own"][0].membership, ct.group(measured, 2, method=by_sum).membership)
+    steps = {row["arm"]: row["model_steps"] for row in by_object.costs.to_pylist()}
+    assert steps["held out"] < steps["named search"]  # a quarter of the examples trains no branch
+    searches = [by_object.groupings[name][0].details for name in ("named search", "held out")]
+    assert searches[0]["probabilities"] != searches[1]["probabilities"]
+
+
+def test_settings_of_objects_are_in_the_configuration_and_in_labels(by_object):
+    told = by_object.config["groupings"]
+    assert "batch_size=8" in told["few"]
+    assert "by_sum" in told["own"]
+    assert "n_features=4" in told["small gradtag"]
+    assert "held_out=0.25" in told["held out"]
+    assert told["named"] == "AffinityMethod(affinity='lookahead', n_groups=2, clustering='sdp', every=10)"
+    labels = {
+        ct.AffinityMethod(Lookahead(every=5, memory=2**20), n_groups=2).label: "lookahead every=5 memory=1048576 K=2",
+        ct.AffinityMethod("cosine", clustering=by_sum).label: "cosine by_sum K=auto",
+        ct.DataMapMethod(n_groups=2, method=by_sum).label: "by_sum K=2",
+        ct.EstimatorMethod(SurrogateScores(40, ridge=0.5), n_groups=3).label: "surrogate n_subsets=40 ridge=0.5 K=3",
+        ct.DifferentiableMethod(ct.DifferentiableGrouping(3, "expected", learning_rate=2.0)).label:
+            "dmtg expected learning_rate=2 K=3",
+    }  # fmt: skip
+    assert list(labels) == list(labels.values())
+
+
+def test_estimators_with_settings_train_what_they_say(data):
+    case = ct.evaluation.Case(model="mlp", data=data, joint=None, settings=SMALL)
+    given = SurrogateScores(n_subsets=4)
+    grouping = ct.EstimatorMethod(given)(case, seed=0)
+    assert grouping.method == "surrogate"
+    assert grouping.details["cost"]["model_steps"] == (4 + 4) * 24
+    with pytest.raises(CoterieError, match="knows nothing yet"):  # a copy was fitted
+        given.predict(np.eye(4))
+
+
+class FromJoint:
+    """An estimator of the user's that reads the joint model: a task scores best with its neighbour in W."""
+
+    on_joint_model, tasks, measure, cost = True, (), "score", {"seconds": 1.0}
+
+    def __init__(self, strength=1.0):
+        self.strength = strength
+
+    def fit(self, joint, data):
+        self.tasks, self.fitted = data.tasks.names, (joint, self.seed)
+        return self
+
+    def predict(self, weights):
+        rows = np.asarray(weights) > 0
+        mates = np.array([1, 0, 3, 2])
+        return np.where(rows, self.strength * rows[:, mates] - 0.1 * rows.sum(1, keepdims=True), np.nan)
+
+
+def test_an_estimator_of_ones_own(data):
+    result = ct.compare("mlp", data, ct.EstimatorMethod(FromJoint(2.0)), seeds=1, repeats=1, draws=1, baselines=(), **SMALL)
+    (found,) = result.groupings["grouped"]
+    assert found.labels.tolist() == [0, 0, 1, 1]
+    assert (found.method, found.details["cost"]) == ("FromJoint", {"seconds": 1.0})
+    assert "strength=2.0" in result.config["groupings"]["grouped"]
+
+
+def test_searches_that_differ_in_a_setting_have_checkpoints_of_their_own(data, tmp_path):
+    methods = {str(h): ct.DifferentiableMethod(ct.DifferentiableGrouping(2, held_out=h)) for h in (0.1, 0.3)}
+    settings = dict(seeds=1, repeats=1, draws=1, baselines=(), **SMALL)
+    in_a_run = ct.compare("mlp", data, methods, run=tmp_path / "run", **settings)
+    alone = ct.compare("mlp", data, methods, **settings)
+    for name in methods:
+        assert as_one(in_a_run.groupings[name][0]) == as_one(alone.groupings[name][0])
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: ct.AffinityMethod("lookahed"), r"`affinity` must be one of cosine, .*or a probe such as Lookahead\(batch"),
+        (lambda: ct.AffinityMethod(Lookahead), r"`affinity` must be .*found <class"),
+        (lambda: ct.AffinityMethod(clustering="kmeans"), "`clustering` must be one of sdp, .*which groups data maps"),
+        (lambda: ct.AffinityMethod(every=0), "`every` must be a whole number of at least 1"),
+        (lambda: ct.EstimatorMethod("gradtags"), r"`estimator` must be one of train, .*such as SurrogateScores"),
+        (lambda: ct.EstimatorMethod(GradTagScores), "`estimator` must be .*found <class"),
+        (lambda: ct.EstimatorMethod(3), "`estimator` must be .*found 3"),
+        (lambda: ct.EstimatorMethod(GradTagScores(), n_groups="auto"), "`n_groups` must be a number .* for 'gradtag'"),
+        (lambda: ct.DifferentiableMethod("annealed"), "`search` must be a DifferentiableGrouping; found 'annealed'"),
+        (lambda: ct.DifferentiableMethod(mode="anealed"), "`mode` must be one of paper"),
+        (lambda: ct.DifferentiableMethod(ct.DifferentiableGrouping(3), n_groups=2), "`n_groups` is 2, but `search` has"),
+        (
+            lambda: ct.DifferentiableMethod(ct.DifferentiableGrouping(3), mode="paper"),
+            "`mode` is 'paper', but `search` has its own: 'annealed'",
+        ),
+    ],
+)  # fmt: skip
+def test_objects_that_are_none_are_refused(make, message):
+    with pytest.raises(CoterieError, match=message):
+        make()

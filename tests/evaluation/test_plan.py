@@ -1,12 +1,15 @@
 """What is told before anything long starts."""
 
+import json
+
 import numpy as np
 import pytest
 import torch
 
 import coterie as ct
+from coterie.affinities import Lookahead
 from coterie.errors import CoterieError
-from coterie.estimators import GradTagScores, MTGNetScores
+from coterie.estimators import GradTagScores, MTGNetScores, SurrogateScores
 from coterie.evaluation import _plan
 from coterie.evaluation._plan import seconds_of
 from tests.estimators.planted import PlantedScores
@@ -85,7 +88,7 @@ def test_steps_of_gradtag_are_nearly_those_that_it_takes(labels):
 def test_seconds_of_gradtag_are_those_of_its_own_passes_and_rows(monkeypatch):
     """A step that trains in another precision says little of them."""
     data, settings = table(), {**SMALL, "batch_size": 32}
-    monkeypatch.setattr(_plan, "_timed_gradtag", lambda joint, data: (100.0, 7.0, 0.1))
+    monkeypatch.setattr(_plan, "_timed_gradtag", lambda *_: (100.0, 7.0, 0.1))
     work = ct.plan("mlp", data, ct.EstimatorMethod(estimator="gradtag"), **settings).workloads[0]
     assert work.seconds == pytest.approx(100 + 7 * work.model_steps + 0.1 * 15)  # of four tasks, all subsets
 
@@ -147,6 +150,98 @@ def test_a_budget_picks_what_fits():
     assert len(found.picked) == 2
     assert "train K=2" not in tight.picked
     assert {w.method: w.fits for w in tight.workloads}["train K=2"] is False
+
+
+class Mine:
+    n_groups = 2
+
+    def __call__(self, case, *, seed):
+        raise AssertionError
+
+
+class Told(Mine):
+    def __init__(self, each):
+        self.each = each
+
+    def trainings(self, n_tasks):
+        return self.each * n_tasks
+
+
+class FromJoint:
+    on_joint_model = True
+
+    def fit(self, joint, data):
+        return self
+
+    def predict(self, weights):
+        return weights
+
+
+class Asks(FromJoint):
+    on_joint_model = False
+
+
+UNKNOWN = {"mine": Mine(), "read": ct.EstimatorMethod(FromJoint()), "asks": ct.EstimatorMethod(Asks())}
+
+
+@pytest.mark.parametrize("name", UNKNOWN)
+def test_what_a_method_of_ones_own_takes_is_unknown(name):
+    found = ct.plan("mlp", table(), {name: UNKNOWN[name], "map": ct.DataMapMethod(n_groups=2)}, repeats=1, **SMALL)
+    free, own = found.workloads
+    assert (free.method, free.seconds, free.fits) == ("map", 0, True)
+    assert (own.method, own.fits) == (name, None)
+    assert {own.trainings, own.look_aheads, own.model_steps, own.seconds, own.bytes} == {None}
+    assert own.grouped_seconds == free.grouped_seconds > 0
+    assert found.picked == ("map", name)
+    assert (found.unpriced, found.seconds) == ((name,), None)
+    assert found.known_seconds == pytest.approx(3 * (found.shared_seconds + 2 * free.grouped_seconds))
+    assert repr(found).endswith(f"s, without what is unknown: {name})")
+    said = json.loads(json.dumps(found.to_dict()))
+    assert (said["seconds"], said["unpriced"], said["workloads"][1]["seconds"]) == (None, [name], None)
+
+
+def test_nothing_unknown_is_picked_within_a_budget():
+    methods = {"mine": Mine(), "map": ct.DataMapMethod(n_groups=2)}
+    found = ct.plan("mlp", table(), methods, budget="1d", **SMALL)
+    assert found.picked == ("map",)
+    assert found.seconds == found.known_seconds < 86400
+    assert {work.method: work.fits for work in found.workloads} == {"map": True, "mine": None}
+    assert repr(found).endswith("without what is unknown: mine)")
+    tight = ct.plan("mlp", table(), methods, budget=0.001, **SMALL)
+    assert {work.fits for work in tight.workloads} == {False}  # its groups alone take longer
+
+
+def test_a_method_that_tells_what_it_trains_is_priced():
+    methods = {"none": Told(0), "ten": ct.EstimatorMethod("pairs"), "twelve": Told(3)}
+    found = ct.plan("mlp", table(), methods, repeats=1, **SMALL)
+    assert [(work.method, work.trainings) for work in found.workloads] == [("none", 0), ("ten", 10), ("twelve", 12)]
+    none, ten, twelve = found.workloads
+    assert (none.seconds, none.model_steps, none.fits) == (0, 0, True)
+    assert twelve.model_steps == pytest.approx(1.2 * ten.model_steps)
+    assert twelve.seconds > ten.seconds > 0
+    assert found.unpriced == ()
+    assert found.seconds == found.known_seconds
+
+
+def test_settings_of_objects_are_priced(monkeypatch):
+    seen = []
+    monkeypatch.setattr(_plan, "_timed_gradtag", lambda joint, data, scores: seen.append(scores.n_features) or (1.0, 0.0, 0.0))
+    methods = [
+        *(ct.EstimatorMethod(GradTagScores(n_features=n), n_groups=2) for n in (64, 512)),
+        *(ct.EstimatorMethod("gradtag", n_groups=k) for k in (2, 3)),
+        ct.EstimatorMethod(SurrogateScores(n_subsets=5)), ct.EstimatorMethod(MTGNetScores(n_rows=7)),
+        ct.AffinityMethod(Lookahead(every=4), n_groups=2), ct.AffinityMethod(Lookahead(every=2), n_groups=2),
+        ct.DifferentiableMethod(ct.DifferentiableGrouping(3, stem=1)),
+    ]  # fmt: skip
+    found = ct.plan("mlp", table(), methods, repeats=1, draws=1, **{**SMALL, "batch_size": 32})
+    work = {w.method: w for w in found.workloads}
+    assert sorted(seen) == [64, 256, 512]  # once where only the number of groups differs
+    assert work["gradtag n_features=64 K=2"].bytes < work["gradtag n_features=512 K=2"].bytes
+    assert (work["surrogate n_subsets=5 K=2"].trainings, work["mtgnet n_rows=7 K=2"].trainings) == (4 + 4, 7)
+    n_steps = 4 * 5
+    often, seldom = work["lookahead every=2 K=2"], work["lookahead every=4 K=2"]
+    assert (often.look_aheads, seldom.look_aheads) == (4 * ((n_steps - 1) // 2), 4 * ((n_steps - 1) // 4))
+    assert work["dmtg stem=1 K=3"].model_steps == 3 * n_steps
 
 
 @pytest.mark.parametrize(("text", "seconds"), [("90s", 90), ("30m", 1800), ("2h", 7200), (5, 5), ("1.5d", 129600)])

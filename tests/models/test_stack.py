@@ -1,5 +1,7 @@
 """A stack of M models is M separate models."""
 
+import copy
+
 import pytest
 import torch
 import torch.nn.functional as F
@@ -8,7 +10,7 @@ from torch import nn
 from coterie.errors import CoterieError
 from coterie.models import Architecture, ModelStack, Strategy
 from coterie.models.architecture import initialisations
-from coterie.models.strategy import choose_strategy, chunks, rows_that_fit
+from coterie.models.strategy import choose_strategy, chunks, rows_that_fit, why_not_vmap
 from coterie.seeds import derive
 
 STEPS = 20
@@ -187,6 +189,133 @@ def test_concatenate_then_select_is_identity():
         ModelStack.concatenate([stack, ModelStack.create(Architecture("mlp", (5,), 2), n_models=1, seed=0)])
 
 
+def hooked(input_shape):
+    """An encoder of the user's, whose features leave through a hook that holds on to it; with torch's own dropout."""
+
+    class Hooked(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.layers = nn.Sequential(nn.Linear(input_shape[0], 6), nn.BatchNorm1d(6), nn.Dropout(0.5))
+            self.features = None
+            self.layers[1].register_forward_hook(lambda *given: setattr(self, "features", given[-1]))
+
+        def forward(self, x):
+            return self.layers(x) + self.features
+
+    return Hooked()
+
+
+FACTORIES = {"mlp": ("mlp", (12,)), "cnn": ("cnn", (3, 12, 12)), "own": (hooked, (12,))}
+COPIES = {
+    "select": lambda stack: stack.select([0, 1]),
+    "replicate": lambda stack: stack.replicate(0, 2),
+    "concatenate": lambda stack: ModelStack.concatenate([stack.select([0]), stack.select([1])]),
+    "freeze_stem": lambda stack: stack.freeze_stem(),
+    "copy": copy.copy,
+    "deepcopy": copy.deepcopy,
+    "to": lambda stack: stack.to("cpu"),
+}
+SHARING = ("copy", "to")  # tensors, as their namesakes do
+PAIRS = [(name, how) for name in FACTORIES for how in COPIES if (name, how) != ("own", "deepcopy")]  # a hook is not copied
+
+
+def some(name, *, stem=0, n=16):
+    factory, shape = FACTORIES[name]
+    stack = ModelStack.create(Architecture(factory, shape, 2, OPTIONS.get(name, {})), n_models=2, seed=0, stem=stem)
+    return stack, torch.randn(n, *shape, generator=torch.Generator().manual_seed(0))
+
+
+@pytest.mark.parametrize("strategy", [Strategy("loop"), Strategy("vmap", 2)], ids=repr)
+@pytest.mark.parametrize(("name", "how"), PAIRS)
+def test_a_copy_has_a_mode_of_its_own(name, how, strategy):
+    stack, inputs = some(name)
+    stack.strategy = strategy
+    stack.train(False)
+    expected = stack(inputs)
+    other = COPIES[how](stack)
+    assert not other.training
+    other.train()
+    assert torch.equal(stack(inputs), expected)
+    drawn = other(inputs, seed=1)
+    assert not torch.allclose(drawn[0], expected[0])
+    # Each in turn, whoever was called last; those that share tensors share statistics.
+    again = stack(inputs)
+    assert torch.equal(again, expected) or how in SHARING
+    assert torch.equal(again, stack(inputs))
+    assert torch.equal(other(inputs, seed=1), drawn)
+    assert (other.training, other.template.training, stack.training, stack.template.training) == (True, True, False, False)
+
+
+@pytest.mark.parametrize(("name", "how"), [pair for pair in PAIRS if pair[1] not in SHARING])
+def test_training_a_copy_leaves_the_buffers_of_the_original(name, how):
+    stack, inputs = some(name)
+    stack.train(False)
+    other = COPIES[how](stack)
+    before, started = ({name: t.clone() for name, t in each.state().items()} for each in (stack, other))
+    other.train()
+    other(inputs)
+    assert all(torch.equal(tensor, stack.state()[each]) for each, tensor in before.items())
+    changed = {each for each, tensor in other.state().items() if not torch.equal(tensor, started[each])}
+    assert changed == {each for each in before if "running" in each or "num_batches" in each} != set()
+
+
+@pytest.mark.parametrize("stem", [0, 3])
+def test_moving_a_copy_leaves_the_original_where_it_is(stem):
+    stack, inputs = some("mlp", stem=stem)
+    stack.train(False)
+    expected = stack(inputs)
+    moved = stack.to("meta")
+    assert (moved.device.type, stack.device.type) == ("meta", "cpu")
+    assert {parameter.device.type for parameter in moved.model(0).parameters()} == {"meta"}
+    assert {tensor.device.type for tensor in moved.state().values()} == {"meta"}
+    assert moved(inputs.to("meta")).device.type == "meta"
+    torch.testing.assert_close(stack.model(1)(inputs), expected[1])
+    assert torch.equal(stack(inputs), expected)
+    assert stack.select([0]).model(0)(inputs).device.type == "cpu"
+
+
+def test_the_mode_of_a_stem_is_that_of_its_stack():
+    stack, inputs = some("mlp", stem=3)
+    stack.train(False)
+    expected, moved = stack(inputs), stack.to("cpu")
+    moved.train()
+    assert (moved.stem.module.training, stack.stem.module.training) == (True, False)
+    assert torch.equal(stack(inputs), expected)
+
+
+@pytest.mark.parametrize("name", FACTORIES)
+def test_state_round_trips(name):
+    stack, inputs = some(name)
+    stack(inputs)  # in training, so that statistics move
+    stack.train(False)
+    again = ModelStack.from_state(stack.architecture, {name: tensor.clone() for name, tensor in stack.state().items()})
+    assert again.training
+    again.train(False)
+    assert torch.equal(again(inputs), stack(inputs))
+
+
+def test_a_part_that_its_maker_put_in_evaluation_trains_when_told_to():
+    def pretrained(input_shape):
+        return nn.Sequential(nn.Linear(input_shape[0], 6), nn.Dropout(0.5)).eval()
+
+    stack = ModelStack.create(Architecture(pretrained, (12,), 2), n_models=1, seed=0)
+    assert not stack.template.encoder.training
+    stack.train()
+    assert stack.template.encoder[1].training
+
+
+def test_a_strategy_is_timed_in_training_and_leaves_the_stack_as_it_was():
+    stack, _ = some("cnn")
+    stack.train(False)
+    modes = []
+    choose_strategy(stack, lambda sample: modes.append(sample.training), 1000, torch.device("cpu"))
+    assert (
+        why_not_vmap(stack, lambda sample: modes.append(sample.training), lambda sample: modes.append(sample.training)) is None
+    )
+    assert modes == [True] * 6 + [True, False]
+    assert not stack.training
+
+
 def test_initialisation_is_a_function_of_its_identity():
     architecture = Architecture("mlp", (4,), 2)
     stack = ModelStack.create(architecture, n_models=3, seed=0, init=[7, 0, 7])
@@ -206,9 +335,9 @@ def test_building_leaves_the_global_random_state_alone():
 
 def test_channels_last_changes_layout_not_values():
     stack = ModelStack.create(Architecture("cnn", (3, 12, 12), 2), n_models=2, seed=0)
+    stack.train(mode=False)
     moved = stack.to("cpu", channels_last=True)
     assert moved.parameters["encoder.0.weight"][0].is_contiguous(memory_format=torch.channels_last)
-    stack.train(mode=False)
     torch.testing.assert_close(moved(torch.ones(2, 3, 12, 12)), stack(torch.ones(2, 3, 12, 12)))
 
 

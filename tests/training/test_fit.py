@@ -338,6 +338,8 @@ def test_saved_and_loaded_fit_is_the_same(digits, tmp_path, recorded):
     from coterie.results import Fit
 
     loaded = Fit.load(tmp_path)
+    assert not loaded.stack.training
+    assert torch.equal(loaded.stack(digits.inputs[:4]), result.stack(digits.inputs[:4]))
     assert state_equal(result.stack, loaded.stack)
     np.testing.assert_array_equal(result.scores, loaded.scores)
     np.testing.assert_array_equal(result.history.train_loss, loaded.history.train_loss)

@@ -139,10 +139,10 @@ def _of_map(joint: Fit, seed: int, training: Mapping[str, float]) -> Affinity:
 def named_probes(methods: Sequence[Method] | Mapping[str, Method], every: int | None) -> dict[str, AffinityProbe | None]:
     """A fresh probe for each method by name, None for the data map."""
     if isinstance(methods, Mapping):
-        pairs = [(name, _probe(method, every)) for name, method in methods.items()]
+        pairs = [(name, fresh_probe(method, every)) for name, method in methods.items()]
     else:
         several = [methods] if isinstance(methods, str | AffinityProbe) else list(methods)
-        probes = [_probe(method, every) for method in several]
+        probes = [fresh_probe(method, every) for method in several]
         pairs = [(DATA_MAP if probe is None else probe.name, probe) for probe in probes]
     if not pairs:
         raise CoterieError(f"`methods` is empty: name at least one of {', '.join(METHODS)}.")
@@ -153,7 +153,12 @@ def named_probes(methods: Sequence[Method] | Mapping[str, Method], every: int | 
     return dict(pairs)
 
 
-def _probe(method: Method, every: int | None) -> AffinityProbe | None:
+def fresh_probe(method: Method, every: int | None) -> AffinityProbe | None:
+    """A probe that has measured nothing, None for the data map.
+
+    Raises:
+        CoterieError: there is no such method.
+    """
     if every is not None:
         require_whole("every", every, 1)
     if isinstance(method, AffinityProbe):

@@ -61,6 +61,11 @@ class AffinityProbe(ABC):
     def measure(self, trial: Trial) -> Tensor:
         """One measurement (T, T), [source, target], NaN where there is none."""
 
+    @property
+    def key(self) -> dict[str, Any]:
+        """What tells it from other probes, see :func:`coterie.identity.identity`."""
+        return {"is": self.name, **self._settings()}
+
     def details(self) -> dict[str, Any]:
         """What the affinity shows besides; plain JSON types."""
         return {}

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from coterie.results import Affinity, ScoreTable, Selection
 
 _SHOWN_PAIRS = 5
+_FITS = {True: "yes", False: "no", None: "unknown"}
 
 
 def perform_measuring(verb: options.Affinity | options.Select | options.Plan, screen: Screen) -> None:
@@ -226,8 +227,8 @@ def _show_plan(screen: Screen, found: Plan) -> None:
 
     rows = [
         [
-            *(work.method, str(work.trainings), str(work.look_aheads), count(work.model_steps), seconds(work.seconds)),
-            *(seconds(work.grouped_seconds), f"{work.bytes / 2**20:.0f} MB", "yes" if work.fits else "no"),
+            *(work.method, count(work.trainings), count(work.look_aheads), count(work.model_steps), seconds(work.seconds)),
+            *(seconds(work.grouped_seconds), "–" if work.bytes is None else f"{work.bytes / 2**20:.0f} MB", _FITS[work.fits]),
         ]
         for work in found.workloads
     ]
@@ -237,7 +238,9 @@ def _show_plan(screen: Screen, found: Plan) -> None:
     repetitions = f"{found.units} repetition{'s' if found.units != 1 else ''}"
     limit = "" if found.budget is None else f" within {seconds(found.budget)}"
     picked = ", ".join(found.picked) or "nothing"
-    screen.say(f"Picked{limit}: {picked}. All of it, {repetitions}: about {seconds(found.seconds)}.")
+    screen.say(f"Picked{limit}: {picked}. All of it, {repetitions}: about {seconds(found.known_seconds)}.")
+    if found.unpriced:
+        screen.say(f"Unknown, and not in it, is what these take to measure: {', '.join(found.unpriced)}.")
 
 
 def _plain(name: str) -> str:

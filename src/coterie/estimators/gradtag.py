@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from time import perf_counter
-from typing import Any, Literal, Self
+from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 import torch
@@ -65,6 +65,8 @@ class GradTagScores:
     >>> gradtag.predict(np.eye(14)[:2]).shape
     (2, 14)
     """
+
+    on_joint_model: ClassVar[bool] = True
 
     def __init__(
         self,

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import os
 import platform
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
 from itertools import product
@@ -25,11 +24,13 @@ from coterie.evaluation.tables import arm_scores, costs_table, gains_table
 from coterie.evaluation.units import BASELINES, CHOSEN, Plan, Unit, ensemble_name, run_unit, unit_stage
 from coterie.evaluation.verdict import write_verdict
 from coterie.fitting import check_snapshots, make_config
+from coterie.identity import identity, identity_or_name, in_words
 from coterie.metrics import metric_names
+from coterie.models import Architecture
 from coterie.models.architecture import find_factory
 from coterie.results import DataMap, Grouping
 from coterie.runs import Run, environment
-from coterie.training import Progress
+from coterie.training import Progress, TrainingConfig
 
 _OURS = ("weights", "init", "record", "observers", "probes", "checkpoint", "seed")
 _RECORDING = ("snapshots",)
@@ -60,7 +61,8 @@ def compare(
         data: what :func:`coterie.load` returned.
         groupings: a :class:`Grouping` (used as it is), a method or the name of one (finds one in every unit: "data_map",
             affinities such as "lookahead", score estimators such as "gradtag"), several of them, or a mapping from name to
-            one. A single one is called "grouped"; of several, the best on validation is scored once more as "chosen".
+            one. A single one is called "grouped"; of several, the best on validation is scored once more as "chosen". For
+            other settings than the usual ones give objects, such as ``AffinityMethod(Lookahead(batch_size=256))``.
         n_groups: number of groups of methods that are given by name; score estimators need a number.
         seeds: 3 means 0, 1, 2; or the seeds themselves. A seed changes initialisation, batch order, dropout and the grouping.
         repeats: random splits, each trained with all seeds (units = repeats x seeds): 5 below 1,000 examples, else 1. Split 0
@@ -68,7 +70,9 @@ def compare(
         draws: random groupings of the same sizes per grouping and unit.
         baselines: which of "single", "random", "ensemble" to train besides joint; single-task models are one per task.
         bootstraps: resamples of the test examples.
-        run: a run directory; every finished unit stays there, and a stopped comparison continues.
+        run: a run directory; every finished unit stays there, and a stopped comparison continues. What is the same comparison
+            is told by names and settings: a method, model, loss or metric of your own that has neither (a lambda, a closure)
+            needs an attribute ``key`` of JSON types, such as ``mine.key = "first"``.
         progress: called with (steps done, all steps, text).
         **options: settings of :func:`coterie.fit`: epochs, lr, batch_size, snapshots, ...
 
@@ -96,16 +100,17 @@ def compare(
     splits = read_repeats(repeats, data)
     check_counts(draws, baselines, bootstraps)
     settings, recording = _split_options(options)
-    if probes := make_probes(methods, seed=0):
-        check_measurable({probe.name: probe for probe in probes.values()}, data, make_config(settings))
+    check_probes(methods, data, make_config(settings))
+    tell = identity if isinstance(run, (str, Path)) else lambda thing, _what: identity_or_name(thing)
     config = _config(
-        model, methods, options, seeds=seeds, repeats=splits, draws=draws, baselines=list(baselines), bootstraps=bootstraps
+        tell, model, methods, data, options, seeds=seeds, repeats=splits, draws=draws, baselines=list(baselines),
+        bootstraps=bootstraps,
     )  # fmt: skip
     if isinstance(run, (str, Path)):
         run = Run.open(run, config=config, fingerprint=data.fingerprint())
     plan = Plan(model=model, methods=methods, draws=draws, baselines=baselines, settings=settings, recording=recording)
     units = list(_units(plan, repeated_splits(data, splits), seeds, run, progress))
-    return _assemble(units, data, plan, bootstraps, _about(config, data, methods))
+    return _assemble(units, data, plan, bootstraps, _about(config, model, data, methods))
 
 
 def _units(
@@ -120,7 +125,7 @@ def _units(
                 continue
             labelled = replace(plan, progress=_labelled(progress, f"split {split}, seed {seed}"))
             # The models of the first unit are what a user takes away.
-            keep_model = split == 0 and seed == seeds[0] and "<" not in _model_name(plan.model)
+            keep_model = split == 0 and seed == seeds[0] and _architecture(plan.model, data).is_importable
             train_seed = derived_seed(seed, split)
             yield run_unit(labelled, data, split=split, seed=seed, train_seed=train_seed, run=run, keep_model=keep_model)
 
@@ -240,6 +245,16 @@ def _repetitions(config: Mapping[str, Any]) -> str:
     return text if splits == 1 else f"{splits} splits x {text}"
 
 
+def check_probes(methods: Mapping[str, Candidate], data: Dataset, config: TrainingConfig) -> None:
+    """Refuse a training on which a probe could not measure anything.
+
+    Raises:
+        CoterieError: naming the probe.
+    """
+    for probe in make_probes(methods, seed=0).values():
+        check_measurable({getattr(probe, "name", type(probe).__name__): probe}, data, config)
+
+
 def check_counts(draws: int, baselines: Sequence[str], bootstraps: int) -> None:
     """Refuse numbers and baselines that mean nothing.
 
@@ -265,27 +280,50 @@ def _split_options(options: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str
     return settings, {name: value for name, value in options.items() if name in _RECORDING}
 
 
-def _config(model: Any, methods: Mapping[str, Candidate], options: Mapping[str, Any], **settings: Any) -> dict[str, Any]:
-    """What the results depend on, besides the data, as JSON types."""
-    groupings = {key: m.to_dict() if isinstance(m, Grouping) else repr(m) for key, m in methods.items()}
-    return json.loads(
-        json.dumps({"model": _model_name(model), "groupings": groupings, **settings, "training": options}, default=str)
-    )
+def _config(
+    tell: Callable[[Any, str], Any], model: Any, methods: Mapping[str, Candidate], data: Dataset, options: Mapping[str, Any],
+    **settings: Any,
+) -> dict[str, Any]:  # fmt: skip
+    """What the results depend on, besides the data, as JSON types; ``tell`` says what tells code apart.
+
+    Raises:
+        CoterieError: something that nothing tells from others.
+    """
+    groupings = {
+        name: tell(method.to_dict() if isinstance(method, Grouping) else method, f"`groupings`: {name!r}")
+        for name, method in methods.items()
+    }
+    own = {
+        what: {
+            task.name: tell(each, f"The {what} of task {task.name!r}")
+            for task in data.tasks
+            if (each := getattr(task, what)) is not None
+        }
+        for what in ("loss", "metric")
+    }
+    training = {name: tell(value, f"`{name}`") for name, value in options.items()}
+    return {
+        "model": tell(model, "`model`"), "groupings": groupings, **identity_or_name(settings), "training": training,
+        **{what: told for what, told in own.items() if told},
+    }  # fmt: skip
 
 
-def _model_name(model: Any) -> str:
-    """Where the model is found; the name of a local function has <locals> in it, and no saved model could find it again."""
-    return model if isinstance(model, str) else f"{model.__module__}:{getattr(model, '__qualname__', type(model).__name__)}"
+def _architecture(model: Any, data: Dataset) -> Architecture:
+    return Architecture(model, data.input_shape, data.tasks.n_outputs)
 
 
-def _about(config: Mapping[str, Any], data: Dataset, methods: Mapping[str, Candidate]) -> dict[str, Any]:
+def _about(config: Mapping[str, Any], model: Any, data: Dataset, methods: Mapping[str, Candidate]) -> dict[str, Any]:
     """The configuration as a report shows it, with data, versions and hardware."""
     import torch
 
     parts = {name: len(getattr(data.split, name)) for name in ("train", "validation", "test")}
     return {
         **config,
-        "groupings": {name: repr(method) for name, method in methods.items()},
+        "model": _architecture(model, data).name,
+        "groupings": {
+            name: repr(method) if isinstance(method, Grouping) else in_words(identity_or_name(method))
+            for name, method in methods.items()
+        },
         "data": {"examples": len(data), **parts, "input shape": list(data.input_shape), "notes": list(data.notes),
                  "positive classes": positive_classes(data.tasks)},
         **environment(),

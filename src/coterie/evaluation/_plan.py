@@ -6,10 +6,12 @@ of the very models and probes on the very data. They hold for a machine that is 
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from copy import copy
 from dataclasses import asdict, dataclass, field, replace
-from math import ceil
+from math import ceil, inf
 from statistics import median
 from time import perf_counter
 from typing import Any, Literal
@@ -17,17 +19,18 @@ from typing import Any, Literal
 import numpy as np
 import torch
 
-from coterie.affinities import AffinityProbe, check_measurable
+from coterie.affinities import AffinityProbe
 from coterie.data import Batches, Dataset, Split
 from coterie.data.batches import supports
 from coterie.errors import CoterieError, require_type
 from coterie.estimators import GradTagScores
-from coterie.evaluation._compare import check_counts
+from coterie.evaluation._compare import check_counts, check_probes
 from coterie.evaluation._repetitions import read_repeats, read_seeds
 from coterie.evaluation.measured import AffinityMethod, DifferentiableMethod, EstimatorMethod
-from coterie.evaluation.methods import Candidate, Candidates, make_probes, named_methods
+from coterie.evaluation.methods import Candidate, Candidates, DataMapMethod, named_methods
 from coterie.evaluation.units import BASELINES
 from coterie.fitting import fit, make_config
+from coterie.identity import identity_or_name
 from coterie.models.strategy import rows_that_fit, saved_bytes
 from coterie.results import Fit, Grouping
 from coterie.training import TrainingConfig
@@ -47,16 +50,18 @@ class Workload:
     ``model_steps`` both in steps of one model. ``seconds`` and ``bytes`` are estimated, the latter of models, gradients and
     activations, without the data and the libraries. ``grouped_seconds`` is the training of the K models and of the random
     groups beside them, ``fits`` says whether the method is within the budget, if there is one.
+
+    Of a method that does not tell what it takes all of this is None, but for ``grouped_seconds``: it is unknown, not nothing.
     """
 
     method: str
-    trainings: int
-    look_aheads: int
-    model_steps: float
-    seconds: float
-    bytes: float
+    trainings: int | None
+    look_aheads: int | None
+    model_steps: float | None
+    seconds: float | None
+    bytes: float | None
     grouped_seconds: float
-    fits: bool = True
+    fits: bool | None = True
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
@@ -64,7 +69,8 @@ class Plan:
     """The workloads of all methods, cheapest first, and what every comparison of them takes besides.
 
     ``shared_seconds`` is the joint, single-task and ensemble models of one unit, ``units`` the number of seeds and splits,
-    ``step_seconds`` one step of one model in a stack. ``picked`` names the methods that together stay within ``budget``.
+    ``step_seconds`` one step of one model in a stack. ``picked`` names the methods that together stay within ``budget``;
+    those of which it is unknown what they take are among them only where there is none.
     """
 
     workloads: tuple[Workload, ...]
@@ -76,17 +82,28 @@ class Plan:
     about: Mapping[str, Any] = field(default_factory=dict)
 
     @property
-    def seconds(self) -> float:
-        """Estimated seconds of the whole comparison of what was picked."""
+    def unpriced(self) -> tuple[str, ...]:
+        """Methods of which it is unknown what they take."""
+        return tuple(work.method for work in self.workloads if work.seconds is None)
+
+    @property
+    def seconds(self) -> float | None:
+        """Estimated seconds of the whole comparison of what was picked; None if that has a part that is unknown."""
+        return None if any(name in self.picked for name in self.unpriced) else self.known_seconds
+
+    @property
+    def known_seconds(self) -> float:
+        """Estimated seconds of the whole comparison of what was picked, without what is unknown."""
         chosen = [w for w in self.workloads if w.method in self.picked]
-        return self.units * (self.shared_seconds + sum(w.seconds + w.grouped_seconds for w in chosen))
+        return self.units * (self.shared_seconds + sum((w.seconds or 0.0) + w.grouped_seconds for w in chosen))
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON types."""
-        return {**asdict(self), "seconds": self.seconds}
+        return {**asdict(self), "seconds": self.seconds, "known_seconds": self.known_seconds, "unpriced": self.unpriced}
 
     def __repr__(self) -> str:
-        return f"Plan({', '.join(self.picked) or 'nothing'}: about {self.seconds:.0f} s)"
+        unknown = f", without what is unknown: {', '.join(self.unpriced)}" if self.unpriced else ""
+        return f"Plan({', '.join(self.picked) or 'nothing'}: about {self.known_seconds:.0f} s{unknown})"
 
 
 def plan(
@@ -106,12 +123,13 @@ def plan(
     Args:
         model: as for :func:`coterie.fit`.
         data: what :func:`coterie.load` returned.
-        methods: as for :func:`coterie.compare`.
+        methods: as for :func:`coterie.compare`. What one of your own takes is unknown, unless it has ``trainings(n_tasks)``,
+            the number of models that it trains to the end, as one stack, to measure.
         n_groups: number of groups of methods given by name.
         seeds: as for :func:`coterie.compare`.
         repeats: as for :func:`coterie.compare`.
         draws: random groupings per method.
-        budget: seconds, or a text such as "90s", "30m" or "2h"; without one, everything is picked.
+        budget: seconds, or a text such as "90s", "30m" or "2h"; without one, everything is picked, with one nothing unknown.
         **settings: of :func:`coterie.fit`.
 
     Raises:
@@ -128,18 +146,21 @@ def plan(
     check_counts(draws, BASELINES, bootstraps=1)
     config = make_config(settings)
     named = {_name(name, m): m for name, m in named_methods(methods, data.tasks.names, n_groups).items()}
-    if probes := make_probes(named, seed=0):
-        check_measurable({probe.name: probe for probe in probes.values()}, data, config)
+    check_probes(named, data, config)
     timing = _Timing.measure(model, data, config, settings, named)
-    workloads = sorted((timing.workload(name, method, draws) for name, method in named.items()), key=lambda w: w.seconds)
+    workloads = sorted(
+        (timing.workload(name, method, draws) for name, method in named.items()),
+        key=lambda work: inf if work.seconds is None else work.seconds,
+    )
     ensemble = max(timing.groups(method) for method in named.values()) - 1
     shared = timing.training_seconds(1) + timing.training_seconds(len(data.tasks) + ensemble)
     picked, spent = [], shared
     for position, workload in enumerate(workloads):
-        cost = workload.seconds + workload.grouped_seconds
-        fits = limit is None or units * (spent + cost) <= limit
-        workloads[position] = replace(workload, fits=fits)
-        if fits:
+        cost = (workload.seconds or 0.0) + workload.grouped_seconds
+        within = limit is None or units * (spent + cost) <= limit
+        # What is unknown may still be known to be too much.
+        workloads[position] = replace(workload, fits=None if workload.seconds is None and within else within)
+        if within and (limit is None or workload.seconds is not None):
             picked.append(workload.method)
             spent += cost
     return Plan(
@@ -167,8 +188,8 @@ class _Timing:
     """What was measured: seconds of a step of one model ``alone`` and of each ``more`` model of its stack.
 
     ``probes`` holds look-aheads, model steps and seconds of one measurement, ``searches`` the seconds of a step of a learnt
-    grouping, ``gradtag`` those of Grad-TAG to start, for what amounts to a step, and for a row; ``activations`` are the bytes
-    that a batch leaves for the backward pass, of ``chunk`` models at a time.
+    grouping, ``gradtag`` those of each Grad-TAG to start, for what amounts to a step, and for a row; ``activations`` are the
+    bytes that a batch leaves for the backward pass, of ``chunk`` models at a time.
     """
 
     data: Dataset
@@ -180,8 +201,8 @@ class _Timing:
     activations: float
     chunk: int
     probes: Mapping[Any, tuple[float, float, float]]
-    searches: Mapping[Any, float]
-    gradtag: tuple[float, float, float]
+    searches: Mapping[str, float]
+    gradtag: Mapping[str, tuple[float, float, float]]
 
     @classmethod
     def measure(
@@ -194,13 +215,14 @@ class _Timing:
         settings = {**settings, "epochs": ceil(TIMED_STEPS / min(an_epoch, TIMED_STEPS))}
         one, alone = _timed(model, small, settings, np.ones((1, len(data.tasks))))
         several, stacked = _timed(model, small, settings, np.ones((TIMED_ROWS, len(data.tasks))))
-        probes, searches = {}, {}
-        for method in methods.values():
+        probes, searches, gradtag = {}, {}, {}
+        for name, method in methods.items():
             if isinstance(method, AffinityMethod) and method.measurement not in probes:
                 probes[method.measurement] = _timed_probe(method, model, small, settings)
             elif isinstance(method, DifferentiableMethod):
-                searches[method] = _timed(model, small, settings, method.provider())[1]
-        gradtag = _timed_gradtag(one, data) if any(_is_gradtag(method) for method in methods.values()) else (0.0, 0.0, 0.0)
+                searches[name] = _timed(model, small, settings, method.provider())[1]
+            elif (scores := _gradtag(method)) is not None and _key(scores) not in gradtag:
+                gradtag[_key(scores)] = _timed_gradtag(one, data, scores)
         kept = _activations(one, small, config.batch_size)
         return cls(
             data=data, batch_size=config.batch_size, n_steps=an_epoch * config.epochs, alone=alone,
@@ -234,30 +256,40 @@ class _Timing:
     def workload(self, name: str, method: Candidate, draws: int) -> Workload:
         """What one method takes on one seed."""
         trainings, look_aheads, steps, seconds, needed = 0, 0, 0.0, 0.0, self.stack_bytes(1)
+        grouped_seconds = self.steps_scored * self.more * self.groups(method) * (1 + draws)
+        questions = _questions(method, len(self.data.tasks))
+        if questions is None:
+            return Workload(
+                method=name, trainings=None, look_aheads=None, model_steps=None, seconds=None, bytes=None,
+                grouped_seconds=grouped_seconds,
+            )  # fmt: skip
         if isinstance(method, AffinityMethod):
             measurements = (self.n_steps - 1) // method.every
             tried, probe_steps, each = self.probes[method.measurement]
             look_aheads, steps, seconds = round(tried * measurements), probe_steps * measurements, each * measurements
             if tried:
                 needed += len(self.data.tasks) * self.parameters
-                needed += min(_PROBE_MEMORY, tried * (2 * self.activations + 4 * self.parameters))
+                memory = _PROBE_MEMORY if isinstance(method.affinity, str) else method.affinity.memory
+                needed += min(memory, tried * (2 * self.activations + 4 * self.parameters))
         elif isinstance(method, DifferentiableMethod):
             trainings, steps = method.n_groups, float(method.n_groups * self.n_steps)
-            seconds, needed = self.n_steps * self.searches[method], self.stack_bytes(method.n_groups)
-        elif isinstance(method, EstimatorMethod):
-            questions = method.questions(len(self.data.tasks))
-            trainings, steps = sum(questions), sum(questions) * self.n_steps * method.share
-            seconds = sum(map(self.training_seconds, questions)) * method.share + method.own_seconds(len(self.data.tasks))
-            needed = self.stack_bytes(max(questions, default=1))
-            if _is_gradtag(method):
-                steps, working = GradTagScores().price(self.data, self.batch_size, self.activations / self.batch_size)
-                start, each, a_row = self.gradtag
-                seconds = start + steps * each + method.predictions(len(self.data.tasks)) * a_row
-                needed += working
+            seconds, needed = self.n_steps * self.searches[name], self.stack_bytes(method.n_groups)
+        elif questions:
+            share, own = 1.0, 0.0
+            if isinstance(method, EstimatorMethod):
+                share, own = method.share, method.own_seconds(len(self.data.tasks))
+            trainings, steps = sum(questions), sum(questions) * self.n_steps * share
+            seconds = sum(self.training_seconds(n) for n in questions if n) * share + own
+            needed = self.stack_bytes(max(questions))
+        elif isinstance(method, EstimatorMethod) and (scores := _gradtag(method)) is not None:
+            steps, working = scores.price(self.data, self.batch_size, self.activations / self.batch_size)
+            start, each, a_row = self.gradtag[_key(scores)]
+            seconds = start + steps * each + method.predictions(len(self.data.tasks)) * a_row
+            needed += working
         return Workload(
             method=name, trainings=trainings, look_aheads=look_aheads, model_steps=steps, seconds=seconds,
             bytes=max(needed, self.stack_bytes(self.groups(method))),
-            grouped_seconds=self.steps_scored * self.more * self.groups(method) * (1 + draws),
+            grouped_seconds=grouped_seconds,
         )  # fmt: skip
 
 
@@ -265,8 +297,23 @@ def _name(name: str, method: Candidate) -> str:
     return name if name != "grouped" else getattr(method, "label", name)
 
 
-def _is_gradtag(method: Candidate) -> bool:
-    return isinstance(method, EstimatorMethod) and method.estimator == "gradtag"
+def _questions(method: Candidate, n_tasks: int) -> list[int] | None:
+    """How many models measuring trains to the end, stack by stack; None where nobody knows."""
+    if isinstance(method, EstimatorMethod):
+        return None if method.on_joint_model and _gradtag(method) is None else method.questions(n_tasks)
+    if isinstance(method, Grouping | DataMapMethod | AffinityMethod | DifferentiableMethod):
+        return []
+    trainings: Callable[[int], int] | None = getattr(method, "trainings", None)
+    return None if trainings is None else [trainings(n_tasks)]
+
+
+def _gradtag(method: Candidate) -> GradTagScores | None:
+    found = method.unfitted() if isinstance(method, EstimatorMethod) and method.on_joint_model else None
+    return found if isinstance(found, GradTagScores) else None
+
+
+def _key(scores: GradTagScores) -> str:
+    return json.dumps(identity_or_name(scores))
 
 
 def _shortened(data: Dataset, n_train: int, n_validation: int) -> Dataset:
@@ -295,9 +342,9 @@ def _timed_probe(method: AffinityMethod, model: Any, data: Dataset, settings: Ma
     return measured.details["lookaheads"] / n, own["model_steps"] / n, own["seconds"] / n
 
 
-def _timed_gradtag(joint: Fit, data: Dataset) -> tuple[float, float, float]:
+def _timed_gradtag(joint: Fit, data: Dataset, scores: GradTagScores) -> tuple[float, float, float]:
     """Seconds of Grad-TAG: to start, for what amounts to one step of one model, and for the scores of one row."""
-    fits = [GradTagScores().fit(joint, _shortened(data, n, n // 8)) for n in (TIMED_EXAMPLES // 2, TIMED_EXAMPLES)]
+    fits = [copy(scores).fit(joint, _shortened(data, n, n // 8)) for n in (TIMED_EXAMPLES // 2, TIMED_EXAMPLES)]
     half, whole = (fitted.cost for fitted in fits)
     more = whole["model_steps"] - half["model_steps"]
     each = max(0.0, whole["seconds"] - half["seconds"]) / more if more else 0.0

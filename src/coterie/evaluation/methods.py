@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
 
 from coterie.data import Dataset
 from coterie.errors import CoterieError
+from coterie.grouping.own import Clustering, clustering_name
 from coterie.results import DataMap, Fit, Grouping
 from coterie.training import Progress
 
@@ -50,6 +51,10 @@ class GroupingMethod(Protocol):
     What it spent beyond the joint training it enters into the grouping's ``details["cost"]``: ``model_steps``, ``seconds``.
     A method whose measurement rides on the joint training also has ``measurement``, a hashable name of it, and
     ``probe(seed) -> Probe``, and finds the probe in ``case.probes[measurement]``.
+
+    It may have ``n_groups`` and ``label``. ``key`` tells it from others where a run is continued
+    (:func:`coterie.identity.identity`); without one its name and settings do. ``trainings(n_tasks)``, the number of models that
+    it trains to the end beside the joint one, as one stack, lets :func:`coterie.plan` price it.
     """
 
     def __call__(self, case: Case, *, seed: int) -> Grouping:
@@ -66,7 +71,7 @@ class DataMapMethod:
     """
 
     n_groups: int | Literal["auto"] = "auto"
-    method: str = "fuzzy-kmeans"
+    method: str | Clustering = "fuzzy-kmeans"
     fuzziness: float = 1.07
     features: Literal["cells", "density"] = "cells"
     restarts: int = 10
@@ -80,9 +85,9 @@ class DataMapMethod:
     @property
     def label(self) -> str:
         """A short name that tells methods of one comparison apart."""
-        softness = f" m={self.fuzziness:g}" if self.method.startswith("fuzzy") else ""
+        softness = f" m={self.fuzziness:g}" if isinstance(self.method, str) and self.method.startswith("fuzzy") else ""
         features = "" if self.features == "cells" else f" {self.features}"
-        method = "" if self.method == "fuzzy-kmeans" else f"{self.method} "
+        method = "" if self.method == "fuzzy-kmeans" else f"{clustering_name(self.method)} "
         return f"{method}K={self.n_groups}{softness}{features}"
 
     def __call__(self, case: Case, *, seed: int) -> Grouping:

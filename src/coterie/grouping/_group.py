@@ -19,13 +19,15 @@ from coterie.grouping.fuzzy_cmeans import fuzzy_cmeans
 from coterie.grouping.fuzzy_kmeans import fuzzy_kmeans
 from coterie.grouping.hierarchical import hierarchical
 from coterie.grouping.kmeans import kmeans
+from coterie.grouping.own import Clustering, clustering_name, own_clustering
 from coterie.grouping.sdp import sdp
 from coterie.grouping.spectral import spectral
 from coterie.results import Affinity, DataMap, Grouping
 from coterie.results.groupings import require_fuzziness
 from coterie.seeds import MOST_SEED
 
-METHODS: dict[str, Callable[[DataMap | Gram, Literal["cells", "density"], int], Measure]] = {
+Measuring = Callable[[DataMap | Gram, Literal["cells", "density"], int], Measure]
+METHODS: dict[str, Measuring] = {
     "fuzzy-kmeans": partial(measure_distances, fuzzy_kmeans),
     "fuzzy-cmeans": partial(measure_distances, fuzzy_cmeans),
     "kmeans": partial(measure_distances, kmeans),
@@ -40,7 +42,7 @@ def group(
     source: DataMap | Gram | Affinity,
     n_groups: int | Literal["auto"],
     *,
-    method: str | None = None,
+    method: str | Clustering | None = None,
     fuzziness: float = 1.07,
     features: Literal["cells", "density"] = "cells",
     restarts: int = 10,
@@ -60,7 +62,10 @@ def group(
             reach: 0.1 for maps, more for affinities of few tasks. What it saw is in ``details["silhouette"]``.
         method: of maps "fuzzy-kmeans" (default; centres by k-means, then the fuzzy formula), "fuzzy-cmeans" (iterated),
             "kmeans" (hard), "points" (every single point votes). Of affinities "sdp" (default; groups of the greatest density),
-            "spectral", "hierarchical" (average linkage).
+            "spectral", "hierarchical" (average linkage). Or a function ``(values, n_groups, seed)`` of your own: it gets
+            the maps' principal coordinates (T, D), or the affinities (T, T) prepared as said above, and answers labels (T,)
+            from 0 to K - 1 or a membership (T, K). Tasks come in an order that depends on the values only, and affinities
+            only where there is something to choose: 1 < K < T.
         fuzziness: m > 1 of the fuzzy methods; near 1 is hard, 2 is for reading.
         features: "cells" compares tasks example by example, "density" their distributions over the map; not for affinities.
         restarts: random starts, of which the best is kept.
@@ -86,23 +91,31 @@ def group(
     check_group(len(source.tasks), n_groups, method, fuzziness, features, restarts, methods=methods)
     if isinstance(source, Affinity):
         source.require_complete()
-        measured = TaskAffinities(source, AFFINITY_METHODS[method])
+        measured = TaskAffinities(source, AFFINITY_METHODS[method] if isinstance(method, str) else own_clustering(method))
         least = measured.least_silhouette
     else:
-        measured, least = METHODS[method](source, features, seed), THRESHOLD
+        measured, least = measuring(method)(source, features, seed), THRESHOLD
     details: dict[str, Any] = {}
     if n_groups == "auto":
         n_groups, details = choose_n_groups(measured.distances(), restarts=restarts, seed=seed, least=least)
     settings = Settings(n_groups=n_groups, fuzziness=fuzziness, restarts=restarts, seed=seed)
     clusters = _by_first_task(measured.cluster(settings))
+    name = clustering_name(method)
+    if callable(method) and name in (*METHODS, *AFFINITY_METHODS):
+        name = f"own {name}"  # not to be taken for that of the house
     return Grouping(
-        tasks=source.tasks, membership=clusters.membership, method=method, distances=clusters.distances,
+        tasks=source.tasks, membership=clusters.membership, method=name, distances=clusters.distances,
         fuzziness=fuzziness if method in FUZZY else None, details={**measured.details, **details, **clusters.details},
     )  # fmt: skip
 
 
+def measuring(method: str | Clustering) -> Measuring:
+    """How a data map is measured for a clustering."""
+    return METHODS[method] if isinstance(method, str) else partial(measure_distances, own_clustering(method))
+
+
 def check_group(
-    n_tasks: int, n_groups: Any, method: str, fuzziness: float, features: str, restarts: int, *,
+    n_tasks: int, n_groups: Any, method: str | Clustering, fuzziness: float, features: str, restarts: int, *,
     methods: Collection[str] = METHODS.keys(),
 ) -> None:  # fmt: skip
     """Refuse impossible settings before any work; ``methods`` are those that group such a source.
@@ -118,23 +131,32 @@ def check_group(
 
 
 def check_settings(
-    n_groups: Any, method: str, fuzziness: float, features: str, restarts: int, *, methods: Collection[str] = METHODS.keys()
-) -> None:
+    n_groups: Any, method: str | Clustering, fuzziness: float, features: str, restarts: int, *,
+    methods: Collection[str] = METHODS.keys(),
+) -> None:  # fmt: skip
     """Refuse settings that are impossible for any number of tasks.
 
     Raises:
         CoterieError: naming the argument.
     """
-    if not isinstance(method, str) or method not in methods:
-        named = method if isinstance(method, str) else ""
-        groups = "data maps" if named in METHODS else "affinities" if named in AFFINITY_METHODS else ""
-        reads = f", which groups {groups}" if groups else ""
-        raise CoterieError(f"`method` must be one of {', '.join(methods)}; found {shown(method)}{reads}.")
+    check_clustering("method", method, methods)
     if not isinstance(features, str) or features not in FEATURES:
         raise CoterieError(f"`features` must be one of {', '.join(FEATURES)}; found {features!r}.")
     require_fuzziness(fuzziness)
     require_count("restarts", restarts, _MOST_RESTARTS)
     check_n_groups(n_groups)
+
+
+def check_clustering(name: str, method: Any, methods: Collection[str]) -> None:
+    """Refuse what is neither the name of a clustering nor a function.
+
+    Raises:
+        CoterieError: naming the argument.
+    """
+    if not callable(method) and (not isinstance(method, str) or method not in methods):
+        groups = "data maps" if method in list(METHODS) else "affinities" if method in list(AFFINITY_METHODS) else ""
+        reads = f", which groups {groups}" if groups else ""
+        raise CoterieError(f"`{name}` must be one of {', '.join(methods)}; found {shown(method)}{reads}.")
 
 
 def check_n_groups(n_groups: Any) -> None:

@@ -10,8 +10,9 @@ import numpy as np
 
 from coterie.datamaps.gram import Gram
 from coterie.errors import CoterieError
-from coterie.grouping._group import METHODS, check_group
+from coterie.grouping._group import check_group, measuring
 from coterie.grouping._method import Settings
+from coterie.grouping.own import Clustering
 from coterie.results import Affinity, DataMap, Grouping
 from coterie.seeds import numpy_generator
 
@@ -21,7 +22,7 @@ def stability(
     n_groups: int,
     *,
     bootstraps: int = 20,
-    method: str = "fuzzy-kmeans",
+    method: str | Clustering = "fuzzy-kmeans",
     fuzziness: float = 1.07,
     features: Literal["cells", "density"] = "cells",
     restarts: int = 10,
@@ -62,7 +63,7 @@ def stability(
     check_group(len(data_map.tasks), n_groups, method, fuzziness, features, restarts)
     if bootstraps < 1:
         raise CoterieError(f"`bootstraps` must be at least 1; found {bootstraps}.")
-    measured = METHODS[method](data_map, features, seed)
+    measured = measuring(method)(data_map, features, seed)
     settings = Settings(n_groups=int(n_groups), fuzziness=fuzziness, restarts=restarts, seed=seed)
     reference = measured.cluster(settings).membership.argmax(axis=1)
     random = numpy_generator(seed, "bootstraps")

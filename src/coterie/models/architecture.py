@@ -58,19 +58,23 @@ class Architecture:
             return self.model
         return f"{self.model.__module__}:{getattr(self.model, '__qualname__', type(self.model).__name__)}"
 
+    @property
+    def is_importable(self) -> bool:
+        """Whether another process could find the factory by :attr:`name`."""
+        if isinstance(self.model, str):
+            return True
+        try:
+            return not self.name.startswith("__main__:") and find_factory(self.name) is self.model
+        except CoterieError:
+            return False
+
     def require_importable(self) -> None:
         """Refuse a factory that another process could not find by :attr:`name`.
 
         Raises:
             CoterieError: it is a local function, a partial, an instance, or lives in a script.
         """
-        if isinstance(self.model, str):
-            return
-        try:
-            found = None if self.name.startswith("__main__:") else find_factory(self.name)
-        except CoterieError:
-            found = None
-        if found is not self.model:
+        if not self.is_importable:
             raise CoterieError(
                 f"`model` {self.name!r} could not be found again when loading; define the factory at the top level of a module "
                 "and pass 'module:factory'."

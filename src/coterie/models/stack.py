@@ -29,9 +29,9 @@ class ModelStack:
     """Models that share architecture, data and schedule, trained together; each row is independent of the others.
 
     ``parameters`` and ``buffers`` map names to tensors (M, ...). Trainable parameters own a preallocated ``grad``, so a
-    row's backward pass writes straight into its slice. ``strategy`` decides how rows are executed. ``stem``, if any, holds the
-    leading layers, which are one ordinary module: its rows are coupled, and its tensors have a leading dimension of 1.
-    ``schema`` is that of the data it was trained on.
+    row's backward pass writes straight into its slice. ``strategy`` decides how rows are executed, ``training`` is the mode of
+    this stack alone. ``stem``, if any, holds the leading layers, which are one ordinary module: its rows are coupled, and its
+    tensors have a leading dimension of 1. ``schema`` is that of the data it was trained on.
 
     >>> stack = ModelStack.create(Architecture("mlp", (8,), n_outputs=3), n_models=4, seed=0)
     >>> stack(torch.zeros(5, 8)).shape
@@ -47,7 +47,9 @@ class ModelStack:
         stem: Stem | None = None,
     ) -> None:
         self.architecture = architecture
-        self.template = template
+        self.training = template.training
+        # Stacks share it: it says what to compute, and lends neither its tensors nor its mode nor its device.
+        self._template = template
         self.stem = stem
         self.parameters = dict(parameters)
         self.buffers = dict(buffers)
@@ -94,6 +96,13 @@ class ModelStack:
         return cls(architecture, template, parameters, {name: state[name] for name, _ in template.named_buffers()}, shared)
 
     @property
+    def template(self) -> TaskModel:
+        """One model in the mode of this stack, to be called with tensors of its rows; those that it holds mean nothing."""
+        if self._template.training != self.training:
+            self._template.train(self.training)
+        return self._template
+
+    @property
     def n_models(self) -> int:
         """Number of models, M."""
         return next(iter(self.parameters.values())).shape[0]
@@ -131,7 +140,10 @@ class ModelStack:
             own[name].copy_(tensor)
 
     def to(self, device: torch.device | str, *, channels_last: bool = False) -> ModelStack:
-        """Return the stack on ``device``, convolution weights laid out channels last within each row if asked."""
+        """Return the stack on ``device``, convolution weights laid out channels last within each row if asked.
+
+        As with tensors, what lies there already is shared, but for a stem; modes are not.
+        """
 
         def move(tensor: Tensor) -> Tensor:
             moved = tensor.detach().to(device)
@@ -139,16 +151,12 @@ class ModelStack:
                 moved = moved.permute(0, 1, 3, 4, 2).contiguous().permute(0, 1, 4, 2, 3)
             return moved.requires_grad_(tensor.requires_grad)
 
-        template = self.template.to(device)
-        parameters = {name: move(tensor) for name, tensor in self.parameters.items()}
-        stem = None if self.stem is None else self.stem.to(device)
-        stack = ModelStack(self.architecture, template, parameters, {name: move(b) for name, b in self.buffers.items()}, stem)
-        stack.strategy, stack.schema = self.strategy, self.schema
-        return stack
+        return self._like(move, None if self.stem is None else self.stem.to(device))
 
     def train(self, mode: bool = True) -> None:
         """Switch all models to training mode, or to evaluation; a frozen stem stays in evaluation."""
-        self.template.train(mode)
+        self.training = mode
+        self._template.train(mode)
         if self.stem is not None:
             self.stem.module.train(mode and not self.stem.frozen)
 
@@ -221,7 +229,7 @@ class ModelStack:
         return outputs
 
     def _forward(self, rows: slice, inputs: Tensor, per_row: bool, seed: int) -> Tensor:
-        if self.template.training:
+        if self.training:
             torch.manual_seed(seed)
         tensors = self._slices(rows)
         if self.strategy.kind == "vmap":
@@ -273,11 +281,13 @@ class ModelStack:
         def pick(tensor: Tensor) -> Tensor:
             return tensor.detach()[index.to(tensor.device)].clone().requires_grad_(tensor.requires_grad)
 
-        parameters = {name: pick(tensor) for name, tensor in self.parameters.items()}
-        stem = None if self.stem is None else self.stem.copy()
-        buffers = {name: pick(b) for name, b in self.buffers.items()}
-        stack = ModelStack(self.architecture, self.template, parameters, buffers, stem)
-        stack.strategy, stack.schema = self.strategy, self.schema
+        return self._like(pick, None if self.stem is None else self.stem.copy())
+
+    def _like(self, change: Callable[[Tensor], Tensor], stem: Stem | None) -> ModelStack:
+        """A stack with other tensors and all else as here."""
+        parameters, buffers = ({name: change(t) for name, t in tensors.items()} for tensors in (self.parameters, self.buffers))
+        stack = ModelStack(self.architecture, self._template, parameters, buffers, stem)
+        stack.training, stack.strategy, stack.schema = self.training, self.strategy, self.schema
         return stack
 
     def replicate(self, row: int, n_models: int) -> ModelStack:
@@ -286,7 +296,7 @@ class ModelStack:
 
     def branch(self, row: int) -> TaskModel:
         """Return one row as an ordinary module with its own copy of the weights, to be fed with what a stem gives."""
-        module = copied(self.template)
+        module = copied(self._template).to(self.device)
         state = self.state()
         with torch.no_grad():
             # By name, because a state dict leaves out non-persistent buffers and doubles tied parameters.
@@ -322,8 +332,8 @@ class ModelStack:
             }
 
         stem = None if first.stem is None else first.stem.copy()
-        stack = ModelStack(first.architecture, first.template, joined("parameters"), joined("buffers"), stem)
-        stack.schema = first.schema
+        stack = ModelStack(first.architecture, first._template, joined("parameters"), joined("buffers"), stem)
+        stack.training, stack.schema = first.training, first.schema
         return stack
 
     def __repr__(self) -> str:

@@ -43,8 +43,8 @@ class Stem:
             tensor.copy_(state[name])
 
     def to(self, device: torch.device | str) -> Stem:
-        """The stem on ``device``."""
-        return Stem(self.module.to(device), frozen=self.frozen)
+        """An independent copy on ``device``."""
+        return Stem(copied(self.module).to(device), frozen=self.frozen)
 
     def copy(self, *, frozen: bool | None = None) -> Stem:
         """An independent copy."""

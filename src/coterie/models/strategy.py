@@ -43,6 +43,7 @@ def choose_strategy(
         device: where the stack lives.
     """
     sample = stack.select(range(min(stack.n_models, MEASURED_ROWS)))
+    sample.train()
     chunk = rows_that_fit(activation_bytes, device, stack.n_models)
     sample.strategy = Strategy("vmap", min(chunk, sample.n_models))
     try:
@@ -82,8 +83,6 @@ def why_not_vmap(
     except Exception as error:  # modules may raise anything when they meet what is no plain tensor
         attempt(Strategy("loop"))
         return reason(error.__cause__ or error)
-    finally:
-        stack.train()
     return None
 
 

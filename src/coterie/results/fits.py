@@ -161,6 +161,7 @@ def _parts(arrays: Mapping[str, np.ndarray], found: _Saved, factory: Any) -> dic
     architecture = Architecture(factory, found["input_shape"], tasks.n_outputs, found["options"])
     check_stack_state(architecture, state, n_models, stem=stem)
     stack = ModelStack.from_state(architecture, state, stem=stem)
+    stack.train(False)
     if (preprocessing := found.get("preprocessing")) is not None:
         stack.schema = Schema(tasks, Preprocessing.from_dict(preprocessing))
     return {

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from coterie.data import Dataset
 from coterie.errors import CoterieError, shown
+from coterie.identity import qualified
 from coterie.results import Grouping
 
 NEGLIGIBLE = 1e-4
@@ -70,6 +71,11 @@ class WeightsProvider(ABC):
     @abstractmethod
     def settings(self) -> Mapping[str, Any]:
         """What must be equal, as JSON types, before a checkpoint written with this provider is continued."""
+
+    @property
+    def key(self) -> dict[str, Any]:
+        """What tells it from other providers, see :func:`coterie.identity.identity`."""
+        return {"is": qualified(type(self)), **self.settings()}
 
     def state(self) -> dict[str, np.ndarray]:
         """What a checkpoint must hold besides the parameters."""
