@@ -294,7 +294,7 @@ def test_searches_that_differ_in_a_setting_have_checkpoints_of_their_own(data, t
         (lambda: ct.EstimatorMethod(3), "`estimator` must be .*found 3"),
         (lambda: ct.EstimatorMethod(GradTagScores(), n_groups="auto"), "`n_groups` must be a number .* for 'gradtag'"),
         (lambda: ct.DifferentiableMethod("annealed"), "`search` must be a DifferentiableGrouping; found 'annealed'"),
-        (lambda: ct.DifferentiableMethod(mode="anealed"), "`mode` must be one of paper"),
+        (lambda: ct.DifferentiableMethod(mode="anealed"), "`mode` must be one of 'paper'"),
         (lambda: ct.DifferentiableMethod(ct.DifferentiableGrouping(3), n_groups=2), "`n_groups` is 2, but `search` has"),
         (
             lambda: ct.DifferentiableMethod(ct.DifferentiableGrouping(3), mode="paper"),

@@ -153,8 +153,9 @@ def check_clustering(name: str, method: Any, methods: Collection[str]) -> None:
     Raises:
         CoterieError: naming the argument.
     """
-    if not callable(method) and (not isinstance(method, str) or method not in methods):
-        groups = "data maps" if method in list(METHODS) else "affinities" if method in list(AFFINITY_METHODS) else ""
+    named = method if isinstance(method, str) else ""
+    if not callable(method) and named not in methods:
+        groups = "data maps" if named in METHODS else "affinities" if named in AFFINITY_METHODS else ""
         reads = f", which groups {groups}" if groups else ""
         raise CoterieError(f"`{name}` must be one of {', '.join(methods)}; found {shown(method)}{reads}.")
 
