@@ -159,6 +159,8 @@ SECTIONS: list[tuple[str, str, str, Callable[[dict[str, Any]], str]]] = [
     ("Published groups: CIFAR-100", "reproduce_cifar100.py", "cifar100", hundred),
     ("Does it pay? emotions", "does_it_pay.py", "pays_emotions", pays),
     ("Does it pay? scene", "does_it_pay.py", "pays_scene", pays),
+    ("Does it pay? landmine", "does_it_pay.py", "pays_landmine", pays),
+    ("Does it pay? parkinsons", "does_it_pay.py", "pays_parkinsons", pays),
     ("Does it pay? CIFAR-10", "does_it_pay.py", "pays_cifar10", pays),
     ("Does it pay? CelebA", "does_it_pay.py", "pays_celeba", pays),
     ("Speed: the whole job", "speed.py", "speed_job", job),
