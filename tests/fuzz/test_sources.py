@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import shutil
+import warnings
 from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
@@ -44,9 +45,19 @@ class Pairs(torch.utils.data.Dataset):
 def random_source(rng: random.Random, folder: Path) -> tuple[Any, list[str]]:
     """Any kind of source, and the names of its columns."""
     table = random_table(rng)
-    kind = rng.choice(
-        (*["file"] * 16, *["frame"] * 6, *["table"] * 3, *["arrays"] * 3, "hub", "two files", "files", "pairs", "nothing")
-    )
+    kinds = {
+        "file": 16,
+        "frame": 6,
+        "table": 3,
+        "arrays": 3,
+        "hub": 1,
+        "parts": 1,
+        "two files": 1,
+        "files": 1,
+        "pairs": 1,
+        "none": 1,
+    }
+    (kind,) = rng.choices(list(kinds), list(kinds.values()))
     if kind == "file":
         return write_file(rng, table, folder), table.column_names
     if kind == "frame":
@@ -62,6 +73,10 @@ def random_source(rng: random.Random, folder: Path) -> tuple[Any, list[str]]:
 
         known = [name for name in table.column_names if not pa.types.is_map(table[name].type)]
         return datasets.Dataset(table.select(known).replace_schema_metadata()), table.column_names
+    if kind == "parts":
+        tables = [table, table if rng.random() < 0.7 else random_table(rng)]
+        made = [each.replace_schema_metadata().to_pandas(date_as_object=False) for each in tables]
+        return dict(zip(("train", "test"), rng.choice((tables, made, [tables[0], made[1]])), strict=True)), table.column_names
     if kind in ("two files", "files"):
         paths = []
         for part in ("one", "two"):
@@ -71,10 +86,9 @@ def random_source(rng: random.Random, folder: Path) -> tuple[Any, list[str]]:
     if kind in ("arrays", "pairs"):
         made = arrays(rng)
         return (Pairs(**made) if kind == "pairs" else made), []
-    if kind == "nothing":
-        return rng.choice(
-            (None, 3, "absent.csv", [], {}, folder, b"x", "", {"train": 1, "test": 2}, [3], object(), float("nan"))
-        ), ["p"]
+    if kind == "none":
+        odd = (None, 3, "absent.csv", [], {}, folder, b"x", "", {"train": 1, "test": 2}, {"train": folder}, [3], float("nan"))
+        return rng.choice(odd), []
     return table, table.column_names
 
 
@@ -110,7 +124,9 @@ def use(read: Callable[[], Dataset], source: Any, deep: bool) -> str:
     assert rows
     assert np.isfinite([row["value"] for row in rows if row["metric"] in ("accuracy", "MAE")]).all(), rows
     if not isinstance(source, dict):
-        new, ids = read_inputs(source, data.preprocessing)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ct.CoterieWarning)  # tells what new data hold
+            new, ids = read_inputs(source, data.preprocessing)
         assert len(new) == len(ids)
     return "trained"
 
