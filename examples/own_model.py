@@ -44,7 +44,7 @@ def main(folder: Path) -> None:
     models = ct.fit(MODEL, data, weights=groups.weights(), epochs=10, lr=1e-2)
     print(models, "-", models.cost["strategy"], "-", models.cost["strategy_reason"])
 
-    grouped = ct.GroupedModel.from_stack(models.stack, groups.membership, data.tasks, data.preprocessing)
+    grouped = models.grouped(groups)
     grouped.save(folder / "model.safetensors")
     loaded = ct.GroupedModel.load(folder / "model.safetensors", model=MODEL)
     images = data.inputs[data.split.test[:5]]

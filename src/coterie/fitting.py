@@ -11,7 +11,7 @@ from dataclasses import dataclass, fields, replace
 from difflib import get_close_matches
 from numbers import Integral
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 import torch
@@ -26,6 +26,7 @@ from coterie.models.architecture import initialisations
 from coterie.results import Fit, History
 from coterie.tasks import confidence
 from coterie.training import Observer, Probe, Progress, StaticWeights, TrainingConfig, WeightsProvider, train
+from coterie.training.config import FitSettings, spelled
 from coterie.training.device import make_fabric
 
 Model = str | Callable[..., nn.Module]
@@ -45,7 +46,7 @@ def fit(
     probes: Sequence[Probe] = (),
     checkpoint: str | Path | None = None,
     progress: Progress | None = None,
-    **settings: Any,
+    **settings: Unpack[FitSettings],
 ) -> Fit:
     """Train M models as one stack, model m minimising sum_t W[m, t] L_t / sum_t W[m, t].
 
@@ -226,7 +227,7 @@ def make_config(settings: Mapping[str, Any]) -> TrainingConfig:
     Raises:
         CoterieError: an unknown name or a value that cannot work.
     """
-    known = [field.name for field in fields(TrainingConfig)]
+    settings, known = spelled(settings), [field.name for field in fields(TrainingConfig)]
     for name in settings:
         if name not in known:
             close = get_close_matches(name, known, n=1)

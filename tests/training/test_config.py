@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, get_type_hints
 
 import numpy as np
 import pytest
@@ -13,7 +13,9 @@ from hypothesis import strategies as st
 
 import coterie
 from coterie.errors import CoterieError
+from coterie.fitting import make_config
 from coterie.training import TrainingConfig
+from coterie.training.config import FitSettings
 
 # What no type checker would let pass is what is tried here.
 ct: Any = coterie
@@ -97,3 +99,16 @@ def test_arguments_of_another_type_are_named_before_training(
 @pytest.fixture(scope="module")
 def digits() -> coterie.Dataset:
     return ct.load("digits", limit=600)
+
+
+def test_typed_settings_are_the_fields_of_the_configuration() -> None:
+    """What completion offers is what is taken."""
+    asked, kept = get_type_hints(FitSettings), get_type_hints(TrainingConfig)
+    assert asked.pop("optimizer") == asked["optimiser"]
+    assert asked == kept
+
+
+def test_both_spellings_of_a_setting() -> None:
+    assert make_config({"optimizer": "sgd"}) == make_config({"optimiser": "sgd"})
+    with pytest.raises(CoterieError, match="`optimizer` and `optimiser` are one setting"):
+        make_config({"optimizer": "sgd", "optimiser": "adam"})

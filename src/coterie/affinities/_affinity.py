@@ -7,7 +7,7 @@ from dataclasses import replace
 from difflib import get_close_matches
 from pathlib import Path
 from time import perf_counter
-from typing import Any
+from typing import Any, Unpack
 
 import torch
 
@@ -23,6 +23,7 @@ from coterie.errors import CoterieError, require_type, require_whole
 from coterie.fitting import Model, fit, make_config
 from coterie.results import Affinity, Fit
 from coterie.training import Progress, TrainingConfig
+from coterie.training.config import TrainingSettings
 
 DATA_MAP = "data_map"
 METHODS: dict[str, Callable[..., Any]] = {
@@ -46,7 +47,7 @@ def affinity(
     every: int | None = None,
     checkpoint: str | Path | None = None,
     progress: Progress | None = None,
-    **settings: Any,
+    **settings: Unpack[TrainingSettings],
 ) -> Affinity:
     """Measure how much each task helps each other one, while the joint model of all tasks trains once.
 
@@ -80,7 +81,7 @@ def affinity(
 
 def affinities(
     methods: Sequence[Method] | Mapping[str, Method], model: Model, data: Dataset, *, seed: int = 0, every: int | None = None,
-    checkpoint: str | Path | None = None, progress: Progress | None = None, **settings: Any,
+    checkpoint: str | Path | None = None, progress: Progress | None = None, **settings: Unpack[TrainingSettings],
 ) -> dict[str, Affinity]:  # fmt: skip
     """Measure several affinities on one and the same joint training; arguments as for :func:`affinity`.
 
@@ -107,7 +108,7 @@ def measure(
     every: int | None = None,
     checkpoint: str | Path | None = None,
     progress: Progress | None = None,
-    **settings: Any,
+    **settings: Unpack[TrainingSettings],
 ) -> tuple[Fit, dict[str, Affinity]]:
     """The joint training and all affinities measured on it; see :func:`affinities`."""
     require_type("data", data, Dataset)

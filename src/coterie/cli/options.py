@@ -75,7 +75,7 @@ class TrainingOptions:
     """Learning rate."""
     batch_size: Count = 128
     """Examples of a step."""
-    optimiser: Literal["adam", "adamw", "nadam", "sgd"] = "adam"
+    optimiser: Annotated[Literal["adam", "adamw", "nadam", "sgd"], arg(aliases=("--optimizer",))] = "adam"
     """Optimiser."""
     precision: Literal["fp32", "bf16"] = "fp32"
     """Number format; bf16 is autocast."""

@@ -10,6 +10,7 @@ from coterie.data import Dataset
 from coterie.errors import CoterieError, require_type
 from coterie.fitting import fit
 from coterie.results import Fit, Grouping
+from coterie.training.config import spelled
 
 
 def finetune(search: Fit, data: Dataset, *, epochs: int, **settings: Any) -> tuple[Fit, Grouping]:
@@ -39,5 +40,6 @@ def finetune(search: Fit, data: Dataset, *, epochs: int, **settings: Any) -> tup
     )  # fmt: skip
     stack = search.stack.freeze_stem().select(used.tolist())
     inherited = {name: value for name, value in search.config.items() if name != "model"}
+    chosen: Any = {**inherited, "epochs": epochs, **spelled(settings)}
     model = search.stack.architecture.model
-    return fit(model, data, grouping.weights(), start=stack, **{**inherited, "epochs": epochs, **settings}), grouping
+    return fit(model, data, grouping.weights(), start=stack, **chosen), grouping

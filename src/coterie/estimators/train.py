@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from numbers import Real
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 
@@ -17,6 +17,7 @@ from coterie.estimators.base import Weights, as_rows, check_measure
 from coterie.fitting import Model, fit, make_config
 from coterie.results import ScoreTable
 from coterie.training import Progress
+from coterie.training.config import TrainingSettings
 
 _DIGITS = 12
 
@@ -55,14 +56,14 @@ class TrainedScores:
         measure: str = "score",
         share: float = 1.0,
         progress: Progress | None = None,
-        **settings: Any,
+        **settings: Unpack[TrainingSettings],
     ) -> None:
         check_measure(measure)
         if not isinstance(share, Real) or not 0 < share <= 1:
             raise CoterieError(f"`share` is the part of the epochs that is trained, above 0 and at most 1; found {share!r}.")
         epochs = make_config(settings).epochs
         self.model, self.data, self.seed, self.measure, self.share, self.progress = model, data, seed, measure, share, progress
-        self.settings = {**settings, "epochs": max(1, round(share * epochs))}
+        self.settings: TrainingSettings = {**settings, "epochs": max(1, round(share * epochs))}
         self.tasks: tuple[str, ...] = tuple(data.tasks.names)
         self._known: dict[bytes, tuple[np.ndarray, np.ndarray]] = {}
         self._cost = {"model_steps": 0, "seconds": 0.0, "trainings": 0}

@@ -9,7 +9,7 @@ from contextlib import nullcontext
 from dataclasses import replace
 from itertools import product
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Unpack
 
 import pyarrow as pa
 
@@ -31,6 +31,7 @@ from coterie.models.architecture import find_factory
 from coterie.results import DataMap, Grouping
 from coterie.runs import Run, environment
 from coterie.training import Progress, TrainingConfig
+from coterie.training.config import CompareSettings, spelled
 
 _OURS = ("weights", "init", "record", "observers", "probes", "checkpoint", "seed")
 _RECORDING = ("snapshots",)
@@ -49,7 +50,7 @@ def compare(
     bootstraps: int = 1000,
     run: Run | str | Path | None = None,
     progress: Progress | None = None,
-    **options: Any,
+    **options: Unpack[CompareSettings],
 ) -> Comparison:
     """Train the joint model, the groupings and the baselines on every split and seed, and compare them on the test part.
 
@@ -99,11 +100,12 @@ def compare(
     seeds = read_seeds(seeds)
     splits = read_repeats(repeats, data)
     check_counts(draws, baselines, bootstraps)
-    settings, recording = _split_options(options)
+    given = spelled(options)
+    settings, recording = _split_options(given)
     check_probes(methods, data, make_config(settings))
     tell = identity if isinstance(run, (str, Path)) else lambda thing, _what: identity_or_name(thing)
     config = _config(
-        tell, model, methods, data, options, seeds=seeds, repeats=splits, draws=draws, baselines=list(baselines),
+        tell, model, methods, data, given, seeds=seeds, repeats=splits, draws=draws, baselines=list(baselines),
         bootstraps=bootstraps,
     )  # fmt: skip
     if isinstance(run, (str, Path)):

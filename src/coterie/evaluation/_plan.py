@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass, field, replace
 from math import ceil, inf
 from statistics import median
 from time import perf_counter
-from typing import Any, Literal
+from typing import Any, Literal, Unpack
 
 import numpy as np
 import torch
@@ -34,6 +34,7 @@ from coterie.identity import identity_or_name
 from coterie.models.strategy import rows_that_fit, saved_bytes
 from coterie.results import Fit, Grouping
 from coterie.training import TrainingConfig
+from coterie.training.config import TrainingSettings
 
 TIMED_STEPS, TIMED_ROWS, TIMED_EXAMPLES = 6, 8, 64
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
@@ -116,7 +117,7 @@ def plan(
     repeats: int | None = None,
     draws: int = 3,
     budget: str | float | None = None,
-    **settings: Any,
+    **settings: Unpack[TrainingSettings],
 ) -> Plan:
     """Estimate what comparing ``methods`` takes, and pick those that fit a time budget, cheapest first.
 

@@ -22,7 +22,7 @@ from coterie.grouping.kmeans import kmeans
 from coterie.grouping.own import Clustering, clustering_name, own_clustering
 from coterie.grouping.sdp import sdp
 from coterie.grouping.spectral import spectral
-from coterie.results import Affinity, DataMap, Grouping
+from coterie.results import Affinity, DataMap, Fit, Grouping
 from coterie.results.groupings import require_fuzziness
 from coterie.seeds import MOST_SEED
 
@@ -39,7 +39,7 @@ FUZZY = ("fuzzy-kmeans", "fuzzy-cmeans")
 
 
 def group(
-    source: DataMap | Gram | Affinity,
+    source: DataMap | Gram | Affinity | Fit,
     n_groups: int | Literal["auto"],
     *,
     method: str | Clustering | None = None,
@@ -57,7 +57,7 @@ def group(
 
     Args:
         source: a map of T tasks, possibly memory-mapped, or its :func:`coterie.datamaps.gram` when several groupings are
-            taken from it (``features`` is then settled), or an affinity of T tasks.
+            taken from it (``features`` is then settled), or an affinity of T tasks. A fit that recorded a map stands for it.
         n_groups: number of groups K; "auto" takes the largest silhouette, or 1 where that is below what tasks without structure
             reach: 0.1 for maps, more for affinities of few tasks. What it saw is in ``details["silhouette"]``.
         method: of maps "fuzzy-kmeans" (default; centres by k-means, then the fuzzy formula), "fuzzy-cmeans" (iterated),
@@ -86,6 +86,10 @@ def group(
     Grouping(sdp, 2 groups: {cat dog}, {ship})
     """
     require_whole("seed", seed, 0, MOST_SEED)
+    if isinstance(source, Fit):
+        if source.data_map is None:
+            raise CoterieError("`source` is a fit that recorded no data map: fit with record=True.")
+        source = source.data_map
     methods = _methods(source)
     method = next(iter(methods)) if method is None else method
     check_group(len(source.tasks), n_groups, method, fuzziness, features, restarts, methods=methods)
@@ -178,7 +182,9 @@ def _methods(source: Any) -> Collection[str]:
         return AFFINITY_METHODS.keys()
     if isinstance(source, DataMap | Gram):
         return METHODS.keys()
-    raise CoterieError(f"`source` must be a DataMap, its Gram or an Affinity; found {type(source).__name__}.")
+    raise CoterieError(
+        f"`source` must be a DataMap, its Gram, an Affinity or a Fit with a data map; found {type(source).__name__}."
+    )
 
 
 def _by_first_task(clusters: Clusters) -> Clusters:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NotRequired, TypedDict
 
 import numpy as np
 
-from coterie.errors import CoterieError
+from coterie.errors import CoterieError, shown
 from coterie.files import path_of, read_arrays, write_arrays
 from coterie.results.data_maps import DataMap
 from coterie.results.groupings import Grouping
@@ -17,7 +17,7 @@ from coterie.schema import OPEN, arrays_of, least, structure, within
 
 if TYPE_CHECKING:
     from coterie.data.schema import Schema
-    from coterie.models import ModelStack
+    from coterie.models import GroupedModel, ModelStack
     from coterie.tasks import Tasks
 
 
@@ -90,6 +90,38 @@ class Fit:
     def schema(self) -> Schema | None:
         """How the data of the training were encoded."""
         return self.stack.schema
+
+    def grouped(self, grouping: Grouping | None = None) -> GroupedModel:
+        """The models of groups as one module that predicts all tasks, to be saved and shipped.
+
+        Args:
+            grouping: what the models were trained as: ``fit(..., weights=grouping.weights())``; that of the fit itself, where
+                it learnt one, if left out.
+
+        Raises:
+            CoterieError: there is no grouping, or not one model for each of its groups, or the fit does not know its data.
+
+        >>> import coterie as ct
+        >>> data = ct.load("digits", targets=["even", "random"])
+        >>> settings = {"epochs": 1, "model_options": {"hidden": (8,)}}
+        >>> groups = ct.group(ct.fit("mlp", data, record=True, **settings), 2)
+        >>> ct.fit("mlp", data, groups.weights(), **settings).grouped(groups).predict(data.inputs[:3]).shape
+        torch.Size([3, 2])
+        """
+        from coterie.models import GroupedModel  # here only: results know models by name, not the other way round
+
+        grouping = self.grouping if grouping is None else grouping
+        if not isinstance(grouping, Grouping):
+            raise CoterieError(f"`grouping` must be a Grouping, since the fit learnt none; found {shown(grouping)}.")
+        if grouping.tasks != self.tasks.names:
+            raise CoterieError(f"`grouping` must be of the tasks of the fit, {self.tasks.names}; found {grouping.tasks}.")
+        if grouping.n_groups != len(self.weights):
+            raise CoterieError(
+                f"`grouping` must have a group for each of {len(self.weights)} models; found {grouping.n_groups}."
+            )
+        if self.schema is None:
+            raise CoterieError("The fit does not say how its data were encoded: it was saved by an early version.")
+        return GroupedModel.from_stack(self.stack, grouping.membership, self.tasks, self.schema.preprocessing)
 
     def save(self, folder: str | Path) -> None:
         """Write ``fit.safetensors`` and, where there are any, ``data_map.safetensors`` and ``grouping.json`` into a folder.

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from math import inf
 from numbers import Real
-from typing import Any, Literal, get_args, get_type_hints
+from typing import Any, Literal, TypedDict, get_args, get_type_hints
 
 from coterie.errors import CoterieError, require_choice, require_number, require_positive, require_whole, shown
 from coterie.seeds import MOST_SEED
@@ -71,3 +71,52 @@ class TrainingConfig:
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON types."""
         return asdict(self)
+
+
+class TrainingSettings(TypedDict, total=False):
+    """The fields of :class:`TrainingConfig` but ``seed``, as keywords of the verbs; "optimizer" is "optimiser"."""
+
+    epochs: int
+    lr: float
+    batch_size: int
+    optimiser: Literal["adam", "adamw", "nadam", "sgd"]
+    optimizer: Literal["adam", "adamw", "nadam", "sgd"]
+    weight_decay: float
+    momentum: float
+    schedule: Literal["constant", "cosine"]
+    warmup: float
+    clip: float | None
+    precision: Literal["fp32", "bf16"]
+    channels_last: bool | None
+    augment: bool
+    compile: bool
+    strategy: Literal["auto", "vmap", "loop"]
+    keep: Literal["best", "last"]
+    device: str
+    model_options: Mapping[str, Any]
+
+
+class FitSettings(TrainingSettings, total=False):
+    """All fields of :class:`TrainingConfig`."""
+
+    seed: int
+
+
+class CompareSettings(TrainingSettings, total=False):
+    """What a comparison hands to each fit."""
+
+    snapshots: Sequence[int]
+
+
+def spelled(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings by the names of :class:`TrainingConfig`.
+
+    Raises:
+        CoterieError: a setting is given in both of its spellings.
+
+    >>> spelled({"optimizer": "sgd", "lr": 0.1})
+    {'optimiser': 'sgd', 'lr': 0.1}
+    """
+    if {"optimizer", "optimiser"} <= settings.keys():
+        raise CoterieError("`optimizer` and `optimiser` are one setting; give one of them.")
+    return {"optimiser" if name == "optimizer" else name: value for name, value in settings.items()}
