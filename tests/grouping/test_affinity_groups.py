@@ -328,7 +328,7 @@ def test_bad_sources_are_refused():
         group(affinity_of(matrix), 2)
     with pytest.raises(CoterieError, match=r"must be one of fuzzy-kmeans, .*; found 'sdp', which groups affinities"):
         group(planted_map(2, 4, 40), 2, method="sdp")
-    with pytest.raises(CoterieError, match="`source` must be a DataMap, its Gram, an Affinity or a Fit .*; found ndarray"):
+    with pytest.raises(CoterieError, match=r"`source` must be a DataMap, its Gram, an Affinity or a Fit .*; found ndarray"):
         group(np.eye(3), 2)
     with pytest.raises(CoterieError, match="an affinity keeps no examples to resample"):
         stability(affinity_of(np.eye(3)), 2)
