@@ -3,6 +3,7 @@
 import copy
 import json
 import pickle
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -192,13 +193,13 @@ def test_kinds_beside_the_first_three_are_never_inferred():
 
 
 def test_what_is_no_kind_is_named():
-    with pytest.raises(CoterieError, match="`kind` must be one of 'binary', 'multiclass', .*; found 'ranking'"):
+    with pytest.raises(CoterieError, match=r"`kind` must be one of 'binary', 'multiclass', .*; found 'ranking'"):
         Task(name="a", kind="ranking")
-    with pytest.raises(CoterieError, match="`tasks.items.0..kind` must be one of 'binary'.*; found 'ranking'"):
+    with pytest.raises(CoterieError, match=r"`tasks.items.0..kind` must be one of 'binary'.*; found 'ranking'"):
         Tasks.from_dict({**tasks_of(SHARE, sizes=(2,)).to_dict(), "items": [{"name": "a", "kind": "ranking", "classes": []}]})
     with pytest.raises(CoterieError, match="`kind` must be an object of a subclass of Kind"):
         register("ranking")
-    with pytest.raises(TypeError, match="A kind must have columns, confidence, .*; Half lacks them"):
+    with pytest.raises(TypeError, match=r"A kind must have columns, confidence, .*; Half lacks them"):
         type("Half", (Kind,), {"name": "half"})()
 
 
@@ -210,3 +211,15 @@ def test_a_name_belongs_to_one_kind_but_a_class_may_be_defined_again():
         assert register(again) is KINDS["share"] is again
     finally:
         register(SHARE)
+
+
+def test_the_kind_of_the_documentation_is_one():
+    page = Path(__file__).parents[2] / "docs" / "data.md"
+    code = page.read_text(encoding="utf-8").partition("### A kind of your own")[2].split("```python\n")[1].split("```")[0]
+    found = {}
+    try:
+        exec(code, found)
+        assert [(row["task"], row["metric"]) for row in found["rows"]][:2] == [("green", "R2"), ("green", "MAE")]
+        assert all(np.isfinite(row["value"]) for row in found["rows"])
+    finally:
+        KINDS.pop("proportion", None)

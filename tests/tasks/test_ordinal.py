@@ -109,7 +109,7 @@ def test_classes_keep_the_order_that_is_declared():
 
 
 def test_text_without_an_order_is_refused():
-    with pytest.raises(CoterieError, match="'size' must hold numbers; .*'low' in row 0.*ordered categories"):
+    with pytest.raises(CoterieError, match=r"'size' must hold numbers; .*'low' in row 0.*ordered categories"):
         ORDINAL.read(TargetColumn(pd.Series(["low", "high", "mid"], name="size")))
     with pytest.raises(CoterieError, match="`positive` names a class of 'y', which has 3 classes"):
         encode_column(pd.Series([1, 2, 3], name="y"), ORDINAL, "1")
