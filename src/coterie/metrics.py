@@ -10,8 +10,10 @@ Missing labels contribute nothing. Sums are float64.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from coterie.errors import CoterieError
@@ -65,9 +67,7 @@ def example_statistics(outcome: Tensor, targets: Tensor, tasks: Tasks) -> Tensor
     tensor([[1., 1., 0., 0.],
             [0., 0., 1., 0.]])
     """
-    planes = torch.broadcast_tensors(*_planes(outcome, targets, tasks))
-    dtype = torch.float64 if any(plane.dtype == torch.float64 for plane in planes) else torch.float32
-    return torch.stack([plane.to(dtype) for plane in planes], dim=-1)
+    return _joined(_statistics(outcome, targets, tasks), tasks)
 
 
 def summed_statistics(outputs: Tensor, targets: Tensor, tasks: Tasks) -> Tensor:
@@ -83,9 +83,8 @@ def summed_statistics(outputs: Tensor, targets: Tensor, tasks: Tasks) -> Tensor:
     >>> summed_statistics(torch.tensor([[2.0], [2.0]]), torch.tensor([[1.0], [0.0]]), tasks)
     tensor([[1., 1., 1., 0.]], dtype=torch.float64)
     """
-    planes = _planes(outcomes(outputs, targets, tasks), targets, tasks)
-    sums = (plane.sum(-2, dtype=torch.float64) for plane in planes)
-    return torch.stack(torch.broadcast_tensors(*sums), dim=-1)
+    found = _statistics(outcomes(outputs, targets, tasks), targets, tasks)
+    return _joined([[each.sum(-2, dtype=torch.float64) for each in part] for part in found], tasks)
 
 
 def primary_metric(statistics: Tensor, tasks: Tasks) -> Tensor:
@@ -144,14 +143,17 @@ def _sums(statistics: Tensor, tasks: Tasks) -> list[tuple[Block, tuple[Tensor, .
     return [(block, block.select(statistics.double(), -2).unbind(-1)) for block in tasks.blocks]
 
 
-def _planes(outcome: Tensor, targets: Tensor, tasks: Tasks) -> list[Tensor]:
-    """The statistics of each example, (B, T) or (..., B, T)."""
-    parts = [block.kind.statistics(block.select(outcome), block.select(targets)) for block in tasks.blocks]
-    if len(parts) == 1:
-        return list(parts[0])
-    planes = []
-    for place in range(max(map(len, parts))):
-        plane = [part[place] if place < len(part) else torch.zeros_like(part[0]) for part in parts]
-        leading = torch.broadcast_shapes(*(each.shape[:-1] for each in plane))
-        planes.append(tasks.blocks.in_task_order([each.expand(*leading, each.shape[-1]) for each in plane]))
-    return planes
+def _statistics(outcome: Tensor, targets: Tensor, tasks: Tasks) -> list[tuple[Tensor, ...]]:
+    """The statistics of each kind, (B, n) or (..., B, n) each."""
+    return [block.kind.statistics(block.select(outcome), block.select(targets)) for block in tasks.blocks]
+
+
+def _joined(parts: Sequence[Sequence[Tensor]], tasks: Tasks) -> Tensor:
+    """The statistics (..., n) of each kind as (..., T, S), with 0 where a kind has fewer."""
+    dtype = torch.float64 if any(each.dtype == torch.float64 for part in parts for each in part) else torch.float32
+    found = [torch.stack([each.to(dtype) for each in torch.broadcast_tensors(*part)], dim=-1) for part in parts]
+    if len(found) == 1:
+        return found[0]
+    size, leading = max(map(len, parts)), torch.broadcast_shapes(*(each.shape[:-2] for each in found))
+    padded = [F.pad(each, (0, size - each.shape[-1])).expand(*leading, -1, -1) for each in found]
+    return torch.cat(padded, dim=-2).index_select(-2, tasks.blocks.back)
