@@ -217,7 +217,7 @@ def test_own_losses_and_metrics(frame: pd.DataFrame) -> None:
         ({"targets": ["smoker"], "kinds": {"grade": "binary"}}, "`kinds` names 'grade', which is no target"),
         (
             {"targets": ["smoker"], "kinds": {"smoker": "ranking"}},
-            "`kinds` must be binary, multiclass, .*found 'ranking' for 'smoker'",
+            "`kinds` must be one of 'binary', 'multiclass', .*found 'ranking' for 'smoker'",
         ),
         ({"targets": ["late"], "split_column": "fold"}, "'late' has no label in the training part|labels in train"),
         ({"targets": ["smoker"], "split_column": "early"}, "'early' has no test rows"),

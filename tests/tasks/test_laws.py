@@ -199,7 +199,7 @@ def test_what_is_no_kind_is_named():
         Tasks.from_dict({**tasks_of(SHARE, sizes=(2,)).to_dict(), "items": [{"name": "a", "kind": "ranking", "classes": []}]})
     with pytest.raises(CoterieError, match="`kind` must be an object of a subclass of Kind"):
         register("ranking")
-    with pytest.raises(TypeError, match=r"A kind must have columns, confidence, .*; Half lacks them"):
+    with pytest.raises(TypeError, match=r"A kind must have metric_name, has_classes, columns, .*; Half lacks them"):
         type("Half", (Kind,), {"name": "half"})()
 
 

@@ -14,7 +14,7 @@ from coterie.data.sources import Source
 from coterie.data.splits import given_parts
 from coterie.data.targets import Labels, encode_column, long_form, one_vs_rest
 from coterie.errors import CoterieError
-from coterie.tasks import KINDS, Kind
+from coterie.tasks import Kind, kind_named, unknown_kind
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,12 +107,9 @@ def checked_kinds(kinds: Mapping[str, str] | None, columns: Columns) -> dict[str
     for name, kind in (kinds or {}).items():
         if name not in columns.labelled:
             raise CoterieError(f"`kinds` names {name!r}, which is no target; targets are {some(columns.labelled)}.")
-        if not isinstance(kind, str) or kind not in KINDS:
-            raise CoterieError(
-                f"`kinds` must be {', '.join(KINDS)}, or a kind of your own that coterie.tasks.register made known; "
-                f"found {kind!r} for {name!r}."
-            )
-        answer[name] = KINDS[kind]
+        if (right := unknown_kind(kind)) is not None:
+            raise CoterieError(f"`kinds` must be {right}; found {kind!r} for {name!r}.")
+        answer[name] = kind_named(kind)
     return answer
 
 

@@ -133,7 +133,8 @@ class Kind(str, ABC):  # noqa: SLOT000
     """What Grad-TAG needs of a kind; it refuses those without."""
 
     def __new__(cls) -> Self:
-        if missing := sorted(getattr(cls, "__abstractmethods__", ())):
+        missing = [name for name in ("name", "metric_name", "has_classes") if not hasattr(cls, name)]
+        if missing := missing + sorted(cls.__abstractmethods__):
             raise TypeError(f"A kind must have {', '.join(missing)}; {cls.__name__} lacks them.")
         return str.__new__(cls, cls.name)
 
@@ -190,7 +191,10 @@ class Kind(str, ABC):  # noqa: SLOT000
 
     @abstractmethod
     def loss(self, outputs: Tensor, labels: Tensor, block: Block) -> Tensor:
-        """Loss of each cell, (..., B, n); ``labels`` (..., B, n) are 0 where missing, whose loss is not read."""
+        """Loss of each cell, (..., B, n); ``labels`` (..., B, n) are 0 where missing, whose loss is not read.
+
+        ``block`` has what was measured of the tasks, ``pos_weight``, ``mean`` and ``std`` (n,).
+        """
 
     @abstractmethod
     def confidence(self, outputs: Tensor, labels: Tensor) -> Tensor:
@@ -307,7 +311,7 @@ def unknown_kind(name: Any) -> str | None:
     """What would be right, unless ``name`` is that of a kind."""
     if isinstance(name, str) and name in KINDS:
         return None
-    return f"one of {', '.join(map(repr, map(str, KINDS)))}"
+    return f"one of {', '.join(map(repr, KINDS))}, or a kind that coterie.tasks.register made known"
 
 
 def _origin(kind: Kind) -> tuple[str, str]:
