@@ -148,6 +148,22 @@ def test_an_exported_program_predicts_the_same(model, tmp_path):
     assert about["outputs"][0]["shape"] == ["batch", 7]
 
 
+@pytest.mark.filterwarnings("ignore:While compiling, we found certain side effects")  # evaluation mode is set, and left again
+def test_both_tracers_follow_the_predictions(model):
+    class Program(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.model = model
+
+        def forward(self, inputs):
+            return self.model.predict(inputs)
+
+    inputs = torch.randn(5, 4, generator=torch.Generator().manual_seed(0))
+    for strict in (False, True):
+        traced = torch.export.export(Program(), (inputs,), dynamic_shapes=({0: torch.export.Dim("batch")},), strict=strict)
+        torch.testing.assert_close(traced.module()(inputs[:3]), model.predict(inputs[:3]))
+
+
 def test_gradtag_refuses_kinds_without_a_margin(data, joint):
     with pytest.raises(ct.CoterieError, match="task 'ordinal' is of kind ordinal, of which gradtag knows no margin"):
         GradTagScores(n_features=16).fit(joint, data)

@@ -193,7 +193,8 @@ class GroupedModel(nn.Module):
         outputs = self.eval()(inputs)
         self.train(was_training)
         tasks = self.tasks.to(outputs.device)
-        parts = [task.kind.predict(outputs[:, tasks.columns[t]], tasks, t) for t, task in enumerate(tasks)]
+        columns = self.tasks.columns  # known since __init__: torch.export cannot enter a cached property
+        parts = [task.kind.predict(outputs[:, columns[t]], tasks, t) for t, task in enumerate(tasks)]
         exact = any(part.dtype == torch.float64 for part in parts)
         return torch.cat([part.double() for part in parts] if exact else parts, dim=1)
 

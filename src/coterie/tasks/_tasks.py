@@ -132,11 +132,6 @@ class Tasks(Sequence[Task]):
         return [position for position, task in enumerate(self.items) if task.kind == kind]
 
     @cached_property
-    def log_pos_weight(self) -> Tensor:
-        """By how much balancing shifts the logit of each task, (T,)."""
-        return self.pos_weight.log()
-
-    @cached_property
     def blocks(self) -> Blocks:
         """All tasks, kind by kind."""
         return Blocks.of(self, range(len(self)))

@@ -176,7 +176,7 @@ class Binary(Kind):
 
     def predict(self, outputs: Tensor, tasks: Tasks, position: int) -> Tensor:
         """The calibrated probability of the positive class."""
-        return (outputs - tasks.log_pos_weight[position]).sigmoid()
+        return (outputs - tasks.pos_weight[position].log()).sigmoid()
 
     def meanings(self, task: Task) -> list[dict[str, str]]:
         """The probability of the positive class."""
