@@ -86,7 +86,7 @@ def test_types_come_from_training_not_from_the_new_rows(
         ({"size": np.inf}, "Column 'size' holds an infinite value in row 0"),
         ({"size": [[1]] * N}, "Column 'size' holds lists or structures; training saw numbers or text"),
         ({"grade": "top"}, "Target 'grade' holds 'top' in row 0, which is no class of the model; its classes are high, low"),
-        ({"mass": "heavy"}, "Target 'mass' must hold numbers; found 'heavy' in row 0"),
+        ({"mass": "heavy"}, "Target 'mass' must hold numbers; found the text 'heavy' in row 0"),
         ({"mass": None, "grade": None, "ill": None}, "`source` has no label of any task"),
     ],
 )  # fmt: skip

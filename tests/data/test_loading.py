@@ -216,8 +216,8 @@ def test_own_losses_and_metrics(frame: pd.DataFrame) -> None:
         ({"targets": ["stray"]}, "'stray' must hold numbers; found the text 'much' in row 3"),
         ({"targets": ["smoker"], "kinds": {"grade": "binary"}}, "`kinds` names 'grade', which is no target"),
         (
-            {"targets": ["smoker"], "kinds": {"smoker": "ordinal"}},
-            "`kinds` must be binary, multiclass, regression; found 'ordinal'",
+            {"targets": ["smoker"], "kinds": {"smoker": "ranking"}},
+            "`kinds` must be one of 'binary', 'multiclass', .*found 'ranking' for 'smoker'",
         ),
         ({"targets": ["late"], "split_column": "fold"}, "'late' has no label in the training part|labels in train"),
         ({"targets": ["smoker"], "split_column": "early"}, "'early' has no test rows"),

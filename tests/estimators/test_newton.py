@@ -253,7 +253,7 @@ def test_metrics_of_ones_own_are_read_from_margins():
     columns = [column.start for column in data.tasks.columns]
     assert found[0] == pytest.approx(outputs[:, columns[0]].mean().item(), abs=1e-4)
     assert found[2] == pytest.approx(outputs[:, columns[2]].mean().item(), abs=1e-4)
-    with pytest.raises(CoterieError, match="multi-class task 'task 1' is its own"):
+    with pytest.raises(CoterieError, match="multiclass task 'task 1' is its own"):
         GradTagScores(n_features=16, measure="score").fit(with_own({1}), data).predict(np.ones((1, 3)))
 
 

@@ -36,7 +36,7 @@ class DataOptions:
     keep: Names = ()
     """Columns that are inputs although they look like a row number or an id, or the file names them as labels."""
     kind: Pairs = ()
-    """Kind of a target when the guess is wrong: binary, multiclass or regression."""
+    """Kind of a target when the guess is wrong: binary, multiclass, regression, ordinal or count."""
     positive: Annotated[tuple[str, ...], arg(metavar="NAME=VALUE ...", help_behavior_hint="")] = ()
     """Positive class of a binary target; else the larger number, true, or the later in the alphabet."""
     task_column: Column = None

@@ -22,7 +22,6 @@ from coterie.data.tables import Features
 from coterie.data.targets import Labels, measure, rare_tasks, task_notes, unseen_classes
 from coterie.errors import CoterieError
 from coterie.seeds import numpy_generator
-from coterie.tasks import Kind
 
 _MEASURED_EXAMPLES = 1000
 
@@ -88,7 +87,7 @@ def assemble(recipe: Recipe, seed: int) -> Dataset:
     fixed = recipe.times is not None or (recipe.given is not None and bool((recipe.given == 1).any()))
     return Dataset(
         inputs=inputs, targets=targets, tasks=tasks, split=split, ids=recipe.ids, preprocessing=preprocessing,
-        values=labels.values if tasks.of_kind(Kind.REGRESSION) else None,
+        values=None if all(task.kind.has_classes for task in tasks) else labels.values,
         notes=(*notes, *task_notes(tasks)), rebuild=None if fixed else partial(assemble, recipe),
     )  # fmt: skip
 

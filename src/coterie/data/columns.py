@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
@@ -58,6 +59,89 @@ def as_numbers(column: pd.Series) -> tuple[np.ndarray, np.ndarray]:
 
 def _has_leading_zeros(column: pd.Series) -> bool:
     return any(isinstance(value, str) and re.match(ZEROS, value) for value in column)
+
+
+class TargetColumn:
+    """A column as a kind of target looks at it, see :class:`coterie.tasks.Column`.
+
+    Args:
+        column: as :func:`coterie.data.cells.read_cells` understood it, indexed by row number.
+
+    >>> import pandas as pd
+    >>> TargetColumn(pd.Series(["b", None, "a"], name="y")).classes()
+    (['a', 'b'], array([ 1, -1,  0]))
+    """
+
+    def __init__(self, column: pd.Series) -> None:
+        self._column = column
+        self.name = str(column.name)
+
+    @cached_property
+    def _numbers(self) -> tuple[np.ndarray, np.ndarray]:
+        return as_numbers(self._column)
+
+    @property
+    def numbers(self) -> np.ndarray:
+        """The cells as float64, (N,); NaN where missing, or no number."""
+        return self._numbers[0]
+
+    @property
+    def stray(self) -> np.ndarray:
+        """Which cells hold something else than a number, (N,) bool."""
+        return self._numbers[1]
+
+    @cached_property
+    def _sizes(self) -> tuple[int, int]:
+        return int(self._column.notna().sum()), self._column.nunique()
+
+    @property
+    def n_labels(self) -> int:
+        """Number of cells that are not missing."""
+        return self._sizes[0]
+
+    @property
+    def n_distinct(self) -> int:
+        """Number of distinct labels."""
+        return self._sizes[1]
+
+    @property
+    def declared(self) -> list[str]:
+        """Classes in the order that the source declares, seen or not; empty where it declares none."""
+        import pandas as pd
+
+        dtype = self._column.dtype
+        if not isinstance(dtype, pd.CategoricalDtype) or not dtype.ordered:
+            return []
+        return [plain_text(value) for value in dtype.categories]
+
+    @property
+    def categorical(self) -> bool:
+        """Whether the source says that the cells are categories."""
+        import pandas as pd
+
+        return isinstance(self._column.dtype, pd.CategoricalDtype)
+
+    def classes(self) -> tuple[list[str], np.ndarray]:
+        """Names of the classes as declared, else in ascending order, and the code of each cell, (N,): -1 where missing."""
+        import pandas as pd
+
+        column = self._column
+        if declared := self.declared:
+            return declared, column.cat.codes.to_numpy().astype(np.int64)
+        if self.stray.any() or pd.api.types.is_bool_dtype(column.dtype):
+            text = as_text(column)
+            text[column.isna().to_numpy()] = None
+            codes, names = pd.factorize(text, sort=True)
+        elif column.dtype.kind in "iu":  # as they are: float64 would join numbers beyond 2**53
+            codes, names = pd.factorize(column.to_numpy(), sort=True)
+        else:
+            codes, names = pd.factorize(self.numbers, sort=True)
+        return [plain_text(value) for value in names], codes
+
+    def first(self, mask: np.ndarray) -> tuple[Any, Any]:
+        """The first cell under the mask (N,), and its row."""
+        row = first_row(self._column, mask)
+        return self._column.loc[row], row
 
 
 def as_text(column: pd.Series) -> np.ndarray:

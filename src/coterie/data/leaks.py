@@ -18,7 +18,6 @@ from coterie.data.splits import PARTS
 from coterie.data.tables import Features
 from coterie.data.targets import Labels
 from coterie.errors import CoterieError
-from coterie.tasks import Kind
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -172,7 +171,7 @@ def telling_columns(frame: pd.DataFrame, features: Features, labels: Labels, tra
         one_hot = _one_hot(bins[::2], int(bins.max()) + 1)
         for position, task in enumerate(labels.tasks):
             before, after = known[:, position], asked[:, position]
-            if task.kind is not Kind.REGRESSION:
+            if task.kind.has_classes:
                 told = _classified(one_hot, before, after, bins[1::2], len(task.classes))
             elif numbers is None:
                 told = _explained(_means(one_hot, before)[bins[1::2]], after)

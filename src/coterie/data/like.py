@@ -12,7 +12,7 @@ from torch import Tensor
 
 from coterie.data.arrays import describe
 from coterie.data.cells import NUMBER, reading_notes
-from coterie.data.columns import ZEROS, as_numbers, as_text, first_row, plain_text, series, some, strange_cells
+from coterie.data.columns import ZEROS, TargetColumn, as_text, first_row, plain_text, series, some, strange_cells
 from coterie.data.dataset import Dataset, Split
 from coterie.data.images import decode_images
 from coterie.data.preprocessing import Preprocessing
@@ -20,7 +20,7 @@ from coterie.data.roles import Columns
 from coterie.data.schema import Schema
 from coterie.data.sources import Reading, Source, read_source
 from coterie.errors import CoterieError
-from coterie.tasks import Kind, Task
+from coterie.tasks import Task
 
 
 def load_like(source: Any, schema: Schema, asked: Columns, how: Reading) -> Dataset:
@@ -30,9 +30,7 @@ def load_like(source: Any, schema: Schema, asked: Columns, how: Reading) -> Data
         CoterieError: a column is absent, a label is no class of the model, inputs do not fit.
     """
     preprocessing, tasks = schema.preprocessing, schema.tasks
-    raw = read_like(
-        source, preprocessing, how.encoding, labels=[task.name for task in tasks if task.kind is not Kind.REGRESSION]
-    )
+    raw = read_like(source, preprocessing, how.encoding, labels=[task.name for task in tasks if task.kind.has_classes])
     inputs, notes = new_inputs(raw, preprocessing)
     values = np.stack([_labels(raw, task, asked) for task in tasks], axis=1)
     mean, std = (np.asarray(statistic, dtype=np.float64) for statistic in (tasks.mean, tasks.std))
@@ -48,7 +46,7 @@ def load_like(source: Any, schema: Schema, asked: Columns, how: Reading) -> Data
     return Dataset(
         inputs=inputs, targets=targets, tasks=tasks, split=Split(train=nothing, validation=nothing, test=labelled),
         ids=raw.frame.index.to_numpy() if raw.ids is None else raw.ids, preprocessing=preprocessing, notes=tuple(notes),
-        values=values if tasks.of_kind(Kind.REGRESSION) else None,
+        values=None if all(task.kind.has_classes for task in tasks) else values,
     )  # fmt: skip
 
 
@@ -107,12 +105,8 @@ def _there(frame: pd.DataFrame, name: str, argument: str) -> str:
 def _codes(column: pd.Series, task: Task) -> np.ndarray:
     if strange := strange_cells(column):
         raise CoterieError(f"Target {task.name!r} holds {strange}; the model predicts {task.kind}.")
-    if task.kind is Kind.REGRESSION:
-        values, stray = as_numbers(column)
-        if stray.any():
-            row = first_row(column, stray)
-            raise CoterieError(f"Target {task.name!r} must hold numbers; found {column.loc[row]!r} in row {row}.")
-        return values
+    if not task.kind.has_classes:
+        return task.kind.read(TargetColumn(column))[1]
     text, known = as_text(column), column.notna().to_numpy()
     code = {name: position for position, name in enumerate(task.classes)}
     codes = np.array([code.get(cell, code.get(_plain(cell), -1)) for cell in text])

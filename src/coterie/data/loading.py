@@ -77,7 +77,8 @@ def load(
         one_vs_rest: a column of classes that becomes one binary task per class.
         exclude: columns that are neither inputs nor targets.
         keep: columns that are inputs although they look like a row number or an id, or the file names them as labels.
-        kinds: overrides the inferred kind ("binary", "multiclass", "regression") of a target.
+        kinds: overrides the inferred kind of a target: "binary", "multiclass", "regression", "ordinal", "count", or one of
+            your own (:func:`coterie.tasks.register`).
         positive: the positive class of binary targets; by default the larger number, true, the second of declared classes, the
             one that the other denies (active of inactive), or the later in the alphabet.
         losses: own loss by task name, see :class:`coterie.tasks.Task`.

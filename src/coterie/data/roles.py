@@ -14,7 +14,7 @@ from coterie.data.sources import Source
 from coterie.data.splits import given_parts
 from coterie.data.targets import Labels, encode_column, long_form, one_vs_rest
 from coterie.errors import CoterieError
-from coterie.tasks import Kind
+from coterie.tasks import Kind, kind_named, unknown_kind
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -114,9 +114,9 @@ def checked_kinds(kinds: Mapping[str, str] | None, columns: Columns) -> dict[str
     for name, kind in (kinds or {}).items():
         if name not in columns.labelled:
             raise CoterieError(f"`kinds` names {name!r}, which is no target; targets are {some(columns.labelled)}.")
-        if kind not in list(Kind):
-            raise CoterieError(f"`kinds` must be {', '.join(Kind)}; found {kind!r} for {name!r}.")
-        answer[name] = Kind(kind)
+        if (right := unknown_kind(kind)) is not None:
+            raise CoterieError(f"`kinds` must be {right}; found {kind!r} for {name!r}.")
+        answer[name] = kind_named(kind)
     return answer
 
 
@@ -145,7 +145,7 @@ def label(raw: Source, columns: Columns, kinds: Mapping[str, Kind], positive: Ma
     if twice:
         raise CoterieError(f"Two tasks are called {twice[0]!r}: rename a column or a class.")
     strata = None
-    if tasks[0].kind is not Kind.REGRESSION and len(columns.labelled) == 1 and (len(tasks) == 1 or columns.one_vs_rest):
+    if tasks[0].kind.has_classes and len(columns.labelled) == 1 and (len(tasks) == 1 or columns.one_vs_rest):
         # One-vs-rest tasks are one column of classes: a stratified split keeps every class's share.
         codes = parts[0][:, 0] if len(tasks) == 1 else np.where(np.isnan(parts[0]).any(1), -1, parts[0].argmax(1))
         strata = np.nan_to_num(codes, nan=-1)

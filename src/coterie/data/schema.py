@@ -10,7 +10,7 @@ import numpy as np
 from coterie.data.columns import some
 from coterie.data.preprocessing import Preprocessing
 from coterie.errors import CoterieError, require_type
-from coterie.tasks import Kind, Tasks
+from coterie.tasks import Tasks
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,11 +37,11 @@ class Schema:
         if names != theirs:
             return f"its tasks are {_listed(theirs)}; the model's are {_listed(names)}"
         for task, mine, found in zip(names, self.tasks, other.tasks, strict=True):
-            if mine.kind is not found.kind:
+            if mine.kind != found.kind:
                 return f"task {task!r} is {found.kind} there, {mine.kind} in the model"
             if mine.classes != found.classes:
                 return f"the classes of task {task!r} are {_listed(found.classes)}; the model's are {_listed(mine.classes)}"
-        for position in self.tasks.of_kind(Kind.REGRESSION):
+        for position in (position for position, task in enumerate(self.tasks) if not task.kind.has_classes):
             units = [(float(tasks.mean[position]), float(tasks.std[position])) for tasks in (self.tasks, other.tasks)]
             if not np.allclose(*units, rtol=1e-6, atol=0):
                 return f"task {names[position]!r} is scaled otherwise"

@@ -10,27 +10,20 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from coterie.data.columns import as_numbers, as_text, first_row, plain_text, some, strange_cells
+from coterie.data.columns import TargetColumn, plain_text, some, strange_cells
 from coterie.errors import CoterieError
-from coterie.tasks import Kind, Task, TaskFunction, Tasks, statistic
+from coterie.tasks import KINDS, Kind, Task, TaskFunction, Tasks, by_kind, example_losses, statistic
 
 if TYPE_CHECKING:
     import pandas as pd
 
-MAX_CLASSES = 20
-LABELS_PER_CLASS = 5
 SINGLE_ROUNDING = 1e-6
 ROUNDING = 1e-12  # of the largest value; float64 carries 16 digits, and sums lose a few
-NEGATIVE = frozenset({
-    "no", "false", "off", "absent", "negative", "neg", "inactive", "normal", "healthy", "benign", "control", "controls",
-    "never", "none", "without", "unaffected", "other",
-})  # fmt: skip
-_DENIALS = ("not ", "no ", "non-", "non ")
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Labels:
-    """Tasks and their labels: (N, T) float64 codes (binary, multi-class) or raw values (regression), NaN where missing.
+    """Tasks and their labels: (N, T) float64 codes of classes or numbers in units, NaN where missing.
 
     ``strata`` (N,) keeps the shares of the parts equal within its values; None where a plain random split is right.
     """
@@ -48,9 +41,9 @@ class Labels:
 def encode_column(column: pd.Series, kind: Kind | None = None, positive: str | None = None) -> tuple[Task, np.ndarray]:
     """Infer the kind of a target unless given, and return its task and its codes or values, (N,) float64.
 
-    Declared classes (ordered categories, names in the file) are binary if they are two, else multi-class, and keep their order,
-    seen or not. Two distinct values: binary. Text, categories, or at most ``MAX_CLASSES`` whole numbers: multi-class, in
-    ascending order. Else regression. Which of two classes is positive says :func:`positive_last`.
+    Kinds are asked in the order of ``KINDS`` whether they recognise the column. Declared classes (ordered categories, names in
+    the file) are binary if they are two, else multi-class, and keep their order, seen or not. Two distinct values: binary.
+    Text, categories, or at most 20 whole numbers: multi-class, in ascending order. Else regression.
 
     Args:
         column: the target as :func:`coterie.data.cells.read_cells` understood it, indexed by row number.
@@ -63,40 +56,23 @@ def encode_column(column: pd.Series, kind: Kind | None = None, positive: str | N
 
     >>> import pandas as pd
     >>> encode_column(pd.Series(["no", "yes", None], name="smiles"))
-    (Task(name='smiles', kind=<Kind.BINARY: 'binary'>, classes=('no', 'yes'), loss=None, metric=None), array([ 0.,  1., nan]))
+    (Task(name='smiles', kind='binary', classes=('no', 'yes'), loss=None, metric=None), array([ 0.,  1., nan]))
     """
-    name = str(column.name)
     if strange := strange_cells(column):
-        raise CoterieError(f"Target {name!r} holds {strange}; it must hold numbers or classes.")
-    values, stray = as_numbers(column)
-    n_distinct = column.nunique()
+        raise CoterieError(f"Target {str(column.name)!r} holds {strange}; it must hold numbers or classes.")
+    cells = TargetColumn(column)
+    name, n_distinct = cells.name, cells.n_distinct
     if n_distinct == 0:
         raise CoterieError(f"Target {name!r} has no label at all: every cell is missing.")
-    if n_distinct == 1 or (not stray.any() and constant(values, column.dtype)):
+    if n_distinct == 1 or (not cells.stray.any() and constant(cells.numbers, column.dtype)):
         only = plain_text(column.dropna().iloc[0])
         raise CoterieError(f"Target {name!r} is constant: every label is {only!r}. Leave it out.")
-    declared = _declared(column)
-    kind = kind or _infer_kind(column, values, stray, n_distinct, declared)
-    if kind is Kind.REGRESSION:
-        if stray.any():
-            raise CoterieError(_stray_text(column, stray))
-        if np.isinf(values).any():
-            raise CoterieError(f"Target {name!r} holds an infinite value in row {first_row(column, np.isinf(values))}.")
-        if positive is not None:
-            raise CoterieError(f"`positive` names a class of {name!r}, which is a regression target.")
-        return Task(name=name, kind=kind), values
-    if kind is Kind.BINARY and n_distinct != 2:
-        raise CoterieError(f"Target {name!r} has {n_distinct} distinct values; a binary target has two.")
-    classes, codes = (declared, _codes(column)) if declared else _classes(column, values, stray)
-    if kind is Kind.BINARY and len(classes) > 2:
-        present = np.unique(codes[codes >= 0])
-        classes, codes = [classes[code] for code in present], np.where(codes < 0, -1, np.searchsorted(present, codes))
-    if kind is Kind.BINARY:
-        if not positive_last(name, classes, positive, declared=bool(declared)):
-            classes, codes = classes[::-1], np.where(codes < 0, -1, 1 - codes)
-    elif positive is not None:
-        raise CoterieError(f"`positive` names a class of {name!r}, which has {len(classes)} classes; a binary target has two.")
-    return Task(name=name, kind=kind, classes=tuple(classes)), np.where(codes < 0, np.nan, codes)
+    kind = kind or next(kind for kind in KINDS.values() if kind.recognises(cells))
+    classes, values = kind.read(cells, positive if kind.has_positive else None)
+    if positive is not None and not kind.has_positive:
+        what = f"has {len(classes)} classes; a binary target has two" if classes else f"is a {kind} target"
+        raise CoterieError(f"`positive` names a class of {name!r}, which {what}.")
+    return Task(name=name, kind=kind, classes=classes), values
 
 
 def constant(values: np.ndarray, dtype: Any = np.float64) -> bool:
@@ -112,84 +88,6 @@ def constant(values: np.ndarray, dtype: Any = np.float64) -> bool:
         spread = float(known.max() - known.min())
     rounding = SINGLE_ROUNDING if dtype == np.float32 else ROUNDING
     return spread == 0 or (spread <= rounding * float(np.abs(known).max()) and bool((known % 1).any()))
-
-
-def positive_last(name: str, classes: Sequence[str], positive: str | None = None, *, declared: bool = False) -> bool:
-    """Whether the second of two classes is the positive one.
-
-    What the user says; else the second of declared classes; else the one that the other denies (``NEGATIVE``: no, inactive,
-    normal, ...); else the second in ascending order: the larger number, true, or the later in the alphabet.
-
-    Raises:
-        CoterieError: ``positive`` is neither class.
-
-    >>> positive_last("assay", ["active", "inactive"]), positive_last("sex", ["f", "m"]), positive_last("sex", ["f", "m"], "f")
-    (False, True, False)
-    """
-    if positive is not None:
-        if positive not in classes:
-            raise CoterieError(f"`positive` must be a class of {name!r}, {classes[0]!r} or {classes[1]!r}; found {positive!r}.")
-        return positive == classes[1]
-    denied = [each.strip().lower() in NEGATIVE or each.lower().startswith(_DENIALS) for each in classes]
-    return declared or not denied[1] or denied[0]
-
-
-def _declared(column: pd.Series) -> list[str]:
-    """Classes in the order that the source declares, or none."""
-    import pandas as pd
-
-    if not isinstance(column.dtype, pd.CategoricalDtype) or not column.dtype.ordered:
-        return []
-    return [plain_text(value) for value in column.dtype.categories]
-
-
-def _codes(column: pd.Series) -> np.ndarray:
-    return column.cat.codes.to_numpy().astype(np.int64)
-
-
-def _infer_kind(column: pd.Series, values: np.ndarray, stray: np.ndarray, n_distinct: int, declared: Sequence[str]) -> Kind:
-    import pandas as pd
-
-    if declared:
-        return Kind.BINARY if len(declared) == 2 else Kind.MULTICLASS
-    if n_distinct == 2:
-        return Kind.BINARY
-    if isinstance(column.dtype, pd.CategoricalDtype):
-        return Kind.MULTICLASS
-    if stray.any():
-        n_labels = int(column.notna().sum())
-        if 2 * stray.sum() < n_labels:
-            raise CoterieError(_stray_text(column, stray))
-        if n_distinct > max(MAX_CLASSES, n_labels / LABELS_PER_CLASS):
-            raise CoterieError(
-                f"Target {str(column.name)!r} is text with {n_distinct} distinct values in {n_labels} labels; up to "
-                f"{MAX_CLASSES}, or one in {LABELS_PER_CLASS} labels, can be classes. "
-                f"Exclude it, or say kinds={{{str(column.name)!r}: 'multiclass'}}."
-            )
-        return Kind.MULTICLASS
-    # Whole numbers with gaps arrive as floats: the kind may not depend on how numbers are stored.
-    whole = not (values[np.isfinite(values)] % 1).any()
-    return Kind.MULTICLASS if whole and n_distinct <= MAX_CLASSES else Kind.REGRESSION
-
-
-def _classes(column: pd.Series, values: np.ndarray, stray: np.ndarray) -> tuple[list[str], np.ndarray]:
-    """Names of the classes in ascending order, and codes (N,), -1 where missing."""
-    import pandas as pd
-
-    if stray.any() or pd.api.types.is_bool_dtype(column.dtype):
-        text = as_text(column)
-        text[column.isna().to_numpy()] = None
-        codes, names = pd.factorize(text, sort=True)
-    elif column.dtype.kind in "iu":  # as they are: float64 would join numbers beyond 2**53
-        codes, names = pd.factorize(column.to_numpy(), sort=True)
-    else:
-        codes, names = pd.factorize(values, sort=True)
-    return [plain_text(value) for value in names], codes
-
-
-def _stray_text(column: pd.Series, stray: np.ndarray) -> str:
-    row = first_row(column, stray)
-    return f"Target {str(column.name)!r} must hold numbers; found the text {column.loc[row]!r} in row {row}."
 
 
 def one_vs_rest(column: pd.Series) -> tuple[list[Task], np.ndarray]:
@@ -229,7 +127,7 @@ def long_form(column: pd.Series, task_of: pd.Series, kind: Kind | None = None, p
     rows = np.flatnonzero(codes >= 0)
     spread[rows, codes[rows]] = values[rows]
     tasks = tuple(replace(task, name=f"{task_of.name} {plain_text(name)}") for name in names)
-    label = np.zeros(len(codes)) if task.kind is Kind.REGRESSION else np.nan_to_num(values, nan=-1)
+    label = np.nan_to_num(values, nan=-1) if task.kind.has_classes else np.zeros(len(codes))
     strata = np.unique(np.stack([codes, label]), axis=1, return_inverse=True)[1].ravel()
     return Labels(tasks=tasks, values=spread, strata=strata)
 
@@ -241,19 +139,14 @@ def largest_task(labels: Labels) -> np.ndarray:
 
 
 def rare_tasks(labels: Labels, parts: np.ndarray, n_parts: int = 3) -> list[str]:
-    """Return what is too rare in a part, by task: under 5 positives or negatives, or under 2 labels; "" where fine."""
+    """Return what is too rare in a part, by task, such as under 5 positives; "" where fine."""
     problems = [""] * len(labels.tasks)
-    binary = np.array([task.kind is Kind.BINARY for task in labels.tasks])
     for part in range(n_parts):
-        values = labels.values[parts == part]
-        name = ("train", "validation", "test")[part]
-        for what, counts, least, whose in (
-            ("positives", (values == 1).sum(0), 5, binary),
-            ("negatives", (values == 0).sum(0), 5, binary),
-            ("labels", (~np.isnan(values)).sum(0), 2, ~binary),
-        ):
-            for position in np.flatnonzero(whose & (counts < least)):
-                problems[position] = problems[position] or f"{counts[position]} {what} in {name}"
+        values, name = labels.values[parts == part], ("train", "validation", "test")[part]
+        for kind, mine in by_kind(labels.tasks).items():
+            for what, counts, least in kind.scarce(values[:, mine]):
+                for i in np.flatnonzero(counts < least):
+                    problems[mine[i]] = problems[mine[i]] or f"{counts[i]} {what} in {name}"
     return problems
 
 
@@ -261,7 +154,7 @@ def unseen_classes(labels: Labels, parts: np.ndarray) -> list[str]:
     """Name the classes that the other parts hold and the training part does not: no model can know them."""
     notes = []
     for position, task in enumerate(labels.tasks):
-        if task.kind is Kind.REGRESSION:
+        if not task.kind.has_classes:
             continue
         column = labels.values[:, position]
         missing = np.setdiff1d(column[parts > 0], column[parts == 0])
@@ -277,8 +170,8 @@ def unseen_classes(labels: Labels, parts: np.ndarray) -> list[str]:
 
 def task_notes(tasks: Sequence[Task]) -> list[str]:
     """Kinds of the tasks, and the positive class of those that are binary."""
-    by_kind = {kind: [task.name for task in tasks if task.kind is kind] for kind in Kind}
-    notes = [f"{len(found)} {kind} task{'s'[: len(found) > 1]}: {some(found)}." for kind, found in by_kind.items() if found]
+    named = {kind: [tasks[position].name for position in mine] for kind, mine in by_kind(tasks).items()}
+    notes = [f"{len(found)} {kind} task{'s'[: len(found) > 1]}: {some(found)}." for kind, found in named.items()]
     return notes + [f"Positive class {said}." for said in positive_classes(tasks)]
 
 
@@ -291,7 +184,7 @@ def positive_classes(tasks: Sequence[Task]) -> list[str]:
     """
     found: dict[str, list[str]] = {}
     for task in tasks:
-        if task.kind is Kind.BINARY and len(task.classes) == 2 and task.classes[1] != task.name:
+        if task.kind.has_positive and len(task.classes) == 2 and task.classes[1] != task.name:
             found.setdefault(task.classes[1], []).append(task.name)
     return [f"{value!r} of {some(names, 5)}" for value, names in found.items()]
 
@@ -299,23 +192,23 @@ def positive_classes(tasks: Sequence[Task]) -> list[str]:
 def measure(labels: Labels, train: np.ndarray, *, balance: bool = True) -> tuple[Tasks, Tensor]:
     """Measure the tasks' statistics on the positions ``train`` and return them with the encoded targets, (N, T) float32.
 
-    Regression targets are standardised. Where kinds are mixed, ``loss_scale`` is the loss of the best constant prediction.
+    Numbers are brought to the scale of training. Where kinds are mixed, ``loss_scale`` is the loss of the best constant
+    prediction.
     """
     values = labels.values
     part = values[train]
-    binary = np.array([task.kind is Kind.BINARY and task.loss is None for task in labels.tasks])
-    regression = np.array([task.kind is Kind.REGRESSION for task in labels.tasks])
     observed = ~np.isnan(part)
     for position in np.flatnonzero(~observed.any(0)):
         raise CoterieError(f"Target {labels.tasks[position].name!r} has no label in the training part.")
-    mean = np.where(regression, np.nanmean(part, 0), 0.0)
-    std = np.where(regression, np.nanstd(part, 0), 1.0)
-    for position in np.flatnonzero(regression):
-        if constant(part[:, position]):
-            raise CoterieError(f"Target {labels.tasks[position].name!r} is constant in the training part.")
-    positives, negatives = (part == 1).sum(0), (part == 0).sum(0)
-    balanced = binary & balance & (positives > 0) & (negatives > 0)
-    pos_weight = np.where(balanced, negatives / positives.clip(1), 1.0)
+    for position, task in enumerate(labels.tasks):
+        if not task.kind.has_classes and constant(part[:, position]):
+            raise CoterieError(f"Target {task.name!r} is constant in the training part.")
+    mean, std, pos_weight = np.zeros(len(labels.tasks)), np.ones(len(labels.tasks)), np.ones(len(labels.tasks))
+    for kind, mine in by_kind(labels.tasks).items():
+        # Of all columns: sums over some of them are rounded otherwise.
+        mean[mine], std[mine] = (statistic[mine] for statistic in kind.units(part))
+        balanced = [position for position in mine if balance and labels.tasks[position].loss is None]
+        pos_weight[balanced] = kind.pos_weight(part)[balanced]
     # Rows must be contiguous: joined columns are not, and gathering a batch of 1,000 tasks from them is 15 times slower.
     targets = torch.from_numpy(((values - mean) / std).astype(np.float32, order="C"))
     numbers = {"pos_weight": pos_weight, "mean": mean, "std": std, "observed_share": observed.mean(0)}
@@ -339,16 +232,8 @@ def constant_losses(tasks: Tasks, targets: Tensor) -> Tensor:
 
 def _constant_loss(task: Task, targets: Tensor, pos_weight: float) -> float:
     """Mean loss on the training part of the constant output that is best for the kind's own loss."""
-    from coterie.tasks import example_losses
-
     known = targets[~targets.isnan()]
-    if task.kind is Kind.REGRESSION:
-        best = torch.zeros(1)
-    else:
-        counts = torch.bincount(known.long(), minlength=len(task.classes)).float()
-        best = counts.log().clamp(min=-30.0)
-        if task.kind is Kind.BINARY:
-            best = (best[1:] - best[:1]) + float(np.log(pos_weight))
+    best = task.kind.constant(known, len(task.classes), pos_weight)
     one = replace(Tasks.plain([task]), pos_weight=torch.tensor([pos_weight]))
     loss = float(example_losses(best.expand(len(known), -1), known[:, None], one).mean())
     return loss if np.isfinite(loss) and loss > 0 else 1.0

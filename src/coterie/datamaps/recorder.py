@@ -18,7 +18,7 @@ from coterie.files import path_of
 from coterie.memory import require_memory
 from coterie.results import DataMap
 from coterie.schema import distinct
-from coterie.tasks import Kind
+from coterie.tasks import KINDS
 
 _MERGE_CHUNK = 4096
 _MOST_TASKS, _MOST_EXAMPLES = 10**6, 10**11
@@ -73,8 +73,8 @@ class DataMapRecorder:
         self.names = tuple(f"task {t}" for t in range(n_tasks)) if names is None else require_texts("names", names)
         distinct(self.names, "names")
         self.kinds = ("binary",) * n_tasks if kinds is None else require_texts("kinds", kinds)
-        if unknown := [kind for kind in self.kinds if kind not in list(Kind)]:
-            raise CoterieError(f"`kinds` must be {', '.join(Kind)}; found {unknown[0]!r}.")
+        if unknown := [kind for kind in self.kinds if kind not in KINDS]:
+            raise CoterieError(f"`kinds` must be {', '.join(KINDS)}; found {unknown[0]!r}.")
         self.ids = np.arange(n_examples) if ids is None else _ids(ids)
         for name, wanted in (("names", n_tasks), ("kinds", n_tasks), ("ids", n_examples)):
             if len(getattr(self, name)) != wanted:

@@ -13,8 +13,9 @@ from torch import Tensor
 
 from coterie.errors import CoterieError
 from coterie.estimators._features import Cells
+from coterie.estimators._margins import margin_of
 from coterie.metrics import example_statistics, own_metric, primary_metric
-from coterie.tasks import Kind, Task, Tasks
+from coterie.tasks import Task, Tasks
 
 
 def scores(cells: Sequence[Cells | None], steps: Tensor, members: Tensor, tasks: Tasks, memory: int) -> Tensor:
@@ -31,7 +32,7 @@ def scores(cells: Sequence[Cells | None], steps: Tensor, members: Tensor, tasks:
         memory: bytes that the outcomes of a chunk of rows may take.
 
     Raises:
-        CoterieError: a multi-class task has a metric of its own, for which margins are not enough.
+        CoterieError: a task has a metric of its own for which margins are not enough.
     """
     found = steps.new_full(members.shape, torch.nan)
     for position, mine in enumerate(cells):
@@ -79,23 +80,15 @@ def _score(mine: Cells, steps: Tensor, task: Task) -> Tensor:
     change = steps.to(mine.z) @ mine.z.T
     if task.metric is not None:
         return torch.tensor([_own(mine, row, task, alone) for row in change])
-    residual = mine.margin + change - mine.target
-    outcome = residual.square() if task.kind is Kind.REGRESSION else _hits(mine, change)
+    outcome = margin_of(task.kind).outcome(mine.margin, mine.lead, change, mine.target)
     statistics = example_statistics(outcome.unsqueeze(-1), mine.target.unsqueeze(-1), alone).sum(-3)
     return primary_metric(statistics, alone).squeeze(-1)
 
 
-def _hits(mine: Cells, change: Tensor) -> Tensor:
-    lead = mine.lead + change
-    # A binary logit of exactly 0 is read as the negative class.
-    return ((lead > 0) | ((lead == 0) & (mine.target == 0) & (mine.kind is Kind.BINARY))).to(lead)
-
-
 def _own(mine: Cells, change: Tensor, task: Task, alone: Tasks) -> float:
-    if task.kind is Kind.MULTICLASS:
+    outputs = margin_of(task.kind).outputs(mine.margin + change, mine.target)
+    if outputs is None:
         raise CoterieError(
-            f"`measure`: the metric of the multi-class task {task.name!r} is its own and needs all its outputs; use 'loss'."
+            f"`measure`: the metric of the {task.kind} task {task.name!r} is its own and needs all its outputs; use 'loss'."
         )
-    values = mine.margin + change
-    outputs = values if task.kind is Kind.REGRESSION else (2 * mine.target - 1) * values
     return own_metric(outputs.unsqueeze(1), mine.target.unsqueeze(1), alone, 0)

@@ -15,7 +15,7 @@ from coterie.evaluation._files import SCORES, read_frame, read_histories, write_
 from coterie.files import path_of, read_json, write_json
 from coterie.results import DataMap, Grouping, History
 from coterie.schema import OPEN, distinct, structure, within
-from coterie.tasks import Kind
+from coterie.tasks import unknown_kind
 
 MEAN = "mean"
 GAINS = pa.schema([
@@ -38,7 +38,7 @@ class _Config(TypedDict, total=False):
 
 class _Saved(TypedDict):
     tasks: tuple[str, ...]
-    kinds: tuple[Kind, ...]
+    kinds: tuple[Annotated[str, unknown_kind], ...]
     metric_names: tuple[str, ...]
     verdict: tuple[str, ...]
     groupings: dict[str, list[dict[str, Any]]]
@@ -130,7 +130,7 @@ class Comparison:
         saved = read_json(folder / "comparison.json")
         with within(folder / "comparison.json", "comparison"):
             found: _Saved = structure(saved, _Saved)
-            parts: dict[str, Any] = {**found, "kinds": tuple(kind.value for kind in found["kinds"])}
+            parts: dict[str, Any] = {**found}
             parts["groupings"] = {name: _groupings(each, name, found["tasks"]) for name, each in found["groupings"].items()}
             for name in ("tasks", "kinds", "metric_names"):
                 if len(parts[name]) != len(found["tasks"]) or not found["tasks"]:

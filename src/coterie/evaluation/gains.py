@@ -6,7 +6,7 @@ Shapes: ``U`` units (a split and a seed each), ``A`` arms, ``n`` test examples, 
 from __future__ import annotations
 
 import warnings
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -99,17 +99,16 @@ def bootstrap_scores(
     >>> bootstrap_scores(np.ones((1, 50, 1)), np.arange(50)[:, None] % 2.0, tasks, resamples=2).ravel()
     array([1., 1.])
     """
-    n_arms, n_examples, n_tasks = outcomes.shape
+    _, n_examples, n_tasks = outcomes.shape
     places = np.arange(n_examples) if positions is None else np.asarray(positions)
-    sums = torch.zeros(n_arms, resamples, n_tasks, 4, dtype=torch.float64)
+    sums: Any = 0.0
     for chunk in np.unique(places // _EXAMPLES_AT_ONCE).tolist():
         part = np.flatnonzero(places // _EXAMPLES_AT_ONCE == chunk)
         labels = torch.as_tensor(targets[part], dtype=torch.float32)
         drawn = torch.poisson(torch.ones(resamples, _EXAMPLES_AT_ONCE), generator=torch_generator(seed, "bootstrap", chunk))
         weights = drawn[:, places[part] % _EXAMPLES_AT_ONCE]
-        for arm in range(n_arms):
-            each = example_statistics(torch.as_tensor(outcomes[arm, part], dtype=torch.float32), labels, tasks)
-            sums[arm] += (weights.to(each) @ each.flatten(1)).view(resamples, n_tasks, 4)
+        each = [example_statistics(torch.as_tensor(arm[part], dtype=torch.float32), labels, tasks) for arm in outcomes]
+        sums = sums + torch.stack([(weights.to(of) @ of.flatten(1)).view(resamples, n_tasks, -1).double() for of in each])
     scores = primary_metric(sums, tasks).transpose(0, 1).numpy()
     scores[..., [task.metric is not None for task in tasks]] = np.nan
     return scores
@@ -130,7 +129,7 @@ def bootstrap_interval(resampled: np.ndarray, level: float = 0.95) -> tuple[np.n
 def relative_gain(error: np.ndarray, reference: np.ndarray, reference_wrong: np.ndarray) -> np.ndarray:
     """(error_ref - error) / error_ref of each task, NaN where the reference makes fewer than ten errors.
 
-    ``reference_wrong`` counts the reference's wrong examples; NaN (regression: every prediction is somewhat wrong) passes.
+    ``reference_wrong`` counts the reference's wrong examples; NaN (every prediction is somewhat wrong) passes.
 
     >>> relative_gain(np.array([0.1, 0.1]), np.array([0.2, 0.2]), np.array([30.0, 9.0]))
     array([0.5, nan])

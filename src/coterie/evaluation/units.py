@@ -32,7 +32,7 @@ from coterie.models import GroupedModel, ModelStack
 from coterie.results import DataMap, Fit, Grouping, History
 from coterie.runs import Run
 from coterie.schema import OPEN, arrays_of, distinct, structure, within
-from coterie.tasks import Kind, Tasks
+from coterie.tasks import Tasks
 from coterie.training import predict
 
 BASELINES = ("joint", "single", "random", "ensemble")
@@ -302,8 +302,8 @@ def _score(
 
 
 def _small(values: Tensor, tasks: Tasks) -> np.ndarray:
-    """Hits and misses in one byte each; squared residuals keep float32."""
-    return values.numpy() if tasks.of_kind(Kind.REGRESSION) else values.to(torch.uint8).numpy()
+    """Hits and misses in one byte each; other outcomes keep float32."""
+    return values.to(torch.uint8).numpy() if all(task.kind.hits for task in tasks) else values.numpy()
 
 
 def _measured(groupings: Mapping[str, Grouping], methods: Mapping[str, Candidate]) -> dict[str, Mapping[str, float]]:

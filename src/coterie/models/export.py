@@ -7,7 +7,8 @@ any number of examples ``B``,
   the categories of its column, -1 where missing, -2 for a value that is none of them; either is left out where there is none;
 * of images ``inputs`` (B, C, H, W) uint8 (int32 of 16-bit images), and of arrays ``inputs`` (B, ...) float32;
 
-and gives ``predictions`` (B, P): a probability for each binary task and each class, a value in units for each regression task.
+and gives ``predictions``, a column for each of :attr:`Tasks.prediction_columns`: a probability for each binary task and each
+class, a value in units for each number.
 Names, order and meaning of all columns are in the file, under ``coterie`` (ONNX metadata) or ``coterie.json`` (``.pt2``).
 """
 
@@ -31,7 +32,7 @@ from coterie.errors import CoterieError, blame, reason
 from coterie.files import atomic, path_of
 from coterie.models.copies import copied
 from coterie.models.grouped import GroupedModel
-from coterie.tasks import Kind, Task
+from coterie.tasks import Task
 
 if TYPE_CHECKING:
     from torch.export import ExportedProgram
@@ -54,7 +55,7 @@ def export(model: GroupedModel, path: str | Path) -> dict[str, Any]:
 
     >>> import tempfile
     >>> from coterie.models import Architecture
-    >>> from coterie.tasks import Tasks
+    >>> from coterie.tasks import Kind, Tasks
     >>> tasks, encoder = Tasks.plain([Task(name="a", kind=Kind.REGRESSION)]), Architecture("mlp", (4,), 1)
     >>> model = GroupedModel([encoder.build(0, 0)], torch.ones(1, 1), tasks, encoder, Preprocessing(input_shape=(4,)))
     >>> with tempfile.TemporaryDirectory() as folder:
@@ -113,10 +114,7 @@ def _inputs(preprocessing: Preprocessing) -> list[dict[str, Any]]:
 
 
 def _output_columns(task: Task) -> list[dict[str, Any]]:
-    if task.kind is Kind.REGRESSION:
-        return [{"task": task.name, "kind": task.kind.value, "meaning": "value in the target's units"}]
-    classes = task.classes if task.kind is Kind.MULTICLASS else task.classes[1:] or ("1",)
-    return [{"task": task.name, "kind": task.kind.value, "meaning": "probability", "class": name} for name in classes]
+    return [{"task": task.name, "kind": task.kind.value, **meaning} for meaning in task.kind.meanings(task)]
 
 
 def _program(model: GroupedModel) -> _Program:

@@ -28,7 +28,7 @@ from coterie.models.predictions import prediction_columns
 from coterie.models.state import require_state, without_memory
 from coterie.models.stem import split
 from coterie.schema import array_of, arrays_of, least, membership_of, structure, within
-from coterie.tasks import Kind, Tasks
+from coterie.tasks import Tasks
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -141,18 +141,18 @@ class GroupedModel(nn.Module):
         return model.to(self.membership.device).train(self.training)
 
     def forward(self, inputs: Tensor) -> Tensor:
-        """Return the outputs of all tasks, (B, P): logits, or standardised values for regression."""
+        """Return the outputs of all tasks, (B, P): logits, or values on the scale of training."""
         inputs = self.preprocessing.normalise(inputs)
         shared = self.stem(inputs)
         outputs = [member(shared).float() for member in self.members]
         if self.average == "probabilities":
-            outputs = [_to_probabilities(o, self.tasks, served) for o, served in zip(outputs, self.served, strict=True)]
+            outputs = [_to_means(o, self.tasks, served) for o, served in zip(outputs, self.served, strict=True)]
         # What exporters bear: the batch is never a plain number, and nothing is added in place, which ONNX loses.
         total = outputs[0].new_zeros(outputs[0].shape[0], self.tasks.n_outputs)
         for k, output in enumerate(outputs):
             part = F.pad(output * self.get_buffer(f"share_{k}"), (0, 1))
             total = total + part.index_select(1, self.get_buffer(f"place_{k}"))
-        return _to_logits(total, self.tasks) if self.average == "probabilities" else total
+        return _to_outputs(total, self.tasks) if self.average == "probabilities" else total
 
     @overload
     def predict(self, inputs: Tensor) -> Tensor: ...
@@ -164,10 +164,11 @@ class GroupedModel(nn.Module):
         """Return predictions in the sort that was given: a tensor, an array, or a frame.
 
         From a tensor or an array of inputs (B, ...), as the data set holds them: calibrated probabilities (binary, and per
-        class of multi-class) and values in units, (B, P). float32; float64 throughout if any task is a regression, whose units
-        may need more digits. From a frame with the columns of training: a frame with the same index and a column per task: the
-        probability of the positive class, the likeliest class (and ``NAME probability``), or the value in units. The frame is
-        read with the types and categories of training; what training did not see is a :class:`coterie.CoterieWarning`.
+        class where there are more) and values in units, in the columns that ``tasks.prediction_columns`` says. float32; float64
+        throughout if any task is a number in units, which may need more digits. From a frame with the columns of training: a
+        frame with the same index and a column per task: the probability of the positive class, the likeliest class (and ``NAME
+        probability``), or the value in units. The frame is read with the types and categories of training; what training did
+        not see is a :class:`coterie.CoterieWarning`.
 
         Balanced binary logits are shifted back by log(pos_weight) before the sigmoid.
 
@@ -197,14 +198,11 @@ class GroupedModel(nn.Module):
         was_training = self.training
         outputs = self.eval()(inputs)
         self.train(was_training)
-        statistics = self.tasks.to(outputs.device)
-        result = _to_probabilities(outputs, self.tasks, range(len(self.tasks)), shift=statistics.pos_weight.log())
-        regression = self.tasks.of_kind(Kind.REGRESSION)
-        if not regression:
-            return result
-        result, columns = result.double(), [self.tasks.columns[t].start for t in regression]
-        result[:, columns] = result[:, columns] * statistics.std[regression] + statistics.mean[regression]
-        return result
+        tasks = self.tasks.to(outputs.device)
+        columns = self.tasks.columns  # known since __init__: torch.export cannot enter a cached property
+        parts = [task.kind.predict(outputs[:, columns[t]], tasks, t) for t, task in enumerate(tasks)]
+        exact = any(part.dtype == torch.float64 for part in parts)
+        return torch.cat([part.double() for part in parts] if exact else parts, dim=1)
 
     def save(self, path: str | Path) -> None:
         """Write weights, architecture, preprocessing, tasks and units as one safetensors file.
@@ -334,28 +332,15 @@ def _with_columns(member: nn.Module, has: Sequence[int], wanted: Sequence[int], 
     return copy
 
 
-def _to_probabilities(outputs: Tensor, tasks: Tasks, positions: Sequence[int], shift: Tensor | None = None) -> Tensor:
-    """Probabilities of the classes, regression left as it is; ``outputs`` has the columns of these tasks, in order."""
+def _to_means(outputs: Tensor, tasks: Tasks, positions: Sequence[int]) -> Tensor:
+    """What is averaged instead of outputs, which have the columns of these tasks, in order."""
     parts, start = [], 0
     for position in positions:
         task = tasks[position]
-        part = outputs[:, start : start + task.width]
+        parts.append(task.kind.inverse_link(outputs[:, start : start + task.width]))
         start += task.width
-        if task.kind is Kind.BINARY:
-            part = (part if shift is None else part - shift[position]).sigmoid()
-        elif task.kind is Kind.MULTICLASS:
-            part = part.softmax(1)
-        parts.append(part)
     return torch.cat(parts, dim=1)
 
 
-def _to_logits(probabilities: Tensor, tasks: Tasks) -> Tensor:
-    parts = []
-    for task, columns in zip(tasks, tasks.columns, strict=True):
-        part = probabilities[:, columns]
-        if task.kind is Kind.BINARY:
-            part = part.logit(eps=1e-7)
-        elif task.kind is Kind.MULTICLASS:
-            part = part.clamp_min(1e-7).log()
-        parts.append(part)
-    return torch.cat(parts, dim=1)
+def _to_outputs(means: Tensor, tasks: Tasks) -> Tensor:
+    return torch.cat([task.kind.link(means[:, part]) for task, part in zip(tasks, tasks.columns, strict=True)], dim=1)

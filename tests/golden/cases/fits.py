@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import torch
 
 import coterie as ct
-from tests.golden.cases.inputs import SMALL, binary, digits, disjoint, frame, mixed
+from tests.golden.cases.inputs import SMALL, asked, binary, digits, disjoint, frame, mixed
 from tests.golden.registry import case
 
 _LOSS = ("*/history/train_loss",)
@@ -84,6 +85,17 @@ def fit_mixed_kinds() -> dict[str, Any]:
     return {
         "whole": _trained(mixed(), _WEIGHTS), "vmap": _trained(mixed(), _WEIGHTS, strategy="vmap"),
         "gaps": _trained(mixed(gaps=0.3), _WEIGHTS, record=0),
+    }  # fmt: skip
+
+
+@case(close=("*/history/train_loss",))
+def fit_asked_kinds() -> dict[str, Any]:
+    """Ordinal and count among binary and regression, and every metric of theirs."""
+    data = asked(gaps=0.2)
+    fit = ct.fit("mlp", data, **SMALL)
+    return {
+        "loop": _trained(data, _WEIGHTS, record=0), "vmap": _trained(data, _WEIGHTS, strategy="vmap"),
+        "metrics": pd.DataFrame(ct.evaluate(fit, data, "test")),
     }  # fmt: skip
 
 

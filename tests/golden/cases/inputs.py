@@ -48,6 +48,21 @@ def mixed(n: int = 320, *, gaps: float = 0.0) -> ct.Dataset:
     return ct.load(frame(n, gaps=gaps), targets=list(KINDS), kinds=KINDS)
 
 
+def asked(n: int = 320, *, gaps: float = 0.0) -> ct.Dataset:
+    """Kinds that are chosen only where they are asked for, among others."""
+    made = frame(n, gaps=gaps)
+    rng = np.random.default_rng(13)
+    x = made[["x0", "x1"]].fillna(0).to_numpy()
+    values = {
+        "grade": np.digitize(x[:, 0] + rng.normal(0, 0.5, n), [-0.8, 0.2, 1.1]).astype(float),
+        "events": rng.poisson(np.exp(1 + 0.5 * x[:, 1])).astype(float),
+    }
+    missing = rng.random((n, 2)) < gaps
+    made = made.assign(**{name: np.where(missing[:, i], np.nan, each) for i, (name, each) in enumerate(values.items())})
+    kinds = {"grade": "ordinal", "events": "count"}
+    return ct.load(made, targets=["a", "c", *kinds], exclude=["b", "d", "e"], kinds=kinds)
+
+
 def binary(n_tasks: int = 5, n: int = 320, *, gaps: float = 0.0, seed: int = 0) -> ct.Dataset:
     """Binary tasks on arrays."""
     rng = np.random.default_rng(seed)

@@ -14,6 +14,20 @@ TASKS = Tasks.plain([
 ])  # fmt: skip
 
 
+def test_tasks_of_a_kind_are_found_by_kind_or_name():
+    assert TASKS.of_kind(Kind.MULTICLASS) == TASKS.of_kind("multiclass") == [1]
+    assert TASKS.of_kind(Kind.COUNT) == []
+
+
+def test_blocks_made_while_validating_serve_training():
+    tasks = Tasks.plain([*TASKS.items, Task(name="two", kind=Kind.BINARY)])
+    outputs, targets = torch.zeros(4, 6, requires_grad=True), torch.ones(4, 4)
+    with torch.inference_mode():
+        task_losses(outputs, targets, tasks)
+    task_losses(outputs, targets, tasks).sum().backward()
+    assert outputs.grad is not None
+
+
 def test_units_keep_float64_through_json():
     mean, std = torch.tensor([0.0, 0.0, 1e6 + 1e-7]).double(), torch.tensor([1.0, 1.0, 1 / 3e9], dtype=torch.float64)
     mean[2] += 1e-9

@@ -1,0 +1,318 @@
+"""What a kind of target is: everything that the library asks of it, and the register of all kinds.
+
+Shapes: ``B`` examples of a batch, ``T`` tasks, ``n`` tasks of this kind, ``K`` classes, ``w`` output columns of one task,
+``C`` those of the widest, ``...`` any leading dimensions such as the models of a stack.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from coterie.errors import CoterieError, shown
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from coterie.tasks._tasks import Block, Task, Tasks
+
+
+class Column(Protocol):
+    """A target column of N cells, as it was read."""
+
+    @property
+    def name(self) -> str:
+        """Of the column."""
+        ...
+
+    @property
+    def numbers(self) -> np.ndarray:
+        """The cells as float64, (N,); NaN where missing, or no number."""
+        ...
+
+    @property
+    def stray(self) -> np.ndarray:
+        """Which cells hold something else than a number, (N,) bool."""
+        ...
+
+    @property
+    def n_labels(self) -> int:
+        """Number of cells that are not missing."""
+        ...
+
+    @property
+    def n_distinct(self) -> int:
+        """Number of distinct labels."""
+        ...
+
+    @property
+    def declared(self) -> Sequence[str]:
+        """Classes in the order that the source declares, seen or not; empty where it declares none."""
+        ...
+
+    @property
+    def categorical(self) -> bool:
+        """Whether the source says that the cells are categories."""
+        ...
+
+    def classes(self) -> tuple[list[str], np.ndarray]:
+        """Names of the classes as declared, else in ascending order, and the code of each cell, (N,): -1 where missing."""
+        ...
+
+    def first(self, mask: np.ndarray) -> tuple[Any, Any]:
+        """The first cell under the mask (N,), and its row."""
+        ...
+
+
+class Margin(ABC):
+    """One number per cell that carries all that its loss needs to know of a prediction: what Grad-TAG asks of a kind.
+
+    Of a binary task the margin is h = y z with y = -1 or 1 and logit z, of a multi-class task h = log(p / (1 - p)) with p the
+    probability of the true class; both have the cross-entropy log(1 + exp(-h)). Of a regression task it is the standardised
+    prediction itself, with the squared error (Li, Sharma & Zhang, KDD 2024, section 3; regression is our addition).
+    Missing labels are 0 in ``labels``.
+    """
+
+    @abstractmethod
+    def of(self, outputs: Tensor, labels: Tensor) -> Tensor:
+        """Margin of each cell, (B, n), from outputs (B, n) or (B, n, C) and labels (B, n)."""
+
+    @abstractmethod
+    def lead(self, outputs: Tensor, labels: Tensor) -> Tensor:
+        """By how much each cell is a hit, (B, n); the margin where there are no hits."""
+
+    @abstractmethod
+    def expansion(self, margin: Tensor, labels: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Loss of each cell as a function of its margin (..., n), and its first and second derivative, each (..., n)."""
+
+    @abstractmethod
+    def outcome(self, margin: Tensor, lead: Tensor, change: Tensor, labels: Tensor) -> Tensor:
+        """What comes of each cell of one task, see :meth:`Kind.outcome`, (m, n), after the margin (n,) changed by (m, n)."""
+
+    def outputs(self, margin: Tensor, labels: Tensor) -> Tensor | None:  # noqa: ARG002
+        """Outputs with these margins, or None where the margin does not tell them: a metric of one's own then cannot be had."""
+        return None
+
+
+class Kind(str, ABC):  # noqa: SLOT000
+    """What a target is. A kind is its name as well: ``task.kind == "binary"``.
+
+    To add a kind, subclass this, name it, answer what is asked below, and :func:`register` one object of the class. Labels
+    are encoded as one number a cell, NaN where missing. Methods that get outputs of several tasks see all ``n`` tasks of the
+    kind at once, (..., B, n), or (..., B, n, C) if :attr:`wide`; so a step of training has no loop over tasks.
+    """
+
+    BINARY: ClassVar[Kind]
+    MULTICLASS: ClassVar[Kind]
+    REGRESSION: ClassVar[Kind]
+    ORDINAL: ClassVar[Kind]
+    COUNT: ClassVar[Kind]
+
+    name: ClassVar[str]
+    """What users call it; also in files."""
+    metric_name: ClassVar[str]
+    """Name of the metric by which tasks of this kind are compared."""
+    has_classes: ClassVar[bool]
+    """Whether labels are classes with names, else numbers in units."""
+    has_positive: ClassVar[bool] = False
+    """Whether one of two classes is the positive one, which a user may name."""
+    wide: ClassVar[bool] = False
+    """Whether a task may have several output columns: outputs are then padded to the widest task."""
+    padding: ClassVar[float] = -torch.inf
+    """What outputs are padded with."""
+    hits: ClassVar[bool] = False
+    """Whether each outcome is 0 or 1."""
+    has_likelihood: ClassVar[bool] = False
+    """Whether predictions have a second column, ``NAME probability``."""
+    margin: ClassVar[Margin | None] = None
+    """What Grad-TAG needs of a kind; it refuses those without."""
+
+    def __new__(cls) -> Self:
+        missing = [name for name in ("name", "metric_name", "has_classes") if not hasattr(cls, name)]
+        if missing := missing + sorted(cls.__abstractmethods__):
+            raise TypeError(f"A kind must have {', '.join(missing)}; {cls.__name__} lacks them.")
+        return str.__new__(cls, cls.name)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return kind_named, (self.value,)
+
+    @property
+    def value(self) -> str:
+        """The name, as plain text."""
+        return str(self)
+
+    # Labels
+
+    def recognises(self, column: Column) -> bool:  # noqa: ARG002
+        """Whether a column is taken for this kind where the user does not say; kinds are asked in the order of ``KINDS``."""
+        return False
+
+    @abstractmethod
+    def read(self, column: Column, positive: str | None = None) -> tuple[tuple[str, ...], np.ndarray]:
+        """Names of the classes, or none, and the labels as codes or numbers in their own units, (N,) float64, NaN if missing.
+
+        ``positive`` is None unless the kind :attr:`has_positive`.
+
+        Raises:
+            CoterieError: the column does not suit the kind.
+        """
+
+    @abstractmethod
+    def fits(self, classes: Sequence[str]) -> bool:
+        """Whether a task of this kind can have these classes."""
+
+    def scarce(self, values: np.ndarray) -> list[tuple[str, np.ndarray, int]]:
+        """What a part of the data must hold: what it is called, how many there are, (n,), and the least number.
+
+        ``values`` (rows, n) are labels of the part.
+        """
+        return [("labels", (~np.isnan(values)).sum(0), 2)]
+
+    # Measured on the training part. ``values`` (rows, T) has columns of other kinds, too; what is said of them is not read.
+
+    def pos_weight(self, values: np.ndarray) -> np.ndarray:
+        """Weight of a label of 1 in the loss, (T,); 1 where classes are not balanced."""
+        return np.ones(values.shape[1])
+
+    def units(self, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """What numbers are shifted and divided by before training, (T,) each."""
+        return np.zeros(values.shape[1]), np.ones(values.shape[1])
+
+    # Outputs
+
+    def width(self, classes: Sequence[str]) -> int:  # noqa: ARG002
+        """Number of output columns of a task, w."""
+        return 1
+
+    @abstractmethod
+    def loss(self, outputs: Tensor, labels: Tensor, block: Block) -> Tensor:
+        """Loss of each cell, (..., B, n); ``labels`` (..., B, n) are 0 where missing, whose loss is not read.
+
+        ``block`` has what was measured of the tasks, ``pos_weight``, ``mean`` and ``std`` (n,).
+        """
+
+    @abstractmethod
+    def confidence(self, outputs: Tensor, labels: Tensor) -> Tensor:
+        """How right the model is about each label, in [0, 1], (..., B, n); ``labels`` are 0 where missing."""
+
+    @abstractmethod
+    def constant(self, labels: Tensor, n_classes: int, pos_weight: float) -> Tensor:
+        """The constant output (w,) of least loss for the labels (rows,) of one task, none of them missing."""
+
+    # Metrics
+
+    @abstractmethod
+    def outcome(self, outputs: Tensor, labels: Tensor) -> Tensor:
+        """What came of each cell, (..., B, n) float32: with the label, all that the metric needs to know of a prediction.
+
+        ``labels`` are NaN where missing; the outcome is then 0.
+        """
+
+    @abstractmethod
+    def statistics(self, outcome: Tensor, labels: Tensor) -> tuple[Tensor, ...]:
+        """What each cell adds to the sums that the metric is a function of: several (..., B, n), 0 where the label is NaN."""
+
+    @abstractmethod
+    def metric(self, sums: Sequence[Tensor], block: Block) -> Tensor:
+        """The metric from the sums of the :meth:`statistics`, (..., n) float64 each; higher is better, NaN if undefined."""
+
+    def wrong(self, sums: Sequence[Tensor]) -> Tensor:
+        """Number of wrong examples, (..., n); NaN where every prediction is somewhat wrong."""
+        return torch.full_like(sums[0], torch.nan)
+
+    @abstractmethod
+    def metrics(
+        self, outputs: Tensor, labels: Tensor, truth: Tensor, primary: float, tasks: Tasks, position: int
+    ) -> dict[str, Any]:
+        """All metrics of one task by name, NaN where undefined.
+
+        Args:
+            outputs: (rows, w).
+            labels: encoded, (rows,), none missing, perhaps none at all.
+            truth: the same in their own units, float64.
+            primary: value of :meth:`metric`.
+            tasks: all tasks, for their statistics.
+            position: of this one.
+        """
+
+    # Predictions
+
+    def inverse_link(self, outputs: Tensor) -> Tensor:
+        """What models average where they do not average outputs, such as probabilities, (B, w), from outputs of one task."""
+        return outputs
+
+    def link(self, means: Tensor) -> Tensor:
+        """The outputs (B, w) again, from such averages."""
+        return means
+
+    @abstractmethod
+    def predict(self, outputs: Tensor, tasks: Tasks, position: int) -> Tensor:
+        """What a user sees of outputs (B, w) of the task at ``position``: calibrated probabilities, or values in units."""
+
+    def n_predictions(self, classes: Sequence[str]) -> int:
+        """Number of columns that :meth:`predict` gives."""
+        return self.width(classes)
+
+    @abstractmethod
+    def meanings(self, task: Task) -> list[dict[str, str]]:
+        """What each column of :meth:`predict` means."""
+
+    @abstractmethod
+    def columns(self, values: Tensor, task: Task) -> tuple[pa.Array, ...]:
+        """Columns of a table of predictions from what :meth:`predict` gave: one, and the likelihood if there is one."""
+
+    @abstractmethod
+    def described(self, task: Task, likelihood: str) -> dict[str, Any]:
+        """What these columns hold, as JSON types; ``likelihood`` is the name of the second."""
+
+
+KINDS: dict[str, Kind] = {}
+"""All kinds by name. Where a user does not say what a target is, they are asked in this order."""
+
+
+def register(kind: Kind) -> Kind:
+    """Make a kind known, so that ``kinds={"column": kind}``, ``--kind`` and saved models find it by its name, and return it.
+
+    Raises:
+        CoterieError: no kind, or another one goes by this name.
+    """
+    if not isinstance(kind, Kind) or not kind.value.isidentifier():
+        raise CoterieError(f"`kind` must be an object of a subclass of Kind whose `name` is a word; found {shown(kind)}.")
+    known = KINDS.get(kind)
+    if known is not None and _origin(known) != _origin(kind):  # a cell of a notebook may run twice
+        raise CoterieError(f"`kind`: another kind is called {kind!r}; choose another name.")
+    KINDS[kind.value] = kind
+    return kind
+
+
+def kind_named(name: str) -> Kind:
+    """The kind of this name.
+
+    Raises:
+        CoterieError: there is none.
+
+    >>> kind_named("binary") is Kind.BINARY
+    True
+    >>> kind_named("ranking")
+    Traceback (most recent call last):
+    coterie.errors.CoterieError: `kind` must be one of 'binary', 'multiclass', 'regression', 'ordinal', 'count'...
+    """
+    if (wrong := unknown_kind(name)) is not None:
+        raise CoterieError(f"`kind` must be {wrong}; found {shown(name)}.")
+    return KINDS[name]
+
+
+def unknown_kind(name: Any) -> str | None:
+    """What would be right, unless ``name`` is that of a kind."""
+    if isinstance(name, str) and name in KINDS:
+        return None
+    return f"one of {', '.join(map(repr, KINDS))}, or a kind that coterie.tasks.register made known"
+
+
+def _origin(kind: Kind) -> tuple[str, str]:
+    return type(kind).__module__, type(kind).__qualname__

@@ -1,0 +1,152 @@
+"""Multi-class: one of K classes without an order.
+
+Labels are class indexes, the outputs are K logits, the loss is the cross-entropy; predictions are K probabilities.
+
+The sums are examples, and examples that are hit. A prediction of NaN is a miss.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from coterie.errors import CoterieError
+from coterie.tasks._classes import Classes, read_classes
+from coterie.tasks._kind import Column, Kind, Margin, register
+from coterie.tasks._margins import cross_entropy_expansion
+
+if TYPE_CHECKING:
+    from coterie.tasks._tasks import Block, Tasks
+
+MAX_CLASSES = 20
+LABELS_PER_CLASS = 5
+
+
+class MulticlassMargin(Margin):
+    """z_y - logsumexp of the other logits, which stays exact where p rounds to 0 or 1."""
+
+    def of(self, outputs: Tensor, labels: Tensor) -> Tensor:
+        """Over all other logits together."""
+        mine, others = _apart(outputs, labels)
+        return mine - others.logsumexp(-1)
+
+    def lead(self, outputs: Tensor, labels: Tensor) -> Tensor:
+        """Over the largest other logit: of three classes and more, a prediction may be right with p below 1/2."""
+        mine, others = _apart(outputs, labels)
+        return mine - others.amax(-1)
+
+    def expansion(self, margin: Tensor, labels: Tensor) -> tuple[Tensor, Tensor, Tensor]:  # noqa: ARG002
+        """Cross-entropy."""
+        return cross_entropy_expansion(margin)
+
+    def outcome(self, margin: Tensor, lead: Tensor, change: Tensor, labels: Tensor) -> Tensor:  # noqa: ARG002
+        """Hits."""
+        lead = lead + change
+        return (lead > 0).to(lead)
+
+
+class Multiclass(Classes):
+    """One of K classes without an order."""
+
+    name = "multiclass"
+    metric_name = "accuracy"
+    hits = True
+    margin = MulticlassMargin()
+
+    def recognises(self, column: Column) -> bool:
+        """Declared classes, categories, text, or at most ``MAX_CLASSES`` whole numbers.
+
+        Raises:
+            CoterieError: text with so many distinct values that they can hardly be classes.
+        """
+        if column.declared or column.categorical:
+            return True
+        n_stray = column.stray.sum()
+        if not n_stray:
+            # Whole numbers with gaps arrive as floats: the kind may not depend on how numbers are stored.
+            whole = not (column.numbers[np.isfinite(column.numbers)] % 1).any()
+            return whole and column.n_distinct <= MAX_CLASSES
+        if 2 * n_stray < column.n_labels:
+            return False
+        if column.n_distinct > max(MAX_CLASSES, column.n_labels / LABELS_PER_CLASS):
+            raise CoterieError(
+                f"Target {column.name!r} is text with {column.n_distinct} distinct values in {column.n_labels} labels; up to "
+                f"{MAX_CLASSES}, or one in {LABELS_PER_CLASS} labels, can be classes. "
+                f"Exclude it, or say kinds={{{column.name!r}: 'multiclass'}}."
+            )
+        return True
+
+    def read(self, column: Column, positive: str | None = None) -> tuple[tuple[str, ...], np.ndarray]:  # noqa: ARG002
+        """The classes, as declared or in ascending order."""
+        return read_classes(column)
+
+    def width(self, classes: Sequence[str]) -> int:
+        """A logit of each class."""
+        return len(classes)
+
+    def loss(self, outputs: Tensor, labels: Tensor, block: Block) -> Tensor:  # noqa: ARG002
+        """Cross-entropy."""
+        return -_log_probability(outputs, labels)
+
+    def confidence(self, outputs: Tensor, labels: Tensor) -> Tensor:
+        """Softmax probability of the true class."""
+        return _log_probability(outputs, labels).exp()
+
+    def constant(self, labels: Tensor, n_classes: int, pos_weight: float) -> Tensor:  # noqa: ARG002
+        """Logarithms of how often the classes are."""
+        return torch.bincount(labels.long(), minlength=n_classes).float().log().clamp(min=-30.0)
+
+    def outcome(self, outputs: Tensor, labels: Tensor) -> Tensor:
+        """Hits."""
+        highest, said = outputs.max(-1)
+        return ((said == labels.nan_to_num(nan=-1).long()) & ~highest.isnan()).float()  # the maximum of NaN and numbers is NaN
+
+    def statistics(self, outcome: Tensor, labels: Tensor) -> tuple[Tensor, ...]:
+        """Examples, and hits, which a missing label is not."""
+        return (~labels.isnan()).float(), outcome
+
+    def metric(self, sums: Sequence[Tensor], block: Block) -> Tensor:  # noqa: ARG002
+        """Accuracy."""
+        return sums[1] / sums[0]
+
+    def wrong(self, sums: Sequence[Tensor]) -> Tensor:
+        """Misses."""
+        return sums[0] - sums[1]
+
+    def metrics(
+        self, outputs: Tensor, labels: Tensor, truth: Tensor, primary: float, tasks: Tasks, position: int  # noqa: ARG002
+    ) -> dict[str, Any]:  # fmt: skip
+        """Accuracy."""
+        return {"accuracy": primary}
+
+    def probabilities(self, outputs: Tensor) -> Tensor:
+        """Softmax."""
+        return outputs.softmax(-1)
+
+    def inverse_link(self, outputs: Tensor) -> Tensor:
+        """Probabilities."""
+        return self.probabilities(outputs)
+
+    def link(self, means: Tensor) -> Tensor:
+        """Their logarithms."""
+        return means.clamp_min(1e-7).log()
+
+
+def _log_probability(outputs: Tensor, labels: Tensor) -> Tensor:
+    """Of the true class, (..., B, n): tasks are padded to the widest, so that all are one softmax."""
+    true_class = labels.long().expand(outputs.shape[:-1]).unsqueeze(-1)
+    return outputs.log_softmax(-1).gather(-1, true_class).squeeze(-1)
+
+
+def _apart(outputs: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+    """The logit of the true class, (B, n), and those of the others, (B, n, C) with minus infinity in its place."""
+    true_class = labels.long().unsqueeze(-1)
+    its_own = torch.arange(outputs.shape[-1], device=outputs.device) == true_class
+    return outputs.gather(-1, true_class).squeeze(-1), outputs.masked_fill(its_own, -torch.inf)
+
+
+Kind.MULTICLASS = register(Multiclass())
