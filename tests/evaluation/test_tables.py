@@ -5,9 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from coterie.evaluation.comparison import MEAN
 from coterie.evaluation.tables import arm_scores, costs_table, gains_table
-from coterie.evaluation.units import SCORES, Unit
+from coterie.evaluation.units import Unit
+from coterie.results.tables import MEAN, SCORES
 from coterie.tasks import Kind, Task, Tasks
 
 TASKS = Tasks.plain([Task(name="a", kind=Kind.BINARY), Task(name="b", kind=Kind.BINARY)])

@@ -3,8 +3,8 @@
 import pyarrow as pa
 import pytest
 
-from coterie.evaluation.comparison import COSTS, GAINS
 from coterie.evaluation.verdict import write_verdict
+from coterie.results.tables import COSTS, GAINS
 
 ROLES = {"joint": "joint", "single": "single", "random": "random (grouped)", "ensemble": "ensemble (K=2)"}
 GAIN, NONE, LOSS, UNKNOWN = (2.0, 1.0, 3.0), (0.5, -0.5, 1.5), (-2.0, -3.0, -1.0), (2.0, None, None)

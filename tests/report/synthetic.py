@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from coterie.evaluation.comparison import COSTS, GAINS, MEAN, Comparison
+from coterie.evaluation import Comparison
 from coterie.results import DataMap, Grouping, History, fuzzy_membership
+from coterie.results.tables import COSTS, GAINS, MEAN
 
 EMOTIONS = ("amazed", "happy", "relaxed", "quiet", "sad", "angry", "excited", "bored")
 METHODS = ("lookahead", "transfer_gain", "data_map", "gradtag", "train")
@@ -119,6 +120,39 @@ def learnt(names: Sequence[str] = EMOTIONS, *, n_groups: int = 3, n_seeds: int =
         found[name] = [search(names, n_groups, n_epochs, seed=u, mode=mode, speed=speed) for u in range(n_seeds)]
     found["chosen"] = [replace(g, details={**g.details, "chosen": "dmtg"}) for g in found["dmtg"]]
     return replace(made, groupings=found, history={})
+
+
+def worked() -> Comparison:
+    """Two methods and what was chosen, on two tasks and two seeds: scores and costs by hand."""
+    made = comparison(("a", "b"), n_groups=1, n_seeds=2, groupings=("chosen", "one", "two"), n_examples=20, recorded=False)
+    values = {"one": ((0.8, 0.6), (0.6, 0.4)), "two": ((0.7, 0.5), (0.7, 0.7)), "chosen": ((0.8, 0.6), (0.7, 0.7))}
+    values["joint"] = ((0.5, 0.5), (0.5, 0.5))
+    rows = [
+        {"arm": arm, "seed": seed, "split": 0, "draw": 0, "task": task, "metric": "balanced_accuracy", "value": value}
+        for arm, seeds in values.items()
+        for seed, tasks in enumerate(seeds)
+        for task, value in zip("ab", tasks, strict=True)
+    ]
+    measured = {"one": (100, 3.0), "two": (300, 9.0)}
+    groupings = {
+        name: [
+            Grouping(tasks=("a", "b"), membership=np.ones((2, 1)), method="sdp", details=details)
+            for details in (
+                {
+                    "cost": {"model_steps": steps + seed, "seconds": time},
+                    "affinity": {"method": "cosine", "matrix": [[1, 0]] * 2},
+                }
+                for seed in (0, 20)
+            )
+        ]
+        for name, (steps, time) in measured.items()
+    }
+    groupings["chosen"] = [
+        replace(groupings[name][0], details={**groupings[name][0].details, "chosen": name}) for name in ("one", "two")
+    ]
+    return replace(
+        made, scores=pa.Table.from_pylist(rows), groupings={name: groupings[name] for name in ("chosen", "one", "two")}
+    )
 
 
 def search(

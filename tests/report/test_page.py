@@ -14,7 +14,7 @@ import pytest
 from pyarrow import csv
 
 from coterie.errors import CoterieError
-from coterie.evaluation.comparison import Comparison
+from coterie.evaluation import Comparison
 from coterie.files import read_json
 from coterie.report import write_report
 from coterie.report.curves import over_tasks

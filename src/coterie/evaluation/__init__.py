@@ -6,16 +6,17 @@ scores them on the test part (``metrics``), pairs them (``gains``, ``tables``) a
 that finds one (``methods``); a new method is any callable ``(case: Case, *, seed) -> Grouping``.
 """
 
-from coterie.evaluation._compare import compare
+from coterie.evaluation._compare import check_counts, compare
 from coterie.evaluation._evaluate import evaluate
-from coterie.evaluation._plan import Plan, Workload, plan
-from coterie.evaluation._repetitions import repeated_splits
+from coterie.evaluation._plan import Plan, Workload, plan, seconds_of
+from coterie.evaluation._repetitions import check_repeats, read_seeds, repeated_splits
 from coterie.evaluation.baselines import Arm, combine, ensemble_arm, grouped_arm, joint_arm, random_arms, single_arm
 from coterie.evaluation.comparison import Comparison
 from coterie.evaluation.gains import bootstrap_interval, bootstrap_scores, holm, paired_interval, relative_gain
 from coterie.evaluation.measured import AffinityMethod, DifferentiableMethod, EstimatorMethod
-from coterie.evaluation.methods import Case, DataMapMethod, GroupingMethod, method_named
+from coterie.evaluation.methods import Case, DataMapMethod, GroupingMethod
 from coterie.evaluation.metrics import all_metrics, primary_scores
+from coterie.evaluation.naming import method_named
 from coterie.evaluation.verdict import write_verdict
 
 __all__ = [
@@ -32,6 +33,8 @@ __all__ = [
     "all_metrics",
     "bootstrap_interval",
     "bootstrap_scores",
+    "check_counts",
+    "check_repeats",
     "combine",
     "compare",
     "ensemble_arm",
@@ -44,8 +47,10 @@ __all__ = [
     "plan",
     "primary_scores",
     "random_arms",
+    "read_seeds",
     "relative_gain",
     "repeated_splits",
+    "seconds_of",
     "single_arm",
     "write_verdict",
 ]

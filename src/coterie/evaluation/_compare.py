@@ -18,10 +18,11 @@ from coterie.data import Dataset
 from coterie.data.targets import positive_classes
 from coterie.errors import CoterieError, require_count, require_type, shown
 from coterie.evaluation._repetitions import MOST, derived_seed, read_repeats, read_seeds, repeated_splits
-from coterie.evaluation.comparison import MEAN, Comparison
-from coterie.evaluation.methods import Candidate, Candidates, DataMapMethod, make_probes, named_methods
+from coterie.evaluation.comparison import Comparison
+from coterie.evaluation.methods import Candidate, Candidates, DataMapMethod, make_probes
+from coterie.evaluation.naming import named_methods
 from coterie.evaluation.tables import arm_scores, costs_table, gains_table
-from coterie.evaluation.units import BASELINES, CHOSEN, Plan, Unit, ensemble_name, run_unit, unit_stage
+from coterie.evaluation.units import BASELINES, Plan, Unit, ensemble_name, run_unit, unit_stage
 from coterie.evaluation.verdict import write_verdict
 from coterie.fitting import check_snapshots, make_config
 from coterie.identity import identity, identity_or_name, in_words
@@ -29,6 +30,7 @@ from coterie.metrics import metric_names
 from coterie.models import Architecture
 from coterie.models.architecture import find_factory
 from coterie.results import DataMap, Grouping
+from coterie.results.tables import CHOSEN, MEAN
 from coterie.runs import Run, environment
 from coterie.training import Progress, TrainingConfig
 

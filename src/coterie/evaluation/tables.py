@@ -15,10 +15,10 @@ import numpy as np
 import pyarrow as pa
 import torch
 
-from coterie.evaluation.comparison import COSTS, GAINS, MEAN
 from coterie.evaluation.gains import bootstrap_interval, bootstrap_scores, holm, paired_interval, relative_gain
 from coterie.evaluation.units import Unit
 from coterie.metrics import errors, example_statistics, metric_names
+from coterie.results.tables import COSTS, GAINS, MEAN
 from coterie.seeds import derive
 from coterie.tasks import Tasks
 

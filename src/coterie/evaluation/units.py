@@ -21,7 +21,6 @@ from torch import Tensor
 from coterie.data import Dataset
 from coterie.data.arrow_files import write_parquet
 from coterie.errors import CoterieError
-from coterie.evaluation._files import SCORES, read_frame, read_histories, write_histories
 from coterie.evaluation.baselines import Arm, combine, ensemble_arm, grouped_arm, joint_arm, random_arms, single_arm, stack_rows
 from coterie.evaluation.methods import Candidate, Case, file_name, find_groupings, make_probes
 from coterie.evaluation.metrics import all_metrics, primary_scores
@@ -30,13 +29,14 @@ from coterie.fitting import fit
 from coterie.metrics import outcomes
 from coterie.models import GroupedModel, ModelStack
 from coterie.results import DataMap, Fit, Grouping, History
+from coterie.results.histories import read_histories, write_histories
+from coterie.results.tables import CHOSEN, SCORES, read_frame
 from coterie.runs import Run
 from coterie.schema import OPEN, arrays_of, distinct, structure, within
 from coterie.tasks import Kind, Tasks
 from coterie.training import predict
 
 BASELINES = ("joint", "single", "random", "ensemble")
-CHOSEN = "chosen"
 _NUMBERS_AT_ONCE = 2**26
 
 

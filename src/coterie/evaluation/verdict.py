@@ -7,11 +7,9 @@ from typing import Any
 
 import pyarrow as pa
 
-from coterie.evaluation.comparison import MEAN
-from coterie.evaluation.units import CHOSEN
+from coterie.results.tables import CHOSEN, LEVEL, MEAN, outcome
+from coterie.wording import MOST_NAMED, signed
 
-LEVEL = 0.05
-_NAMED_TASKS = 12
 Row = Mapping[str, Any]
 
 
@@ -42,20 +40,9 @@ def write_verdict(
     return tuple(sentences)
 
 
-def finding(row: Row) -> str:
-    """Whether the interval of a gain excludes zero: "gain", "loss", "none", or "unknown" without an interval.
-
-    >>> finding({"low": 0.1, "high": 0.9}), finding({"low": -0.1, "high": 0.9}), finding({"low": None, "high": None})
-    ('gain', 'none', 'unknown')
-    """
-    if row["low"] is None or row["high"] is None:
-        return "unknown"
-    return "gain" if row["low"] > 0 else "loss" if row["high"] < 0 else "none"
-
-
 def _worth(name: str, means: Mapping[str, Row], cost: Row, joint_cost: Row) -> str:
     """One sentence on whether to use the grouping."""
-    found = {role: finding(row) for role, row in means.items()}
+    found = {role: outcome(row) for role, row in means.items()}
     times = cost["model_steps"] / joint_cost["model_steps"]
     price = f"{times:.1f} times the training steps of joint and {_models(cost['models'])}"
     if cost["models"] == 1:
@@ -83,16 +70,16 @@ def _worth(name: str, means: Mapping[str, Row], cost: Row, joint_cost: Row) -> s
 
 def _against(row: Row, repetitions: str) -> str:
     pair, gain = f"{row['arm']} against {row['reference']}", _points(row["gain"])
-    outcome = finding(row)
-    if outcome == "unknown":
+    found = outcome(row)
+    if found == "unknown":
         return f"{pair}: {gain} on the mean over tasks, without an interval ({repetitions})."
-    spread = f"95 % interval {_signed(row['low'])} to {_signed(row['high'])} over {repetitions}"
-    if outcome == "none":
+    spread = f"95 % interval {signed(row['low'])} to {signed(row['high'])} over {repetitions}"
+    if found == "none":
         return f"No difference found between {row['arm']} and {row['reference']}: {gain} on the mean over tasks ({spread})."
     sentence = f"{pair}: {gain} on the mean over tasks ({spread})."
     low, high = row["bootstrap_low"], row["bootstrap_high"]
     if low is not None and high is not None and low <= 0 <= high:
-        sentence += f" Other test examples could undo it: {_signed(low)} to {_signed(high)} over resampled ones."
+        sentence += f" Other test examples could undo it: {signed(low)} to {signed(high)} over resampled ones."
     return sentence
 
 
@@ -113,18 +100,12 @@ def _tasks_that_differ(name: str, rows: Sequence[Row]) -> list[str]:
 
 def _listing(rows: Sequence[Row]) -> str:
     ranked = sorted(rows, key=lambda row: -abs(row["gain"]))
-    shown = ", ".join(f"{row['task']} ({_signed(row['gain'])})" for row in ranked[:_NAMED_TASKS])
-    return shown if len(ranked) <= _NAMED_TASKS else f"{shown} and {len(ranked) - _NAMED_TASKS} more"
+    shown = ", ".join(f"{row['task']} ({signed(row['gain'])})" for row in ranked[:MOST_NAMED])
+    return shown if len(ranked) <= MOST_NAMED else f"{shown} and {len(ranked) - MOST_NAMED} more"
 
 
 def _points(value: float | None) -> str:
-    return "not defined" if value is None else f"{_signed(value)} points"
-
-
-def _signed(value: float) -> str:
-    """One decimal, a true minus sign, and no sign on a zero."""
-    rounded = round(value, 1) + 0.0
-    return f"{rounded:+.1f}".replace("-", "\N{MINUS SIGN}") if rounded else "0.0"
+    return "not defined" if value is None else f"{signed(value)} points"
 
 
 def _models(count: float) -> str:

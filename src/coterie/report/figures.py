@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from coterie.report.labels import beside_points
-from coterie.report.wording import shortened
+from coterie.wording import shortened
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -12,16 +12,16 @@ from typing import TYPE_CHECKING, Any
 from markupsafe import Markup
 
 from coterie.errors import CoterieError
-from coterie.evaluation.units import CHOSEN
 from coterie.files import atomic, path_of
 from coterie.report import about, affinities, assignments, curves, gains, groups, methods, scores
+from coterie.results.tables import CHOSEN
 from coterie.texts import visible
 
 if TYPE_CHECKING:
-    from coterie.evaluation import Comparison
+    from coterie.results import ComparisonRecord
 
 
-def write_report(comparison: Comparison, path: str | Path) -> Path:
+def write_report(comparison: ComparisonRecord, path: str | Path) -> Path:
     """Write ``comparison`` as one HTML file that needs no network, and the same facts as JSON beside it.
 
     The same comparison gives the same bytes. Returns the path of the page; ``report.html`` has ``report.json`` as its twin.
@@ -55,7 +55,7 @@ def write_report(comparison: Comparison, path: str | Path) -> Path:
     return page
 
 
-def render(comparison: Comparison, maps: dict[str, Any] | None, *, twin_name: str) -> str:
+def render(comparison: ComparisonRecord, maps: dict[str, Any] | None, *, twin_name: str) -> str:
     """The page as text; ``maps`` is its chapter of data maps, ``twin_name`` the file name of the JSON twin that it mentions."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
@@ -85,7 +85,7 @@ def render(comparison: Comparison, maps: dict[str, Any] | None, *, twin_name: st
     return visible(html, keep="\n\t")
 
 
-def _twin(comparison: Comparison) -> dict[str, Any]:
+def _twin(comparison: ComparisonRecord) -> dict[str, Any]:
     """All that the comparison holds, as JSON types, and the table of methods where there is one."""
     found = comparison.to_dict()
     for name, seeds in found["groupings"].items():
@@ -108,7 +108,7 @@ def _finite(value: Any) -> Any:
             return value
 
 
-def _verdict(comparison: Comparison) -> dict[str, list[str]]:
+def _verdict(comparison: ComparisonRecord) -> dict[str, list[str]]:
     """Sentences that judge a grouping as a whole, what else there is to know, and the findings behind them.
 
     Where the best on validation was chosen, that choice is what is judged; the rest are findings.
