@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pytest
 
+import coterie as ct
+from coterie.files import read_json
 from coterie.results import Grouping
 from coterie.results.standings import proof
 from tests.report.synthetic import METHODS, comparison, several_methods, worked
@@ -67,3 +70,34 @@ def test_mean_scores_count_each_task_and_each_run_alike() -> None:
     assert mean == pytest.approx(runs.mean())
     assert spread == pytest.approx(runs.std(ddof=1))
     assert np.isnan(made.mean_score("nobody")).all()
+
+
+OLD = Path(__file__).parent / "old_comparison"
+
+
+def test_a_comparison_that_tells_of_arms_by_name_only_is_read_as_it_was_meant(tmp_path: Path) -> None:
+    """``old_comparison`` was written before tables had the columns role, of and reference_role, and files findings."""
+    read = ct.Comparison.load(OLD)
+    assert read.arms == {
+        "joint": ("joint", None), "mine": ("grouped", "mine"), "auto": ("grouped", "auto"), "single": ("single", None),
+        "random (mine)": ("random", "mine"), "random (auto)": ("random", "auto"), "ensemble (K=2)": ("ensemble", None),
+        "ensemble (K of auto)": ("ensemble", "auto"), "chosen": ("chosen", "chosen"), "random (chosen)": ("random", "chosen"),
+    }  # fmt: skip
+    assert list(read.verdict) == read_json(OLD / "comparison.json")["verdict"]
+    assert [finding.of for finding in read.findings if finding.about == "worth"] == ["chosen", "mine", "auto"]
+    read.save(tmp_path)
+    again = ct.Comparison.load(tmp_path)
+    for name in ("scores", "gains", "costs", "findings", "roles"):
+        assert getattr(again, name) == getattr(read, name), name
+    page = read.report(tmp_path / "report.html").read_text(encoding="utf-8")
+    for title in ("Grouped", "Chosen", "Joint", "Single", "Random", "Ensemble"):
+        assert f"<dt>{title}</dt>" in page
+
+
+def test_findings_that_a_file_holds_are_read_back(tmp_path: Path) -> None:
+    made = comparison(("a", "b"), n_groups=2)
+    kept = replace(made, findings=made.findings[:2], roles={"joint": "One model."})
+    kept.save(tmp_path)
+    read = ct.Comparison.load(tmp_path)
+    assert (read.findings, read.roles) == (made.findings[:2], {"joint": "One model."})
+    assert read.verdict == made.verdict[:2]

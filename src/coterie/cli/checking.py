@@ -27,8 +27,7 @@ def check(verb: options.Compare | options.Record | options.Affinity | options.Pl
 
 
 def _check_comparison(verb: options.Compare | options.Plan) -> None:
-    from coterie.evaluation import check_counts, check_repeats, read_seeds, seconds_of
-    from coterie.evaluation.units import BASELINES
+    from coterie.evaluation import BASELINES, check_counts, check_repeats, read_seeds, seconds_of
 
     read_seeds(verb.comparison.seeds)
     check_repeats(verb.comparison.repeats)

@@ -167,8 +167,8 @@ def show_comparison(screen: Screen, comparison: ComparisonRecord) -> None:
         ([g["arm"], g["reference"], signed(g["gain"]), interval(g["low"], g["high"]), probability(g["p"])] for g in gains),
         texts=2,
     )
-    for sentence in comparison.verdict:
-        screen.say(sentence)
+    for finding in comparison.findings:
+        screen.say(finding.sentence)
     screen.say("")
 
 

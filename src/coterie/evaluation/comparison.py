@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
+from coterie.evaluation.arms import ARMS
 from coterie.report import write_report
 from coterie.results import ComparisonRecord
 
@@ -17,4 +19,7 @@ class Comparison(ComparisonRecord):
 
     def report(self, path: str | Path = "report.html") -> Path:
         """Write the report as one HTML file, with a JSON twin beside it."""
-        return write_report(self, str(path))
+        told = {role: kind.sentence for role, kind in ARMS.items()}
+        # Comparisons of the old form name the roles only.
+        roles = {role: sentence or told.get(role, "") for role, sentence in self.roles.items()}
+        return write_report(replace(self, roles=roles), str(path))

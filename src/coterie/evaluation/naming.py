@@ -6,11 +6,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 from coterie.errors import CoterieError
+from coterie.evaluation.arms import is_reserved
 from coterie.evaluation.measured import AFFINITIES, ESTIMATORS, AffinityMethod, DifferentiableMethod, EstimatorMethod
 from coterie.evaluation.methods import Candidate, Candidates, DataMapMethod, file_name
 from coterie.results import Grouping
-
-_RESERVED = ("joint", "single", "random", "ensemble", "chosen", "mean")
 
 
 def named_methods(
@@ -36,7 +35,7 @@ def named_methods(
         raise CoterieError("`groupings` is empty: give a Grouping, a DataMapMethod, or several.")
     files: dict[str, str] = {}
     for name, candidate in pairs:
-        if name.split(" (")[0] in _RESERVED:
+        if is_reserved(name):
             raise CoterieError(f"`groupings` must not use the name {name!r}, which the comparison uses itself.")
         if (other := files.setdefault(file_name(name).casefold(), name)) != name or len([n for n, _ in pairs if n == name]) > 1:
             raise CoterieError(

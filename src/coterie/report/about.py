@@ -96,7 +96,7 @@ def _summary(scores: pa.Table) -> pa.Table:
     import pyarrow.compute as pc
 
     kinds: Sequence[Any] = [("value", "mean"), ("value", "stddev", pc.VarianceOptions(ddof=1)), ("value", "count")]
-    return scores.group_by(["arm", "task", "metric"], use_threads=False).aggregate(kinds)
+    return scores.group_by(["arm", "role", "of", "task", "metric"], use_threads=False).aggregate(kinds)
 
 
 def _data_uri(table: pa.Table) -> str:

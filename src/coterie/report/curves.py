@@ -20,14 +20,14 @@ CURVES = {"validation_score": "validation score", "validation_loss": "validation
 
 def chapter(comparison: ComparisonRecord) -> list[dict[str, Any]]:
     """Three figures per grouping: it and what it is compared with. The choice, on one seed, is one of them."""
-    chapters = []
+    chapters, roles = [], {arm: part.role for arm, part in comparison.arms.items()}
     for name, arms in _questions(comparison).items():
         drawn = []
         for field, what in CURVES.items():
             lines = {arm: over_tasks(comparison, arm, field) for arm in arms}
             lines = {arm: values for arm, values in lines.items() if np.isfinite(values).any()}
             if lines:
-                axes = figures.learning_curves(lines, what=what)
+                axes = figures.learning_curves(lines, what=what, roles=roles)
                 last = "; ".join(f"{arm} ends at {number(float(values[-1]))}" for arm, values in lines.items())
                 drawn.append(inline(axes, name=f"{field}{len(chapters)}", alt=f"Mean {what} by epoch. {last}."))
         chapters.append({"name": name, "figures": drawn})
@@ -73,7 +73,7 @@ def by_task(comparison: ComparisonRecord, arm: str, field: str) -> np.ndarray:
         used = np.flatnonzero(seeds[0].membership.any(0))  # a group that serves no task has no model
         own = np.searchsorted(used, seeds[0].labels)
         curve = curve[:, own, np.arange(curve.shape[2])][:, None]
-    elif figures.role_of(arm) == "random" and (np.isfinite(curve).sum(axis=1) > 1).any():
+    elif comparison.arms[arm].role == "random" and (np.isfinite(curve).sum(axis=1) > 1).any():
         return np.full(curve[:, 0].shape, np.nan)
     return _mean(curve, 1)
 

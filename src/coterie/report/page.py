@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable
+import re
 from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from coterie.errors import CoterieError
 from coterie.files import atomic, path_of
@@ -19,6 +19,9 @@ from coterie.texts import visible
 
 if TYPE_CHECKING:
     from coterie.results import ComparisonRecord
+
+
+_STRESSED = re.compile(r"\*([^*]+)\*")
 
 
 def write_report(comparison: ComparisonRecord, path: str | Path) -> Path:
@@ -66,6 +69,7 @@ def render(comparison: ComparisonRecord, maps: dict[str, Any] | None, *, twin_na
     html = page.get_template("template.html.j2").render(
         style=Markup(style),  # noqa: S704, our own file
         comparison=comparison,
+        glossary=_glossary(comparison),
         verdict=_verdict(comparison),
         twin=twin_name,
         memberships=groups.memberships(comparison),
@@ -114,13 +118,14 @@ def _verdict(comparison: ComparisonRecord) -> dict[str, list[str]]:
     Where the best on validation was chosen, that choice is what is judged; the rest are findings.
     """
     judged = [name for name in comparison.groupings if name == CHOSEN or CHOSEN not in comparison.groupings]
-    headlines = [sentence for sentence in comparison.verdict if _of(sentence, comparison.groupings) in judged]
-    rest = [sentence for sentence in comparison.verdict if sentence not in headlines]
-    if len(headlines) < 2 and CHOSEN not in comparison.groupings:
-        return {"headlines": headlines, "plain": rest, "findings": []}
-    return {"headlines": headlines, "plain": rest[-1:], "findings": rest[:-1]}
+    headlines = [each for each in comparison.findings if each.about == "worth" and each.of in judged]
+    rest = [each for each in comparison.findings if each not in headlines]
+    plain = [each for each in rest if each.about == "rivals" or (len(headlines) < 2 and CHOSEN not in comparison.groupings)]
+    found = {"headlines": headlines, "plain": plain, "findings": [each for each in rest if each not in plain]}
+    return {place: [each.sentence for each in some] for place, some in found.items()}
 
 
-def _of(sentence: str, names: Iterable[str]) -> str | None:
-    """The grouping that a sentence begins with; one name may begin with another."""
-    return max((name for name in names if sentence.startswith(f"{name}: ")), key=len, default=None)
+def _glossary(comparison: ComparisonRecord) -> dict[str, Markup]:
+    """What each kind of arm is, as far as the comparison tells; what stands between asterisks is stressed."""
+    told = {role: str(escape(sentence)) for role, sentence in comparison.roles.items() if sentence}
+    return {role: Markup(_STRESSED.sub(r"<em>\1</em>", text)) for role, text in told.items()}  # noqa: S704, escaped

@@ -12,21 +12,22 @@ from markupsafe import Markup
 from coterie.report import figures
 from coterie.report.folding import FEW
 from coterie.report.svg import inline
-from coterie.results.tables import CHOSEN
+from coterie.results.tables import CHOSEN, ROLES
 from coterie.wording import count, is_number, number, plain, seconds
 
 if TYPE_CHECKING:
     from coterie.results import ComparisonRecord
 
-_OF_THE_CHOICE = (CHOSEN, f"random ({CHOSEN})")
 Values = dict[tuple[str, str, str], list[float]]
 
 
 def arms_of(comparison: ComparisonRecord) -> list[str]:
     """Arms in reading order: the groupings, then joint, single, random, ensemble; what was chosen comes first."""
-    arms = dict.fromkeys(comparison.scores.column("arm").to_pylist())
-    rank = ("grouped", "joint", "single", "random", "ensemble")
-    return sorted(arms, key=lambda arm: (rank.index(figures.role_of(arm)), arm not in _OF_THE_CHOICE))
+    rank = {role: position for position, role in enumerate(comparison.roles or ROLES)}
+    parts = comparison.arms
+    # The choice is one of the groupings.
+    role = lambda arm: "grouped" if parts[arm].role == CHOSEN else parts[arm].role  # noqa: E731
+    return sorted(parts, key=lambda arm: (rank.get(role(arm), len(rank)), parts[arm].of != CHOSEN))
 
 
 def score_table(comparison: ComparisonRecord, order: Sequence[str]) -> dict[str, Any]:
@@ -100,7 +101,7 @@ def _mean_scores(comparison: ComparisonRecord, arms: Sequence[str]) -> tuple[np.
 
 def costs(comparison: ComparisonRecord) -> dict[str, Any]:
     """The cost table with mean scores beside it, and the figure."""
-    table = {row["arm"]: row for row in comparison.costs.to_pylist()}
+    table, parts = {row["arm"]: row for row in comparison.costs.to_pylist()}, comparison.arms
     arms = [arm for arm in arms_of(comparison) if arm in table]
     means, spread = _mean_scores(comparison, arms)
     rows = [
@@ -118,7 +119,7 @@ def costs(comparison: ComparisonRecord) -> dict[str, Any]:
     drawn = [
         position
         for position, arm in enumerate(arms)
-        if CHOSEN not in comparison.groupings or figures.role_of(arm) != "random" or arm in _OF_THE_CHOICE
+        if CHOSEN not in comparison.groupings or parts[arm].role != "random" or parts[arm].of == CHOSEN
     ]
     svg = _cost_figure([table[arms[position]] for position in drawn], means[drawn], spread[drawn])
     return {"rows": rows, "svg": svg, "left_out": len(arms) - len(drawn)}
@@ -130,7 +131,8 @@ def _cost_figure(rows: Sequence[dict[str, Any]], means: np.ndarray, spread: np.n
     if not np.isfinite(cost).any():
         return None
     what = {"model_steps": "model-steps in training", "seconds": "seconds of training"}[column]
-    axes = figures.cost_against_quality([row["arm"] for row in rows], cost, means, spread, what=what)
+    roles = {row["arm"]: row["role"] for row in rows}
+    axes = figures.cost_against_quality(list(roles), cost, means, spread, what=what, roles=roles)
     alt = f"Mean test score against {what}. " + "; ".join(
         f"{row['arm']}: {number(float(m))} for {count(c)}" for row, m, c in zip(rows, means, cost, strict=True)
     )

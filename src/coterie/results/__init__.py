@@ -3,6 +3,7 @@
 from coterie.results.affinities import Affinity
 from coterie.results.comparisons import ComparisonRecord
 from coterie.results.data_maps import DataMap
+from coterie.results.findings import Finding
 from coterie.results.fits import Fit, History
 from coterie.results.groupings import Grouping, fuzzy_membership
 from coterie.results.scores import ScoreTable
@@ -12,6 +13,7 @@ __all__ = [
     "Affinity",
     "ComparisonRecord",
     "DataMap",
+    "Finding",
     "Fit",
     "Grouping",
     "History",

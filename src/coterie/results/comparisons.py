@@ -1,4 +1,4 @@
-"""What a comparison found, in tables: scores, gains with intervals, costs, and a verdict in plain sentences."""
+"""A comparison as a record: scores, gains with intervals and costs in tables, the groupings, and what was found."""
 
 from __future__ import annotations
 
@@ -16,11 +16,12 @@ from coterie.data.arrow_files import write_parquet
 from coterie.errors import CoterieError
 from coterie.files import path_of, read_json, write_json
 from coterie.results.data_maps import DataMap
+from coterie.results.findings import Finding, find
 from coterie.results.fits import History
 from coterie.results.groupings import Grouping
 from coterie.results.histories import read_histories, write_histories
 from coterie.results.standings import METHODS, kind_of, proof, regret, run_means, spent, unit_means
-from coterie.results.tables import CHOSEN, COSTS, GAINS, MEAN, SCORES, read_frame
+from coterie.results.tables import CHOSEN, COSTS, GAINS, MEAN, ROLES, SCORES, Part, parts_of, read_frame
 from coterie.schema import OPEN, distinct, structure, within
 from coterie.tasks import Kind
 from coterie.wording import is_number
@@ -39,6 +40,8 @@ class _Saved(TypedDict):
     kinds: tuple[Kind, ...]
     metric_names: tuple[str, ...]
     verdict: tuple[str, ...]
+    findings: NotRequired[tuple[Finding, ...]]
+    roles: NotRequired[dict[str, str]]
     groupings: dict[str, list[dict[str, Any]]]
     stability: dict[str, dict[str, Any]]
     agreement: NotRequired[dict[str, dict[str, float]]]
@@ -50,13 +53,15 @@ class _Saved(TypedDict):
 class ComparisonRecord:
     """Joint, single-task, random, ensemble and grouped training, scored on the test part.
 
-    ``scores`` [arm, seed, split, draw, task, metric, value]: the full set of metrics. ``gains`` [arm, reference, task, metric,
-    gain, low, high, p, p_holm, bootstrap_low, bootstrap_high, relative_gain]: points (x 100) of the primary metric, paired over
-    seeds and splits, 95 % t interval; the task "mean" is the unweighted mean over tasks; relative gains are shares of the
-    reference's error; what cannot be told is null. ``costs`` [arm, models, parameters, model_steps, seconds]: of one
-    repetition on average, and groups found on a data map pay for its recording. ``groupings`` has one entry per unit.
-    ``agreement`` is the adjusted Rand index between methods, averaged over units. ``data_map`` and ``history`` are those of
-    the first unit.
+    ``scores`` [arm, role, of, seed, split, draw, task, metric, value]: the full set of metrics. ``gains`` [arm, role, of,
+    reference, reference_role, task, metric, gain, low, high, p, p_holm, bootstrap_low, bootstrap_high, relative_gain]: points
+    (x 100) of the primary metric, paired over seeds and splits, draws averaged, 95 % t interval; the task "mean" is the
+    unweighted mean over tasks; relative gains are shares of the reference's error; what cannot be told is null. ``costs`` [arm,
+    role, of, models, parameters, model_steps, seconds]: of one repetition on average, and groups found on a data map pay for
+    its recording. ``role`` says what an arm is, one of ``roles``, which have a sentence each and are in the order in which to
+    read of them; ``of`` names the grouping that it belongs to, null where to none or to several. ``groupings`` has one entry
+    per unit. ``findings`` judge the groupings. ``agreement`` is the adjusted Rand index between methods, averaged over units.
+    ``data_map`` and ``history`` are those of the first unit.
     """
 
     tasks: tuple[str, ...]
@@ -70,7 +75,8 @@ class ComparisonRecord:
     history: Mapping[str, History] = field(default_factory=dict)
     stability: Mapping[str, Any] = field(default_factory=dict)
     agreement: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
-    verdict: tuple[str, ...] = ()
+    findings: tuple[Finding, ...] = ()
+    roles: Mapping[str, str] = field(default_factory=dict)
     config: Mapping[str, Any] = field(default_factory=dict)
 
     def gain(self, arm: str, reference: str, task: str = MEAN) -> dict[str, Any]:
@@ -85,6 +91,16 @@ class ComparisonRecord:
                 return row
         pairs = dict.fromkeys(f"{row['arm']!r} against {row['reference']!r}" for row in rows)
         raise CoterieError(f"No gain of {arm!r} against {reference!r} for task {task!r}; there are {', '.join(pairs)}.")
+
+    @property
+    def verdict(self) -> tuple[str, ...]:
+        """The findings in plain sentences."""
+        return tuple(finding.sentence for finding in self.findings)
+
+    @cached_property
+    def arms(self) -> Mapping[str, Part]:
+        """What each arm is: its ``role``, and the grouping ``of`` which it is."""
+        return parts_of(self.scores)
 
     @property
     def methods(self) -> tuple[str, ...]:
@@ -154,7 +170,8 @@ class ComparisonRecord:
         """Everything but the data map and the curves, as plain JSON types."""
         return {
             "tasks": list(self.tasks), "kinds": list(self.kinds), "metric_names": list(self.metric_names),
-            "verdict": list(self.verdict), **{name: getattr(self, name).to_pylist() for name in _TABLES},
+            "verdict": list(self.verdict), "findings": [each.to_dict() for each in self.findings], "roles": dict(self.roles),
+            **{name: getattr(self, name).to_pylist() for name in _TABLES},
             "groupings": {name: [g.to_dict() for g in found] for name, found in self.groupings.items()},
             "stability": dict(self.stability), "agreement": dict(self.agreement), "config": dict(self.config),
         }  # fmt: skip
@@ -191,17 +208,24 @@ class ComparisonRecord:
             for name in ("tasks", "kinds", "metric_names"):
                 if len(parts[name]) != len(found["tasks"]) or not found["tasks"]:
                     raise CoterieError(f"`{name}` must have one entry a task; found {list(parts[name])}.")
-        tasks = found["tasks"]
+        tasks, groupings = found["tasks"], found["groupings"]
+        tables: dict[str, pa.Table] = {
+            name: read_frame(folder / f"{name}.parquet", schema, tasks=about, groupings=groupings)
+            for name, schema, about in (("scores", SCORES, tasks), ("gains", GAINS, [*tasks, MEAN]), ("costs", COSTS, ()))
+        }
+        del parts["verdict"]  # the findings, in words
+        if "findings" not in found:
+            with within(folder, "comparison"):
+                parts |= {"findings": find(**tables), "roles": dict.fromkeys(ROLES, "")}
         return cls(
             **{**parts, "data_map": DataMap.load(folder / "data_map.safetensors") if found["data_map"] else None},
             history=read_histories(folder / "history.safetensors", len(tasks)),
-            scores=read_frame(folder / "scores.parquet", SCORES, tasks=tasks),
-            gains=read_frame(folder / "gains.parquet", GAINS, tasks=[*tasks, MEAN]),
-            costs=read_frame(folder / "costs.parquet", COSTS, tasks=()),
+            **tables,
         )
 
     def __repr__(self) -> str:
-        return f"Comparison({', '.join(self.groupings)} on {len(self.tasks)} tasks: {self.verdict[0] if self.verdict else ''})"
+        first = self.findings[0].sentence if self.findings else ""
+        return f"{type(self).__name__}({', '.join(self.groupings)} on {len(self.tasks)} tasks: {first})"
 
 
 def _groupings(saved: list[dict[str, Any]], name: str, tasks: tuple[str, ...]) -> list[Grouping]:
