@@ -33,7 +33,7 @@ import coterie as ct
 from coterie.data import Dataset
 from coterie.differentiable import MODES, Mode
 from coterie.evaluation import Arm, combine, ensemble_arm, grouped_arm, paired_interval, primary_scores, random_arms
-from coterie.evaluation.baselines import joint_arm, single_arm, stack_rows
+from coterie.evaluation.arms import joint_arm, single_arm, stack_rows
 
 DRAWS = 2
 

@@ -388,7 +388,7 @@ def test_debug_shows_the_traceback(tmp_path: Path) -> None:
 def test_unexpected_error_has_status_1(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("coterie.cli.verbs.check_folder", lambda _: 1 / 0)
+    monkeypatch.setattr("coterie.cli.shared.check_folder", lambda _: 1 / 0)
     assert main(["record", "--data", "digits", "--out", str(tmp_path / "r")]) == 1
     assert "ZeroDivisionError" in capsys.readouterr().err
 
@@ -399,7 +399,7 @@ def test_interrupt_has_status_130_and_says_how_to_continue(
     def interrupt(_: Path) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("coterie.cli.verbs.check_folder", interrupt)
+    monkeypatch.setattr("coterie.cli.shared.check_folder", interrupt)
     assert main(["record", "--data", "digits", "--out", str(tmp_path / "r")]) == 130
     assert "the same command continues" in capsys.readouterr().err
 

@@ -100,7 +100,7 @@ def test_an_interrupt_that_a_library_turned_into_another_error_is_one(
         except KeyboardInterrupt:
             raise ImportError("half a library") from None
 
-    monkeypatch.setattr("coterie.cli.verbs.check_folder", swallow)
+    monkeypatch.setattr("coterie.cli.shared.check_folder", swallow)
     assert main(["record", *OPTIONS, "--out", str(tmp_path / "run")]) == 143
     assert capsys.readouterr().err.startswith("coterie: stopped.")
 

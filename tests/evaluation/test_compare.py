@@ -122,7 +122,19 @@ def test_save_load_and_json(result, tmp_path):
     files = result.save(tmp_path)
     assert sorted(tmp_path.iterdir()) == sorted(files)
     loaded = ct.Comparison.load(tmp_path)
-    for name in ("tasks", "kinds", "metric_names", "scores", "gains", "costs", "verdict", "config", "stability"):
+    for name in (
+        "tasks",
+        "kinds",
+        "metric_names",
+        "scores",
+        "gains",
+        "costs",
+        "verdict",
+        "findings",
+        "roles",
+        "config",
+        "stability",
+    ):
         assert getattr(loaded, name) == getattr(result, name), name
     np.testing.assert_array_equal(loaded.groupings["map"][1].membership, result.groupings["map"][1].membership)
     np.testing.assert_array_equal(loaded.history["map"].train_loss, result.history["map"].train_loss)

@@ -8,8 +8,7 @@ import coterie as ct
 from coterie.affinities import Lookahead
 from coterie.errors import CoterieError
 from coterie.estimators import ESTIMATORS, GradTagScores, SurrogateScores
-from coterie.evaluation import measured
-from coterie.evaluation.methods import method_named
+from coterie.evaluation import measured, method_named
 from tests.affinities.moments import table
 
 SMALL = {"epochs": 3, "batch_size": 32, "model_options": {"hidden": (16,)}, "strategy": "loop"}

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from coterie.errors import CoterieError
-from coterie.evaluation.methods import DataMapMethod, find_groupings, named_methods
+from coterie.evaluation.methods import DataMapMethod, find_groupings
+from coterie.evaluation.naming import named_methods
 from coterie.results import Grouping
 
 TASKS = ("a", "b", "c")

@@ -5,14 +5,17 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from coterie.evaluation.comparison import MEAN
 from coterie.evaluation.tables import arm_scores, costs_table, gains_table
-from coterie.evaluation.units import SCORES, Unit
+from coterie.evaluation.units import Unit
+from coterie.results.tables import MEAN, SCORES, Part
 from coterie.tasks import Kind, Task, Tasks
 
 TASKS = Tasks.plain([Task(name="a", kind=Kind.BINARY), Task(name="b", kind=Kind.BINARY)])
 N = 40
 TARGETS = np.tile(np.array([[0.0, 1.0], [1.0, 0.0]], dtype=np.float32), (N // 2, 1))
+PARTS = {
+    "joint": Part("joint", None), "grouped": Part("grouped", "grouped"), "random (grouped)": Part("random", "grouped")
+}  # fmt: skip
 ARMS = (("joint", 0), ("grouped", 0), ("random (grouped)", 0), ("random (grouped)", 1))
 
 
@@ -33,7 +36,7 @@ def unit(seed, misses, split=0, **more):
 
 
 def rows(units, pairs, tasks=TASKS):
-    table = gains_table(arm_scores(units, tasks, bootstraps=200), pairs, tasks).to_pylist()
+    table = gains_table(arm_scores(units, tasks, bootstraps=200), pairs, tasks, PARTS).to_pylist()
     return {(row["arm"], row["reference"], row["task"]): row for row in table}
 
 
@@ -119,9 +122,10 @@ def test_a_metric_of_ones_own_has_gains_but_no_bootstrap():
 
 
 def test_costs_are_those_of_one_repetition_and_one_draw():
-    costs = {row["arm"]: row for row in costs_table(UNITS).to_pylist()}
+    costs = {row["arm"]: row for row in costs_table(UNITS, PARTS).to_pylist()}
     assert costs["random (grouped)"] == {
-        "arm": "random (grouped)", "models": 1.0, "parameters": 10.0, "model_steps": 5.0, "seconds": 1.5
+        "arm": "random (grouped)", "role": "random", "of": "grouped", "models": 1.0, "parameters": 10.0, "model_steps": 5.0,
+        "seconds": 1.5,
     }  # fmt: skip
 
 

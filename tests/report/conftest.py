@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from coterie.evaluation.comparison import Comparison
+from coterie.evaluation import Comparison
 from coterie.report import write_report
 
 from .synthetic import comparison, learnt, several_methods

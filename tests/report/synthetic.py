@@ -9,8 +9,10 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from coterie.evaluation.comparison import COSTS, GAINS, MEAN, Comparison
+from coterie.evaluation import ARMS, Comparison
 from coterie.results import DataMap, Grouping, History, fuzzy_membership
+from coterie.results.findings import find
+from coterie.results.tables import COSTS, GAINS, MEAN, SCORES, Part
 
 EMOTIONS = ("amazed", "happy", "relaxed", "quiet", "sad", "angry", "excited", "bored")
 METHODS = ("lookahead", "transfer_gain", "data_map", "gradtag", "train")
@@ -33,27 +35,30 @@ def comparison(
     rng = np.random.default_rng(0)
     names = tuple(names)
     found = {name: _groupings(rng, names, n_groups, n_seeds, fuzziness) for name in groupings}
-    arms = ["joint", "single"]
+    arms = {"joint": Part("joint", None), "single": Part("single", None)}
     for name in groupings:
-        arms += [name, f"random ({name})"]
-    arms.append(f"ensemble (K={n_groups})")
+        arms[name] = Part("chosen" if name == "chosen" else "grouped", name)
+        arms[f"random ({name})"] = Part("random", name)
+    arms[f"ensemble (K={n_groups})"] = Part("ensemble", None)
     level = rng.uniform(0.82, 0.97, len(names))
     level[-1] = 0.5
     lift = {
         arm: {"single": -0.012, "joint": 0.0, "random": 0.003, "ensemble": 0.008, **(lifts or {})}.get(
-            arm.split(" (")[0], 0.014
+            arm if arm in groupings else part.role, 0.014
         )
-        for arm in arms
+        for arm, part in arms.items()
     }
     effect = {arm: lift[arm] + rng.normal(0, 0.006, len(names)) for arm in arms}
     scores = _scores(rng, names, arms, level, effect, n_seeds)
+    gains = _gains(rng, names, groupings, arms, effect, n_groups, n_seeds)
+    costs = _costs(arms, len(names), n_groups)
     return Comparison(
         tasks=names,
         kinds=("binary",) * len(names),
         metric_names=("balanced_accuracy",) * len(names),
         scores=scores,
-        gains=_gains(rng, names, groupings, arms, effect, n_groups, n_seeds),
-        costs=_costs(arms, len(names), n_groups),
+        gains=gains,
+        costs=costs,
         groupings=found,
         data_map=_data_map(rng, names, next(iter(found.values()))[0], n_examples, n_epochs) if recorded else None,
         history={arm: _history(rng, arm, len(names), n_groups, n_epochs, level.mean() + lift[arm]) for arm in arms},
@@ -64,11 +69,8 @@ def comparison(
             }
             for name in groupings
         },
-        verdict=(
-            *(f"{name}: worth it if 3.0 times the training steps of joint are affordable: +1.4 points." for name in found),
-            "No difference found between grouped and single: +0.5 points on the mean over tasks (95 % interval −0.3 to +1.4).",
-            f"Tasks that gain with grouped against joint, after Holm's correction: {names[0]} (+4.0).",
-        ),
+        findings=find(scores, gains, costs),
+        roles={role: kind.sentence for role, kind in ARMS.items()},
         config={
             "model": "cnn", "seeds": list(range(n_seeds)), "repeats": 1, "draws": 3, "bootstraps": 1000, "python": "3.11.2",
             "groupings": dict.fromkeys(groupings, f"DataMapMethod(n_groups={n_groups})"),
@@ -105,7 +107,6 @@ def several_methods(names: Sequence[str] = EMOTIONS, *, n_groups: int = 3, n_see
         made,
         groupings={name: found[name] for name in ("chosen", *METHODS)},
         agreement={a: {b: agreed[min(a, b)][max(a, b)] for b in METHODS if b != a} for a in METHODS},
-        verdict=(*made.verdict[:-2], *made.verdict[-2:], "6 groupings were compared on the same test examples."),
     )
 
 
@@ -119,6 +120,40 @@ def learnt(names: Sequence[str] = EMOTIONS, *, n_groups: int = 3, n_seeds: int =
         found[name] = [search(names, n_groups, n_epochs, seed=u, mode=mode, speed=speed) for u in range(n_seeds)]
     found["chosen"] = [replace(g, details={**g.details, "chosen": "dmtg"}) for g in found["dmtg"]]
     return replace(made, groupings=found, history={})
+
+
+def worked() -> Comparison:
+    """Two methods and what was chosen, on two tasks and two seeds: scores and costs by hand."""
+    made = comparison(("a", "b"), n_groups=1, n_seeds=2, groupings=("chosen", "one", "two"), n_examples=20, recorded=False)
+    values = {"one": ((0.8, 0.6), (0.6, 0.4)), "two": ((0.7, 0.5), (0.7, 0.7)), "chosen": ((0.8, 0.6), (0.7, 0.7))}
+    values["joint"] = ((0.5, 0.5), (0.5, 0.5))
+    rows = [
+        {"arm": arm, **made.arms[arm]._asdict(), "seed": seed, "split": 0, "draw": 0, "task": task, "value": value}
+        | {"metric": "balanced_accuracy"}
+        for arm, seeds in values.items()
+        for seed, tasks in enumerate(seeds)
+        for task, value in zip("ab", tasks, strict=True)
+    ]
+    measured = {"one": (100, 3.0), "two": (300, 9.0)}
+    groupings = {
+        name: [
+            Grouping(tasks=("a", "b"), membership=np.ones((2, 1)), method="sdp", details=details)
+            for details in (
+                {
+                    "cost": {"model_steps": steps + seed, "seconds": time},
+                    "affinity": {"method": "cosine", "matrix": [[1, 0]] * 2},
+                }
+                for seed in (0, 20)
+            )
+        ]
+        for name, (steps, time) in measured.items()
+    }
+    groupings["chosen"] = [
+        replace(groupings[name][0], details={**groupings[name][0].details, "chosen": name}) for name in ("one", "two")
+    ]
+    return replace(
+        made, scores=pa.Table.from_pylist(rows), groupings={name: groupings[name] for name in ("chosen", "one", "two")}
+    )
 
 
 def search(
@@ -212,22 +247,23 @@ def _groupings(rng: np.random.Generator, names: tuple[str, ...], k: int, n_seeds
 def _scores(
     rng: np.random.Generator,
     names: tuple[str, ...],
-    arms: list[str],
+    arms: Mapping[str, Part],
     level: np.ndarray,
     effect: dict[str, np.ndarray],
     n_seeds: int,
 ) -> pa.Table:
     metrics = {"balanced_accuracy": 0.0, "accuracy": 0.01, "f1": -0.05, "auroc": 0.02, "average_precision": -0.02}
     rows = []
-    for arm in arms:
+    for arm, part in arms.items():
         for seed in range(n_seeds):
-            for draw in range(3 if arm.startswith("random") else 1):
+            for draw in range(3 if part.role == "random" else 1):
                 noise = rng.normal(0, 0.004, len(names))
                 for metric, shift in metrics.items():
                     values = np.clip(level + effect[arm] + noise + shift, 0, 1)
                     rows += [
                         {
                             "arm": arm,
+                            **part._asdict(),
                             "seed": seed,
                             "split": 0,
                             "draw": draw,
@@ -237,14 +273,14 @@ def _scores(
                         }
                         for task, value in zip(names, values, strict=True)
                     ]
-    return pa.Table.from_pylist(rows)
+    return pa.Table.from_pylist(rows, schema=SCORES)
 
 
 def _gains(
     rng: np.random.Generator,
     names: tuple[str, ...],
     groupings: Sequence[str],
-    arms: list[str],
+    arms: Mapping[str, Part],
     effect: dict[str, np.ndarray],
     n_groups: int,
     n_seeds: int,
@@ -262,7 +298,9 @@ def _gains(
             rows.append(
                 {
                     "arm": arm,
+                    **arms[arm]._asdict(),
                     "reference": reference,
+                    "reference_role": arms[reference].role,
                     "task": task,
                     "metric": "balanced_accuracy",
                     "gain": float(gain),
@@ -278,12 +316,14 @@ def _gains(
     return pa.Table.from_pylist(rows, schema=GAINS)
 
 
-def _costs(arms: list[str], n_tasks: int, n_groups: int) -> pa.Table:
+def _costs(arms: Mapping[str, Part], n_tasks: int, n_groups: int) -> pa.Table:
     models = {"joint": 1, "single": n_tasks}
     rows = []
-    for arm in arms:
+    for arm, part in arms.items():
         n = models.get(arm, n_groups)
-        rows.append({"arm": arm, "models": n, "parameters": 81_934 * n, "model_steps": 940 * n, "seconds": 6.4 * n})
+        rows.append(
+            {"arm": arm, **part._asdict(), "models": n, "parameters": 81_934 * n, "model_steps": 940 * n, "seconds": 6.4 * n}
+        )
     return pa.Table.from_pylist(rows, schema=COSTS)
 
 

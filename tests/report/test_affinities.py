@@ -16,11 +16,10 @@ from matplotlib.figure import Figure
 from matplotlib.image import imread
 from matplotlib.text import Text
 
-from coterie.evaluation.comparison import Comparison
+from coterie.evaluation import Comparison
 from coterie.report import affinities, matrices
 from coterie.report.labels import beside_points
 from coterie.report.svg import inline
-from coterie.results import Affinity
 
 HAND = np.array([[9.0, 0.2, 0.9], [0.0, 9.0, 0.1], [0.9, 0.2, 9.0]])
 
@@ -51,12 +50,6 @@ def test_every_task_has_its_place_whatever_is_missing(n: int, seed: int, empty: 
     assert np.isfinite(grown.lines).all()
     assert grown.lines[..., 1].max() == pytest.approx(1)
     assert np.isfinite(matrices.colours(matrix, signed=bool(seed % 2))).all()
-
-
-def test_symmetric_is_that_of_an_affinity() -> None:
-    matrix = np.array([[1.0, np.nan, 3.0], [2.0, 1.0, np.nan], [5.0, np.nan, 1.0]])
-    expected = Affinity(tasks=("a", "b", "c"), matrix=matrix, method="mine").symmetric()
-    np.testing.assert_array_equal(matrices.symmetric(matrix), expected)
 
 
 def test_colours_part_at_zero_where_signs_matter() -> None:

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 import coterie as ct
 from coterie.differentiable import MODES
-from coterie.evaluation.comparison import Comparison
+from coterie.evaluation import Comparison
 from coterie.files import read_json
 from coterie.report import assignments, methods, write_report
 from coterie.results import Grouping
@@ -201,14 +201,15 @@ def test_the_choice_is_not_told_twice(searches: Comparison) -> None:
 
 
 def test_groups_that_were_learnt_are_a_kind_of_their_own(searches: Comparison) -> None:
-    assert methods.kind_of(searches, "dmtg") == "learnt"
-    assert methods.what_it_measured(searches, "dmtg") == "groups learnt while K\u00a0=\u00a03 branches train side by side"
+    measured = {row["method"]: row for row in methods.table(searches)["methods"]}
+    assert measured["dmtg"]["kind"] == "learnt"
+    assert measured["dmtg"]["measured"] == "groups learnt while K\u00a0=\u00a03 branches train side by side"
     chapter = methods.chapter(searches)
     assert chapter is not None
     assert "learnt in training" in chapter["svg"]
     assert "var(--orange)" in chapter["svg"]
     given_ones = replace(searches, config={"groupings": {"dmtg": "Grouping(dmtg, 3 groups: ...)"}})
-    assert methods.kind_of(given_ones, "dmtg") == "given"
+    assert {row["method"]: row["kind"] for row in methods.table(given_ones)["methods"]}["dmtg"] == "given"
     assert len(assignments.chapter(given_ones)) == 2
 
 

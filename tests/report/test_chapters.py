@@ -122,16 +122,6 @@ def test_scores_mark_the_best_and_hide_a_metric_that_all_share() -> None:
     assert scores.score_table(mixed, made.tasks)["metric"] is None
 
 
-def test_mean_scores_count_each_task_and_each_run_alike() -> None:
-    made = comparison(("a", "b", "c"), n_groups=2, recorded=False)
-    mean, spread = scores.mean_scores(made, ["random (grouped)"])
-    rows = [r for r in made.scores.to_pylist() if r["arm"] == "random (grouped)" and r["metric"] == "balanced_accuracy"]
-    runs = np.array([r["value"] for r in rows]).reshape(-1, 3).mean(1)
-    assert len(runs) == 9
-    assert mean[0] == pytest.approx(runs.mean())
-    assert spread[0] == pytest.approx(runs.std(ddof=1))
-
-
 def test_learning_curves_follow_the_model_that_serves_each_task() -> None:
     made = comparison(("a", "b", "c"), n_groups=2, n_epochs=4, recorded=False)
     score, labels = made.history["grouped"].validation_score, made.groupings["grouped"][0].labels

@@ -48,7 +48,7 @@ def test_names_are_never_formulas_nor_markup_and_control_signs_vanish() -> None:
 
 
 def test_colours_are_those_of_the_page_and_ids_carry_the_name() -> None:
-    svg = inline(figures.learning_curves({"joint": np.arange(2.0), "K=2": np.arange(2.0)}, what="s"), name="here", alt="")
+    svg = inline(figures.learning_curves({"joint": np.arange(2.0), "grouped": np.arange(2.0)}, what="s"), name="here", alt="")
     root = ET.fromstring(svg)
     styles = " ".join(element.get("style", "") for element in root.iter())
     assert "var(--blue)" in styles
@@ -91,15 +91,24 @@ def test_one_example_is_always_visible_and_nothing_is_empty() -> None:
 
 
 def test_each_kind_of_arm_has_its_own_dash_and_marker() -> None:
-    arms = ["K=3", "joint", "single", "random (K=3)", "ensemble (K=3)"]
-    lines = figures.learning_curves(dict.fromkeys(arms, np.arange(3.0)), what="score").get_lines()
-    assert len({(str(line.get_linestyle()), line.get_dash_capstyle(), line.get_marker()) for line in lines}) == 5
-    assert len({line.get_marker() for line in lines}) == 5
+    roles = {
+        "K=3": "grouped", "joint": "joint", "single": "single", "random (K=3)": "random", "ensemble (K=3)": "ensemble",
+        "mine": "a role of one's own",
+    }  # fmt: skip
+    lines = figures.learning_curves(dict.fromkeys(roles, np.arange(3.0)), what="score", roles=roles).get_lines()
+    assert len({(str(line.get_linestyle()), line.get_dash_capstyle(), line.get_marker()) for line in lines}) == 6
+    assert len({line.get_marker() for line in lines}) == 6
+
+
+def test_the_choice_looks_like_a_grouping() -> None:
+    ours, chosen = figures.learning_curves(dict.fromkeys(["grouped", "chosen"], np.arange(3.0)), what="score").get_lines()
+    assert (ours.get_color(), ours.get_marker()) == (chosen.get_color(), chosen.get_marker())
 
 
 def test_many_groupings_are_told_apart_by_marker_and_filling() -> None:
     arms = [f"method {i}" for i in range(12)]
-    axes = figures.cost_against_quality(arms, np.arange(1.0, 13), np.ones(12), np.full(12, np.nan), what="steps")
+    roles = dict.fromkeys(arms, "grouped")
+    axes = figures.cost_against_quality(arms, np.arange(1.0, 13), np.ones(12), np.full(12, np.nan), what="steps", roles=roles)
     looks = {(bars[0].get_marker(), bars[0].get_markerfacecolor() == "none") for bars in axes.containers}
     assert len(looks) == 12
 

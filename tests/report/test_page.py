@@ -14,7 +14,7 @@ import pytest
 from pyarrow import csv
 
 from coterie.errors import CoterieError
-from coterie.evaluation.comparison import Comparison
+from coterie.evaluation import Comparison
 from coterie.files import read_json
 from coterie.report import write_report
 from coterie.report.curves import over_tasks
@@ -130,15 +130,15 @@ def test_a_task_called_mean_is_not_taken_for_the_mean(hostile: Comparison, page:
 
 def test_the_verdict_comes_first_and_in_full(page: Page, hostile: Comparison) -> None:
     texts = [text.replace("\u00a0", " ") for text in page.texts]
-    found = [texts.index(sentence) for sentence in hostile.verdict]
-    assert max(found[:2]) < min(i for i, text in enumerate(texts) if text == "against")
+    found = {finding.about: texts.index(finding.sentence) for finding in hostile.findings}
+    assert max(found["worth"], found["rivals"]) < min(i for i, text in enumerate(texts) if text == "against")
 
 
 def test_the_twin_holds_the_whole_comparison(hostile: Comparison, hostile_page: Path) -> None:
     twin = read_json(hostile_page.with_suffix(".json"))
     drawn = {name: twin.pop(name) for name in ("curves", "data_maps")}
     assert twin == hostile.to_dict()
-    assert set(drawn["curves"]) == {arm for arm in hostile.history if not arm.startswith("random")}
+    assert set(drawn["curves"]) == {arm for arm in hostile.history if hostile.arms[arm].role != "random"}
     curve = drawn["curves"]["single"]["validation_score"]
     assert curve["mean"] == pytest.approx(over_tasks(hostile, "single", "validation_score"), rel=1e-3)
     assert curve["tasks"][HOSTILE[1]] == pytest.approx(hostile.history["single"].validation_score[:, 1, 1], rel=1e-3)
@@ -178,7 +178,7 @@ def test_a_hundred_tasks_fit_and_are_all_there(large_page: Path) -> None:
     "changes",
     [
         {"data_map": None, "history": {}, "stability": {}},
-        {"verdict": (), "config": {}},
+        {"findings": (), "config": {}},
         {"groupings": {}, "stability": {}},
     ],
     ids=lambda changes: "-".join(changes),

@@ -16,7 +16,7 @@ A probe may also ride on a training of your own: ``probe = Lookahead(); ct.fit("
 ``probe.affinity()``.
 """
 
-from coterie.affinities._affinity import METHODS, affinities, affinity, check_measurable, measure
+from coterie.affinities._affinity import METHODS, affinities, affinity, check_measurable, fresh_probe, measure, named_probes
 from coterie.affinities._probe import AffinityProbe
 from coterie.affinities.auxiliary_gain import AuxiliaryGain
 from coterie.affinities.cosine import Cosine
@@ -35,5 +35,7 @@ __all__ = [
     "affinity",
     "check_measurable",
     "data_map_affinity",
+    "fresh_probe",
     "measure",
+    "named_probes",
 ]

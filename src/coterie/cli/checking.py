@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from coterie.cli import options
-from coterie.cli.verbs import methods_asked, settings_of
-from coterie.errors import require_count
+from coterie.cli.asked import methods_asked, settings_of
 
 
 def check(verb: options.Compare | options.Record | options.Affinity | options.Plan) -> None:
@@ -20,7 +19,7 @@ def check(verb: options.Compare | options.Record | options.Affinity | options.Pl
     if verb.training.model != "auto":
         find_factory(verb.training.model)
     if isinstance(verb, options.Affinity):
-        from coterie.affinities._affinity import named_probes
+        from coterie.affinities import named_probes
 
         named_probes(verb.methods, verb.every)
     elif isinstance(verb, options.Compare | options.Plan):
@@ -28,14 +27,10 @@ def check(verb: options.Compare | options.Record | options.Affinity | options.Pl
 
 
 def _check_comparison(verb: options.Compare | options.Plan) -> None:
-    from coterie.evaluation._compare import check_counts
-    from coterie.evaluation._plan import seconds_of
-    from coterie.evaluation._repetitions import MOST, read_seeds
-    from coterie.evaluation.units import BASELINES
+    from coterie.evaluation import BASELINES, check_counts, check_repeats, read_seeds, seconds_of
 
     read_seeds(verb.comparison.seeds)
-    if verb.comparison.repeats is not None:
-        require_count("repeats", verb.comparison.repeats, MOST)
+    check_repeats(verb.comparison.repeats)
     check_counts(verb.comparison.draws, BASELINES, bootstraps=1)
     if isinstance(verb, options.Plan) and verb.budget is not None:
         seconds_of(verb.budget)

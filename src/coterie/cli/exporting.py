@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from coterie.cli.options import Export
+from coterie.cli.shared import model_at
 from coterie.cli.show import Screen
 from coterie.errors import CoterieError
 
@@ -13,8 +14,6 @@ def export(verb: Export, screen: Screen) -> None:
     """Write the program and show what it reads and gives."""
     if verb.out.suffix.lower() not in SUFFIXES:
         raise CoterieError(f"`--out` must end in {' or '.join(SUFFIXES)}; found {verb.out.name!r}.")
-    from coterie.cli.predictions import model_at
-
     about = model_at(verb.run, verb.model, trust=verb.trust).export(verb.out)
     rows = [
         [way, tensor["name"], tensor["dtype"], " x ".join(map(str, tensor["shape"]))]

@@ -6,26 +6,27 @@ from collections.abc import Sequence
 from contextlib import ExitStack, nullcontext
 from dataclasses import replace
 from itertools import compress
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from coterie.cli import options
-from coterie.cli.show import Screen
-from coterie.cli.verbs import (
+from coterie.cli.asked import load_data, methods_asked, model_of, settings_of
+from coterie.cli.checking import check
+from coterie.cli.shared import (
     AFFINITY,
     GROUPING,
+    affinity_file,
+    affinity_stage,
     continued,
     drop_void_checkpoints,
     keep_grouping,
-    load_data,
-    methods_asked,
-    model_of,
     no_trace_of_a_mistake,
-    settings_of,
+    plain,
+    saved_affinity,
     started,
 )
+from coterie.cli.show import Screen
 from coterie.errors import CoterieError
 from coterie.files import atomic, check_target
 from coterie.results.subsets import readings, split
@@ -33,7 +34,7 @@ from coterie.runs import Run, is_run
 
 if TYPE_CHECKING:
     from coterie.data import Dataset
-    from coterie.evaluation._plan import Plan
+    from coterie.evaluation import Plan
     from coterie.results import Affinity, ScoreTable, Selection
 
 _SHOWN_PAIRS = 5
@@ -55,12 +56,12 @@ def affinity(verb: options.Affinity, screen: Screen) -> None:
     """Measure affinities on one joint training and keep them in the run directory."""
     with started(verb, screen) as (run, data):
         asked = {"every": verb.every}
-        missing = [m for m in verb.methods if not run.done(_stage(m)) or run.about(_stage(m)) != asked]
+        missing = [m for m in verb.methods if not run.done(affinity_stage(m)) or run.about(affinity_stage(m)) != asked]
         if missing:
             _measure(run, verb, missing, data, screen)
         for name in verb.methods:
             _show_affinity(screen, saved_affinity(run, name))
-            screen.path("Affinity", _file(run, name))
+            screen.path("Affinity", affinity_file(run, name))
 
 
 def _measure(run: Run, verb: options.Affinity, methods: Sequence[str], data: Dataset, screen: Screen) -> None:
@@ -68,7 +69,7 @@ def _measure(run: Run, verb: options.Affinity, methods: Sequence[str], data: Dat
     from coterie.affinities import affinities
 
     # So each set of them has a checkpoint of its own.
-    checkpoint = f"{AFFINITY}/{'+'.join(map(_plain, methods))}-every-{verb.every}"
+    checkpoint = f"{AFFINITY}/{'+'.join(map(plain, methods))}-every-{verb.every}"
     with no_trace_of_a_mistake(run), screen.progress() as progress:
         measured = affinities(
             methods, model_of(verb.training, data), data, seed=verb.training.seed, every=verb.every,
@@ -76,26 +77,11 @@ def _measure(run: Run, verb: options.Affinity, methods: Sequence[str], data: Dat
         )  # fmt: skip
     with ExitStack() as writing:
         for name, found in measured.items():
-            found.save(writing.enter_context(atomic(_file(run, name))))
-        run.forget(*map(_stage, measured))
-    run.complete_together({_stage(name): [_file(run, name)] for name in measured}, every=verb.every)
+            found.save(writing.enter_context(atomic(affinity_file(run, name))))
+        run.forget(*map(affinity_stage, measured))
+    run.complete_together({affinity_stage(name): [affinity_file(run, name)] for name in measured}, every=verb.every)
     run.drop_checkpoint(checkpoint)
     drop_void_checkpoints(run)
-
-
-def saved_affinity(run: Run, name: str) -> Affinity:
-    """An affinity that was measured in a run.
-
-    Raises:
-        CoterieError: it was not; those that were are named.
-    """
-    from coterie.results import Affinity
-
-    if not run.done(_stage(name)):
-        there = [stage.removeprefix("affinity-") for stage in run.stages if stage.startswith("affinity-")]
-        hint = f"there are {', '.join(there)}." if there else "measure it with coterie affinity."
-        raise CoterieError(f"Run {str(run.folder)!r} has no affinity {name!r}: {hint}")
-    return Affinity.load(_file(run, name))
 
 
 def select(verb: options.Select, screen: Screen) -> None:
@@ -137,7 +123,6 @@ def _select(verb: options.Select, run: Run | None) -> tuple[Selection, ScoreTabl
 
 def plan(verb: options.Plan, screen: Screen) -> None:
     """Estimate and show what a comparison would take."""
-    from coterie.cli.checking import check
     from coterie.evaluation import plan as make_plan
 
     check(verb)
@@ -223,7 +208,7 @@ def _show_selection(screen: Screen, found: Selection, table: ScoreTable) -> None
 
 
 def _show_plan(screen: Screen, found: Plan) -> None:
-    from coterie.report.wording import count, seconds
+    from coterie.wording import count, seconds
 
     rows = [
         [
@@ -241,15 +226,3 @@ def _show_plan(screen: Screen, found: Plan) -> None:
     screen.say(f"Picked{limit}: {picked}. All of it, {repetitions}: about {seconds(found.known_seconds)}.")
     if found.unpriced:
         screen.say(f"Unknown, and not in it, is what these take to measure: {', '.join(found.unpriced)}.")
-
-
-def _plain(name: str) -> str:
-    return name.replace("-", "_")
-
-
-def _stage(name: str) -> str:
-    return f"{AFFINITY}-{_plain(name)}"
-
-
-def _file(run: Run, name: str) -> Path:
-    return run.folder / f"{_stage(name)}.safetensors"

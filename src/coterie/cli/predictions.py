@@ -10,12 +10,12 @@ import torch
 from torch import Tensor
 
 from coterie.cli.options import Predict
+from coterie.cli.shared import model_at
 from coterie.cli.show import Screen, show_positive_classes
 from coterie.errors import CoterieError
-from coterie.files import atomic, check_target, explained, write_json
+from coterie.files import atomic, check_target, write_json
 from coterie.models import GroupedModel
 from coterie.models.predictions import described, prediction_table
-from coterie.runs import Run
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -71,22 +71,6 @@ def new_examples(path: Path, model: GroupedModel, *, encoding: str | None = None
     named = choose_features(rest, index=raw.index).ids
     ids = raw.frame.index.to_numpy() if raw.ids is None else raw.ids
     return raw.frame[named[0]].to_numpy() if len(named) == 1 else ids, inputs, notes
-
-
-def model_at(path: Path, encoder: str | None, *, trust: bool) -> GroupedModel:
-    """The model of a run directory, or in a model file.
-
-    Raises:
-        CoterieError: there is none.
-    """
-    from coterie.cli.verbs import saved_model
-
-    with explained(path, "read"):
-        if path.is_dir():
-            return saved_model(Run.existing(path), encoder, trust=trust)
-        if not path.is_file():
-            raise CoterieError(f"There is no run directory or model file {str(path)!r}.")
-    return GroupedModel.load(path, model=encoder, trust=trust)
 
 
 def _write(table: pa.Table, path: Path) -> None:

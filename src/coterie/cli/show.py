@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from math import nan
-from statistics import fmean
 from time import monotonic
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
@@ -18,8 +16,7 @@ from rich.text import Text
 from coterie.texts import visible
 
 if TYPE_CHECKING:
-    from coterie.evaluation import Comparison
-    from coterie.results import Grouping
+    from coterie.results import ComparisonRecord, Grouping
     from coterie.tasks import Task
 
 _WIDTH = 80
@@ -110,7 +107,7 @@ class Progress:
 
 def show_grouping(screen: Screen, grouping: Grouping, name: str = "") -> None:
     """Print the groups and, for each task, its membership in its own group as trained with and read at m = 2."""
-    from coterie.report.wording import listing, share
+    from coterie.wording import listing, share
 
     soft = None if grouping.distances is None else grouping.membership_at(2.0)
     rows = []
@@ -137,7 +134,7 @@ def criterion(grouping: Grouping) -> str:
     >>> criterion(Grouping(tasks=("a", "b"), membership=np.eye(2), method="kmeans", details=found))
     'Number of groups by silhouette: 2 (.34), 3 (.12). The largest is at least .10: 2 groups.'
     """
-    from coterie.report.wording import share
+    from coterie.wording import share
 
     found, least = grouping.details["silhouette"], share(grouping.details["least_silhouette"])
     if not found:
@@ -147,35 +144,31 @@ def criterion(grouping: Grouping) -> str:
     return f"Number of groups by silhouette: {seen}. The largest is {answer}."
 
 
-def show_comparison(screen: Screen, comparison: Comparison) -> None:
+def show_comparison(screen: Screen, comparison: ComparisonRecord) -> None:
     """Print mean scores and costs of all arms, mean gains against all references, and the verdict in words."""
-    from coterie.report.wording import count, interval, listing, number, probability, seconds, signed
+    from coterie.results.tables import MEAN
+    from coterie.wording import count, interval, listing, number, probability, seconds, signed
 
-    primary = dict(zip(comparison.tasks, comparison.metric_names, strict=True))
-    values: dict[str, list[float]] = {}
-    for row in comparison.scores.to_pylist():
-        if row["metric"] == primary[row["task"]] and row["value"] is not None:
-            values.setdefault(row["arm"], []).append(row["value"])
     screen.table(
         f"Test scores (mean {listing(dict.fromkeys(comparison.metric_names))}) and cost of one seed",
         ["arm", "score", "models", "parameters", "steps", "time"],
         (
             [
-                *(cost["arm"], number(fmean(values.get(cost["arm"], [nan]))), f"{cost['models']:.3g}"),
+                *(cost["arm"], number(comparison.mean_score(cost["arm"])[0]), f"{cost['models']:.3g}"),
                 *(count(cost["parameters"]), count(cost["model_steps"]), seconds(cost["seconds"])),
             ]
             for cost in comparison.costs.to_pylist()
         ),
     )
-    gains = [row for row in comparison.gains.to_pylist() if row["task"] == "mean"]
+    gains = [row for row in comparison.gains.to_pylist() if row["task"] == MEAN]
     screen.table(
         "Mean gain over tasks, in points",
         ["arm", "against", "gain", "95 % interval", "p"],
         ([g["arm"], g["reference"], signed(g["gain"]), interval(g["low"], g["high"]), probability(g["p"])] for g in gains),
         texts=2,
     )
-    for sentence in comparison.verdict:
-        screen.say(sentence)
+    for finding in comparison.findings:
+        screen.say(finding.sentence)
     screen.say("")
 
 
@@ -189,7 +182,7 @@ def show_positive_classes(screen: Screen, tasks: Sequence[Task]) -> None:
 
 def show_metrics(screen: Screen, metrics: Sequence[dict[str, Any]]) -> None:
     """Print rows of task, metric and value as a table with one row per task."""
-    from coterie.report.wording import number
+    from coterie.wording import number
 
     names = list(dict.fromkeys(row["metric"] for row in metrics))
     tasks = list(dict.fromkeys(row["task"] for row in metrics))

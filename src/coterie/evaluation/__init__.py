@@ -1,37 +1,56 @@
 """Evaluation: does grouping pay?
 
-:func:`compare` trains the joint model, the groupings and the baselines on every split and seed (``units``, ``baselines``),
-scores them on the test part (``metrics``), pairs them (``gains``, ``tables``) and says what came out (``verdict``) as a
+:func:`compare` trains the joint model, the groupings and the baselines on every split and seed (``units``, ``arms``),
+scores them on the test part (``metrics``), pairs them (``gains``, ``tables``) and gives what came out as a
 :class:`Comparison`. The arithmetic of ``gains`` works on plain arrays. What is compared is a :class:`Grouping` or a method
 that finds one (``methods``); a new method is any callable ``(case: Case, *, seed) -> Grouping``.
 """
 
-from coterie.evaluation._compare import compare
+from coterie.evaluation._compare import check_counts, compare
 from coterie.evaluation._evaluate import evaluate
-from coterie.evaluation._plan import Plan, Workload, plan
-from coterie.evaluation._repetitions import repeated_splits
-from coterie.evaluation.baselines import Arm, combine, ensemble_arm, grouped_arm, joint_arm, random_arms, single_arm
+from coterie.evaluation._plan import Plan, Workload, plan, seconds_of
+from coterie.evaluation._repetitions import check_repeats, read_seeds, repeated_splits
+from coterie.evaluation.arms import (
+    ARMS,
+    BASELINES,
+    Arm,
+    ArmKind,
+    Lineup,
+    combine,
+    ensemble_arm,
+    grouped_arm,
+    joint_arm,
+    random_arms,
+    register,
+    single_arm,
+)
 from coterie.evaluation.comparison import Comparison
 from coterie.evaluation.gains import bootstrap_interval, bootstrap_scores, holm, paired_interval, relative_gain
 from coterie.evaluation.measured import AffinityMethod, DifferentiableMethod, EstimatorMethod
-from coterie.evaluation.methods import Case, DataMapMethod, GroupingMethod, method_named
+from coterie.evaluation.methods import Case, DataMapMethod, GroupingMethod
 from coterie.evaluation.metrics import all_metrics, primary_scores
-from coterie.evaluation.verdict import write_verdict
+from coterie.evaluation.naming import method_named
 
 __all__ = [
+    "ARMS",
+    "BASELINES",
     "AffinityMethod",
     "Arm",
+    "ArmKind",
     "Case",
     "Comparison",
     "DataMapMethod",
     "DifferentiableMethod",
     "EstimatorMethod",
     "GroupingMethod",
+    "Lineup",
     "Plan",
     "Workload",
     "all_metrics",
     "bootstrap_interval",
     "bootstrap_scores",
+    "check_counts",
+    "check_repeats",
     "combine",
     "compare",
     "ensemble_arm",
@@ -44,8 +63,10 @@ __all__ = [
     "plan",
     "primary_scores",
     "random_arms",
+    "read_seeds",
+    "register",
     "relative_gain",
     "repeated_splits",
+    "seconds_of",
     "single_arm",
-    "write_verdict",
 ]

@@ -18,17 +18,21 @@ from coterie.data import Dataset
 from coterie.data.targets import positive_classes
 from coterie.errors import CoterieError, require_count, require_type, shown
 from coterie.evaluation._repetitions import MOST, derived_seed, read_repeats, read_seeds, repeated_splits
-from coterie.evaluation.comparison import MEAN, Comparison
-from coterie.evaluation.methods import Candidate, Candidates, DataMapMethod, make_probes, named_methods
+from coterie.evaluation.arms import ARMS, BASELINES, references
+from coterie.evaluation.arms import baselines as known_baselines
+from coterie.evaluation.comparison import Comparison
+from coterie.evaluation.methods import Candidate, Candidates, DataMapMethod, make_probes
+from coterie.evaluation.naming import named_methods
 from coterie.evaluation.tables import arm_scores, costs_table, gains_table
-from coterie.evaluation.units import BASELINES, CHOSEN, Plan, Unit, ensemble_name, run_unit, unit_stage
-from coterie.evaluation.verdict import write_verdict
+from coterie.evaluation.units import Plan, Unit, run_unit, unit_stage
 from coterie.fitting import check_snapshots, make_config
 from coterie.identity import identity, identity_or_name, in_words
 from coterie.metrics import metric_names
 from coterie.models import Architecture
 from coterie.models.architecture import find_factory
 from coterie.results import DataMap, Grouping
+from coterie.results.findings import find
+from coterie.results.tables import CHOSEN, MEAN, parts_of
 from coterie.runs import Run, environment
 from coterie.training import Progress, TrainingConfig
 from coterie.training.config import CompareSettings, spelled
@@ -55,7 +59,7 @@ def compare(
     """Train the joint model, the groupings and the baselines on every split and seed, and compare them on the test part.
 
     Each unit (split and seed) is two fits: the joint model, which records a data map, and all other models as one stack. All
-    arms share code, epochs, optimiser, batches and, as far as they can, initialisation (:mod:`coterie.evaluation.baselines`).
+    arms share code, epochs, optimiser, batches and, as far as they can, initialisation (:mod:`coterie.evaluation.arms`).
 
     Args:
         model: as for :func:`coterie.fit`.
@@ -143,17 +147,18 @@ def _assemble(units: Sequence[Unit], data: Dataset, plan: Plan, bootstraps: int,
     arms = arm_scores(units, data.tasks, bootstraps=bootstraps)
     # What was chosen comes first: it is the answer, the rest is how it compares.
     names = sorted(units[0].groupings, key=lambda name: name != CHOSEN)
-    roles = {name: _roles(name, _like(name, methods), arms.arms) for name in names}
-    pairs = [(name, reference) for name, role in roles.items() for reference in role.values()]
-    pairs += [(arm, "joint") for arm in arms.arms if arm != "joint" and arm not in roles]
-    gains, costs = gains_table(arms, pairs, data.tasks), costs_table(units)
+    pairs = [(name, other) for name in names for other in references(name, _asked(name, methods), arms.arms).values()]
+    pairs += [(arm, "joint") for arm in arms.arms if arm != "joint" and arm not in names]
+    scores = pa.concat_tables([unit.scores for unit in units])
+    parts = parts_of(scores)
+    gains, costs = gains_table(arms, pairs, data.tasks, parts), costs_table(units, parts)
     groupings = {name: [unit.groupings[name] for unit in units] for name in names}
     measured: dict[str, Any] = {}
     return Comparison(
         tasks=data.tasks.names,
         kinds=tuple(task.kind.value for task in data.tasks),
         metric_names=metric_names(data.tasks),
-        scores=pa.concat_tables([unit.scores for unit in units]),
+        scores=scores,
         gains=gains,
         costs=costs,
         groupings=groupings,
@@ -163,25 +168,16 @@ def _assemble(units: Sequence[Unit], data: Dataset, plan: Plan, bootstraps: int,
             name: _stability(found, methods.get(name), units[0].data_map, measured) for name, found in groupings.items()
         },
         agreement=_agreement({name: groupings[name] for name in methods}),
-        verdict=write_verdict(gains, costs, roles, repetitions=_repetitions(config)),
+        findings=find(scores, gains, costs),
+        roles={role: kind.sentence for role, kind in ARMS.items()},
         config=config,
     )
 
 
-def _like(name: str, methods: Mapping[str, Candidate]) -> Candidate:
-    """The method itself; the choice has as many groups as all methods, if they agree on it."""
-    if name != CHOSEN:
-        return methods[name]
-    sizes: set[Any] = {getattr(method, "n_groups", "auto") for method in methods.values()}
-    return DataMapMethod(n_groups=sizes.pop() if len(sizes) == 1 else "auto")
-
-
-def _roles(name: str, method: Candidate, trained: Sequence[str]) -> dict[str, str]:
-    """The references of a grouping that were trained: role to arm."""
-    arms = {
-        "joint": "joint", "single": "single", "random": f"random ({name})", "ensemble": ensemble_name(name, method)
-    }  # fmt: skip
-    return {role: arm for role, arm in arms.items() if arm in trained}
+def _asked(name: str, methods: Mapping[str, Candidate]) -> int | Literal["auto"]:
+    """The number of groups asked for; of the choice that of all methods, if they agree on it."""
+    sizes: set[Any] = {getattr(method, "n_groups", "auto") for each, method in methods.items() if name in (each, CHOSEN)}
+    return sizes.pop() if len(sizes) == 1 else "auto"
 
 
 def _agreement(groupings: Mapping[str, Sequence[Grouping]]) -> dict[str, dict[str, float]]:
@@ -241,12 +237,6 @@ def _resampled(
     return {**facts, "adjusted Rand over resampled examples": resampled["adjusted_rand"]}
 
 
-def _repetitions(config: Mapping[str, Any]) -> str:
-    seeds, splits = len(config["seeds"]), config["repeats"]
-    text = f"{seeds} seed{'s' if seeds > 1 else ''}"
-    return text if splits == 1 else f"{splits} splits x {text}"
-
-
 def check_probes(methods: Mapping[str, Candidate], data: Dataset, config: TrainingConfig) -> None:
     """Refuse a training on which a probe could not measure anything.
 
@@ -266,8 +256,8 @@ def check_counts(draws: int, baselines: Sequence[str], bootstraps: int) -> None:
     require_count("draws", draws, MOST)
     require_count("bootstraps", bootstraps, 10**6)
     listed = isinstance(baselines, Sequence) and not isinstance(baselines, str)
-    if not listed or any(name not in BASELINES for name in baselines):
-        raise CoterieError(f"`baselines` must be a sequence of {', '.join(BASELINES)}; found {shown(baselines)}.")
+    if not listed or any(name not in known_baselines() for name in baselines):
+        raise CoterieError(f"`baselines` must be a sequence of {', '.join(known_baselines())}; found {shown(baselines)}.")
 
 
 def _split_options(options: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:

@@ -26,9 +26,10 @@ from coterie.errors import CoterieError, require_type
 from coterie.estimators import GradTagScores
 from coterie.evaluation._compare import check_counts, check_probes
 from coterie.evaluation._repetitions import read_repeats, read_seeds
+from coterie.evaluation.arms import BASELINES
 from coterie.evaluation.measured import AffinityMethod, DifferentiableMethod, EstimatorMethod
-from coterie.evaluation.methods import Candidate, Candidates, DataMapMethod, named_methods
-from coterie.evaluation.units import BASELINES
+from coterie.evaluation.methods import Candidate, Candidates, DataMapMethod
+from coterie.evaluation.naming import named_methods
 from coterie.fitting import fit, make_config
 from coterie.identity import identity_or_name
 from coterie.models.strategy import rows_that_fit, saved_bytes

@@ -37,14 +37,23 @@ def _is_seed(seed: Any) -> bool:
     return isinstance(seed, Integral) and not isinstance(seed, bool) and 0 <= int(seed) <= MOST_SEED
 
 
+def check_repeats(repeats: int | None) -> None:
+    """Refuse what is no number of splits.
+
+    Raises:
+        CoterieError: below 1, or more than anyone would train.
+    """
+    if repeats is not None:
+        require_count("repeats", repeats, MOST)
+
+
 def read_repeats(repeats: int | None, data: Dataset) -> int:
     """The number of splits, 5 by default where the table is small and may be split anew.
 
     Raises:
         CoterieError: below 1, or more than 1 where the split was given.
     """
-    if repeats is not None:
-        require_count("repeats", repeats, MOST)
+    check_repeats(repeats)
     can_resplit = data.rebuild is not None
     if repeats is None:
         return 5 if len(data) < SMALL_TABLE and can_resplit else 1

@@ -12,17 +12,14 @@ from typing import Any, Literal
 import numpy as np
 
 from coterie.affinities import METHODS as AFFINITIES
-from coterie.affinities import AffinityProbe, data_map_affinity
-from coterie.affinities._affinity import fresh_probe
+from coterie.affinities import AffinityProbe, data_map_affinity, fresh_probe
 from coterie.differentiable import MODES, DifferentiableGrouping
 from coterie.differentiable.provider import Mode
 from coterie.errors import CoterieError, require_choice, require_positive, require_type, require_whole, shown
 from coterie.estimators import EARLY_SHARE, ESTIMATORS, Estimator
 from coterie.evaluation.methods import Case, file_name
 from coterie.fitting import fit
-from coterie.grouping import AFFINITY_METHODS, candidates, group, select
-from coterie.grouping._candidates import most_asked
-from coterie.grouping._group import check_clustering, check_n_groups
+from coterie.grouping import AFFINITY_METHODS, candidates, check_clustering, check_n_groups, group, most_asked, select
 from coterie.grouping.own import Clustering, clustering_name
 from coterie.identity import identity
 from coterie.results import Affinity, Grouping

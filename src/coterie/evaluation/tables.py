@@ -15,10 +15,10 @@ import numpy as np
 import pyarrow as pa
 import torch
 
-from coterie.evaluation.comparison import COSTS, GAINS, MEAN
 from coterie.evaluation.gains import bootstrap_interval, bootstrap_scores, holm, paired_interval, relative_gain
 from coterie.evaluation.units import Unit
 from coterie.metrics import errors, example_statistics, metric_names
+from coterie.results.tables import COSTS, GAINS, MEAN, Part
 from coterie.seeds import derive
 from coterie.tasks import Tasks
 
@@ -68,8 +68,8 @@ def arm_scores(units: Sequence[Unit], tasks: Tasks, *, bootstraps: int) -> ArmSc
     return ArmScores(arms=names, resampled=resampled, splits=splits, overlap=overlap, **stacked)
 
 
-def gains_table(arms: ArmScores, pairs: Sequence[tuple[str, str]], tasks: Tasks) -> pa.Table:
-    """One row per pair of arms and task, and one for the mean over tasks.
+def gains_table(arms: ArmScores, pairs: Sequence[tuple[str, str]], tasks: Tasks, parts: Mapping[str, Part]) -> pa.Table:
+    """One row per pair of arms and task, and one for the mean over tasks; ``parts`` says what each arm is.
 
     Holm's correction is over the tasks of one pair; the mean stands for itself.
     """
@@ -78,9 +78,10 @@ def gains_table(arms: ArmScores, pairs: Sequence[tuple[str, str]], tasks: Tasks)
     rows: list[dict[str, Any]] = []
     for name, reference in pairs:
         columns = _pair(arms, arms.arms.index(name), arms.arms.index(reference))
+        about = {"arm": name, **parts[name]._asdict(), "reference": reference, "reference_role": parts[reference].role}
         for position, (task, metric) in enumerate(zip((*tasks.names, MEAN), (*metrics, mean_metric), strict=True)):
             values = {column: _number(array[position]) for column, array in columns.items()}
-            rows.append({"arm": name, "reference": reference, "task": task, "metric": metric, **values})
+            rows.append({**about, "task": task, "metric": metric, **values})
     return pa.Table.from_pylist(rows, schema=GAINS)
 
 
@@ -116,10 +117,10 @@ def _repetitions(differences: np.ndarray, splits: np.ndarray) -> np.ndarray:
     return np.stack([_mean(differences[splits == split], 0) for split in different])
 
 
-def costs_table(units: Sequence[Unit]) -> pa.Table:
-    """What one repetition of each arm takes, on average over units and draws.
+def costs_table(units: Sequence[Unit], parts: Mapping[str, Part]) -> pa.Table:
+    """What one repetition of each arm takes, on average over units and draws; ``parts`` says what each arm is.
 
-    >>> costs_table([]).num_rows
+    >>> costs_table([], {}).num_rows
     0
     """
     by_arm: dict[str, list[Mapping[str, Any]]] = {}
@@ -127,7 +128,8 @@ def costs_table(units: Sequence[Unit]) -> pa.Table:
         for cost in unit.costs:
             by_arm.setdefault(cost["arm"], []).append(cost)
     rows = [
-        {"arm": arm, **{name: float(np.mean([cost[name] for cost in costs])) for name in COSTS.names[1:]}}
+        {"arm": arm, **parts[arm]._asdict()}
+        | {name: float(np.mean([cost[name] for cost in costs])) for name in ("models", "parameters", "model_steps", "seconds")}
         for arm, costs in by_arm.items()
     ]
     return pa.Table.from_pylist(rows, schema=COSTS)

@@ -21,8 +21,7 @@ from torch import Tensor
 from coterie.data import Dataset
 from coterie.data.arrow_files import write_parquet
 from coterie.errors import CoterieError
-from coterie.evaluation._files import SCORES, read_frame, read_histories, write_histories
-from coterie.evaluation.baselines import Arm, combine, ensemble_arm, grouped_arm, joint_arm, random_arms, single_arm, stack_rows
+from coterie.evaluation.arms import BASELINES, Arm, Lineup, chosen_arms, combine, line_up, stack_rows
 from coterie.evaluation.methods import Candidate, Case, file_name, find_groupings, make_probes
 from coterie.evaluation.metrics import all_metrics, primary_scores
 from coterie.files import read_arrays, write_arrays
@@ -30,13 +29,13 @@ from coterie.fitting import fit
 from coterie.metrics import outcomes
 from coterie.models import GroupedModel, ModelStack
 from coterie.results import DataMap, Fit, Grouping, History
+from coterie.results.histories import read_histories, write_histories
+from coterie.results.tables import CHOSEN, SCORES, read_frame
 from coterie.runs import Run
 from coterie.schema import OPEN, arrays_of, distinct, structure, within
 from coterie.tasks import Tasks
 from coterie.training import predict
 
-BASELINES = ("joint", "single", "random", "ensemble")
-CHOSEN = "chosen"
 _NUMBERS_AT_ONCE = 2**26
 
 
@@ -132,7 +131,9 @@ class Unit:
             name: _of_tasks(folder / f"grouping-{file_name(name)}.json", data_map.tasks) for name in about["groupings"]
         }
         return cls(
-            **parts, scores=read_frame(folder / "scores.parquet", SCORES, tasks=data_map.tasks),
+            **parts, scores=read_frame(
+                folder / "scores.parquet", SCORES, tasks=data_map.tasks, groupings=about["groupings"]
+            ),
             histories=read_histories(folder / "history.safetensors", len(data_map.tasks)), data_map=data_map,
         )  # fmt: skip
 
@@ -168,7 +169,9 @@ def run_unit(plan: Plan, data: Dataset, *, split: int, seed: int, train_seed: in
         checkpoints=checkpoints,
     )  # fmt: skip
     groupings = find_groupings(plan.methods, case, seed=train_seed)
-    arms = _arms(plan, groupings, len(data.tasks), train_seed)
+    asked: dict[str, Any] = {name: getattr(method, "n_groups", "auto") for name, method in plan.methods.items()}
+    lineup = Lineup(n_tasks=len(data.tasks), groupings=groupings, asked=asked, draws=plan.draws, seed=train_seed)
+    arms = line_up(lineup, plan.baselines)
     rows, init, used = stack_rows(arms)
     # Row 0 is the joint model, which is trained already.
     others = None if len(rows) == 1 else _fit(plan, data, "groups", train_seed, checkpoints, rows[1:], init=init[1:].tolist())
@@ -200,30 +203,6 @@ def _fit(
     return fit(plan.model, data, weights, seed=seed, checkpoint=folder, progress=plan.progress, **plan.settings, **options)
 
 
-def _arms(plan: Plan, groupings: Mapping[str, Grouping], n_tasks: int, seed: int) -> list[Arm]:
-    """The joint arm, then the groupings in order, then the baselines asked for."""
-    arms = [joint_arm(n_tasks), *(grouped_arm(name, grouping) for name, grouping in groupings.items())]
-    if "single" in plan.baselines:
-        arms.append(single_arm(n_tasks))
-    if "random" in plan.baselines:
-        arms += [arm for name, grouping in groupings.items() for arm in random_arms(name, grouping, plan.draws, seed)]
-    if "ensemble" in plan.baselines:
-        sizes = {ensemble_name(name, plan.methods[name]): grouping.n_groups for name, grouping in groupings.items()}
-        arms += [ensemble_arm(n_tasks, n_models, name) for name, n_models in sizes.items()]
-    return arms
-
-
-def ensemble_name(name: str, method: Candidate) -> str:
-    """The ensemble that a grouping is compared with: of as many models, on every seed.
-
-    >>> from coterie.evaluation import DataMapMethod
-    >>> ensemble_name("grouped", DataMapMethod(n_groups="auto")), ensemble_name("grouped", DataMapMethod(n_groups=3))
-    ('ensemble (K of grouped)', 'ensemble (K=3)')
-    """
-    n_groups = getattr(method, "n_groups", "auto")
-    return f"ensemble (K of {name})" if n_groups == "auto" else f"ensemble (K={n_groups})"
-
-
 def _predict(
     fits: Sequence[Fit], arms: Sequence[Arm], used: Sequence[np.ndarray], data: Dataset, positions: Tensor,
     settings: Mapping[str, Any],
@@ -241,7 +220,7 @@ def _predict(
 
 def _best_on_validation(fits: Sequence[Fit], arms: Sequence[Arm], used: Sequence[np.ndarray], data: Dataset, plan: Plan) -> str:
     """The grouping with the best mean primary metric on validation."""
-    rivals = [(arm, rows) for arm, rows in zip(arms, used, strict=True) if arm.name in plan.methods]
+    rivals = [(arm, rows) for arm, rows in zip(arms, used, strict=True) if arm.role == "grouped"]
     positions = data.split.validation
     outputs = _predict(fits, [arm for arm, _ in rivals], [rows for _, rows in rivals], data, positions, plan.settings)
     targets = data.targets[positions]
@@ -253,16 +232,14 @@ def _with_chosen(
     best: str, methods: Mapping[str, Candidate], arms: list[Arm], used: list[np.ndarray], costs: list[dict[str, Any]]
 ) -> tuple[list[Arm], list[np.ndarray], list[dict[str, Any]]]:
     """Add the arms of the chosen grouping under the name of the choice, which pays for all that were tried."""
-    tried = [cost for arm, cost in zip(arms, costs, strict=True) if arm.name in methods]
+    tried = [cost for arm, cost in zip(arms, costs, strict=True) if arm.role == "grouped"]
     # All methods of a unit share one joint training.
     again = max(0, sum(not isinstance(method, Grouping) for method in methods.values()) - 1)
-    renamed = {best: CHOSEN, f"random ({best})": f"random ({CHOSEN})"}
-    more = [position for position, arm in enumerate(arms) if arm.name in renamed]
-    new_arms = [replace(arms[position], name=renamed[arms[position].name]) for position in more]
-    new_costs = [{**costs[position], "arm": renamed[arms[position].name]} for position in more]
+    places, new_arms = zip(*chosen_arms(best, arms), strict=True)
+    new_costs = [{**costs[place], "arm": arm.name} for place, arm in zip(places, new_arms, strict=True)]
     for what in ("model_steps", "seconds"):
         new_costs[0][what] = sum(cost[what] for cost in tried) - again * costs[0][what]
-    return [*arms, *new_arms], [*used, *(used[position] for position in more)], [*costs, *new_costs]
+    return [*arms, *new_arms], [*used, *(used[place] for place in places)], [*costs, *new_costs]
 
 
 def _score(
@@ -279,7 +256,7 @@ def _score(
 ) -> Unit:
     targets, tasks, units = data.targets[data.split.test], data.tasks, data.in_units(data.split.test)
     records = [
-        {"arm": arm.name, "seed": seed, "split": split, "draw": arm.draw, **row}
+        {"arm": arm.name, "role": arm.role, "of": arm.of, "seed": seed, "split": split, "draw": arm.draw, **row}
         for arm, outputs in zip(arms, predictions, strict=True)
         for row in all_metrics(outputs, targets, tasks, units)
     ]

@@ -9,8 +9,16 @@ subsets of tasks, :func:`candidates` lists subsets worth scoring, and :func:`sel
 :func:`densest_partition` finds exactly what "sdp" finds nearly. Nothing here knows a model: everything works on arrays.
 """
 
-from coterie.grouping._candidates import candidates
-from coterie.grouping._group import AFFINITY_METHODS, METHODS, group
+from coterie.grouping._candidates import candidates, most_asked
+from coterie.grouping._group import (
+    AFFINITY_METHODS,
+    METHODS,
+    check_clustering,
+    check_group,
+    check_n_groups,
+    check_settings,
+    group,
+)
 from coterie.grouping._select import select
 from coterie.grouping.densest import densest_partition
 from coterie.grouping.stability import agreement, stability
@@ -23,9 +31,14 @@ __all__ = [
     "Grouping",
     "agreement",
     "candidates",
+    "check_clustering",
+    "check_group",
+    "check_n_groups",
+    "check_settings",
     "densest_partition",
     "fuzzy_membership",
     "group",
+    "most_asked",
     "select",
     "stability",
     "subset_scores",

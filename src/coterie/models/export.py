@@ -31,11 +31,12 @@ from coterie.data.preprocessing import Preprocessing
 from coterie.errors import CoterieError, blame, reason
 from coterie.files import atomic, path_of
 from coterie.models.copies import copied
-from coterie.models.grouped import GroupedModel
 from coterie.tasks import Task
 
 if TYPE_CHECKING:
     from torch.export import ExportedProgram
+
+    from coterie.models.grouped import GroupedModel
 
     Written = Callable[[Mapping[str, Tensor]], Tensor]
 
@@ -54,7 +55,7 @@ def export(model: GroupedModel, path: str | Path) -> dict[str, Any]:
             or a program that predicts something else than the model.
 
     >>> import tempfile
-    >>> from coterie.models import Architecture
+    >>> from coterie.models import Architecture, GroupedModel
     >>> from coterie.tasks import Kind, Tasks
     >>> tasks, encoder = Tasks.plain([Task(name="a", kind=Kind.REGRESSION)]), Architecture("mlp", (4,), 1)
     >>> model = GroupedModel([encoder.build(0, 0)], torch.ones(1, 1), tasks, encoder, Preprocessing(input_shape=(4,)))

@@ -8,18 +8,18 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from coterie.report import methods
-from coterie.report.wording import plain
+from coterie.wording import plain
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from coterie.evaluation import Comparison
+    from coterie.results import ComparisonRecord
 
 MOST_ROWS = 8_000
 _SAID_ELSEWHERE = ("notes", "positive classes")
 
 
-def settings(comparison: Comparison) -> dict[str, Any]:
+def settings(comparison: ComparisonRecord) -> dict[str, Any]:
     """The configuration in sections of (name, value) rows, and the notes on the data as sentences."""
     general: list[tuple[str, str]] = []
     sections: dict[str, list[tuple[str, str]]] = {}
@@ -49,7 +49,7 @@ def _words(key: Any) -> str:
     return str(key).replace("_", " ")
 
 
-def downloads(comparison: Comparison) -> list[dict[str, Any]]:
+def downloads(comparison: ComparisonRecord) -> list[dict[str, Any]]:
     """Tables as CSV inside links, small enough for the page; the JSON twin has every row."""
     import pyarrow as pa
 
@@ -85,7 +85,7 @@ def downloads(comparison: Comparison) -> list[dict[str, Any]]:
     ]
 
 
-def _methods(comparison: Comparison) -> pa.Table | None:
+def _methods(comparison: ComparisonRecord) -> pa.Table | None:
     import pyarrow as pa
 
     rows = methods.table(comparison)["methods"] if methods.is_shown(comparison) else []
@@ -96,7 +96,7 @@ def _summary(scores: pa.Table) -> pa.Table:
     import pyarrow.compute as pc
 
     kinds: Sequence[Any] = [("value", "mean"), ("value", "stddev", pc.VarianceOptions(ddof=1)), ("value", "count")]
-    return scores.group_by(["arm", "task", "metric"], use_threads=False).aggregate(kinds)
+    return scores.group_by(["arm", "role", "of", "task", "metric"], use_threads=False).aggregate(kinds)
 
 
 def _data_uri(table: pa.Table) -> str:

@@ -13,11 +13,10 @@ import numpy as np
 
 from coterie.report import matrices, methods
 from coterie.report.svg import inline
-from coterie.report.wording import rounded, share
+from coterie.wording import rounded, share
 
 if TYPE_CHECKING:
-    from coterie.evaluation import Comparison
-    from coterie.results import Grouping
+    from coterie.results import ComparisonRecord, Grouping
 
 _NAMED_PAIRS = 3
 # Similarities, and gains that are below zero by construction for almost every pair: only their order tells something.
@@ -32,15 +31,15 @@ _READINGS = {
 }
 
 
-def chapter(comparison: Comparison) -> list[dict[str, Any]]:
+def chapter(comparison: ComparisonRecord) -> list[dict[str, Any]]:
     """One heat map per measured affinity, the mean over repetitions; methods that share a measurement share the map."""
     return [_entry(names, comparison.groupings[names[0]], position) for position, names in enumerate(_measurements(comparison))]
 
 
-def _measurements(comparison: Comparison) -> list[list[str]]:
+def _measurements(comparison: ComparisonRecord) -> list[list[str]]:
     """Names of the methods that have an affinity, those of equal ones together."""
     found: dict[str, list[str]] = {}
-    for name in methods.names(comparison):
+    for name in comparison.methods:
         shown = [grouping.details.get("affinity") for grouping in comparison.groupings[name]]
         if any(_is_drawn(each, comparison.groupings[name][0]) for each in shown):
             found.setdefault(repr(shown), []).append(name)

@@ -10,19 +10,17 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from coterie.report import figures, methods, strips
+from coterie.report import figures, strips
+from coterie.report.folding import FEW
 from coterie.report.svg import inline
-from coterie.report.wording import is_number, listing, share
+from coterie.wording import MOST_NAMED, is_number, listing, share
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from coterie.evaluation import Comparison
-    from coterie.results import Grouping
+    from coterie.results import ComparisonRecord, Grouping
 
-FEW = 24
 FIRM, OPEN = 0.95, 0.75
-_MOST_NAMED = 12
 _LINES: tuple[dict[str, Any], ...] = (
     {"color": figures.BLUE, "marker": "D", "linestyle": "-"},
     {"color": figures.VERMILION, "marker": "^", "linestyle": ":"},
@@ -35,9 +33,9 @@ _MODES = {
 }
 
 
-def chapter(comparison: Comparison) -> list[dict[str, Any]]:
+def chapter(comparison: ComparisonRecord) -> list[dict[str, Any]]:
     """One entry per grouping whose assignment probabilities were kept; that of the choice is among them."""
-    every = {name: comparison.groupings[name] for name in methods.names(comparison)}
+    every = {name: comparison.groupings[name] for name in comparison.methods}
     learnt = {name: found for name, seeds in every.items() if seeds and (found := record(seeds[0])) is not None}
     return [_entry(name, every[name], found, position) for position, (name, found) in enumerate(learnt.items())]
 
@@ -152,7 +150,7 @@ def _undecided(tasks: Sequence[str], ends: np.ndarray) -> str:
 
 
 def _named(names: Sequence[str]) -> str:
-    return listing(names if len(names) <= _MOST_NAMED else [*names[:_MOST_NAMED], f"{len(names) - _MOST_NAMED} more"])
+    return listing(names if len(names) <= MOST_NAMED else [*names[:MOST_NAMED], f"{len(names) - MOST_NAMED} more"])
 
 
 def _pruned(grouping: Grouping) -> list[str]:

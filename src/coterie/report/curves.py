@@ -7,34 +7,34 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from coterie.evaluation.units import CHOSEN
 from coterie.report import figures
 from coterie.report.svg import inline
-from coterie.report.wording import number, rounded
+from coterie.results.tables import CHOSEN
+from coterie.wording import number, rounded
 
 if TYPE_CHECKING:
-    from coterie.evaluation import Comparison
+    from coterie.results import ComparisonRecord
 
 CURVES = {"validation_score": "validation score", "validation_loss": "validation loss", "train_loss": "training loss"}
 
 
-def chapter(comparison: Comparison) -> list[dict[str, Any]]:
+def chapter(comparison: ComparisonRecord) -> list[dict[str, Any]]:
     """Three figures per grouping: it and what it is compared with. The choice, on one seed, is one of them."""
-    chapters = []
+    chapters, roles = [], {arm: part.role for arm, part in comparison.arms.items()}
     for name, arms in _questions(comparison).items():
         drawn = []
         for field, what in CURVES.items():
             lines = {arm: over_tasks(comparison, arm, field) for arm in arms}
             lines = {arm: values for arm, values in lines.items() if np.isfinite(values).any()}
             if lines:
-                axes = figures.learning_curves(lines, what=what)
+                axes = figures.learning_curves(lines, what=what, roles=roles)
                 last = "; ".join(f"{arm} ends at {number(float(values[-1]))}" for arm, values in lines.items())
                 drawn.append(inline(axes, name=f"{field}{len(chapters)}", alt=f"Mean {what} by epoch. {last}."))
         chapters.append({"name": name, "figures": drawn})
     return [entry for entry in chapters if entry["figures"]]
 
 
-def _questions(comparison: Comparison) -> dict[str | None, list[str]]:
+def _questions(comparison: ComparisonRecord) -> dict[str | None, list[str]]:
     arms = list(comparison.history)
     pairs = comparison.gains.select(["arm", "reference"]).to_pylist()
     questions: dict[str | None, list[str]] = {}
@@ -44,7 +44,7 @@ def _questions(comparison: Comparison) -> dict[str | None, list[str]]:
     return {name: found for name, found in questions.items() if found} or {None: arms}
 
 
-def table(comparison: Comparison) -> dict[str, Any]:
+def table(comparison: ComparisonRecord) -> dict[str, Any]:
     """What is drawn, and each task's own curve, as JSON types: arm, then curve, then ``mean`` [epoch] and ``tasks``."""
     found: dict[str, Any] = {}
     for arm in comparison.history:
@@ -57,12 +57,12 @@ def table(comparison: Comparison) -> dict[str, Any]:
     return {arm: entry for arm, entry in found.items() if entry}
 
 
-def over_tasks(comparison: Comparison, arm: str, field: str) -> np.ndarray:
+def over_tasks(comparison: ComparisonRecord, arm: str, field: str) -> np.ndarray:
     """Mean over tasks (E,) of :func:`by_task`."""
     return _mean(by_task(comparison, arm, field), 1)
 
 
-def by_task(comparison: Comparison, arm: str, field: str) -> np.ndarray:
+def by_task(comparison: ComparisonRecord, arm: str, field: str) -> np.ndarray:
     """A curve of each task (E, T), from (E, M, T): on the model of its own group, else the mean of all models that train it.
 
     NaN for random groups that overlap: whose task is whose is not kept.
@@ -73,7 +73,7 @@ def by_task(comparison: Comparison, arm: str, field: str) -> np.ndarray:
         used = np.flatnonzero(seeds[0].membership.any(0))  # a group that serves no task has no model
         own = np.searchsorted(used, seeds[0].labels)
         curve = curve[:, own, np.arange(curve.shape[2])][:, None]
-    elif figures.role_of(arm) == "random" and (np.isfinite(curve).sum(axis=1) > 1).any():
+    elif comparison.arms[arm].role == "random" and (np.isfinite(curve).sum(axis=1) > 1).any():
         return np.full(curve[:, 0].shape, np.nan)
     return _mean(curve, 1)
 

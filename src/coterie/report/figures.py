@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from coterie.report.labels import beside_points
-from coterie.report.wording import shortened
+from coterie.wording import shortened
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -28,6 +28,8 @@ _ROLES: dict[str, dict[str, Any]] = {
     "random": {"color": VERMILION, "marker": "^", "linestyle": ":"},
     "ensemble": {"color": PURPLE, "marker": "v", "linestyle": (0, (6, 1, 1, 1, 1, 1))},
 }
+_ROLES["chosen"] = _ROLES["grouped"]
+_ANOTHER = {"color": SKY, "marker": "*", "linestyle": (0, (1, 1))}
 # More groupings than two take further markers, full and hollow in turn.
 _MORE_MARKERS = ("D", "p", "P", "X", "*", "h")
 _KINDS: dict[str, dict[str, Any]] = {
@@ -69,15 +71,6 @@ def _axes(ax: Axes | None, size: tuple[float, float]) -> Axes:
     from matplotlib.figure import Figure
 
     return Figure(figsize=size, layout="constrained").add_subplot()
-
-
-def role_of(arm: str) -> str:
-    """What an arm of a comparison is: "joint", "single", "random", "ensemble", else "grouped".
-
-    >>> role_of("random (K=3)"), role_of("K=3"), role_of("chosen"), role_of("random (chosen)")
-    ('random', 'grouped', 'grouped', 'random')
-    """
-    return next((r for r in ("joint", "single", "random", "ensemble") if arm == r or arm.startswith(f"{r} (")), "grouped")
 
 
 def density(confidence: np.ndarray, variability: np.ndarray, *, bins: int = 32) -> np.ndarray:
@@ -138,8 +131,10 @@ def density_limits(densities: Sequence[np.ndarray]) -> tuple[float, float]:
     return max(float(seen.min(initial=high)) / 2, high / 1e4), high
 
 
-def learning_curves(curves: Mapping[str, np.ndarray], *, what: str, ax: Axes | None = None) -> Axes:
-    """Draw one line per arm over epochs, each (E,).
+def learning_curves(
+    curves: Mapping[str, np.ndarray], *, what: str, roles: Mapping[str, str] | None = None, ax: Axes | None = None
+) -> Axes:
+    """Draw one line per arm over epochs, each (E,); ``roles`` say by arm what it is, where its name does not.
 
     >>> learning_curves({"joint": np.array([0.5, 0.7])}, what="validation score").get_xlabel()
     'epoch'
@@ -151,7 +146,7 @@ def learning_curves(curves: Mapping[str, np.ndarray], *, what: str, ax: Axes | N
         for arm, values in curves.items():
             epochs = np.arange(1, len(values) + 1)
             every = max(1, len(values) // 8)
-            look = _ROLES[role_of(arm)]
+            look = _ROLES.get((roles or {}).get(arm, arm), _ANOTHER)
             axes.plot(epochs, values, label=_label(arm, 26), linewidth=1.6, markersize=4, markevery=every, **look)
         axes.set(xlabel="epoch", ylabel=what)
         axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
@@ -163,9 +158,18 @@ def learning_curves(curves: Mapping[str, np.ndarray], *, what: str, ax: Axes | N
 
 
 def cost_against_quality(
-    arms: Sequence[str], cost: np.ndarray, score: np.ndarray, spread: np.ndarray, *, what: str, ax: Axes | None = None
+    arms: Sequence[str],
+    cost: np.ndarray,
+    score: np.ndarray,
+    spread: np.ndarray,
+    *,
+    what: str,
+    roles: Mapping[str, str] | None = None,
+    ax: Axes | None = None,
 ) -> Axes:
     """Draw each arm at its cost and mean score, all (arms,), with the spread over seeds as a bar.
+
+    ``roles`` say by arm what it is, where its name does not.
 
     >>> cost_against_quality(["joint"], np.ones(1), np.ones(1), np.zeros(1), what="model-steps").get_xlabel()
     'model-steps'
@@ -174,10 +178,12 @@ def cost_against_quality(
         axes = _axes(ax, (4.0, 3.4))
         fills = {}
         for arm, x, y, bar in zip(arms, cost, score, spread, strict=True):
-            look = dict(_ROLES[role_of(arm)], linestyle="none")
-            fills[role_of(arm)] = before = fills.get(role_of(arm), -1) + 1
+            role = (roles or {}).get(arm, arm)
+            role = "grouped" if role == "chosen" else role  # the choice is one of them
+            look = dict(_ROLES.get(role, _ANOTHER), linestyle="none")
+            fills[role] = before = fills.get(role, -1) + 1
             face = look["color"] if before % 2 == 0 else "none"
-            if before > 1 and role_of(arm) == "grouped":
+            if before > 1 and role == "grouped":
                 look["marker"] = _MORE_MARKERS[before // 2 % len(_MORE_MARKERS)]
             error = bar if np.isfinite(bar) and bar > 0 else None
             axes.errorbar(x, y, yerr=error, label=_label(arm, 30), markersize=6, elinewidth=1, capsize=2.5, mfc=face, **look)

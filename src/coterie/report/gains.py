@@ -8,15 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from coterie.evaluation.comparison import MEAN
-from coterie.evaluation.units import CHOSEN
-from coterie.report.wording import interval, is_number, listing, probability, signed
+from coterie.report.folding import FEW
+from coterie.results.tables import CHOSEN, LEVEL, MEAN, outcome
+from coterie.wording import interval, is_number, listing, probability, signed
 
 if TYPE_CHECKING:
-    from coterie.evaluation import Comparison
+    from coterie.results import ComparisonRecord
 
-LEVEL = 0.05
-FEW = 24
+_READINGS = {"gain": "better", "loss": "worse", "none": "no difference found", "unknown": "no interval"}
 EXTREMES = 6
 Row = dict[str, Any]
 
@@ -58,7 +57,7 @@ class Scale:
         return [{"at": self.at(v), "text": signed(v, digits) if v else "0"} for v in values]
 
 
-def chapter(comparison: Comparison, order: Sequence[str]) -> list[dict[str, Any]]:
+def chapter(comparison: ComparisonRecord, order: Sequence[str]) -> list[dict[str, Any]]:
     """One entry per grouping, with one block per reference; last the baselines, with one block each.
 
     Where the best on validation was chosen, the others are ``folded``.
@@ -69,7 +68,7 @@ def chapter(comparison: Comparison, order: Sequence[str]) -> list[dict[str, Any]
     return [*found, *([_arm(None, others, order, comparison)] if others else [])]
 
 
-def _arm(name: str | None, rows: list[Row], order: Sequence[str], comparison: Comparison) -> dict[str, Any]:
+def _arm(name: str | None, rows: list[Row], order: Sequence[str], comparison: ComparisonRecord) -> dict[str, Any]:
     scale = Scale.over(rows)
     shown = next(iter(comparison.groupings), None) if name is None else name
     first = None if shown is None else comparison.groupings[shown][0]
@@ -101,26 +100,13 @@ def _block(rows: list[Row], order: Sequence[str], group: dict[str, int], scale: 
     folded = len(shown) > FEW and len(ranked) > FEW
     better, worse = ([row["task"] for row in sure if sign * row["gain"] > 0] for sign in (1, -1))
     return {
-        "mean": None if mean is None else _entry(mean, scale) | {"task": "mean", "reading": reading(mean)},
+        "mean": None if mean is None else _entry(mean, scale) | {"task": "mean", "reading": _READINGS[outcome(mean)]},
         "few": extremes if folded else shown,
         "all": shown if folded else [],
         "better": listing(better),
         "worse": listing(worse),
         "tested": any(is_number(row["p_holm"]) for row in rows),
     }
-
-
-def reading(row: Row) -> str:
-    """The mean gain in a word or two.
-
-    >>> reading({"gain": 1.0, "low": 0.2, "high": 1.8}), reading({"gain": 1.0, "low": -0.2, "high": 2.2})
-    ('better', 'no difference found')
-    """
-    if not (is_number(row["low"]) and is_number(row["high"])):
-        return "no interval"
-    if row["low"] > 0:
-        return "better"
-    return "worse" if row["high"] < 0 else "no difference found"
 
 
 def _entry(row: Row, scale: Scale) -> dict[str, Any]:

@@ -7,18 +7,17 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from coterie.evaluation.units import CHOSEN
 from coterie.report import figures
+from coterie.report.folding import FEW
 from coterie.report.svg import inline, raster
-from coterie.report.wording import is_number, number, plain, rounded, share
+from coterie.results.tables import CHOSEN
+from coterie.wording import is_number, number, plain, rounded, share
 
 if TYPE_CHECKING:
-    from coterie.evaluation import Comparison
-    from coterie.results import DataMap, Grouping
+    from coterie.results import ComparisonRecord, DataMap, Grouping
 
 READ_AT = 2.0
 MOST_MAPS = 150
-FEW = 24
 BETWEEN = "adjusted Rand between repetitions"
 _FEATURES = {
     "cells": "confidence and variability of each example",
@@ -27,7 +26,7 @@ _FEATURES = {
 }
 
 
-def task_order(comparison: Comparison) -> list[str]:
+def task_order(comparison: ComparisonRecord) -> list[str]:
     """All task names, those of one group together (by the first grouping); the order of every chapter."""
     first = next((groupings[0] for groupings in comparison.groupings.values() if groupings), None)
     return [comparison.tasks[t] for t in (range(len(comparison.tasks)) if first is None else by_group(first))]
@@ -39,7 +38,7 @@ def by_group(grouping: Grouping) -> list[int]:
     return sorted(range(len(grouping.tasks)), key=lambda t: (grouping.labels[t], -round(float(strength[t]), 6), t))
 
 
-def memberships(comparison: Comparison) -> list[dict[str, Any]]:
+def memberships(comparison: ComparisonRecord) -> list[dict[str, Any]]:
     """One entry per grouping but the choice, which is one of them: its groups by name and its heat maps.
 
     Among several methods, hard groups need no heat map: it would repeat the names.
@@ -133,7 +132,7 @@ def _heat_map(title: str, grouping: Grouping, shades: np.ndarray, texts: Sequenc
     }
 
 
-def data_maps(comparison: Comparison) -> dict[str, Any] | None:
+def data_maps(comparison: ComparisonRecord) -> dict[str, Any] | None:
     """Maps of the groups and of the tasks on one colour scale; None where nothing was recorded."""
     recorded = comparison.data_map
     if recorded is None:
@@ -169,7 +168,7 @@ def density_table(maps: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _typical(comparison: Comparison, where: Mapping[str, int]) -> list[int]:
+def _typical(comparison: ComparisonRecord, where: Mapping[str, int]) -> list[int]:
     """The surest task of each group, at most 12."""
     grouping = next(iter(comparison.groupings.values()))[0] if comparison.groupings else None
     if grouping is None:
@@ -193,7 +192,7 @@ def _facts(confidence: np.ndarray, variability: np.ndarray) -> str:
 
 
 def _group_panels(
-    comparison: Comparison, where: Mapping[str, int], densities: Mapping[int, np.ndarray], limits: tuple[float, float]
+    comparison: ComparisonRecord, where: Mapping[str, int], densities: Mapping[int, np.ndarray], limits: tuple[float, float]
 ) -> list[dict[str, Any]]:
     grouping = next(iter(comparison.groupings.values()))[0] if comparison.groupings else None
     if grouping is None:
@@ -216,7 +215,7 @@ def _group_panels(
     return panels
 
 
-def stability(comparison: Comparison) -> list[dict[str, Any]]:
+def stability(comparison: ComparisonRecord) -> list[dict[str, Any]]:
     """Per grouping: agreement figures, tasks that changed group between repetitions, how the number of groups was found.
 
     Only groups that each repetition found anew can be said to be the same again; others were given.

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from coterie.report import figures
-from coterie.report.wording import number, shortened
+from coterie.results.affinities import symmetric
+from coterie.wording import number, shortened
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -61,18 +62,6 @@ def tree(matrix: np.ndarray) -> Tree:
     across = (np.array(drawn["icoord"]) - 5) / 10
     up = np.array(drawn["dcoord"])
     return Tree(np.array(drawn["leaves"]), np.stack([across, up / (up.max() or 1.0)], axis=-1))
-
-
-def symmetric(matrix: np.ndarray) -> np.ndarray:
-    """Mean of both directions; where one was never measured, the other.
-
-    >>> symmetric(np.array([[0.0, 2.0], [np.nan, 0.0]])).tolist()
-    [[0.0, 2.0], [2.0, 0.0]]
-    """
-    both = np.stack([matrix, matrix.T])
-    known = np.isfinite(both)
-    with np.errstate(invalid="ignore"):
-        return np.where(known, both, 0).sum(0) / known.sum(0)
 
 
 def limits(matrix: np.ndarray, *, signed: bool) -> tuple[float, float]:

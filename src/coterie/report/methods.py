@@ -6,23 +6,20 @@ Shapes: ``U`` units (repetitions), ``T`` tasks, ``K`` groups.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from markupsafe import Markup
 
-from coterie.evaluation.units import CHOSEN
 from coterie.report import figures
-from coterie.report.scores import by_run
 from coterie.report.svg import inline
-from coterie.report.wording import count, is_number, listing, number, seconds, share, signed
+from coterie.results.tables import CHOSEN
+from coterie.wording import MOST_NAMED, count, is_number, listing, number, seconds, share, signed
 
 if TYPE_CHECKING:
-    from coterie.evaluation import Comparison
-    from coterie.results import Grouping
+    from coterie.results import ComparisonRecord, Grouping
 
-MOST_NAMED = 12
 AFFINITIES = {
     "cosine": "cosine of the tasks’ gradients of the shared parameters",
     "lookahead": "what a step on one task does to the loss of another",
@@ -42,12 +39,7 @@ _REFERENCES = {CHOSEN: "chosen on validation", "joint": "joint, no groups"}
 _MEASURED = ("cost", "affinity", "proven", "candidates")
 
 
-def names(comparison: Comparison) -> list[str]:
-    """The groupings themselves, without the one that stands for the choice between them."""
-    return [name for name in comparison.groupings if name != CHOSEN]
-
-
-def choice(comparison: Comparison) -> dict[str, Any] | None:
+def choice(comparison: ComparisonRecord) -> dict[str, Any] | None:
     """Which grouping was chosen on validation, and on how many repetitions; None where there was no choice."""
     seeds = comparison.groupings.get(CHOSEN)
     if not seeds:
@@ -59,13 +51,13 @@ def choice(comparison: Comparison) -> dict[str, Any] | None:
     return {"first": picked[0], "parts": parts, "repetitions": len(seeds)}
 
 
-def is_shown(comparison: Comparison) -> bool:
+def is_shown(comparison: ComparisonRecord) -> bool:
     """Whether there is more to tell of the methods than the groups they found."""
     measured = any(key in seeds[0].details for seeds in comparison.groupings.values() if seeds for key in _MEASURED)
     return measured or CHOSEN in comparison.groupings or any(comparison.agreement.values())
 
 
-def chapter(comparison: Comparison) -> dict[str, Any] | None:
+def chapter(comparison: ComparisonRecord) -> dict[str, Any] | None:
     """The table of methods, regret against cost, and how far the methods agree; None where nothing was measured or chosen."""
     if not is_shown(comparison):
         return None
@@ -81,81 +73,23 @@ def chapter(comparison: Comparison) -> dict[str, Any] | None:
     }
 
 
-def table(comparison: Comparison) -> dict[str, Any]:
-    """Cost and regret of every method, as JSON types; ``references`` are joint training and the choice on validation.
-
-    ``model_steps`` and ``seconds`` were spent on measuring beyond the joint training, ``with_joint`` are steps that include it;
-    all are means over repetitions, None for groups that were given. ``regret`` is in points below the method with the best mean
-    test score, ``regret_sd`` its standard deviation over repetitions, paired.
-    """
-    per_unit = _unit_scores(comparison)
-    means = {name: float(np.mean(list(per_unit[name].values()))) for name in names(comparison) if per_unit.get(name)}
-    best = max(means, key=means.__getitem__, default=None)
-    joint = {row["arm"]: row for row in comparison.costs.to_pylist()}.get("joint", {})
-    rows = []
-    for name in names(comparison):
-        steps, time = (_spent(comparison, name, what) for what in ("model_steps", "seconds"))
-        training = joint.get("model_steps")
-        known = is_number(steps) and is_number(training)
-        rows.append(
-            {"method": name, "measured": what_it_measured(comparison, name), "kind": kind_of(comparison, name)}
-            | {"candidates": _candidates(comparison.groupings[name][0])}
-            | {"model_steps": steps, "seconds": time, "with_joint": training + steps if known else None}
-            | _regret(per_unit, name, best)
-            | _proof(comparison.groupings[name])
-        )
-    references = [name for name in _REFERENCES if per_unit.get(name)]
+def table(comparison: ComparisonRecord) -> dict[str, Any]:
+    """Cost and regret of every method, as JSON types; ``references`` are joint training and the choice on validation."""
+    rows = [
+        {"method": row["method"], "measured": what_it_measured(comparison, row["method"], row["kind"]), **row}
+        for row in comparison.methods_table.to_pylist()
+    ]
+    references = [name for name in _REFERENCES if comparison.unit_means.get(name) and comparison.best is not None]
     return {
-        "best": best,
+        "best": comparison.best,
         "methods": rows,
-        "references": [{"arm": name, **_regret(per_unit, name, best)} for name in references if best is not None],
+        "references": [{"arm": name, **comparison.regret(name)} for name in references],
     }
 
 
-def _unit_scores(comparison: Comparison) -> dict[str, dict[Any, float]]:
-    """Mean over tasks and draws of the primary metric, by arm and unit."""
-    found: dict[str, dict[Any, list[float]]] = {}
-    for arm, runs in by_run(comparison).items():
-        for (seed, split, _), value in runs.items():
-            found.setdefault(arm, {}).setdefault((seed, split), []).append(value)
-    return {arm: {unit: float(np.mean(values)) for unit, values in units.items()} for arm, units in found.items()}
-
-
-def _regret(per_unit: Mapping[str, Mapping[Any, float]], name: str, best: str | None) -> dict[str, Any]:
-    own, top = per_unit.get(name, {}), per_unit.get(best or "", {})
-    lost = 100 * np.array([top[unit] - value for unit, value in own.items() if unit in top])
-    return {
-        "score": float(np.mean(list(own.values()))) if own else None,
-        "regret": float(lost.mean()) if len(lost) else None,
-        "regret_sd": float(lost.std(ddof=1)) if len(lost) > 1 and name != best else None,
-    }
-
-
-def _spent(comparison: Comparison, name: str, what: str) -> float | None:
-    """What measuring took beyond the joint training, on average over units; None for groups that were given."""
-    if kind_of(comparison, name) == "given":
-        return None
-    costs = [grouping.details.get("cost", {}).get(what, 0.0) for grouping in comparison.groupings[name]]
-    return float(np.mean(costs)) if all(is_number(cost) for cost in costs) else None
-
-
-def kind_of(comparison: Comparison, name: str) -> str:
-    """How a method comes to its groups: "affinity", "selection", "data map", "learnt", "given", or "other"."""
+def what_it_measured(comparison: ComparisonRecord, name: str, kind: str) -> str:
+    """What a method of a ``kind`` read or trained to find its groups, in a few words."""
     first = comparison.groupings[name][0]
-    if str(comparison.config.get("groupings", {}).get(name, "")).startswith("Grouping("):
-        return "given"
-    if first.method == "dmtg":
-        return "learnt"
-    if "affinity" in first.details:
-        return "affinity"
-    if "proven" in first.details or "candidates" in first.details:
-        return "selection"
-    return "data map" if "features" in first.details else "other"
-
-
-def what_it_measured(comparison: Comparison, name: str) -> str:
-    """What a method read or trained to find its groups, in a few words."""
-    first, kind = comparison.groupings[name][0], kind_of(comparison, name)
     if kind == "given":
         return "nothing: the groups were given"
     if kind == "learnt":
@@ -168,24 +102,7 @@ def what_it_measured(comparison: Comparison, name: str) -> str:
     return _ESTIMATORS.get(first.method, first.method)
 
 
-def _candidates(grouping: Grouping) -> str | None:
-    """From which rows a selection was made, in words."""
-    found = grouping.details.get("candidates")
-    return None if found is None else str(found)
-
-
-def _proof(seeds: Sequence[Grouping]) -> dict[str, Any]:
-    """On how many repetitions the groups are proven best by the method's own estimates, and the largest gap."""
-    found = [grouping.details for grouping in seeds if "proven" in grouping.details]
-    gaps = [float(details["gap"]) for details in found if is_number(details.get("gap"))]
-    return {
-        "proven": sum(bool(details["proven"]) for details in found) if found else None,
-        "gap": max(gaps) if gaps and len(gaps) == len(found) else None,
-        "repetitions": len(seeds),
-    }
-
-
-def _row(row: Mapping[str, Any], comparison: Comparison) -> dict[str, Any]:
+def _row(row: Mapping[str, Any], comparison: ComparisonRecord) -> dict[str, Any]:
     """A row of the table as text."""
     return {
         "method": row["method"],
@@ -238,9 +155,9 @@ def found_groups(grouping: Grouping) -> list[str]:
     return [f"{len(groups)} groups of {listing(str(len(group)) for group in groups)} tasks"]
 
 
-def agreement(comparison: Comparison) -> dict[str, Any] | None:
+def agreement(comparison: ComparisonRecord) -> dict[str, Any] | None:
     """Adjusted Rand index between methods as a heat map's rows; None for fewer than two methods."""
-    known = [name for name in names(comparison) if comparison.agreement.get(name)]
+    known = [name for name in comparison.methods if comparison.agreement.get(name)]
     if len(known) < 2:
         return None
     return {
@@ -261,7 +178,7 @@ def _agreement_cell(value: Any, itself: bool) -> dict[str, Any]:
     }
 
 
-def _metric(comparison: Comparison) -> str:
+def _metric(comparison: ComparisonRecord) -> str:
     shared = set(comparison.metric_names)
     return shared.pop().replace("_", " ") if len(shared) == 1 else "each task’s own metric"
 

@@ -4,24 +4,27 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable
+import re
 from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from coterie.errors import CoterieError
-from coterie.evaluation.units import CHOSEN
 from coterie.files import atomic, path_of
 from coterie.report import about, affinities, assignments, curves, gains, groups, methods, scores
+from coterie.results.tables import CHOSEN
 from coterie.texts import visible
 
 if TYPE_CHECKING:
-    from coterie.evaluation import Comparison
+    from coterie.results import ComparisonRecord
 
 
-def write_report(comparison: Comparison, path: str | Path) -> Path:
+_STRESSED = re.compile(r"\*([^*]+)\*")
+
+
+def write_report(comparison: ComparisonRecord, path: str | Path) -> Path:
     """Write ``comparison`` as one HTML file that needs no network, and the same facts as JSON beside it.
 
     The same comparison gives the same bytes. Returns the path of the page; ``report.html`` has ``report.json`` as its twin.
@@ -55,7 +58,7 @@ def write_report(comparison: Comparison, path: str | Path) -> Path:
     return page
 
 
-def render(comparison: Comparison, maps: dict[str, Any] | None, *, twin_name: str) -> str:
+def render(comparison: ComparisonRecord, maps: dict[str, Any] | None, *, twin_name: str) -> str:
     """The page as text; ``maps`` is its chapter of data maps, ``twin_name`` the file name of the JSON twin that it mentions."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
@@ -66,6 +69,7 @@ def render(comparison: Comparison, maps: dict[str, Any] | None, *, twin_name: st
     html = page.get_template("template.html.j2").render(
         style=Markup(style),  # noqa: S704, our own file
         comparison=comparison,
+        glossary=_glossary(comparison),
         verdict=_verdict(comparison),
         twin=twin_name,
         memberships=groups.memberships(comparison),
@@ -85,7 +89,7 @@ def render(comparison: Comparison, maps: dict[str, Any] | None, *, twin_name: st
     return visible(html, keep="\n\t")
 
 
-def _twin(comparison: Comparison) -> dict[str, Any]:
+def _twin(comparison: ComparisonRecord) -> dict[str, Any]:
     """All that the comparison holds, as JSON types, and the table of methods where there is one."""
     found = comparison.to_dict()
     for name, seeds in found["groupings"].items():
@@ -108,19 +112,20 @@ def _finite(value: Any) -> Any:
             return value
 
 
-def _verdict(comparison: Comparison) -> dict[str, list[str]]:
+def _verdict(comparison: ComparisonRecord) -> dict[str, list[str]]:
     """Sentences that judge a grouping as a whole, what else there is to know, and the findings behind them.
 
     Where the best on validation was chosen, that choice is what is judged; the rest are findings.
     """
     judged = [name for name in comparison.groupings if name == CHOSEN or CHOSEN not in comparison.groupings]
-    headlines = [sentence for sentence in comparison.verdict if _of(sentence, comparison.groupings) in judged]
-    rest = [sentence for sentence in comparison.verdict if sentence not in headlines]
-    if len(headlines) < 2 and CHOSEN not in comparison.groupings:
-        return {"headlines": headlines, "plain": rest, "findings": []}
-    return {"headlines": headlines, "plain": rest[-1:], "findings": rest[:-1]}
+    headlines = [each for each in comparison.findings if each.about == "worth" and each.of in judged]
+    rest = [each for each in comparison.findings if each not in headlines]
+    plain = [each for each in rest if each.about == "rivals" or (len(headlines) < 2 and CHOSEN not in comparison.groupings)]
+    found = {"headlines": headlines, "plain": plain, "findings": [each for each in rest if each not in plain]}
+    return {place: [each.sentence for each in some] for place, some in found.items()}
 
 
-def _of(sentence: str, names: Iterable[str]) -> str | None:
-    """The grouping that a sentence begins with; one name may begin with another."""
-    return max((name for name in names if sentence.startswith(f"{name}: ")), key=len, default=None)
+def _glossary(comparison: ComparisonRecord) -> dict[str, Markup]:
+    """What each kind of arm is, as far as the comparison tells; what stands between asterisks is stressed."""
+    told = {role: str(escape(sentence)) for role, sentence in comparison.roles.items() if sentence}
+    return {role: Markup(_STRESSED.sub(r"<em>\1</em>", text)) for role, text in told.items()}  # noqa: S704, escaped

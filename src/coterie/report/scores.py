@@ -9,27 +9,28 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from markupsafe import Markup
 
-from coterie.evaluation.units import CHOSEN
 from coterie.report import figures
+from coterie.report.folding import FEW
 from coterie.report.svg import inline
-from coterie.report.wording import count, is_number, number, plain, seconds
+from coterie.results.tables import CHOSEN, ROLES
+from coterie.wording import count, is_number, number, plain, seconds
 
 if TYPE_CHECKING:
-    from coterie.evaluation import Comparison
+    from coterie.results import ComparisonRecord
 
-FEW = 24
-_OF_THE_CHOICE = (CHOSEN, f"random ({CHOSEN})")
 Values = dict[tuple[str, str, str], list[float]]
 
 
-def arms_of(comparison: Comparison) -> list[str]:
+def arms_of(comparison: ComparisonRecord) -> list[str]:
     """Arms in reading order: the groupings, then joint, single, random, ensemble; what was chosen comes first."""
-    arms = dict.fromkeys(comparison.scores.column("arm").to_pylist())
-    rank = ("grouped", "joint", "single", "random", "ensemble")
-    return sorted(arms, key=lambda arm: (rank.index(figures.role_of(arm)), arm not in _OF_THE_CHOICE))
+    rank = {role: position for position, role in enumerate(comparison.roles or ROLES)}
+    parts = comparison.arms
+    # The choice is one of the groupings.
+    role = lambda arm: "grouped" if parts[arm].role == CHOSEN else parts[arm].role  # noqa: E731
+    return sorted(parts, key=lambda arm: (rank.get(role(arm), len(rank)), parts[arm].of != CHOSEN))
 
 
-def score_table(comparison: Comparison, order: Sequence[str]) -> dict[str, Any]:
+def score_table(comparison: ComparisonRecord, order: Sequence[str]) -> dict[str, Any]:
     """Mean score per task and arm in the task's own metric, and all metrics averaged over tasks."""
     arms, values = arms_of(comparison), _values(comparison)
     metric = dict(zip(comparison.tasks, comparison.metric_names, strict=True))
@@ -41,7 +42,7 @@ def score_table(comparison: Comparison, order: Sequence[str]) -> dict[str, Any]:
         }
         for task in order
     ]
-    means, spread = mean_scores(comparison, arms)
+    means, spread = _mean_scores(comparison, arms)
     return {
         "arms": arms,
         "metric": rows[0]["metric"] if len({row["metric"] for row in rows}) == 1 else None,
@@ -53,7 +54,7 @@ def score_table(comparison: Comparison, order: Sequence[str]) -> dict[str, Any]:
     }
 
 
-def _values(comparison: Comparison) -> Values:
+def _values(comparison: ComparisonRecord) -> Values:
     values: Values = defaultdict(list)
     columns = [comparison.scores.column(name).to_pylist() for name in ("arm", "task", "metric", "value")]
     for arm, task, metric, value in zip(*columns, strict=True):
@@ -92,33 +93,17 @@ def _metric_rows(values: Values, arms: Sequence[str]) -> list[dict[str, Any]]:
     ]
 
 
-def mean_scores(comparison: Comparison, arms: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
-    """Mean over tasks of the primary metric, and its standard deviation over seeds, splits and draws, (arms,) each."""
-    runs = by_run(comparison)
-    by_arm = {arm: list(runs.get(arm, {}).values()) for arm in arms}
-    means = [float(np.mean(by_arm[arm])) if by_arm[arm] else np.nan for arm in arms]
-    spread = [float(np.std(by_arm[arm], ddof=1)) if len(by_arm[arm]) > 1 else np.nan for arm in arms]
+def _mean_scores(comparison: ComparisonRecord, arms: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+    """Mean scores and their standard deviations, (arms,) each."""
+    means, spread = zip(*map(comparison.mean_score, arms), strict=True) if arms else ((), ())
     return np.array(means), np.array(spread)
 
 
-def by_run(comparison: Comparison) -> dict[str, dict[tuple[int, int, int], float]]:
-    """Mean over tasks of the primary metric, by arm and then by (seed, split, draw)."""
-    metric = dict(zip(comparison.tasks, comparison.metric_names, strict=True))
-    runs: dict[str, dict[tuple[int, int, int], list[float]]] = defaultdict(lambda: defaultdict(list))
-    names = ("arm", "seed", "split", "draw", "task", "metric", "value")
-    for arm, seed, split, draw, task, name, value in zip(
-        *(comparison.scores.column(n).to_pylist() for n in names), strict=True
-    ):
-        if name == metric.get(task) and is_number(value):
-            runs[arm][seed, split, draw].append(value)
-    return {arm: {run: float(np.mean(values)) for run, values in found.items()} for arm, found in runs.items()}
-
-
-def costs(comparison: Comparison) -> dict[str, Any]:
+def costs(comparison: ComparisonRecord) -> dict[str, Any]:
     """The cost table with mean scores beside it, and the figure."""
-    table = {row["arm"]: row for row in comparison.costs.to_pylist()}
+    table, parts = {row["arm"]: row for row in comparison.costs.to_pylist()}, comparison.arms
     arms = [arm for arm in arms_of(comparison) if arm in table]
-    means, spread = mean_scores(comparison, arms)
+    means, spread = _mean_scores(comparison, arms)
     rows = [
         {
             "arm": arm,
@@ -134,7 +119,7 @@ def costs(comparison: Comparison) -> dict[str, Any]:
     drawn = [
         position
         for position, arm in enumerate(arms)
-        if CHOSEN not in comparison.groupings or figures.role_of(arm) != "random" or arm in _OF_THE_CHOICE
+        if CHOSEN not in comparison.groupings or parts[arm].role != "random" or parts[arm].of == CHOSEN
     ]
     svg = _cost_figure([table[arms[position]] for position in drawn], means[drawn], spread[drawn])
     return {"rows": rows, "svg": svg, "left_out": len(arms) - len(drawn)}
@@ -146,7 +131,8 @@ def _cost_figure(rows: Sequence[dict[str, Any]], means: np.ndarray, spread: np.n
     if not np.isfinite(cost).any():
         return None
     what = {"model_steps": "model-steps in training", "seconds": "seconds of training"}[column]
-    axes = figures.cost_against_quality([row["arm"] for row in rows], cost, means, spread, what=what)
+    roles = {row["arm"]: row["role"] for row in rows}
+    axes = figures.cost_against_quality(list(roles), cost, means, spread, what=what, roles=roles)
     alt = f"Mean test score against {what}. " + "; ".join(
         f"{row['arm']}: {number(float(m))} for {count(c)}" for row, m, c in zip(rows, means, cost, strict=True)
     )

@@ -1,10 +1,23 @@
 """The small types that everyone passes around: frozen, named after tasks, saved without pickle."""
 
 from coterie.results.affinities import Affinity
+from coterie.results.comparisons import ComparisonRecord
 from coterie.results.data_maps import DataMap
+from coterie.results.findings import Finding
 from coterie.results.fits import Fit, History
 from coterie.results.groupings import Grouping, fuzzy_membership
 from coterie.results.scores import ScoreTable
 from coterie.results.selections import Selection
 
-__all__ = ["Affinity", "DataMap", "Fit", "Grouping", "History", "ScoreTable", "Selection", "fuzzy_membership"]
+__all__ = [
+    "Affinity",
+    "ComparisonRecord",
+    "DataMap",
+    "Finding",
+    "Fit",
+    "Grouping",
+    "History",
+    "ScoreTable",
+    "Selection",
+    "fuzzy_membership",
+]

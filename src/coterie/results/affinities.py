@@ -69,10 +69,7 @@ class Affinity:
 
     def symmetric(self) -> np.ndarray:
         """Mean of both directions, (T, T); where one was never measured, the other."""
-        both = np.stack([self.matrix, self.matrix.T])
-        known = ~np.isnan(both)
-        with np.errstate(invalid="ignore"):
-            return np.where(known, both, 0).sum(0) / known.sum(0)
+        return symmetric(self.matrix)
 
     def require_complete(self) -> None:
         """Refuse a matrix with gaps.
@@ -117,3 +114,15 @@ class Affinity:
 
     def __repr__(self) -> str:
         return f"Affinity({self.method}, {len(self.tasks)} tasks)"
+
+
+def symmetric(matrix: np.ndarray) -> np.ndarray:
+    """Mean of both directions of a matrix (T, T); where one was never measured, the other.
+
+    >>> symmetric(np.array([[0.0, 2.0], [np.nan, 0.0]])).tolist()
+    [[0.0, 2.0], [2.0, 0.0]]
+    """
+    both = np.stack([matrix, matrix.T])
+    known = np.isfinite(both)
+    with np.errstate(invalid="ignore"):
+        return np.where(known, both, 0).sum(0) / known.sum(0)

@@ -1,12 +1,32 @@
 """Arms as rows of W: the definitions, shared rows, and how members become a prediction."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from coterie.evaluation.baselines import combine, ensemble_arm, grouped_arm, joint_arm, random_arms, single_arm, stack_rows
+import coterie as ct
+from coterie.errors import CoterieError
+from coterie.evaluation.arms import (
+    ARMS,
+    BASELINES,
+    ArmKind,
+    Lineup,
+    chosen_arms,
+    combine,
+    ensemble_arm,
+    grouped_arm,
+    is_reserved,
+    joint_arm,
+    line_up,
+    random_arms,
+    references,
+    single_arm,
+    stack_rows,
+)
 from coterie.results import Grouping
 from coterie.tasks import Kind, Task, Tasks
 
@@ -98,3 +118,51 @@ def test_hard_members_are_picked_even_where_the_others_overflow():
 def test_an_ensemble_is_the_mean(n_models):
     members = torch.randn(n_models, 6, 5, generator=torch.Generator().manual_seed(1))
     torch.testing.assert_close(combine(members, ensemble_arm(3, n_models).serves, TASKS), members.mean(0))
+
+
+def test_arms_say_what_they_are_and_stand_in_order():
+    g = grouping(SOFT)
+    lineup = Lineup(n_tasks=6, groupings={"two": g, "auto": g}, asked={"two": 2, "auto": "auto"}, draws=1, seed=0)
+    arms = line_up(lineup, ("ensemble", "random", "single"))
+    assert [(arm.name, arm.role, arm.of) for arm in arms] == [
+        ("joint", "joint", None), ("two", "grouped", "two"), ("auto", "grouped", "auto"), ("single", "single", None),
+        ("random (two)", "random", "two"), ("random (auto)", "random", "auto"), ("ensemble (K=2)", "ensemble", None),
+        ("ensemble (K of auto)", "ensemble", "auto"),
+    ]  # fmt: skip
+    assert [arm.role for arm in line_up(lineup, ())] == ["joint", "grouped", "grouped"]
+    chosen = chosen_arms("auto", arms)
+    assert [(place, arm.name, arm.role, arm.of) for place, arm in chosen] == [
+        (2, "chosen", "chosen", "chosen"), (5, "random (chosen)", "random", "chosen"),
+    ]  # fmt: skip
+    names = [arm.name for arm in arms]
+    assert references("two", 2, names) == {
+        "joint": "joint", "single": "single", "random": "random (two)", "ensemble": "ensemble (K=2)"
+    }  # fmt: skip
+    assert references("auto", "auto", names)["ensemble"] == "ensemble (K of auto)"
+
+
+def test_every_kind_of_arm_has_its_own_role_a_sentence_and_a_reserved_name():
+    assert {role: kind.role for role, kind in ARMS.items()} == {role: role for role in ARMS}
+    assert BASELINES == ("joint", "single", "random", "ensemble")
+    assert all(kind.sentence.endswith(".") for kind in ARMS.values())
+    assert [role for role in ARMS if not is_reserved(role)] == ["grouped"]
+    assert is_reserved("mean")
+
+
+def test_a_kind_of_ones_own_is_compared_judged_reported_and_reserved(monkeypatch, tmp_path):
+    kind = ArmKind(
+        role="twin", sentence="The joint model *again*.",
+        make=lambda lineup: [replace(joint_arm(lineup.n_tasks), name="twin", role="twin")], beside=lambda _name, _k: "twin",
+    )  # fmt: skip
+    monkeypatch.setitem(ARMS, "twin", kind)
+    data = ct.load("digits")
+    mine = ct.Grouping(tasks=data.tasks.names, membership=np.eye(2)[np.arange(14) // 7], method="halves")
+    with pytest.raises(CoterieError, match="must not use the name 'twin'"):
+        ct.compare("mlp", data, {"twin": mine})
+    small = {"epochs": 1, "model_options": {"hidden": (4,)}, "strategy": "loop"}
+    found = ct.compare("mlp", data, mine, seeds=[0], bootstraps=2, baselines=["twin"], **small)
+    assert found.arms == {"joint": ("joint", None), "grouped": ("grouped", "grouped"), "twin": ("twin", None)}
+    assert found.gain("twin", "joint")["gain"] == 0
+    assert [finding.against for finding in found.findings if finding.about == "mean"] == ["joint", "twin"]
+    assert found.gain("grouped", "twin")["reference_role"] == "twin"
+    assert "<dt>Twin</dt><dd>The joint model <em>again</em>.</dd>" in found.report(tmp_path / "r.html").read_text()

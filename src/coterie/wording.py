@@ -1,4 +1,4 @@
-"""Numbers as the report prints them: aligned, rounded once, with a true minus sign."""
+"""Numbers and names as reports and verdicts print them: rounded once, with a true minus sign."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 MISSING = "–"
+MOST_NAMED = 12
 
 
 def is_number(value: Any) -> bool:

@@ -1,30 +1,44 @@
 """Sentences for hand-made gains: each outcome says what it should, and never more."""
 
+import json
+
 import pyarrow as pa
 import pytest
 
-from coterie.evaluation.comparison import COSTS, GAINS
-from coterie.evaluation.verdict import write_verdict
+from coterie.errors import CoterieError
+from coterie.results import Finding
+from coterie.results.findings import find
+from coterie.results.tables import COSTS, GAINS
+from coterie.schema import structure
 
+SCORES = pa.table({"seed": [0, 1, 2], "split": [0, 0, 0]})
 ROLES = {"joint": "joint", "single": "single", "random": "random (grouped)", "ensemble": "ensemble (K=2)"}
 GAIN, NONE, LOSS, UNKNOWN = (2.0, 1.0, 3.0), (0.5, -0.5, 1.5), (-2.0, -3.0, -1.0), (2.0, None, None)
 
 
 def row(reference, task, gain, low, high, p_holm=1.0, bootstrap=(0.1, 4.0), arm="grouped"):
+    role = next(role for role, name in ROLES.items() if name == reference)
     return {
-        "arm": arm, "reference": reference, "task": task, "metric": "accuracy", "gain": gain, "low": low, "high": high,
-        "p": p_holm, "p_holm": p_holm, "bootstrap_low": bootstrap[0], "bootstrap_high": bootstrap[1], "relative_gain": None,
+        "arm": arm, "role": "grouped", "of": arm, "reference": reference, "reference_role": role, "task": task,
+        "metric": "accuracy", "gain": gain, "low": low, "high": high, "p": p_holm, "p_holm": p_holm,
+        "bootstrap_low": bootstrap[0], "bootstrap_high": bootstrap[1], "relative_gain": None,
     }  # fmt: skip
 
 
-def verdict(joint=GAIN, single=GAIN, random=GAIN, ensemble=GAIN, tasks=(), models=2.0, **more):
+def findings(joint=GAIN, single=GAIN, random=GAIN, ensemble=GAIN, tasks=(), models=2.0, **more):
     values = dict(zip(ROLES.values(), (joint, single, random, ensemble), strict=True))
     gains = [row(reference, "mean", *value, **more) for reference, value in values.items()]
     gains += [row("joint", name, gain, None, None, p_holm=p) for name, gain, p in tasks]
-    costs = [{"arm": "joint", "models": 1.0, "parameters": 1.0, "model_steps": 10.0, "seconds": 1.0},
-             {"arm": "grouped", "models": models, "parameters": 2.0, "model_steps": 30.0, "seconds": 3.0}]  # fmt: skip
+    costs = [
+        {"arm": "joint", "role": "joint", "models": 1.0, "model_steps": 10.0},
+        {"arm": "grouped", "role": "grouped", "of": "grouped", "models": models, "model_steps": 30.0},
+    ]
     tables = pa.Table.from_pylist(gains, schema=GAINS), pa.Table.from_pylist(costs, schema=COSTS)
-    return write_verdict(*tables, {"grouped": ROLES}, repetitions="3 seeds")
+    return find(SCORES, *tables)
+
+
+def verdict(**changed):
+    return [finding.sentence for finding in findings(**changed)]
 
 
 def test_worth_it_names_gain_and_cost():
@@ -88,3 +102,27 @@ def test_many_tasks_are_cut_short():
     losing = next(s for s in sentences if s.startswith("Tasks that lose"))
     assert losing.endswith("and 18 more.")
     assert "t29 (−30.0), t28" in losing
+
+
+def test_findings_are_facts_before_they_are_sentences():
+    worth, *means = findings(single=LOSS, tasks=[("cat", -4.0, 0.01)])[:5]
+    assert (worth.about, worth.outcome, worth.of, worth.role) == ("worth", "single is better", "grouped", "joint")
+    assert (worth.times, worth.models, worth.gain, worth.interval) == (3.0, 2.0, 2.0, (1.0, 3.0))
+    assert [(each.role, each.against, each.outcome) for each in means] == [
+        (role, arm, "loss" if role == "single" else "gain") for role, arm in ROLES.items()
+    ]
+    last = findings(tasks=[("cat", -4.0, 0.01), ("dog", -9.0, 0.2)])[-1]
+    assert (last.about, last.outcome, last.tasks, last.count) == ("tasks that lose", "loss", (("cat", -4.0),), 2)
+
+
+def test_what_a_grouping_is_judged_by_must_be_there():
+    gains = pa.Table.from_pylist([row("single", "mean", *GAIN)], schema=GAINS)
+    with pytest.raises(CoterieError, match="a mean gain of 'grouped' over joint"):
+        find(SCORES, gains, COSTS.empty_table())
+
+
+@pytest.mark.parametrize("about", ["worth", "mean", "tasks that lose", "tasks that gain", "rivals"])
+def test_any_finding_has_a_sentence_and_survives_json(about):
+    made = Finding(about=about, outcome="gain", of="mine", tasks=(("a", 1.0),), interval=(0.5, 1.5))
+    assert made.sentence.endswith(".")
+    assert structure(json.loads(json.dumps(made.to_dict())), Finding) == made

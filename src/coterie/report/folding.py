@@ -1,0 +1,3 @@
+"""Where chapters fold: more rows than this are shown on demand only."""
+
+FEW = 24

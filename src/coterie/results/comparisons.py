@@ -1,0 +1,238 @@
+"""A comparison as a record: scores, gains with intervals and costs in tables, the groupings, and what was found."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Annotated, Any, NotRequired, Self, TypedDict
+
+import numpy as np
+import pyarrow as pa
+
+from coterie.data.arrow_files import write_parquet
+from coterie.errors import CoterieError
+from coterie.files import path_of, read_json, write_json
+from coterie.results.data_maps import DataMap
+from coterie.results.findings import Finding, find
+from coterie.results.fits import History
+from coterie.results.groupings import Grouping
+from coterie.results.histories import read_histories, write_histories
+from coterie.results.standings import METHODS, kind_of, proof, regret, run_means, spent, unit_means
+from coterie.results.tables import CHOSEN, COSTS, GAINS, MEAN, ROLES, SCORES, Part, parts_of, read_frame
+from coterie.schema import OPEN, distinct, structure, within
+from coterie.tasks import unknown_kind
+from coterie.wording import is_number
+
+_TABLES = ("scores", "gains", "costs")
+
+
+class _Config(TypedDict, total=False):
+    """What others read of a comparison's configuration, where it is there."""
+
+    groupings: dict[str, Any]
+
+
+class _Saved(TypedDict):
+    tasks: tuple[str, ...]
+    kinds: tuple[Annotated[str, unknown_kind], ...]
+    metric_names: tuple[str, ...]
+    verdict: tuple[str, ...]
+    findings: NotRequired[tuple[Finding, ...]]
+    roles: NotRequired[dict[str, str]]
+    groupings: dict[str, list[dict[str, Any]]]
+    stability: dict[str, dict[str, Any]]
+    agreement: NotRequired[dict[str, dict[str, float]]]
+    config: Annotated[_Config, OPEN]
+    data_map: bool
+
+
+@dataclass(frozen=True, kw_only=True, repr=False)
+class ComparisonRecord:
+    """Joint, single-task, random, ensemble and grouped training, scored on the test part.
+
+    ``scores`` [arm, role, of, seed, split, draw, task, metric, value]: the full set of metrics. ``gains`` [arm, role, of,
+    reference, reference_role, task, metric, gain, low, high, p, p_holm, bootstrap_low, bootstrap_high, relative_gain]: points
+    (x 100) of the primary metric, paired over seeds and splits, draws averaged, 95 % t interval; the task "mean" is the
+    unweighted mean over tasks; relative gains are shares of the reference's error; what cannot be told is null. ``costs`` [arm,
+    role, of, models, parameters, model_steps, seconds]: of one repetition on average, and groups found on a data map pay for
+    its recording. ``role`` says what an arm is, one of ``roles``, which have a sentence each and are in the order in which to
+    read of them; ``of`` names the grouping that it belongs to, null where to none or to several. ``groupings`` has one entry
+    per unit. ``findings`` judge the groupings. ``agreement`` is the adjusted Rand index between methods, averaged over units.
+    ``data_map`` and ``history`` are those of the first unit.
+    """
+
+    tasks: tuple[str, ...]
+    kinds: tuple[str, ...]
+    metric_names: tuple[str, ...]
+    scores: pa.Table
+    gains: pa.Table
+    costs: pa.Table
+    groupings: Mapping[str, list[Grouping]]
+    data_map: DataMap | None = None
+    history: Mapping[str, History] = field(default_factory=dict)
+    stability: Mapping[str, Any] = field(default_factory=dict)
+    agreement: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    findings: tuple[Finding, ...] = ()
+    roles: Mapping[str, str] = field(default_factory=dict)
+    config: Mapping[str, Any] = field(default_factory=dict)
+
+    def gain(self, arm: str, reference: str, task: str = MEAN) -> dict[str, Any]:
+        """The row of ``gains`` for one pair of arms and one task.
+
+        Raises:
+            CoterieError: there is no such row; the pairs that exist are named.
+        """
+        rows = self.gains.to_pylist()
+        for row in rows:
+            if (row["arm"], row["reference"], row["task"]) == (arm, reference, task):
+                return row
+        pairs = dict.fromkeys(f"{row['arm']!r} against {row['reference']!r}" for row in rows)
+        raise CoterieError(f"No gain of {arm!r} against {reference!r} for task {task!r}; there are {', '.join(pairs)}.")
+
+    @property
+    def verdict(self) -> tuple[str, ...]:
+        """The findings in plain sentences."""
+        return tuple(finding.sentence for finding in self.findings)
+
+    @cached_property
+    def arms(self) -> Mapping[str, Part]:
+        """What each arm is: its ``role``, and the grouping ``of`` which it is."""
+        return parts_of(self.scores)
+
+    @property
+    def methods(self) -> tuple[str, ...]:
+        """Names of the groupings themselves, without the one that stands for the choice between them."""
+        return tuple(name for name in self.groupings if name != CHOSEN)
+
+    @cached_property
+    def run_means(self) -> Mapping[str, Mapping[tuple[int, int, int], float]]:
+        """Mean over tasks of each task's own metric on test, by arm and then by (seed, split, draw)."""
+        return run_means(self.scores, dict(zip(self.tasks, self.metric_names, strict=True)))
+
+    @cached_property
+    def unit_means(self) -> Mapping[str, Mapping[tuple[int, int], float]]:
+        """Mean over tasks and draws of each task's own metric on test, by arm and then by (seed, split)."""
+        return {arm: unit_means(runs) for arm, runs in self.run_means.items()}
+
+    def mean_score(self, arm: str) -> tuple[float, float]:
+        """Mean over tasks and runs of each task's own metric, and its standard deviation over runs; NaN where unknown.
+
+        A run is a seed, split and draw; an arm that is not there has none.
+        """
+        values = list(self.run_means.get(arm, {}).values())
+        mean = float(np.mean(values)) if values else math.nan
+        return mean, float(np.std(values, ddof=1)) if len(values) > 1 else math.nan
+
+    @cached_property
+    def best(self) -> str | None:
+        """The method with the best mean score on test, which looks better than it is: it was picked on these scores."""
+        known = [name for name in self.methods if self.unit_means.get(name)]
+        means = {name: float(np.mean(list(self.unit_means[name].values()))) for name in known}
+        return max(means, key=means.__getitem__, default=None)
+
+    def regret(self, arm: str) -> dict[str, float | None]:
+        """``score``, ``regret`` in points below :attr:`best` on the same units, and ``regret_sd``, over units; or None."""
+        means = self.unit_means
+        return regret(means.get(arm, {}), means.get(self.best or "", {}), itself=arm == self.best)
+
+    @cached_property
+    def methods_table(self) -> pa.Table:
+        """What each method spent, how good its groups are, and on how many repetitions they are proven best.
+
+        ``kind`` says how it comes to groups: "affinity", "selection", "data map", "learnt", "given" or "other"; ``candidates``
+        from which rows it selected. ``model_steps`` and ``seconds`` were spent on measuring beyond the joint training,
+        ``with_joint`` are steps that include it: means over repetitions, null for groups that were given. ``score``, ``regret``
+        and ``regret_sd`` are those of :meth:`regret`. ``proven`` counts the repetitions on which the groups are the best by the
+        method's own estimates, ``gap`` bounds by which share others could be better.
+        """
+        joint = {row["arm"]: row for row in self.costs.to_pylist()}.get("joint", {}).get("model_steps")
+        rows = []
+        for name in self.methods:
+            seeds, given = self.groupings[name], self._was_given(name)
+            steps, seconds = (None if given else spent(seeds, what) for what in ("model_steps", "seconds"))
+            candidates = seeds[0].details.get("candidates")
+            rows.append(
+                {"method": name, "kind": kind_of(seeds[0], given=given)}
+                | {"candidates": None if candidates is None else str(candidates), "model_steps": steps, "seconds": seconds}
+                | {"with_joint": joint + steps if is_number(steps) and is_number(joint) else None}
+                | self.regret(name)
+                | proof(seeds)
+            )
+        return pa.Table.from_pylist(rows, schema=METHODS)
+
+    def _was_given(self, name: str) -> bool:
+        return str(self.config.get("groupings", {}).get(name, "")).startswith("Grouping(")
+
+    def to_dict(self) -> dict[str, Any]:
+        """Everything but the data map and the curves, as plain JSON types."""
+        return {
+            "tasks": list(self.tasks), "kinds": list(self.kinds), "metric_names": list(self.metric_names),
+            "verdict": list(self.verdict), "findings": [each.to_dict() for each in self.findings], "roles": dict(self.roles),
+            **{name: getattr(self, name).to_pylist() for name in _TABLES},
+            "groupings": {name: [g.to_dict() for g in found] for name, found in self.groupings.items()},
+            "stability": dict(self.stability), "agreement": dict(self.agreement), "config": dict(self.config),
+        }  # fmt: skip
+
+    def save(self, folder: str | Path) -> list[Path]:
+        """Write tables as Parquet, arrays as safetensors and the rest as JSON; returns the files."""
+        folder = path_of(folder, "folder")
+        rest = {name: value for name, value in self.to_dict().items() if name not in _TABLES}
+        for name in _TABLES:
+            write_parquet(folder / f"{name}.parquet", getattr(self, name))
+        write_histories(folder / "history.safetensors", self.history)
+        if self.data_map is not None:
+            self.data_map.save(folder / "data_map.safetensors")
+        # Last, so that a comparison that can be read is whole.
+        write_json(folder / "comparison.json", {**rest, "data_map": self.data_map is not None})
+        names = [*(f"{name}.parquet" for name in _TABLES), "history.safetensors", "comparison.json"]
+        return [folder / name for name in [*names, *(["data_map.safetensors"] if self.data_map is not None else [])]]
+
+    @classmethod
+    def load(cls, folder: str | Path) -> Self:
+        """Read what :meth:`save` wrote.
+
+        Raises:
+            CoterieError: there is none in ``folder``, or a file is damaged.
+        """
+        folder = path_of(folder, "folder")
+        if not (folder / "comparison.json").is_file():
+            raise CoterieError(f"{str(folder)!r} holds no comparison (no comparison.json).")
+        saved = read_json(folder / "comparison.json")
+        with within(folder / "comparison.json", "comparison"):
+            found: _Saved = structure(saved, _Saved)
+            parts: dict[str, Any] = {**found, "kinds": tuple(kind.value for kind in found["kinds"])}
+            parts["groupings"] = {name: _groupings(each, name, found["tasks"]) for name, each in found["groupings"].items()}
+            for name in ("tasks", "kinds", "metric_names"):
+                if len(parts[name]) != len(found["tasks"]) or not found["tasks"]:
+                    raise CoterieError(f"`{name}` must have one entry a task; found {list(parts[name])}.")
+        tasks, groupings = found["tasks"], found["groupings"]
+        tables: dict[str, pa.Table] = {
+            name: read_frame(folder / f"{name}.parquet", schema, tasks=about, groupings=groupings)
+            for name, schema, about in (("scores", SCORES, tasks), ("gains", GAINS, [*tasks, MEAN]), ("costs", COSTS, ()))
+        }
+        del parts["verdict"]  # the findings, in words
+        if "findings" not in found:
+            with within(folder, "comparison"):
+                parts |= {"findings": find(**tables), "roles": dict.fromkeys(ROLES, "")}
+        return cls(
+            **{**parts, "data_map": DataMap.load(folder / "data_map.safetensors") if found["data_map"] else None},
+            history=read_histories(folder / "history.safetensors", len(tasks)),
+            **tables,
+        )
+
+    def __repr__(self) -> str:
+        first = self.findings[0].sentence if self.findings else ""
+        return f"{type(self).__name__}({', '.join(self.groupings)} on {len(self.tasks)} tasks: {first})"
+
+
+def _groupings(saved: list[dict[str, Any]], name: str, tasks: tuple[str, ...]) -> list[Grouping]:
+    """Groupings of all repetitions by one method, at least one, of the comparison's own tasks."""
+    distinct(tasks)
+    with within(f"`groupings.{name}`", "list of groupings"):
+        found = [Grouping.from_dict(each) for each in saved]
+        if not found or any(grouping.tasks != tasks for grouping in found):
+            raise CoterieError(f"it must hold at least one, each of the tasks {', '.join(tasks)}.")
+    return found

@@ -1,0 +1,98 @@
+"""How the arms of a comparison stand: mean scores, regret, and what each method spent and proved to find its groups.
+
+Works on what a comparison holds, tables of scores and groupings by method and repetition; a unit is a seed and a split.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from coterie.results.groupings import Grouping
+from coterie.wording import is_number
+
+METHODS = pa.schema([
+    ("method", pa.string()), ("kind", pa.string()), ("candidates", pa.string()), ("model_steps", pa.float64()),
+    ("seconds", pa.float64()), ("with_joint", pa.float64()), ("score", pa.float64()), ("regret", pa.float64()),
+    ("regret_sd", pa.float64()), ("proven", pa.int64()), ("gap", pa.float64()), ("repetitions", pa.int64()),
+])  # fmt: skip
+
+
+def run_means(scores: pa.Table, metrics: Mapping[str, str]) -> dict[str, dict[tuple[int, int, int], float]]:
+    """Mean over tasks of each task's metric, by arm and then by (seed, split, draw); what is not defined is left out.
+
+    >>> rows = [{"arm": "joint", "seed": 0, "split": 0, "draw": 0, "task": t, "metric": "r2", "value": v}
+    ...         for t, v in (("a", 0.25), ("b", 0.75), ("c", None))]
+    >>> run_means(pa.Table.from_pylist(rows), dict.fromkeys("abc", "r2"))
+    {'joint': {(0, 0, 0): 0.5}}
+    """
+    runs: dict[str, dict[tuple[int, int, int], list[float]]] = defaultdict(lambda: defaultdict(list))
+    names = ("arm", "seed", "split", "draw", "task", "metric", "value")
+    for arm, seed, split, draw, task, name, value in zip(*(scores.column(n).to_pylist() for n in names), strict=True):
+        if name == metrics.get(task) and is_number(value):
+            runs[arm][seed, split, draw].append(value)
+    return {arm: {run: float(np.mean(values)) for run, values in found.items()} for arm, found in runs.items()}
+
+
+def unit_means(runs: Mapping[tuple[int, int, int], float]) -> dict[tuple[int, int], float]:
+    """Mean over draws, by (seed, split).
+
+    >>> unit_means({(0, 0, 0): 0.25, (0, 0, 1): 0.75})
+    {(0, 0): 0.5}
+    """
+    found: dict[tuple[int, int], list[float]] = {}
+    for (seed, split, _), value in runs.items():
+        found.setdefault((seed, split), []).append(value)
+    return {unit: float(np.mean(values)) for unit, values in found.items()}
+
+
+def regret(own: Mapping[Any, float], best: Mapping[Any, float], *, itself: bool = False) -> dict[str, float | None]:
+    """Mean score over units, points by which it lies below the best on the same units, and their standard deviation.
+
+    >>> regret({0: 0.5, 1: 0.75}, {0: 0.75, 1: 0.75})["regret"]
+    12.5
+    """
+    lost = 100 * np.array([best[unit] - value for unit, value in own.items() if unit in best])
+    return {
+        "score": float(np.mean(list(own.values()))) if own else None,
+        "regret": float(lost.mean()) if len(lost) else None,
+        "regret_sd": float(lost.std(ddof=1)) if len(lost) > 1 and not itself else None,
+    }
+
+
+def kind_of(grouping: Grouping, *, given: bool) -> str:
+    """How a method comes to its groups: "affinity", "selection", "data map", "learnt", "given", or "other".
+
+    >>> kind_of(Grouping(tasks=("a",), membership=np.ones((1, 1)), method="mine"), given=False)
+    'other'
+    """
+    if given:
+        return "given"
+    if grouping.method == "dmtg":
+        return "learnt"
+    if "affinity" in grouping.details:
+        return "affinity"
+    if "proven" in grouping.details or "candidates" in grouping.details:
+        return "selection"
+    return "data map" if "features" in grouping.details else "other"
+
+
+def spent(seeds: Sequence[Grouping], what: str) -> float | None:
+    """What measuring took beyond the joint training, on average over units: "model_steps" or "seconds"."""
+    costs = [grouping.details.get("cost", {}).get(what, 0.0) for grouping in seeds]
+    return float(np.mean(costs)) if all(is_number(cost) for cost in costs) else None
+
+
+def proof(seeds: Sequence[Grouping]) -> dict[str, Any]:
+    """On how many repetitions the groups are proven best by the method's own estimates, and the largest gap."""
+    found = [grouping.details for grouping in seeds if "proven" in grouping.details]
+    gaps = [float(details["gap"]) for details in found if is_number(details.get("gap"))]
+    return {
+        "proven": sum(bool(details["proven"]) for details in found) if found else None,
+        "gap": max(gaps) if gaps and len(gaps) == len(found) else None,
+        "repetitions": len(seeds),
+    }

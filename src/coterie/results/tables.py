@@ -1,0 +1,116 @@
+"""The tables of a comparison: their columns, and the words in them that stand for something.
+
+``scores`` has one row per arm, seed, split, draw, task and metric; ``gains`` one per pair of arms and task, and one for the
+mean over tasks; ``costs`` one per arm.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+import pyarrow as pa
+
+from coterie.data.arrow_files import read_parquet
+from coterie.errors import CoterieError
+from coterie.schema import within
+from coterie.wording import is_number
+
+Outcome = Literal["gain", "loss", "none", "unknown"]
+MEAN = "mean"
+CHOSEN = "chosen"
+# Of comparisons that do not say which roles they have.
+ROLES = ("grouped", CHOSEN, "joint", "single", "random", "ensemble")
+# Of a test after Holm's correction, and of 95 % intervals.
+LEVEL = 0.05
+SCORES = pa.schema([
+    ("arm", pa.string()), ("role", pa.string()), ("of", pa.string()), ("seed", pa.int64()), ("split", pa.int64()),
+    ("draw", pa.int64()), ("task", pa.string()), ("metric", pa.string()), ("value", pa.float64()),
+])  # fmt: skip
+GAINS = pa.schema([
+    ("arm", pa.string()), ("role", pa.string()), ("of", pa.string()), ("reference", pa.string()),
+    ("reference_role", pa.string()), ("task", pa.string()), ("metric", pa.string()), ("gain", pa.float64()),
+    ("low", pa.float64()), ("high", pa.float64()), ("p", pa.float64()), ("p_holm", pa.float64()),
+    ("bootstrap_low", pa.float64()), ("bootstrap_high", pa.float64()), ("relative_gain", pa.float64()),
+])  # fmt: skip
+COSTS = pa.schema([
+    ("arm", pa.string()), ("role", pa.string()), ("of", pa.string()), ("models", pa.float64()), ("parameters", pa.float64()),
+    ("model_steps", pa.float64()), ("seconds", pa.float64()),
+])  # fmt: skip
+_NEW = ("role", "of", "reference_role")
+
+
+class Part(NamedTuple):
+    """What an arm is in a comparison: its role, and the grouping that it belongs to, None where to none or to several."""
+
+    role: str
+    of: str | None
+
+
+def parts_of(table: pa.Table) -> dict[str, Part]:
+    """The arms of a table, in order, with the parts that they play.
+
+    >>> parts_of(pa.table({"arm": ["random (g)", "joint"], "role": ["random", "joint"], "of": ["g", None]}))
+    {'random (g)': Part(role='random', of='g'), 'joint': Part(role='joint', of=None)}
+    """
+    rows = dict.fromkeys(zip(*(table.column(name).to_pylist() for name in ("arm", *Part._fields)), strict=True))
+    return {arm: Part(role, of) for arm, role, of in rows}
+
+
+def with_parts(table: pa.Table, schema: pa.Schema, groupings: Iterable[str]) -> pa.Table:
+    """A table of the old form, which told of arms by their names only, with the columns that say what they are.
+
+    Names were made from those of the ``groupings`` in these ways only; ensembles are what is left.
+
+    >>> old = pa.table({name: pa.array(["random (g)"] if name == "arm" else [None], type=COSTS.field(name).type)
+    ...                 for name in COSTS.names if name not in ("role", "of")})
+    >>> parts_of(with_parts(old, COSTS, ["g"]))
+    {'random (g)': Part(role='random', of='g')}
+    """
+    parts = {"joint": Part("joint", None), "single": Part("single", None)}
+    for name in groupings:
+        parts[name] = Part(CHOSEN if name == CHOSEN else "grouped", name)
+        parts[f"random ({name})"] = Part("random", name)
+        parts[f"ensemble (K of {name})"] = Part("ensemble", name)
+    ensemble = Part("ensemble", None)
+    for arm, role, of in (("arm", "role", "of"), ("reference", "reference_role", None)):
+        if role in schema.names:
+            own = [parts.get(name, ensemble) for name in table.column(arm).to_pylist()]
+            table = table.append_column(role, pa.array([part.role for part in own], pa.string()))
+            table = table if of is None else table.append_column(of, pa.array([part.of for part in own], pa.string()))
+    return table.select(schema.names)
+
+
+def outcome(row: Mapping[str, Any]) -> Outcome:
+    """Whether the interval of a row of ``gains`` excludes zero.
+
+    >>> outcome({"low": 0.1, "high": 0.9}), outcome({"low": -0.1, "high": 0.9}), outcome({"low": None, "high": None})
+    ('gain', 'none', 'unknown')
+    """
+    if not (is_number(row["low"]) and is_number(row["high"])):
+        return "unknown"
+    return "gain" if row["low"] > 0 else "loss" if row["high"] < 0 else "none"
+
+
+def read_frame(path: Path, schema: pa.Schema, *, tasks: Sequence[str], groupings: Iterable[str]) -> pa.Table:
+    """Read a table with the columns of ``schema`` whose texts are all there, about ``tasks`` only if it has such a column.
+
+    One of the old form gets its new columns from the names of the ``groupings`` (:func:`with_parts`).
+
+    Raises:
+        CoterieError: the file is damaged, or its table is another one.
+    """
+    table = read_parquet(path)
+    with within(path, "table of a comparison"):
+        if table.schema.equals(pa.schema([field for field in schema if field.name not in _NEW])):
+            table = with_parts(table, schema, groupings)
+        if not table.schema.equals(schema):
+            found, wanted = (", ".join(f"{field.name} {field.type}" for field in each) for each in (table.schema, schema))
+            raise CoterieError(f"it must have the columns {wanted}; found {found}.")
+        for field in schema:
+            if pa.types.is_string(field.type) and field.name != "of" and table[field.name].null_count:
+                raise CoterieError(f"column {field.name!r} must not be empty anywhere.")
+        if "task" in schema.names and (unknown := sorted(set(table["task"].to_pylist()).difference(tasks))):
+            raise CoterieError(f"column 'task' names the unknown task {unknown[0]!r}.")
+    return table
