@@ -122,6 +122,12 @@ def content(thing: Any) -> dict[str, Any]:
     return {**state, **gradients, "flags": flags, "mode": thing.training, "strategy": thing.strategy}
 
 
+def content_of_arrays(thing: Any) -> dict[str, Any]:
+    """Copies of the arrays among the fields of a result."""
+    held = {each.name: getattr(thing, each.name) for each in fields(thing)}
+    return {name: np.array(value) if isinstance(value, np.ndarray) else value for name, value in held.items()}
+
+
 def require_unchanged(before: dict[str, Any], after: dict[str, Any], what: str) -> None:
     """Compare two contents to the last bit."""
     changed = [name for name, value in before.items() if not same(value, after.get(name))]

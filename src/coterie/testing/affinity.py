@@ -47,7 +47,7 @@ def check_affinity(subject: Any, *, expected_failures: Mapping[str, str] | None 
     """Check an affinity: a probe, what makes one (its class), or a function ``(data_map, *, seed) -> Affinity``.
 
     It is measured on trainings of a few steps and four tasks. The checks, in order: *matrix*, *relabelling*, *missing labels*,
-    *test part*, *seed*, *random state*, *training untouched*, *identity*, *resume*, *price*, *two tasks*, *one task*, *gaps*,
+    *the test part*, *seed*, *random state*, *training untouched*, *identity*, *resume*, *price*, *two tasks*, *one task*, *gaps*,
     *mixed kinds*, *saved*; :func:`checks_of` tells what each one says.
 
     Args:
