@@ -15,7 +15,10 @@ from coterie.training import StaticWeights
 
 HEADS = {"relabelling": "every row is trained from the seed's initialisation, whose heads belong to positions"}
 EMBEDDINGS = {"relabelling": "its embeddings start by the positions of the tasks"}
-DISTRIBUTIONS = {"plain groups": "it compares how points are distributed over the map, which is the same for these tasks"}
+DISTRIBUTIONS = {
+    "plain groups": "it compares how points are distributed over the map, which is the same for these tasks",
+    "tasks alike": "it refuses more groups than there are distinct points",
+}
 NOISE = {"settled": "it shows the noisy sample of the last step, in which a task may miss its own branch"}
 
 

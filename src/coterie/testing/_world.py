@@ -24,12 +24,12 @@ from coterie.models import Architecture, ModelStack
 from coterie.testing._checks import NotApplicableError, require
 
 SETTINGS: dict[str, Any] = {
-    "epochs": 3, "batch_size": 16, "lr": 0.05, "optimiser": "sgd", "strategy": "loop", "device": "cpu",
+    "epochs": 2, "batch_size": 16, "lr": 0.05, "optimiser": "sgd", "strategy": "loop", "device": "cpu",
 }  # fmt: skip
 MIXED = ("binary", "multiclass", "regression")
 ORDER = [2, 0, 3, 1]
 _N, _N_INPUTS = 160, 5
-_STOP_AT = 8  # in the second of three epochs of six steps
+_STOP_AT = 8  # in the second of two epochs of six steps
 
 
 class StoppedError(Exception):

@@ -103,7 +103,7 @@ _SUITE = Suite("estimator", _Estimating)
 def scores(estimating: _Estimating) -> None:
     """Scores (M, T) in float64, finite where the weight is positive and NaN elsewhere; tasks, measure and cost are told."""
     found = estimating.ready()
-    predicted = found.predict(_ROWS)
+    predicted = found.predict(_ROWS.copy())
     require(isinstance(predicted, np.ndarray) and predicted.dtype == np.float64, "an array of float64", type(predicted).__name__)
     require(predicted.shape == _ROWS.shape, f"scores of shape {_ROWS.shape}", predicted.shape)
     require(same(np.isfinite(predicted), _ROWS > 0), "finite scores where the weight is positive only", predicted)
@@ -119,7 +119,7 @@ def rows_apart(estimating: _Estimating) -> None:
     """A row's scores depend neither on its place nor on the other rows."""
     one = estimating.ready()
     ask = one.predict if estimating.fits else lambda rows: estimating.ready().predict(rows)  # it may remember what it trained
-    whole, turned, alone = ask(_ROWS), ask(_ROWS[::-1])[::-1], ask(_ROWS[1:2])
+    whole, turned, alone = ask(_ROWS.copy()), ask(_ROWS[::-1].copy())[::-1], ask(_ROWS[1:2].copy())
     require_close(whole, turned, "the same scores of rows in another order", 1e-4)
     require_close(whole[1:2], alone, "the same scores of a row alone", 1e-4)
 
@@ -133,7 +133,7 @@ def relabelling(estimating: _Estimating) -> None:
         one, other = (estimating.on(d, s) for d, s in zip((data, reordered), starts(data, reordered, ORDER), strict=True))
     else:
         one, other = estimating.ready(), estimating.ready(order=ORDER)
-    require_close(one.predict(_ROWS)[:, ORDER], other.predict(rows), "the same scores for tasks in another order")
+    require_close(one.predict(_ROWS.copy())[:, ORDER], other.predict(rows), "the same scores for tasks in another order")
 
 
 @_SUITE.check
@@ -150,21 +150,21 @@ def informed(estimating: _Estimating) -> None:
 @_SUITE.check
 def missing_labels(estimating: _Estimating) -> None:
     """Examples without any label have no influence, whatever their inputs are."""
-    one, other = (estimating.on(data).predict(_ROWS) for data in unlabelled_pair())
+    one, other = (estimating.on(data).predict(_ROWS.copy()) for data in unlabelled_pair())
     require(same(one, other), "the same scores with other inputs of unlabelled examples", other - one)
 
 
 @_SUITE.check
 def the_test_part(estimating: _Estimating) -> None:
     """The test part is not read."""
-    one, other = (estimating.on(data).predict(_ROWS) for data in other_test_part())
+    one, other = (estimating.on(data).predict(_ROWS.copy()) for data in other_test_part())
     require(same(one, other), "the same scores with another test part", other - one)
 
 
 @_SUITE.check
 def seed(estimating: _Estimating) -> None:
     """The same seed gives the same bits."""
-    one, other = (estimating.ready().predict(_ROWS) for _ in range(2))
+    one, other = (estimating.ready().predict(_ROWS.copy()) for _ in range(2))
     require(same(one, other), "the same scores from the same seed", other - one)
 
 
@@ -172,7 +172,7 @@ def seed(estimating: _Estimating) -> None:
 def random_state(estimating: _Estimating) -> None:
     """The global random states of Python, numpy and torch stay as they are."""
     with random_state_kept():
-        estimating.ready().predict(_ROWS)
+        estimating.ready().predict(_ROWS.copy())
 
 
 @_SUITE.check
@@ -226,7 +226,7 @@ def unfitted(estimating: _Estimating) -> None:
     """Asked before it was fitted, it refuses."""
     made = estimating.fresh()
     try:
-        found = made.predict(_ROWS)
+        found = made.predict(_ROWS.copy())
     except Exception:  # noqa: BLE001 - whatever it says
         return
     require(False, "an error", found)

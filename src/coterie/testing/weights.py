@@ -36,7 +36,7 @@ from coterie.testing._world import (
 )
 from coterie.training import WeightsProvider
 
-_STEPS = 18
+_STEPS = 12
 
 
 def check_weights(
