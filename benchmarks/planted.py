@@ -57,7 +57,10 @@ def main() -> None:
     for regime in REGIMES:
         found[regime] = gains(regime, range(tables))
         log(f"{regime}: {found[regime]}")
-    save_result("planted", {"tables": tables, "draws": DRAWS, "settings": {r: dict(planted(r).settings) for r in REGIMES}, "gains": found})
+    save_result(
+        "planted",
+        {"tables": tables, "draws": DRAWS, "settings": {r: dict(planted(r).settings) for r in REGIMES}, "gains": found},
+    )
 
 
 if __name__ == "__main__":

@@ -51,7 +51,11 @@ def test_gains_are_those_that_were_measured():
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
-    [({"regime": "chaos"}, "`regime` must be one of 'agreeing heads'"), ({"n_groups": 0}, "`n_groups`"), ({"seed": -1}, "`seed`")],
+    [
+        ({"regime": "chaos"}, "`regime` must be one of 'agreeing heads'"),
+        ({"n_groups": 0}, "`n_groups`"),
+        ({"seed": -1}, "`seed`"),
+    ],
 )
 def test_what_cannot_be_planted_is_refused(arguments, message):
     with pytest.raises(CoterieError, match=message):

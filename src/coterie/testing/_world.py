@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import fields, is_dataclass, replace
 from inspect import signature
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 import torch
@@ -53,7 +53,11 @@ def table(kinds: Sequence[str] = ("binary",) * 4, *, missing: float = 0.0, order
     inputs = rng.normal(size=(_N, _N_INPUTS)).astype(np.float32)
     scores = inputs @ rng.normal(size=(_N_INPUTS, 2)) @ rng.normal(size=(2, len(kinds)))
     scores += 0.5 * rng.normal(size=scores.shape)
-    made = {"binary": lambda s: s > np.median(s), "multiclass": lambda s: np.digitize(s, [-0.7, 0.7]), "regression": lambda s: 3 * s + 10}
+    made = {
+        "binary": lambda s: s > np.median(s),
+        "multiclass": lambda s: np.digitize(s, [-0.7, 0.7]),
+        "regression": lambda s: 3 * s + 10,
+    }
     targets = np.stack([made[kind](scores[:, t]) for t, kind in enumerate(kinds)], axis=1).astype(np.float32)
     targets[rng.random(targets.shape) < missing] = np.nan
     order = range(len(kinds)) if order is None else order
@@ -148,7 +152,9 @@ def require_close(one: np.ndarray, other: np.ndarray, expected: str, tolerance: 
     gaps = np.isnan(one) != np.isnan(other)
     require(not gaps.any(), expected, "values missing elsewhere")
     difference, size = np.nanmax(np.abs(one - other), initial=0.0), np.nanmax(np.abs(one), initial=0.0)
-    require(bool(difference <= tolerance * size + 1e-12), expected, f"a difference of {difference:.3g} in values up to {size:.3g}")
+    require(
+        bool(difference <= tolerance * size + 1e-12), expected, f"a difference of {difference:.3g} in values up to {size:.3g}"
+    )
 
 
 def require_identity(make: Callable[[], Any], what: str) -> None:
@@ -180,7 +186,7 @@ def _with_other_settings(thing: Any) -> Iterator[tuple[str, Any]]:
         return
     if is_dataclass(thing):
         names = [each.name for each in fields(thing) if each.init]
-        change = lambda name, value: replace(thing, **{name: value})  # noqa: E731
+        change = lambda name, value: replace(thing, **{name: value})  # pyright: ignore[reportArgumentType]  # noqa: E731
     else:
         try:
             names = [name for name in signature(type(thing)).parameters if hasattr(thing, name)]
@@ -202,7 +208,7 @@ def _with_other_settings(thing: Any) -> Iterator[tuple[str, Any]]:
 _WITHOUT_INFLUENCE = ("memory",)  # by the house's word: how work is cut, not what comes out
 
 
-def not_applicable(why: str) -> None:
+def not_applicable(why: str) -> NoReturn:
     """There is nothing to look at."""
     raise NotApplicableError(why)
 

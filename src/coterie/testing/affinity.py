@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -47,8 +48,8 @@ def check_affinity(subject: Any, *, expected_failures: Mapping[str, str] | None 
     """Check an affinity: a probe, what makes one (its class), or a function ``(data_map, *, seed) -> Affinity``.
 
     It is measured on trainings of a few steps and four tasks. The checks, in order: *matrix*, *relabelling*, *missing labels*,
-    *the test part*, *seed*, *random state*, *training untouched*, *identity*, *resume*, *price*, *two tasks*, *one task*, *gaps*,
-    *mixed kinds*, *saved*; :func:`checks_of` tells what each one says.
+    *the test part*, *seed*, *random state*, *training untouched*, *identity*, *resume*, *price*, *two tasks*, *one task*,
+    *gaps*, *mixed kinds*, *saved*; :func:`checks_of` tells what each one says.
 
     Args:
         subject: what to check.
@@ -71,8 +72,8 @@ class _Measuring:
     """An affinity, however it is written, as what is measured on a training."""
 
     def __init__(self, subject: Any) -> None:
+        self.subject: Any = subject
         self.is_probe = isinstance(subject, AffinityProbe) or (isinstance(subject, type) and issubclass(subject, AffinityProbe))
-        self.subject = subject
 
     def probe(self, every: int | None = _EVERY) -> Any:
         """One that has measured nothing."""
@@ -125,7 +126,9 @@ def relabelling(measuring: _Measuring) -> None:
 def missing_labels(measuring: _Measuring) -> None:
     """Examples without any label have no influence, whatever their inputs are."""
     one, other = (measuring.on(data) for data in unlabelled_pair())
-    require(same(one.matrix, other.matrix), "the same matrix with other inputs of unlabelled examples", other.matrix - one.matrix)
+    require(
+        same(one.matrix, other.matrix), "the same matrix with other inputs of unlabelled examples", other.matrix - one.matrix
+    )
 
 
 @_SUITE.check
@@ -165,7 +168,7 @@ def training_untouched(measuring: _Measuring) -> None:
 @_SUITE.check
 def identity(measuring: _Measuring) -> None:
     """Two made alike have one identity of JSON types, and each setting tells probes apart."""
-    require_identity((lambda: measuring.probe()) if measuring.is_probe else (lambda: measuring.subject), "`affinity`")
+    require_identity(measuring.probe if measuring.is_probe else (lambda: measuring.subject), "`affinity`")
 
 
 @_SUITE.check
@@ -174,10 +177,8 @@ def resume(measuring: _Measuring) -> None:
     data, whole, first, again = table(), measuring.probe(), measuring.probe(), measuring.probe()
     train(data, [whole])
     with tempfile.TemporaryDirectory() as folder:
-        try:
+        with suppress(StoppedError):
             train(data, [first], checkpoint=Path(folder), progress=stopped)
-        except StoppedError:
-            pass
         train(data, [again], checkpoint=Path(folder))
     one, other = whole.affinity(), again.affinity()
     for name in ("matrix", "counts", "stderr"):

@@ -104,7 +104,9 @@ def scores(estimating: _Estimating) -> None:
     """Scores (M, T) in float64, finite where the weight is positive and NaN elsewhere; tasks, measure and cost are told."""
     found = estimating.ready()
     predicted = found.predict(_ROWS.copy())
-    require(isinstance(predicted, np.ndarray) and predicted.dtype == np.float64, "an array of float64", type(predicted).__name__)
+    require(
+        isinstance(predicted, np.ndarray) and predicted.dtype == np.float64, "an array of float64", type(predicted).__name__
+    )
     require(predicted.shape == _ROWS.shape, f"scores of shape {_ROWS.shape}", predicted.shape)
     require(same(np.isfinite(predicted), _ROWS > 0), "finite scores where the weight is positive only", predicted)
     require(bool(np.isnan(predicted[_ROWS == 0]).all()), "NaN where the weight is 0", predicted)
@@ -227,7 +229,7 @@ def unfitted(estimating: _Estimating) -> None:
     made = estimating.fresh()
     try:
         found = made.predict(_ROWS.copy())
-    except Exception:  # noqa: BLE001 - whatever it says
+    except Exception:
         return
     require(False, "an error", found)
 

@@ -196,7 +196,9 @@ def price(finding: _Finding) -> None:
         number, joint = told(len(data.tasks)), finding.case(method, data).joint
         require(isinstance(number, int) and number >= 0, "a whole number of trainings", number)
         most = number * joint.cost["model_steps"]
-        require(bool(steps >= most) and bool(number) == bool(finding.built), f"{most} model steps, of {number} trainings", steps)
+        require(
+            bool(steps >= most) and bool(number) == bool(finding.built), f"{most} model steps, of {number} trainings", steps
+        )
 
 
 @_SUITE.check

@@ -30,7 +30,7 @@ _EXAMPLES: dict[Regime, int] = {
 
 @dataclass(frozen=True, kw_only=True)
 class Gain:
-    """What true groups gain in points of balanced accuracy, mean over tasks: ``mean`` over tables, 95 % from ``low`` to ``high``."""
+    """What true groups gain in points of balanced accuracy: ``mean`` over tasks and tables, 95 % from ``low`` to ``high``."""
 
     mean: float
     low: float

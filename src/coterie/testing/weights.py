@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import tempfile
 from collections.abc import Mapping
+from contextlib import suppress
 from copy import deepcopy
 from pathlib import Path
 from typing import Any
@@ -178,7 +179,7 @@ def identity(weighing: _Weighing) -> None:
 
 @_SUITE.check
 def learning(weighing: _Weighing) -> None:
-    """What it learns is leaf parameters on its device that the weights or the penalty reach; the penalty is one finite number."""
+    """What it learns are leaves on its device that the weights or the penalty reach; the penalty is one finite number."""
     provider = weighing.prepared(table())
     learnt = list(provider.parameters())
     penalty = provider.penalty()
@@ -219,10 +220,8 @@ def resume(weighing: _Weighing) -> None:
     """A training that was stopped and continued ends the same, to the last bit."""
     data = table()
     with tempfile.TemporaryDirectory() as folder:
-        try:
+        with suppress(StoppedError):
             weighing.train(data, checkpoint=Path(folder), progress=stopped)
-        except StoppedError:
-            pass
         again = weighing.train(data, checkpoint=Path(folder))
     _require_same(weighing.train(data), again, "as without the stop")
 
