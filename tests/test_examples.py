@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
+ENVIRONMENT = {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(EXAMPLES.parent / "src")}
 
 
 @pytest.mark.parametrize(
@@ -24,7 +25,7 @@ EXAMPLES = Path(__file__).parents[1] / "examples"
 )
 def test_example(name, expected, tmp_path):
     command = [sys.executable, str(EXAMPLES / name), str(tmp_path)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=250, check=False, env={"OMP_NUM_THREADS": "1"})
+    done = subprocess.run(command, capture_output=True, text=True, timeout=250, check=False, env=ENVIRONMENT)
     assert done.returncode == 0, done.stderr
     for text in expected:
         assert text in done.stdout

@@ -596,6 +596,7 @@ def test_rows_must_sum_to_what_is_promised():
         check(provider_that(), row_sums=2.0)
 
 
+@pytest.mark.slow
 def test_the_objects_that_are_broken_are_sound_themselves():
     sound = {
         "affinity": Cosine(),

@@ -84,7 +84,7 @@ def planted(regime: Regime, seed: int = 0, *, n_groups: int = 3, per_group: int 
     agreeing heads      5.8 (5.2 to 6.4)     8.4 (7.7 to 9.0)     1.9 (1.6 to 2.3)
     conflicting heads   3.9 (2.8 to 4.9)     7.7 (6.7 to 8.7)     -3.6 (-4.5 to -2.8)
     disjoint examples   4.1 (3.1 to 5.0)     0.5 (-0.6 to 1.6)    5.1 (4.0 to 6.2)
-    no structure        0.0 (-0.1 to 0.1)   0.0 (-0.1 to 0.2)    0.1 (-0.1 to 0.3)
+    no structure        0.0 (-0.1 to 0.1)    0.0 (-0.1 to 0.2)    0.1 (-0.1 to 0.3)
     =================== ==================== ==================== ====================
 
     In "conflicting heads" single models are best of all, as they have the layer to themselves: groups are what a budget of
