@@ -16,7 +16,7 @@ from coterie.estimators import GradTagScores, PairScores
 from coterie.grouping import AFFINITY_METHODS, METHODS
 from coterie.grouping._method import Clusters, Settings
 from coterie.grouping.kmeans import kmeans
-from coterie.testing import CheckFailed, check_affinity, check_clustering, checks_of, parametrize_with_checks
+from coterie.testing import CheckFailed, check_affinity, check_clustering, check_encoder, checks_of, parametrize_with_checks
 from coterie.testing._checks import SUITES, NotApplicableError
 from coterie.training import WeightsProvider
 from coterie.training.work import Work
@@ -653,5 +653,42 @@ def test_parametrize_names_cases_skips_and_expects_failures():
     assert next(param.id for param in parametrize_with_checks("encoder", [Net]).args[1]).endswith(":Net-features")
     with pytest.raises(CoterieError, match=r"`expected_failures` names \['other'\], which are none of mine"):
         parametrize_with_checks("clustering", {"mine": plain}, expected_failures={"other": {}})
+    with pytest.raises(CoterieError, match="`subjects` need names that differ; found Cosine, Cosine"):
+        parametrize_with_checks("affinity", [Cosine(), Cosine(every=3)])
     with pytest.raises(CoterieError, match="`suite` must be one of 'affinity'"):
         checks_of("affinities")
+
+
+class Recurrent(Net):
+    """What vmap rejects, and coterie loops over."""
+
+    def __init__(self, input_shape):
+        super().__init__(input_shape)
+        self.cell = nn.GRU(1, 2, batch_first=True)
+
+    def forward(self, x):
+        return self.cell(self.layer(x).unsqueeze(-1))[0][:, -1]
+
+
+def test_an_encoder_that_vmap_rejects_is_sound():
+    holds = check_encoder(Recurrent)
+    assert "rows apart" in holds
+    assert "vmap" not in holds
+    with pytest.raises(NotApplicableError, match="vmap rejects it: "):
+        next(check for check in checks_of("encoder") if check.name == "vmap")(Recurrent)
+
+
+@pytest.mark.parametrize("setting", [1, 0.5, True])
+def test_every_setting_that_is_a_number_must_tell_objects_apart(setting):
+    class Told(Base):
+        def __init__(self, share=setting):
+            super().__init__()
+            self.share = share
+
+    check = next(check for check in checks_of("estimator") if check.name == "identity")
+    check(Told)
+    Told.key = {"is": "told"}
+    with pytest.raises(CheckFailed, match="expected another identity with another 'share'"):
+        check(Told)
+    Told.key = property(lambda self: {"is": "told", "share": self.share})
+    check(Told)

@@ -8,7 +8,7 @@ blink; it fails with what was expected and what was found::
 
     check_affinity(MyAffinity())                    # names of the checks that hold, or CheckFailed
 
-    @parametrize_with_checks("affinity", [MyAffinity(), MyAffinity(share=0.5)])
+    @parametrize_with_checks("affinity", {"mine": MyAffinity(), "half": MyAffinity(share=0.5)})
     def test_mine(subject, check):                  # or one pytest case for each check
         check(subject)
 

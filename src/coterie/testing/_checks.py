@@ -149,11 +149,14 @@ def parametrize_with_checks(
         **options: as of the suite's verb, such as ``input_shape`` of :func:`check_encoder`.
 
     Raises:
-        CoterieError: there is no such suite, object or check.
+        CoterieError: there is no such suite, object or check, or two objects of one class in a list.
     """
     import pytest
 
-    named = dict(subjects) if isinstance(subjects, Mapping) else {name_of(subject): subject for subject in subjects}
+    pairs = list(subjects.items()) if isinstance(subjects, Mapping) else [(name_of(subject), subject) for subject in subjects]
+    named = dict(pairs)
+    if len(named) < len(pairs):
+        raise CoterieError(f"`subjects` need names that differ; found {', '.join(name for name, _ in pairs)}. Pass a mapping.")
     expected = expected_failures or {}
     if unknown := set(expected) - set(named):
         raise CoterieError(f"`expected_failures` names {sorted(unknown)}, which are none of {', '.join(named)}.")

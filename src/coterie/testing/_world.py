@@ -9,6 +9,7 @@ import json
 import random
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from copy import copy
 from dataclasses import fields, is_dataclass, replace
 from inspect import signature
 from typing import Any, NoReturn
@@ -181,28 +182,33 @@ def refused_or_done(do: Callable[[], Any]) -> None:
 
 
 def _with_other_settings(thing: Any) -> Iterator[tuple[str, Any]]:
-    """The same with one whole number among its settings increased by one, as far as it lets that be."""
-    if isinstance(thing, type) or not (is_dataclass(thing) or hasattr(thing, "__dict__")):
+    """The same with one number or truth value among its settings changed: fields, or arguments kept under their names."""
+    if isinstance(thing, type) or not hasattr(thing, "__dict__"):
         return
-    if is_dataclass(thing):
-        names = [each.name for each in fields(thing) if each.init]
-        change = lambda name, value: replace(thing, **{name: value})  # pyright: ignore[reportArgumentType]  # noqa: E731
-    else:
-        try:
-            names = [name for name in signature(type(thing)).parameters if hasattr(thing, name)]
-        except ValueError:
-            return
-        settings = {name: getattr(thing, name) for name in names}
-        change = lambda name, value: type(thing)(**{**settings, name: value})  # noqa: E731
-    for name in names:
-        value = getattr(thing, name)
-        if isinstance(value, bool) or not isinstance(value, int) or name in _WITHOUT_INFLUENCE:
+    for name in [each.name for each in fields(thing) if each.init] if is_dataclass(thing) else _arguments(type(thing)):
+        value = getattr(thing, name, None)
+        if not isinstance(value, bool | int | float) or name in _WITHOUT_INFLUENCE:
             continue
         try:
-            other = change(name, value + 1)
-        except Exception:  # noqa: S112 - it may refuse that one, or have no such constructor
+            other = _changed(thing, name, not value if isinstance(value, bool) else value + 1)
+        except Exception:  # noqa: S112 - it may refuse that one
             continue
         yield name, other
+
+
+def _arguments(kind: type) -> list[str]:
+    try:
+        return list(signature(kind).parameters)
+    except ValueError:  # of a built-in one
+        return []
+
+
+def _changed(thing: Any, name: str, value: Any) -> Any:
+    if is_dataclass(thing) and not isinstance(thing, type):
+        return replace(thing, **{name: value})
+    other = copy(thing)
+    setattr(other, name, value)
+    return other
 
 
 _WITHOUT_INFLUENCE = ("memory",)  # by the house's word: how work is cut, not what comes out
