@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
+ENVIRONMENT = {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(EXAMPLES.parent / "src")}
 
 
 @pytest.mark.parametrize(
@@ -15,11 +16,16 @@ EXAMPLES = Path(__file__).parents[1] / "examples"
         ("own_table.py", ("4 binary tasks", "Grouping(", "grouped: ", "report.html")),
         ("own_model.py", ("Grouping(", "vmap rejects this module", "probability that")),
         ("own_loop.py", ("own loop: DataMap(", "Lightning: DataMap(", "{digit 0 digit 1")),
+        ("extending/affinity.py", ("holds: matrix, ", "Affinity(sign agreement, 9 tasks)", "grouped: ")),
+        ("extending/clustering.py", ("holds: membership, ", "Grouping(ward, 3 groups: ", "chosen: ")),
+        ("extending/estimator.py", ("holds: scores, ", "Plan(", "grouped: ")),
+        ("extending/encoder.py", ("holds: features, ", "true: ")),
+        ("extending/method.py", ("holds: grouping, ", "chosen: ")),
     ],
 )
 def test_example(name, expected, tmp_path):
     command = [sys.executable, str(EXAMPLES / name), str(tmp_path)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=250, check=False, env={"OMP_NUM_THREADS": "1"})
+    done = subprocess.run(command, capture_output=True, text=True, timeout=250, check=False, env=ENVIRONMENT)
     assert done.returncode == 0, done.stderr
     for text in expected:
         assert text in done.stdout

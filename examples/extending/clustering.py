@@ -1,0 +1,37 @@
+"""Your own clustering: a function of what was measured, the number of groups and a seed.
+
+    python examples/extending/clustering.py
+
+Here Ward's (1963): merge the two groups whose union spreads least. Labels, or a soft membership (T, K), are answered.
+"""
+
+import numpy as np
+from sklearn.cluster import AgglomerativeClustering
+
+import coterie as ct
+from coterie.testing import check_clustering, planted
+
+FEW = {"repeats": 1, "draws": 1, "baselines": ["random"]}
+
+
+def ward(values: np.ndarray, n_groups: int, seed: int) -> np.ndarray:  # noqa: ARG001 - nothing here is random
+    """Labels (T,) of tasks at these coordinates (T, D) of a data map, or with these rows of affinities (T, T)."""
+    return AgglomerativeClustering(n_groups, linkage="ward").fit_predict(values)
+
+
+def main() -> None:
+    print("holds:", ", ".join(check_clustering(ward)))
+    table = planted("agreeing heads")
+    settings = {**table.settings, "epochs": 5}
+    joint = ct.fit("mlp", table.data, record=True, **settings)
+    print(ct.group(joint.data_map, 3, method=ward))
+    methods = {
+        "data map": ct.DataMapMethod(n_groups=3, method=ward),
+        "cosine": ct.AffinityMethod("cosine", n_groups=3, clustering=ward),
+    }
+    result = ct.compare("mlp", table.data, methods, seeds=2, **FEW, **settings)
+    print(result.verdict[0])
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,260 @@
+"""Checks of an affinity of your own."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from coterie.affinities import AffinityProbe
+from coterie.affinities._affinity import fresh_probe
+from coterie.data import Dataset
+from coterie.fitting import fit
+from coterie.results import Affinity, Fit
+from coterie.testing._checks import Suite, require
+from coterie.testing._world import (
+    MIXED,
+    ORDER,
+    SETTINGS,
+    StoppedError,
+    content,
+    encoder,
+    not_applicable,
+    other_test_part,
+    random_state_kept,
+    refused_or_done,
+    require_close,
+    require_identity,
+    require_unchanged,
+    same,
+    starts,
+    stopped,
+    table,
+    unlabelled_pair,
+)
+from coterie.training import Moment
+
+_EVERY = 2
+
+
+def check_affinity(subject: Any, *, expected_failures: Mapping[str, str] | None = None) -> tuple[str, ...]:
+    """Check an affinity: a probe, what makes one (its class), or a function ``(data_map, *, seed) -> Affinity``.
+
+    It is measured on trainings of a few steps and four tasks. The checks, in order: *matrix*, *relabelling*, *missing labels*,
+    *the test part*, *seed*, *random state*, *training untouched*, *identity*, *resume*, *price*, *two tasks*, *one task*,
+    *gaps*, *mixed kinds*, *saved*; :func:`checks_of` tells what each one says.
+
+    Args:
+        subject: what to check.
+        expected_failures: by check, the reason why it fails; such a check must fail.
+
+    Returns:
+        Names of the checks that hold; those with nothing to look at are not among them.
+
+    Raises:
+        CheckFailed: one does not hold.
+
+    >>> from coterie.affinities import Cosine
+    >>> check_affinity(Cosine())[:3]
+    ('matrix', 'relabelling', 'missing labels')
+    """
+    return _SUITE.run(subject, expected_failures)
+
+
+class _Measuring:
+    """An affinity, however it is written, as what is measured on a training."""
+
+    def __init__(self, subject: Any) -> None:
+        self.subject: Any = subject
+        self.is_probe = isinstance(subject, AffinityProbe) or (isinstance(subject, type) and issubclass(subject, AffinityProbe))
+
+    def probe(self, every: int | None = _EVERY) -> Any:
+        """One that has measured nothing."""
+        if not self.is_probe:
+            not_applicable("it is no probe")
+        return fresh_probe(self.subject() if isinstance(self.subject, type) else self.subject, every)
+
+    def on(self, data: Dataset, *, seed: int = 0, **options: Any) -> Affinity:
+        """The affinity of one training."""
+        if self.is_probe:
+            probe = self.probe()
+            train(data, [probe], seed=seed, **options)
+            return probe.affinity()
+        return self.subject(train(data, [], seed=seed, record=True, **options).data_map, seed=seed)
+
+
+def train(data: Dataset, probes: Sequence[Any], **options: Any) -> Fit:
+    """A joint training of a few steps."""
+    return fit(encoder, data, probes=probes, **SETTINGS, **options)
+
+
+_SUITE = Suite("affinity", _Measuring)
+
+
+@_SUITE.check
+def matrix(measuring: _Measuring) -> None:
+    """The matrix (T, T) is finite wherever something was counted, and errors are not negative."""
+    data = table()
+    found = measuring.on(data)
+    shape = (len(data.tasks), len(data.tasks))
+    require(isinstance(found, Affinity), "an Affinity", type(found).__name__)
+    require(found.tasks == data.tasks.names, "the tasks of the data", found.tasks)
+    require(found.matrix.shape == shape, f"a matrix of shape {shape}", found.matrix.shape)
+    between = ~np.eye(len(data.tasks), dtype=bool)
+    require(bool(np.isfinite(found.matrix[between]).all()), "finite affinities between all tasks", found.matrix)
+    if found.stderr is not None:
+        known = found.stderr[np.isfinite(found.stderr)]
+        require(bool((known >= 0).all()), "standard errors that are not negative", known.min(initial=0.0))
+
+
+@_SUITE.check
+def relabelling(measuring: _Measuring) -> None:
+    """Tasks in another order, with their heads, give the same affinities in that order."""
+    data, reordered = table(), table(order=ORDER)
+    one, other = (measuring.on(d, start=s) for d, s in zip((data, reordered), starts(data, reordered, ORDER), strict=True))
+    require_close(one.matrix[np.ix_(ORDER, ORDER)], other.matrix, "the same matrix in the order of the tasks")
+
+
+@_SUITE.check
+def missing_labels(measuring: _Measuring) -> None:
+    """Examples without any label have no influence, whatever their inputs are."""
+    one, other = (measuring.on(data) for data in unlabelled_pair())
+    require(
+        same(one.matrix, other.matrix), "the same matrix with other inputs of unlabelled examples", other.matrix - one.matrix
+    )
+
+
+@_SUITE.check
+def the_test_part(measuring: _Measuring) -> None:
+    """The test part is not read."""
+    one, other = (measuring.on(data) for data in other_test_part())
+    require(same(one.matrix, other.matrix), "the same matrix with another test part", other.matrix - one.matrix)
+
+
+@_SUITE.check
+def seed(measuring: _Measuring) -> None:
+    """The same seed gives the same bits."""
+    one, other = (measuring.on(table(), seed=3) for _ in range(2))
+    require(same(one.matrix, other.matrix), "the same matrix from the same seed", other.matrix - one.matrix)
+
+
+@_SUITE.check
+def random_state(measuring: _Measuring) -> None:
+    """The global random states of Python, numpy and torch stay as they are."""
+    data = table()
+    with random_state_kept():
+        measuring.on(data)
+
+
+@_SUITE.check
+def training_untouched(measuring: _Measuring) -> None:
+    """Weights, buffers, gradients, mode, device, optimiser, batch and data stay as they are; the training goes on alike."""
+    data = table()
+    before = content(data)
+    watched = _Watched(measuring.probe())
+    probed, plain = train(data, [watched]), train(data, [])
+    require(not watched.changed, "the state of the training as it was", f"changed: {', '.join(sorted(watched.changed))}")
+    require_unchanged(content(plain.stack), content(probed.stack), "the trained model")
+    require_unchanged(before, content(data), "the data")
+
+
+@_SUITE.check
+def identity(measuring: _Measuring) -> None:
+    """Two made alike have one identity of JSON types, and each setting tells probes apart."""
+    require_identity(measuring.probe if measuring.is_probe else (lambda: measuring.subject), "`affinity`")
+
+
+@_SUITE.check
+def resume(measuring: _Measuring) -> None:
+    """A training that was stopped and continued measures the same, to the last bit."""
+    data, whole, first, again = table(), measuring.probe(), measuring.probe(), measuring.probe()
+    train(data, [whole])
+    with tempfile.TemporaryDirectory() as folder:
+        with suppress(StoppedError):
+            train(data, [first], checkpoint=Path(folder), progress=stopped)
+        train(data, [again], checkpoint=Path(folder))
+    one, other = whole.affinity(), again.affinity()
+    for name in ("matrix", "counts", "stderr"):
+        require(same(getattr(one, name), getattr(other, name)), f"the same {name} as without the stop", getattr(other, name))
+    require(one.details.keys() == other.details.keys(), "the same details as without the stop", other.details)
+
+
+@_SUITE.check
+def price(measuring: _Measuring) -> None:
+    """What a measurement took is at most its price, and it took something."""
+    probe, data = measuring.probe(), table()
+    train(data, [probe])
+    most = probe.measurements * probe.price(len(data.tasks)).model_steps
+    took = probe.work.model_steps
+    require(0 < took <= most * (1 + 1e-6), f"from 0 to {most:.3g} model steps", f"{took:.3g}")
+
+
+@_SUITE.check
+def two_tasks(measuring: _Measuring) -> None:
+    """Two tasks are enough."""
+    _require_between(measuring.on(table(("binary",) * 2)))
+
+
+@_SUITE.check
+def one_task(measuring: _Measuring) -> None:
+    """One task alone works or is refused with a CoterieError."""
+    refused_or_done(partial(measuring.on, table(("binary",))))
+
+
+@_SUITE.check
+def gaps(measuring: _Measuring) -> None:
+    """Where a third of all labels is missing, affinities are still finite."""
+    _require_between(measuring.on(table(missing=1 / 3)))
+
+
+@_SUITE.check
+def mixed_kinds(measuring: _Measuring) -> None:
+    """Tasks of mixed kinds are measured."""
+    _require_between(measuring.on(table(MIXED)))
+
+
+@_SUITE.check
+def saved(measuring: _Measuring) -> None:
+    """The affinity is the same after a file."""
+    found = measuring.on(table())
+    with tempfile.TemporaryDirectory() as folder:
+        found.save(path := Path(folder) / "affinity.json")
+        again = Affinity.load(path)
+    require(same(again.matrix, found.matrix) and again.details == found.details, "the same after a file", again.details)
+
+
+class _Watched:
+    """A probe, and what it changed in the moments that it saw."""
+
+    def __init__(self, probe: AffinityProbe) -> None:
+        self.probe, self.every, self.changed = probe, probe.every, set[str]()
+        self.state, self.restore = probe.state, probe.restore
+
+    def on_step(self, moment: Moment) -> None:
+        """Compare before and after."""
+        before = _moment(moment)
+        self.probe.on_step(moment)
+        after = _moment(moment)
+        self.changed |= {name for name, value in before.items() if not same(value, after.get(name))}
+
+
+def _moment(moment: Moment) -> dict[str, Any]:
+    batch = {f"batch {name}": getattr(moment.batch, name).clone() for name in ("position", "inputs", "targets")}
+    optimiser = {
+        f"optimiser {i} {name}": value.clone() if isinstance(value, Tensor) else value
+        for i, held in enumerate(moment.optimiser.state.values()) for name, value in held.items()
+    }  # fmt: skip
+    rate = {"learning rate": moment.optimiser.param_groups[0]["lr"], "random state": torch.get_rng_state()}
+    return {**content(moment.stack), **batch, **optimiser, **rate, "weights": moment.weights.clone()}
+
+
+def _require_between(found: Affinity) -> None:
+    between = ~np.eye(len(found.tasks), dtype=bool)
+    require(bool(np.isfinite(found.matrix[between]).all()), "finite affinities between all tasks", found.matrix)

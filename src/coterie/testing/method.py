@@ -1,0 +1,265 @@
+"""Checks of a grouping method of your own."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Mapping
+from copy import deepcopy
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from torch import nn
+
+from coterie.data import Dataset
+from coterie.evaluation.methods import Case, make_probes
+from coterie.fitting import fit
+from coterie.models import ModelStack
+from coterie.results import Grouping
+from coterie.testing._checks import Suite, require
+from coterie.testing._world import (
+    MIXED,
+    ORDER,
+    SETTINGS,
+    StoppedError,
+    content,
+    encoder,
+    not_applicable,
+    other_test_part,
+    random_state_kept,
+    refused_or_done,
+    require_close,
+    require_identity,
+    require_plain,
+    require_unchanged,
+    same,
+    starts,
+    stopped,
+    table,
+    unlabelled_pair,
+)
+from coterie.training import Progress
+
+
+def check_method(subject: Any, *, expected_failures: Mapping[str, str] | None = None) -> tuple[str, ...]:
+    """Check what :func:`coterie.compare` takes as a method: a callable ``(case, *, seed) -> Grouping``, or what makes one.
+
+    It groups four tasks, and two in *two tasks*, on a joint training of a few steps; ``n_groups`` must let it. The checks, in
+    order: *grouping*, *relabelling*, *missing labels*, *the test part*, *seed*, *random state*, *case untouched*, *identity*,
+    *measurement*, *price*, *resume*, *two tasks*, *one task*, *gaps*, *mixed kinds*, *saved*; :func:`checks_of` tells what each
+    one says.
+
+    Args:
+        subject: what to check; a class is called without arguments, of an object copies are used.
+        expected_failures: by check, the reason why it fails; such a check must fail.
+
+    Returns:
+        Names of the checks that hold; those with nothing to look at are not among them.
+
+    Raises:
+        CheckFailed: one does not hold.
+
+    >>> import coterie as ct
+    >>> check_method(ct.DataMapMethod(n_groups=2))[:3]
+    ('grouping', 'relabelling', 'missing labels')
+    """
+    return _SUITE.run(subject, expected_failures)
+
+
+class _Finding:
+    """A method, and how many encoders were built while it worked."""
+
+    def __init__(self, subject: Any) -> None:
+        self.subject = subject
+        self.built = 0
+
+    def fresh(self) -> Any:
+        """A method that found nothing yet."""
+        return self.subject() if isinstance(self.subject, type) else deepcopy(self.subject)
+
+    def case(
+        self, method: Any, data: Dataset, *, seed: int = 0, start: ModelStack | None = None, progress: Progress | None = None,
+        checkpoints: Path | None = None,
+    ) -> Case:  # fmt: skip
+        """A case as a comparison makes it."""
+        probes = make_probes({"mine": method}, seed=seed)
+        joint = fit(encoder, data, seed=seed, start=start, record=True, probes=list(probes.values()), **SETTINGS)
+        return Case(
+            model=self._building, data=data, joint=joint, settings=SETTINGS, probes=probes, progress=progress,
+            checkpoints=checkpoints,
+        )  # fmt: skip
+
+    def on(self, data: Dataset, *, seed: int = 0, **options: Any) -> Grouping:
+        """What it finds."""
+        method = self.fresh()
+        case = self.case(method, data, seed=seed, **options)
+        self.built = 0
+        return method(case, seed=seed)
+
+    def _building(self, input_shape: tuple[int, ...]) -> nn.Module:
+        self.built += 1
+        return encoder(input_shape)
+
+
+_SUITE = Suite("method", _Finding)
+
+
+@_SUITE.check
+def grouping(finding: _Finding) -> None:
+    """A Grouping of all tasks in their order, into at most ``n_groups``; every task is served by a model that trains it."""
+    _require_grouping(finding.on(table()), finding, table())
+
+
+@_SUITE.check
+def relabelling(finding: _Finding) -> None:
+    """Tasks in another order, with their heads, fall into the same groups."""
+    data, reordered = table(), table(order=ORDER)
+    found = [finding.on(d, start=s) for d, s in zip((data, reordered), starts(data, reordered, ORDER), strict=True)]
+    if finding.built:
+        not_applicable("it trains models of its own, whose heads start by their position")
+    one, other = found
+    shares = one.membership[ORDER]
+    expected = "the same groups for tasks in another order"
+    require_close(shares @ shares.T, other.membership @ other.membership.T, expected)
+
+
+@_SUITE.check
+def missing_labels(finding: _Finding) -> None:
+    """Examples without any label have no influence, whatever their inputs are."""
+    one, other = (finding.on(data) for data in unlabelled_pair())
+    require(same(one.membership, other.membership), "the same groups with other inputs of unlabelled examples", other)
+
+
+@_SUITE.check
+def the_test_part(finding: _Finding) -> None:
+    """The test part is not read: it judges."""
+    one, other = (finding.on(data) for data in other_test_part())
+    require(same(one.membership, other.membership), "the same groups with another test part", f"{other} instead of {one}")
+
+
+@_SUITE.check
+def seed(finding: _Finding) -> None:
+    """The same seed gives the same bits."""
+    one, other = (finding.on(table(), seed=3) for _ in range(2))
+    require(same(one.membership, other.membership), "the same groups from the same seed", f"{other} instead of {one}")
+
+
+@_SUITE.check
+def random_state(finding: _Finding) -> None:
+    """The global random states of Python, numpy and torch stay as they are."""
+    with random_state_kept():
+        finding.on(table())
+
+
+@_SUITE.check
+def case_untouched(finding: _Finding) -> None:
+    """The joint model, its data map and the data stay as they are, for the next method."""
+    method = finding.fresh()
+    case = finding.case(method, table())
+    model, data, data_map = content(case.joint.stack), content(case.data), _map_of(case)
+    method(case, seed=0)
+    require_unchanged(model, content(case.joint.stack), "the joint model")
+    require_unchanged(data, content(case.data), "the data")
+    require_unchanged(data_map, _map_of(case), "the data map")
+
+
+@_SUITE.check
+def identity(finding: _Finding) -> None:
+    """Two made alike have one identity of JSON types, and each setting tells methods apart."""
+    require_identity(finding.fresh, "`method`")
+
+
+@_SUITE.check
+def measurement(finding: _Finding) -> None:
+    """What rides on the joint training has one hashable name for two made alike, and a probe's verbs."""
+    one, other = finding.fresh(), finding.fresh()
+    if getattr(one, "measurement", None) is None:
+        not_applicable("nothing rides on the joint training")
+    hash(one.measurement)
+    require(one.measurement == other.measurement, "one name of the measurement for two made alike", other.measurement)
+    probe = one.probe(0)
+    if probe is not None:
+        verbs = [verb for verb in ("on_step", "state", "restore") if not callable(getattr(probe, verb, None))]
+        require(not verbs and hasattr(probe, "every"), "a probe with every, on_step, state and restore", type(probe).__name__)
+
+
+@_SUITE.check
+def price(finding: _Finding) -> None:
+    """What it trains beyond the joint model it enters as ``details["cost"]``; where it tells the number, it keeps to it."""
+    data, method = table(), finding.fresh()
+    found = finding.on(data)
+    steps = found.details.get("cost", {}).get("model_steps", 0)
+    if finding.built:
+        require(steps > 0, 'what was trained in `details["cost"]["model_steps"]`', dict(found.details.get("cost", {})))
+    told = getattr(method, "trainings", None)
+    if told is not None:
+        number, joint = told(len(data.tasks)), finding.case(method, data).joint
+        require(isinstance(number, int) and number >= 0, "a whole number of trainings", number)
+        most = number * joint.cost["model_steps"]
+        require(
+            bool(steps >= most) and bool(number) == bool(finding.built), f"{most} model steps, of {number} trainings", steps
+        )
+
+
+@_SUITE.check
+def resume(finding: _Finding) -> None:
+    """Stopped and continued, it finds the same, to the last bit."""
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            finding.on(table(), progress=stopped, checkpoints=Path(folder))
+        except StoppedError:
+            again = finding.on(table(), checkpoints=Path(folder))
+        else:
+            not_applicable("it trains nothing of which it tells the progress")
+    one = finding.on(table())
+    require(same(one.membership, again.membership), "the same groups as without the stop", f"{again} instead of {one}")
+
+
+@_SUITE.check
+def two_tasks(finding: _Finding) -> None:
+    """Two tasks are enough."""
+    data = table(("binary",) * 2)
+    _require_grouping(finding.on(data), finding, data)
+
+
+@_SUITE.check
+def one_task(finding: _Finding) -> None:
+    """One task alone works or is refused with a CoterieError."""
+    refused_or_done(lambda: finding.on(table(("binary",))))
+
+
+@_SUITE.check
+def gaps(finding: _Finding) -> None:
+    """Tasks are grouped where a third of all labels is missing."""
+    data = table(missing=1 / 3)
+    _require_grouping(finding.on(data), finding, data)
+
+
+@_SUITE.check
+def mixed_kinds(finding: _Finding) -> None:
+    """Tasks of mixed kinds are grouped."""
+    data = table(MIXED)
+    _require_grouping(finding.on(data), finding, data)
+
+
+@_SUITE.check
+def saved(finding: _Finding) -> None:
+    """The grouping is the same after a file."""
+    require_plain(finding.on(table()), "the same grouping after a file")
+
+
+def _map_of(case: Case) -> dict[str, Any]:
+    data_map = case.joint.data_map
+    return {name: np.array(getattr(data_map, name)) for name in ("confidence", "variability", "correctness", "count")}
+
+
+def _require_grouping(found: Any, finding: _Finding, data: Dataset) -> None:
+    require(isinstance(found, Grouping), "a Grouping", type(found).__name__)
+    require(found.tasks == data.tasks.names, "the tasks of the data in their order", found.tasks)
+    asked = getattr(finding.fresh(), "n_groups", None)
+    most = asked if isinstance(asked, int) else len(data.tasks)
+    require(found.n_groups <= most, f"at most {most} groups", found.n_groups)
+    weights = found.weights()
+    served = weights[found.labels, np.arange(len(data.tasks))]
+    require(bool(np.isfinite(weights).all()) and bool((weights >= 0).all()), "weights that are not negative", weights.tolist())
+    require(bool((served > 0).all()), "every task served by a model that trains it", weights.tolist())
