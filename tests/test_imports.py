@@ -26,7 +26,7 @@ FLOORS = (
     ("fitting", "grouping"),
     ("affinities", "estimators", "differentiable"),
     ("evaluation",),
-    ("cli",),
+    ("cli", "testing"),
     ("__main__",),
 )
 # A report is about records, however they came about.

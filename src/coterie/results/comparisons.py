@@ -203,7 +203,7 @@ class ComparisonRecord:
         saved = read_json(folder / "comparison.json")
         with within(folder / "comparison.json", "comparison"):
             found: _Saved = structure(saved, _Saved)
-            parts: dict[str, Any] = {**found, "kinds": tuple(kind.value for kind in found["kinds"])}
+            parts: dict[str, Any] = {**found}
             parts["groupings"] = {name: _groupings(each, name, found["tasks"]) for name, each in found["groupings"].items()}
             for name in ("tasks", "kinds", "metric_names"):
                 if len(parts[name]) != len(found["tasks"]) or not found["tasks"]:
