@@ -17,10 +17,12 @@ ENVIRONMENT = {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(EXAMPLES.parent / "src"
         ("own_model.py", ("Grouping(", "vmap rejects this module", "probability that")),
         ("own_loop.py", ("own loop: DataMap(", "Lightning: DataMap(", "{digit 0 digit 1")),
         ("extending/affinity.py", ("holds: matrix, ", "Affinity(sign agreement, 9 tasks)", "grouped: ")),
-        ("extending/clustering.py", ("holds: membership, ", "Grouping(ward, 3 groups: ", "chosen: ")),
-        ("extending/estimator.py", ("holds: scores, ", "Plan(", "grouped: ")),
-        ("extending/encoder.py", ("holds: features, ", "true: ")),
-        ("extending/method.py", ("holds: grouping, ", "chosen: ")),
+        pytest.param(
+            "extending/clustering.py", ("holds: membership, ", "Grouping(ward, 3 groups: ", "chosen: "), marks=pytest.mark.slow
+        ),
+        pytest.param("extending/estimator.py", ("holds: scores, ", "Plan(", "grouped: "), marks=pytest.mark.slow),
+        pytest.param("extending/encoder.py", ("holds: features, ", "true: "), marks=pytest.mark.slow),
+        pytest.param("extending/method.py", ("holds: grouping, ", "chosen: "), marks=pytest.mark.slow),
     ],
 )
 def test_example(name, expected, tmp_path):

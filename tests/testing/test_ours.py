@@ -7,7 +7,7 @@ from coterie import AffinityMethod, DataMapMethod, DifferentiableGrouping, Diffe
 from coterie.affinities import METHODS as AFFINITIES
 from coterie.differentiable import MODES
 from coterie.estimators import ESTIMATORS, MTGNetScores, TableScores, TrainedScores
-from coterie.evaluation.methods import method_named
+from coterie.evaluation.naming import method_named
 from coterie.grouping import AFFINITY_METHODS, METHODS, candidates
 from coterie.models.encoders import ENCODERS
 from coterie.testing import checks_of, parametrize_with_checks

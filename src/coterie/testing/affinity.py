@@ -13,8 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from coterie.affinities import AffinityProbe
-from coterie.affinities._affinity import fresh_probe
+from coterie.affinities import AffinityProbe, fresh_probe
 from coterie.data import Dataset
 from coterie.fitting import fit
 from coterie.results import Affinity, Fit
