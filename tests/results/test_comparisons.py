@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 
 import coterie as ct
@@ -96,8 +97,21 @@ def test_a_comparison_that_tells_of_arms_by_name_only_is_read_as_it_was_meant(tm
 
 def test_findings_that_a_file_holds_are_read_back(tmp_path: Path) -> None:
     made = comparison(("a", "b"), n_groups=2)
-    kept = replace(made, findings=made.findings[:2], roles={"joint": "One model."})
+    roles = {**dict.fromkeys((part.role for part in made.arms.values()), ""), "joint": "One model."}
+    kept = replace(made, findings=made.findings[:2], roles=roles)
     kept.save(tmp_path)
     read = ct.Comparison.load(tmp_path)
-    assert (read.findings, read.roles) == (made.findings[:2], {"joint": "One model."})
+    assert (read.findings, read.roles) == (made.findings[:2], roles)
     assert read.verdict == made.verdict[:2]
+
+
+def test_files_of_different_comparisons_are_refused(tmp_path: Path) -> None:
+    made = comparison(("a", "b"), n_groups=2)
+    joint_only = made.scores.filter(pc.equal(made.scores["arm"], "joint"))
+    for change, message in (
+        ({"scores": joint_only}, "gains.parquet has the arm 'grouped', of which scores.parquet has no scores"),
+        ({"roles": {"joint": "One model."}}, "`roles` of comparison.json lacks 'grouped'"),
+    ):
+        replace(made, **change).save(tmp_path)
+        with pytest.raises(ct.CoterieError, match=message):
+            ct.Comparison.load(tmp_path)

@@ -16,6 +16,7 @@ from coterie.estimators import GradTagScores, PairScores
 from coterie.grouping import AFFINITY_METHODS, METHODS
 from coterie.grouping._method import Clusters, Settings
 from coterie.grouping.kmeans import kmeans
+from coterie.tasks import KINDS, Count, Kind
 from coterie.testing import CheckFailed, check_affinity, check_clustering, check_encoder, checks_of, parametrize_with_checks
 from coterie.testing._checks import SUITES, NotApplicableError
 from coterie.training import WeightsProvider
@@ -532,9 +533,54 @@ WEIGHTS = {
     "mixed kinds": provider_that(look=refusing_data(lambda data: data.tasks.n_outputs != len(data.tasks))),
 }
 
+
+def kind_that(own, **methods):
+    """Counts, but for some methods."""
+    return type("Broken", (Count,), {"name": f"broken_{own}", **methods})()
+
+
+def overflowing(self, outputs, labels, block):
+    return 2 * (torch.xlogy(labels, labels) - labels * outputs - labels + outputs.exp())
+
+
+def of_company(self, outputs, labels):
+    return Count.confidence(self, outputs, labels) / outputs.shape[-1]
+
+
+def by_size(self, outcome, labels):
+    return (*Count.statistics(self, outcome, labels)[:3], outcome * outcome.shape[-2])
+
+
+def unlearnt(self, outputs, labels, block):
+    return Count.loss(self, outputs.detach(), labels, block) + 0 * outputs
+
+
+KINDS_BROKEN = {
+    "name": kind_that("name"),  # nobody registers it
+    "labels": kind_that("labels", read=lambda self, column, positive=None: ((), np.nan_to_num(column.numbers))),
+    "losses": kind_that("losses", loss=overflowing),
+    "tasks apart": kind_that("apart", confidence=of_company),
+    "missing labels": kind_that("gaps", outcome=lambda self, z, y: Count.outcome(self, z, y.nan_to_num())),
+    "confidences": kind_that("sure", confidence=lambda self, z, y: 2 * Count.confidence(self, z, y)),
+    "constant": kind_that("constant", constant=lambda self, y, n, w: Count.constant(self, y, n, w) + 0.5),
+    "sums": kind_that("sums", statistics=by_size),
+    "metrics": kind_that("metrics", metrics=lambda self, *_: {"MAE": 0.0}),
+    "link": kind_that("link", link=lambda self, means: means),
+    "predictions": kind_that("predictions", meanings=lambda self, task: []),
+    "training": kind_that("training", loss=unlearnt),
+}
+
+
+@pytest.fixture(autouse=True)
+def broken_kinds(monkeypatch):
+    for name, kind in KINDS_BROKEN.items():
+        if name != "name":
+            monkeypatch.setitem(KINDS, str(kind), kind)
+
+
 BROKEN = {
     "affinity": AFFINITIES, "clustering": CLUSTERINGS, "estimator": ESTIMATORS, "method": METHODS_BROKEN, "encoder": ENCODERS,
-    "weights": WEIGHTS,
+    "weights": WEIGHTS, "kind": KINDS_BROKEN,
 }  # fmt: skip
 EACH = [pytest.param(suite, name, id=f"{suite}-{name}") for suite, broken in BROKEN.items() for name in broken]
 READ_TWICE = {"missing labels", "the test part", "resume"}
@@ -558,6 +604,7 @@ ALSO = {
     ("weights", "identity"): {"two tasks", "mixed kinds"},  # an object, which is of four tasks
     ("weights", "training"): READ_TWICE,
     ("weights", "gaps"): {"missing labels"},
+    ("kind", "name"): set(KINDS_BROKEN),  # nothing can be read
 }
 
 
@@ -605,6 +652,7 @@ def test_the_objects_that_are_broken_are_sound_themselves():
         "method": Mine(),
         "encoder": Net,
         "weights": provider_that(),
+        "kind": Kind.COUNT,
     }
     for suite, subject in sound.items():
         for check in checks_of(suite):

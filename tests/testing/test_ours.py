@@ -10,6 +10,7 @@ from coterie.estimators import ESTIMATORS, MTGNetScores, TableScores, TrainedSco
 from coterie.evaluation.naming import method_named
 from coterie.grouping import AFFINITY_METHODS, METHODS, candidates
 from coterie.models.encoders import ENCODERS
+from coterie.tasks import Kind
 from coterie.testing import checks_of, parametrize_with_checks
 from coterie.training import StaticWeights
 
@@ -49,6 +50,7 @@ FOUND = {
     "data map, auto": DataMapMethod(),
     "dmtg, paper": DifferentiableMethod(DifferentiableGrouping(2, "paper", held_out=0.2)),
 }
+PACKAGED = (Kind.BINARY, Kind.MULTICLASS, Kind.REGRESSION, Kind.ORDINAL, Kind.COUNT)
 SHAPES = {"mlp": (8,), "cnn": (1, 8, 8), "resnet18": (3, 8, 8)}
 PROVIDERS = {
     "static": static,
@@ -138,6 +140,11 @@ def test_weights(subject, check):
 @pytest.mark.slow
 @others("weights", PROVIDERS)
 def test_other_weights(subject, check):
+    check(subject)
+
+
+@parametrize_with_checks("kind", {str(kind): kind for kind in PACKAGED})
+def test_kind(subject, check):
     check(subject)
 
 

@@ -214,12 +214,15 @@ class ComparisonRecord:
             for name, schema, about in (("scores", SCORES, tasks), ("gains", GAINS, [*tasks, MEAN]), ("costs", COSTS, ()))
         }
         del parts["verdict"]  # the findings, in words
-        if "findings" not in found:
+        if "findings" not in found or "roles" not in found:
             with within(folder, "comparison"):
                 parts |= {"findings": find(**tables), "roles": dict.fromkeys(ROLES, "")}
+        history = read_histories(folder / "history.safetensors", len(tasks))
+        with within(folder, "comparison"):
+            _fit_together(tables, parts["roles"], history)
         return cls(
             **{**parts, "data_map": DataMap.load(folder / "data_map.safetensors") if found["data_map"] else None},
-            history=read_histories(folder / "history.safetensors", len(tasks)),
+            history=history,
             **tables,
         )
 
@@ -236,3 +239,15 @@ def _groupings(saved: list[dict[str, Any]], name: str, tasks: tuple[str, ...]) -
         if not found or any(grouping.tasks != tasks for grouping in found):
             raise CoterieError(f"it must hold at least one, each of the tasks {', '.join(tasks)}.")
     return found
+
+
+def _fit_together(tables: Mapping[str, pa.Table], roles: Mapping[str, str], history: Mapping[str, Any]) -> None:
+    """Refuse files of different comparisons: arms that have no scores, or play a role that nothing tells of."""
+    arms = parts_of(tables["scores"])
+    others = {"gains.parquet": tables["gains"], "costs.parquet": tables["costs"]}
+    named = {**{file: list(parts_of(table)) for file, table in others.items()}, "history.safetensors": list(history)}
+    for file, names in named.items():
+        if unknown := [name for name in names if name not in arms]:
+            raise CoterieError(f"{file} has the arm {unknown[0]!r}, of which scores.parquet has no scores.")
+    if untold := [part.role for part in arms.values() if part.role not in roles]:
+        raise CoterieError(f"`roles` of comparison.json lacks {untold[0]!r}.")

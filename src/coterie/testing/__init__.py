@@ -1,8 +1,8 @@
 """Checks that others run on their own extensions, and planted data with known groups.
 
 A suite of checks belongs to each kind of object that coterie lets you bring: an affinity, a clustering, a score estimator, a
-grouping method, an encoder, a weights provider. Each check is one property, named and said in one sentence, on trainings of a
-blink; it fails with what was expected and what was found::
+grouping method, an encoder, a weights provider, a kind of target. Each check is one property, named and said in one sentence,
+on trainings of a blink; it fails with what was expected and what was found::
 
     from coterie.testing import check_affinity, parametrize_with_checks
 
@@ -21,6 +21,7 @@ from coterie.testing.affinity import check_affinity
 from coterie.testing.clustering import check_clustering
 from coterie.testing.encoder import check_encoder
 from coterie.testing.estimator import check_estimator
+from coterie.testing.kind import check_kind
 from coterie.testing.method import check_method
 from coterie.testing.planted import REGIMES, Gain, Planted, Regime, planted
 from coterie.testing.weights import check_weights
@@ -36,6 +37,7 @@ __all__ = [
     "check_clustering",
     "check_encoder",
     "check_estimator",
+    "check_kind",
     "check_method",
     "check_weights",
     "checks_of",

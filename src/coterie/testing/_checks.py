@@ -118,7 +118,7 @@ def checks_of(suite: str) -> tuple[Check, ...]:
     """The checks of a kind of object, each of them callable with the object: for a test runner of your own.
 
     Args:
-        suite: "affinity", "clustering", "estimator", "method", "encoder" or "weights".
+        suite: "affinity", "clustering", "estimator", "method", "encoder", "weights" or "kind".
 
     Raises:
         CoterieError: there is no such suite.

@@ -1,0 +1,236 @@
+"""Checks of a kind of target of your own."""
+
+from __future__ import annotations
+
+import json
+import pickle
+from collections.abc import Mapping
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor
+
+from coterie.data import Dataset, load
+from coterie.fitting import fit
+from coterie.metrics import outcomes, primary_metric, summed_statistics
+from coterie.models import GroupedModel
+from coterie.tasks import KINDS, Kind, Tasks, confidence, example_losses, task_losses
+from coterie.testing._checks import Suite, require
+from coterie.testing._world import SETTINGS, require_close
+
+_N, _N_INPUTS = 240, 5
+
+
+def check_kind(subject: Kind, *, labels: Any = None, expected_failures: Mapping[str, str] | None = None) -> tuple[str, ...]:
+    """Check a kind of target: an object of a subclass of :class:`coterie.tasks.Kind` that was registered.
+
+    Two tasks of the kind stand beside a regression. The checks, in order: *name*, *labels*, *losses*, *tasks apart*, *missing
+    labels*, *confidences*, *constant*, *sums*, *metrics*, *link*, *predictions*, *training*; :func:`checks_of` tells what each
+    one says.
+
+    Args:
+        subject: what to check.
+        labels: 240 cells as a source may hold them, a list or a pandas series; by default classes a to d in their order (a and
+            b for a kind with a positive class), or whole numbers from 0.
+        expected_failures: by check, the reason why it fails; such a check must fail.
+
+    Returns:
+        Names of the checks that hold.
+
+    Raises:
+        CheckFailed: one does not hold.
+
+    >>> check_kind(Kind.COUNT)[:3]
+    ('name', 'labels', 'losses')
+    """
+    return _SUITE.run(subject, expected_failures, labels=labels)
+
+
+class _Kind:
+    """A kind with data of two tasks of it and a regression."""
+
+    def __init__(self, subject: Kind, labels: Any = None) -> None:
+        self.subject, self.labels = subject, labels
+
+    @cached_property
+    def data(self) -> Dataset:
+        """Inputs say something about the labels: rows are sorted by both, and shaken."""
+        rng = np.random.default_rng(0)
+        column = pd.Series(_labels(self.subject, rng) if self.labels is None else self.labels).reset_index(drop=True)
+        column = column.sort_values(ignore_index=True)
+        inputs = rng.normal(size=(len(column), _N_INPUTS)).astype(np.float32)
+        inputs[:, 0] = np.sort(inputs[:, 0]) + 0.2 * rng.normal(size=len(column))
+        frame = pd.DataFrame({"own": column, "own again": column.iloc[::-1].reset_index(drop=True), "number": inputs[:, 1]})
+        mixed = rng.permutation(len(column))
+        gaps = rng.random(len(column)) < 0.2
+        frame["own again"] = frame["own again"].mask(gaps)
+        kinds = {"own": str(self.subject), "own again": str(self.subject), "number": "regression"}
+        return load({"inputs": inputs[mixed], "targets": frame.iloc[mixed]}, kinds=kinds)
+
+    @property
+    def tasks(self) -> Tasks:
+        """Of the data."""
+        return self.data.tasks
+
+    def outputs(self, scale: float = 1.0) -> Tensor:
+        """Outputs (N, P) that know nothing."""
+        return scale * torch.randn(len(self.data), self.tasks.n_outputs, generator=torch.Generator().manual_seed(0))
+
+    def alone(self) -> list[tuple[int, slice, Tasks]]:
+        """Position, output columns, and tasks of its own for each task."""
+        return [(t, self.tasks.columns[t], _only(self.tasks, t)) for t in range(len(self.tasks))]
+
+
+_SUITE = Suite("kind", _Kind)
+
+
+@_SUITE.check
+def name(kind: _Kind) -> None:
+    """It is registered, goes by its name, and is the same object after a file."""
+    found = KINDS.get(str(kind.subject))
+    require(found is kind.subject, f"coterie.tasks.register to have made {str(kind.subject)!r} known", found)
+    text = json.loads(json.dumps([kind.subject]))
+    require(text == [kind.subject], f"the name {str(kind.subject)!r} in JSON", text)
+    require(pickle.loads(pickle.dumps(kind.subject)) is kind.subject, "the same object after pickle", "another one")  # noqa: S301
+
+
+@_SUITE.check
+def labels(kind: _Kind) -> None:
+    """Labels are read as one finite number a cell, gaps as NaN, with classes that fit."""
+    targets, task = kind.data.targets, kind.tasks[0]
+    require(bool(targets[:, 0].isfinite().all()), "a finite number for each label", targets[:, 0])
+    require(bool(targets[:, 1].isnan().any()), "NaN for each gap", "none")
+    require(kind.subject.fits(task.classes), "classes that fit the kind", task.classes)
+
+
+@_SUITE.check
+def losses(kind: _Kind) -> None:
+    """Losses and their gradients are finite, also where outputs are 0 or far off."""
+    for scale in (0.0, 1.0, 100.0):
+        outputs = kind.outputs(scale).requires_grad_()
+        loss = task_losses(outputs, kind.data.targets, kind.tasks)
+        require(loss.shape == (len(kind.tasks),), f"a loss of each of {len(kind.tasks)} tasks", tuple(loss.shape))
+        (gradient,) = torch.autograd.grad(loss.sum(), outputs)
+        require(bool(loss.isfinite().all()), f"finite losses of outputs of scale {scale:g}", loss.tolist())
+        require(bool(gradient.isfinite().all()), f"finite gradients of outputs of scale {scale:g}", "others")
+
+
+@_SUITE.check
+def tasks_apart(kind: _Kind) -> None:
+    """Tasks together have the losses, confidences and metrics that each has alone."""
+    outputs, targets = kind.outputs(), kind.data.targets
+    loss, sure = example_losses(outputs, targets, kind.tasks), confidence(outputs, targets, kind.tasks)
+    score = primary_metric(summed_statistics(outputs, targets, kind.tasks), kind.tasks)
+    for t, columns, alone in kind.alone():
+        own, y = outputs[:, columns], targets[:, t : t + 1]
+        known = ~y[:, 0].isnan()
+        require_close(loss[known, t].numpy(), example_losses(own, y, alone)[known, 0].numpy(), "the loss of a task alone", 1e-5)
+        require_close(sure[known, t].numpy(), confidence(own, y, alone)[known, 0].numpy(), "its confidence alone", 1e-5)
+        metric = primary_metric(summed_statistics(own, y, alone), alone)
+        require_close(score[t : t + 1].numpy(), metric.numpy(), "the metric of a task alone", 1e-5)
+
+
+@_SUITE.check
+def missing_labels(kind: _Kind) -> None:
+    """What is predicted where a label is missing has no influence on losses and sums."""
+    outputs, targets = kind.outputs(), kind.data.targets
+    missing, other = targets[:, 1].isnan(), kind.outputs()
+    other[missing, kind.tasks.columns[1]] = 7.0
+    one, two = (
+        (task_losses(each, targets, kind.tasks), summed_statistics(each, targets, kind.tasks)) for each in (outputs, other)
+    )
+    require(torch.equal(one[0], two[0]), "the same losses whatever is predicted for missing labels", two[0].tolist())
+    require(torch.equal(one[1], two[1]), "the same sums whatever is predicted for missing labels", two[1].tolist())
+    came = outcomes(outputs, targets, kind.tasks)[missing, 1]
+    require(not came.any(), "outcomes of 0 where the label is missing", came.tolist())
+
+
+@_SUITE.check
+def confidences(kind: _Kind) -> None:
+    """Confidence lies between 0 and 1."""
+    for scale in (0.0, 1.0, 100.0):
+        sure = confidence(kind.outputs(scale), kind.data.targets, kind.tasks)
+        sure = sure[~kind.data.targets.isnan()]
+        require(bool(((sure >= 0) & (sure <= 1)).all()), "confidences from 0 to 1", (float(sure.min()), float(sure.max())))
+
+
+@_SUITE.check
+def constant(kind: _Kind) -> None:
+    """No constant output has less loss than the one that is said to be best."""
+    task, y = _only(kind.tasks, 0), kind.data.targets[kind.data.split.train, 0]  # where statistics were measured
+    best = kind.subject.constant(y, len(task[0].classes), float(task.pos_weight[0]))
+    require(tuple(best.shape) == (task[0].width,), f"a constant of shape ({task[0].width},)", tuple(best.shape))
+    best = best.double().requires_grad_()
+    loss = example_losses(best.expand(len(y), -1), y.double()[:, None], task).mean()
+    (gradient,) = torch.autograd.grad(loss, best)
+    require(
+        bool((gradient.abs() < 1e-3).all()), "a loss that is flat at the best constant", f"the gradient {gradient.tolist()}"
+    )
+
+
+@_SUITE.check
+def sums(kind: _Kind) -> None:
+    """Sums over parts of the examples add up to those over all."""
+    outputs, targets = kind.outputs(), kind.data.targets
+    halves = [summed_statistics(outputs[part], targets[part], kind.tasks) for part in (slice(0, 80), slice(80, None))]
+    whole = summed_statistics(outputs, targets, kind.tasks)
+    require(bool(torch.allclose(sum(halves, torch.zeros(())), whole, rtol=1e-4, atol=1e-4)), "sums that add up", "others")
+
+
+@_SUITE.check
+def metrics(kind: _Kind) -> None:
+    """All metrics of a task hold the deciding one, and none of them fails where there are no examples."""
+    y = kind.data.targets[:, 0]
+    own = kind.outputs()[:, kind.tasks.columns[0]]
+    for n in (len(y), 0):
+        found = kind.subject.metrics(own[:n], y[:n], y[:n].double(), 0.5, kind.tasks, 0)
+        require(kind.subject.metric_name in found, f"{kind.subject.metric_name!r} among the metrics", list(found))
+
+
+@_SUITE.check
+def link(kind: _Kind) -> None:
+    """What models average can be turned back into outputs of the same average."""
+    own = kind.outputs()[:, kind.tasks.columns[0]].double()
+    means = kind.subject.inverse_link(own)
+    again = kind.subject.inverse_link(kind.subject.link(means))
+    require_close(means.numpy(), again.numpy(), "the same averages after `link` and `inverse_link`", 1e-4)
+
+
+@_SUITE.check
+def predictions(kind: _Kind) -> None:
+    """Predictions have the columns that are announced, each with a meaning, and a table of them one cell for each example."""
+    task, columns = kind.tasks[0], kind.tasks.columns[0]
+    values = kind.subject.predict(kind.outputs()[:, columns], kind.tasks, 0)
+    announced = kind.subject.n_predictions(task.classes)
+    require(values.shape[1] == announced == len(kind.subject.meanings(task)), f"{announced} columns", tuple(values.shape))
+    cells = [len(column) for column in kind.subject.columns(values, task)]
+    wanted = [len(values)] * (2 if kind.subject.has_likelihood else 1)
+    require(cells == wanted, f"columns of {wanted} cells in a table", cells)
+
+
+@_SUITE.check
+def training(kind: _Kind) -> None:
+    """A model learns it: the training loss falls well below that of the best constant, and predictions are finite."""
+    settings: Any = {**SETTINGS, "epochs": 30, "optimiser": "adam", "lr": 0.02, "model_options": {"hidden": (8,)}}
+    found = fit("mlp", kind.data, **settings)
+    last = float(found.history.train_loss[-1, 0, 0])  # as a share of the constant's, since kinds are mixed
+    require(last < 0.95, "less than .95 of the loss of the best constant after 30 epochs", f"{last:.3g} of it")
+    model = GroupedModel.from_stack(found.stack, np.ones((3, 1)), kind.tasks, kind.data.preprocessing)
+    told = model.predict(kind.data.inputs[kind.data.split.test])
+    require(bool(torch.as_tensor(told).isfinite().all()), "finite predictions", "others")
+
+
+def _labels(kind: Kind, rng: np.random.Generator) -> Any:
+    if not kind.has_classes:
+        return rng.poisson(4, _N)
+    names = list("ab" if kind.has_positive else "abcd")
+    return pd.Categorical(rng.choice(names, _N), categories=names, ordered=True)
+
+
+def _only(tasks: Tasks, position: int) -> Tasks:
+    """One task with its statistics."""
+    saved = tasks.to_dict()
+    return Tasks.from_dict({name: [values[position]] for name, values in saved.items()})
