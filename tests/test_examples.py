@@ -22,6 +22,8 @@ ENVIRONMENT = {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(EXAMPLES.parent / "src"
         ),
         pytest.param("extending/estimator.py", ("holds: scores, ", "Plan(", "grouped: "), marks=pytest.mark.slow),
         pytest.param("extending/encoder.py", ("holds: features, ", "true: "), marks=pytest.mark.slow),
+        pytest.param("extending/kind.py", ("holds: name, ", "grouped: "), marks=pytest.mark.slow),
+        pytest.param("extending/arm.py", ("true: ", "true and neighbours: "), marks=pytest.mark.slow),
         pytest.param("extending/method.py", ("holds: grouping, ", "chosen: "), marks=pytest.mark.slow),
     ],
 )

@@ -110,7 +110,7 @@ def test_files_of_different_comparisons_are_refused(tmp_path: Path) -> None:
     joint_only = made.scores.filter(pc.equal(made.scores["arm"], "joint"))
     for change, message in (
         ({"scores": joint_only}, "gains.parquet has the arm 'grouped', of which scores.parquet has no scores"),
-        ({"roles": {"joint": "One model."}}, "`roles` of comparison.json lacks 'grouped'"),
+        ({"roles": {"joint": "One model."}}, "`roles` of comparison.json lacks 'single'"),
     ):
         replace(made, **change).save(tmp_path)
         with pytest.raises(ct.CoterieError, match=message):

@@ -1,0 +1,57 @@
+"""Your own kind of target: a share between 0 and 1.
+
+    python examples/extending/kind.py
+
+A share is no class and no free number: its loss is the cross-entropy of the logit, and predictions stay between 0 and 1.
+"""
+
+import numpy as np
+import pandas as pd
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+import coterie as ct
+from coterie.tasks import Numbers, register
+from coterie.testing import check_kind
+
+
+class Share(Numbers):
+    """Labels from 0 to 1; outputs are logits."""
+
+    name = "share"
+    metric_name = "R2"
+
+    def loss(self, outputs: Tensor, labels: Tensor, block) -> Tensor:
+        return F.binary_cross_entropy_with_logits(outputs, labels.expand_as(outputs), reduction="none")
+
+    def confidence(self, outputs: Tensor, labels: Tensor) -> Tensor:
+        return 1 - (labels - outputs.sigmoid()).abs()
+
+    def constant(self, labels: Tensor, n_classes: int, pos_weight: float) -> Tensor:
+        return labels.mean().logit().view(1)
+
+    def outcome(self, outputs: Tensor, labels: Tensor) -> Tensor:
+        return (outputs.float().sigmoid() - labels).nan_to_num().square()
+
+    def statistics(self, outcome: Tensor, labels: Tensor) -> tuple[Tensor, ...]:
+        known = labels.nan_to_num().double()
+        return (~labels.isnan()).float(), known, known.square(), outcome
+
+    def metric(self, sums, block) -> Tensor:
+        return 1 - sums[3] / (sums[2] - sums[1].square() / sums[0])
+
+    def metrics(self, outputs, labels, truth, primary, tasks, position) -> dict[str, object]:
+        return {"R2": primary, "MAE": (outputs[:, 0].sigmoid() - truth).abs().mean()}
+
+    def predict(self, outputs: Tensor, tasks, position: int) -> Tensor:
+        return outputs.double().sigmoid()
+
+
+if __name__ == "__main__":
+    x = np.random.default_rng(0).normal(size=(400, 3))
+    shares = torch.from_numpy(x @ [[1.0, 0.5], [0.0, 1.0], [0.5, 0.0]]).sigmoid().numpy()
+    print("holds:", ", ".join(check_kind(register(Share()), labels=shares[:240, 0])))
+    frame = pd.DataFrame({**{f"x{i}": x[:, i] for i in range(3)}, "rye": shares[:, 0], "oats": shares[:, 1]})
+    data = ct.load(frame, targets=["rye", "oats"], kinds={"rye": "share", "oats": "share"})
+    print(ct.compare("mlp", data, n_groups=2, seeds=2, repeats=1, draws=1, lr=1e-2).verdict[0])
