@@ -14,7 +14,7 @@ from coterie.testing import check_clustering, planted
 FEW = {"repeats": 1, "draws": 1, "baselines": ["random"]}
 
 
-def ward(values: np.ndarray, n_groups: int, seed: int) -> np.ndarray:  # noqa: ARG001 - nothing here is random
+def ward(values: np.ndarray, n_groups: int, seed: int) -> np.ndarray:
     """Labels (T,) of tasks at these coordinates (T, D) of a data map, or with these rows of affinities (T, T)."""
     return AgglomerativeClustering(n_groups, linkage="ward").fit_predict(values)
 

@@ -33,7 +33,7 @@ class TargetCorrelation:
         source = ct.Affinity(tasks=case.data.tasks.names, matrix=np.abs(correlation), method="correlation")
         return ct.group(source, self.n_groups, method="hierarchical", seed=seed)
 
-    def trainings(self, n_tasks: int) -> int:  # noqa: ARG002
+    def trainings(self, n_tasks: int) -> int:
         """How many models it trains: lets a plan price it."""
         return 0
 

@@ -227,7 +227,7 @@ def random_options(rng: random.Random, names: list[str]) -> dict[str, Any]:
     others: dict[str, Callable[[], Any]] = {
         "exclude": lambda: [any_name()],
         "keep": lambda: [any_name()],
-        "kinds": lambda: {any_name(): rng.choice(("binary", "multiclass", "regression", "count"))},
+        "kinds": lambda: {any_name(): rng.choice(("binary", "multiclass", "regression", "ordinal", "count", "ranking"))},
         "positive": lambda: {any_name(): rng.choice((0, 1, "yes", "low", None))},
         "group_column": any_name,
         "split_column": any_name,
