@@ -118,10 +118,7 @@ def test_no_arm_differs_from_chance_where_examples_come_once_per_task(form, tmp_
     source = in_format(long(images), form.split()[-1], tmp_path)
     data = ct.load(source, task_column="coin", target_column="side", split=(0.4, 0.2, 0.4))
     assert not is_torn(data)
-    settings = SETTINGS | ({"model_options": {"width": 4}} if images else {})
-    result = ct.compare(
-        "cnn" if images else "mlp", data, n_groups=2, seeds=1, repeats=1, draws=1, bootstraps=20, **settings
-    )  # fmt: skip
+    result = ct.compare("mlp", data, n_groups=2, seeds=1, repeats=1, draws=1, bootstraps=20, **SETTINGS)
     for metric, means in arm_means(result).items():
         assert set(means.index) == ARMS
         assert (means - 0.5).abs().max() < bound(data), (metric, means)

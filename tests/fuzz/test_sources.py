@@ -25,8 +25,9 @@ from .tables import arrays, csv_text, random_options, random_table, texts, write
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(3600)]
 
-SETTINGS: dict[str, Any] = {"epochs": 1, "batch_size": 32, "strategy": "loop", "device": "cpu"}
-SIZES = {"mlp": {"hidden": (4,)}, "cnn": {"width": 2}}
+SETTINGS: dict[str, Any] = {
+    "epochs": 1, "batch_size": 32, "strategy": "loop", "device": "cpu", "model_options": {"hidden": (4,)},
+}  # fmt: skip
 
 
 class Pairs(torch.utils.data.Dataset):
@@ -118,8 +119,7 @@ def use(read: Callable[[], Dataset], source: Any, deep: bool) -> str:
     check(data)
     if not deep:
         return "loaded"
-    model = "mlp" if len(data.preprocessing.input_shape) == 1 else "cnn"
-    fitted = ct.fit(model, data, model_options=SIZES[model], **SETTINGS)
+    fitted = ct.fit("mlp", data, **SETTINGS)
     rows = list(ct.evaluate(fitted, data, "test"))
     assert rows
     assert np.isfinite([row["value"] for row in rows if row["metric"] in ("accuracy", "MAE")]).all(), rows
