@@ -343,3 +343,19 @@ def test_groups_must_be_plain(frame: pd.DataFrame) -> None:
     nested = frame.assign(person=[[i] for i in range(len(frame))])
     with pytest.raises(CoterieError, match="`group_column` 'person' holds lists or structures"):
         load(nested, targets=TARGETS, group_column="person")
+
+
+@pytest.mark.parametrize("huge", [1e307, -1e200, 1e60])
+@pytest.mark.parametrize("where", ["everywhere", "test"])
+def test_targets_too_large_to_compute_with_are_refused(huge: float, where: str) -> None:
+    rng = np.random.default_rng(0)
+    part = np.repeat(["train", "validation", "test"], 40)
+    values = rng.normal(size=120)
+    chosen = rng.random(120) < 0.5 if where == "everywhere" else part == "test"
+    values[chosen] *= huge
+    frame = pd.DataFrame({"x": rng.normal(size=120), "y": values, "part": part})
+    if abs(huge) == 1e60 and where == "everywhere":  # float64 squares it, and float32 holds what is standardised
+        assert load(frame, targets="y", split_column="part").targets.isfinite().all()
+        return
+    with pytest.raises(CoterieError, match=r"Target 'y' holds values up to .* in size, which cannot be computed with"):
+        load(frame, targets="y", split_column="part")

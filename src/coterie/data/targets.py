@@ -194,6 +194,9 @@ def measure(labels: Labels, train: np.ndarray, *, balance: bool = True) -> tuple
 
     Numbers are brought to the scale of training. Where kinds are mixed, ``loss_scale`` is the loss of the best constant
     prediction.
+
+    Raises:
+        CoterieError: a target without labels in the training part, or that is constant there, or too large to compute with.
     """
     values = labels.values
     part = values[train]
@@ -204,13 +207,22 @@ def measure(labels: Labels, train: np.ndarray, *, balance: bool = True) -> tuple
         if not task.kind.has_classes and constant(part[:, position]):
             raise CoterieError(f"Target {task.name!r} is constant in the training part.")
     mean, std, pos_weight = np.zeros(len(labels.tasks)), np.ones(len(labels.tasks)), np.ones(len(labels.tasks))
-    for kind, mine in by_kind(labels.tasks).items():
-        # Of all columns: sums over some of them are rounded otherwise.
-        mean[mine], std[mine] = (statistic[mine] for statistic in kind.units(part))
-        balanced = [position for position in mine if balance and labels.tasks[position].loss is None]
-        pos_weight[balanced] = kind.pos_weight(part)[balanced]
-    # Rows must be contiguous: joined columns are not, and gathering a batch of 1,000 tasks from them is 15 times slower.
-    targets = torch.from_numpy(((values - mean) / std).astype(np.float32, order="C"))
+    with np.errstate(over="ignore", invalid="ignore"):  # what is lost is refused below
+        for kind, mine in by_kind(labels.tasks).items():
+            # Of all columns: sums over some of them are rounded otherwise.
+            mean[mine], std[mine] = (statistic[mine] for statistic in kind.units(part))
+            balanced = [position for position in mine if balance and labels.tasks[position].loss is None]
+            pos_weight[balanced] = kind.pos_weight(part)[balanced]
+        # Rows must be contiguous: joined columns are not, and gathering a batch of 1,000 tasks from them is 15 times slower.
+        scaled = ((values - mean) / std).astype(np.float32, order="C")
+    lost = (np.isinf(scaled) | ~np.isfinite(mean + std)) & ~np.isnan(values)
+    for position in np.flatnonzero(lost.any(0)):
+        largest = np.nanmax(np.abs(values[:, position]))
+        raise CoterieError(
+            f"Target {labels.tasks[position].name!r} holds values up to {largest:g} in size, which cannot be computed with "
+            "beside the others; bring it to another scale."
+        )
+    targets = torch.from_numpy(scaled)
     numbers = {"pos_weight": pos_weight, "mean": mean, "std": std, "observed_share": observed.mean(0)}
     statistics: dict[str, Any] = {name: statistic(name, value) for name, value in numbers.items()}
     mixed = len({task.kind for task in labels.tasks}) > 1
