@@ -149,15 +149,11 @@ def input_tensor(inputs: Any) -> Tensor:
     return stored(tensor, "`inputs`", batched=True)
 
 
-def _to_array(values: Any, where: str) -> np.ndarray:
+def _to_tensor(values: Any, where: str) -> Tensor:
     try:
-        return np.asarray(values)
+        array = np.asarray(values)
     except ValueError as error:
         raise CoterieError(f"{where} must be one array; found {describe(values)} of unequal lengths.") from error
-
-
-def _to_tensor(values: Any, where: str) -> Tensor:
-    array = _to_array(values, where)
     if array.dtype.kind not in "fiub":
         raise CoterieError(f"{where} must hold numbers (a tensor or an array); found an array of type {array.dtype}.")
     native = np.float64 if array.dtype.itemsize > 8 else array.dtype.newbyteorder("=")

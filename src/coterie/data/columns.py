@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, cast
@@ -58,7 +57,10 @@ def as_numbers(column: pd.Series) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _has_leading_zeros(column: pd.Series) -> bool:
-    return any(isinstance(value, str) and re.match(ZEROS, value) for value in column)
+    try:
+        return bool(column.astype(str).str.match(ZEROS).any())
+    except UnicodeDecodeError:  # bytes that are no text
+        return False
 
 
 class TargetColumn:

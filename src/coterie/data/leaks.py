@@ -129,8 +129,6 @@ def time_order_note(frame: pd.DataFrame, sample: np.ndarray | None = None) -> li
 
 
 def _looks_dated(column: pd.Series) -> bool:
-    if strange_cells(column):  # bytes, lists
-        return False
     text = column.astype(str)
     return bool(text.str.fullmatch(r"\s*\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}([ T].*)?").all())
 
