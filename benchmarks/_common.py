@@ -1,4 +1,7 @@
-"""What all benchmark scripts share: results are JSON beside the scripts, with date, versions and hardware."""
+"""What all benchmark scripts share.
+
+Results are JSON beside the scripts, with date, versions and hardware.
+"""
 
 from __future__ import annotations
 
@@ -21,13 +24,19 @@ def hardware() -> dict[str, Any]:
     """Processor, cores that this process may use, memory in GB, GPU."""
     cpu = Path("/proc/cpuinfo")
     names = (
-        [line.split(":")[1].strip() for line in cpu.read_text().splitlines() if line.startswith("model name")]
+        [
+            line.split(":")[1].strip()
+            for line in cpu.read_text().splitlines()
+            if line.startswith("model name")
+        ]
         if cpu.exists()
         else []
     )
     return {
         "processor": names[0] if names else platform.processor(),
-        "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+        "cores": len(os.sched_getaffinity(0))
+        if hasattr(os, "sched_getaffinity")
+        else os.cpu_count(),
         "torch_threads": torch.get_num_threads(),
         "memory_gb": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30, 1),
         "gpu": torch.cuda.get_device_name() if torch.cuda.is_available() else None,

@@ -3,9 +3,8 @@
     python benchmarks/celeba_methods.py --data DATA_FOLDER --runs RUN_FOLDER
     python benchmarks/celeba_methods.py --all --data DATA_FOLDER --runs RUN_FOLDER  # for a GPU
 
-3,000 images (or all 15,723) split by identity, the ``cnn``, 4 epochs, K = 3, three seeds; the attributes are those of Fifty et
-al. (2021). A stopped run continues.
-"""
+3,000 images (or all 15,723) split by identity, the ``cnn``, 4 epochs, K = 3, three seeds; the
+attributes are those of Fifty et al. (2021). A stopped run continues."""
 
 from __future__ import annotations
 
@@ -26,9 +25,16 @@ from coterie.evaluation.units import unit_stage
 from coterie.runs import Run
 
 NINE = (
-    "5_o_Clock_Shadow", "Black_Hair", "Blond_Hair", "Brown_Hair", "Goatee", "Mustache", "No_Beard", "Rosy_Cheeks",
+    "5_o_Clock_Shadow",
+    "Black_Hair",
+    "Blond_Hair",
+    "Brown_Hair",
+    "Goatee",
+    "Mustache",
+    "No_Beard",
+    "Rosy_Cheeks",
     "Wearing_Hat",
-)  # fmt: skip
+)
 METHODS = ("data_map", "cosine", "lookahead", "transfer_gain", "gradtag")
 SETTINGS: dict[str, Any] = {**IMAGES, "epochs": 4}
 SEEDS = 3
@@ -38,12 +44,17 @@ def nine(folder: Path, n_images: int | None) -> Dataset:
     """The nine attributes, split by identity; of all images if None."""
     others = [name for name in attributes(folder) if name not in NINE]
     return ct.load(
-        str(folder / "celeba/faces.parquet"), targets=NINE, group_column="identity", exclude=[*others, "partition"],
+        str(folder / "celeba/faces.parquet"),
+        targets=NINE,
+        group_column="identity",
+        exclude=[*others, "partition"],
         limit=n_images,
-    )  # fmt: skip
+    )
 
 
-def compared(folder: Path, run: Path | Run, seeds: list[int], *, every_image: bool) -> ct.Comparison:
+def compared(
+    folder: Path, run: Path | Run, seeds: list[int], *, every_image: bool
+) -> ct.Comparison:
     """The comparison of these seeds; finished ones are read."""
     data = nine(folder, None if every_image else 3_000)
     return ct.compare("cnn", data, METHODS, n_groups=3, seeds=seeds, draws=1, run=run, **SETTINGS)
@@ -61,7 +72,9 @@ def together(parts: list[Path], whole: Path, fingerprint: str) -> Run:
 
 def main() -> None:
     """Parse, run each seed in a process of its own, ``--jobs`` at a time, put them together, save."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--runs", type=Path, required=True)
     parser.add_argument("--all", action="store_true", help="all images, not 3,000 of them")
@@ -72,14 +85,18 @@ def main() -> None:
     parts = [arguments.runs / f"{name}-{seed}" for seed in range(SEEDS)]
     with ProcessPoolExecutor(arguments.jobs, mp_context=get_context("spawn")) as pool:
         running = [
-            pool.submit(compared, arguments.data, part, [seed], every_image=arguments.all) for seed, part in enumerate(parts)
+            pool.submit(compared, arguments.data, part, [seed], every_image=arguments.all)
+            for seed, part in enumerate(parts)
         ]
         for job in running:
             job.result()
     run = together(parts, arguments.runs / name, Run.existing(parts[0]).fingerprint)
     comparison = compared(arguments.data, run, list(range(SEEDS)), every_image=arguments.all)
     comparison.report(arguments.runs / name / "report.html")
-    measured = {which: [dict(found.details.get("cost", {})) for found in each] for which, each in comparison.groupings.items()}
+    measured = {
+        which: [dict(found.details.get("cost", {})) for found in each]
+        for which, each in comparison.groupings.items()
+    }
     found = summary(comparison, perf_counter() - started)
     save_result(name, {**found, "agreement": comparison.agreement, "measurement": measured})
     for sentence in comparison.verdict:

@@ -1,9 +1,12 @@
-"""Does grouping by data maps pay? Against joint, single, random and ensemble, on tables and images; whatever comes out.
+"""Does grouping by data maps pay? Against joint, single, random and ensemble, on tables and images.
 
-    python benchmarks/does_it_pay.py emotions scene landmine parkinsons cifar10 celeba --data DATA_FOLDER --runs RUN_FOLDER
+Whatever comes out.
 
-Every data set is one comparison in a run directory below RUN_FOLDER; a stopped one continues. ``report.html`` lies there too.
-"""
+    python benchmarks/does_it_pay.py emotions scene landmine parkinsons cifar10 celeba --data
+    DATA_FOLDER --runs RUN_FOLDER
+
+Every data set is one comparison in a run directory below RUN_FOLDER; a stopped one continues.
+``report.html`` lies there too."""
 
 from __future__ import annotations
 
@@ -21,10 +24,24 @@ from coterie.data import Dataset
 
 # Attributes of different rarity, some of which share a cause (hair on the face, make-up, age).
 FACES = (
-    "5_o_Clock_Shadow", "Attractive", "Bags_Under_Eyes", "Blond_Hair", "Eyeglasses",
-    "Goatee", "Heavy_Makeup", "No_Beard", "Smiling", "Young",
-)  # fmt: skip
-IMAGES: dict[str, Any] = {"batch_size": 128, "lr": 1e-3, "precision": "bf16", "epochs": 5, "strategy": "loop"}
+    "5_o_Clock_Shadow",
+    "Attractive",
+    "Bags_Under_Eyes",
+    "Blond_Hair",
+    "Eyeglasses",
+    "Goatee",
+    "Heavy_Makeup",
+    "No_Beard",
+    "Smiling",
+    "Young",
+)
+IMAGES: dict[str, Any] = {
+    "batch_size": 128,
+    "lr": 1e-3,
+    "precision": "bf16",
+    "epochs": 5,
+    "strategy": "loop",
+}
 TABLES: dict[str, Any] = {"batch_size": 64, "lr": 1e-3, "epochs": 30}
 
 
@@ -41,18 +58,23 @@ def table(folder: Path, name: str) -> Dataset:
 def parkinsons(folder: Path) -> Dataset:
     """One score of 42 subjects, each of them a task with recordings of its own."""
     return ct.load(
-        str(folder / "tabular/parkinsons.parquet"), task_column="subject#", target_column="motor_UPDRS",
+        str(folder / "tabular/parkinsons.parquet"),
+        task_column="subject#",
+        target_column="motor_UPDRS",
         exclude=["total_UPDRS"],
-    )  # fmt: skip
+    )
 
 
 def faces(folder: Path, n_images: int) -> Dataset:
     """CelebA faces, split by identity."""
     others = [name for name in attributes(folder) if name not in FACES]
     return ct.load(
-        str(folder / "celeba/faces.parquet"), targets=FACES, group_column="identity", exclude=[*others, "partition"],
+        str(folder / "celeba/faces.parquet"),
+        targets=FACES,
+        group_column="identity",
+        exclude=[*others, "partition"],
         limit=n_images,
-    )  # fmt: skip
+    )
 
 
 def attributes(folder: Path) -> list[str]:
@@ -65,10 +87,22 @@ def attributes(folder: Path) -> list[str]:
 
 STUDIES: dict[str, Callable[[Path, Path], ct.Comparison]] = {
     "emotions": lambda data, run: ct.compare(
-        "mlp", table(data, "emotions"), methods((2, 3), (1.07, 1.3, 2.0)), seeds=5, repeats=5, run=run, **TABLES
+        "mlp",
+        table(data, "emotions"),
+        methods((2, 3), (1.07, 1.3, 2.0)),
+        seeds=5,
+        repeats=5,
+        run=run,
+        **TABLES,
     ),
     "scene": lambda data, run: ct.compare(
-        "mlp", table(data, "scene"), methods((2, 3), (1.07, 1.3, 2.0)), seeds=5, repeats=3, run=run, **TABLES
+        "mlp",
+        table(data, "scene"),
+        methods((2, 3), (1.07, 1.3, 2.0)),
+        seeds=5,
+        repeats=3,
+        run=run,
+        **TABLES,
     ),
     "landmine": lambda data, run: ct.compare(
         "mlp",
@@ -81,10 +115,23 @@ STUDIES: dict[str, Callable[[Path, Path], ct.Comparison]] = {
         **TABLES | {"epochs": 10},
     ),
     "parkinsons": lambda data, run: ct.compare(
-        "mlp", parkinsons(data), methods((2, 3), (1.07,)), seeds=3, repeats=2, draws=1, run=run, **TABLES
+        "mlp",
+        parkinsons(data),
+        methods((2, 3), (1.07,)),
+        seeds=3,
+        repeats=2,
+        draws=1,
+        run=run,
+        **TABLES,
     ),
     "cifar10": lambda data, run: ct.compare(
-        "cnn", cifar10(data, 10_000), methods((2,), (1.07, 2.0)), seeds=3, draws=1, run=run, **IMAGES
+        "cnn",
+        cifar10(data, 10_000),
+        methods((2,), (1.07, 2.0)),
+        seeds=3,
+        draws=1,
+        run=run,
+        **IMAGES,
     ),
     "celeba": lambda data, run: ct.compare(
         "cnn", faces(data, 4_000), methods((3,), (1.07,)), seeds=3, draws=1, run=run, **IMAGES
@@ -96,16 +143,25 @@ def summary(comparison: ct.Comparison, seconds: float) -> dict[str, Any]:
     """The verdict with the mean gains and the costs."""
     gains = [row for row in comparison.gains.to_pylist() if row["task"] == "mean"]
     return {
-        "tasks": list(comparison.tasks), "verdict": list(comparison.verdict), "mean_gains": gains,
-        "costs": comparison.costs.to_pylist(), "stability": comparison.stability, "seconds": seconds,
-        "groups": {name: [[list(g) for g in found.groups] for found in each] for name, each in comparison.groupings.items()},
+        "tasks": list(comparison.tasks),
+        "verdict": list(comparison.verdict),
+        "mean_gains": gains,
+        "costs": comparison.costs.to_pylist(),
+        "stability": comparison.stability,
+        "seconds": seconds,
+        "groups": {
+            name: [[list(g) for g in found.groups] for found in each]
+            for name, each in comparison.groupings.items()
+        },
         "config": comparison.config,
-    }  # fmt: skip
+    }
 
 
 def main() -> None:
     """Parse, run, save."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("studies", nargs="+", choices=sorted(STUDIES))
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--runs", type=Path, required=True)

@@ -1,11 +1,13 @@
-"""Gradient features of Grad-TAG: cells a second of both projections against the per-example loop, and FLOPs against training.
+"""Gradient features of Grad-TAG.
+
+Cells a second of both projections against the per-example loop, and FLOPs against training.
 
     python benchmarks/gradtag.py
 
-The loop is how it is usually written: one backward pass for every (example, task) cell (the forward pass is shared by the tasks
-of an example), the gradients of all parameters in one row, times one dense matrix of signs. ``bare_loop`` is the same without
-the projection: what no loop can be faster than. All run on the same model, in turn, in one process.
-"""
+The loop is how it is usually written: one backward pass for every (example, task) cell (the forward
+pass is shared by the tasks of an example), the gradients of all parameters in one row, times one
+dense matrix of signs. ``bare_loop`` is the same without the projection: what no loop can be faster
+than. All run on the same model, in turn, in one process."""
 
 from __future__ import annotations
 
@@ -57,7 +59,9 @@ def loop(linearised: Linearised, signs: Tensor, inputs: Tensor, targets: Tensor)
     return torch.stack(rows).unflatten(0, index.shape)
 
 
-def seconds_per_cell(runs: dict[str, tuple[Callable[[], object], int]], repeats: int) -> dict[str, list[float]]:
+def seconds_per_cell(
+    runs: dict[str, tuple[Callable[[], object], int]], repeats: int
+) -> dict[str, list[float]]:
     """Seconds a cell of each, run in turn after one warm-up, so that a drifting machine is the same for all."""
     found: dict[str, list[float]] = {name: [] for name in runs}
     for repeat in range(repeats + 1):
@@ -77,51 +81,76 @@ def study(name: str, job: dict[str, Any], n_tasks: int, repeats: int) -> dict[st
     joint = ct.fit(name, data, epochs=1, model_options=job["options"])
     linearised = Linearised.of(joint)
     device = linearised.tasks.pos_weight.device
-    inputs, targets = data.inputs[data.split.train].to(device), data.targets[data.split.train].to(device)
+    inputs, targets = (
+        data.inputs[data.split.train].to(device),
+        data.targets[data.split.train].to(device),
+    )
     dense = DenseProjection(linearised, N_FEATURES)
-    signs = torch.cat([
-        dense.signs(n, number, len(block)).to(device).float() / N_FEATURES**0.5
-        for n, p in linearised.shared.items() for number, block in enumerate(p.detach().flatten().split(4096))
-    ])  # fmt: skip
-    kronecker = KroneckerProjection.fit(linearised, lambda: iter([(inputs[:512], targets[:512])]), N_FEATURES)
+    signs = torch.cat(
+        [
+            dense.signs(n, number, len(block)).to(device).float() / N_FEATURES**0.5
+            for n, p in linearised.shared.items()
+            for number, block in enumerate(p.detach().flatten().split(4096))
+        ]
+    )
+    kronecker = KroneckerProjection.fit(
+        linearised, lambda: iter([(inputs[:512], targets[:512])]), N_FEATURES
+    )
     few, some, batch = job["looped"], min(256, job["examples"]), min(1024, job["examples"])
 
     def batched() -> None:
         for x, y in zip(inputs.split(batch), targets.split(batch), strict=True):
             kronecker.features(x, y)
 
-    seconds = seconds_per_cell({
-        "loop": (lambda: loop(linearised, signs, inputs[:few], targets[:few]), few * n_tasks),
-        "bare_loop": (lambda: linearised.one_by_one(inputs[:few], targets[:few]), few * n_tasks),
-        "dense": (lambda: dense.features(inputs[:some], targets[:some]), some * n_tasks),
-        "kronecker": (batched, len(inputs) * n_tasks),
-    }, repeats)  # fmt: skip
+    seconds = seconds_per_cell(
+        {
+            "loop": (lambda: loop(linearised, signs, inputs[:few], targets[:few]), few * n_tasks),
+            "bare_loop": (
+                lambda: linearised.one_by_one(inputs[:few], targets[:few]),
+                few * n_tasks,
+            ),
+            "dense": (lambda: dense.features(inputs[:some], targets[:some]), some * n_tasks),
+            "kronecker": (batched, len(inputs) * n_tasks),
+        },
+        repeats,
+    )
     fast = {
         f"{n} / {slow}": [a / b for a, b in zip(seconds[slow], seconds[n], strict=True)]
-        for n in ("dense", "kronecker") for slow in ("loop", "bare_loop")
-    }  # fmt: skip
-    difference = dense.features(inputs[:8], targets[:8])[0] - loop(linearised, signs, inputs[:8], targets[:8])
+        for n in ("dense", "kronecker")
+        for slow in ("loop", "bare_loop")
+    }
+    difference = dense.features(inputs[:8], targets[:8])[0] - loop(
+        linearised, signs, inputs[:8], targets[:8]
+    )
     settings = {"epochs": 30, "batch_size": 64}
-    whole = GradTagScores(n_features=N_FEATURES).fit(ct.fit(name, data, **{**settings, "epochs": 1}), data)
+    whole = GradTagScores(n_features=N_FEATURES).fit(
+        ct.fit(name, data, **{**settings, "epochs": 1}), data
+    )
     flops = whole.flops(1)
     return {
-        "parameters": linearised.n_parameters, "features": N_FEATURES, "tasks": n_tasks,
+        "parameters": linearised.n_parameters,
+        "features": N_FEATURES,
+        "tasks": n_tasks,
         "cells_per_second": {n: 1 / median(each) for n, each in seconds.items()},
         "faster": {n: {"median": median(r), "min": min(r), "max": max(r)} for n, r in fast.items()},
         "dense_minus_loop": difference.abs().max().item(),
         "flops_share": {str(m): share(flops, m, settings["epochs"]) for m in (63, 500, 2500)},
-    }  # fmt: skip
+    }
 
 
 def share(flops: dict[str, float], n_rows: int, epochs: int) -> float:
     """Operations for ``n_rows`` rows, the joint training included, over those of training them, at ``epochs`` epochs each."""
     joint = flops["joint"] * epochs
-    return (joint + flops["features"] + n_rows * (flops["solves"] + flops["readout"])) / (n_rows * joint)
+    return (joint + flops["features"] + n_rows * (flops["solves"] + flops["readout"])) / (
+        n_rows * joint
+    )
 
 
 def main() -> None:
     """Parse, run, save."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--tasks", type=int, default=6)
     parser.add_argument("--repeats", type=int, default=3)
     arguments = parser.parse_args()

@@ -2,10 +2,10 @@
 
     python benchmarks/gradtag_quality.py emotions scene flags --data DATA_FOLDER
 
-On the first split of ``ground_truth.py``, five seeds: the estimate starts from the joint model of a seed and is compared with
-that seed's table; so is the *blind* guess that every subset does as the joint row, and, as the ceiling, the table of the next
-seed. Within-target correlation (Pearson) and relative distance (Frobenius norm) of losses, subsets of at least two tasks.
-"""
+On the first split of ``ground_truth.py``, five seeds: the estimate starts from the joint model of a
+seed and is compared with that seed's table; so is the *blind* guess that every subset does as the
+joint row, and, as the ceiling, the table of the next seed. Within-target correlation (Pearson) and
+relative distance (Frobenius norm) of losses, subsets of at least two tasks."""
 
 from __future__ import annotations
 
@@ -57,16 +57,25 @@ def study(folder: Path, name: str) -> dict[str, Any]:
         joint = ct.fit("mlp", data, seed=seed, init="shared", **SETTINGS)
         for ridge in RIDGES:
             guess = GradTagScores(ridge=ridge, seed=seed).fit(joint, data).predict(rows)
-            found.setdefault(f"gradtag, ridge {ridge:g}", []).append(quality(guess, truth[seed], rows))
+            found.setdefault(f"gradtag, ridge {ridge:g}", []).append(
+                quality(guess, truth[seed], rows)
+            )
         blind = judge.blind_baseline(truth[seed][rows.sum(1).argmax()], rows)
         found.setdefault("blind", []).append(quality(blind, truth[seed], rows))
-        found.setdefault("retrained", []).append(quality(truth[(seed + 1) % SEEDS], truth[seed], rows))
-    return {key: {what: float(np.mean([each[what] for each in of])) for what in of[0]} for key, of in found.items()}
+        found.setdefault("retrained", []).append(
+            quality(truth[(seed + 1) % SEEDS], truth[seed], rows)
+        )
+    return {
+        key: {what: float(np.mean([each[what] for each in of])) for what in of[0]}
+        for key, of in found.items()
+    }
 
 
 def main() -> None:
     """Parse, run, save."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("tables", nargs="+")
     parser.add_argument("--data", type=Path, required=True)
     arguments = parser.parse_args()

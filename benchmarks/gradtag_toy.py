@@ -1,13 +1,16 @@
-"""Grad-TAG where the truth is what it estimates: fine-tuning from the joint model, on planted clusters of tasks.
+"""Grad-TAG where the truth is what it estimates.
+
+Fine-tuning from the joint model, on planted clusters of tasks.
 
     python benchmarks/gradtag_toy.py
 
-Twelve binary tasks in three clusters, an MLP of 4,428 parameters, 60 subsets of four tasks. Two truths: *fine-tuned* goes on
-from the joint model for a few epochs on the tasks of a subset, heads included; *from scratch* trains the subset as the joint
-model was trained, which is what a choice of groups is about. Within-target correlation (Pearson) and relative distance of
-validation losses, means over five tables: of the estimate with random signs, as published, and with our own projection; of the
-guess that is blind to subsets; and of the same truth with another seed, the ceiling.
-"""
+Twelve binary tasks in three clusters, an MLP of 4,428 parameters, 60 subsets of four tasks. Two
+truths: *fine-tuned* goes on from the joint model for a few epochs on the tasks of a subset, heads
+included; *from scratch* trains the subset as the joint model was trained, which is what a choice of
+groups is about. Within-target correlation (Pearson) and relative distance of validation losses,
+means over five tables: of the estimate with random signs, as published, and with our own
+projection; of the guess that is blind to subsets; and of the same truth with another seed, the
+ceiling."""
 
 from __future__ import annotations
 
@@ -29,7 +32,10 @@ from coterie.training.step import gradient_step, held_out_losses
 TASKS, CLUSTERS, INPUTS, EXAMPLES, SUBSETS, SIZE = 12, 3, 30, 1000, 60, 4
 SETTINGS: dict[str, Any] = {"epochs": 30, "lr": 1e-3, "batch_size": 64, "device": "cpu"}
 TUNED_EPOCHS, OTHER_SEED = 10, 100
-ESTIMATES = {"random signs": {"projection": "dense", "n_features": 200}, "eigenbases": {"n_features": 200}}
+ESTIMATES = {
+    "random signs": {"projection": "dense", "n_features": 200},
+    "eigenbases": {"n_features": 200},
+}
 
 
 def encoder(shape: tuple[int, ...]) -> nn.Module:
@@ -47,11 +53,15 @@ def table(seed: int) -> Dataset:
         return values / values.std()
 
     shared = [drawn() for _ in range(CLUSTERS)]
-    scores = [shared[t % CLUSTERS] + 0.5 * drawn() + 0.5 * rng.normal(size=EXAMPLES) for t in range(TASKS)]
+    scores = [
+        shared[t % CLUSTERS] + 0.5 * drawn() + 0.5 * rng.normal(size=EXAMPLES) for t in range(TASKS)
+    ]
     return ct.load({"inputs": x, "targets": (np.stack(scores, 1) > 0).astype(np.float32)})
 
 
-def fine_tuned(joint: ct.Fit, data: Dataset, rows: np.ndarray, seed: int, epochs: int = TUNED_EPOCHS) -> np.ndarray:
+def fine_tuned(
+    joint: ct.Fit, data: Dataset, rows: np.ndarray, seed: int, epochs: int = TUNED_EPOCHS
+) -> np.ndarray:
     """Negated validation losses (R, T) of copies of the joint model that go on with the tasks of a row."""
     fabric = make_fabric("cpu", "fp32")
     stack = joint.stack.replicate(0, len(rows))
@@ -81,22 +91,35 @@ def study(seed: int) -> dict[str, dict[str, dict[str, float]]]:
     """One table: truth by truth, estimate by estimate."""
     data, rows = table(seed), random_subsets(TASKS, SIZE, SUBSETS, seed)
     joint = ct.fit(encoder, data, seed=seed, init="shared", **SETTINGS)
-    blind = judge.blind_baseline(fine_tuned(joint, data, np.ones((1, TASKS)), seed, epochs=0)[0], rows)
-    guesses = {name: GradTagScores(seed=seed, **made).fit(joint, data).predict(rows) for name, made in ESTIMATES.items()}
+    blind = judge.blind_baseline(
+        fine_tuned(joint, data, np.ones((1, TASKS)), seed, epochs=0)[0], rows
+    )
+    guesses = {
+        name: GradTagScores(seed=seed, **made).fit(joint, data).predict(rows)
+        for name, made in ESTIMATES.items()
+    }
     tuned, scratch = (
         [fine_tuned(joint, data, rows, s) for s in (seed, seed + OTHER_SEED)],
-        [TrainedScores(encoder, data, measure="loss", seed=s, **SETTINGS).predict(rows) for s in (seed, seed + OTHER_SEED)],
+        [
+            TrainedScores(encoder, data, measure="loss", seed=s, **SETTINGS).predict(rows)
+            for s in (seed, seed + OTHER_SEED)
+        ],
     )
     found = {}
     for name, (truth, again) in (("fine-tuned", tuned), ("from scratch", scratch)):
-        found[name] = {key: quality(guess, truth, rows) for key, guess in (guesses | {"blind": blind, "again": again}).items()}
+        found[name] = {
+            key: quality(guess, truth, rows)
+            for key, guess in (guesses | {"blind": blind, "again": again}).items()
+        }
     found["from scratch"]["fine-tuned"] = quality(tuned[0], scratch[0], rows)
     return found
 
 
 def main() -> None:
     """Run, save."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--tables", type=int, default=5)
     arguments = parser.parse_args()
     torch.set_num_threads(1)
@@ -106,7 +129,10 @@ def main() -> None:
         log(f"table {seed}: {each[-1]}")
     means = {
         truth: {
-            key: {what: float(np.mean([one[truth][key][what] for one in each])) for what in ("correlation", "distance")}
+            key: {
+                what: float(np.mean([one[truth][key][what] for one in each]))
+                for what in ("correlation", "distance")
+            }
             for key in each[0][truth]
         }
         for truth in each[0]

@@ -2,11 +2,11 @@
 
     python benchmarks/ground_truth.py emotions scene flags --data DATA_FOLDER
 
-All 2^T - 1 rows of a unit are one stack, start alike and keep their best epoch on validation. Units are ten splits of one
-seed each, and four more seeds on the first split, which tell the noise of seeds from that of splits. Scores of each cell
-go to ``results/ground_truth_NAME.parquet``, the noise and the time (beside training some rows one after the other, in the
-same run) to the JSON of the same name.
-"""
+All 2^T - 1 rows of a unit are one stack, start alike and keep their best epoch on validation. Units
+are ten splits of one seed each, and four more seeds on the first split, which tell the noise of
+seeds from that of splits. Scores of each cell go to ``results/ground_truth_NAME.parquet``, the
+noise and the time (beside training some rows one after the other, in the same run) to the JSON of
+the same name."""
 
 from __future__ import annotations
 
@@ -44,7 +44,9 @@ def load(folder: Path, name: str) -> Dataset:
     return ct.load(str(folder / f"tabular/{name}.parquet"), rare="drop")
 
 
-def cells(fit: ct.Fit, data: Dataset, rows: np.ndarray, split: int, seed: int) -> list[dict[str, Any]]:
+def cells(
+    fit: ct.Fit, data: Dataset, rows: np.ndarray, split: int, seed: int
+) -> list[dict[str, Any]]:
     """Score and loss of every trained cell on validation and test."""
     found = []
     for part in ("validation", "test"):
@@ -53,10 +55,17 @@ def cells(fit: ct.Fit, data: Dataset, rows: np.ndarray, split: int, seed: int) -
         score = np.stack([primary_scores(row, targets, data.tasks).numpy() for row in outputs])
         loss = task_losses(outputs, targets, data.tasks).numpy()
         found += [
-            {"split": split, "seed": seed, "part": part, "subset": "+".join(np.array(data.tasks.names)[rows[m] > 0]),
-             "task": data.tasks.names[t], "score": float(score[m, t]), "loss": float(loss[m, t])}
+            {
+                "split": split,
+                "seed": seed,
+                "part": part,
+                "subset": "+".join(np.array(data.tasks.names)[rows[m] > 0]),
+                "task": data.tasks.names[t],
+                "score": float(score[m, t]),
+                "loss": float(loss[m, t]),
+            }
             for m, t in np.argwhere(rows)
-        ]  # fmt: skip
+        ]
     return found
 
 
@@ -70,7 +79,10 @@ def study(folder: Path, name: str) -> None:
         fit = ct.fit("mlp", splits[split], rows, init="shared", seed=seed, **SETTINGS)
         seconds.append(perf_counter() - started)
         records += cells(fit, splits[split], rows, split, seed)
-        log(f"{name}, split {split}, seed {seed}: {len(rows)} rows in {seconds[-1]:.1f} s ({fit.cost['strategy']})")
+        log(
+            f"{name}, split {split}, seed {seed}: {len(rows)} rows in {seconds[-1]:.1f} s "
+            f"({fit.cost['strategy']})"
+        )
     started = perf_counter()
     some = np.linspace(0, len(rows) - 1, ONE_BY_ONE).astype(int)
     for row in some:
@@ -78,39 +90,62 @@ def study(folder: Path, name: str) -> None:
     alone = (perf_counter() - started) / ONE_BY_ONE * len(rows)
     table = pa.Table.from_pylist(records)
     pq.write_table(table, RESULTS / f"ground_truth_{name}.parquet", compression="zstd")
-    save_result(f"ground_truth_{name}", {
-        "tasks": list(data.tasks.names), "rows": len(rows), "examples": len(data), "settings": SETTINGS, "units": UNITS,
-        "stack_seconds": seconds, "one_by_one_seconds": alone, "speedup": alone / float(np.median(seconds)),
-        "strategy": fit.cost["strategy"], "noise": noise(table, data.tasks.names),
-    })  # fmt: skip
-    log(f"{name}: one after the other would take {alone:.0f} s a seed, {alone / np.median(seconds):.1f} times as long")
+    save_result(
+        f"ground_truth_{name}",
+        {
+            "tasks": list(data.tasks.names),
+            "rows": len(rows),
+            "examples": len(data),
+            "settings": SETTINGS,
+            "units": UNITS,
+            "stack_seconds": seconds,
+            "one_by_one_seconds": alone,
+            "speedup": alone / float(np.median(seconds)),
+            "strategy": fit.cost["strategy"],
+            "noise": noise(table, data.tasks.names),
+        },
+    )
+    log(
+        f"{name}: one after the other would take {alone:.0f} s a seed, "
+        f"{alone / np.median(seconds):.1f} times as long"
+    )
 
 
 def noise(table: pa.Table, tasks: tuple[str, ...]) -> dict[str, Any]:
     """Spread of a cell over seeds and over splits, beside the spread between the subsets that a choice is made from.
 
-    Standard deviations, averaged (as variances) over the cells of a task. ``subsets`` is that of a cell's mean over the seeds
-    of the first split; what remains of it when seed noise is subtracted is ``signal``.
-    """
+    Standard deviations, averaged (as variances) over the cells of a task. ``subsets`` is that of a
+    cell's mean over the seeds of the first split; what remains of it when seed noise is subtracted
+    is ``signal``."""
     frame = table.to_pandas()
     found: dict[str, Any] = {}
     for part, what in product(("validation", "test"), ("score", "loss")):
         mine = frame[frame.part == part]
-        seeds = mine[mine.split == 0].pivot_table(index=["task", "subset"], columns="seed", values=what)
-        one_each = mine[mine.split == mine.seed].pivot_table(index=["task", "subset"], columns="split", values=what)
+        seeds = mine[mine.split == 0].pivot_table(
+            index=["task", "subset"], columns="seed", values=what
+        )
+        one_each = mine[mine.split == mine.seed].pivot_table(
+            index=["task", "subset"], columns="split", values=what
+        )
         between = seeds.mean(axis=1).groupby("task").var(ddof=1)
         within = seeds.var(axis=1, ddof=1).groupby("task").mean()
         spread = {
-            "seeds": within, "splits and seeds": one_each.var(axis=1, ddof=1).groupby("task").mean(), "subsets": between,
+            "seeds": within,
+            "splits and seeds": one_each.var(axis=1, ddof=1).groupby("task").mean(),
+            "subsets": between,
             "signal": (between - within / seeds.shape[1]).clip(lower=0),
-        }  # fmt: skip
-        found[f"{part} {what}"] = {key: np.sqrt(value[list(tasks)]).to_dict() for key, value in spread.items()}
+        }
+        found[f"{part} {what}"] = {
+            key: np.sqrt(value[list(tasks)]).to_dict() for key, value in spread.items()
+        }
     return found
 
 
 def main() -> None:
     """Parse, run, save."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("tables", nargs="+")
     parser.add_argument("--data", type=Path, required=True)
     arguments = parser.parse_args()

@@ -1,10 +1,12 @@
-"""Grouping 1,000 tasks by 200,000 examples from a memory-mapped map: time and anonymous memory at its peak.
+"""Grouping 1,000 tasks by 200,000 examples from a memory-mapped map.
+
+Time and anonymous memory at its peak.
 
     python benchmarks/grouping_memory.py [TASKS EXAMPLES]
 
-A float16 map with planted groups is written to a temporary folder (1.6 GB at full size), once whole and once with 10 % of its
-cells missing. Pages of the mapped file can be dropped by the system at any time and do not count; RssAnon of
-/proc/self/status (Linux) is sampled while the map is grouped.
+A float16 map with planted groups is written to a temporary folder (1.6 GB at full size), once whole
+and once with 10 % of its cells missing. Pages of the mapped file can be dropped by the system at
+any time and do not count; RssAnon of /proc/self/status (Linux) is sampled while the map is grouped.
 """
 
 from __future__ import annotations
@@ -58,13 +60,20 @@ def make_map(path: Path, n_tasks: int, n_examples: int, gaps: float) -> None:
     random = np.random.default_rng(0)
     names = [f"task {t}" for t in range(n_tasks)]
     with write_map(
-        path, (n_examples, n_tasks), tasks=names, kinds=["binary"] * n_tasks, ids=np.arange(n_examples), epochs=[10],
+        path,
+        (n_examples, n_tasks),
+        tasks=names,
+        kinds=["binary"] * n_tasks,
+        ids=np.arange(n_examples),
+        epochs=[10],
         dtype=np.float16,
-    ) as arrays:  # fmt: skip
+    ) as arrays:
         for start in range(0, n_examples, CHUNK):
             rows = slice(start, min(start + CHUNK, n_examples))
             shape = (rows.stop - start, n_tasks)
-            common = random.random((shape[0], N_GROUPS), dtype=np.float32)[:, np.arange(n_tasks) % N_GROUPS]
+            common = random.random((shape[0], N_GROUPS), dtype=np.float32)[
+                :, np.arange(n_tasks) % N_GROUPS
+            ]
             noise = random.standard_normal(shape, dtype=np.float32)
             missing = random.random(shape, dtype=np.float32) < gaps
             for name, values in {
@@ -73,14 +82,19 @@ def make_map(path: Path, n_tasks: int, n_examples: int, gaps: float) -> None:
                 "correctness": common > 0.5,
                 "count": np.full(shape, 10),
             }.items():
-                arrays[f"10/{name}"][rows] = np.where(missing, 0 if name == "count" else np.nan, values)
+                arrays[f"10/{name}"][rows] = np.where(
+                    missing, 0 if name == "count" else np.nan, values
+                )
 
 
 def measure(folder: Path, n_tasks: int, n_examples: int, gaps: float) -> dict[str, Any]:
     """Distances, fuzzy k-means and its stability, each with its time and peak."""
     path = folder / "map.safetensors"
     make_map(path, n_tasks, n_examples, gaps)
-    found: dict[str, Any] = {"missing_share": gaps, "map_file_gb": round(path.stat().st_size / 2**30, 2)}
+    found: dict[str, Any] = {
+        "missing_share": gaps,
+        "map_file_gb": round(path.stat().st_size / 2**30, 2),
+    }
     data_map = open_map(path)
     found["anonymous_gb_before"] = round(now(), 2)
     distances: Any = None
@@ -90,13 +104,20 @@ def measure(folder: Path, n_tasks: int, n_examples: int, gaps: float) -> dict[st
         start = time.perf_counter()
         with AnonymousMemory() as memory:
             answer = action()
-        found[name] = {"seconds": round(time.perf_counter() - start, 1), "peak_anonymous_gb": round(memory.peak, 2)}
+        found[name] = {
+            "seconds": round(time.perf_counter() - start, 1),
+            "peak_anonymous_gb": round(memory.peak, 2),
+        }
         return answer
 
     distances = take("gram", lambda: gram(data_map))
     grouping = take("fuzzy-kmeans", lambda: group(distances, N_GROUPS))
-    agreed = take("stability, 5 bootstraps", lambda: stability(distances, N_GROUPS, bootstraps=5, restarts=3))
-    found["adjusted_rand_with_planted_groups"] = float(adjusted_rand_score(grouping.labels, np.arange(n_tasks) % N_GROUPS))
+    agreed = take(
+        "stability, 5 bootstraps", lambda: stability(distances, N_GROUPS, bootstraps=5, restarts=3)
+    )
+    found["adjusted_rand_with_planted_groups"] = float(
+        adjusted_rand_score(grouping.labels, np.arange(n_tasks) % N_GROUPS)
+    )
     found["adjusted_rand_over_bootstraps"] = agreed["mean"]
     path.unlink()
     return found
@@ -107,7 +128,13 @@ def main() -> None:
     n_tasks, n_examples = (int(a) for a in sys.argv[1:3]) if len(sys.argv) > 2 else (1000, 200_000)
     with tempfile.TemporaryDirectory() as folder:
         runs = [measure(Path(folder), n_tasks, n_examples, gaps) for gaps in (0.0, 0.1)]
-    found = {"tasks": n_tasks, "examples": n_examples, "groups": N_GROUPS, "limit_gb": 2.0, "runs": runs}
+    found = {
+        "tasks": n_tasks,
+        "examples": n_examples,
+        "groups": N_GROUPS,
+        "limit_gb": 2.0,
+        "runs": runs,
+    }
     print(save_result("grouping_memory", found).read_text())
 
 

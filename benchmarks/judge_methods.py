@@ -1,15 +1,17 @@
 """Which way of finding groups is right, how often, and at which cost? Judged on the ground truth of ``ground_truth.py``.
 
-    python benchmarks/judge_methods.py emotions scene flags --data DATA_FOLDER
-    python benchmarks/judge_methods.py emotions scene flags --data DATA_FOLDER --searches  # only dmtg, into what is there
+    python benchmarks/judge_methods.py emotions scene flags --data DATA_FOLDER python
+    benchmarks/judge_methods.py emotions scene flags --data DATA_FOLDER --searches  # only dmtg,
+    into what is there
 
-On each of ten splits every method measures on its own joint training, or asks for rows of that split's table, which are the
-very models it would have trained. It chooses K = 2 and 3 models, by validation only, and is scored on the test table. The
-selection is exact (``select``) for score estimators, by clustering (``group``) and by averaging (``subset_scores``, then
-``select``) for affinities. Regret is what it loses against the best choice on the test table (``to the optimum``), and
-against the best choice on the validation table (``to the validated``); it may be negative there. All in points of the mean
-over tasks: of balanced accuracy, or of the loss times 100. Cost is in trainings of one model, the joint one included.
-"""
+On each of ten splits every method measures on its own joint training, or asks for rows of that
+split's table, which are the very models it would have trained. It chooses K = 2 and 3 models, by
+validation only, and is scored on the test table. The selection is exact (``select``) for score
+estimators, by clustering (``group``) and by averaging (``subset_scores``, then ``select``) for
+affinities. Regret is what it loses against the best choice on the test table (``to the optimum``),
+and against the best choice on the validation table (``to the validated``); it may be negative
+there. All in points of the mean over tasks: of balanced accuracy, or of the loss times 100. Cost is
+in trainings of one model, the joint one included."""
 
 from __future__ import annotations
 
@@ -51,14 +53,18 @@ PROBES = ("cosine", "lookahead", "transfer_gain", "auxiliary_gain", "data_map")
 Serves = np.ndarray
 
 
-def truth(name: str, split: int, tasks: tuple[str, ...], rows: np.ndarray) -> dict[tuple[str, str], np.ndarray]:
+def truth(
+    name: str, split: int, tasks: tuple[str, ...], rows: np.ndarray
+) -> dict[tuple[str, str], np.ndarray]:
     """Scores and negated losses (R, T) of the unit in which the seed is the split, by part and measure."""
     frame = pd.read_parquet(RESULTS / f"ground_truth_{name}.parquet")
     frame = frame[(frame.split == split) & (frame.seed == split)]
     subsets = ["+".join(np.array(tasks)[row > 0]) for row in rows]
     found = {}
     for part, measure in product(("validation", "test"), ("score", "loss")):
-        table = frame[frame.part == part].pivot_table(index="subset", columns="task", values=measure)
+        table = frame[frame.part == part].pivot_table(
+            index="subset", columns="task", values=measure
+        )
         sign = 1.0 if measure == "score" else -1.0
         found[part, measure] = sign * table.loc[subsets, list(tasks)].to_numpy()
     return found
@@ -67,8 +73,14 @@ def truth(name: str, split: int, tasks: tuple[str, ...], rows: np.ndarray) -> di
 def estimators(
     data: Dataset, joint: ct.Fit, table: Callable[[], TableScores], measure: str, seed: int
 ) -> Iterator[tuple[str, Callable[[], Any]]]:
-    """Every score estimator, made when asked for. Rows to train are looked up in a table of its own, and counted."""
-    yield "early (20 %)", lambda: TrainedScores("mlp", data, seed=seed, measure=measure, share=0.2, **SETTINGS)
+    """Every score estimator, made when asked for.
+
+    Rows to train are looked up in a table of its own, and counted.
+    """
+    yield (
+        "early (20 %)",
+        lambda: TrainedScores("mlp", data, seed=seed, measure=measure, share=0.2, **SETTINGS),
+    )
     yield "pairs", lambda: PairScores().fit(table())
     yield "surrogate", lambda: SurrogateScores(seed=seed).fit(table())
     yield "mtgnet", lambda: MTGNetScores(seed=seed).fit(table())
@@ -85,18 +97,26 @@ def study(folder: Path, name: str) -> dict[str, Any]:
     frame = pd.DataFrame(records)
     stable = stability_of_searches(data)
     return {
-        "tasks": list(data.tasks.names), "examples": len(data), "rows": len(rows), "methods": summary(frame),
+        "tasks": list(data.tasks.names),
+        "examples": len(data),
+        "rows": len(rows),
+        "methods": summary(frame),
         "dmtg_adjusted_rand_between_seeds": stable,
-    }  # fmt: skip
+    }
 
 
 def searches_again(folder: Path, name: str) -> dict[str, Any]:
-    """The kept judgement with the searches of differentiable grouping made anew: they share nothing with the other methods."""
+    """The kept judgement with the searches of differentiable grouping made anew.
+
+    They share nothing with the other methods.
+    """
     data = load(folder, name)
     kept = json.loads((RESULTS / f"judged_{name}.json").read_text(encoding="utf-8"))
     rows, records = all_rows(len(data.tasks)), []
     for split, part in enumerate(repeated_splits(data, 10)):
-        judgement = _Judgement(data.tasks.names, rows, truth(name, split, data.tasks.names, rows), split)
+        judgement = _Judgement(
+            data.tasks.names, rows, truth(name, split, data.tasks.names, rows), split
+        )
         for n_groups in GROUPS:
             judgement.add("joint", n_groups, judgement.serving(np.ones((1, len(data.tasks)))), 1)
             judgement.add_searches(part, n_groups)
@@ -106,13 +126,17 @@ def searches_again(folder: Path, name: str) -> dict[str, Any]:
     before = kept.pop("about")["date"][:10]
     return {
         **kept,
-        "methods": [anew.get((entry["method"], entry["groups"]), entry) for entry in kept["methods"]],
+        "methods": [
+            anew.get((entry["method"], entry["groups"]), entry) for entry in kept["methods"]
+        ],
         "dmtg_adjusted_rand_between_seeds": stability_of_searches(data),
         "others_judged": kept.get("others_judged", before),
-    }  # fmt: skip
+    }
 
 
-def judge_split(data: Dataset, true: dict[tuple[str, str], np.ndarray], rows: np.ndarray, split: int) -> list[dict[str, Any]]:
+def judge_split(
+    data: Dataset, true: dict[tuple[str, str], np.ndarray], rows: np.ndarray, split: int
+) -> list[dict[str, Any]]:
     """Regrets, correlations and costs of all methods on one split."""
     tasks, n_tasks = data.tasks.names, len(data.tasks)
     judgement = _Judgement(tasks, rows, true, split)
@@ -128,20 +152,47 @@ def judge_split(data: Dataset, true: dict[tuple[str, str], np.ndarray], rows: np
         for which, measured in found.items():
             cost = float(measured.cost["model_steps"]) / one
             labels = group(measured, n_groups, seed=split).labels
-            judgement.add(f"{which}, SDP", n_groups, judgement.partition(labels), cost, _guess(measured, rows))
-            judgement.add(f"{which}, averaged", n_groups, judgement.averaged(measured, n_groups), cost)
+            judgement.add(
+                f"{which}, SDP", n_groups, judgement.partition(labels), cost, _guess(measured, rows)
+            )
+            judgement.add(
+                f"{which}, averaged", n_groups, judgement.averaged(measured, n_groups), cost
+            )
         for measure in ("loss", "score"):
-            table = ScoreTable(tasks=tasks, subsets=rows > 0, scores=true["validation", measure], costs=np.ones(len(rows)))
-            judgement.add(f"all rows, by {measure}", n_groups, judgement.selected(true["validation", measure], n_groups),
-                          len(rows), true["validation", measure], measure)  # fmt: skip
-            oracle = lambda table=table, measure=measure: TableScores(table, steps_per_row=one, measure=measure)  # noqa: E731
+            table = ScoreTable(
+                tasks=tasks,
+                subsets=rows > 0,
+                scores=true["validation", measure],
+                costs=np.ones(len(rows)),
+            )
+            judgement.add(
+                f"all rows, by {measure}",
+                n_groups,
+                judgement.selected(true["validation", measure], n_groups),
+                len(rows),
+                true["validation", measure],
+                measure,
+            )
+            oracle = lambda table=table, measure=measure: TableScores(  # noqa: E731
+                table, steps_per_row=one, measure=measure
+            )
             for which, make in estimators(data, joint, oracle, measure, split):
                 if n_groups == GROUPS[0]:
                     made = make()
-                    judgement.kept[which, measure] = (made.predict(rows), float(made.cost["model_steps"]) / one)
+                    judgement.kept[which, measure] = (
+                        made.predict(rows),
+                        float(made.cost["model_steps"]) / one,
+                    )
                 scores, cost = judgement.kept[which, measure]
                 cost += which == "gradtag"
-                judgement.add(f"{which}, by {measure}", n_groups, judgement.selected(scores, n_groups), cost, scores, measure)
+                judgement.add(
+                    f"{which}, by {measure}",
+                    n_groups,
+                    judgement.selected(scores, n_groups),
+                    cost,
+                    scores,
+                    measure,
+                )
     judgement.add("single", n_tasks, judgement.partition(np.arange(n_tasks)), n_tasks)
     return judgement.records
 
@@ -156,7 +207,9 @@ def search(data: Dataset, n_groups: int, mode: Any, seed: int) -> ct.Grouping:
 def stability_of_searches(data: Dataset) -> dict[str, float]:
     """Mean adjusted Rand index between the partitions of ten seeds on one split."""
     return {
-        f"{mode} K={n_groups}": agreement([search(data, n_groups, mode, seed) for seed in range(10)])["mean"]
+        f"{mode} K={n_groups}": agreement(
+            [search(data, n_groups, mode, seed) for seed in range(10)]
+        )["mean"]
         for mode in MODES
         for n_groups in GROUPS
     }
@@ -173,7 +226,13 @@ def _guess(measured: Affinity, rows: np.ndarray) -> np.ndarray:
 class _Judgement:
     """Choices of one split, scored on its test table."""
 
-    def __init__(self, tasks: tuple[str, ...], rows: np.ndarray, true: dict[tuple[str, str], np.ndarray], split: int) -> None:
+    def __init__(
+        self,
+        tasks: tuple[str, ...],
+        rows: np.ndarray,
+        true: dict[tuple[str, str], np.ndarray],
+        split: int,
+    ) -> None:
         self.tasks, self.rows, self.true, self.split = tasks, rows, true, split
         self.place = {row.tobytes(): position for position, row in enumerate(rows > 0)}
         self.records: list[dict[str, Any]] = []
@@ -190,13 +249,20 @@ class _Judgement:
     def averaged(self, measured: Affinity, n_groups: int) -> Serves:
         several = np.flatnonzero(self.rows.sum(1) > 1)
         table = subset_scores(measured, self.rows[several])
-        return several[select(table.scores, table.subsets, tasks=self.tasks, budget=n_groups).serves]
+        return several[
+            select(table.scores, table.subsets, tasks=self.tasks, budget=n_groups).serves
+        ]
 
     def partition(self, labels: np.ndarray) -> Serves:
         return np.array([self.place[(labels == label).tobytes()] for label in labels])
 
     def serving(self, groups: np.ndarray) -> Serves:
-        return np.array([next(self.place[g.tobytes()] for g in groups > 0 if g[t]) for t in range(len(self.tasks))])
+        return np.array(
+            [
+                next(self.place[g.tobytes()] for g in groups > 0 if g[t])
+                for t in range(len(self.tasks))
+            ]
+        )
 
     def add_random(self, n_groups: int) -> None:
         """Random partitions into groups of any sizes, averaged."""
@@ -233,8 +299,16 @@ class _Judgement:
                 )
         self._enter(method, n_groups, [serves], cost, facts)
 
-    def _enter(self, method: str, n_groups: int, draws: list[Serves], cost: float, facts: dict[str, float]) -> None:
-        record: dict[str, Any] = {"split": self.split, "method": method, "groups": n_groups, "trainings": cost, **facts}
+    def _enter(
+        self, method: str, n_groups: int, draws: list[Serves], cost: float, facts: dict[str, float]
+    ) -> None:
+        record: dict[str, Any] = {
+            "split": self.split,
+            "method": method,
+            "groups": n_groups,
+            "trainings": cost,
+            **facts,
+        }
         for measure in ("score", "loss"):
             table, points = self.true["test", measure], 100 / len(self.tasks)
             value = np.mean([judge.served_score(serves, table) for serves in draws])
@@ -275,10 +349,14 @@ def _interval(values: np.ndarray) -> dict[str, float]:
 
 def main() -> None:
     """Parse, run, save."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("tables", nargs="+")
     parser.add_argument("--data", type=Path, required=True)
-    parser.add_argument("--searches", action="store_true", help="only dmtg, into the results that are there")
+    parser.add_argument(
+        "--searches", action="store_true", help="only dmtg, into the results that are there"
+    )
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     for name in arguments.tables:

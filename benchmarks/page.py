@@ -15,7 +15,18 @@ from typing import Any
 
 from _common import RESULTS
 from page_dmtg import cost, images, planted
-from page_methods import advice, estimates, faces, gain_over, gradients, judged, selection, table, toy, truth
+from page_methods import (
+    advice,
+    estimates,
+    faces,
+    gain_over,
+    gradients,
+    judged,
+    selection,
+    table,
+    toy,
+    truth,
+)
 
 PAGE = Path(__file__).parents[1] / "docs" / "benchmarks.md"
 ADVICE = PAGE.with_name("judged.txt")
@@ -31,38 +42,78 @@ machines were shared; seconds are only given for orientation. The image and tabl
 def ten(found: dict[str, Any]) -> str:
     """CIFAR-10, ten tasks."""
     rows = [
-        [run["seed"], "yes" if run["published_groups"] else "no", f"{run['mean_absolute_difference']:.3f}", run["auto"]]
+        [
+            run["seed"],
+            "yes" if run["published_groups"] else "no",
+            f"{run['mean_absolute_difference']:.3f}",
+            run["auto"],
+        ]
         for run in found["runs"]
     ]
     published = found["published"]
     mean = {
-        task: sum(run["membership_in_machine_group"][task] for run in found["runs"]) / len(found["runs"]) for task in published
+        task: sum(run["membership_in_machine_group"][task] for run in found["runs"])
+        / len(found["runs"])
+        for task in published
     }
-    return "\n\n".join([
-        "Ten one-vs-rest tasks, two groups, read at m = 2; 10,000 images, 5 epochs, the paper's small network. Asked: the "
-        "published groups (machines, animals) on every seed, mean absolute difference of the memberships at most 0.06.",
-        table(["seed", "published groups", "mean absolute difference", '`"auto"` answers K ='], rows),
-        "Membership in the machine group:",
-        table(["", *published], [["published", *published.values()], ["here, mean", *(f"{mean[t]:.2f}" for t in published)]]),
-    ])  # fmt: skip
+    return "\n\n".join(
+        [
+            "Ten one-vs-rest tasks, two groups, read at m = 2; 10,000 images, 5 epochs, the "
+            "paper's small network. Asked: the "
+            "published groups (machines, animals) on every seed, mean absolute difference of the "
+            "memberships at most 0.06.",
+            table(
+                ["seed", "published groups", "mean absolute difference", '`"auto"` answers K ='],
+                rows,
+            ),
+            "Membership in the machine group:",
+            table(
+                ["", *published],
+                [
+                    ["published", *published.values()],
+                    ["here, mean", *(f"{mean[t]:.2f}" for t in published)],
+                ],
+            ),
+        ]
+    )
 
 
 def fifteen(found: dict[str, Any]) -> str:
     """CIFAR-10, fifteen tasks, at one number of images."""
     best = sorted(found["budgets"], key=lambda b: (-b["holds"], b["image_passes"]))[:6]
     rows = [
-        [f"{b['images']:,}", " + ".join(map(str, b["snapshots"])), b["random_alone"], b["living_together"],
-         b["machines_and_animals_apart"], f"**{b['holds']}** of {b['seeds']}"]
+        [
+            f"{b['images']:,}",
+            " + ".join(map(str, b["snapshots"])),
+            b["random_alone"],
+            b["living_together"],
+            b["machines_and_animals_apart"],
+            f"**{b['holds']}** of {b['seeds']}",
+        ]
         for b in best
-    ]  # fmt: skip
+    ]
     last = found["rows"][-1]["groups"]
     shown = "; ".join("{" + ", ".join(group) + "}" for group in last)
-    return "\n\n".join([
-        "Fifteen tasks, three groups: `random` alone, `living` with `not living`, machines and animals apart. The readings of "
-        "one long run per seed that hold most often (snapshots are epochs; several are concatenated):",
-        table(["images", "snapshots", "random alone", "living together", "machines, animals apart", "all hold"], rows),
-        f"The last reading of the last seed: {shown}.",
-    ])  # fmt: skip
+    return "\n\n".join(
+        [
+            "Fifteen tasks, three groups: `random` alone, `living` with `not living`, machines and "
+            "animals apart. The readings of "
+            "one long run per seed that hold most often (snapshots are epochs; several are "
+            "concatenated):",
+            table(
+                [
+                    "images",
+                    "snapshots",
+                    "random alone",
+                    "living together",
+                    "machines, animals apart",
+                    "all hold",
+                ],
+                rows,
+            ),
+            f"The last reading of the last seed: {shown}.",
+        ]
+    )
 
 
 def hundred(found: dict[str, Any]) -> str:
@@ -70,13 +121,31 @@ def hundred(found: dict[str, Any]) -> str:
     rows = []
     for name, r in found["readings"].items():
         together = "yes" if r["people_together"] else f"{r['people_in_largest_shared_group']} of 5"
-        agreement = [f"{of[key]:.3f}" for key in ("adjusted_rand", "normalised_mutual_information") for of in (r, r["random"])]
+        agreement = [
+            f"{of[key]:.3f}"
+            for key in ("adjusted_rand", "normalised_mutual_information")
+            for of in (r, r["random"])
+        ]
         rows.append([name, together, *agreement])
-    return "\n\n".join([
-        f"100 one-vs-rest tasks, K = 20, {found['images']:,} images, {found['seconds'] / 60:.0f} minutes on "
-        f"{found['about']['hardware']['torch_threads']} core(s). The 20 superclasses were not shown to the method.",
-        table(["", "five people together", "adjusted Rand", "random groups", "mutual information", "random groups"], rows),
-    ])  # fmt: skip
+    return "\n\n".join(
+        [
+            f"100 one-vs-rest tasks, K = 20, {found['images']:,} images, "
+            f"{found['seconds'] / 60:.0f} minutes on "
+            f"{found['about']['hardware']['torch_threads']} core(s). The 20 superclasses were not "
+            "shown to the method.",
+            table(
+                [
+                    "",
+                    "five people together",
+                    "adjusted Rand",
+                    "random groups",
+                    "mutual information",
+                    "random groups",
+                ],
+                rows,
+            ),
+        ]
+    )
 
 
 def pays(found: dict[str, Any]) -> str:
@@ -85,22 +154,33 @@ def pays(found: dict[str, Any]) -> str:
     rows = []
     for arm in arms:
         gains = {g["reference"]: g for g in found["mean_gains"] if g["arm"] == arm}
-        rows.append([arm, *(gain_over(gains, role) for role in ("joint", "single", "random", "ensemble"))])
+        rows.append(
+            [arm, *(gain_over(gains, role) for role in ("joint", "single", "random", "ensemble"))]
+        )
     config = found["config"]
     repeats = f"{config['repeats']} splits x " if config["repeats"] > 1 else ""
-    return "\n\n".join([
-        f"{len(found['tasks'])} tasks, {repeats}{len(config['seeds'])} seeds; mean gain over tasks in points of balanced "
-        "accuracy with its 95 % interval:",
-        table(["grouping", "against joint", "single", "random", "ensemble"], rows),
-        "\n".join(f"* {sentence}" for sentence in found["verdict"] if "worth" in sentence or "loses" in sentence),
-    ])  # fmt: skip
+    return "\n\n".join(
+        [
+            f"{len(found['tasks'])} tasks, {repeats}{len(config['seeds'])} seeds; mean gain over "
+            "tasks in points of balanced "
+            "accuracy with its 95 % interval:",
+            table(["grouping", "against joint", "single", "random", "ensemble"], rows),
+            "\n".join(
+                f"* {sentence}"
+                for sentence in found["verdict"]
+                if "worth" in sentence or "loses" in sentence
+            ),
+        ]
+    )
 
 
 def job(found: dict[str, Any]) -> str:
     """The whole job against the plain way."""
     return (
-        "Recording, grouping and two specialised models on CIFAR-10, an epoch each, against the plain way: one model at a "
-        "time, a DataLoader with a JPEG decoded by PIL per example, a Python loop of per-task losses, fp32. "
+        "Recording, grouping and two specialised models on CIFAR-10, an epoch each, against the "
+        "plain way: one model at a "
+        "time, a DataLoader with a JPEG decoded by PIL per example, a Python loop of per-task "
+        "losses, fp32. "
         f"**{_times(found['faster'])}** faster (asked: {found['asked']})."
     )
 
@@ -119,18 +199,30 @@ def stacks(found: dict[str, Any]) -> str:
 
 def recording(found: dict[str, Any]) -> str:
     """Recording on and off."""
-    rows = [[name, f"{r['ratio']['median']:.4f} ({r['ratio']['min']:.4f} to {r['ratio']['max']:.4f})", r["asked"]]
-            for name, r in found.items() if isinstance(r, dict) and "ratio" in r]  # fmt: skip
+    rows = [
+        [
+            name,
+            f"{r['ratio']['median']:.4f} ({r['ratio']['min']:.4f} to {r['ratio']['max']:.4f})",
+            r["asked"],
+        ]
+        for name, r in found.items()
+        if isinstance(r, dict) and "ratio" in r
+    ]
     return (
-        "An epoch of the `cnn` with recording, in the time of the same epoch less what was spent in the recorder:\n\n"
-        + table(["tasks", "ratio", "asked"], rows)
+        "An epoch of the `cnn` with recording, in the time of the same epoch less what was spent "
+        "in the recorder:\n\n" + table(["tasks", "ratio", "asked"], rows)
     )
 
 
 def tasks(found: dict[str, Any]) -> str:
     """Number of tasks."""
-    rows = [[name, f"{r['median']:.2f} ({r['min']:.2f} to {r['max']:.2f})"] for name, r in found["ratio"].items()]
-    return f"An epoch of the `cnn` in epochs with ten tasks (asked: {found['asked']}):\n\n" + table(["tasks", "ratio"], rows)
+    rows = [
+        [name, f"{r['median']:.2f} ({r['min']:.2f} to {r['max']:.2f})"]
+        for name, r in found["ratio"].items()
+    ]
+    return f"An epoch of the `cnn` in epochs with ten tasks (asked: {found['asked']}):\n\n" + table(
+        ["tasks", "ratio"], rows
+    )
 
 
 def memory(found: dict[str, Any]) -> str:
@@ -141,9 +233,18 @@ def memory(found: dict[str, Any]) -> str:
         share, rand = run["missing_share"], run["adjusted_rand_with_planted_groups"]
         rows.append([f"{share:.0%}", f"{run['gram']['seconds']:.0f} s", f"{peak:.2f} GB", rand])
     return (
-        f"Grouping {found['tasks']:,} tasks x {found['examples']:,} examples from a memory-mapped map, {found['groups']} "
+        f"Grouping {found['tasks']:,} tasks x {found['examples']:,} examples from a memory-mapped "
+        f"map, {found['groups']} "
         f"planted groups (asked: within {found['limit_gb']:g} GB of anonymous memory):\n\n"
-        + table(["labels missing", "distances", "peak anonymous memory", "adjusted Rand with the planted groups"], rows)
+        + table(
+            [
+                "labels missing",
+                "distances",
+                "peak anonymous memory",
+                "adjusted Rand with the planted groups",
+            ],
+            rows,
+        )
     )
 
 
@@ -153,9 +254,24 @@ def _times(ratio: dict[str, float]) -> str:
 
 SECTIONS: list[tuple[str, str, str, Callable[[dict[str, Any]], str]]] = [
     ("Published groups: CIFAR-10, ten tasks", "reproduce_cifar10.py", "cifar10_ten", ten),
-    ("Published groups: CIFAR-10, fifteen tasks, 10,000 images", "reproduce_cifar10.py", "cifar10_fifteen_10000", fifteen),
-    ("Published groups: CIFAR-10, fifteen tasks, 20,000 images", "reproduce_cifar10.py", "cifar10_fifteen_20000", fifteen),
-    ("Published groups: CIFAR-10, fifteen tasks, 45,000 images", "reproduce_cifar10.py", "cifar10_fifteen_45000", fifteen),
+    (
+        "Published groups: CIFAR-10, fifteen tasks, 10,000 images",
+        "reproduce_cifar10.py",
+        "cifar10_fifteen_10000",
+        fifteen,
+    ),
+    (
+        "Published groups: CIFAR-10, fifteen tasks, 20,000 images",
+        "reproduce_cifar10.py",
+        "cifar10_fifteen_20000",
+        fifteen,
+    ),
+    (
+        "Published groups: CIFAR-10, fifteen tasks, 45,000 images",
+        "reproduce_cifar10.py",
+        "cifar10_fifteen_45000",
+        fifteen,
+    ),
     ("Published groups: CIFAR-100", "reproduce_cifar100.py", "cifar100", hundred),
     ("Does it pay? emotions", "does_it_pay.py", "pays_emotions", pays),
     ("Does it pay? scene", "does_it_pay.py", "pays_scene", pays),
@@ -177,11 +293,29 @@ SECTIONS: list[tuple[str, str, str, Callable[[dict[str, Any]], str]]] = [
     ("Differentiable grouping: planted groups", "dmtg_planted.py", "dmtg_planted", planted),
     ("Differentiable grouping: cost", "dmtg_cost.py", "dmtg_cost", cost),
     ("Differentiable grouping: CIFAR-10", "dmtg_images.py", "dmtg_cifar10", images),
-    ("Differentiable grouping: CIFAR-10, default mode", "dmtg_images.py", "dmtg_cifar10_annealed", images),
+    (
+        "Differentiable grouping: CIFAR-10, default mode",
+        "dmtg_images.py",
+        "dmtg_cifar10_annealed",
+        images,
+    ),
     ("Differentiable grouping: CelebA", "dmtg_images.py", "dmtg_celeba", images),
-    ("Differentiable grouping: CelebA, default mode", "dmtg_images.py", "dmtg_celeba_annealed", images),
-    ("Differentiable grouping: CelebA, all images, default mode", "dmtg_images.py", "dmtg_celeba_all_annealed", images),
-    *((f"Ground truth: {name}", "ground_truth.py", f"ground_truth_{name}", truth) for name in TABLES),
+    (
+        "Differentiable grouping: CelebA, default mode",
+        "dmtg_images.py",
+        "dmtg_celeba_annealed",
+        images,
+    ),
+    (
+        "Differentiable grouping: CelebA, all images, default mode",
+        "dmtg_images.py",
+        "dmtg_celeba_all_annealed",
+        images,
+    ),
+    *(
+        (f"Ground truth: {name}", "ground_truth.py", f"ground_truth_{name}", truth)
+        for name in TABLES
+    ),
     *((f"Methods judged: {name}", "judge_methods.py", f"judged_{name}", judged) for name in TABLES),
 ]
 
@@ -196,9 +330,13 @@ def page() -> str:
             continue
         found = json.loads(file.read_text(encoding="utf-8"))
         about = found["about"]
-        machine = about["hardware"]["gpu"] or f"{about['hardware']['processor']}, {about['hardware']['cores']} cores"
-        source = f"`benchmarks/{script}`, {about['date'][:10]}, torch {about['versions']['torch']}, {machine}, " + (
-            f"{about['hardware']['torch_threads']} thread(s)."
+        machine = (
+            about["hardware"]["gpu"]
+            or f"{about['hardware']['processor']}, {about['hardware']['cores']} cores"
+        )
+        source = (
+            f"`benchmarks/{script}`, {about['date'][:10]}, torch {about['versions']['torch']}, "
+            f"{machine}, " + (f"{about['hardware']['torch_threads']} thread(s).")
         )
         parts.append(f"## {title}\n\n{write(found)}\n\n{source}\n")
     return "\n".join(parts)
@@ -207,16 +345,32 @@ def page() -> str:
 def judged_together() -> str:
     """The one table of the page on what to use when."""
     files = {name: RESULTS / f"judged_{name}.json" for name in TABLES}
-    return advice({name: json.loads(f.read_text(encoding="utf-8")) for name, f in files.items() if f.exists()}) + "\n"
+    return (
+        advice(
+            {
+                name: json.loads(f.read_text(encoding="utf-8"))
+                for name, f in files.items()
+                if f.exists()
+            }
+        )
+        + "\n"
+    )
 
 
 def main() -> None:
     """Write or check."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--check", action="store_true")
     if parser.parse_args().check:
-        if PAGE.read_text(encoding="utf-8") != page() or ADVICE.read_text(encoding="utf-8") != judged_together():
-            sys.exit("docs/benchmarks.md or docs/judged.txt is out of date: python benchmarks/page.py")
+        if (
+            PAGE.read_text(encoding="utf-8") != page()
+            or ADVICE.read_text(encoding="utf-8") != judged_together()
+        ):
+            sys.exit(
+                "docs/benchmarks.md or docs/judged.txt is out of date: python benchmarks/page.py"
+            )
         return
     PAGE.write_text(page(), encoding="utf-8")
     ADVICE.write_text(judged_together(), encoding="utf-8")

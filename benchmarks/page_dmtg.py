@@ -13,21 +13,43 @@ def planted(found: dict[str, Any]) -> str:
     worth, scores = found["worth"], found["worth"]["scores"]
     rows = [
         [
-            name, f"**{line['adjusted_rand']:.2f}**", f"{line['exact']} of {line['seeds']}", _above(line),
-            f"{100 * line['score']:.1f}", f"{line['branches']:.1f}", f"{line['probability']:.2f}",
+            name,
+            f"**{line['adjusted_rand']:.2f}**",
+            f"{line['exact']} of {line['seeds']}",
+            _above(line),
+            f"{100 * line['score']:.1f}",
+            f"{line['branches']:.1f}",
+            f"{line['probability']:.2f}",
         ]
         for name, line in found["summary"].items()
-    ]  # fmt: skip
+    ]
     n_seeds = next(iter(found["summary"].values()))["seeds"]
-    return "\n\n".join([
-        f"{found['tasks']} tasks in {found['groups']} planted groups that share a latent, {n_seeds} seeds; validation scores "
-        "are balanced accuracy. Asked: the true groups beat random ones when trained; the best mode at least 0.6 in adjusted "
-        "Rand index on average, and clearly above `paper`.",
-        f"Trained: true groups {100 * scores['true']:.1f}, random {100 * scores['random']:.1f} (true above random by "
-        f"{worth['gain']:.1f}, {worth['low']:.1f} to {worth['high']:.1f}), joint {100 * scores['joint']:.1f}, single "
-        f"{100 * scores['single']:.1f}.",
-        table(["search", "adjusted Rand", "exact", "above `paper`", "score", "branches used", "final probability"], rows),
-    ])  # fmt: skip
+    return "\n\n".join(
+        [
+            f"{found['tasks']} tasks in {found['groups']} planted groups that share a latent, "
+            f"{n_seeds} seeds; validation scores "
+            "are balanced accuracy. Asked: the true groups beat random ones when trained; the best "
+            "mode at least 0.6 in adjusted "
+            "Rand index on average, and clearly above `paper`.",
+            f"Trained: true groups {100 * scores['true']:.1f}, random {100 * scores['random']:.1f} "
+            "(true above random by "
+            f"{worth['gain']:.1f}, {worth['low']:.1f} to {worth['high']:.1f}), joint "
+            f"{100 * scores['joint']:.1f}, single "
+            f"{100 * scores['single']:.1f}.",
+            table(
+                [
+                    "search",
+                    "adjusted Rand",
+                    "exact",
+                    "above `paper`",
+                    "score",
+                    "branches used",
+                    "final probability",
+                ],
+                rows,
+            ),
+        ]
+    )
 
 
 def _above(line: dict[str, Any]) -> str:
@@ -38,23 +60,53 @@ def _above(line: dict[str, Any]) -> str:
 def cost(found: dict[str, Any]) -> str:
     """Steps of a search, and what is left of it."""
     rows = [
-        [model, case["search"]["strategy"], search, _times(case["search"]["ratio"][search]),
-         _times(case["search"]["ratio_to_the_stack"][search])]
+        [
+            model,
+            case["search"]["strategy"],
+            search,
+            _times(case["search"]["ratio"][search]),
+            _times(case["search"]["ratio_to_the_stack"][search]),
+        ]
         for model, case in found["models"].items()
         for search in case["search"]["ratio"]
-    ]  # fmt: skip
+    ]
     left = []
     for model, case in found["models"].items():
         taken = case["taken away"]
-        left.append([model, taken["groups"], taken["heads"], *(f"{n:,}" for n in taken["parameters"]), _times(taken["ratio"])])
-    return "\n\n".join([
-        f"An epoch (validation included) of a search with K = {found['branches']} branches, in epochs of as many joint models "
-        f"trained one after the other, and of the same as a stack (asked: {found['asked']}, sharply below with a stem; stems "
-        "of " + " and ".join(f"{n} layers of the `{model}`" for model, n in found["stems"].items()) + "):",
-        table(["model", "executed as", "", "of K joint models", "of their stack"], rows),
-        "What is taken away after pruning and fine-tuning, beside the hard model of an ordinary training of the same groups:",
-        table(["model", "groups", "heads", "parameters", "of the hard model", "prediction in its time"], left),
-    ])  # fmt: skip
+        left.append(
+            [
+                model,
+                taken["groups"],
+                taken["heads"],
+                *(f"{n:,}" for n in taken["parameters"]),
+                _times(taken["ratio"]),
+            ]
+        )
+    return "\n\n".join(
+        [
+            f"An epoch (validation included) of a search with K = {found['branches']} branches, in "
+            "epochs of as many joint models "
+            f"trained one after the other, and of the same as a stack (asked: {found['asked']}, "
+            "sharply below with a stem; stems "
+            "of "
+            + " and ".join(f"{n} layers of the `{model}`" for model, n in found["stems"].items())
+            + "):",
+            table(["model", "executed as", "", "of K joint models", "of their stack"], rows),
+            "What is taken away after pruning and fine-tuning, beside the hard model of an "
+            "ordinary training of the same groups:",
+            table(
+                [
+                    "model",
+                    "groups",
+                    "heads",
+                    "parameters",
+                    "of the hard model",
+                    "prediction in its time",
+                ],
+                left,
+            ),
+        ]
+    )
 
 
 def images(found: dict[str, Any]) -> str:
@@ -66,7 +118,9 @@ def images(found: dict[str, Any]) -> str:
             gain = with_interval(line["gain"], line["low"], line["high"])
         rows.append([line["arm"], f"{line['trainings']:.3g}", f"{line['score']:.1f}", gain])
     certain = {
-        arm: mean(max(task) for seed in found["seeds"].values() for task in seed[arm]["probabilities"])
+        arm: mean(
+            max(task) for seed in found["seeds"].values() for task in seed[arm]["probabilities"]
+        )
         for arm, entry in next(iter(found["seeds"].values())).items()
         if "probabilities" in entry and not arm.endswith("tuned")
     }
@@ -75,14 +129,18 @@ def images(found: dict[str, Any]) -> str:
         if any(line["arm"] == "joint, tuned" for line in found["summary"])
         else '"Tuned": one more epoch, each branch on its own tasks. The other arms had no such epoch in this run.'
     )
-    return "\n\n".join([
-        f"{len(found['seeds'])} seeds, {found['epochs']} epochs for all, mean balanced accuracy over tasks on test, gain over "
-        f"joint in points with its 95 % interval; cost in trainings of one model. {tuned}",
-        table(["arm", "trainings", "score", "gain over joint"], rows),
-        "Final probability of a task's own branch, on average: "
-        + ", ".join(f"{arm} {value:.2f}" for arm, value in certain.items()) + ".",
-        *([found["note"]] if "note" in found else []),
-    ])  # fmt: skip
+    return "\n\n".join(
+        [
+            f"{len(found['seeds'])} seeds, {found['epochs']} epochs for all, mean balanced "
+            "accuracy over tasks on test, gain over "
+            f"joint in points with its 95 % interval; cost in trainings of one model. {tuned}",
+            table(["arm", "trainings", "score", "gain over joint"], rows),
+            "Final probability of a task's own branch, on average: "
+            + ", ".join(f"{arm} {value:.2f}" for arm, value in certain.items())
+            + ".",
+            *([found["note"]] if "note" in found else []),
+        ]
+    )
 
 
 def _times(ratio: dict[str, float]) -> str:

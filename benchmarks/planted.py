@@ -2,11 +2,10 @@
 
     python benchmarks/planted.py
 
-On every table of every regime the "mlp" is trained on the true groups, on random groups of the same sizes, on all tasks
-together and on each alone, all rows from the same initialisation, with the regime's settings; the last epoch counts, so that
-nothing is chosen on what judges. Differences of the mean balanced accuracy on the validation part, in points, paired over
-tables.
-"""
+On every table of every regime the "mlp" is trained on the true groups, on random groups of the same
+sizes, on all tasks together and on each alone, all rows from the same initialisation, with the
+regime's settings; the last epoch counts, so that nothing is chosen on what judges. Differences of
+the mean balanced accuracy on the validation part, in points, paired over tables."""
 
 from __future__ import annotations
 
@@ -27,16 +26,27 @@ DRAWS = 3
 def scores(regime: Regime, seed: int) -> dict[str, float]:
     """Mean validation scores of true and random groups, of the joint model and single ones, on one table."""
     found = planted(regime, seed)
-    n_tasks, true, rng = len(found.data.tasks), found.grouping.weights(), numpy_generator(seed, "random groups")
+    n_tasks, true, rng = (
+        len(found.data.tasks),
+        found.grouping.weights(),
+        numpy_generator(seed, "random groups"),
+    )
     arms = {
-        "true": [true], "joint": [np.ones((1, n_tasks))], "single": [np.eye(n_tasks)],
+        "true": [true],
+        "joint": [np.ones((1, n_tasks))],
+        "single": [np.eye(n_tasks)],
         "random": [true[:, rng.permutation(n_tasks)] for _ in range(DRAWS)],
-    }  # fmt: skip
+    }
     rows = np.concatenate([rows for each in arms.values() for rows in each])
     fit = ct.fit("mlp", found.data, rows, init="shared", seed=seed, **found.settings)
     # Each task is served by one row of a grouping: the others have no score for it.
-    served = iter(np.split(fit.scores, np.cumsum([len(rows) for each in arms.values() for rows in each])[:-1]))
-    return {name: float(np.mean([np.nanmax(next(served), axis=0).mean() for _ in each])) for name, each in arms.items()}
+    served = iter(
+        np.split(fit.scores, np.cumsum([len(rows) for each in arms.values() for rows in each])[:-1])
+    )
+    return {
+        name: float(np.mean([np.nanmax(next(served), axis=0).mean() for _ in each]))
+        for name, each in arms.items()
+    }
 
 
 def gains(regime: Regime, seeds: Iterable[int]) -> dict[str, dict[str, float]]:
@@ -44,14 +54,20 @@ def gains(regime: Regime, seeds: Iterable[int]) -> dict[str, dict[str, float]]:
     tables = [scores(regime, seed) for seed in seeds]
     found = {}
     for other in ("random", "joint", "single"):
-        interval = paired_interval(100 * np.array([[table["true"] - table[other]] for table in tables]))
-        found[other] = {name: round(float(getattr(interval, name)[0]), 2) for name in ("mean", "low", "high")}
+        interval = paired_interval(
+            100 * np.array([[table["true"] - table[other]] for table in tables])
+        )
+        found[other] = {
+            name: round(float(getattr(interval, name)[0]), 2) for name in ("mean", "low", "high")
+        }
     return found
 
 
 def main() -> None:
     """Parse, run, save."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--tables", type=int, default=20)
     tables, found = parser.parse_args().tables, {}
     for regime in REGIMES:
@@ -59,7 +75,12 @@ def main() -> None:
         log(f"{regime}: {found[regime]}")
     save_result(
         "planted",
-        {"tables": tables, "draws": DRAWS, "settings": {r: dict(planted(r).settings) for r in REGIMES}, "gains": found},
+        {
+            "tables": tables,
+            "draws": DRAWS,
+            "settings": {r: dict(planted(r).settings) for r in REGIMES},
+            "gains": found,
+        },
     )
 
 

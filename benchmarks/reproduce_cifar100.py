@@ -1,4 +1,6 @@
-"""CIFAR-100, 100 tasks, K = 20: are the people together, and do groups resemble the 20 superclasses never shown?
+"""CIFAR-100, 100 tasks, K = 20.
+
+Are the people together, and do groups resemble the 20 superclasses never shown?
 
 python benchmarks/reproduce_cifar100.py --data DATA_FOLDER --minutes 30
 """
@@ -28,7 +30,10 @@ def superclasses(file: Path) -> dict[str, int]:
     """Superclass of each class, by name."""
     names = json.loads(pq.read_schema(file).metadata[b"fine_names"])
     pairs = pq.read_table(file, columns=["fine_label", "coarse_label"]).to_pydict()
-    return {names[fine]: coarse for fine, coarse in zip(pairs["fine_label"], pairs["coarse_label"], strict=True)}
+    return {
+        names[fine]: coarse
+        for fine, coarse in zip(pairs["fine_label"], pairs["coarse_label"], strict=True)
+    }
 
 
 def judge(grouping: ct.Grouping, truth: dict[str, int]) -> dict[str, Any]:
@@ -45,19 +50,27 @@ def judge(grouping: ct.Grouping, truth: dict[str, int]) -> dict[str, Any]:
     }
 
 
-def random_grouping(grouping: ct.Grouping, truth: dict[str, int], draws: int = 100) -> dict[str, float]:
+def random_grouping(
+    grouping: ct.Grouping, truth: dict[str, int], draws: int = 100
+) -> dict[str, float]:
     """The same group sizes, tasks permuted: mean of both measures."""
     expected, rng = [truth[task] for task in grouping.tasks], np.random.default_rng(0)
     drawn = [rng.permutation(grouping.labels) for _ in range(draws)]
     return {
-        "adjusted_rand": float(np.mean([adjusted_rand_score(expected, labels) for labels in drawn])),
-        "normalised_mutual_information": float(np.mean([normalized_mutual_info_score(expected, labels) for labels in drawn])),
+        "adjusted_rand": float(
+            np.mean([adjusted_rand_score(expected, labels) for labels in drawn])
+        ),
+        "normalised_mutual_information": float(
+            np.mean([normalized_mutual_info_score(expected, labels) for labels in drawn])
+        ),
     }
 
 
 def main() -> None:
     """Time one epoch, train as many as fit in the budget, group, judge, save."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--images", type=int, default=48_000)
     parser.add_argument("--epochs", type=int, help="instead of what fits in the budget")
@@ -73,18 +86,32 @@ def main() -> None:
         log(f"an epoch takes {one.cost['seconds']:.0f} s: {epochs} epochs")
     started = perf_counter()
     halves = sorted({max(2, epochs // 2), epochs})
-    joint = ct.fit("cnn", data, epochs=epochs, record=True, snapshots=halves, seed=arguments.seed, **SETTINGS)
+    joint = ct.fit(
+        "cnn", data, epochs=epochs, record=True, snapshots=halves, seed=arguments.seed, **SETTINGS
+    )
     readings = {}
     for snapshot in joint.data_map.snapshots:
         grouping = ct.group(replace(snapshot, earlier=()), 20, seed=arguments.seed)
-        readings[f"{snapshot.epoch} epochs"] = {**judge(grouping, truth), "random": random_grouping(grouping, truth)}
+        readings[f"{snapshot.epoch} epochs"] = {
+            **judge(grouping, truth),
+            "random": random_grouping(grouping, truth),
+        }
     seconds = perf_counter() - started
-    save_result("cifar100", {
-        "task": "CIFAR-100, 100 tasks, K = 20", "images": len(data.split.train), "epochs": epochs, "seconds": seconds,
-        "seed": arguments.seed, "readings": readings,
-    })  # fmt: skip
+    save_result(
+        "cifar100",
+        {
+            "task": "CIFAR-100, 100 tasks, K = 20",
+            "images": len(data.split.train),
+            "epochs": epochs,
+            "seconds": seconds,
+            "seed": arguments.seed,
+            "readings": readings,
+        },
+    )
     for name, found in readings.items():
-        log(f"{name}: {json.dumps({key: value for key, value in found.items() if key != 'groups'})}")
+        log(
+            f"{name}: {json.dumps({key: value for key, value in found.items() if key != 'groups'})}"
+        )
 
 
 if __name__ == "__main__":

@@ -1,4 +1,6 @@
-"""Speeds as ratios, side by side in one run: (a) the whole CIFAR-10 job, (b) stacks, (c) recording, (d) number of tasks.
+"""Speeds as ratios, side by side in one run.
+
+(a) the whole CIFAR-10 job, (b) stacks, (c) recording, (d) number of tasks.
 
 python benchmarks/speed.py a b c d --data DATA_FOLDER
 """
@@ -24,7 +26,13 @@ from coterie.data import Dataset
 from coterie.fitting import MapObserver
 from coterie.models import Architecture
 
-JOB: dict[str, Any] = {"batch_size": 128, "lr": 1e-3, "precision": "bf16", "keep": "last", "epochs": 1}
+JOB: dict[str, Any] = {
+    "batch_size": 128,
+    "lr": 1e-3,
+    "precision": "bf16",
+    "keep": "last",
+    "epochs": 1,
+}
 
 
 def interleaved(runs: dict[str, Callable[[], object]], repeats: int) -> dict[str, list[float]]:
@@ -64,8 +72,13 @@ class PlainImages(torch.utils.data.Dataset):
         return (pixels - 0.47) / 0.25, self.targets[index], index
 
 
-def plain_training(images: PlainImages, weights: torch.Tensor, pos_weight: torch.Tensor) -> torch.Tensor:
-    """One model, one epoch, a Python loop of per-task losses, fp32; returns the confidences of the epoch."""
+def plain_training(
+    images: PlainImages, weights: torch.Tensor, pos_weight: torch.Tensor
+) -> torch.Tensor:
+    """One model, one epoch, a Python loop of per-task losses, fp32.
+
+    Returns the confidences of the epoch.
+    """
     device = "cuda" if torch.cuda.is_available() else "cpu"
     model = Architecture("cnn", (3, 32, 32), len(weights)).build(0, 0).to(device).train()
     optimiser = torch.optim.Adam(model.parameters(), lr=1e-3)
@@ -79,7 +92,9 @@ def plain_training(images: PlainImages, weights: torch.Tensor, pos_weight: torch
             loss = loss + weights[task] * F.binary_cross_entropy_with_logits(
                 outputs[:, task], labels[:, task], pos_weight=pos_weight[task].to(device)
             )
-            confidence[index, task] = (1 - (labels[:, task] - outputs[:, task].detach().sigmoid()).abs()).cpu()
+            confidence[index, task] = (
+                1 - (labels[:, task] - outputs[:, task].detach().sigmoid()).abs()
+            ).cpu()
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()
@@ -94,7 +109,9 @@ def job(arguments: argparse.Namespace) -> dict[str, Any]:
     membership = np.array([[0.8, 0.2]] * 10)
     membership[2:8] = [0.2, 0.8]
     wanted = set(data.split.train.tolist())
-    column = pq.read_table(arguments.data / "cifar10/train.parquet", columns=["image"])["image"].to_pylist()
+    column = pq.read_table(arguments.data / "cifar10/train.parquet", columns=["image"])[
+        "image"
+    ].to_pylist()
     jpegs = [row["bytes"] for row in column[: len(wanted)]]
     images = PlainImages(jpegs, data.targets[data.split.train])
     weights = torch.tensor(membership.T, dtype=torch.float32)
@@ -110,7 +127,11 @@ def job(arguments: argparse.Namespace) -> dict[str, Any]:
             plain_training(images, row, data.tasks.pos_weight)
 
     seconds = interleaved({"plain": plain, "coterie": ours}, repeats=2)
-    return {"asked": "at least 2x on CPU, 10x on a GPU", "seconds": seconds, "faster": ratios(seconds, "plain", "coterie")}
+    return {
+        "asked": "at least 2x on CPU, 10x on a GPU",
+        "seconds": seconds,
+        "faster": ratios(seconds, "plain", "coterie"),
+    }
 
 
 def stacks(arguments: argparse.Namespace) -> dict[str, Any]:
@@ -121,10 +142,16 @@ def stacks(arguments: argparse.Namespace) -> dict[str, Any]:
     found: dict[str, Any] = {}
     settings: dict[str, Any] = {"epochs": 3, "batch_size": 64}
     for size, asked in ((16, "3x"), (100, "2x")):
-        found[f"mlp {size}"] = {"asked": f"at least {asked} on CPU", **_stack(table, "mlp", size, settings)}
+        found[f"mlp {size}"] = {
+            "asked": f"at least {asked} on CPU",
+            **_stack(table, "mlp", size, settings),
+        }
         log(f"mlp {size}: {found[f'mlp {size}']}")
     images = cifar10(arguments.data, 5_120 if torch.cuda.is_available() else 512)
-    for size, asked in ((4, "never slower than 1.05x on CPU"), (16, "never slower than 1.05x on CPU, at least 4x on a GPU")):
+    for size, asked in (
+        (4, "never slower than 1.05x on CPU"),
+        (16, "never slower than 1.05x on CPU, at least 4x on a GPU"),
+    ):
         settings = {"epochs": 1, "batch_size": 128, "precision": "bf16"}
         found[f"cnn {size}"] = {"asked": asked, **_stack(images, "cnn", size, settings)}
         log(f"cnn {size}: {found[f'cnn {size}']}")
@@ -137,23 +164,35 @@ def _stack(data: Dataset, model: str, size: int, settings: dict[str, Any]) -> di
     kind = strategy.split(",")[0]
 
     def separate() -> float:
-        return sum(ct.fit(model, data, one, init=[row], keep="last", **settings).cost["seconds"] for row in range(size))
+        return sum(
+            ct.fit(model, data, one, init=[row], keep="last", **settings).cost["seconds"]
+            for row in range(size)
+        )
 
     def stacked() -> float:
         return ct.fit(model, data, many, keep="last", strategy=kind, **settings).cost["seconds"]
 
     pairs = [(separate(), stacked()) for _ in range(3)]
     seconds = {"one after the other": [a for a, _ in pairs], "stack": [b for _, b in pairs]}
-    return {"strategy": strategy, "seconds": seconds, "faster": ratios(seconds, "one after the other", "stack")}
+    return {
+        "strategy": strategy,
+        "seconds": seconds,
+        "faster": ratios(seconds, "one after the other", "stack"),
+    }
 
 
 class Timed:
-    """An observer with a clock: the time that recording takes, without the noise of comparing two runs."""
+    """An observer with a clock.
+
+    The time that recording takes, without the noise of comparing two runs.
+    """
 
     def __init__(self, observer: MapObserver) -> None:
         self.observer, self.seconds = observer, 0.0
 
-    def on_batch(self, position: torch.Tensor, outputs: torch.Tensor, targets: torch.Tensor) -> None:
+    def on_batch(
+        self, position: torch.Tensor, outputs: torch.Tensor, targets: torch.Tensor
+    ) -> None:
         """Record, on the clock."""
         started = perf_counter()
         self.observer.on_batch(position, outputs, targets)
@@ -218,7 +257,9 @@ PARTS = {
 
 def main() -> None:
     """Parse, run, save."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("parts", nargs="+", choices=sorted(PARTS))
     parser.add_argument("--data", type=Path, required=True)
     arguments = parser.parse_args()

@@ -1,4 +1,6 @@
-"""Your own training loop: three lines record a data map; the same with Lightning's Trainer through a callback.
+"""Your own training loop: three lines record a data map.
+
+The same with Lightning's Trainer through a callback.
 
 python examples/own_loop.py
 """
@@ -60,12 +62,19 @@ class LitDigits(lightning.LightningModule):
 def lightning_loop(inputs: Tensor, targets: Tensor, names: tuple[str, ...]) -> ct.DataMap:
     """The same recorder, filled by a callback."""
     recorder = ct.DataMapRecorder(n_tasks=14, n_examples=len(inputs), names=names)
-    loader = DataLoader(TensorDataset(torch.arange(len(inputs)), inputs, targets), batch_size=64, shuffle=True)
+    loader = DataLoader(
+        TensorDataset(torch.arange(len(inputs)), inputs, targets), batch_size=64, shuffle=True
+    )
     logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
     trainer = lightning.Trainer(
-        max_epochs=EPOCHS, callbacks=[DataMapCallback(recorder, "binary")], accelerator="cpu", logger=False,
-        enable_checkpointing=False, enable_progress_bar=False, enable_model_summary=False,
-    )  # fmt: skip
+        max_epochs=EPOCHS,
+        callbacks=[DataMapCallback(recorder, "binary")],
+        accelerator="cpu",
+        logger=False,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+    )
     trainer.fit(LitDigits(), loader)
     return recorder.data_map()
 

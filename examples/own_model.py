@@ -1,10 +1,12 @@
-"""Your own encoder: a factory that returns a module giving (B, F); coterie adds the head for all tasks.
+"""Your own encoder: a factory that returns a module giving (B, F).
+
+Coterie adds the head for all tasks.
 
     python examples/own_model.py [FOLDER]
 
-Here an LSTM reads each digit row by row. ``vmap`` cannot batch an LSTM over models, so coterie loops over them and says so.
-From the command line the same model is ``coterie run --model own_model:lstm ...`` with this folder on ``PYTHONPATH``.
-"""
+Here an LSTM reads each digit row by row. ``vmap`` cannot batch an LSTM over models, so coterie
+loops over them and says so. From the command line the same model is ``coterie run --model
+own_model:lstm ...`` with this folder on ``PYTHONPATH``."""
 
 import sys
 from pathlib import Path
@@ -14,7 +16,8 @@ from torch import Tensor, nn
 
 import coterie as ct
 
-# Named rather than passed as a function, so that a saved model can be built again by another process.
+# Named rather than passed as a function, so that a saved model can be built again by another
+# process.
 MODEL = "own_model:lstm"
 
 
@@ -50,7 +53,10 @@ def main(folder: Path) -> None:
     images = data.inputs[data.split.test[:5]]
     assert torch.equal(loaded(images), grouped(images))
     even = data.tasks.names.index("even")
-    print("probability that the first five test digits are even:", loaded.predict(images)[:, even].round(decimals=2).tolist())
+    print(
+        "probability that the first five test digits are even:",
+        loaded.predict(images)[:, even].round(decimals=2).tolist(),
+    )
 
 
 if __name__ == "__main__":

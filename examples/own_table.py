@@ -2,9 +2,9 @@
 
     python examples/own_table.py [FOLDER]
 
-The table is made here so that the example runs anywhere: 1,200 machines with eight sensor readings and six targets. Three
-targets depend on heat, two on load, one is a temperature in degrees; a third of all labels is missing, as in real life.
-"""
+The table is made here so that the example runs anywhere: 1,200 machines with eight sensor readings
+and six targets. Three targets depend on heat, two on load, one is a temperature in degrees; a third
+of all labels is missing, as in real life."""
 
 import sys
 from pathlib import Path

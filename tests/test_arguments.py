@@ -1,4 +1,7 @@
-"""Flags as they are written: nothing is dropped, nothing is taken for something else, nonsense is one sentence."""
+"""Flags as they are written.
+
+Nothing is dropped, nothing is taken for something else, nonsense is one sentence.
+"""
 
 from __future__ import annotations
 
@@ -17,14 +20,22 @@ from coterie.errors import CoterieError
 names = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0\ufdd0"), max_size=6)
 
 
-@given(st.lists(names.map(lambda name: name and "-" * (len(name) % 3) + name), min_size=1, max_size=4))
+@given(
+    st.lists(names.map(lambda name: name and "-" * (len(name) % 3) + name), min_size=1, max_size=4)
+)
 def test_any_names_are_given_by_attaching_them(given_names: list[str]) -> None:
-    verb: Any = parse(["record", "--data", "d", *(f"--targets={name}" for name in given_names), "--epochs", "2"])
+    verb: Any = parse(
+        ["record", "--data", "d", *(f"--targets={name}" for name in given_names), "--epochs", "2"]
+    )
     assert verb.data.targets == tuple(given_names)
     assert verb.training.epochs == 2
 
 
-@given(targets=st.lists(names, max_size=4), model=names.filter(bool), kinds=st.dictionaries(names, names, max_size=2))
+@given(
+    targets=st.lists(names, max_size=4),
+    model=names.filter(bool),
+    kinds=st.dictionaries(names, names, max_size=2),
+)
 def test_a_file_of_options_gives_the_values_it_holds(
     tmp_path_factory: pytest.TempPathFactory, targets: list[str], model: str, kinds: dict[str, str]
 ) -> None:
@@ -43,11 +54,28 @@ def test_a_file_of_options_gives_the_values_it_holds(
 
 
 def test_values_of_a_repeated_flag_add_up_and_the_last_number_counts() -> None:
-    verb: Any = parse(["run", "--data", "d", "--targets", "A", "--lr", "1", "--targets", "B", "C", "--lr=2", "--data=e"])
+    verb: Any = parse(
+        [
+            "run",
+            "--data",
+            "d",
+            "--targets",
+            "A",
+            "--lr",
+            "1",
+            "--targets",
+            "B",
+            "C",
+            "--lr=2",
+            "--data=e",
+        ]
+    )
     assert verb.data.targets == ("A", "B", "C")
     assert verb.data.data == ("d", "e")
     assert verb.training.lr == 2
-    assert parse(["run", "--data", "d", "--method", "cosine", "--methods", "dmtg"]).comparison.methods == ("cosine", "dmtg")
+    assert parse(
+        ["run", "--data", "d", "--method", "cosine", "--methods", "dmtg"]
+    ).comparison.methods == ("cosine", "dmtg")
 
 
 def test_aliases_and_negations_are_known() -> None:
@@ -88,10 +116,19 @@ def test_help_wins_over_mistakes() -> None:
         (["--repeats", "0"], "`repeats` must be at least 1; found 0."),
         (["--draws", "1000000000"], "`draws` must be a whole number of at most 10000"),
         (["--fuzziness", "2", "nan"], "`fuzziness` must be a number greater than 1; found nan."),
-        (["--groups", "2", "-2"], "`n_groups` must be a whole number of at least 1, or 'auto'; found -2."),
-        (["--methods", "cosine", "--groups", "0"], "`n_groups` must be a whole number of at least 1, or 'auto'; found 0."),
+        (
+            ["--groups", "2", "-2"],
+            "`n_groups` must be a whole number of at least 1, or 'auto'; found -2.",
+        ),
+        (
+            ["--methods", "cosine", "--groups", "0"],
+            "`n_groups` must be a whole number of at least 1, or 'auto'; found 0.",
+        ),
         (["--methods", ""], "`groupings` names an unknown method ''"),
-        (["--device", "cuda:x"], "`device` must be 'auto', 'cpu', 'cuda' or 'cuda:N'; found 'cuda:x'."),
+        (
+            ["--device", "cuda:x"],
+            "`device` must be 'auto', 'cpu', 'cuda' or 'cuda:N'; found 'cuda:x'.",
+        ),
         (["--model", ":"], "`model` must be like 'module:factory'"),
         (["--model", "a:b:c"], "`model` must be like 'module:factory'"),
         (["--model", "os:system"], "'os:system' could not be built: it must be a callable"),
@@ -129,7 +166,11 @@ def test_nonsense_is_one_sentence_before_the_data_are_read(
     ],
 )
 def test_nonsense_in_a_file_is_one_sentence(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], content: str, message: str
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    content: str,
+    message: str,
 ) -> None:
     monkeypatch.chdir(tmp_path)
     Path("c.toml").write_text(f"data = 'absent.csv'\n{content}\n")
@@ -144,4 +185,9 @@ def test_what_flags_are_not_taken_for_is_said() -> None:
     with pytest.raises(CoterieError, match="no flag"):
         arranged(["-x"], VERBS["fit"])
     assert arranged(["--", "-x"], VERBS["fit"]) == ["--", "-x"]
-    assert arranged(["--lr", "-1", "--fuzziness", "-inf"], VERBS["run"]) == ["--lr", "-1", "--fuzziness", "-inf"]
+    assert arranged(["--lr", "-1", "--fuzziness", "-inf"], VERBS["run"]) == [
+        "--lr",
+        "-1",
+        "--fuzziness",
+        "-inf",
+    ]

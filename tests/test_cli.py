@@ -28,7 +28,20 @@ from coterie.cli.show import Screen
 from coterie.files import read_json
 from coterie.runs import Run
 
-QUICK = ("--epochs", "2", "--batch-size", "64", "--seeds", "2", "--repeats", "1", "--draws", "1", "--groups", "2")
+QUICK = (
+    "--epochs",
+    "2",
+    "--batch-size",
+    "64",
+    "--seeds",
+    "2",
+    "--repeats",
+    "1",
+    "--draws",
+    "1",
+    "--groups",
+    "2",
+)
 TARGETS = ("warm", "wet", "windy", "colour", "size")
 
 
@@ -59,7 +72,9 @@ def people(tmp_path_factory: pytest.TempPathFactory) -> Path:
         frame[name] = (x[:, position % 3] + rng.normal(size=150) > 0).astype(int)
     folder = tmp_path_factory.mktemp("people")
     frame.to_parquet(folder / "people.parquet")
-    spoilt = frame.assign(always=1, missing=np.nan, income=[*map(str, x[:-1, 0]), "plenty"], far=[*x[:-1, 0], np.inf])
+    spoilt = frame.assign(
+        always=1, missing=np.nan, income=[*map(str, x[:-1, 0]), "plenty"], far=[*x[:-1, 0], np.inf]
+    )
     spoilt.to_parquet(folder / "spoilt.parquet")
     return folder
 
@@ -68,7 +83,22 @@ def people(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def recorded(table: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run directory taken through record, group and fit."""
     folder = tmp_path_factory.mktemp("runs") / "steps"
-    assert main(["record", "--data", str(table), "--targets", *TARGETS, "--epochs", "3", "--out", str(folder)]) == 0
+    assert (
+        main(
+            [
+                "record",
+                "--data",
+                str(table),
+                "--targets",
+                *TARGETS,
+                "--epochs",
+                "3",
+                "--out",
+                str(folder),
+            ]
+        )
+        == 0
+    )
     assert main(["group", str(folder), "--groups", "2"]) == 0
     assert main(["fit", str(folder)]) == 0
     return folder
@@ -78,7 +108,17 @@ def recorded(table: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def finished(table: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[str]]:
     """A finished run and the command that made it."""
     folder = tmp_path_factory.mktemp("runs") / "all"
-    command = ["run", "--data", str(table), "--targets", *TARGETS, *QUICK, "--quiet", "--out", str(folder)]
+    command = [
+        "run",
+        "--data",
+        str(table),
+        "--targets",
+        *TARGETS,
+        *QUICK,
+        "--quiet",
+        "--out",
+        str(folder),
+    ]
     assert main(command) == 0
     return folder, command
 
@@ -95,7 +135,9 @@ def complaint(capsys: pytest.CaptureFixture[str]) -> str:
 # Help and options
 
 
-def test_help_is_readable_at_80_columns(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_help_is_readable_at_80_columns(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("COLUMNS", "80")
     assert main(["--help"]) == 0
     top = capsys.readouterr().out
@@ -123,10 +165,41 @@ def test_no_arguments_is_help(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 DATA = [
-    *("data", "test", "targets", "one_vs_rest", "exclude", "keep", "kind", "positive", "task_column", "target_column"),
-    *("image_column", "group_column", "split_column", "time_column", "allow_overlap", "rare", "limit", "na", "encoding"),
+    *(
+        "data",
+        "test",
+        "targets",
+        "one_vs_rest",
+        "exclude",
+        "keep",
+        "kind",
+        "positive",
+        "task_column",
+        "target_column",
+    ),
+    *(
+        "image_column",
+        "group_column",
+        "split_column",
+        "time_column",
+        "allow_overlap",
+        "rare",
+        "limit",
+        "na",
+        "encoding",
+    ),
 ]
-TRAINING = ["model", "epochs", "lr", "batch_size", "optimiser", "precision", "augment", "device", "seed"]
+TRAINING = [
+    "model",
+    "epochs",
+    "lr",
+    "batch_size",
+    "optimiser",
+    "precision",
+    "augment",
+    "device",
+    "seed",
+]
 GROUPING = ["groups", "fuzziness", "clustering", "features"]
 COMPARISON = ["methods", "seeds", "repeats", "draws"]
 
@@ -142,8 +215,26 @@ COMPARISON = ["methods", "seeds", "repeats", "draws"]
         (
             "select",
             [
-                *("source", "budget", "affinity", "lower_is_better", "partition", "min_size", "max_size", "must_link"),
-                *("cannot_link", "resource", "row_limit", "task_weight", "time_limit", "out", "quiet", "debug"),
+                *(
+                    "source",
+                    "budget",
+                    "affinity",
+                    "lower_is_better",
+                    "partition",
+                    "min_size",
+                    "max_size",
+                    "must_link",
+                ),
+                *(
+                    "cannot_link",
+                    "resource",
+                    "row_limit",
+                    "task_weight",
+                    "time_limit",
+                    "out",
+                    "quiet",
+                    "debug",
+                ),
             ],
         ),
         ("plan", ["budget", *DATA, *TRAINING, *GROUPING, *COMPARISON, "quiet", "debug", "config"]),
@@ -167,7 +258,16 @@ def test_choices_and_defaults_are_those_of_python() -> None:
     for name in ("optimiser", "precision"):
         assert get_args(hints[name]) == get_args(known[name])
     config, ours = TrainingConfig(), options.TrainingOptions()
-    for name in ("epochs", "lr", "batch_size", "optimiser", "precision", "augment", "device", "seed"):
+    for name in (
+        "epochs",
+        "lr",
+        "batch_size",
+        "optimiser",
+        "precision",
+        "augment",
+        "device",
+        "seed",
+    ):
         assert getattr(ours, name) == getattr(config, name)
     clusterings = set(get_args(get_type_hints(options.GroupOptions)["clustering"]))
     assert clusterings == {"auto", *METHODS, *AFFINITY_METHODS}
@@ -176,16 +276,23 @@ def test_choices_and_defaults_are_those_of_python() -> None:
 def test_what_is_known_without_torch_is_said_without_it() -> None:
     code = (
         "import sys; from coterie.cli import main; main(['--version']); main(['run', '-h']); "
-        "main(['fit', 'nowhere']); main(['run', '--data', 'digits', '--out', sys.executable]); sys.exit('torch' in sys.modules)"
+        "main(['fit', 'nowhere']); main(['run', '--data', 'digits', '--out', sys.executable]); "
+        "sys.exit('torch' in sys.modules)"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment(), check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, env=environment(), check=False
+    )
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("coterie 0.")
     assert done.stderr.count("coterie: error: ") == 2
 
 
 def environment() -> dict[str, str]:
-    return {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path)), "OMP_NUM_THREADS": "1"}
+    return {
+        **os.environ,
+        "PYTHONPATH": os.pathsep.join(filter(None, sys.path)),
+        "OMP_NUM_THREADS": "1",
+    }
 
 
 # Configuration files
@@ -208,7 +315,9 @@ def test_file_gives_options_and_flags_win(tmp_path: Path) -> None:
     assert parse(["run", "--config", str(path), "--targets", "z"]).data.targets == ("z",)
 
 
-def test_unknown_option_in_file_names_close_ones(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_unknown_option_in_file_names_close_ones(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     path = tmp_path / "c.toml"
     path.write_text("epoch = 3\n")
     assert main(["run", "--config", str(path)]) == 2
@@ -219,7 +328,9 @@ def test_unknown_option_in_file_names_close_ones(tmp_path: Path, capsys: pytest.
 
 
 @pytest.mark.parametrize("content", [None, "epochs = ", b"\xff\xfe"])
-def test_unreadable_file_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str], content: str | bytes | None) -> None:
+def test_unreadable_file_is_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], content: str | bytes | None
+) -> None:
     path = tmp_path / "c.toml"
     if content is not None:
         path.write_bytes(content if isinstance(content, bytes) else content.encode())
@@ -227,7 +338,9 @@ def test_unreadable_file_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[
     assert "c.toml' cannot be read" in complaint(capsys)
 
 
-def test_wrong_type_in_file_is_a_usage_error(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_wrong_type_in_file_is_a_usage_error(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     path = tmp_path / "c.toml"
     path.write_text('epochs = "many"\ndata = "d"\nout = "o"\n')
     assert main(["run", "--config", str(path)]) == 2
@@ -272,13 +385,25 @@ BINARY = ("A", "B", "C")
         (["--targets", "A", "B", "Z"], "`targets` names 'Z', which is no column"),
         (["--targets", "A", "B", "A"], "`targets` names 'A' twice"),
         (["--targets", *BINARY, "always"], "Target 'always' is constant: every label is '1'"),
-        (["--targets", *BINARY, "income"], "Target 'income' must hold numbers; found the text 'plenty' in row 149"),
+        (
+            ["--targets", *BINARY, "income"],
+            "Target 'income' must hold numbers; found the text 'plenty' in row 149",
+        ),
         (["--targets", *BINARY, "missing"], "Target 'missing' has no label at all"),
         (["--targets", *BINARY], "Column 'far' holds an infinite value in row 149"),
         (["--targets", *BINARY, "--exclude", "far", "--groups", "4"], "fewer tasks than groups"),
-        (["--targets", *BINARY, "--exclude", "far", "--groups", "0"], "at least 1, or 'auto'; found 0"),
-        (["--targets", *BINARY, "--exclude", "far", "--model", "tests.test_cli:flat"], "for B = 2 it gave (2,)"),
-        (["--targets", *BINARY, "--exclude", "far", "--model", "tests.test_cli:none"], "could not be imported"),
+        (
+            ["--targets", *BINARY, "--exclude", "far", "--groups", "0"],
+            "at least 1, or 'auto'; found 0",
+        ),
+        (
+            ["--targets", *BINARY, "--exclude", "far", "--model", "tests.test_cli:flat"],
+            "for B = 2 it gave (2,)",
+        ),
+        (
+            ["--targets", *BINARY, "--exclude", "far", "--model", "tests.test_cli:none"],
+            "could not be imported",
+        ),
     ],
 )
 def test_bad_input_leaves_nothing_behind(
@@ -291,18 +416,41 @@ def test_bad_input_leaves_nothing_behind(
 ) -> None:
     monkeypatch.setattr("coterie.training.loop.gradient_step", never)
     out = tmp_path / "run"
-    assert main(["run", "--quiet", "--data", str(people / "spoilt.parquet"), "--out", str(out), *extra]) == 2
+    assert (
+        main(
+            ["run", "--quiet", "--data", str(people / "spoilt.parquet"), "--out", str(out), *extra]
+        )
+        == 2
+    )
     assert message in complaint(capsys)
     assert not out.exists()
 
 
-def test_bytes_that_are_no_image_are_named_by_row(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_bytes_that_are_no_image_are_named_by_row(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     from PIL import Image
 
     Image.new("RGB", (2, 2)).save(image := BytesIO(), "PNG")
-    cells = [{"bytes": data, "path": None} for data in (image.getvalue(), b"no picture", image.getvalue())]
+    cells = [
+        {"bytes": data, "path": None}
+        for data in (image.getvalue(), b"no picture", image.getvalue())
+    ]
     pq.write_table(pa.table({"image": cells, "A": [0, 1, 0]}), tmp_path / "images.parquet")
-    assert main(["run", "--data", str(tmp_path / "images.parquet"), "--targets", "A", "--out", str(tmp_path / "run")]) == 2
+    assert (
+        main(
+            [
+                "run",
+                "--data",
+                str(tmp_path / "images.parquet"),
+                "--targets",
+                "A",
+                "--out",
+                str(tmp_path / "run"),
+            ]
+        )
+        == 2
+    )
     assert "Row 1 of image column 'image' is no readable image" in complaint(capsys)
     assert not (tmp_path / "run").exists()
 
@@ -312,14 +460,27 @@ def test_loss_that_is_not_finite_stops_and_keeps_the_last_checkpoint(
 ) -> None:
     from coterie.files import read_arrays
 
-    command = ["record", "--data", str(people / "people.parquet"), "--targets", *BINARY, "--quiet", "--out", str(tmp_path)]
+    command = [
+        "record",
+        "--data",
+        str(people / "people.parquet"),
+        "--targets",
+        *BINARY,
+        "--quiet",
+        "--out",
+        str(tmp_path),
+    ]
     assert main([*command, "--epochs", "6", "--model", "tests.test_cli:breaking"]) == 2
     assert "loss of task 'A' in model 0 is not finite in epoch 4, step 4" in complaint(capsys)
     assert Run.existing(tmp_path).stages == ()
-    assert read_arrays(tmp_path / "checkpoints" / "record" / "checkpoint.safetensors")[1]["epoch"] == 3
+    assert (
+        read_arrays(tmp_path / "checkpoints" / "record" / "checkpoint.safetensors")[1]["epoch"] == 3
+    )
 
 
-@pytest.mark.parametrize("arguments", [["rnu"], ["run", "--epochs", "x"], ["run"], ["group"], ["run", "--wrong", "1"]])
+@pytest.mark.parametrize(
+    "arguments", [["rnu"], ["run", "--epochs", "x"], ["run"], ["group"], ["run", "--wrong", "1"]]
+)
 def test_usage_errors_have_status_2(arguments: list[str]) -> None:
     assert main(arguments) == 2
 
@@ -350,7 +511,9 @@ def test_mistakes_are_one_line_before_training(
     message: str,
 ) -> None:
     monkeypatch.setattr("coterie.training.loop.gradient_step", never)
-    assert main(["run", "--quiet", "--data", str(table), "--out", str(tmp_path / "run"), *extra]) == 2
+    assert (
+        main(["run", "--quiet", "--data", str(table), "--out", str(tmp_path / "run"), *extra]) == 2
+    )
     assert message in complaint(capsys)
     assert not (tmp_path / "run").exists()
 
@@ -364,11 +527,15 @@ def test_missing_data_file_is_named(tmp_path: Path, capsys: pytest.CaptureFixtur
     assert "people.parquet" in complaint(capsys)
 
 
-def test_foreign_and_unwritable_folders_are_refused_before_loading(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_foreign_and_unwritable_folders_are_refused_before_loading(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     (tmp_path / "thesis.txt").write_text("years of work")
     assert main(["run", "--data", "no such file", "--out", str(tmp_path)]) == 2
     assert "not a run of coterie" in complaint(capsys)
-    assert main(["run", "--data", "no such file", "--out", str(tmp_path / "thesis.txt" / "run")]) == 2
+    assert (
+        main(["run", "--data", "no such file", "--out", str(tmp_path / "thesis.txt" / "run")]) == 2
+    )
     assert "cannot be written" in complaint(capsys)
 
 
@@ -409,8 +576,12 @@ def test_reader_that_has_seen_enough_is_no_error() -> None:
     os.close(reader)
     done = subprocess.run(
         [sys.executable, "-m", "coterie", "run", "--help"],
-        stdout=writer, stderr=subprocess.PIPE, text=True, env=environment(), check=False,
-    )  # fmt: skip
+        stdout=writer,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=environment(),
+        check=False,
+    )
     os.close(writer)
     assert done.stderr == ""
 
@@ -437,10 +608,23 @@ def test_record_again_trains_nothing(
     assert "training.epochs was 3, now 4" in complaint(capsys)
 
 
-def test_changed_data_are_refused(table: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_changed_data_are_refused(
+    table: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     own = tmp_path / "own.csv"
     own.write_bytes(table.read_bytes())
-    command = ["record", "--data", str(own), "--targets", *TARGETS, "--epochs", "1", "--quiet", "--out", str(tmp_path / "run")]
+    command = [
+        "record",
+        "--data",
+        str(own),
+        "--targets",
+        *TARGETS,
+        "--epochs",
+        "1",
+        "--quiet",
+        "--out",
+        str(tmp_path / "run"),
+    ]
     assert main(command) == 0
     own.write_text(own.read_text().replace("yes", "no", 1))
     capsys.readouterr()
@@ -448,7 +632,9 @@ def test_changed_data_are_refused(table: Path, tmp_path: Path, capsys: pytest.Ca
     assert "other data" in complaint(capsys)
 
 
-def test_group_prints_groups_and_takes_one_setting(recorded: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_group_prints_groups_and_takes_one_setting(
+    recorded: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert main(["group", str(recorded), "--groups", "2"]) == 0
     out = capsys.readouterr().out
     assert "Group 1: warm" in out
@@ -457,7 +643,9 @@ def test_group_prints_groups_and_takes_one_setting(recorded: Path, capsys: pytes
     assert "one value each" in complaint(capsys)
 
 
-def test_auto_shows_how_it_chose(recorded: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_auto_shows_how_it_chose(
+    recorded: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     shutil.copytree(recorded, folder := tmp_path / "run")
     assert main(["group", str(folder), "--groups", "auto"]) == 0
     captured = capsys.readouterr()
@@ -467,7 +655,10 @@ def test_auto_shows_how_it_chose(recorded: Path, tmp_path: Path, capsys: pytest.
 
 
 def test_fit_again_keeps_the_model_and_another_grouping_drops_it(
-    recorded: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    recorded: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     shutil.copytree(recorded, folder := tmp_path / "run")
     run = str(folder)
@@ -488,9 +679,23 @@ def test_fit_again_keeps_the_model_and_another_grouping_drops_it(
     assert "has no model yet" in complaint(capsys)
 
 
-def test_fit_needs_a_grouping_and_evaluate_a_model(table: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_fit_needs_a_grouping_and_evaluate_a_model(
+    table: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     folder = tmp_path / "run"
-    command = ["record", "--data", str(table), "--targets", "warm", "wet", "--epochs", "1", "--quiet", "--out", str(folder)]
+    command = [
+        "record",
+        "--data",
+        str(table),
+        "--targets",
+        "warm",
+        "wet",
+        "--epochs",
+        "1",
+        "--quiet",
+        "--out",
+        str(folder),
+    ]
     assert main(command) == 0
     capsys.readouterr()
     assert main(["fit", str(folder)]) == 2
@@ -518,9 +723,20 @@ def test_predictions_of_every_kind(recorded: Path, table: Path, tmp_path: Path) 
     new = pd.read_csv(table).head(40).drop(columns=list(TARGETS))
     new.to_parquet(tmp_path / "new.parquet")
     out = tmp_path / "predictions.parquet"
-    assert main(["predict", str(recorded), "--data", str(tmp_path / "new.parquet"), "--out", str(out)]) == 0
+    assert (
+        main(["predict", str(recorded), "--data", str(tmp_path / "new.parquet"), "--out", str(out)])
+        == 0
+    )
     rows = pq.read_table(out)
-    assert rows.column_names == ["id", "warm", "wet", "windy", "colour", "colour probability", "size"]
+    assert rows.column_names == [
+        "id",
+        "warm",
+        "wet",
+        "windy",
+        "colour",
+        "colour probability",
+        "size",
+    ]
     assert rows["id"].to_pylist() == list(new["sample_id"])
     assert set(rows["colour"].to_pylist()) <= {"red", "green", "blue"}
     for name in ("warm", "wet", "windy", "colour probability"):
@@ -529,7 +745,9 @@ def test_predictions_of_every_kind(recorded: Path, table: Path, tmp_path: Path) 
     assert 80 < rows["size"].to_numpy().mean() < 120
 
 
-def test_ids_are_never_inputs_or_targets_of_the_model(recorded: Path, table: Path, tmp_path: Path) -> None:
+def test_ids_are_never_inputs_or_targets_of_the_model(
+    recorded: Path, table: Path, tmp_path: Path
+) -> None:
     """Of three rows, any column may differ in each."""
     from coterie.cli.predictions import new_examples
     from coterie.models import GroupedModel
@@ -547,13 +765,36 @@ def own(input_shape: tuple[int, ...]) -> Any:
     return torch.nn.Linear(*input_shape, 4)
 
 
-def test_predict_with_an_encoder_of_ones_own(people: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_predict_with_an_encoder_of_ones_own(
+    people: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     data, run, out = str(people / "people.parquet"), str(tmp_path / "run"), str(tmp_path / "p.csv")
     encoder = ["--model", "tests.test_cli:own"]
-    assert main(["record", "--data", data, "--targets", *BINARY, *encoder, "--epochs", "1", "--quiet", "--out", run]) == 0
+    assert (
+        main(
+            [
+                "record",
+                "--data",
+                data,
+                "--targets",
+                *BINARY,
+                *encoder,
+                "--epochs",
+                "1",
+                "--quiet",
+                "--out",
+                run,
+            ]
+        )
+        == 0
+    )
     assert main(["group", run, "--groups", "2"]) == 0
     model = f"{run}/model.safetensors"
-    for command in (["fit", run], ["evaluate", run], *(["predict", m, "--data", data, "--out", out] for m in (run, model))):
+    for command in (
+        ["fit", run],
+        ["evaluate", run],
+        *(["predict", m, "--data", data, "--out", out] for m in (run, model)),
+    ):
         capsys.readouterr()
         assert main(command) == 2
         assert "names an encoder that is not built in, 'tests.test_cli:own'" in complaint(capsys)
@@ -563,7 +804,9 @@ def test_predict_with_an_encoder_of_ones_own(people: Path, tmp_path: Path, capsy
         assert main([*command, "--trust", "--quiet"]) == 0
 
 
-def test_predictions_as_csv_from_the_model_file(recorded: Path, table: Path, tmp_path: Path) -> None:
+def test_predictions_as_csv_from_the_model_file(
+    recorded: Path, table: Path, tmp_path: Path
+) -> None:
     model, out = recorded / "model.safetensors", tmp_path / "predictions.csv"
     assert main(["predict", str(model), "--data", str(table), "--out", str(out), "--quiet"]) == 0
     with out.open() as file:
@@ -582,7 +825,12 @@ def test_predictions_as_csv_from_the_model_file(recorded: Path, table: Path, tmp
     ],
 )
 def test_mistakes_in_predict(
-    recorded: Path, table: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], change: dict[str, str], message: str
+    recorded: Path,
+    table: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    change: dict[str, str],
+    message: str,
 ) -> None:
     (tmp_path / "file").write_text("")
     used = {"run": str(recorded), "data": str(table), "out": str(tmp_path / "p.csv")}
@@ -595,14 +843,28 @@ def test_predict_names_a_missing_column(
     recorded: Path, table: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     pd.read_csv(table).drop(columns="x3").to_csv(tmp_path / "new.csv", index=False)
-    assert main(["predict", str(recorded), "--data", str(tmp_path / "new.csv"), "--out", str(tmp_path / "p.csv")]) == 2
+    assert (
+        main(
+            [
+                "predict",
+                str(recorded),
+                "--data",
+                str(tmp_path / "new.csv"),
+                "--out",
+                str(tmp_path / "p.csv"),
+            ]
+        )
+        == 2
+    )
     assert "x3" in complaint(capsys)
 
 
 # Exports
 
 
-def test_a_model_is_exported(recorded: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_model_is_exported(
+    recorded: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     out = tmp_path / "model.pt2"
     assert main(["export", str(recorded), "--out", str(out)]) == 0
     said = capsys.readouterr()
@@ -621,10 +883,18 @@ def test_a_model_is_exported(recorded: Path, tmp_path: Path, capsys: pytest.Capt
     ],
 )
 def test_mistakes_in_export(
-    recorded: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], run: str, out: str, message: str
+    recorded: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    run: str,
+    out: str,
+    message: str,
 ) -> None:
     (tmp_path / "file").write_text("")
-    assert main(["export", str(tmp_path / run if run else recorded), "--out", str(tmp_path / out)]) == 2
+    assert (
+        main(["export", str(tmp_path / run if run else recorded), "--out", str(tmp_path / out)])
+        == 2
+    )
     assert message in complaint(capsys)
 
 
@@ -632,7 +902,10 @@ def test_mistakes_in_export(
 
 
 def test_the_shortest_command_works(
-    people: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    people: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     from coterie.evaluation import compare
 
@@ -642,7 +915,25 @@ def test_the_shortest_command_works(
     monkeypatch.setattr("coterie.evaluation.compare", quick)
     monkeypatch.chdir(tmp_path)
     shutil.copy(people / "people.parquet", tmp_path)
-    assert main(["run", "--data", "people.parquet", "--targets", "A", "B", "C", "D", "E", "F", "--groups", "2"]) == 0
+    assert (
+        main(
+            [
+                "run",
+                "--data",
+                "people.parquet",
+                "--targets",
+                "A",
+                "B",
+                "C",
+                "D",
+                "E",
+                "F",
+                "--groups",
+                "2",
+            ]
+        )
+        == 0
+    )
     assert (tmp_path / "runs" / "people" / "report.html").exists()
     assert "Model: runs/people/model.safetensors" in capsys.readouterr().out.splitlines()
 
@@ -658,8 +949,20 @@ def test_every_verb_that_starts_a_run_names_it_after_the_data(
     assert "'runs/digits' is not empty" in complaint(capsys)
 
 
-def test_several_groupings_say_whose_model_was_saved(people: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    command = ["run", "--data", str(people / "people.parquet"), "--targets", *BINARY, *QUICK[:-2], "--epochs", "1", "--quiet"]
+def test_several_groupings_say_whose_model_was_saved(
+    people: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = [
+        "run",
+        "--data",
+        str(people / "people.parquet"),
+        "--targets",
+        *BINARY,
+        *QUICK[:-2],
+        "--epochs",
+        "1",
+        "--quiet",
+    ]
     assert main([*command, "--groups", "2", "auto", "--out", str(tmp_path / "run")]) == 0
     out = capsys.readouterr().out
     assert "Model of K=2 m=1.07, the first grouping: " in out
@@ -675,7 +978,9 @@ def test_run_leaves_model_comparison_and_report(finished: tuple[Path, list[str]]
 
 
 def test_same_command_reads_what_is_finished(
-    finished: tuple[Path, list[str]], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    finished: tuple[Path, list[str]],
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("coterie.training.loop.gradient_step", never)
     assert main(finished[1]) == 0
@@ -695,16 +1000,23 @@ def test_other_settings_in_the_same_folder_are_refused(
 
 
 def test_finished_run_can_be_evaluated_predicted_grouped_and_reported(
-    finished: tuple[Path, list[str]], table: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    finished: tuple[Path, list[str]],
+    table: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     folder = str(finished[0])
     assert main(["evaluate", folder]) == 0
-    assert main(["predict", folder, "--data", str(table), "--out", str(tmp_path / "p.parquet")]) == 0
+    assert (
+        main(["predict", folder, "--data", str(table), "--out", str(tmp_path / "p.parquet")]) == 0
+    )
     assert main(["report", folder]) == 0
     assert "report.html" in capsys.readouterr().out
 
 
-def test_damaged_file_is_named(finished: tuple[Path, list[str]], capsys: pytest.CaptureFixture[str]) -> None:
+def test_damaged_file_is_named(
+    finished: tuple[Path, list[str]], capsys: pytest.CaptureFixture[str]
+) -> None:
     model = finished[0] / "model.safetensors"
     whole = model.read_bytes()
     try:
@@ -718,16 +1030,42 @@ def test_damaged_file_is_named(finished: tuple[Path, list[str]], capsys: pytest.
 # What is said
 
 
-def test_quiet_says_results_only(table: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    command = ["record", "--data", str(table), "--targets", "warm", "wet", "--epochs", "1", "--out", str(tmp_path / "a")]
+def test_quiet_says_results_only(
+    table: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = [
+        "record",
+        "--data",
+        str(table),
+        "--targets",
+        "warm",
+        "wet",
+        "--epochs",
+        "1",
+        "--out",
+        str(tmp_path / "a"),
+    ]
     assert main([*command, "--quiet"]) == 0
     captured = capsys.readouterr()
     assert captured.err == ""
     assert "data_map.safetensors" in captured.out
 
 
-def test_notes_and_plain_progress_without_a_terminal(table: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    command = ["record", "--data", str(table), "--targets", "warm", "wet", "--epochs", "1", "--out", str(tmp_path / "a")]
+def test_notes_and_plain_progress_without_a_terminal(
+    table: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = [
+        "record",
+        "--data",
+        str(table),
+        "--targets",
+        "warm",
+        "wet",
+        "--epochs",
+        "1",
+        "--out",
+        str(tmp_path / "a"),
+    ]
     assert main(command) == 0
     err = capsys.readouterr().err
     assert "sample_id" in err
@@ -749,11 +1087,15 @@ def test_names_are_no_markup(capsys: pytest.CaptureFixture[str]) -> None:
     screen.table("[bold]t[/bold]", ["[red]c"], [["[/x] $x_1$ <script>"]])
     screen.say("[/nothing]")
     out = capsys.readouterr().out
-    assert all(text in out for text in ("[bold]t[/bold]", "[red]c", "[/x] $x_1$ <script>", "[/nothing]"))
+    assert all(
+        text in out for text in ("[bold]t[/bold]", "[red]c", "[/x] $x_1$ <script>", "[/nothing]")
+    )
 
 
 def test_numbers_are_not_broken_over_lines(capsys: pytest.CaptureFixture[str]) -> None:
-    Screen().table("t", ["arm", "parameters", "steps"], [["ensemble of " * 9, "1,234,567,890", "12,345,678"]])
+    Screen().table(
+        "t", ["arm", "parameters", "steps"], [["ensemble of " * 9, "1,234,567,890", "12,345,678"]]
+    )
     out = capsys.readouterr().out
     assert "1,234,567,890" in out
     assert "12,345,678" in out
@@ -761,11 +1103,16 @@ def test_numbers_are_not_broken_over_lines(capsys: pytest.CaptureFixture[str]) -
 
 
 @pytest.mark.slow
-def test_interrupted_run_continues(table: Path, tmp_path: Path, finished: tuple[Path, list[str]]) -> None:
+def test_interrupted_run_continues(
+    table: Path, tmp_path: Path, finished: tuple[Path, list[str]]
+) -> None:
     folder = tmp_path / "run"
     command = [*finished[1][:-1], str(folder)]
     process = subprocess.Popen(
-        [sys.executable, "-m", "coterie", *command], env=environment(), stderr=subprocess.PIPE, text=True
+        [sys.executable, "-m", "coterie", *command],
+        env=environment(),
+        stderr=subprocess.PIPE,
+        text=True,
     )
     while not list(folder.rglob("*.safetensors")):
         assert process.poll() is None
@@ -774,7 +1121,12 @@ def test_interrupted_run_continues(table: Path, tmp_path: Path, finished: tuple[
     _, err = process.communicate(timeout=60)
     assert process.returncode == 130, err
     assert "the same command continues" in err
-    done = subprocess.run([sys.executable, "-m", "coterie", *command], env=environment(), capture_output=True, check=False)
+    done = subprocess.run(
+        [sys.executable, "-m", "coterie", *command],
+        env=environment(),
+        capture_output=True,
+        check=False,
+    )
     assert done.returncode == 0, done.stderr
     assert Run.existing(folder).stages == Run.existing(finished[0]).stages
 
@@ -782,26 +1134,76 @@ def test_interrupted_run_continues(table: Path, tmp_path: Path, finished: tuple[
 # Measuring and choosing
 
 
-def test_run_with_groups_that_are_learnt(people: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_run_with_groups_that_are_learnt(
+    people: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     data = ["--data", str(people / "people.parquet"), "--targets", *"ABCDEF", "--quiet"]
     assert main(["run", *data, *QUICK, "--method", "dmtg", "--out", str(tmp_path / "run")]) == 0
     assert "Groups by dmtg" in capsys.readouterr().out
     page = (tmp_path / "run" / "report.html").read_text(encoding="utf-8")
     assert "Assignment probability" in page
-    assert read_json(tmp_path / "run" / "report.json")["groupings"]["grouped"][0]["details"]["mode"] == "annealed"
-    assert main(["run", *data, *QUICK[:-1], "7", "--method", "dmtg", "--out", str(tmp_path / "other")]) == 2
+    assert (
+        read_json(tmp_path / "run" / "report.json")["groupings"]["grouped"][0]["details"]["mode"]
+        == "annealed"
+    )
+    assert (
+        main(["run", *data, *QUICK[:-1], "7", "--method", "dmtg", "--out", str(tmp_path / "other")])
+        == 2
+    )
     assert "fewer tasks than groups" in capsys.readouterr().err
     assert not (tmp_path / "other").exists()
 
 
-def test_affinity_group_select_fit(people: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_affinity_group_select_fit(
+    people: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     run = tmp_path / "run"
-    data = ["--data", str(people / "people.parquet"), "--targets", *"ABCDEF", "--epochs", "4", "--batch-size", "16", "--quiet"]
-    assert main(["affinity", *data, "--out", str(run), "--methods", "lookahead", "cosine", "--every", "3"]) == 0
+    data = [
+        "--data",
+        str(people / "people.parquet"),
+        "--targets",
+        *"ABCDEF",
+        "--epochs",
+        "4",
+        "--batch-size",
+        "16",
+        "--quiet",
+    ]
+    assert (
+        main(
+            [
+                "affinity",
+                *data,
+                "--out",
+                str(run),
+                "--methods",
+                "lookahead",
+                "cosine",
+                "--every",
+                "3",
+            ]
+        )
+        == 0
+    )
     assert capsys.readouterr().out.count("strongest and weakest") == 2
     assert main(["group", str(run), "--affinity", "lookahead", "--groups", "2", "--quiet"]) == 0
     assert read_json(run / "grouping.json")["method"] == "sdp"
-    assert main(["select", str(run), "--affinity", "cosine", "--budget", "2", "--cannot-link", "A+B", "--quiet"]) == 0
+    assert (
+        main(
+            [
+                "select",
+                str(run),
+                "--affinity",
+                "cosine",
+                "--budget",
+                "2",
+                "--cannot-link",
+                "A+B",
+                "--quiet",
+            ]
+        )
+        == 0
+    )
     out = capsys.readouterr().out
     assert "proven best" in out
     assert "Candidates: all 63 subsets; tasks alone left out." in out
@@ -809,13 +1211,28 @@ def test_affinity_group_select_fit(people: Path, tmp_path: Path, capsys: pytest.
     assert (weights[:, 0] * weights[:, 1] == 0).all()
     assert main(["fit", str(run), "--quiet"]) == 0
     assert main(["group", str(run), "--affinity", "transfer_gain"]) == 2
-    assert "has no affinity 'transfer_gain': there are lookahead, cosine." in capsys.readouterr().err
+    assert (
+        "has no affinity 'transfer_gain': there are lookahead, cosine." in capsys.readouterr().err
+    )
 
 
 def test_select_reads_a_table(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     table = tmp_path / "scores.csv"
     table.write_text("subset,task,value\na,a,0.5\nb,b,0.4\na+b,a,0.6\na+b,b,0.3\n")
-    assert main(["select", str(table), "--budget", "2", "--lower-is-better", "--out", str(tmp_path / "s.json")]) == 0
+    assert (
+        main(
+            [
+                "select",
+                str(table),
+                "--budget",
+                "2",
+                "--lower-is-better",
+                "--out",
+                str(tmp_path / "s.json"),
+            ]
+        )
+        == 0
+    )
     assert read_json(tmp_path / "s.json")["objective"] == pytest.approx(-0.8)
     for options_given, message in (
         (["--budget", "1", "--cannot-link", "a+b"], "cannot_link"),
@@ -828,10 +1245,18 @@ def test_select_reads_a_table(tmp_path: Path, capsys: pytest.CaptureFixture[str]
         assert message in capsys.readouterr().err
 
 
-def test_select_knows_tasks_with_a_plus_and_orders_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_select_knows_tasks_with_a_plus_and_orders_nothing(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     """Names may hold the sign between names, and what would steer a terminal."""
     table, out = tmp_path / "scores.csv", tmp_path / "s.json"
-    rows = ("C++,C++,1", "+,+,1", "\x1b[31m,\x1b[31m,1", "C+++\x1b[31m,C++,0.1", "C+++\x1b[31m,\x1b[31m,0.2")
+    rows = (
+        "C++,C++,1",
+        "+,+,1",
+        "\x1b[31m,\x1b[31m,1",
+        "C+++\x1b[31m,C++,0.1",
+        "C+++\x1b[31m,\x1b[31m,0.2",
+    )
     table.write_text("subset,task,value\n" + "\n".join(rows))
     chosen = ["select", str(table), "--budget", "2", "--out", str(out)]
     for pair in ("C+++\x1b[31m", r"C\+\++" + "\x1b[31m"):
@@ -840,7 +1265,11 @@ def test_select_knows_tasks_with_a_plus_and_orders_nothing(tmp_path: Path, capsy
         assert "C++, \\x1b[31m" in said
         assert "\x1b" not in said
         assert read_json(out)["objective"] == pytest.approx(1.3)
-    for pair, message in (("C", "takes pairs"), ("C+++++", "takes pairs"), ("\x1b[31m+z", "unknown task 'z'")):
+    for pair, message in (
+        ("C", "takes pairs"),
+        ("C+++++", "takes pairs"),
+        ("\x1b[31m+z", "unknown task 'z'"),
+    ):
         assert main([*chosen, "--cannot-link", pair]) == 2
         said = capsys.readouterr().err
         assert message in said
@@ -850,7 +1279,13 @@ def test_select_knows_tasks_with_a_plus_and_orders_nothing(tmp_path: Path, capsy
 def test_a_doubtful_pair_asks_for_marks(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     table = tmp_path / "scores.csv"
     names = ("a", "b+c", "a+b", "c")
-    table.write_text("subset,task,value\n" + "\n".join(f"{name},{name},1" for name in names) + "\n" + r"a\+b+c,c,1" + "\n")
+    table.write_text(
+        "subset,task,value\n"
+        + "\n".join(f"{name},{name},1" for name in names)
+        + "\n"
+        + r"a\+b+c,c,1"
+        + "\n"
+    )
     assert main(["select", str(table), "--budget", "4", "--must-link", "a+b+c"]) == 2
     assert r"Write a + within a name as \+" in complaint(capsys)
 
@@ -858,13 +1293,27 @@ def test_a_doubtful_pair_asks_for_marks(tmp_path: Path, capsys: pytest.CaptureFi
 def test_a_stream_of_few_signs_is_no_error(tmp_path: Path) -> None:
     table = tmp_path / "scores.csv"
     table.write_text("subset,task,value\né,é,1\nb,b,1\n", encoding="utf-8")
-    command = [sys.executable, "-m", "coterie", "select", str(table), "--budget", "2", "--out", str(tmp_path / "s.json")]
-    done = subprocess.run(command, env={**os.environ, "PYTHONIOENCODING": "ascii"}, capture_output=True, check=False)
+    command = [
+        sys.executable,
+        "-m",
+        "coterie",
+        "select",
+        str(table),
+        "--budget",
+        "2",
+        "--out",
+        str(tmp_path / "s.json"),
+    ]
+    done = subprocess.run(
+        command, env={**os.environ, "PYTHONIOENCODING": "ascii"}, capture_output=True, check=False
+    )
     assert (done.returncode, done.stderr) == (0, b"")
     assert rb"\xe9" in done.stdout
 
 
-def test_select_keeps_to_columns_of_the_table(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_select_keeps_to_columns_of_the_table(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     table, out = tmp_path / "scores.csv", tmp_path / "s.json"
     rows = ("a,a,0.9,5,1", "b,b,0.9,5,1", "a+b,a,0.8,7,3", "a+b,b,0.2,7,3")
     table.write_text("subset,task,value,memory,latency\n" + "\n".join(rows))
@@ -878,12 +1327,24 @@ def test_select_keeps_to_columns_of_the_table(tmp_path: Path, capsys: pytest.Cap
     assert objective("--resource", "memory=10", "--row-limit", "latency=2") == pytest.approx(1.8)
     assert objective("--resource", "memory=9", "--task-weight", "a=3") == pytest.approx(2.6)
     for given, message in (
-        (["--resource", "memory=9", "--row-limit", "latency=2"], "No choice of rows serves a, b under"),
-        (["--resource", "size=9"], "has no column 'size'; needed are subset, task, value, size and perhaps cost"),
+        (
+            ["--resource", "memory=9", "--row-limit", "latency=2"],
+            "No choice of rows serves a, b under",
+        ),
+        (
+            ["--resource", "size=9"],
+            "has no column 'size'; needed are subset, task, value, size and perhaps cost",
+        ),
         (["--resource", "memory"], "`--resource` takes NAME=NUMBER; found 'memory'"),
         (["--row-limit", "memory=much"], "`--row-limit` takes NAME=NUMBER; found 'memory=much'"),
-        (["--row-limit", "memory=-1"], "`row_limits['memory']` must be a finite number of at least 0; found -1.0"),
-        (["--task-weight", "z=2"], "`--task-weight` names the unknown task 'z'; the tasks are a, b"),
+        (
+            ["--row-limit", "memory=-1"],
+            "`row_limits['memory']` must be a finite number of at least 0; found -1.0",
+        ),
+        (
+            ["--task-weight", "z=2"],
+            "`--task-weight` names the unknown task 'z'; the tasks are a, b",
+        ),
     ):
         capsys.readouterr()
         assert main(["select", str(table), "--budget", "2", *given]) == 2
@@ -895,7 +1356,13 @@ def test_a_plan_says_what_is_unknown(capsys: pytest.CaptureFixture[str]) -> None
     from coterie.evaluation import Plan, Workload
 
     known = Workload(
-        method="pairs K=2", trainings=1234, look_aheads=0, model_steps=5e4, seconds=60.0, bytes=2**21, grouped_seconds=1.0
+        method="pairs K=2",
+        trainings=1234,
+        look_aheads=0,
+        model_steps=5e4,
+        seconds=60.0,
+        bytes=2**21,
+        grouped_seconds=1.0,
     )
     mine = Workload(
         method="mine",
@@ -907,7 +1374,13 @@ def test_a_plan_says_what_is_unknown(capsys: pytest.CaptureFixture[str]) -> None
         grouped_seconds=1.0,
         fits=None,
     )
-    plan = Plan(workloads=(known, mine), units=2, step_seconds=0.1, shared_seconds=8.0, picked=("pairs K=2", "mine"))
+    plan = Plan(
+        workloads=(known, mine),
+        units=2,
+        step_seconds=0.1,
+        shared_seconds=8.0,
+        picked=("pairs K=2", "mine"),
+    )
     _show_plan(Screen(), plan)
     out = capsys.readouterr().out
     row = next(line for line in out.splitlines() if line.startswith("mine"))
@@ -916,12 +1389,42 @@ def test_a_plan_says_what_is_unknown(capsys: pytest.CaptureFixture[str]) -> None
     assert "Unknown, and not in it, is what these take to measure: mine." in out
 
 
-def test_plan_is_shown_before_anything_long(people: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    data = ["--data", str(people / "people.parquet"), "--targets", *"ABCDEF", "--epochs", "4", "--batch-size", "16", "--quiet"]
-    assert main(["plan", *data, "--groups", "2", "--methods", "data_map", "lookahead", "pairs", "--budget", "1h"]) == 0
+def test_plan_is_shown_before_anything_long(
+    people: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data = [
+        "--data",
+        str(people / "people.parquet"),
+        "--targets",
+        *"ABCDEF",
+        "--epochs",
+        "4",
+        "--batch-size",
+        "16",
+        "--quiet",
+    ]
+    assert (
+        main(
+            [
+                "plan",
+                *data,
+                "--groups",
+                "2",
+                "--methods",
+                "data_map",
+                "lookahead",
+                "pairs",
+                "--budget",
+                "1h",
+            ]
+        )
+        == 0
+    )
     out = capsys.readouterr().out
     assert "Picked within" in out
     assert max(map(len, out.splitlines())) <= 80
-    assert ", 15 repetitions" in " ".join(out.split())  # five splits of a small table, as compare takes them
+    assert ", 15 repetitions" in " ".join(
+        out.split()
+    )  # five splits of a small table, as compare takes them
     assert main(["plan", *data, "--budget", "soon"]) == 2
     assert "`budget` must be a positive time" in capsys.readouterr().err

@@ -1,4 +1,7 @@
-"""The main paths on a GPU: they run, agree with the CPU to rounding, and continue after a kill. Skipped where there is none."""
+"""The main paths on a GPU: they run, agree with the CPU to rounding, and continue after a kill.
+
+Skipped where there is none.
+"""
 
 import copy
 
@@ -13,7 +16,9 @@ from coterie.estimators import GradTagScores
 from coterie.models.batch_norm import vmapped_batch_norm
 from tests.differentiable.small import KINDS, InterruptError, interrupted_at, table
 
-pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no CUDA device here")
+pytestmark = pytest.mark.skipif(
+    not torch.cuda.is_available(), reason="there is no CUDA device here"
+)
 
 SMALL = {"epochs": 2, "batch_size": 32, "model_options": {"hidden": (12, 8)}}
 ROWS = np.array([[1, 1, 1, 1], [1, 1, 0, 0], [0, 0, 1, 1.0]])
@@ -24,12 +29,16 @@ def images():
     rng = np.random.default_rng(0)
     pixels = rng.integers(0, 255, (160, 3, 16, 16), dtype=np.uint8)
     bright = pixels.reshape(160, 3, -1).mean(2)
-    return ct.load({"inputs": pixels, "targets": (bright > np.median(bright, axis=0)).astype(np.float32)})
+    return ct.load(
+        {"inputs": pixels, "targets": (bright > np.median(bright, axis=0)).astype(np.float32)}
+    )
 
 
 def agree(one, other, atol=2e-3):
     for name, tensor in one.stack.state().items():
-        torch.testing.assert_close(tensor.cpu(), other.stack.state()[name].cpu(), atol=atol, rtol=1e-2, msg=name)
+        torch.testing.assert_close(
+            tensor.cpu(), other.stack.state()[name].cpu(), atol=atol, rtol=1e-2, msg=name
+        )
 
 
 @pytest.mark.parametrize("strategy", ["loop", "vmap"])
@@ -43,7 +52,9 @@ def test_a_stack_agrees_with_the_cpu(strategy, missing):
 
 
 def test_tables_in_low_precision():
-    assert ct.fit("mlp", table(), ROWS, precision="bf16", strategy="vmap", **SMALL).scores.shape == (3, 4)
+    assert ct.fit(
+        "mlp", table(), ROWS, precision="bf16", strategy="vmap", **SMALL
+    ).scores.shape == (3, 4)
 
 
 def test_vmapped_batch_norm_is_that_of_the_cpu():
@@ -51,10 +62,14 @@ def test_vmapped_batch_norm_is_that_of_the_cpu():
     found = []
     for device in ("cpu", "cuda"):
         moved = copy.deepcopy(layer).to(device)
-        state = {name: torch.stack([tensor.detach()] * 4) for name, tensor in moved.state_dict().items()}
+        state = {
+            name: torch.stack([tensor.detach()] * 4) for name, tensor in moved.state_dict().items()
+        }
         inputs = x.detach().clone().to(device).requires_grad_()
         with vmapped_batch_norm(torch.device(device)):
-            outputs = torch.func.vmap(lambda own, one: torch.func.functional_call(moved, own, (one,)))(state, inputs)  # noqa: B023
+            outputs = torch.func.vmap(
+                lambda own, one: torch.func.functional_call(moved, own, (one,))  # noqa: B023
+            )(state, inputs)
         (outputs * x.to(device)).sum().backward()
         found.append((outputs.detach().cpu(), inputs.grad.cpu()))
     for one, other in zip(*found, strict=True):
@@ -64,14 +79,26 @@ def test_vmapped_batch_norm_is_that_of_the_cpu():
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])
 @pytest.mark.parametrize("strategy", ["loop", "vmap"])
 def test_images(images, precision, strategy):
-    fit = ct.fit("cnn", images, np.eye(3), epochs=1, batch_size=32, augment=True, precision=precision, strategy=strategy)
+    fit = ct.fit(
+        "cnn",
+        images,
+        np.eye(3),
+        epochs=1,
+        batch_size=32,
+        augment=True,
+        precision=precision,
+        strategy=strategy,
+    )
     assert fit.stack.device.type == "cuda"
     assert np.isfinite(fit.scores[np.eye(3) > 0]).all()
 
 
 def test_recording_agrees_with_the_cpu():
     data = table()
-    one, other = (ct.fit("mlp", data, record=True, device=device, **SMALL).data_map for device in ("cpu", "cuda"))
+    one, other = (
+        ct.fit("mlp", data, record=True, device=device, **SMALL).data_map
+        for device in ("cpu", "cuda")
+    )
     np.testing.assert_allclose(one.confidence, other.confidence, atol=1e-3)
     assert ct.group(other, 2).membership.shape == (4, 2)
 
@@ -79,7 +106,9 @@ def test_recording_agrees_with_the_cpu():
 @pytest.mark.parametrize("mode", MODES)
 def test_differentiable_grouping_agrees_and_continues(mode, tmp_path):
     data = table()
-    made = lambda: ct.DifferentiableGrouping(2, mode, stem=3, held_out=0.2, balance=0.1, entropy=0.1)  # noqa: E731
+    made = lambda: ct.DifferentiableGrouping(  # noqa: E731
+        2, mode, stem=3, held_out=0.2, balance=0.1, entropy=0.1
+    )
     settings = {**SMALL, "strategy": "loop"}
     on_cpu = ct.fit("mlp", data, made(), device="cpu", **settings)
     whole = ct.fit("mlp", data, made(), device="cuda", **settings)
@@ -87,17 +116,30 @@ def test_differentiable_grouping_agrees_and_continues(mode, tmp_path):
         probabilities = [np.array(fit.grouping.details["probabilities"]) for fit in (on_cpu, whole)]
         np.testing.assert_allclose(*probabilities, atol=1e-3)
     with pytest.raises(InterruptError):
-        ct.fit("mlp", data, made(), device="cuda", checkpoint=tmp_path, progress=interrupted_at(7), **settings)
+        ct.fit(
+            "mlp",
+            data,
+            made(),
+            device="cuda",
+            checkpoint=tmp_path,
+            progress=interrupted_at(7),
+            **settings,
+        )
     agree(whole, ct.fit("mlp", data, made(), device="cuda", checkpoint=tmp_path, **settings))
     tuned, groups = ct.finetune(whole, data, epochs=1)
-    model = ct.GroupedModel.from_stack(tuned.stack, groups.membership, data.tasks, data.preprocessing).hard()
+    model = ct.GroupedModel.from_stack(
+        tuned.stack, groups.membership, data.tasks, data.preprocessing
+    ).hard()
     assert model.cuda().predict(data.inputs[:5].cuda()).shape == (5, data.tasks.n_outputs)
 
 
 @pytest.mark.parametrize("method", METHODS)
 def test_affinities_agree_with_the_cpu(method):
     data, settings = table(missing=method != "data_map"), {**SMALL, "lr": 0.01}
-    one, other = (affinity(method, "mlp", data, every=3, device=device, **settings) for device in ("cpu", "cuda"))
+    one, other = (
+        affinity(method, "mlp", data, every=3, device=device, **settings)
+        for device in ("cpu", "cuda")
+    )
     np.testing.assert_allclose(one.matrix, other.matrix, atol=5e-3)
 
 
@@ -129,8 +171,16 @@ def test_gradtag_of_recurrent_layers():
 def test_a_whole_comparison(tmp_path):
     methods = ["data_map", "lookahead", "gradtag", "pairs", "dmtg"]
     result = ct.compare(
-        "mlp", table(), methods, n_groups=2, seeds=1, repeats=1, draws=1, run=tmp_path / "run", **{**SMALL, "epochs": 4}
-    )  # fmt: skip
+        "mlp",
+        table(),
+        methods,
+        n_groups=2,
+        seeds=1,
+        repeats=1,
+        draws=1,
+        run=tmp_path / "run",
+        **{**SMALL, "epochs": 4},
+    )
     assert result.config["hardware"]["gpu"]
     assert {"joint", "single", "chosen"} <= set(result.costs.column("arm").to_pylist())
     assert result.report(tmp_path / "report.html").exists()

@@ -1,4 +1,7 @@
-"""Files that are whole or absent, whatever the disk says; nothing is left of writers that were killed."""
+"""Files that are whole or absent, whatever the disk says.
+
+Nothing is left of writers that were killed.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +26,15 @@ from coterie.data.arrow_files import write_parquet
 from coterie.datamaps import DataMapRecorder, to_parquet
 from coterie.datamaps.storage import create_arrays, map_arrays
 from coterie.errors import CoterieError
-from coterie.files import atomic, check_target, checksum, read_arrays, read_json, write_arrays, write_json
+from coterie.files import (
+    atomic,
+    check_target,
+    checksum,
+    read_arrays,
+    read_json,
+    write_arrays,
+    write_json,
+)
 from coterie.runs import MANIFEST, Run
 
 resource = pytest.importorskip("resource")
@@ -32,7 +43,10 @@ MANY = np.random.default_rng(0).normal(size=20_000)
 
 @contextmanager
 def small_files(n_bytes: int) -> Iterator[None]:
-    """No file of this process may grow beyond ``n_bytes``: what a full disk does, to this process alone."""
+    """No file of this process may grow beyond ``n_bytes``.
+
+    What a full disk does, to this process alone.
+    """
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (n_bytes, before[1]))
     try:
@@ -61,7 +75,12 @@ def big_map() -> ct.DataMap:
 
 def big_scores() -> ct.ScoreTable:
     subsets = np.ones((2_000, 2), dtype=bool)
-    return ct.ScoreTable(tasks=("a", "b"), subsets=subsets, scores=MANY[:4_000].reshape(-1, 2), costs=MANY[:2_000] + 9.0)
+    return ct.ScoreTable(
+        tasks=("a", "b"),
+        subsets=subsets,
+        scores=MANY[:4_000].reshape(-1, 2),
+        costs=MANY[:2_000] + 9.0,
+    )
 
 
 def big_grouping() -> ct.Grouping:
@@ -84,7 +103,10 @@ WRITERS: dict[str, Callable[[Path], Any]] = {
 @pytest.mark.parametrize("name", WRITERS)
 def test_no_room_is_one_sentence_and_what_was_there_stays(name: str, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("as it was")
-    with small_files(8_000), pytest.raises(CoterieError, match=r"/file' cannot be written: File too large\.$"):
+    with (
+        small_files(8_000),
+        pytest.raises(CoterieError, match=r"/file' cannot be written: File too large\.$"),
+    ):
         WRITERS[name](tmp_path / "file")
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
     assert (tmp_path / "file").read_text() == "as it was"
@@ -93,13 +115,20 @@ def test_no_room_is_one_sentence_and_what_was_there_stays(name: str, tmp_path: P
 
 
 def test_no_room_for_a_recorder_is_said_before_it_starts(tmp_path: Path) -> None:
-    with small_files(8_000), pytest.raises(CoterieError, match=r"working\.bin' cannot be written: File too large"):
+    with (
+        small_files(8_000),
+        pytest.raises(CoterieError, match=r"working\.bin' cannot be written: File too large"),
+    ):
         DataMapRecorder(4, 2_000, folder=tmp_path / "folder")
 
 
-@pytest.mark.parametrize("code", [errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.ENAMETOOLONG, errno.EIO])
+@pytest.mark.parametrize(
+    "code", [errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.ENAMETOOLONG, errno.EIO]
+)
 @pytest.mark.parametrize("where", ["mkdir", "open", "fsync", "replace"])
-def test_every_reason_at_every_step(code: int, where: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_reason_at_every_step(
+    code: int, where: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     write_json(tmp_path / "file", 1)
 
     def fail(*_: Any, **__: Any) -> Any:
@@ -109,14 +138,20 @@ def test_every_reason_at_every_step(code: int, where: str, tmp_path: Path, monke
     with pytest.raises(CoterieError) as caught:
         write_json(tmp_path / "file", 2)
     monkeypatch.undo()
-    assert str(caught.value) == f"{str(tmp_path / 'file')!r} cannot be written: {os.strerror(code)}."
+    assert (
+        str(caught.value) == f"{str(tmp_path / 'file')!r} cannot be written: {os.strerror(code)}."
+    )
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
     assert read_json(tmp_path / "file") == 1
 
 
 def test_where_no_file_can_be_is_said_before_there_is_one(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    for path, reason in [(tmp_path, "Is a directory"), (tmp_path / "file" / "x", "Not a directory"), ("a\0", "null character")]:
+    for path, reason in [
+        (tmp_path, "Is a directory"),
+        (tmp_path / "file" / "x", "Not a directory"),
+        ("a\0", "null character"),
+    ]:
         with pytest.raises(CoterieError, match=f"cannot be written: .*{reason}"):
             check_target(path)
         with pytest.raises(CoterieError, match="cannot be written"):
@@ -127,7 +162,11 @@ def test_where_no_file_can_be_is_said_before_there_is_one(tmp_path: Path) -> Non
 
 @pytest.mark.parametrize("read", [read_json, read_arrays, checksum, map_arrays])
 def test_what_cannot_be_read_is_one_sentence(read: Callable[[Path], Any], tmp_path: Path) -> None:
-    for path, reason in [(tmp_path, "Is a directory"), (tmp_path / "no", "No such file"), (tmp_path / ("z" * 300), "too long")]:
+    for path, reason in [
+        (tmp_path, "Is a directory"),
+        (tmp_path / "no", "No such file"),
+        (tmp_path / ("z" * 300), "too long"),
+    ]:
         with pytest.raises(CoterieError, match=f"cannot be read: .*{reason}"):
             read(path)
 
@@ -157,8 +196,11 @@ def test_strays_of_the_dead_go_and_all_others_stay(tmp_path: Path) -> None:
     (tmp_path / f".a.json.{gone}-7.tmp" / ".tmpX1").write_text("what a library left")
     write_json(tmp_path / "a.json", 1)
     assert {path.name for path in tmp_path.iterdir()} == {
-        "a.json", f".b.json.{gone}.tmp", f".a.json.{living}.tmp", ".a.json.tmp"
-    }  # fmt: skip
+        "a.json",
+        f".b.json.{gone}.tmp",
+        f".a.json.{living}.tmp",
+        ".a.json.tmp",
+    }
 
 
 def test_a_block_within_a_block_takes_its_place_with_the_outer_one(tmp_path: Path) -> None:
@@ -179,7 +221,14 @@ def test_run_removes_strays_and_checkpoints_of_finished_stages(tmp_path: Path) -
     (tmp_path / "units" / f".scores.parquet.{os.getppid()}.tmp").write_text("")
     run.complete("units/unit", [])
     with run.held():
-        assert {path.name for path in tmp_path.rglob("*")} == {".lock", MANIFEST, "checkpoints", "other", "checkpoint", "units"}
+        assert {path.name for path in tmp_path.rglob("*")} == {
+            ".lock",
+            MANIFEST,
+            "checkpoints",
+            "other",
+            "checkpoint",
+            "units",
+        }
     run.complete("other", [])
     Run.open(tmp_path, config={}, fingerprint="f")
     assert not list((tmp_path / "checkpoints").iterdir())
@@ -189,7 +238,13 @@ def test_run_removes_strays_and_checkpoints_of_finished_stages(tmp_path: Path) -
 def mounted(folder: Path, *options: str) -> Iterator[None]:
     """A file system of its own, where that is allowed."""
     tool = shutil.which("mount")
-    done = tool and subprocess.run([tool, *options, str(folder)], capture_output=True, check=False).returncode == 0
+    done = (
+        tool
+        and subprocess.run(
+            [tool, *options, str(folder)], capture_output=True, check=False
+        ).returncode
+        == 0
+    )
     if not done:
         pytest.skip("mounting is not allowed")
     try:
@@ -198,15 +253,32 @@ def mounted(folder: Path, *options: str) -> Iterator[None]:
         subprocess.run(["umount", str(folder)], check=True)
 
 
-def test_verbs_on_full_and_read_only_disks(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_verbs_on_full_and_read_only_disks(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     made, disk = tmp_path / "made", tmp_path / "disk"
     disk.mkdir()
-    options = ["--data", "digits", "--targets", "even", "random", "--epochs", "1", "--quiet", "--out"]
+    options = [
+        "--data",
+        "digits",
+        "--targets",
+        "even",
+        "random",
+        "--epochs",
+        "1",
+        "--quiet",
+        "--out",
+    ]
     assert main(["record", *options, str(made)]) == 0
     assert main(["group", str(made), "--groups", "2", "--quiet"]) == 0
     run = disk / "run"
     predict = ["predict", str(run), "--data", "digits", "--quiet", "--out", str(disk / "p.csv")]
-    commands = [["record", *options, str(disk / "new")], ["group", str(run)], ["fit", str(run)], predict]
+    commands = [
+        ["record", *options, str(disk / "new")],
+        ["group", str(run)],
+        ["fit", str(run)],
+        predict,
+    ]
     with mounted(disk, "-t", "tmpfs", "-o", "size=2m", "tmpfs"):
         shutil.copytree(made, run)
         with suppress(OSError), (disk / "fill").open("wb", buffering=0) as file:

@@ -84,20 +84,43 @@ def local():
         (Mine, f"{HERE}:Mine"),
         (local(), f"{HERE}:local.<locals>.inside"),
         (Mine(), {"is": f"{HERE}:Mine", "size": 3, "_names": ["a"], "inner": None}),
-        (Mine(inner=Mine(2)).inner, {"is": f"{HERE}:Mine", "size": 2, "_names": ["a"], "inner": None}),
+        (
+            Mine(inner=Mine(2)).inner,
+            {"is": f"{HERE}:Mine", "size": 2, "_names": ["a"], "inner": None},
+        ),
         (Mine(1).method, {"is": f"{HERE}:Mine.method", "of": identity(Mine(1), "`it`")}),
         (Data(4), {"is": f"{HERE}:Data", "size": 4}),
         (Keyed(5), {"key": {"size": 5}}),
-        (partial(plain, 1, a=np.float32(2)), {"is": f"{HERE}:plain", "arguments": [1], "keywords": {"a": 2.0}}),
+        (
+            partial(plain, 1, a=np.float32(2)),
+            {"is": f"{HERE}:plain", "arguments": [1], "keywords": {"a": 2.0}},
+        ),
         ({"a": (1, np.int64(2)), 3: float("inf")}, {"a": [1, 2], "3": "inf"}),
         ({"b", "a"}, ["a", "b"]),
         (Lookahead(batch_size=7), {"key": {"is": "lookahead", "every": 10, "batch_size": 7}}),
-        (SurrogateScores(n_subsets=9),
-         {"is": "SurrogateScores", "n_subsets": 9, "size": None, "ridge": 0.01, "bootstraps": 200, "seed": 0}),
-        (nn.HuberLoss(delta=0.5), {"is": "torch.nn.modules.loss:HuberLoss", "reduction": "mean", "delta": 0.5, "state": {}}),
+        (
+            SurrogateScores(n_subsets=9),
+            {
+                "is": "SurrogateScores",
+                "n_subsets": 9,
+                "size": None,
+                "ridge": 0.01,
+                "bootstraps": 200,
+                "seed": 0,
+            },
+        ),
+        (
+            nn.HuberLoss(delta=0.5),
+            {
+                "is": "torch.nn.modules.loss:HuberLoss",
+                "reduction": "mean",
+                "delta": 0.5,
+                "state": {},
+            },
+        ),
     ],
     ids=lambda value: "",
-)  # fmt: skip
+)
 def test_names_and_settings(thing, expected):
     assert identity(thing, "`it`") == expected
 
@@ -109,12 +132,18 @@ def test_names_and_settings(thing, expected):
         (Mine(names=("a",)), Mine(names=("b",))),
         (Mine(inner=np.zeros(3)), Mine(inner=np.ones(3))),
         (Mine(inner=np.zeros(3)), Mine(inner=np.zeros((3, 1)))),
-        (Mine(inner=torch.zeros(2, dtype=torch.bfloat16)), Mine(inner=torch.ones(2, dtype=torch.bfloat16))),
+        (
+            Mine(inner=torch.zeros(2, dtype=torch.bfloat16)),
+            Mine(inner=torch.ones(2, dtype=torch.bfloat16)),
+        ),
         (Mine(inner=plain), Mine(inner=decorated)),
         (partial(plain, 1), partial(plain, 2)),
         (nn.HuberLoss(delta=0.5), nn.HuberLoss(delta=1.0)),
         (nn.Sequential(nn.Dropout(0.1)), nn.Sequential(nn.Dropout(0.2))),
-        (nn.CrossEntropyLoss(torch.tensor([1.0, 2.0])), nn.CrossEntropyLoss(torch.tensor([1.0, 3.0]))),
+        (
+            nn.CrossEntropyLoss(torch.tensor([1.0, 2.0])),
+            nn.CrossEntropyLoss(torch.tensor([1.0, 3.0])),
+        ),
         (GradTagScores(), GradTagScores(n_features=512)),
         (DifferentiableGrouping(2), DifferentiableGrouping(2, held_out=0.1)),
     ],
@@ -145,7 +174,10 @@ def within_itself():
         (closure(3), rf"^`it` is the closure '{HERE}:closure.<locals>.inside'"),
         (Mine(inner=lambda: 1), r"^`it`: `inner` is a lambda"),
         (Mine(inner={"a": [closure(3)]}), r"^`it`: `inner.a.0` is the closure"),
-        (Mine(inner=np.random.default_rng(0)), r"^`it`: `inner` is a numpy.random._generator:Generator"),
+        (
+            Mine(inner=np.random.default_rng(0)),
+            r"^`it`: `inner` is a numpy.random._generator:Generator",
+        ),
         (Mine(inner=np.array([object()])), r"^`it`: `inner` is a numpy:ndarray of objects"),
         (Slotted(), rf"^`it` is a {HERE}:Slotted"),
         (within_itself(), r"^`it`: `inner.0` is an object within itself"),
@@ -173,11 +205,18 @@ print(in_words(identity(Mine(inner=[Lookahead(), partial(plain, {"b", "a", "c"})
 
 
 def test_another_process_tells_the_same():
-    seen = {subprocess.run([sys.executable, "-c", SCRIPT], capture_output=True, text=True, check=True).stdout for _ in range(2)}
+    seen = {
+        subprocess.run(
+            [sys.executable, "-c", SCRIPT], capture_output=True, text=True, check=True
+        ).stdout
+        for _ in range(2)
+    }
     assert len(seen) == 1
     assert "0x" not in seen.pop()
 
 
 def test_words():
-    assert in_words(identity(Mine("x"), "`it`")) == f"{HERE}:Mine(size='x', _names=['a'], inner=None)"
+    assert (
+        in_words(identity(Mine("x"), "`it`")) == f"{HERE}:Mine(size='x', _names=['a'], inner=None)"
+    )
     assert in_words(identity(plain, "`it`")) == f"{HERE}:plain"

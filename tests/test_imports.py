@@ -1,7 +1,7 @@
 """Who imports whom: no circle, nothing private across rooms, and rooms that only look down.
 
-Imports inside functions count, for they hide circles; those under ``TYPE_CHECKING`` do not: they are never carried out.
-"""
+Imports inside functions count, for they hide circles; those under ``TYPE_CHECKING`` do not: they
+are never carried out."""
 
 from __future__ import annotations
 
@@ -56,14 +56,27 @@ def imports(tree: ast.AST, known: Mapping[str, Path]) -> Iterator[str]:
 
 
 def graph(known: Mapping[str, Path]) -> dict[str, set[str]]:
-    """For each module those that it imports; what it takes from a room's ``__init__`` is of that room."""
-    found = {name: set(imports(ast.parse(path.read_text(encoding="utf-8")), known)) - {name} for name, path in known.items()}
-    # ``from coterie.room import module`` loads the room too, but a room's own modules are below its ``__init__``.
-    return {name: {to for to in all_to if not name.startswith(f"{to}.")} for name, all_to in found.items()}
+    """For each module those that it imports.
+
+    What it takes from a room's ``__init__`` is of that room.
+    """
+    found = {
+        name: set(imports(ast.parse(path.read_text(encoding="utf-8")), known)) - {name}
+        for name, path in known.items()
+    }
+    # ``from coterie.room import module`` loads the room too, but a room's own modules are below its
+    # ``__init__``.
+    return {
+        name: {to for to in all_to if not name.startswith(f"{to}.")}
+        for name, all_to in found.items()
+    }
 
 
 def room(name: str) -> str:
-    """The folder, or the module on its own, that a module belongs to; the package itself is none."""
+    """The folder, or the module on its own, that a module belongs to.
+
+    The package itself is none.
+    """
     return name.split(".")[1] if "." in name else ""
 
 
@@ -78,18 +91,29 @@ def circles(edges: Mapping[str, set[str]]) -> list[str]:
 
 def private(edges: Mapping[str, set[str]]) -> list[str]:
     """Modules with an underscore that are imported from another room."""
-    hidden = [(one, to) for one, all_to in edges.items() for to in sorted(all_to) if to.split(".")[-1].startswith("_")]
+    hidden = [
+        (one, to)
+        for one, all_to in edges.items()
+        for to in sorted(all_to)
+        if to.split(".")[-1].startswith("_")
+    ]
     return [f"{one} imports {to}" for one, to in hidden if room(one) != room(to)]
 
 
 def upwards(edges: Mapping[str, set[str]]) -> list[str]:
     """Imports of a room of the same floor or a higher one, or that a room has no business with."""
     floor = {name: level for level, names in enumerate(FLOORS) for name in names}
-    across = [(one, to) for one, all_to in edges.items() for to in sorted(all_to) if room(to) and room(one) != room(to)]
+    across = [
+        (one, to)
+        for one, all_to in edges.items()
+        for to in sorted(all_to)
+        if room(to) and room(one) != room(to)
+    ]
     return [
-        f"{one} imports {to}" for one, to in across
+        f"{one} imports {to}"
+        for one, to in across
         if floor[room(to)] >= floor[room(one)] or room(to) not in ONLY.get(room(one), floor)
-    ]  # fmt: skip
+    ]
 
 
 def test_there_is_no_circle() -> None:
@@ -101,7 +125,9 @@ def test_nothing_private_is_imported_from_another_room() -> None:
 
 
 def test_rooms_look_down_only() -> None:
-    assert {room(name) for name in modules() if room(name)} == {name for names in FLOORS for name in names}
+    assert {room(name) for name in modules() if room(name)} == {
+        name for names in FLOORS for name in names
+    }
     assert upwards(graph(modules())) == []
 
 

@@ -19,11 +19,20 @@ from coterie.runs import Run
 
 TARGETS = ("even", "at least five", "closed loop", "random")
 OPTIONS = "--data digits --groups 2 --draws 1 --epochs 3 --model tests.test_kill:encoder --quiet"
-COMPARED = ("scores.parquet", "statistics.safetensors", "data_map.safetensors", "history.safetensors", "model.safetensors")
+COMPARED = (
+    "scores.parquet",
+    "statistics.safetensors",
+    "data_map.safetensors",
+    "history.safetensors",
+    "model.safetensors",
+)
 
 
 class Reluctant(torch.nn.Module):
-    """Looks at its values, which vmap rejects: a measured choice of strategy may differ between runs, and rounding with it."""
+    """Looks at its values, which vmap rejects.
+
+    A measured choice of strategy may differ between runs, and rounding with it.
+    """
 
     def forward(self, features: torch.Tensor) -> torch.Tensor:
         """Return the features, after a moment in which to be killed."""
@@ -39,15 +48,32 @@ def encoder(input_shape):
 
 
 def command(folder: Path, seeds: int) -> list[str]:
-    return ["compare", *OPTIONS.split(), "--targets", *TARGETS, "--seeds", str(seeds), "--out", str(folder)]
+    return [
+        "compare",
+        *OPTIONS.split(),
+        "--targets",
+        *TARGETS,
+        "--seeds",
+        str(seeds),
+        "--out",
+        str(folder),
+    ]
 
 
 def start(folder: Path, seeds: int) -> subprocess.Popen:
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path)), "OMP_NUM_THREADS": "1"}
+    environment = {
+        **os.environ,
+        "PYTHONPATH": os.pathsep.join(filter(None, sys.path)),
+        "OMP_NUM_THREADS": "1",
+    }
     return subprocess.Popen(
         [sys.executable, "-m", "coterie", *command(folder, seeds)],
-        cwd=Path(__file__).parents[1], env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
-    )  # fmt: skip
+        cwd=Path(__file__).parents[1],
+        env=environment,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
 
 
 def finish(process: subprocess.Popen) -> None:
@@ -66,12 +92,17 @@ def wait_for(folder: Path, pattern: str, process: subprocess.Popen) -> None:
 
 
 def contents(folder: Path) -> dict[str, str]:
-    """Checksums of all results; of statistics the arrays only, because the costs beside them hold seconds."""
+    """Checksums of all results.
+
+    Of statistics the arrays only, because the costs beside them hold seconds.
+    """
     found = {}
     for file in (file for name in COMPARED for file in folder.rglob(name)):
         if file.name == "statistics.safetensors":
             arrays = sorted(read_arrays(file)[0].items())
-            found[str(file.relative_to(folder))] = hashlib.sha256(b"".join(a.tobytes() for _, a in arrays)).hexdigest()
+            found[str(file.relative_to(folder))] = hashlib.sha256(
+                b"".join(a.tobytes() for _, a in arrays)
+            ).hexdigest()
         else:
             found[str(file.relative_to(folder))] = checksum(file)
     return found
@@ -100,7 +131,10 @@ def test_killed_at_random_moments(tmp_path, seed):
 
 @pytest.mark.timeout(600)
 def test_killed_once(tmp_path):
-    """In the middle of the second training; what is not killed runs in this process, at the same time to save some."""
+    """In the middle of the second training.
+
+    What is not killed runs in this process, at the same time to save some.
+    """
     whole, killed = tmp_path / "whole", tmp_path / "killed"
     process = start(killed, seeds=1)
 

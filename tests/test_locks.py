@@ -1,4 +1,7 @@
-"""One process at a time writes in a run directory; a lock ends with its process, however that ends."""
+"""One process at a time writes in a run directory.
+
+A lock ends with its process, however that ends.
+"""
 
 from __future__ import annotations
 
@@ -38,7 +41,11 @@ def another(folder: Path) -> Iterator[subprocess.Popen[str]]:
     """A process that holds ``folder`` until it is told, or made, to end."""
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
     process = subprocess.Popen(
-        [sys.executable, "-c", HOLD, str(folder)], env=environment, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        [sys.executable, "-c", HOLD, str(folder)],
+        env=environment,
+        text=True,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
     )
     try:
         assert process.stdout is not None
@@ -58,7 +65,9 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[str]]
     """A run with everything in it, and the options that made it."""
     place = tmp_path_factory.mktemp("locks")
     x = np.random.default_rng(0).normal(size=(200, 2))
-    frame = pd.DataFrame(x, columns=["x", "y"]).assign(A=(x[:, 0] > 0).astype(int), B=(x[:, 1] > 0).astype(int))
+    frame = pd.DataFrame(x, columns=["x", "y"]).assign(
+        A=(x[:, 0] > 0).astype(int), B=(x[:, 1] > 0).astype(int)
+    )
     frame.to_csv(place / "data.csv", index=False)
     options = [
         "--data",
@@ -84,8 +93,19 @@ def test_every_verb_that_writes_is_refused_and_a_reader_is_not(
     folder, options = finished
     run = str(folder)
     writers = [
-        *(["record", *options], ["affinity", *options], ["compare", *options], ["run", *options], ["group", run]),
-        *(["fit", run], ["evaluate", run], ["report", run], ["select", run, "--budget", "1", "--affinity", "cosine"]),
+        *(
+            ["record", *options],
+            ["affinity", *options],
+            ["compare", *options],
+            ["run", *options],
+            ["group", run],
+        ),
+        *(
+            ["fit", run],
+            ["evaluate", run],
+            ["report", run],
+            ["select", run, "--budget", "1", "--affinity", "cosine"],
+        ),
     ]
     before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
     with another(folder) as process:
@@ -93,8 +113,16 @@ def test_every_verb_that_writes_is_refused_and_a_reader_is_not(
         for command in writers:
             assert main(command) == 2, command
             said = capsys.readouterr().err
-            assert said == f"coterie: error: {run!r} is in use by process {process.pid}: wait for it, or stop it.\n"
-        assert main(["predict", run, "--data", options[1], "--out", str(tmp_path / "p.csv"), "--quiet"]) == 0
+            assert (
+                said
+                == f"coterie: error: {run!r} is in use by process {process.pid}: wait for it, or stop it.\n"
+            )
+        assert (
+            main(
+                ["predict", run, "--data", options[1], "--out", str(tmp_path / "p.csv"), "--quiet"]
+            )
+            == 0
+        )
     assert {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()} == before
     assert main(["fit", run, "--quiet"]) == 0
 
@@ -134,8 +162,10 @@ def test_a_thread_may_take_its_own_lock_again_but_no_other(folder: Path) -> None
         in_a_thread()
     in_a_thread()
     assert refused == [
-        f"{str(folder)!r} is in use by another thread of this process, {os.getpid()}: wait for it, or stop it.", None
-    ]  # fmt: skip
+        f"{str(folder)!r} is in use by another thread of this process, {os.getpid()}: wait for it, "
+        "or stop it.",
+        None,
+    ]
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
@@ -195,7 +225,9 @@ def test_held_run_sees_what_others_entered(folder: Path) -> None:
     assert Run.existing(folder).stages == ("theirs", "mine")
 
 
-def test_a_system_without_locks_is_named_and_keeps_nobody_out(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_system_without_locks_is_named_and_keeps_nobody_out(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(locks, "fcntl", None)
     with pytest.warns(UserWarning, match="cannot be locked on this system"), locked(folder):
         Run.existing(folder).complete("mine", [])

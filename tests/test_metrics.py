@@ -7,24 +7,38 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import accuracy_score, balanced_accuracy_score, r2_score
 
-from coterie.metrics import errors, example_statistics, metric_names, outcomes, primary_metric, summed_statistics
+from coterie.metrics import (
+    errors,
+    example_statistics,
+    metric_names,
+    outcomes,
+    primary_metric,
+    summed_statistics,
+)
 from coterie.tasks import Kind, Task, Tasks
 
-MIXED = Tasks.plain([
-    Task(name="yes", kind=Kind.BINARY),
-    Task(name="colour", kind=Kind.MULTICLASS, classes=("r", "g", "b")),
-    Task(name="size", kind=Kind.REGRESSION),
-    Task(name="shape", kind=Kind.MULTICLASS, classes=("a", "b", "c", "d", "e")),
-    Task(name="no", kind=Kind.BINARY),
-])  # fmt: skip
+MIXED = Tasks.plain(
+    [
+        Task(name="yes", kind=Kind.BINARY),
+        Task(name="colour", kind=Kind.MULTICLASS, classes=("r", "g", "b")),
+        Task(name="size", kind=Kind.REGRESSION),
+        Task(name="shape", kind=Kind.MULTICLASS, classes=("a", "b", "c", "d", "e")),
+        Task(name="no", kind=Kind.BINARY),
+    ]
+)
 
 
 def mixed_batch(n, seed=0, missing=0.0, models=()):
     """Random outputs (*models, n, P) and targets (n, T) of the mixed tasks."""
     g = torch.Generator().manual_seed(seed)
     outputs = torch.randn(*models, n, MIXED.n_outputs, generator=g)
-    columns = [torch.randint(2, (n,), generator=g), torch.randint(3, (n,), generator=g), torch.randn(n, generator=g),
-               torch.randint(5, (n,), generator=g), torch.randint(2, (n,), generator=g)]  # fmt: skip
+    columns = [
+        torch.randint(2, (n,), generator=g),
+        torch.randint(3, (n,), generator=g),
+        torch.randn(n, generator=g),
+        torch.randint(5, (n,), generator=g),
+        torch.randint(2, (n,), generator=g),
+    ]
     targets = torch.stack([c.float() for c in columns], dim=1)
     targets[torch.rand(targets.shape, generator=g) < missing] = torch.nan
     return outputs, targets
@@ -69,10 +83,15 @@ def test_a_stack_gives_what_its_models_give(own_targets):
 def test_sums_of_batches_add_up(seed, cut, missing):
     outputs, targets = mixed_batch(30, seed, missing)
     whole = summed_statistics(outputs, targets, MIXED)
-    parts = [summed_statistics(outputs[s], targets[s], MIXED) for s in (slice(0, cut), slice(cut, 30))]
+    parts = [
+        summed_statistics(outputs[s], targets[s], MIXED) for s in (slice(0, cut), slice(cut, 30))
+    ]
     torch.testing.assert_close(parts[0] + parts[1], whole, rtol=1e-5, atol=1e-5)
     torch.testing.assert_close(
-        example_statistics(outcomes(outputs, targets, MIXED), targets, MIXED).sum(0), whole, rtol=1e-5, atol=1e-5
+        example_statistics(outcomes(outputs, targets, MIXED), targets, MIXED).sum(0),
+        whole,
+        rtol=1e-5,
+        atol=1e-5,
     )
 
 
@@ -101,14 +120,19 @@ def test_hand_worked_balanced_accuracy_counts_each_class_alike():
 
 def test_nothing_observed_is_nan_and_one_class_alone_counts():
     tasks = Tasks.plain([Task(name="a", kind=Kind.BINARY), Task(name="b", kind=Kind.BINARY)])
-    outputs, targets = torch.tensor([[1.0, 1.0], [-1.0, 1.0]]), torch.tensor([[1.0, torch.nan], [1.0, torch.nan]])
+    outputs, targets = (
+        torch.tensor([[1.0, 1.0], [-1.0, 1.0]]),
+        torch.tensor([[1.0, torch.nan], [1.0, torch.nan]]),
+    )
     score = primary_metric(summed_statistics(outputs, targets, tasks), tasks)
     assert score[0] == 0.5
     assert score[1].isnan()
 
 
 def test_r2_of_the_mean_is_zero_and_of_a_constant_target_unknown():
-    tasks = Tasks.plain([Task(name="a", kind=Kind.REGRESSION), Task(name="b", kind=Kind.REGRESSION)])
+    tasks = Tasks.plain(
+        [Task(name="a", kind=Kind.REGRESSION), Task(name="b", kind=Kind.REGRESSION)]
+    )
     targets = torch.tensor([[1.0, 2.1], [2.0, 2.1], [6.0, 2.1]])
     outputs = torch.tensor([[3.0, 2.1]]).expand(3, 2)
     score = primary_metric(summed_statistics(outputs, targets, tasks), tasks)
@@ -120,7 +144,10 @@ def test_half_precision_outputs_are_not_scored_in_it():
     outputs, targets = mixed_batch(20)
     outputs = outputs.bfloat16()
     assert outcomes(outputs, targets, MIXED).dtype == torch.float32
-    torch.testing.assert_close(summed_statistics(outputs, targets, MIXED), summed_statistics(outputs.float(), targets, MIXED))
+    torch.testing.assert_close(
+        summed_statistics(outputs, targets, MIXED),
+        summed_statistics(outputs.float(), targets, MIXED),
+    )
 
 
 def test_names_of_the_metrics():
@@ -128,6 +155,16 @@ def test_names_of_the_metrics():
         return (outputs - targets).abs().lt(1).float().mean()
 
     functions = (share_close, lambda outputs, targets: outputs.mean())
-    own = Tasks.plain([*MIXED, *(Task(name=str(f), kind=Kind.REGRESSION, metric=f) for f in functions)])
-    expected = ("balanced accuracy", "accuracy", "R2", "accuracy", "balanced accuracy", "share_close", "own metric")
+    own = Tasks.plain(
+        [*MIXED, *(Task(name=str(f), kind=Kind.REGRESSION, metric=f) for f in functions)]
+    )
+    expected = (
+        "balanced accuracy",
+        "accuracy",
+        "R2",
+        "accuracy",
+        "balanced accuracy",
+        "share_close",
+        "own metric",
+    )
     assert metric_names(own) == expected

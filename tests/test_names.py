@@ -1,4 +1,7 @@
-"""Any names: of tasks and of groupings, from the data to the report and the table of predictions."""
+"""Any names.
+
+Of tasks and of groupings, from the data to the report and the table of predictions.
+"""
 
 import io
 import tempfile
@@ -22,9 +25,35 @@ from coterie.tasks import Kind, Task, Tasks
 from coterie.texts import visible
 
 ODD = [
-    "C++", "Gram+", "a\\b", "$x_1$", "a_b", "</script><b>", "{{7*7}}", "%s", "[red]r[/red]", '"q"', "two\nlines", "\x1b[2J",
-    "\x00", "\u202egnp", "日本語", "e\u0301", "é", "A", "a", " a", "", "-", "id", "task", "value", "chosen", "joint", "y" * 400,
-]  # fmt: skip
+    "C++",
+    "Gram+",
+    "a\\b",
+    "$x_1$",
+    "a_b",
+    "</script><b>",
+    "{{7*7}}",
+    "%s",
+    "[red]r[/red]",
+    '"q"',
+    "two\nlines",
+    "\x1b[2J",
+    "\x00",
+    "\u202egnp",
+    "日本語",
+    "e\u0301",
+    "é",
+    "A",
+    "a",
+    " a",
+    "",
+    "-",
+    "id",
+    "task",
+    "value",
+    "chosen",
+    "joint",
+    "y" * 400,
+]
 names = (st.text(max_size=6) | st.sampled_from(ODD)).filter(lambda name: name != "mean")
 SMALL = {"epochs": 1, "model_options": {"hidden": (2,)}}
 
@@ -37,7 +66,10 @@ def from_data_to_predictions(tasks: list[str], mine: str, folder: Path) -> None:
     rng = np.random.default_rng(0)
     x = rng.normal(size=(200, 3))
     labels = (x[:, np.arange(len(tasks)) % 3] + rng.normal(size=(200, len(tasks))) > 0).astype(int)
-    frame = pd.concat([pd.DataFrame(x, columns=["in 1", "in 2", "in 3"]), pd.DataFrame(labels, columns=tasks)], axis=1)
+    frame = pd.concat(
+        [pd.DataFrame(x, columns=["in 1", "in 2", "in 3"]), pd.DataFrame(labels, columns=tasks)],
+        axis=1,
+    )
     data = ct.load(frame, targets=tasks)
     assert data.tasks.names == tuple(tasks)
 
@@ -46,7 +78,15 @@ def from_data_to_predictions(tasks: list[str], mine: str, folder: Path) -> None:
         f"mine: {mine}": ct.Grouping(tasks=data.tasks.names, membership=membership, method="mine"),
         "other": "data_map",
     }
-    run = {"seeds": 1, "repeats": 1, "draws": 1, "bootstraps": 10, "n_groups": 2, "run": folder / "run", **SMALL}
+    run = {
+        "seeds": 1,
+        "repeats": 1,
+        "draws": 1,
+        "bootstraps": 10,
+        "n_groups": 2,
+        "run": folder / "run",
+        **SMALL,
+    }
     ct.compare("mlp", data, groupings, **run)
     found = ct.compare("mlp", data, groupings, **run)  # read back
     found.save(folder / "saved")
@@ -67,7 +107,10 @@ def from_data_to_predictions(tasks: list[str], mine: str, folder: Path) -> None:
     assert table.column_names[1:] == tasks
     pyarrow.csv.write_csv(table, folder / "predictions.csv")
     layout = pyarrow.csv.ParseOptions(newlines_in_values=True)
-    assert pyarrow.csv.read_csv(folder / "predictions.csv", parse_options=layout).column_names[1:] == tasks
+    assert (
+        pyarrow.csv.read_csv(folder / "predictions.csv", parse_options=layout).column_names[1:]
+        == tasks
+    )
 
 
 @example(tasks=ODD[:10], mine="x" * 300)

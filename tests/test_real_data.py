@@ -1,4 +1,7 @@
-"""Published and known groups, found on real data; skipped where the data folder is not beside the checkout."""
+"""Published and known groups, found on real data.
+
+Skipped where the data folder is not beside the checkout.
+"""
 
 from pathlib import Path
 
@@ -16,8 +19,13 @@ pytestmark = [
 
 
 def test_landmine_fields_fall_into_the_two_known_terrains():
-    """29 fields with disjoint examples: 0-14 are foliated, 15-28 bare earth or desert (Xue et al. 2007, section 6.1)."""
-    data = ct.load(DATA / "tabular/landmine.parquet", task_column="field", target_column="mine", rare="drop")
+    """29 fields with disjoint examples: 0-14 are foliated, 15-28 bare earth or desert (Xue et al.
+
+    2007, section 6.1).
+    """
+    data = ct.load(
+        DATA / "tabular/landmine.parquet", task_column="field", target_column="mine", rare="drop"
+    )
     joint = ct.fit("mlp", data, record=True, epochs=5, batch_size=64)
     grouping = ct.group(joint.data_map, 2)
     terrain = np.array([int(name.split()[1]) >= 15 for name in grouping.tasks])
@@ -39,7 +47,10 @@ def test_cifar10_machines_and_animals():
 def test_single_tasks_of_a_long_table_learn_from_their_own_rows_only():
     """Parkinsons: 42 subjects, regression, every subject a task."""
     data = ct.load(
-        DATA / "tabular/parkinsons.parquet", task_column="subject#", target_column="motor_UPDRS", exclude=["total_UPDRS"]
+        DATA / "tabular/parkinsons.parquet",
+        task_column="subject#",
+        target_column="motor_UPDRS",
+        exclude=["total_UPDRS"],
     )
     assert len(data.tasks) == 42
     result = ct.fit("mlp", data, np.eye(42)[:5], epochs=20, batch_size=32, lr=3e-3)

@@ -168,7 +168,9 @@ def test_forgotten_stages_are_not_done_and_their_files_stay(run: Run) -> None:
     assert (run.folder / "model").exists()
 
 
-def test_another_environment_is_added_not_refused(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_another_environment_is_added_not_refused(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
     write(run, "checkpoints/checkpoint.safetensors")
     monkeypatch.setattr("coterie.runs.environment", lambda: {"python": "9.9"})
     again = Run.open(run.folder, config=CONFIG, fingerprint="f" * 64)

@@ -13,7 +13,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from coterie.errors import CoterieError
-from coterie.schema import OPEN, arrays_of, distinct, least, matrix_of, membership_of, structure, within
+from coterie.schema import (
+    OPEN,
+    arrays_of,
+    distinct,
+    least,
+    matrix_of,
+    membership_of,
+    structure,
+    within,
+)
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
@@ -45,9 +54,15 @@ class Saved(TypedDict):
 
 
 GOOD = {
-    "point": {"x": 1, "tags": ["t"]}, "colour": "red", "count": 2, "mode": "a", "pair": ["p", 3], "rows": [[1.0], [2]],
-    "maybe": None, "some": {"any": [1]},
-}  # fmt: skip
+    "point": {"x": 1, "tags": ["t"]},
+    "colour": "red",
+    "count": 2,
+    "mode": "a",
+    "pair": ["p", 3],
+    "rows": [[1.0], [2]],
+    "maybe": None,
+    "some": {"any": [1]},
+}
 
 
 def test_everything_becomes_what_the_hints_say():
@@ -131,7 +146,11 @@ def test_matrices_and_memberships():
         with pytest.raises(CoterieError, match="`m` must have 1 rows of 2"):
             matrix_of(rows, (1, 2), "m")
     assert membership_of(np.array([[0.25, 0.75]])).shape == (1, 2)
-    for row, message in [([0.5, 0.6], "sum to 1; row 0 sums to 1.1"), ([2, -1], "not negative"), ([np.nan, 1], "finite")]:
+    for row, message in [
+        ([0.5, 0.6], "sum to 1; row 0 sums to 1.1"),
+        ([2, -1], "not negative"),
+        ([np.nan, 1], "finite"),
+    ]:
         with pytest.raises(CoterieError, match=message):
             membership_of(np.array([row]))
 
@@ -140,7 +159,9 @@ def test_names_differ_and_files_are_named():
     with pytest.raises(CoterieError, match="'a' is there twice"):
         distinct(["a", "b", "a"])
     with (
-        pytest.raises(CoterieError, match=r"^g\.json is not a valid grouping: `tasks` must not be empty"),
+        pytest.raises(
+            CoterieError, match=r"^g\.json is not a valid grouping: `tasks` must not be empty"
+        ),
         within("g.json", "grouping"),
     ):
         distinct([])

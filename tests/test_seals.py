@@ -13,11 +13,17 @@ from coterie.errors import CoterieError
 from coterie.files import check_seal, read_arrays, read_json, write_arrays, write_json
 
 VALUE = {"name": "été", "rows": [1.5, -0.0, 3], "none": None, "deep": {"b": [True], "a": "x"}}
-ARRAYS = {"a": np.arange(3.0), "empty": np.zeros((0, 3), np.float32), "b": np.array([[1], [2]], np.int64)}
+ARRAYS = {
+    "a": np.arange(3.0),
+    "empty": np.zeros((0, 3), np.float32),
+    "b": np.array([[1], [2]], np.int64),
+}
 
 
 def as_text(arrays, about):
-    return json.dumps([{name: [str(a.dtype), a.shape, a.tolist()] for name, a in sorted(arrays.items())}, about])
+    return json.dumps(
+        [{name: [str(a.dtype), a.shape, a.tolist()] for name, a in sorted(arrays.items())}, about]
+    )
 
 
 def write_mapped(path):
@@ -32,7 +38,9 @@ def without_strays(value):
     return {name: value[name] for name in VALUE}
 
 
-TABLE = pa.table({"task": ["a", "b"], "value": [0.25, None]}).replace_schema_metadata({"coterie": "about"})
+TABLE = pa.table({"task": ["a", "b"], "value": [0.25, None]}).replace_schema_metadata(
+    {"coterie": "about"}
+)
 KINDS = {
     "json": (lambda p: write_json(p, VALUE), lambda p: json.dumps(without_strays(read_json(p)))),
     "safetensors": (lambda p: write_arrays(p, ARRAYS, VALUE), lambda p: as_text(*read_arrays(p))),
@@ -101,7 +109,9 @@ def test_json_may_be_laid_out_anew_but_not_changed(tmp_path):
     path = tmp_path / "file.json"
     write_json(path, VALUE)
     saved = json.loads(path.read_text())
-    path.write_text(json.dumps(dict(reversed(saved.items())), indent=7, ensure_ascii=False), encoding="utf-8")
+    path.write_text(
+        json.dumps(dict(reversed(saved.items())), indent=7, ensure_ascii=False), encoding="utf-8"
+    )
     assert read_json(path) == VALUE
     path.write_text(json.dumps({**saved, "none": 0}))
     with pytest.raises(CoterieError, match=r"edited by hand.*remove the entry 'checksum'"):
@@ -111,7 +121,18 @@ def test_json_may_be_laid_out_anew_but_not_changed(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "text", ["", "{", "[" * 100_000, '{"a": NaN}', '{"a": 1e999}', '"\\ud800"', "1" * 5000, '{"a": 1} x', "\x00"]
+    "text",
+    [
+        "",
+        "{",
+        "[" * 100_000,
+        '{"a": NaN}',
+        '{"a": 1e999}',
+        '"\\ud800"',
+        "1" * 5000,
+        '{"a": 1} x',
+        "\x00",
+    ],
 )
 def test_what_is_no_json_is_named(text, tmp_path):
     path = tmp_path / "file.json"

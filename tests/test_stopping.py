@@ -17,11 +17,25 @@ from coterie.cli.stopping import Stopping
 from coterie.runs import Run
 
 OPTIONS = ["--data", "digits", "--targets", "even", "random", "--model", "mlp", "--quiet"]
-AFFINITY = ["affinity", *OPTIONS, "--epochs", "1", "--methods", "cosine", "lookahead", "--every", "4"]
+AFFINITY = [
+    "affinity",
+    *OPTIONS,
+    "--epochs",
+    "1",
+    "--methods",
+    "cosine",
+    "lookahead",
+    "--every",
+    "4",
+]
 
 
 def start(arguments: list[str]) -> subprocess.Popen[str]:
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path)), "OMP_NUM_THREADS": "1"}
+    environment = {
+        **os.environ,
+        "PYTHONPATH": os.pathsep.join(filter(None, sys.path)),
+        "OMP_NUM_THREADS": "1",
+    }
     return subprocess.Popen(
         [sys.executable, "-m", "coterie", *arguments],
         env=environment,
@@ -40,13 +54,16 @@ def test_signals_stop_a_training(number: signal.Signals, status: int, tmp_path: 
     process.send_signal(number)
     _, err = process.communicate(timeout=60)
     assert (process.returncode, err) == (
-        status, "coterie: stopped. What is finished is kept; the same command continues from there.\n"
-    )  # fmt: skip
+        status,
+        "coterie: stopped. What is finished is kept; the same command continues from there.\n",
+    )
     assert not list(tmp_path.rglob(".*"))
     assert list(tmp_path.rglob("checkpoint.safetensors"))
 
 
-def test_status_is_that_of_the_signal_even_where_code_was_executed_from_text(tmp_path: Path) -> None:
+def test_status_is_that_of_the_signal_even_where_code_was_executed_from_text(
+    tmp_path: Path,
+) -> None:
     """As named tuples and data classes do when they are imported."""
     code = (
         "import os, sys, coterie.cli, coterie.cli.parsing as parsing\n"
@@ -54,18 +71,24 @@ def test_status_is_that_of_the_signal_even_where_code_was_executed_from_text(tmp
         "sys.exit(coterie.cli.main(['group', 'x']))"
     )
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
-    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False)
-    assert (done.returncode, done.stderr.startswith("coterie: stopped.")) == (143, True), done.stderr
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stderr.startswith("coterie: stopped.")) == (143, True), (
+        done.stderr
+    )
 
 
 def test_a_search_that_goes_on_is_not_waited_for(tmp_path: Path) -> None:
     code = (
-        "import os, pathlib, sys, threading, time, numpy, coterie.cli, coterie.cli.parsing as parsing\n"
+        "import os, pathlib, sys, threading, time, numpy, coterie.cli, coterie.cli.parsing as "
+        "parsing\n"
         "from coterie.grouping import _highs\n"
         "rng = numpy.random.default_rng(0)\n"
         "takes = rng.integers(1, 1000, (25, 300)).astype(float)\n"
         "loads = takes / (takes.sum(1, keepdims=True) / 3)\n"
-        "parsing.parse = lambda _: _highs._solve(rng.random(300), [], loads, time.perf_counter() + 40)\n"
+        "parsing.parse = lambda _: _highs._solve(rng.random(300), [], loads, time.perf_counter() + "
+        "40)\n"
         "def stop():\n"
         "    pathlib.Path('stopped').write_text(str(time.time()))\n"
         "    os.kill(os.getpid(), 15)\n"
@@ -74,7 +97,12 @@ def test_a_search_that_goes_on_is_not_waited_for(tmp_path: Path) -> None:
     )
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
     done = subprocess.run(
-        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False, cwd=tmp_path
+        [sys.executable, "-c", code],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=tmp_path,
     )
     assert (done.returncode, "coterie: stopped." in done.stderr) == (143, True), done.stderr
     assert time.time() - float((tmp_path / "stopped").read_text()) < 3
@@ -120,7 +148,9 @@ def test_handlers_of_others_stay(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("when", ["before", "after"])
-def test_affinities_stopped_between_their_results_continue(when: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_affinities_stopped_between_their_results_continue(
+    when: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     whole, stopped = tmp_path / "whole", tmp_path / "stopped"
     assert main([*AFFINITY, "--out", str(whole)]) == 0
     complete, calls = Run.complete_together, 0
@@ -150,7 +180,9 @@ def test_another_set_of_affinities_does_not_meet_the_checkpoint_of_the_first(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     command, out = AFFINITY, ["--out", str(tmp_path)]
-    monkeypatch.setattr(Run, "complete_together", lambda *_, **__: (_ for _ in ()).throw(KeyboardInterrupt))
+    monkeypatch.setattr(
+        Run, "complete_together", lambda *_, **__: (_ for _ in ()).throw(KeyboardInterrupt)
+    )
     assert main([*command, *out]) == 130
     monkeypatch.undo()
     alone = [*OPTIONS, "--epochs", "1", "--methods", "cosine", "--every"]

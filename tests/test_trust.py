@@ -1,4 +1,7 @@
-"""Nothing that a file names is run, nor what lies beside the data; the user's own word is enough."""
+"""Nothing that a file names is run, nor what lies beside the data.
+
+The user's own word is enough.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +22,20 @@ from coterie.cli import main
 from coterie.errors import CoterieError
 from coterie.files import read_json, write_json
 
-EVIL = ("queue", "random", "json", "enum", "typing", "re", "numpy", "torch", "pandas", "tyro", "sitecustomize", "datasets")
+EVIL = (
+    "queue",
+    "random",
+    "json",
+    "enum",
+    "typing",
+    "re",
+    "numpy",
+    "torch",
+    "pandas",
+    "tyro",
+    "sitecustomize",
+    "datasets",
+)
 OWN = """
 from torch import nn
 
@@ -49,7 +65,8 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def evil(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A module ``theirs`` that can be imported and whose import, or whose factory, leaves a file ``ran``."""
     code = (
-        "from pathlib import Path\nran = Path(__file__).parent / 'ran'\nran.touch()\ndef factory(*_, **__):\n    ran.touch()\n"
+        "from pathlib import Path\nran = Path(__file__).parent / 'ran'\nran.touch()\n"
+        "def factory(*_, **__):\n    ran.touch()\n"
     )
     (tmp_path / "theirs.py").write_text(code)
     monkeypatch.syspath_prepend(tmp_path)
@@ -75,12 +92,20 @@ def tampered(run: Path, folder: Path, **about: Any) -> Path:
 def commands(run: Path) -> list[list[str]]:
     """Every verb that reads a run which names an encoder."""
     data = ["--data", str(run.parent / "people.csv"), "--out", str(run.parent / "p.csv")]
-    return [["fit", str(run)], ["evaluate", str(run)], ["predict", str(run), *data],
-            ["predict", str(run / "model.safetensors"), *data]]  # fmt: skip
+    return [
+        ["fit", str(run)],
+        ["evaluate", str(run)],
+        ["predict", str(run), *data],
+        ["predict", str(run / "model.safetensors"), *data],
+    ]
 
 
-@pytest.mark.parametrize("name", ["theirs:factory", "os:system", "theirs:", "theirs", ":", "", "auto:auto"])
-def test_what_a_run_names_is_not_imported(run: Path, evil: Path, capsys: pytest.CaptureFixture[str], name: str) -> None:
+@pytest.mark.parametrize(
+    "name", ["theirs:factory", "os:system", "theirs:", "theirs", ":", "", "auto:auto"]
+)
+def test_what_a_run_names_is_not_imported(
+    run: Path, evil: Path, capsys: pytest.CaptureFixture[str], name: str
+) -> None:
     copy = tampered(run, evil, model=name, options={"cmd": "x"})
     for command in commands(copy):
         assert main(command) == 2
@@ -91,7 +116,9 @@ def test_what_a_run_names_is_not_imported(run: Path, evil: Path, capsys: pytest.
     assert not (evil / "ran").exists()
 
 
-def test_another_name_than_the_run_s_is_refused(run: Path, evil: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_another_name_than_the_run_s_is_refused(
+    run: Path, evil: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     copy = tampered(run, evil, model="theirs:factory")
     for command in commands(copy):
         assert main([*command, "--model", "mlp"]) == 2
@@ -127,7 +154,9 @@ def test_not_even_a_trusted_name_calls_what_builds_no_module(
         {"input_shape": ["touch", "x"]},
     ],
 )
-def test_arguments_of_a_built_in_encoder_are_checked(run: Path, tmp_path: Path, about: dict[str, Any]) -> None:
+def test_arguments_of_a_built_in_encoder_are_checked(
+    run: Path, tmp_path: Path, about: dict[str, Any]
+) -> None:
     copy = tampered(run, tmp_path, model="mlp", **about)
     with pytest.raises(CoterieError):
         ct.GroupedModel.load(copy / "model.safetensors")
@@ -143,7 +172,10 @@ def test_python_says_it_by_name_by_factory_or_by_trust(tmp_path: Path) -> None:
         assert ct.Fit.load(tmp_path, **trusted).stack.architecture.name == "tests.test_trust:own"
     with pytest.raises(CoterieError, match=r"model='tests.test_trust:own' or trust=True"):
         ct.Fit.load(tmp_path)
-    with pytest.raises(CoterieError, match=r"`model` is 'tests.test_trust:other', but .* names 'tests.test_trust:own'"):
+    with pytest.raises(
+        CoterieError,
+        match=r"`model` is 'tests.test_trust:other', but .* names 'tests.test_trust:own'",
+    ):
         ct.Fit.load(tmp_path, model="tests.test_trust:other")
 
 
@@ -156,11 +188,22 @@ def own(input_shape: tuple[int, ...]) -> torch.nn.Module:
 
 
 def started(command: list[str], folder: Path) -> subprocess.CompletedProcess[str]:
-    """What a user would start in ``folder``; ``python -m`` searches it first, unless told otherwise."""
+    """What a user would start in ``folder``.
+
+    ``python -m`` searches it first, unless told otherwise.
+    """
     source = Path(ct.__file__).parents[1]
     environment = {**os.environ, "PYTHONPATH": str(source), "OMP_NUM_THREADS": "1"}
     environment.pop("PYTHONSAFEPATH", None)
-    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=300, check=False)
+    return subprocess.run(
+        command,
+        cwd=folder,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
 
 
 SCRIPT = [sys.executable, "-P", "-c", "import sys; from coterie.cli import main; sys.exit(main())"]
@@ -171,7 +214,9 @@ MODULE = [sys.executable, "-m", "coterie"]
 def trap(run: Path, tmp_path: Path) -> Path:
     """A folder with the data and files that have names of modules, each of which leaves a file ``ran``."""
     for name in EVIL:
-        (tmp_path / f"{name}.py").write_text(f"open({str(tmp_path / 'ran')!r}, 'a').write({name + ' '!r})\n")
+        (tmp_path / f"{name}.py").write_text(
+            f"open({str(tmp_path / 'ran')!r}, 'a').write({name + ' '!r})\n"
+        )
     shutil.copy(run.parent / "people.csv", tmp_path)
     (tmp_path / "mine.py").write_text(OWN)
     return tmp_path
@@ -179,9 +224,12 @@ def trap(run: Path, tmp_path: Path) -> Path:
 
 @pytest.mark.parametrize("start", [SCRIPT, MODULE], ids=["script", "module"])
 @pytest.mark.parametrize(
-    "arguments", [["--version"], ["run", "--help"], ["plan", "--data", "people.csv", "--targets", "A", "B"]]
+    "arguments",
+    [["--version"], ["run", "--help"], ["plan", "--data", "people.csv", "--targets", "A", "B"]],
 )
-def test_what_lies_beside_the_data_is_not_run(trap: Path, start: list[str], arguments: list[str]) -> None:
+def test_what_lies_beside_the_data_is_not_run(
+    trap: Path, start: list[str], arguments: list[str]
+) -> None:
     done = started([*start, *arguments, *(["--epochs", "1"] if "plan" in arguments else [])], trap)
     assert done.returncode == 0, done.stderr
     assert not (trap / "ran").exists()
@@ -189,13 +237,26 @@ def test_what_lies_beside_the_data_is_not_run(trap: Path, start: list[str], argu
 
 @pytest.mark.slow
 @pytest.mark.parametrize("start", [SCRIPT, MODULE], ids=["script", "module"])
-def test_no_verb_runs_what_lies_beside_the_data_and_own_encoders_are_found_last(trap: Path, start: list[str]) -> None:
+def test_no_verb_runs_what_lies_beside_the_data_and_own_encoders_are_found_last(
+    trap: Path, start: list[str]
+) -> None:
     data = ["--data", "people.csv", "--targets", "A", "B", "C", "--epochs", "1"]
     for arguments in (
         ["run", *data, "--seeds", "2", "--repeats", "1", "--draws", "1", "--groups", "2"],
         ["report", "runs/people"],
         ["record", *data, "--model", "mine:encoder", "--out", "own"],
-        ["affinity", *data, "--model", "mine:encoder", "--out", "measured", "--every", "1", "--batch-size", "32"],
+        [
+            "affinity",
+            *data,
+            "--model",
+            "mine:encoder",
+            "--out",
+            "measured",
+            "--every",
+            "1",
+            "--batch-size",
+            "32",
+        ],
         ["group", "own", "--groups", "2"],
         ["fit", "own", "--model", "mine:encoder"],
         ["evaluate", "own", "--trust"],

@@ -1,4 +1,7 @@
-"""Whatever is given for an argument of a public name: it works, or one sentence names what is wrong. Never a traceback."""
+"""Whatever is given for an argument of a public name.
+
+It works, or one sentence names what is wrong. Never a traceback.
+"""
 
 from __future__ import annotations
 
@@ -17,17 +20,40 @@ import torch
 import coterie as ct
 
 WRONG: dict[str, Callable[[], Any]] = {
-    "None": lambda: None, "3": lambda: 3, "-1": lambda: -1, "'x'": lambda: "x", "''": lambda: "", "nan": lambda: float("nan"),
-    "2**80": lambda: 2**80, "1e300": lambda: 1e300, "True": lambda: True, "[]": list, "{}": dict, "object": object,
-    "type": lambda: int, "[None]": lambda: [None], "[3]": lambda: [3], "['x']": lambda: ["x"],
+    "None": lambda: None,
+    "3": lambda: 3,
+    "-1": lambda: -1,
+    "'x'": lambda: "x",
+    "''": lambda: "",
+    "nan": lambda: float("nan"),
+    "2**80": lambda: 2**80,
+    "1e300": lambda: 1e300,
+    "True": lambda: True,
+    "[]": list,
+    "{}": dict,
+    "object": object,
+    "type": lambda: int,
+    "[None]": lambda: [None],
+    "[3]": lambda: [3],
+    "['x']": lambda: ["x"],
     "[[nan]]": lambda: [[float("nan")]],
-    "{3: 3}": lambda: {3: 3}, "{'x': None}": lambda: {"x": None}, "b'x'": lambda: b"x", "1j": lambda: 1j,
-    "array": lambda: np.zeros((2, 2)), "array of texts": lambda: np.array(["x", "y"]),
+    "{3: 3}": lambda: {3: 3},
+    "{'x': None}": lambda: {"x": None},
+    "b'x'": lambda: b"x",
+    "1j": lambda: 1j,
+    "array": lambda: np.zeros((2, 2)),
+    "array of texts": lambda: np.array(["x", "y"]),
     "array of objects": lambda: np.array([None, {}]),
-    "tensor": lambda: torch.zeros(3, 1), "empty array": lambda: np.zeros(0), "0-d array": lambda: np.array(3),
-    "NUL": lambda: "a\0b", "folder": Path.cwd, "iterator": lambda: iter([1]), "lambda": lambda: lambda: None,
-    "(1, 2)": lambda: (1, 2), "set": lambda: {1, "x"},
-}  # fmt: skip
+    "tensor": lambda: torch.zeros(3, 1),
+    "empty array": lambda: np.zeros(0),
+    "0-d array": lambda: np.array(3),
+    "NUL": lambda: "a\0b",
+    "folder": Path.cwd,
+    "iterator": lambda: iter([1]),
+    "lambda": lambda: lambda: None,
+    "(1, 2)": lambda: (1, 2),
+    "set": lambda: {1, "x"},
+}
 
 
 def small_data() -> ct.Dataset:
@@ -38,13 +64,21 @@ def small_data() -> ct.Dataset:
 
 
 DATA = small_data()
-SHORT: dict[str, Any] = {"epochs": 1, "batch_size": 64, "model_options": {"hidden": (4,)}, "device": "cpu", "strategy": "loop"}
+SHORT: dict[str, Any] = {
+    "epochs": 1,
+    "batch_size": 64,
+    "model_options": {"hidden": (4,)},
+    "device": "cpu",
+    "strategy": "loop",
+}
 FIT = ct.fit("mlp", DATA, record=True, **SHORT)
 MAP = FIT.data_map
 assert MAP is not None
 GROUPING = ct.group(MAP, 2)
 AFFINITY = ct.Affinity(tasks=("a", "b", "c"), matrix=np.eye(3), method="by hand")
-SCORES = ct.ScoreTable.of(("a", "b", "c"), {("a", "b"): [0.5, 0.6], ("c",): [0.5], ("a", "b", "c"): [0.4, 0.4, 0.4]})
+SCORES = ct.ScoreTable.of(
+    ("a", "b", "c"), {("a", "b"): [0.5, 0.6], ("c",): [0.5], ("a", "b", "c"): [0.4, 0.4, 0.4]}
+)
 SELECTION = ct.select(SCORES, budget=2)
 MODEL = ct.GroupedModel.from_stack(FIT.stack, np.ones((3, 1)), DATA.tasks, DATA.preprocessing)
 SEARCH = ct.fit("mlp", DATA, ct.DifferentiableGrouping(2), **SHORT)
@@ -55,9 +89,27 @@ def recorder() -> ct.DataMapRecorder:
 
 
 _TRAINING = dict.fromkeys(
-    ("epochs", "lr", "batch_size", "optimiser", "weight_decay", "momentum", "schedule", "warmup", "clip", "seed", "precision",
-     "channels_last", "augment", "compile", "strategy", "keep", "device", "model_options")
-)  # fmt: skip
+    (
+        "epochs",
+        "lr",
+        "batch_size",
+        "optimiser",
+        "weight_decay",
+        "momentum",
+        "schedule",
+        "warmup",
+        "clip",
+        "seed",
+        "precision",
+        "channels_last",
+        "augment",
+        "compile",
+        "strategy",
+        "keep",
+        "device",
+        "model_options",
+    )
+)
 BINARY = ct.Task(name="a", kind=ct.Kind.BINARY)
 ARRAYS = {"inputs": np.arange(300.0).reshape(100, 3) % 7, "targets": {"a": np.arange(100) % 2}}
 PART = pd.DataFrame({"x": np.arange(100.0) % 7, "a": np.arange(100) % 2})
@@ -65,91 +117,277 @@ PART = pd.DataFrame({"x": np.arange(100.0) % 7, "a": np.arange(100) % 2})
 
 # Each callable, arguments with which it works, and the names of those that are replaced in turn.
 CASES: dict[str, tuple[Callable[..., Any], Mapping[str, Any], Mapping[str, Any]]] = {
-    "load": (ct.load, {"source": PART, "targets": "a", "rare": "drop"}, dict.fromkeys((
-        "targets", "one_vs_rest", "exclude", "keep", "kinds", "positive", "losses", "metrics", "task_column", "target_column",
-        "image_column", "group_column", "split_column", "time_column", "allow_overlap", "split", "limit", "balance", "seed",
-        "names", "na", "encoding", "like",
-    ))),
-    "load, parts": (lambda train, test: ct.load({"train": train, "test": test}, targets="a"),
-        {"train": PART, "test": PART}, {}),
-    "load, arrays": (lambda inputs, targets: ct.load({"inputs": inputs, "targets": targets}), ARRAYS, {}),
-    "fit": (ct.fit, {"model": "mlp", "data": DATA, **SHORT}, {**_TRAINING, **dict.fromkeys((
-        "weights", "init", "start", "record", "snapshots", "observers", "probes", "checkpoint", "progress"))}),
-    "compare": (ct.compare, {"model": "mlp", "data": DATA, "seeds": 2, "repeats": 1, "draws": 1, "bootstraps": 5, **SHORT},
-        dict.fromkeys(("groupings", "n_groups", "baselines", "run", "progress", "snapshots", "start"))),
-    "plan": (ct.plan, {"model": "mlp", "data": DATA, "methods": "data_map", **SHORT},
-        dict.fromkeys(("n_groups", "seeds", "repeats", "draws", "budget"))),
+    "load": (
+        ct.load,
+        {"source": PART, "targets": "a", "rare": "drop"},
+        dict.fromkeys(
+            (
+                "targets",
+                "one_vs_rest",
+                "exclude",
+                "keep",
+                "kinds",
+                "positive",
+                "losses",
+                "metrics",
+                "task_column",
+                "target_column",
+                "image_column",
+                "group_column",
+                "split_column",
+                "time_column",
+                "allow_overlap",
+                "split",
+                "limit",
+                "balance",
+                "seed",
+                "names",
+                "na",
+                "encoding",
+                "like",
+            )
+        ),
+    ),
+    "load, parts": (
+        lambda train, test: ct.load({"train": train, "test": test}, targets="a"),
+        {"train": PART, "test": PART},
+        {},
+    ),
+    "load, arrays": (
+        lambda inputs, targets: ct.load({"inputs": inputs, "targets": targets}),
+        ARRAYS,
+        {},
+    ),
+    "fit": (
+        ct.fit,
+        {"model": "mlp", "data": DATA, **SHORT},
+        {
+            **_TRAINING,
+            **dict.fromkeys(
+                (
+                    "weights",
+                    "init",
+                    "start",
+                    "record",
+                    "snapshots",
+                    "observers",
+                    "probes",
+                    "checkpoint",
+                    "progress",
+                )
+            ),
+        },
+    ),
+    "compare": (
+        ct.compare,
+        {
+            "model": "mlp",
+            "data": DATA,
+            "seeds": 2,
+            "repeats": 1,
+            "draws": 1,
+            "bootstraps": 5,
+            **SHORT,
+        },
+        dict.fromkeys(
+            ("groupings", "n_groups", "baselines", "run", "progress", "snapshots", "start")
+        ),
+    ),
+    "plan": (
+        ct.plan,
+        {"model": "mlp", "data": DATA, "methods": "data_map", **SHORT},
+        dict.fromkeys(("n_groups", "seeds", "repeats", "draws", "budget")),
+    ),
     "evaluate": (ct.evaluate, {"trained": FIT, "data": DATA}, dict.fromkeys(["part"])),
-    "predict": (ct.predict, {"stack": FIT.stack, "data": DATA, "positions": DATA.split.test, "device": "cpu"},
-        dict.fromkeys(("batch_size", "precision"))),
-    "group": (ct.group, {"source": MAP, "n_groups": 2}, dict.fromkeys(("method", "fuzziness", "features", "restarts", "seed"))),
-    "group, affinity": (ct.group, {"source": AFFINITY, "n_groups": 2},
-        dict.fromkeys(("method", "fuzziness", "features", "restarts", "seed"))),
-    "select": (ct.select, {"scores": SCORES, "budget": 2}, dict.fromkeys((
-        "subsets", "costs", "partition", "sizes", "must_link", "cannot_link", "resources", "row_limits", "task_weights",
-        "tasks", "time_limit"))),
-    "affinity": (ct.affinity, {"method": "cosine", "model": "mlp", "data": DATA, "every": 1, **SHORT},
-        dict.fromkeys(("seed", "checkpoint", "progress"))),
+    "predict": (
+        ct.predict,
+        {"stack": FIT.stack, "data": DATA, "positions": DATA.split.test, "device": "cpu"},
+        dict.fromkeys(("batch_size", "precision")),
+    ),
+    "group": (
+        ct.group,
+        {"source": MAP, "n_groups": 2},
+        dict.fromkeys(("method", "fuzziness", "features", "restarts", "seed")),
+    ),
+    "group, affinity": (
+        ct.group,
+        {"source": AFFINITY, "n_groups": 2},
+        dict.fromkeys(("method", "fuzziness", "features", "restarts", "seed")),
+    ),
+    "select": (
+        ct.select,
+        {"scores": SCORES, "budget": 2},
+        dict.fromkeys(
+            (
+                "subsets",
+                "costs",
+                "partition",
+                "sizes",
+                "must_link",
+                "cannot_link",
+                "resources",
+                "row_limits",
+                "task_weights",
+                "tasks",
+                "time_limit",
+            )
+        ),
+    ),
+    "affinity": (
+        ct.affinity,
+        {"method": "cosine", "model": "mlp", "data": DATA, "every": 1, **SHORT},
+        dict.fromkeys(("seed", "checkpoint", "progress")),
+    ),
     "finetune": (ct.finetune, {"search": SEARCH, "data": DATA, "epochs": 1}, {}),
-    "confidence": (ct.confidence, {"logits": torch.zeros(3, 1), "targets": torch.ones(3, 1), "task": "binary"}, {}),
-    "Grouping": (ct.Grouping, {"tasks": ("a", "b"), "membership": np.eye(2), "method": "mine"},
-        dict.fromkeys(("fuzziness", "distances", "row_weights", "details"))),
+    "confidence": (
+        ct.confidence,
+        {"logits": torch.zeros(3, 1), "targets": torch.ones(3, 1), "task": "binary"},
+        {},
+    ),
+    "Grouping": (
+        ct.Grouping,
+        {"tasks": ("a", "b"), "membership": np.eye(2), "method": "mine"},
+        dict.fromkeys(("fuzziness", "distances", "row_weights", "details")),
+    ),
     "Grouping.from_dict": (ct.Grouping.from_dict, {"saved": GROUPING.to_dict()}, {}),
     "Grouping.membership_at": (GROUPING.membership_at, {"fuzziness": 2.0}, {}),
-    "Affinity": (ct.Affinity, {"tasks": ("a", "b"), "matrix": np.eye(2), "method": "mine"},
-        dict.fromkeys(("counts", "stderr", "cost", "details"))),
+    "Affinity": (
+        ct.Affinity,
+        {"tasks": ("a", "b"), "matrix": np.eye(2), "method": "mine"},
+        dict.fromkeys(("counts", "stderr", "cost", "details")),
+    ),
     "DataMap": (ct.DataMap, {f: getattr(MAP, f) for f in MAP.__dataclass_fields__}, {}),
-    "Selection": (ct.Selection, {f: getattr(SELECTION, f) for f in SELECTION.__dataclass_fields__}, {}),
+    "Selection": (
+        ct.Selection,
+        {f: getattr(SELECTION, f) for f in SELECTION.__dataclass_fields__},
+        {},
+    ),
     "ScoreTable": (ct.ScoreTable, {f: getattr(SCORES, f) for f in SCORES.__dataclass_fields__}, {}),
     "ScoreTable.of": (ct.ScoreTable.of, {"tasks": ("a", "b"), "scores": {("a",): [0.5]}}, {}),
-    "ScoreTable.from_rows": (ct.ScoreTable.from_rows, {"rows": [{"subset": "a", "task": "a", "value": 1.0}]},
-        dict.fromkeys(("higher_is_better", "source", "tasks", "details", "resources", "marked"))),
-    "DataMapRecorder": (ct.DataMapRecorder, {"n_tasks": 2, "n_examples": 5},
-        dict.fromkeys(("names", "kinds", "ids", "folder", "device"))),
-    "DataMapRecorder.update": (lambda **given: recorder().update(**given),
-        {"index": torch.arange(3), "confidence": torch.full((3, 2), 0.5)}, {"observed": None}),
+    "ScoreTable.from_rows": (
+        ct.ScoreTable.from_rows,
+        {"rows": [{"subset": "a", "task": "a", "value": 1.0}]},
+        dict.fromkeys(("higher_is_better", "source", "tasks", "details", "resources", "marked")),
+    ),
+    "DataMapRecorder": (
+        ct.DataMapRecorder,
+        {"n_tasks": 2, "n_examples": 5},
+        dict.fromkeys(("names", "kinds", "ids", "folder", "device")),
+    ),
+    "DataMapRecorder.update": (
+        lambda **given: recorder().update(**given),
+        {"index": torch.arange(3), "confidence": torch.full((3, 2), 0.5)},
+        {"observed": None},
+    ),
     "DataMapRecorder.snapshot": (lambda epoch: recorder().snapshot(epoch), {"epoch": 1}, {}),
     "DataMapRecorder.merge": (lambda other: recorder().merge(other), {"other": recorder()}, {}),
-    "DifferentiableGrouping": (ct.DifferentiableGrouping, {"n_groups": 2}, dict.fromkeys((
-        "mode", "learning_rate", "warmup", "held_out", "balance", "entropy", "prune", "stem", "temperature", "init"))),
-    "DataMapMethod": (ct.DataMapMethod, {}, dict.fromkeys(("n_groups", "method", "fuzziness", "features", "restarts"))),
-    "AffinityMethod": (ct.AffinityMethod, {"n_groups": 2}, dict.fromkeys(("affinity", "clustering", "every"))),
-    "EstimatorMethod": (ct.EstimatorMethod, {"n_groups": 2},
-        dict.fromkeys(("estimator", "measure", "partition", "time_limit"))),
+    "DifferentiableGrouping": (
+        ct.DifferentiableGrouping,
+        {"n_groups": 2},
+        dict.fromkeys(
+            (
+                "mode",
+                "learning_rate",
+                "warmup",
+                "held_out",
+                "balance",
+                "entropy",
+                "prune",
+                "stem",
+                "temperature",
+                "init",
+            )
+        ),
+    ),
+    "DataMapMethod": (
+        ct.DataMapMethod,
+        {},
+        dict.fromkeys(("n_groups", "method", "fuzziness", "features", "restarts")),
+    ),
+    "AffinityMethod": (
+        ct.AffinityMethod,
+        {"n_groups": 2},
+        dict.fromkeys(("affinity", "clustering", "every")),
+    ),
+    "EstimatorMethod": (
+        ct.EstimatorMethod,
+        {"n_groups": 2},
+        dict.fromkeys(("estimator", "measure", "partition", "time_limit")),
+    ),
     "DifferentiableMethod": (ct.DifferentiableMethod, {"n_groups": 2}, {"mode": None}),
-    "Task": (ct.Task, {"name": "a", "kind": "binary"}, dict.fromkeys(("classes", "loss", "metric"))),
+    "Task": (
+        ct.Task,
+        {"name": "a", "kind": "binary"},
+        dict.fromkeys(("classes", "loss", "metric")),
+    ),
     "Tasks.plain": (ct.Tasks.plain, {"items": [BINARY]}, {}),
     "Tasks.from_dict": (ct.Tasks.from_dict, {"saved": DATA.tasks.to_dict()}, {}),
-    "Split": (ct.Split, {"train": torch.arange(3), "validation": torch.arange(3, 5), "test": torch.arange(5, 7)}, {}),
+    "Split": (
+        ct.Split,
+        {"train": torch.arange(3), "validation": torch.arange(3, 5), "test": torch.arange(5, 7)},
+        {},
+    ),
     "Schema": (ct.Schema, {"tasks": DATA.tasks, "preprocessing": DATA.preprocessing}, {}),
     "Dataset.resplit": (DATA.resplit, {"seed": 1}, {}),
     "Dataset.in_units": (DATA.in_units, {"positions": torch.arange(3)}, {}),
     "GroupedModel.predict": (MODEL.predict, {"inputs": torch.zeros(2, 3)}, {}),
-    "GroupedModel.from_stack": (ct.GroupedModel.from_stack, {"stack": FIT.stack, "membership": np.ones((3, 1)),
-        "tasks": DATA.tasks, "preprocessing": DATA.preprocessing}, {"average": None}),
+    "GroupedModel.from_stack": (
+        ct.GroupedModel.from_stack,
+        {
+            "stack": FIT.stack,
+            "membership": np.ones((3, 1)),
+            "tasks": DATA.tasks,
+            "preprocessing": DATA.preprocessing,
+        },
+        {"average": None},
+    ),
     "Run.existing": (ct.Run.existing, {"folder": "absent"}, {}),
-    "Run.open": (lambda **given: ct.Run.open(**given), {"folder": "run", "config": {}, "fingerprint": "x"}, {}),
-    **{f"{each.__name__}.load": (each.load, {"path": "absent"}, {}) for each in (
-        ct.Affinity, ct.DataMap, ct.GroupedModel, ct.Grouping, ct.ScoreTable, ct.Selection)},
-    **{f"{each.__name__}.load": (each.load, {"folder": "absent"}, {}) for each in (ct.Comparison, ct.Fit)},
-    **{f"{type(each).__name__}.save": (each.save, {"path": "saved"}, {}) for each in (
-        AFFINITY, MAP, MODEL, GROUPING, SCORES, SELECTION)},
+    "Run.open": (
+        lambda **given: ct.Run.open(**given),
+        {"folder": "run", "config": {}, "fingerprint": "x"},
+        {},
+    ),
+    **{
+        f"{each.__name__}.load": (each.load, {"path": "absent"}, {})
+        for each in (
+            ct.Affinity,
+            ct.DataMap,
+            ct.GroupedModel,
+            ct.Grouping,
+            ct.ScoreTable,
+            ct.Selection,
+        )
+    },
+    **{
+        f"{each.__name__}.load": (each.load, {"folder": "absent"}, {})
+        for each in (ct.Comparison, ct.Fit)
+    },
+    **{
+        f"{type(each).__name__}.save": (each.save, {"path": "saved"}, {})
+        for each in (AFFINITY, MAP, MODEL, GROUPING, SCORES, SELECTION)
+    },
     "Fit.save": (FIT.save, {"folder": "saved"}, {}),
     "ModelStack.select": (FIT.stack.select, {"rows": [0]}, {}),
-}  # fmt: skip
+}
 
 # Sentences that name the argument by the word of what reads it.
 NAMED = {
-    "load, parts test": "train", "plan methods": "groupings", "Grouping.from_dict saved": "content",
+    "load, parts test": "train",
+    "plan methods": "groupings",
+    "Grouping.from_dict saved": "content",
     "Tasks.from_dict saved": "tasks",
-}  # fmt: skip
+}
 # Any callable is right there; what it raises when it is called is its own.
 CALLED = ("progress", "groupings")
-PAIRS = [(name, argument) for name, (_, right, more) in CASES.items() for argument in {**right, **more}]
+PAIRS = [
+    (name, argument) for name, (_, right, more) in CASES.items() for argument in {**right, **more}
+]
 
 
 @pytest.mark.parametrize(("name", "argument"), PAIRS, ids=[" ".join(pair) for pair in PAIRS])
-def test_a_wrong_argument_is_one_sentence(name: str, argument: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_wrong_argument_is_one_sentence(
+    name: str, argument: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)  # some of the values are paths, and a path may be right
     call, right, _ = CASES[name]
     failed = {}
@@ -168,7 +406,9 @@ def test_a_wrong_argument_is_one_sentence(name: str, argument: str, tmp_path: Pa
 
 
 @pytest.mark.parametrize(("name", "argument"), PAIRS, ids=[" ".join(pair) for pair in PAIRS])
-def test_an_object_of_no_use_is_refused_by_the_name_of_the_argument(name: str, argument: str) -> None:
+def test_an_object_of_no_use_is_refused_by_the_name_of_the_argument(
+    name: str, argument: str
+) -> None:
     """So that it is not let through in silence, and the sentence says where to look."""
     call, right, _ = CASES[name]
     with pytest.raises(ct.CoterieError) as caught:
@@ -188,13 +428,25 @@ def test_what_the_cases_begin_with_works(tmp_path: Path, monkeypatch: pytest.Mon
 def test_every_public_name_that_is_called_has_a_case() -> None:
     called = {name for name in ct.__all__ if callable(getattr(ct, name))}
     plain = {"CoterieError", "CoterieWarning", "Kind"}
-    made_by_us = {"Comparison", "Dataset", "Fit", "GroupedModel", "History", "ModelStack", "Plan", "Run", "Tasks"}
+    made_by_us = {
+        "Comparison",
+        "Dataset",
+        "Fit",
+        "GroupedModel",
+        "History",
+        "ModelStack",
+        "Plan",
+        "Run",
+        "Tasks",
+    }
     tried = {name.split(".")[0].split(",")[0] for name in CASES}
     assert called - plain - made_by_us <= tried
 
 
 @pytest.mark.parametrize(
-    "load", [each for name, (each, *_) in CASES.items() if name.endswith(".load")], ids=lambda e: e.__qualname__
+    "load",
+    [each for name, (each, *_) in CASES.items() if name.endswith(".load")],
+    ids=lambda e: e.__qualname__,
 )
 def test_files_that_are_not_there_are_named(load: Callable[[Any], Any], tmp_path: Path) -> None:
     for path in (tmp_path / "absent", tmp_path):
@@ -205,7 +457,10 @@ def test_files_that_are_not_there_are_named(load: Callable[[Any], Any], tmp_path
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"membership": [[1, 0], [0.5, 0.4]]}, r"Rows of `membership` must sum to 1; row 1 sums to 0.9\."),
+        (
+            {"membership": [[1, 0], [0.5, 0.4]]},
+            r"Rows of `membership` must sum to 1; row 1 sums to 0.9\.",
+        ),
         ({"membership": [[1, 0], [2, -1]]}, "`membership` must be finite and not negative"),
         ({"membership": [[1, 0], [float("nan"), 1]]}, "`membership` must be finite"),
         ({"membership": np.eye(3)}, r"`membership` must have shape \(T=2, K\); found \(3, 3\)"),
@@ -216,7 +471,10 @@ def test_files_that_are_not_there_are_named(load: Callable[[Any], Any], tmp_path
         ({"tasks": ("a", 3)}, r"`tasks` must be a list of str; found \('a', 3\)"),
         ({"distances": [[1, -1], [1, 1]]}, "`distances` must not be negative"),
         ({"distances": [[1], [1]]}, r"`distances` must have shape \(T=2, K=2\); found \(2, 1\)"),
-        ({"row_weights": np.ones((3, 2))}, r"`row_weights` must have shape \(K=2, T=2\); found \(3, 2\)"),
+        (
+            {"row_weights": np.ones((3, 2))},
+            r"`row_weights` must have shape \(K=2, T=2\); found \(3, 2\)",
+        ),
         ({"fuzziness": 1.0}, "`fuzziness` must be a number greater than 1; found 1.0"),
         ({"method": None}, "`method` must be a str; found None"),
     ],
@@ -235,7 +493,10 @@ def test_a_grouping_that_could_not_be_used_is_refused(change: dict[str, Any], me
         ({"n_examples": 10**10}, "10000000000 examples of 2 tasks need .* GB of memory"),
         ({"names": ["a", "a"]}, "`names` must have names that differ"),
         ({"names": "ab"}, "`names` must be a list of str; found 'ab'"),
-        ({"kinds": ["binary", "ternary"]}, r"`kinds` must be binary, multiclass, .*; found 'ternary'"),
+        (
+            {"kinds": ["binary", "ternary"]},
+            r"`kinds` must be binary, multiclass, .*; found 'ternary'",
+        ),
         ({"ids": [[1, 2, 3, 4, 5]]}, "`ids` must be a list of numbers or texts"),
         ({"ids": [1, 2]}, "`ids` must have 5 entries; found 2"),
         ({"device": "gpu"}, "`device` 'gpu' cannot be used"),

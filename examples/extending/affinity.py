@@ -2,8 +2,8 @@
 
     python examples/extending/affinity.py
 
-Here two tasks help each other as far as the signs of their gradients agree: a cosine that large coordinates do not rule.
-"""
+Here two tasks help each other as far as the signs of their gradients agree: a cosine that large
+coordinates do not rule."""
 
 from dataclasses import dataclass
 from typing import ClassVar
@@ -31,7 +31,9 @@ class SignAgreement(AffinityProbe):
 
     def measure(self, trial) -> Tensor:
         """(T, T), [source, target]; NaN for a task without a label in this batch."""
-        signs = torch.cat([g.flatten(1) for g in trial.gradients(heads=False).values()], dim=1).sign()
+        signs = torch.cat(
+            [g.flatten(1) for g in trial.gradients(heads=False).values()], dim=1
+        ).sign()
         observed = trial.observed(trial.batch)
         return (signs @ signs.T / signs.shape[1]).where(observed[:, None] & observed, torch.nan)
 

@@ -1,9 +1,11 @@
-"""Your own baseline: an arm that stands in every comparison beside joint, single, random and ensemble.
+"""Your own baseline.
+
+An arm that stands in every comparison beside joint, single, random and ensemble.
 
     python examples/extending/arm.py
 
-Neighbours: the tasks cut into pairs in the order in which they came. It needs no measurement, so a method has to beat it.
-"""
+Neighbours: the tasks cut into pairs in the order in which they came. It needs no measurement, so a
+method has to beat it."""
 
 import numpy as np
 
@@ -22,10 +24,12 @@ def neighbours(lineup: Lineup) -> list[Arm]:
 def main() -> None:
     register(
         ArmKind(
-            role="neighbours", sentence="Pairs of tasks in the order in which they came: *no* measurement at all.",
-            make=neighbours, beside=lambda *_: "neighbours",
+            role="neighbours",
+            sentence="Pairs of tasks in the order in which they came: *no* measurement at all.",
+            make=neighbours,
+            beside=lambda *_: "neighbours",
         )
-    )  # fmt: skip
+    )
     table = planted("agreeing heads")
     given = {"repeats": 1, "draws": 1, "baselines": ["neighbours"], **table.settings}
     result = ct.compare("mlp", table.data, {"true": table.grouping}, seeds=3, **given)

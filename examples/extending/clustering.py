@@ -2,8 +2,8 @@
 
     python examples/extending/clustering.py
 
-Here Ward's (1963): merge the two groups whose union spreads least. Labels, or a soft membership (T, K), are answered.
-"""
+Here Ward's (1963): merge the two groups whose union spreads least. Labels, or a soft membership (T,
+K), are answered."""
 
 import numpy as np
 from sklearn.cluster import AgglomerativeClustering

@@ -1,10 +1,12 @@
-"""Your own encoder: a factory of modules that map (B, ...) to features (B, F); coterie adds the head.
+"""Your own encoder: a factory of modules that map (B, ...) to features (B, F).
+
+Coterie adds the head.
 
     python examples/extending/encoder.py
 
-Here random Fourier features (Rahimi and Recht, 2007) before a linear layer. What is no parameter is a buffer, drawn from
-torch's seed: then it moves to a device, into files, and is another one in every model.
-"""
+Here random Fourier features (Rahimi and Recht, 2007) before a linear layer. What is no parameter is
+a buffer, drawn from torch's seed: then it moves to a device, into files, and is another one in
+every model."""
 
 import torch
 from torch import Tensor, nn

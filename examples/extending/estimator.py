@@ -1,9 +1,11 @@
-"""Your own score estimator: what models of any subset of tasks would score, from few that are trained.
+"""Your own score estimator.
+
+What models of any subset of tasks would score, from few that are trained.
 
     python examples/extending/estimator.py
 
-Here every model without one task is trained, and the one of all: a task that is missed was worth something.
-"""
+Here every model without one task is trained, and the one of all: a task that is missed was worth
+something."""
 
 from collections.abc import Mapping
 from typing import Any, Self
@@ -31,7 +33,10 @@ class LeaveOneOut:
             raise ct.CoterieError(f"`oracle` must have at least 2 tasks; found {n_tasks}.")
         scores = oracle.predict(np.vstack([np.ones((1, n_tasks)), 1 - np.eye(n_tasks)]))
         self.tasks, self.measure, self.cost = oracle.tasks, oracle.measure, oracle.cost
-        self.all_, self.worth = scores[0], np.nan_to_num(scores[0] - scores[1:])  # (T,), [source, target]
+        self.all_, self.worth = (
+            scores[0],
+            np.nan_to_num(scores[0] - scores[1:]),
+        )  # (T,), [source, target]
         return self
 
     tasks: tuple[str, ...]

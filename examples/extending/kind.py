@@ -2,8 +2,8 @@
 
     python examples/extending/kind.py
 
-A share is no class and no free number: its loss is the cross-entropy of the logit, and predictions stay between 0 and 1.
-"""
+A share is no class and no free number: its loss is the cross-entropy of the logit, and predictions
+stay between 0 and 1."""
 
 import numpy as np
 import pandas as pd
@@ -23,7 +23,9 @@ class Share(Numbers):
     metric_name = "R2"
 
     def loss(self, outputs: Tensor, labels: Tensor, block) -> Tensor:
-        return F.binary_cross_entropy_with_logits(outputs, labels.expand_as(outputs), reduction="none")
+        return F.binary_cross_entropy_with_logits(
+            outputs, labels.expand_as(outputs), reduction="none"
+        )
 
     def confidence(self, outputs: Tensor, labels: Tensor) -> Tensor:
         return 1 - (labels - outputs.sigmoid()).abs()
@@ -52,6 +54,8 @@ if __name__ == "__main__":
     x = np.random.default_rng(0).normal(size=(400, 3))
     shares = torch.from_numpy(x @ [[1.0, 0.5], [0.0, 1.0], [0.5, 0.0]]).sigmoid().numpy()
     print("holds:", ", ".join(check_kind(register(Share()), labels=shares[:240, 0])))
-    frame = pd.DataFrame({**{f"x{i}": x[:, i] for i in range(3)}, "rye": shares[:, 0], "oats": shares[:, 1]})
+    frame = pd.DataFrame(
+        {**{f"x{i}": x[:, i] for i in range(3)}, "rye": shares[:, 0], "oats": shares[:, 1]}
+    )
     data = ct.load(frame, targets=["rye", "oats"], kinds={"rye": "share", "oats": "share"})
     print(ct.compare("mlp", data, n_groups=2, seeds=2, repeats=1, draws=1, lr=1e-2).verdict[0])

@@ -1,10 +1,11 @@
-"""Your own grouping method, or baseline: anything that answers a Grouping, found anew on every seed.
+"""Your own grouping method, or baseline.
+
+Anything that answers a Grouping, found anew on every seed.
 
     python examples/extending/method.py
 
-Here tasks are grouped by how their targets go together, which needs no training at all: a baseline that every method that
-trains should beat.
-"""
+Here tasks are grouped by how their targets go together, which needs no training at all: a baseline
+that every method that trains should beat."""
 
 from dataclasses import dataclass
 
@@ -19,7 +20,10 @@ FEW = {"repeats": 1, "draws": 1, "baselines": ["random"]}
 
 @dataclass(frozen=True)
 class TargetCorrelation:
-    """Average linkage on the correlations between the targets of the training part; settings are fields."""
+    """Average linkage on the correlations between the targets of the training part.
+
+    Settings are fields.
+    """
 
     n_groups: int = 2
 
@@ -30,7 +34,9 @@ class TargetCorrelation:
         centred = (targets - targets.nanmean(0)).nan_to_num()
         spread = centred.square().T @ observed.double()  # of the one where both are observed
         correlation = (centred.T @ centred / (spread * spread.T).sqrt().clamp(min=1e-12)).numpy()
-        source = ct.Affinity(tasks=case.data.tasks.names, matrix=np.abs(correlation), method="correlation")
+        source = ct.Affinity(
+            tasks=case.data.tasks.names, matrix=np.abs(correlation), method="correlation"
+        )
         return ct.group(source, self.n_groups, method="hierarchical", seed=seed)
 
     def trainings(self, n_tasks: int) -> int:
@@ -42,7 +48,10 @@ def main() -> None:
     print("holds:", ", ".join(check_method(TargetCorrelation())))
     table = planted("agreeing heads")
     settings = {**table.settings, "epochs": 5}
-    methods = {"correlation": TargetCorrelation(n_groups=3), "data map": ct.DataMapMethod(n_groups=3)}
+    methods = {
+        "correlation": TargetCorrelation(n_groups=3),
+        "data map": ct.DataMapMethod(n_groups=3),
+    }
     result = ct.compare("mlp", table.data, methods, seeds=2, **FEW, **settings)
     print(result.verdict[0])
 

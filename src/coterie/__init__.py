@@ -1,8 +1,9 @@
 """coterie: which prediction tasks to train together, and what that gains.
 
-One idea carries everything: M models on T tasks are trained by one call with a loss-weight matrix of shape (M, T).
-A data map recorded while one joint model trains says how each task learns each example; tasks that learn alike are
-grouped; the groups become rows of the next matrix; a comparison with honest baselines says whether it paid::
+One idea carries everything: M models on T tasks are trained by one call with a loss-weight matrix
+of shape (M, T). A data map recorded while one joint model trains says how each task learns each
+example; tasks that learn alike are grouped; the groups become rows of the next matrix; a comparison
+with honest baselines says whether it paid::
 
     import coterie as ct
 
@@ -16,8 +17,9 @@ grouped; the groups become rows of the next matrix; a comparison with honest bas
 Names are imported when first used, so that ``coterie --help`` need not wait for torch.
 """
 
-# Python runs this file, before coterie/__main__.py, with the current folder first on the search path where it is started as
-# ``python -m coterie``: nothing may be imported here that Python has not loaded by then.
+# Python runs this file, before coterie/__main__.py, with the current folder first on the search
+# path where it is started as ``python -m coterie``: nothing may be imported here that Python has
+# not loaded by then.
 from importlib import import_module
 
 TYPE_CHECKING = False
@@ -91,9 +93,20 @@ __all__ = [
 ]
 
 _ROOMS = (
-    "errors", "results", "tasks", "runs", "data", "models", "training", "datamaps", "fitting", "affinities", "grouping",
-    "differentiable", "evaluation",
-)  # fmt: skip
+    "errors",
+    "results",
+    "tasks",
+    "runs",
+    "data",
+    "models",
+    "training",
+    "datamaps",
+    "fitting",
+    "affinities",
+    "grouping",
+    "differentiable",
+    "evaluation",
+)
 
 
 def __getattr__(name: str) -> "Any":

@@ -16,12 +16,16 @@ _SHORT.maxstring, _SHORT.maxlong, _SHORT.maxother = 50, 50, 80
 class CoterieError(ValueError):
     """Something about the input, a setting or a file is wrong, and the message says what and how to mend it.
 
-    The command line prints the message alone and exits with status 2; in Python it is a ``ValueError``.
+    The command line prints the message alone and exits with status 2; in Python it is a
+    ``ValueError``.
     """
 
 
 class CoterieWarning(UserWarning):
-    """Something about the input is unusual, such as values that training never saw; the work goes on."""
+    """Something about the input is unusual, such as values that training never saw.
+
+    The work goes on.
+    """
 
 
 def require_whole(name: str, value: Any, least: int, most: int | None = None) -> None:
@@ -33,9 +37,13 @@ def require_whole(name: str, value: Any, least: int, most: int | None = None) ->
     coterie.errors.CoterieError: `every` must be a whole number of at least 1; found 0.
     """
     if isinstance(value, bool) or not isinstance(value, Integral) or value < least:
-        raise CoterieError(f"`{name}` must be a whole number of at least {least}; found {shown(value)}.")
+        raise CoterieError(
+            f"`{name}` must be a whole number of at least {least}; found {shown(value)}."
+        )
     if most is not None and int(value) > most:
-        raise CoterieError(f"`{name}` must be a whole number of at most {most}; found {shown(value)}.")
+        raise CoterieError(
+            f"`{name}` must be a whole number of at most {most}; found {shown(value)}."
+        )
 
 
 def require_count(name: str, value: Any, most: int) -> None:
@@ -73,7 +81,9 @@ def require_number(name: str, value: Any, *, least: float, below: float = inf) -
     """
     if isinstance(value, bool) or not isinstance(value, Real) or not least <= _order(value) < below:
         limit = "finite" if below == inf else f"below {below:g}"
-        raise CoterieError(f"`{name}` must be a number of at least {least:g} and {limit}; found {shown(value)}.")
+        raise CoterieError(
+            f"`{name}` must be a number of at least {least:g} and {limit}; found {shown(value)}."
+        )
 
 
 def require_type(name: str, value: Any, *kinds: type) -> None:
@@ -85,7 +95,10 @@ def require_type(name: str, value: Any, *kinds: type) -> None:
     coterie.errors.CoterieError: `data` must be a dict; found 'people.csv'.
     """
     if not isinstance(value, kinds):
-        raise CoterieError(f"`{name}` must be a {' or '.join(kind.__name__ for kind in kinds)}; found {shown(value)}.")
+        raise CoterieError(
+            f"`{name}` must be a {' or '.join(kind.__name__ for kind in kinds)}; found "
+            f"{shown(value)}."
+        )
 
 
 def require_choice(name: str, value: Any, choices: Iterable[str]) -> None:
@@ -98,7 +111,10 @@ def require_choice(name: str, value: Any, choices: Iterable[str]) -> None:
     """
     choices = list(choices)
     if not isinstance(value, str) or value not in choices:
-        raise CoterieError(f"`{name}` must be one of {', '.join(map(repr, map(str, choices)))}; found {shown(value)}.")
+        raise CoterieError(
+            f"`{name}` must be one of {', '.join(map(repr, map(str, choices)))}; found "
+            f"{shown(value)}."
+        )
 
 
 def require_list(name: str, value: Any, *kinds: type) -> tuple[Any, ...]:
@@ -111,7 +127,10 @@ def require_list(name: str, value: Any, *kinds: type) -> tuple[Any, ...]:
     """
     found = tuple(value) if is_listed(value) else None
     if found is None or not all(isinstance(each, kinds) for each in found):
-        raise CoterieError(f"`{name}` must be a list of {' or '.join(kind.__name__ for kind in kinds)}; found {shown(value)}.")
+        raise CoterieError(
+            f"`{name}` must be a list of {' or '.join(kind.__name__ for kind in kinds)}; found "
+            f"{shown(value)}."
+        )
     return found
 
 
@@ -121,12 +140,16 @@ def require_texts(name: str, value: Any) -> tuple[str, ...]:
 
 
 def is_listed(value: Any) -> bool:
-    """Whether a value lists others, in some order: neither one text, nor a mapping or a set, nor to be read only once.
+    """Whether a value lists others, in some order.
+
+    Neither one text, nor a mapping or a set, nor to be read only once.
 
     >>> is_listed((1, 2)), is_listed("ab"), is_listed({"a": 1})
     (True, False, False)
     """
-    if isinstance(value, str | bytes | bytearray | Mapping | set | frozenset) or not isinstance(value, Collection):
+    if isinstance(value, str | bytes | bytearray | Mapping | set | frozenset) or not isinstance(
+        value, Collection
+    ):
         return False
     return getattr(value, "ndim", 1) > 0  # arrays of no dimension claim to be collections
 
@@ -147,7 +170,9 @@ def shown(value: Any) -> str:
 
 @contextmanager
 def blame(what: str, *, remedy: str = "") -> Iterator[None]:
-    """Say of whatever code of the user's own raises that ``what`` failed; the original stays as the cause.
+    """Say of whatever code of the user's own raises that ``what`` failed.
+
+    The original stays as the cause.
 
     >>> with blame("`model` 'mine' fails"):
     ...     {}["width"]
@@ -170,4 +195,6 @@ def reason(error: BaseException) -> str:
     ('KeyError', 'ValueError: not so')
     """
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return f"{type(error).__name__}: {lines[0][:300].rstrip('.')}" if lines else type(error).__name__
+    return (
+        f"{type(error).__name__}: {lines[0][:300].rstrip('.')}" if lines else type(error).__name__
+    )

@@ -1,9 +1,10 @@
 """Files that are whole or absent, and that know when they are damaged.
 
-Everything is written beside its place, synced and renamed. What is written here carries a checksum of its own: binary files a
-*seal*, a SHA-256 of all their bytes (with zeros in its own place), JSON objects the entry ``checksum`` over all other entries,
-however they are laid out. Reading checks it before anything else looks at the file. A file without one, written by hand or by
-an earlier version, is read as it is.
+Everything is written beside its place, synced and renamed. What is written here carries a checksum
+of its own: binary files a *seal*, a SHA-256 of all their bytes (with zeros in its own place), JSON
+objects the entry ``checksum`` over all other entries, however they are laid out. Reading checks it
+before anything else looks at the file. A file without one, written by hand or by an earlier
+version, is read as it is.
 """
 
 from __future__ import annotations
@@ -38,14 +39,16 @@ _NOT_REGULAR = {
 
 
 def regular_file(path: str | Path, argument: str) -> Path:
-    """Return the path of a file that can be read; anything else is refused before it is opened, since that might wait for ever.
+    """Return the path of a file that can be read.
+
+    Anything else is refused before it is opened, since that might wait for ever.
 
     Args:
         path: what a user, or a file of theirs, names.
         argument: who names it: the beginning of the message.
 
-    Raises:
-        CoterieError: it is no path, or there is nothing, or a directory, pipe, socket, device, an empty or unreadable file.
+    Raises: CoterieError: it is no path, or there is nothing, or a directory, pipe, socket, device,
+        an empty or unreadable file.
 
     >>> regular_file("/dev/null", "`source`")
     Traceback (most recent call last):
@@ -62,9 +65,13 @@ def regular_file(path: str | Path, argument: str) -> Path:
         sort = _NOT_REGULAR.get(stat.S_IFMT(found.st_mode), "no regular file")
         raise CoterieError(f"{argument} must name a file; {str(path)!r} is {sort}.")
     if found.st_size == 0:  # files that the system makes up as they are read (/proc) say so, too
-        raise CoterieError(f"{argument} must name a file with something in it; {str(path)!r} is empty.")
+        raise CoterieError(
+            f"{argument} must name a file with something in it; {str(path)!r} is empty."
+        )
     if not os.access(path, os.R_OK):
-        raise CoterieError(f"{argument} must name a file; {str(path)!r} may not be read (permission denied).")
+        raise CoterieError(
+            f"{argument} must name a file; {str(path)!r} may not be read (permission denied)."
+        )
     return Path(path)
 
 
@@ -101,25 +108,38 @@ SEAL = "coterie-sha256:" + "0" * 64
 _MARK, _DIGITS = SEAL.rstrip("0").encode(), 64
 _NEAR = 4096
 CHECKSUM = "checksum"
-# What parsers answer garbage with: a wrong type where a table was expected, nesting too deep, a size too large.
+# What parsers answer garbage with: a wrong type where a table was expected, nesting too deep, a
+# size too large.
 GARBAGE = (
-    SafetensorError, OSError, ValueError, TypeError, LookupError, AttributeError, ArithmeticError, RuntimeError, MemoryError,
-)  # fmt: skip
+    SafetensorError,
+    OSError,
+    ValueError,
+    TypeError,
+    LookupError,
+    AttributeError,
+    ArithmeticError,
+    RuntimeError,
+    MemoryError,
+)
 _REMEDY = "Restore it, or delete it to compute it anew."
 
 
 @contextmanager
 def atomic(path: str | Path) -> Iterator[Path]:
-    """Yield a temporary path; when the block ends without error it becomes ``path``, synced to disk.
+    """Yield a temporary path.
 
-    It lies in a folder of its own beside ``path``, because some writers make temporaries themselves. What processes that were
-    killed left there of the same file is removed.
+    When the block ends without error it becomes ``path``, synced to disk.
 
-    Raises:
-        CoterieError: the disk is full, read-only, ...; it names ``path``, at which everything is as it was.
+    It lies in a folder of its own beside ``path``, because some writers make temporaries
+    themselves. What processes that were killed left there of the same file is removed.
+
+    Raises: CoterieError: the disk is full, read-only, ...; it names ``path``, at which everything
+        is as it was.
     """
     path = path_of(path)
-    if path in _in_use:  # a block within a block: the outer one decides when the file takes its place
+    if (
+        path in _in_use
+    ):  # a block within a block: the outer one decides when the file takes its place
         yield path
         return
     if not path.name:
@@ -136,7 +156,8 @@ def atomic(path: str | Path) -> Iterator[Path]:
             yield temporary
             with temporary.open("rb+") as file:
                 os.fsync(file.fileno())
-            # Some writers make files that only their owner can read; results are shared like any other file.
+            # Some writers make files that only their owner can read; results are shared like any
+            # other file.
             temporary.chmod(0o666 & ~_umask())
             temporary.replace(path)
             sync_folder(path.parent)
@@ -146,7 +167,9 @@ def atomic(path: str | Path) -> Iterator[Path]:
 
 
 def check_target(path: str | Path) -> None:
-    """Refuse a ``path`` where no file can be written, before there is something to write. Nothing is made.
+    """Refuse a ``path`` where no file can be written, before there is something to write.
+
+    Nothing is made.
 
     Raises:
         CoterieError: it is a folder, is below a file, or its folder is read-only.
@@ -188,7 +211,9 @@ def explained(path: str | Path, what: str) -> Iterator[None]:
     coterie.errors.CoterieError: '/proc/none' cannot be read: No such file or directory.
     """
     if "\0" in str(path):
-        raise CoterieError(f"{str(path)!r} cannot be {what}: no file's name holds a null character.")
+        raise CoterieError(
+            f"{str(path)!r} cannot be {what}: no file's name holds a null character."
+        )
     try:
         yield
     except (OSError, SafetensorError) as error:
@@ -197,7 +222,9 @@ def explained(path: str | Path, what: str) -> Iterator[None]:
             raise
         # The libraries' own texts are long, and name their temporaries.
         reason = os.strerror(code) if code else " ".join(str(error).split()).rstrip(".")
-        raise CoterieError(f"{str(path)!r} cannot be {what}: {reason}{_elsewhere(error, path)}.") from error
+        raise CoterieError(
+            f"{str(path)!r} cannot be {what}: {reason}{_elsewhere(error, path)}."
+        ) from error
 
 
 def _elsewhere(error: Exception, path: str | Path) -> str:
@@ -215,13 +242,18 @@ def _code(error: Exception) -> int | None:
 
 def _short(name: str) -> str:
     """The name, or of one that leaves no room for more a digest."""
-    return name if len(os.fsencode(name)) <= _LONGEST_NAME else hashlib.sha256(os.fsencode(name)).hexdigest()
+    return (
+        name
+        if len(os.fsencode(name)) <= _LONGEST_NAME
+        else hashlib.sha256(os.fsencode(name)).hexdigest()
+    )
 
 
 def temporaries(folder: Path, name: str | None = None) -> list[Path]:
     """What :func:`atomic` left of the file ``name`` in ``folder`` when its process was killed.
 
-    Without ``name`` it is all that is there and below, whether or not its process lives: only for who holds the folder's lock.
+    Without ``name`` it is all that is there and below, whether or not its process lives: only for
+    who holds the folder's lock.
     """
     if name is None:
         found = [path for path in folder.rglob(".*.tmp") if _TEMPORARY.fullmatch(path.name)]
@@ -230,7 +262,10 @@ def temporaries(folder: Path, name: str | None = None) -> list[Path]:
     return [
         path
         for path, match in matches
-        if match and match["name"] == _short(name) and path not in _in_use and not _lives(int(match["pid"]))
+        if match
+        and match["name"] == _short(name)
+        and path not in _in_use
+        and not _lives(int(match["pid"]))
     ]
 
 
@@ -244,7 +279,10 @@ def is_temporary(path: Path) -> bool:
 
 
 def _lives(pid: int) -> bool:
-    """Whether another process has this number. One of ours that is not in use was left by a process that had our number."""
+    """Whether another process has this number.
+
+    One of ours that is not in use was left by a process that had our number.
+    """
     if pid == os.getpid():
         return False
     if os.name == "nt":  # where signal 0 is Ctrl-C
@@ -279,7 +317,10 @@ def sync_folder(folder: Path) -> None:
 
 
 def allocate(file: BinaryIO, size: int) -> None:
-    """Give ``file`` its ``size`` in bytes, the space being there: who writes to a map of a hole on a full disk is killed."""
+    """Give ``file`` its ``size`` in bytes, the space being there.
+
+    Who writes to a map of a hole on a full disk is killed.
+    """
     if hasattr(os, "posix_fallocate"):
         try:
             os.posix_fallocate(file.fileno(), 0, max(size, 1))
@@ -297,7 +338,10 @@ def _umask() -> int:
 
 
 def write_json(path: str | Path, value: Any) -> None:
-    """Write ``value`` as readable JSON, atomically; an object gets a checksum. NaN is not JSON: use None."""
+    """Write ``value`` as readable JSON, atomically; an object gets a checksum. NaN is not JSON.
+
+    Use None.
+    """
     if isinstance(value, Mapping):
         value = json.loads(json.dumps(value, allow_nan=False))
         value[CHECKSUM] = _checksum_of(value)
@@ -315,11 +359,17 @@ def read_json(path: str | Path) -> Any:
     with naming_damage(path), explained(path, "read"):
         text = path.read_text(encoding="utf-8")
         value = json.loads(text, parse_constant=_no_constant)
-        # Half of a surrogate pair is a legal escape and 1e999 a legal number, but neither could be written again.
+        # Half of a surrogate pair is a legal escape and 1e999 a legal number, but neither could be
+        # written again.
         json.dumps(value, ensure_ascii=False, allow_nan=False).encode()
-    if isinstance(value, dict) and (expected := value.pop(CHECKSUM, None)) is not None and expected != _checksum_of(value):
+    if (
+        isinstance(value, dict)
+        and (expected := value.pop(CHECKSUM, None)) is not None
+        and expected != _checksum_of(value)
+    ):
         raise CoterieError(
-            f"{path} is damaged, or was edited by hand: it is not what its checksum was made of. Restore it, or remove the "
+            f"{path} is damaged, or was edited by hand: it is not what its checksum was made of. "
+            "Restore it, or remove the "
             f"entry {CHECKSUM!r} to use it as it is."
         )
     return value
@@ -361,7 +411,9 @@ def sealed_text(about: Any) -> str:
 def unsealed(text: str) -> Any:
     """What :func:`sealed_text` was given; files of earlier versions hold it bare."""
     value = json.loads(text)
-    return value["about"] if isinstance(value, dict) and value.keys() == {CHECKSUM, "about"} else value
+    return (
+        value["about"] if isinstance(value, dict) and value.keys() == {CHECKSUM, "about"} else value
+    )
 
 
 def seal(path: str | Path) -> None:
@@ -396,8 +448,13 @@ def check_seal(path: str | Path) -> None:
             raise CoterieError(f"{path} is damaged: it is empty. {_REMEDY}")
         with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as mapped:
             start = _seal_start(mapped)
-            if start is not None and mapped[start : start + _DIGITS] != _digest(mapped, start).encode():
-                raise CoterieError(f"{path} is damaged: its bytes are not those that were written. {_REMEDY}")
+            if (
+                start is not None
+                and mapped[start : start + _DIGITS] != _digest(mapped, start).encode()
+            ):
+                raise CoterieError(
+                    f"{path} is damaged: its bytes are not those that were written. {_REMEDY}"
+                )
 
 
 @contextmanager
@@ -410,11 +467,16 @@ def naming_damage(path: str | Path) -> Iterator[None]:
     except GARBAGE as error:
         if isinstance(error, OSError) and error.errno is not None:
             raise CoterieError(f"{path} cannot be read: {error.strerror}.") from error
-        raise CoterieError(f"{path} is damaged: {str(error).rstrip('.') or type(error).__name__}. {_REMEDY}") from error
+        raise CoterieError(
+            f"{path} is damaged: {str(error).rstrip('.') or type(error).__name__}. {_REMEDY}"
+        ) from error
 
 
 def _seal_start(mapped: mmap.mmap) -> int | None:
-    """Where the digits of the seal begin: at the beginning of safetensors, in the footer of Parquet, whose length ends it."""
+    """Where the digits of the seal begin.
+
+    At the beginning of safetensors, in the footer of Parquet, whose length ends it.
+    """
     footer = int.from_bytes(mapped[-8:-4], "little") + 8
     at = mapped.find(_MARK, 0, _NEAR)
     at = mapped.rfind(_MARK, max(0, len(mapped) - footer)) if at < 0 else at
@@ -433,7 +495,9 @@ def _digest(mapped: mmap.mmap, start: int) -> str:
 
 def _checksum_of(value: Mapping[str, Any]) -> str:
     """SHA-256 of a JSON object, whatever the order of its entries and its white space."""
-    return hashlib.sha256(json.dumps(value, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+    return hashlib.sha256(
+        json.dumps(value, sort_keys=True, separators=(",", ":")).encode()
+    ).hexdigest()
 
 
 def _no_constant(name: str) -> None:

@@ -1,4 +1,6 @@
-"""The verb ``fit``: train a stack of models under a weight matrix, and record a data map on the way if asked.
+"""The verb ``fit``.
+
+Train a stack of models under a weight matrix, and record a data map on the way if asked.
 
 Shapes: ``M`` models, ``T`` tasks, ``N`` training examples, ``E`` epochs, ``P`` output columns.
 """
@@ -25,7 +27,15 @@ from coterie.models import Architecture, ModelStack
 from coterie.models.architecture import initialisations
 from coterie.results import Fit, History
 from coterie.tasks import confidence
-from coterie.training import Observer, Probe, Progress, StaticWeights, TrainingConfig, WeightsProvider, train
+from coterie.training import (
+    Observer,
+    Probe,
+    Progress,
+    StaticWeights,
+    TrainingConfig,
+    WeightsProvider,
+    train,
+)
 from coterie.training.config import FitSettings, spelled
 from coterie.training.device import make_fabric
 
@@ -50,19 +60,18 @@ def fit(
 ) -> Fit:
     """Train M models as one stack, model m minimising sum_t W[m, t] L_t / sum_t W[m, t].
 
-    Args:
-        model: "mlp", "cnn", "resnet18", "module:factory" or a callable ``factory(input_shape) -> encoder`` giving (B, F).
-        data: what :func:`coterie.load` returned.
-        weights: W (M, T), or a provider that yields it each step; one row of ones if left out.
-        init: "independent" (the default), "shared", or M integers that name the initialisations.
-        start: continue from these M trained models instead of from an initialisation; a frozen stem stays as it is.
-        record: record the data map of the only model, or of the row given as a number.
-        snapshots: epochs (counted from 1) after which the map is kept too; the map after the last epoch always is.
-        observers: watch every training batch, see :class:`coterie.training.Observer`.
-        probes: try steps from the state of the training now and then, see :class:`coterie.training.Probe`.
-        checkpoint: folder for one checkpoint an epoch; a training found there is continued, bit for bit on a CPU.
-        progress: called with (steps done, all steps, text).
-        **settings: fields of :class:`coterie.training.TrainingConfig`: epochs, lr, batch_size, optimiser, seed, ...
+    Args: model: "mlp", "cnn", "resnet18", "module:factory" or a callable ``factory(input_shape) ->
+        encoder`` giving (B, F). data: what :func:`coterie.load` returned. weights: W (M, T), or a
+        provider that yields it each step; one row of ones if left out. init: "independent" (the
+        default), "shared", or M integers that name the initialisations. start: continue from these
+        M trained models instead of from an initialisation; a frozen stem stays as it is. record:
+        record the data map of the only model, or of the row given as a number. snapshots: epochs
+        (counted from 1) after which the map is kept too; the map after the last epoch always is.
+        observers: watch every training batch, see :class:`coterie.training.Observer`. probes: try
+        steps from the state of the training now and then, see :class:`coterie.training.Probe`.
+        checkpoint: folder for one checkpoint an epoch; a training found there is continued, bit for
+        bit on a CPU. progress: called with (steps done, all steps, text). **settings: fields of
+        :class:`coterie.training.TrainingConfig`: epochs, lr, batch_size, optimiser, seed, ...
 
     Raises:
         CoterieError: a setting, the weights or the model are wrong, or a loss stopped being finite.
@@ -75,16 +84,27 @@ def fit(
     _check_types(checkpoint, start, progress, observers=observers, probes=probes)
     config = make_config(settings)
     n_tasks = len(data.tasks)
-    provider = weights if isinstance(weights, WeightsProvider) else StaticWeights(_matrix(weights, n_tasks), n_tasks=n_tasks)
+    provider = (
+        weights
+        if isinstance(weights, WeightsProvider)
+        else StaticWeights(_matrix(weights, n_tasks), n_tasks=n_tasks)
+    )
     recorded = _recorded_row(record, provider.n_rows)
     snapshots = check_snapshots(snapshots, config.epochs)
     if snapshots and recorded is None:
         raise CoterieError("`snapshots` are kept of a recorded map; give `record=True` too.")
     job = _Job(
-        architecture=Architecture(model, data.input_shape, data.tasks.n_outputs, config.model_options),
-        data=data, config=config, snapshots=snapshots, observers=tuple(observers), probes=tuple(probes),
-        progress=progress, start=start,
-    )  # fmt: skip
+        architecture=Architecture(
+            model, data.input_shape, data.tasks.n_outputs, config.model_options
+        ),
+        data=data,
+        config=config,
+        snapshots=snapshots,
+        observers=tuple(observers),
+        probes=tuple(probes),
+        progress=progress,
+        start=start,
+    )
     starts = initialisations(provider.init if init is None else init, provider.n_rows)
     folder = None if checkpoint is None else Path(checkpoint)
     _check_start(start, job.architecture, provider.n_rows)
@@ -94,7 +114,10 @@ def fit(
     stacks = blocks(data, provider.matrix, config.batch_size)
     together = len(stacks) == 1 and isinstance(stacks[0][1], Tensor)
     if start is not None and start.couples_rows and not together:
-        raise CoterieError("`start` has a stem that learns, which needs models that all train on the same examples.")
+        raise CoterieError(
+            "`start` has a stem that learns, which needs models that all train on the same "
+            "examples."
+        )
     if len(stacks) == 1:
         return job.run(provider, starts, stacks[0][1], recorded, folder)
     return _fit_apart(job, provider, starts, stacks, recorded, folder)
@@ -126,7 +149,11 @@ class _Job:
         fabric = make_fabric(config.device, config.precision)
         if self.start is None:
             stack = ModelStack.create(
-                self.architecture, n_models=provider.n_rows, seed=config.seed, init=starts, stem=provider.stem
+                self.architecture,
+                n_models=provider.n_rows,
+                seed=config.seed,
+                init=starts,
+                stem=provider.stem,
             )
         else:
             stack = self.start.select(range(provider.n_rows))
@@ -136,11 +163,18 @@ class _Job:
             seen = positions if isinstance(positions, Tensor) else positions[recorded]
             recorder = MapObserver(data, seen, recorded, self.snapshots, fabric.device)
         stack, state = train(
-            stack, data, positions, provider, config, fabric,
-            observers=[*self.observers, *([recorder] if recorder else [])], probes=self.probes,
+            stack,
+            data,
+            positions,
+            provider,
+            config,
+            fabric,
+            observers=[*self.observers, *([recorder] if recorder else [])],
+            probes=self.probes,
             identity=self._identity(provider, starts),
-            checkpoint=checkpoint, progress=self.progress,
-        )  # fmt: skip
+            checkpoint=checkpoint,
+            progress=self.progress,
+        )
         history = state.history()
         used = provider.settled(state.steps - 1).detach().cpu().numpy()
         strategy = stack.strategy
@@ -154,7 +188,9 @@ class _Job:
                 "seconds": state.seconds,
                 "model_steps": state.steps * provider.n_rows,
                 "parameters": stack.n_parameters,
-                "strategy": strategy.kind if strategy.kind == "loop" else f"vmap, {strategy.rows} rows at a time",
+                "strategy": strategy.kind
+                if strategy.kind == "loop"
+                else f"vmap, {strategy.rows} rows at a time",
                 "strategy_reason": strategy.reason,
             },
             config={"model": self.architecture.name, **config.to_dict()},
@@ -165,7 +201,10 @@ class _Job:
     def _identity(self, provider: WeightsProvider, starts: Sequence[int]) -> dict[str, Any]:
         """What besides the settings must agree before a checkpoint is continued."""
         started = {} if self.start is None else {"start": _hash(self.start)}
-        own = [(task.name, *(identity_or_name(each) or "" for each in (task.loss, task.metric))) for task in self.data.tasks]
+        own = [
+            (task.name, *(identity_or_name(each) or "" for each in (task.loss, task.metric)))
+            for task in self.data.tasks
+        ]
         return {
             "model": identity_or_name(self.architecture.model),
             "starts": list(starts),
@@ -184,23 +223,35 @@ class MapObserver:
     """
 
     def __init__(
-        self, data: Dataset, positions: Tensor, row: int, snapshots: Sequence[int] = (), device: torch.device | str = "cpu"
+        self,
+        data: Dataset,
+        positions: Tensor,
+        row: int,
+        snapshots: Sequence[int] = (),
+        device: torch.device | str = "cpu",
     ) -> None:
         self.row = row
         self.met = np.zeros(len(positions), dtype=bool)
         self.tasks = data.tasks.to(device)
         self.recorder = DataMapRecorder(
-            len(data.tasks), len(positions), names=data.tasks.names, kinds=[task.kind.value for task in data.tasks],
-            ids=data.ids[positions.numpy()], device=device,
-        )  # fmt: skip
+            len(data.tasks),
+            len(positions),
+            names=data.tasks.names,
+            kinds=[task.kind.value for task in data.tasks],
+            ids=data.ids[positions.numpy()],
+            device=device,
+        )
         for epoch in snapshots:
             self.recorder.snapshot(epoch)
 
     def on_batch(self, position: Tensor, outputs: Tensor, targets: Tensor) -> None:
         """Record one batch."""
-        found = confidence(outputs[self.row], targets[self.row] if targets.dim() == 3 else targets, self.tasks)
+        found = confidence(
+            outputs[self.row], targets[self.row] if targets.dim() == 3 else targets, self.tasks
+        )
         if position.dim() == 2:
-            # A row with few examples meets some of them twice to fill its last batch; an epoch counts once.
+            # A row with few examples meets some of them twice to fill its last batch; an epoch
+            # counts once.
             unique, first = np.unique(position[self.row].cpu().numpy(), return_index=True)
             first = first[~self.met[unique]]
             self.met[unique] = True
@@ -232,7 +283,9 @@ def make_config(settings: Mapping[str, Any]) -> TrainingConfig:
         if name not in known:
             close = get_close_matches(name, known, n=1)
             hint = f" Did you mean `{close[0]}`?" if close else ""
-            raise CoterieError(f"`{name}` is not a setting of fit; there are {', '.join(known)}.{hint}")
+            raise CoterieError(
+                f"`{name}` is not a setting of fit; there are {', '.join(known)}.{hint}"
+            )
     return TrainingConfig(**settings)
 
 
@@ -246,7 +299,10 @@ def _fit_apart(
 ) -> Fit:
     """Train rows that cannot share a stack, each block as one of its own, and put the rows back in order."""
     if job.observers or job.probes:
-        raise CoterieError("`observers` and `probes` need models that all train on the same examples; labels are missing.")
+        raise CoterieError(
+            "`observers` and `probes` need models that all train on the same examples; labels are "
+            "missing."
+        )
     parts = [
         replace(job, start=None if job.start is None else job.start.select(rows)).run(
             StaticWeights(provider.matrix[rows], n_tasks=provider.matrix.shape[1]),
@@ -265,13 +321,17 @@ def _merge(parts: Sequence[Fit], rows: Sequence[int], weights: np.ndarray) -> Fi
     back = np.argsort(rows)
 
     def joined(name: str, axis: int) -> np.ndarray:
-        return np.concatenate([getattr(part.history, name) for part in parts], axis=axis).take(back, axis=axis)
+        return np.concatenate([getattr(part.history, name) for part in parts], axis=axis).take(
+            back, axis=axis
+        )
 
     history = History(
-        train_loss=joined("train_loss", 1), validation_loss=joined("validation_loss", 1),
-        validation_score=joined("validation_score", 1), best_epoch=joined("best_epoch", 0),
+        train_loss=joined("train_loss", 1),
+        validation_loss=joined("validation_loss", 1),
+        validation_score=joined("validation_score", 1),
+        best_epoch=joined("best_epoch", 0),
         learning_rate=parts[0].history.learning_rate,
-    )  # fmt: skip
+    )
     total = {name: sum(part.cost[name] for part in parts) for name in ("seconds", "model_steps")}
     maps = [part.data_map for part in parts if part.data_map is not None]
     return replace(
@@ -291,11 +351,19 @@ def _check_types(checkpoint: Any, start: Any, progress: Any, **lists: Any) -> No
     if start is not None:
         require_type("start", start, ModelStack)
     if progress is not None and not callable(progress):
-        raise CoterieError(f"`progress` must be called with (steps done, all steps, text); found {shown(progress)}.")
+        raise CoterieError(
+            "`progress` must be called with (steps done, all steps, text); found "
+            f"{shown(progress)}."
+        )
     for name, methods in _CALLED.items():
         value = lists[name]
-        if not is_listed(value) or not all(hasattr(each, method) for each in value for method in methods):
-            raise CoterieError(f"`{name}` must be a list of objects with {', '.join(methods)}; found {shown(value)}.")
+        if not is_listed(value) or not all(
+            hasattr(each, method) for each in value for method in methods
+        ):
+            raise CoterieError(
+                f"`{name}` must be a list of objects with {', '.join(methods)}; found "
+                f"{shown(value)}."
+            )
 
 
 def _check_start(start: ModelStack | None, architecture: Architecture, n_rows: int) -> None:
@@ -303,7 +371,8 @@ def _check_start(start: ModelStack | None, architecture: Architecture, n_rows: i
         return
     if start.architecture != architecture or start.n_models != n_rows:
         raise CoterieError(
-            f"`start` must hold {n_rows} models of the same architecture, one for each row of the weights; found {start!r}."
+            f"`start` must hold {n_rows} models of the same architecture, one for each row of the "
+            f"weights; found {start!r}."
         )
 
 
@@ -325,10 +394,15 @@ def _recorded_row(record: bool | int, n_models: int) -> int | None:
         return None
     if record is True:
         if n_models > 1:
-            raise CoterieError(f"`record=True` needs one model; there are {n_models}. Give the number of the row to record.")
+            raise CoterieError(
+                f"`record=True` needs one model; there are {n_models}. Give the number of the row "
+                "to record."
+            )
         return 0
     if not isinstance(record, Integral) or not 0 <= record < n_models:
-        raise CoterieError(f"`record` must be a row of the weights, 0 to {n_models - 1}; found {record}.")
+        raise CoterieError(
+            f"`record` must be a row of the weights, 0 to {n_models - 1}; found {record}."
+        )
     return int(record)
 
 
@@ -339,8 +413,12 @@ def check_snapshots(snapshots: Any, epochs: int) -> tuple[int, ...]:
         CoterieError: they are no epochs of the training.
     """
     listed = list(snapshots) if is_listed(snapshots) else None
-    if listed is None or any(isinstance(each, bool) or not isinstance(each, Integral) for each in listed):
-        raise CoterieError(f"`snapshots` must be a list of epochs, counted from 1; found {shown(snapshots)}.")
+    if listed is None or any(
+        isinstance(each, bool) or not isinstance(each, Integral) for each in listed
+    ):
+        raise CoterieError(
+            f"`snapshots` must be a list of epochs, counted from 1; found {shown(snapshots)}."
+        )
     wrong = [epoch for epoch in listed if not 1 <= epoch <= epochs]
     if wrong:
         raise CoterieError(f"`snapshots` must be epochs from 1 to {epochs}; found {wrong[0]}.")

@@ -1,4 +1,7 @@
-"""What tells pieces of code apart, in every process alike: a name and settings as JSON types, never an address."""
+"""What tells pieces of code apart, in every process alike.
+
+A name and settings as JSON types, never an address.
+"""
 
 from __future__ import annotations
 
@@ -21,16 +24,17 @@ _HOUSE = "coterie"
 def identity(thing: Any, what: str) -> Any:
     """A name and settings of a function, a class, an object with settings or a value, as JSON types.
 
-    An attribute ``key`` of JSON types (or a method that gives it) is taken as it is, and nothing else is read. Else a function
-    or a class is its module and name, a partial the function and its arguments, an object its class and its attributes (the
-    fields of a dataclass), each of them likewise. The code itself is not compared.
+    An attribute ``key`` of JSON types (or a method that gives it) is taken as it is, and nothing
+    else is read. Else a function or a class is its module and name, a partial the function and its
+    arguments, an object its class and its attributes (the fields of a dataclass), each of them
+    likewise. The code itself is not compared.
 
     Args:
         thing: what a user gave.
         what: how to call it in a message.
 
-    Raises:
-        CoterieError: nothing tells it from others: a lambda, a closure, or an attribute that is no setting.
+    Raises: CoterieError: nothing tells it from others: a lambda, a closure, or an attribute that is
+        no setting.
 
     >>> identity(partial(sorted, reverse=True), "`order`")
     {'is': 'builtins:sorted', 'arguments': [], 'keywords': {'reverse': True}}
@@ -43,9 +47,11 @@ def identity(thing: Any, what: str) -> Any:
     except _UnknownError as error:
         place, why = error.args
         raise CoterieError(
-            f"{what}{place and f': `{place}`'} is {why}, which nothing tells from another one. What a run directory holds is "
+            f"{what}{place and f': `{place}`'} is {why}, which nothing tells from another one. "
+            "What a run directory holds is "
             f'continued with the same code and settings only: give it a key of your own, such as `mine.key = "first"` (and '
-            "another one when it changes), define it at the top level of a module, or do without `run`."
+            "another one when it changes), define it at the top level of a module, or do without "
+            "`run`."
         ) from None
 
 
@@ -62,7 +68,9 @@ def identity_or_name(thing: Any) -> Any:
 
 
 def qualified(thing: Any) -> str:
-    """Module and name of a function or a class, or of the class of an object; those of this package go by their name alone.
+    """Module and name of a function or a class, or of the class of an object.
+
+    Those of this package go by their name alone.
 
     >>> qualified(hashlib.sha256), qualified(CoterieError), qualified(CoterieError("no"))
     ('_hashlib:openssl_sha256', 'CoterieError', 'CoterieError')
@@ -70,7 +78,9 @@ def qualified(thing: Any) -> str:
     named = thing if hasattr(thing, "__qualname__") else type(thing)
     module = getattr(named, "__module__", None) or "builtins"
     # Rooms of the house move, and a run does not.
-    return named.__qualname__ if module.split(".")[0] == _HOUSE else f"{module}:{named.__qualname__}"
+    return (
+        named.__qualname__ if module.split(".")[0] == _HOUSE else f"{module}:{named.__qualname__}"
+    )
 
 
 def in_words(told: Any) -> str:
@@ -84,7 +94,9 @@ def in_words(told: Any) -> str:
     if set(told) == {"key"}:
         return in_words(told["key"])
     settings = {
-        name: repr(value) if isinstance(value, str) else in_words(value) for name, value in told.items() if name != "is"
+        name: repr(value) if isinstance(value, str) else in_words(value)
+        for name, value in told.items()
+        if name != "is"
     }
     return f"{told.get('is', 'dict')}({', '.join(f'{name}={value}' for name, value in settings.items())})"
 
@@ -116,20 +128,29 @@ def _identity(thing: Any, place: str, above: tuple[int, ...]) -> Any:
     if hasattr(thing, "__array__"):
         return _of_array(thing, place)
     if isinstance(thing, partial):
-        return {"is": inner(thing.func, "func"), "arguments": inner(thing.args, "args"),
-                "keywords": inner(thing.keywords, "keywords")}  # fmt: skip
+        return {
+            "is": inner(thing.func, "func"),
+            "arguments": inner(thing.args, "args"),
+            "keywords": inner(thing.keywords, "keywords"),
+        }
     if isinstance(thing, MethodType) and not isinstance(thing.__self__, type):
         return {"is": qualified(thing.__func__), "of": inner(thing.__self__, "__self__")}
     if callable(thing) and hasattr(thing, "__qualname__"):
         return _of_function(thing, place)
-    return {"is": qualified(thing), **{name: inner(value, name) for name, value in _settings(thing, place).items()}}
+    return {
+        "is": qualified(thing),
+        **{name: inner(value, name) for name, value in _settings(thing, place).items()},
+    }
 
 
 def _of_function(function: Callable[..., Any], place: str) -> str:
     if "<lambda>" in function.__qualname__:
         raise _UnknownError(place, "a lambda")
     # A decorator leaves a closure, too, but under a name at which it is found.
-    if getattr(function, "__closure__", None) and _named(function.__module__, function.__qualname__) is not function:
+    if (
+        getattr(function, "__closure__", None)
+        and _named(function.__module__, function.__qualname__) is not function
+    ):
         raise _UnknownError(place, f"the closure {qualified(function)!r}")
     return qualified(function)
 
@@ -146,11 +167,17 @@ def _of_array(array: Any, place: str) -> dict[str, Any]:
 
     if hasattr(array, "detach"):
         array = array.detach().cpu()
-        array = array.float() if array.is_floating_point() and array.itemsize < 4 else array  # numpy has no bfloat16
+        array = (
+            array.float() if array.is_floating_point() and array.itemsize < 4 else array
+        )  # numpy has no bfloat16
     values = np.ascontiguousarray(array)
     if values.dtype.hasobject:
         raise _UnknownError(place, f"a {qualified(array)} of objects")
-    return {"array": list(values.shape), "type": str(values.dtype), "sha256": hashlib.sha256(values.tobytes()).hexdigest()}
+    return {
+        "array": list(values.shape),
+        "type": str(values.dtype),
+        "sha256": hashlib.sha256(values.tobytes()).hexdigest(),
+    }
 
 
 def _settings(thing: Any, place: str) -> Mapping[str, Any]:
@@ -161,7 +188,9 @@ def _settings(thing: Any, place: str) -> Mapping[str, Any]:
         found = vars(thing)
     except TypeError:
         raise _UnknownError(place, f"a {qualified(thing)}") from None
-    if type(thing).__module__.split(".")[0] == _HOUSE:  # whose constructors store, under the names of their arguments
+    if (
+        type(thing).__module__.split(".")[0] == _HOUSE
+    ):  # whose constructors store, under the names of their arguments
         return {name: value for name, value in found.items() if not name.startswith("_")}
     from torch import nn
 

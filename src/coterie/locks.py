@@ -1,7 +1,8 @@
 """One process at a time writes in a folder.
 
-The lock is the operating system's (``flock``) on a small file that names its holder. It ends with the process, however that
-ends, so nothing is ever left locked; the file is removed with the lock, and one that was left by a kill is taken over.
+The lock is the operating system's (``flock``) on a small file that names its holder. It ends with
+the process, however that ends, so nothing is ever left locked; the file is removed with the lock,
+and one that was left by a kill is taken over.
 """
 
 from __future__ import annotations
@@ -25,7 +26,8 @@ except ImportError:  # Windows
 
 LOCK = ".lock"
 _TAKEN, _UNSUPPORTED = (errno.EAGAIN, errno.EACCES), (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)
-# Folder to descriptor and thread. A thread may take a lock that it has; another one, or another process, may not.
+# Folder to descriptor and thread. A thread may take a lock that it has; another one, or another
+# process, may not.
 _held: dict[str, tuple[int, int]] = {}
 
 
@@ -33,8 +35,9 @@ _held: dict[str, tuple[int, int]] = {}
 def locked(folder: str | Path) -> Iterator[None]:
     """Make ``folder`` if need be, and keep other processes and threads from writing in it as long as the block takes.
 
-    A process forked in the block does not hold the lock. A folder that was made and is still empty at the end is removed. Where
-    the system has no locks (Windows, some network file systems), a warning says so and nobody is kept out.
+    A process forked in the block does not hold the lock. A folder that was made and is still empty
+    at the end is removed. Where the system has no locks (Windows, some network file systems), a
+    warning says so and nobody is kept out.
 
     Raises:
         CoterieError: it is in use, by which process is said, or it cannot be written.
@@ -58,7 +61,9 @@ def locked(folder: str | Path) -> Iterator[None]:
         try:
             yield
         finally:
-            if _held.get(name, (None,))[0] == descriptor:  # else this is a forked child, which has nothing to let go
+            if (
+                _held.get(name, (None,))[0] == descriptor
+            ):  # else this is a forked child, which has nothing to let go
                 del _held[name]
                 _release(folder, descriptor)
 
@@ -108,10 +113,15 @@ def _lock(folder: Path, descriptor: int) -> bool:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:
         if error.errno in _TAKEN:
-            raise CoterieError(f"{str(folder)!r} is in use by {_holder(descriptor)}: wait for it, or stop it.") from error
+            raise CoterieError(
+                f"{str(folder)!r} is in use by {_holder(descriptor)}: wait for it, or stop it."
+            ) from error
         if error.errno not in _UNSUPPORTED:
             raise
-        warnings.warn(f"{folder} cannot be locked on this system: use it from one process at a time.", stacklevel=5)
+        warnings.warn(
+            f"{folder} cannot be locked on this system: use it from one process at a time.",
+            stacklevel=5,
+        )
         return False
     return True
 

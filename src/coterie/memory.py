@@ -11,7 +11,9 @@ _LIMITS = (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory/memory
 
 
 def available_memory() -> int:
-    """Bytes of memory that can be had without swapping: what the system calls available, and at most a container's limit.
+    """Bytes of memory that can be had without swapping.
+
+    What the system calls available, and at most a container's limit.
 
     A system that does not say (not Linux) answers with all its memory.
 
@@ -21,9 +23,15 @@ def available_memory() -> int:
     found = [_number(path.read_text()) for path in _LIMITS if path.is_file()]
     try:
         lines = Path("/proc/meminfo").read_text().splitlines()
-        found += [_number(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable:")]
+        found += [
+            _number(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable:")
+        ]
     except OSError:
-        found.append(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") if hasattr(os, "sysconf") else 0)
+        found.append(
+            os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+            if hasattr(os, "sysconf")
+            else 0
+        )
     return min((limit for limit in found if limit > 0), default=2**63)
 
 
@@ -37,7 +45,10 @@ def require_memory(needed: int, what: str, remedy: str) -> None:
     """
     available = available_memory()
     if needed > available:
-        raise CoterieError(f"{what} need {needed / 1e9:.1f} GB of memory; there are {available / 1e9:.1f} GB. {remedy}")
+        raise CoterieError(
+            f"{what} need {needed / 1e9:.1f} GB of memory; there are {available / 1e9:.1f} GB. "
+            f"{remedy}"
+        )
 
 
 def _number(text: str) -> int:

@@ -1,9 +1,12 @@
-"""Run directories: what one command produced, with a manifest that says how, and stages that are done or not.
+"""Run directories.
 
-A run knows nothing about training. A stage is a name, the files it wrote (with checksums) and a few facts. Files are
-written whole (:mod:`coterie.files`) and only then entered in the manifest, so a process killed at any moment leaves
-finished stages and nothing that looks finished but is not. Who writes holds the run's lock (:mod:`coterie.locks`), and
-starts by removing what killed processes left.
+What one command produced, with a manifest that says how, and stages that are done or not.
+
+A run knows nothing about training. A stage is a name, the files it wrote (with checksums) and a few
+facts. Files are written whole (:mod:`coterie.files`) and only then entered in the manifest, so a
+process killed at any moment leaves finished stages and nothing that looks finished but is not. Who
+writes holds the run's lock (:mod:`coterie.locks`), and starts by removing what killed processes
+left.
 """
 
 from __future__ import annotations
@@ -19,13 +22,33 @@ from pathlib import Path
 from typing import Any, Self, TypedDict
 
 from coterie.errors import CoterieError, require_type
-from coterie.files import check_writable, checksum, explained, is_temporary, path_of, read_json, remove, temporaries, write_json
+from coterie.files import (
+    check_writable,
+    checksum,
+    explained,
+    is_temporary,
+    path_of,
+    read_json,
+    remove,
+    temporaries,
+    write_json,
+)
 from coterie.locks import LOCK, locked
 from coterie.schema import structure, within
 
 MANIFEST, CHECKPOINTS = "manifest.json", "checkpoints"
 _FORMAT = "coterie run 1"
-_PACKAGES = ("coterie", "torch", "numpy", "scipy", "scikit-learn", "lightning", "torchmetrics", "pyarrow", "safetensors")
+_PACKAGES = (
+    "coterie",
+    "torch",
+    "numpy",
+    "scipy",
+    "scikit-learn",
+    "lightning",
+    "torchmetrics",
+    "pyarrow",
+    "safetensors",
+)
 _SHOWN_DIFFERENCES = 5
 
 
@@ -63,11 +86,11 @@ class Run:
     def open(cls, folder: str | Path, *, config: Mapping[str, Any], fingerprint: str) -> Self:
         """Start a run in ``folder``, or continue the one that is there if it is the same run.
 
-        ``config`` (JSON types) holds what the results depend on; ``fingerprint`` identifies the data. A run that was stopped
-        before it kept anything does not bind the next one.
+        ``config`` (JSON types) holds what the results depend on; ``fingerprint`` identifies the
+        data. A run that was stopped before it kept anything does not bind the next one.
 
-        Raises:
-            CoterieError: the folder is unwritable, in use or not ours, or its run had another configuration or other data.
+        Raises: CoterieError: the folder is unwritable, in use or not ours, or its run had another
+            configuration or other data.
         """
         folder = path_of(folder, "folder")
         check_folder(folder)
@@ -79,8 +102,14 @@ class Run:
             if run is not None and not run.is_bare:
                 run._check_agrees(settings, fingerprint)
             else:
-                manifest = {"format": _FORMAT, "created": _now(), "config": settings, "fingerprint": fingerprint,
-                            "environments": [], "stages": {}}  # fmt: skip
+                manifest = {
+                    "format": _FORMAT,
+                    "created": _now(),
+                    "config": settings,
+                    "fingerprint": fingerprint,
+                    "environments": [],
+                    "stages": {},
+                }
                 run = cls(folder, manifest)
             run._tidy()
             here = environment()
@@ -101,18 +130,25 @@ class Run:
             raise CoterieError(f"{str(folder)!r} is not a run directory: it has no {MANIFEST}.")
         manifest = read_json(folder / MANIFEST)
         if not isinstance(manifest, dict) or manifest.get("format") != _FORMAT:
-            raise CoterieError(f"{str(folder)!r} is not a run directory: its {MANIFEST} was not written by coterie.")
+            raise CoterieError(
+                f"{str(folder)!r} is not a run directory: its {MANIFEST} was not written by "
+                "coterie."
+            )
         with within(folder / MANIFEST, "manifest of a run"):
             found: dict[str, Any] = structure(manifest, _Manifest)
             for stage, entry in found["stages"].items():
                 for name in entry["files"]:
                     if Path(name).is_absolute() or ".." in Path(name).parts:
-                        raise CoterieError(f"`stages.{stage}.files` must name files of the run; found {name!r}.")
+                        raise CoterieError(
+                            f"`stages.{stage}.files` must name files of the run; found {name!r}."
+                        )
         return cls(folder, found)
 
     @contextmanager
     def held(self) -> Iterator[Self]:
-        """Let no other process or thread write in this run as long as the block takes; what they wrote until then is seen.
+        """Let no other process or thread write in this run as long as the block takes.
+
+        What they wrote until then is seen.
 
         Raises:
             CoterieError: another one holds it, which is named, or the folder cannot be written.
@@ -143,7 +179,11 @@ class Run:
     def is_bare(self) -> bool:
         """Whether there is nothing but the manifest: no stage, no checkpoint."""
         ours = (self.folder / MANIFEST, self.folder / LOCK)
-        files = (path for path in self.folder.rglob("*") if path.is_file() and not is_temporary(path.relative_to(self.folder)))
+        files = (
+            path
+            for path in self.folder.rglob("*")
+            if path.is_file() and not is_temporary(path.relative_to(self.folder))
+        )
         return not self.stages and all(path in ours for path in files)
 
     def abandon(self) -> None:
@@ -162,17 +202,24 @@ class Run:
         for name, expected in self.manifest["stages"][stage]["files"].items():
             path = self.folder / name
             if not path.is_file():
-                raise CoterieError(f"{path} is missing: stage {stage!r} of the run wrote it. {_remedy(self.folder)}")
+                raise CoterieError(
+                    f"{path} is missing: stage {stage!r} of the run wrote it. "
+                    f"{_remedy(self.folder)}"
+                )
             if checksum(path) != expected:
                 raise CoterieError(
-                    f"{path} is damaged: it is not what stage {stage!r} of the run wrote. {_remedy(self.folder)}"
+                    f"{path} is damaged: it is not what stage {stage!r} of the run wrote. "
+                    f"{_remedy(self.folder)}"
                 )
         return True
 
     def about(self, stage: str) -> dict[str, Any]:
         """The facts given to :meth:`complete` for ``stage``."""
         if stage not in self.manifest["stages"]:
-            raise CoterieError(f"Run {str(self.folder)!r} has not finished stage {stage!r}; finished: {list(self.stages)}.")
+            raise CoterieError(
+                f"Run {str(self.folder)!r} has not finished stage {stage!r}; finished: "
+                f"{list(self.stages)}."
+            )
         return self.manifest["stages"][stage]["about"]
 
     def complete(self, stage: str, files: Sequence[str | Path], **about: Any) -> None:
@@ -183,18 +230,26 @@ class Run:
         """Enter several stages with their files, all of them or none, each with the same facts."""
         root = self.folder.resolve()
         for stage, files in stages.items():
-            checksums = {Path(file).resolve().relative_to(root).as_posix(): checksum(file) for file in files}
+            checksums = {
+                Path(file).resolve().relative_to(root).as_posix(): checksum(file) for file in files
+            }
             self.manifest["stages"][stage] = {"files": checksums, "about": about}
         self._write()
 
     def forget(self, *stages: str) -> None:
-        """Take ``stages`` out of the manifest, because what they were made of changes; their files stay until overwritten."""
+        """Take ``stages`` out of the manifest, because what they were made of changes.
+
+        Their files stay until overwritten.
+        """
         known = [stage for stage in stages if self.manifest["stages"].pop(stage, None) is not None]
         if known:
             self._write()
 
     def checkpoint(self, name: str) -> Path:
-        """Folder for the checkpoint of a stage; one that has the stage's last name is dropped once the stage is finished."""
+        """Folder for the checkpoint of a stage.
+
+        One that has the stage's last name is dropped once the stage is finished.
+        """
         return self.folder / CHECKPOINTS / name
 
     def drop_checkpoint(self, name: str) -> None:
@@ -220,14 +275,20 @@ class Run:
         differences = list(_differences(self.config, settings))
         if differences:
             shown = "; ".join(differences[:_SHOWN_DIFFERENCES])
-            more = f"; and {len(differences) - _SHOWN_DIFFERENCES} more" if len(differences) > _SHOWN_DIFFERENCES else ""
+            more = (
+                f"; and {len(differences) - _SHOWN_DIFFERENCES} more"
+                if len(differences) > _SHOWN_DIFFERENCES
+                else ""
+            )
             raise CoterieError(
-                f"Run directory {str(self.folder)!r} holds a run with other settings: {shown}{more}. "
+                f"Run directory {str(self.folder)!r} holds a run with other settings: "
+                f"{shown}{more}. "
                 "Choose another directory, or the same settings to continue."
             )
         if fingerprint != self.fingerprint:
             raise CoterieError(
-                f"Run directory {str(self.folder)!r} holds a run on other data (fingerprint {self.fingerprint[:12]}, "
+                f"Run directory {str(self.folder)!r} holds a run on other data (fingerprint "
+                f"{self.fingerprint[:12]}, "
                 f"now {fingerprint[:12]}). Choose another directory."
             )
 
@@ -245,7 +306,9 @@ def is_run(folder: Path) -> bool:
 
 
 def check_folder(folder: str | Path) -> None:
-    """Refuse a ``folder`` that cannot be made or written, or that holds something else than a run. Nothing is made yet.
+    """Refuse a ``folder`` that cannot be made or written, or that holds something else than a run.
+
+    Nothing is made yet.
 
     Raises:
         CoterieError: says which of the two it is.
@@ -264,7 +327,8 @@ def check_folder(folder: str | Path) -> None:
         Run.existing(folder)
     elif others:
         raise CoterieError(
-            f"Directory {str(folder)!r} is not empty and not a run of coterie (it holds {others[0]!r}). Choose a new directory."
+            f"Directory {str(folder)!r} is not empty and not a run of coterie (it holds "
+            f"{others[0]!r}). Choose a new directory."
         )
 
 
@@ -275,9 +339,11 @@ def environment() -> dict[str, Any]:
     ['machine', 'python', 'system', 'versions']
     """
     return {
-        "python": platform.python_version(), "system": platform.platform(), "machine": platform.machine(),
+        "python": platform.python_version(),
+        "system": platform.platform(),
+        "machine": platform.machine(),
         "versions": {name: _version(name) for name in _PACKAGES},
-    }  # fmt: skip
+    }
 
 
 def _version(package: str) -> str | None:

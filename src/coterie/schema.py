@@ -1,7 +1,10 @@
-"""What a file must hold, said once: type hints that values read from JSON are checked against, and shapes of arrays.
+"""What a file must hold, said once.
 
-A field that is missing, of another type or unknown is an error that names it. Unknown fields are refused rather than ignored:
-they are typing errors, or from a later version in which they mean something.
+Type hints that values read from JSON are checked against, and shapes of arrays.
+
+A field that is missing, of another type or unknown is an error that names it. Unknown fields are
+refused rather than ignored: they are typing errors, or from a later version in which they mean
+something.
 """
 
 from __future__ import annotations
@@ -14,7 +17,18 @@ from dataclasses import MISSING, fields, is_dataclass
 from enum import Enum
 from functools import lru_cache
 from pathlib import Path
-from typing import Annotated, Any, Literal, NotRequired, TypeVar, Union, get_args, get_origin, get_type_hints, is_typeddict
+from typing import (
+    Annotated,
+    Any,
+    Literal,
+    NotRequired,
+    TypeVar,
+    Union,
+    get_args,
+    get_origin,
+    get_type_hints,
+    is_typeddict,
+)
 
 import numpy as np
 
@@ -42,9 +56,10 @@ def least(bound: float) -> Callable[[Any], str | None]:
 def structure(value: Any, hint: type[T] | Any, name: str = "") -> T:
     """Turn what JSON gave into what ``hint`` says, or say which field is wrong.
 
-    Hints are dataclasses and typed dictionaries of hints, ``list``, ``tuple`` (a list in JSON), ``dict`` and ``Mapping`` with
-    text as keys, unions, ``Literal``, enumerations, ``Path``, text, whole numbers, finite numbers, truth values, ``Any``;
-    ``Annotated`` adds checks, functions that answer None or what would be right, and :data:`OPEN`.
+    Hints are dataclasses and typed dictionaries of hints, ``list``, ``tuple`` (a list in JSON),
+    ``dict`` and ``Mapping`` with text as keys, unions, ``Literal``, enumerations, ``Path``, text,
+    whole numbers, finite numbers, truth values, ``Any``; ``Annotated`` adds checks, functions that
+    answer None or what would be right, and :data:`OPEN`.
 
     Args:
         value: JSON types.
@@ -68,7 +83,11 @@ def structure(value: Any, hint: type[T] | Any, name: str = "") -> T:
     if origin in (Union, types.UnionType):
         return _union(value, arguments, name)
     if origin is Literal:
-        return value if _is_one_of(value, arguments) else _wrong(name, " or ".join(map(repr, arguments)), value)
+        return (
+            value
+            if _is_one_of(value, arguments)
+            else _wrong(name, " or ".join(map(repr, arguments)), value)
+        )
     if is_dataclass(hint) or is_typeddict(hint):
         return _record(value, hint, name)
     if origin in (list, tuple, Sequence):
@@ -88,12 +107,10 @@ def arrays_of(
 ) -> None:
     """Refuse arrays that are missing, unknown, or whose shapes or kinds of numbers do not fit.
 
-    Args:
-        arrays: by name.
-        layout: for each name the kinds of dtype and the letters of its dimensions, such as ``"f A T"``; a letter means the same
-            size everywhere. Kinds are those of :attr:`numpy.dtype.kind`.
-        optional: names that may be missing.
-        sizes: those of letters that are known.
+    Args: arrays: by name. layout: for each name the kinds of dtype and the letters of its
+        dimensions, such as ``"f A T"``; a letter means the same size everywhere. Kinds are those of
+        :attr:`numpy.dtype.kind`. optional: names that may be missing. sizes: those of letters that
+        are known.
 
     Raises:
         CoterieError: naming the array.
@@ -104,7 +121,9 @@ def arrays_of(
     """
     known = dict(sizes or {})
     if unknown := [name for name in arrays if name not in layout]:
-        raise CoterieError(f"There is an unknown array `{unknown[0]}`; known are {', '.join(layout)}.")
+        raise CoterieError(
+            f"There is an unknown array `{unknown[0]}`; known are {', '.join(layout)}."
+        )
     for name, text in layout.items():
         kinds, *letters = text.split()
         if name not in arrays:
@@ -115,10 +134,13 @@ def arrays_of(
         if array.dtype.kind not in kinds:
             raise CoterieError(f"Array `{name}` must hold {_numbers(kinds)}; found {array.dtype}.")
         fits = array.ndim == len(letters) and all(
-            known.setdefault(letter, size) == size for letter, size in zip(letters, array.shape, strict=True)
+            known.setdefault(letter, size) == size
+            for letter, size in zip(letters, array.shape, strict=True)
         )
         if not fits:
-            wanted = ", ".join(f"{letter}={known[letter]}" if letter in known else letter for letter in letters)
+            wanted = ", ".join(
+                f"{letter}={known[letter]}" if letter in known else letter for letter in letters
+            )
             raise CoterieError(f"Array `{name}` must have shape ({wanted}); found {array.shape}.")
 
 
@@ -143,7 +165,9 @@ def array_of(name: str, value: Any, layout: str, **sizes: int) -> np.ndarray:
     return array
 
 
-def matrix_of(rows: Sequence[Sequence[Any]], shape: tuple[int | None, int], name: str, dtype: Any = np.float64) -> np.ndarray:
+def matrix_of(
+    rows: Sequence[Sequence[Any]], shape: tuple[int | None, int], name: str, dtype: Any = np.float64
+) -> np.ndarray:
     """Rows of JSON as an array of ``shape``, whose first size may be None: any but 0.
 
     Raises:
@@ -154,7 +178,8 @@ def matrix_of(rows: Sequence[Sequence[Any]], shape: tuple[int | None, int], name
     if widths != {n_columns} or n_rows not in (None, len(rows)):
         wanted = f"{'' if n_rows is None else f'{n_rows} '}rows of {n_columns}"
         raise CoterieError(
-            f"`{name}` must have {wanted}; found {len(rows)} rows of {', '.join(map(str, sorted(widths))) or 0}."
+            f"`{name}` must have {wanted}; found {len(rows)} rows of "
+            f"{', '.join(map(str, sorted(widths))) or 0}."
         )
     return np.array(rows, dtype=dtype)
 
@@ -169,7 +194,9 @@ def membership_of(values: np.ndarray, name: str = "membership") -> np.ndarray:
         raise CoterieError(f"`{name}` must be finite and not negative.")
     sums = values.sum(1, dtype=np.float64)
     if wrong := np.flatnonzero(np.abs(sums - 1) > 1e-3).tolist():
-        raise CoterieError(f"Rows of `{name}` must sum to 1; row {wrong[0]} sums to {sums[wrong[0]]:.4g}.")
+        raise CoterieError(
+            f"Rows of `{name}` must sum to 1; row {wrong[0]} sums to {sums[wrong[0]]:.4g}."
+        )
     return values
 
 
@@ -183,7 +210,11 @@ def distinct(names: Sequence[str], what: str = "tasks") -> None:
 
 
 def _annotated(value: Any, arguments: tuple[Any, ...], name: str) -> Any:
-    found = _record(value, arguments[0], name, closed=False) if OPEN in arguments else structure(value, arguments[0], name)
+    found = (
+        _record(value, arguments[0], name, closed=False)
+        if OPEN in arguments
+        else structure(value, arguments[0], name)
+    )
     for check in arguments[1:]:
         # Other libraries annotate too; only our checks are functions.
         if isinstance(check, types.FunctionType) and (right := check(found)) is not None:
@@ -212,8 +243,13 @@ def _record(value: Any, hint: Any, name: str, *, closed: bool = True) -> Any:
     if missing := [field for field in needed if field not in found]:
         raise CoterieError(f"Field `{_join(name, missing[0])}` is missing.")
     if closed and (unknown := [field for field in found if field not in hints]):
-        raise CoterieError(f"There is an unknown field `{_join(name, unknown[0])}`; known are {', '.join(hints)}.")
-    parts = {field: structure(each, hints.get(field, Any), _join(name, field)) for field, each in found.items()}
+        raise CoterieError(
+            f"There is an unknown field `{_join(name, unknown[0])}`; known are {', '.join(hints)}."
+        )
+    parts = {
+        field: structure(each, hints.get(field, Any), _join(name, field))
+        for field, each in found.items()
+    }
     return hint(**parts)
 
 
@@ -223,7 +259,11 @@ def _fields(hint: Any) -> tuple[dict[str, Any], tuple[str, ...]]:
     hints = get_type_hints(hint, include_extras=True)
     if is_typeddict(hint):
         # Not `__required_keys__`, which does not see through annotations that are text.
-        return hints, tuple(name for name, each in hints.items() if hint.__total__ and get_origin(each) is not NotRequired)
+        return hints, tuple(
+            name
+            for name, each in hints.items()
+            if hint.__total__ and get_origin(each) is not NotRequired
+        )
     own = [field for field in fields(hint) if field.init]
     needed = tuple(f.name for f in own if f.default is MISSING and f.default_factory is MISSING)
     return {field.name: hints[field.name] for field in own}, needed
@@ -237,7 +277,10 @@ def _items(value: Any, origin: Any, arguments: tuple[Any, ...], name: str) -> An
         hints = arguments
     else:
         hints = arguments[:1] * len(found)
-    parts = [structure(each, hint, f"{name}[{i}]") for i, (each, hint) in enumerate(zip(found, hints, strict=True))]
+    parts = [
+        structure(each, hint, f"{name}[{i}]")
+        for i, (each, hint) in enumerate(zip(found, hints, strict=True))
+    ]
     return tuple(parts) if origin is tuple else parts
 
 
@@ -254,10 +297,16 @@ def _scalar(value: Any, hint: Any, name: str) -> Any:
         return Path(_expect(value, str, "text", name))
     if isinstance(hint, type) and issubclass(hint, Enum):
         options = [each.value for each in hint]
-        return hint(value) if _is_one_of(value, options) else _wrong(name, " or ".join(map(repr, options)), value)
+        return (
+            hint(value)
+            if _is_one_of(value, options)
+            else _wrong(name, " or ".join(map(repr, options)), value)
+        )
     if hint is str:
         # Half of a surrogate pair is text in memory only: no file or screen could hold it.
-        whole = isinstance(value, str) and not any("\ud800" <= letter <= "\udfff" for letter in value)
+        whole = isinstance(value, str) and not any(
+            "\ud800" <= letter <= "\udfff" for letter in value
+        )
         return value if whole else _wrong(name, "text", value)
     return _expect(value, hint, _described(hint), name)
 
@@ -274,7 +323,9 @@ def _is_one_of(value: Any, options: Sequence[Any]) -> bool:
 
 
 def _wrong(name: str, right: str, value: Any) -> Any:
-    raise CoterieError(f"{f'`{name}`' if name else 'The content'} must be {right}; found {value!r:.80}.")
+    raise CoterieError(
+        f"{f'`{name}`' if name else 'The content'} must be {right}; found {value!r:.80}."
+    )
 
 
 def _join(name: str, field: str) -> str:
@@ -282,8 +333,16 @@ def _join(name: str, field: str) -> str:
 
 
 def _described(hint: Any) -> str:
-    words = {str: "text", int: "a whole number", float: "a finite number", bool: "true or false", dict: "an object"}
-    return words.get(hint) or (_described(get_args(hint)[0]) if get_origin(hint) is Annotated else str(hint))
+    words = {
+        str: "text",
+        int: "a whole number",
+        float: "a finite number",
+        bool: "true or false",
+        dict: "an object",
+    }
+    return words.get(hint) or (
+        _described(get_args(hint)[0]) if get_origin(hint) is Annotated else str(hint)
+    )
 
 
 def _numbers(kinds: str) -> str:

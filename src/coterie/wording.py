@@ -31,7 +31,9 @@ def number(value: Any, digits: int = 3) -> str:
 
 
 def rounded(values: np.ndarray) -> Any:
-    """An array as nested lists of numbers of four digits, None where there is none: small enough for JSON.
+    """An array as nested lists of numbers of four digits, None where there is none.
+
+    Small enough for JSON.
 
     >>> rounded(np.array([[0.123456, np.nan], [0.0, 1.0]]))
     [[0.1235, None], [0, 1]]
@@ -73,7 +75,11 @@ def interval(low: Any, high: Any, digits: int = 1) -> str:
     >>> interval(-0.5, 2), interval(None, None)
     ('−0.5 to +2.0', '–')
     """
-    return f"{signed(low, digits)} to {signed(high, digits)}" if is_number(low) and is_number(high) else MISSING
+    return (
+        f"{signed(low, digits)} to {signed(high, digits)}"
+        if is_number(low) and is_number(high)
+        else MISSING
+    )
 
 
 def count(value: Any) -> str:

@@ -23,47 +23,71 @@ def linear(input_shape, width=4):
 
 def smooth(input_shape, width=8):
     """Without BatchNorm and kinks, so that first-order terms tell everything once steps are small."""
-    return nn.Sequential(nn.Linear(input_shape[0], width), nn.Tanh(), nn.Linear(width, width), nn.Tanh())
+    return nn.Sequential(
+        nn.Linear(input_shape[0], width), nn.Tanh(), nn.Linear(width, width), nn.Tanh()
+    )
 
 
 def table(n=100, kinds=("regression",) * 3, *, missing=0.0, order=None, seed=0):
-    """Related tasks of the kinds given on six inputs; 60 % are for training. ``order`` permutes the tasks."""
+    """Related tasks of the kinds given on six inputs; 60 % are for training.
+
+    ``order`` permutes the tasks.
+    """
     rng = np.random.default_rng(seed)
     x = rng.normal(size=(n, 6)).astype(np.float32)
-    scores = x @ rng.normal(size=(6, 2)) @ rng.normal(size=(2, len(kinds))) + 0.5 * rng.normal(size=(n, len(kinds)))
+    scores = x @ rng.normal(size=(6, 2)) @ rng.normal(size=(2, len(kinds))) + 0.5 * rng.normal(
+        size=(n, len(kinds))
+    )
     makers = {
         "binary": lambda s: s > 0,
         "multiclass": lambda s: np.digitize(s, [-0.7, 0.7]),
         "regression": lambda s: 3 * s + 10,
     }
-    y = np.stack([makers[kind](scores[:, t]) for t, kind in enumerate(kinds)], axis=1).astype(np.float32)
+    y = np.stack([makers[kind](scores[:, t]) for t, kind in enumerate(kinds)], axis=1).astype(
+        np.float32
+    )
     y[rng.random(y.shape) < missing] = np.nan
     names = [f"{kind}{t}" for t, kind in enumerate(kinds)]
     order = list(range(len(kinds))) if order is None else order
     return load(
-        {"inputs": x, "targets": y[:, order]}, names=[names[t] for t in order],
+        {"inputs": x, "targets": y[:, order]},
+        names=[names[t] for t in order],
         kinds={names[t]: kinds[t] for t in order},
-    )  # fmt: skip
+    )
 
 
-def moment_of(data, model=linear, *, batch_size=30, warm=0, rows=1, weights=None, step=7, **settings):
+def moment_of(
+    data, model=linear, *, batch_size=30, warm=0, rows=1, weights=None, step=7, **settings
+):
     """The state after ``warm`` steps on the first batch of an epoch, before one on the second."""
-    config = TrainingConfig(**{"lr": 0.1, "optimiser": "sgd", "batch_size": batch_size, "device": "cpu", **settings})
+    config = TrainingConfig(
+        **{"lr": 0.1, "optimiser": "sgd", "batch_size": batch_size, "device": "cpu", **settings}
+    )
     fabric = make_fabric("cpu", config.precision)
     architecture = Architecture(model, data.input_shape, data.tasks.n_outputs, config.model_options)
     stack = ModelStack.create(architecture, n_models=rows, seed=config.seed)
     stack.train()
     optimiser = make_optimiser(stack, (), config)
-    first, second = list(Batches(data, data.split.train, batch_size=batch_size, seed=config.seed).epoch(0))[:2]
+    first, second = list(
+        Batches(data, data.split.train, batch_size=batch_size, seed=config.seed).epoch(0)
+    )[:2]
     weights = torch.ones(rows, len(data.tasks)) / len(data.tasks) if weights is None else weights
     with torch.random.fork_rng():
         for number in range(warm):
             gradient_step(stack, first, weights, data.tasks, number, fabric)
             optimiser.step()
     return Moment(
-        step=step, stack=stack, batch=second, weights=weights, optimiser=optimiser, learning_rate=config.lr, data=data,
-        tasks=data.tasks, seed=step + 1000, fabric=fabric,
-    )  # fmt: skip
+        step=step,
+        stack=stack,
+        batch=second,
+        weights=weights,
+        optimiser=optimiser,
+        learning_rate=config.lr,
+        data=data,
+        tasks=data.tasks,
+        seed=step + 1000,
+        fabric=fabric,
+    )
 
 
 def trial_of(moment, memory=2**30):

@@ -4,7 +4,16 @@ import numpy as np
 import pytest
 
 from coterie import affinities as room
-from coterie.affinities import METHODS, AffinityProbe, Cosine, Lookahead, TransferGain, affinities, affinity, measure
+from coterie.affinities import (
+    METHODS,
+    AffinityProbe,
+    Cosine,
+    Lookahead,
+    TransferGain,
+    affinities,
+    affinity,
+    measure,
+)
 from coterie.errors import CoterieError
 from coterie.fitting import fit
 from coterie.results import Affinity
@@ -41,9 +50,13 @@ def test_cost_is_the_training_and_the_measurement(data):
 
 
 def test_several_share_a_training_and_equal_those_measured_alone(data):
-    together = affinities(["cosine", Lookahead(batch_size=20), "transfer-gain"], smooth, data, every=3, **SMALL)
+    together = affinities(
+        ["cosine", Lookahead(batch_size=20), "transfer-gain"], smooth, data, every=3, **SMALL
+    )
     assert list(together) == ["cosine", "lookahead", "transfer_gain"]
-    for method, found in zip((Cosine(), Lookahead(batch_size=20), TransferGain()), together.values(), strict=True):
+    for method, found in zip(
+        (Cosine(), Lookahead(batch_size=20), TransferGain()), together.values(), strict=True
+    ):
         alone = affinity(method, smooth, data, every=3, **SMALL)
         np.testing.assert_array_equal(found.matrix, alone.matrix)
         assert found.cost["model_steps"] == alone.cost["model_steps"]
@@ -65,7 +78,10 @@ def test_a_probe_that_is_passed_is_copied(data):
 
 
 def test_seed_changes_the_result_and_repeats_it(data):
-    one, again, other = (affinity("lookahead", smooth, data, every=2, seed=seed, **SMALL).matrix for seed in (1, 1, 2))
+    one, again, other = (
+        affinity("lookahead", smooth, data, every=2, seed=seed, **SMALL).matrix
+        for seed in (1, 1, 2)
+    )
     np.testing.assert_array_equal(one, again)
     assert not np.array_equal(one, other)
 
@@ -109,15 +125,22 @@ def test_affinities_are_saved_and_read_back(data, tmp_path):
         (
             "cosine",
             {"every": 6},
-            r"`every` = 6 leaves nothing to measure for 'cosine': the training takes 6 steps \(2 .* of 3\)",
+            r"`every` = 6 leaves nothing to measure for 'cosine': the training takes 6 steps \(2 "
+            r".* of 3\)",
         ),
         ("cosine", {}, "`every` = 10 leaves nothing to measure"),
-        ("cosine", {"every": 2, "epoch": 3}, "`epoch` is not a setting of fit.* Did you mean `epochs`?"),
+        (
+            "cosine",
+            {"every": 2, "epoch": 3},
+            "`epoch` is not a setting of fit.* Did you mean `epochs`?",
+        ),
         ("cosine", {"every": 2, "weights": [[1.0, 2.0, 3.0]]}, "`weights` is not a setting of fit"),
     ],
 )
 def test_mistakes_are_named_before_any_training(data, monkeypatch, method, settings, message):
-    monkeypatch.setattr(room._affinity, "fit", lambda *a, **k: pytest.fail("a training was started"))
+    monkeypatch.setattr(
+        room._affinity, "fit", lambda *a, **k: pytest.fail("a training was started")
+    )
     with pytest.raises(CoterieError, match=message):
         affinity(method, smooth, data, **SMALL, **settings)
 
@@ -129,13 +152,18 @@ def test_one_task_is_refused():
 
 def test_methods_need_names_that_differ(data):
     with pytest.raises(CoterieError, match="holds 'transfer_gain' twice"):
-        affinities(["transfer_gain", TransferGain(pairs="first-order")], smooth, data, every=2, **SMALL)
+        affinities(
+            ["transfer_gain", TransferGain(pairs="first-order")], smooth, data, every=2, **SMALL
+        )
     with pytest.raises(CoterieError, match="`methods` is empty"):
         affinities([], smooth, data, every=2, **SMALL)
 
 
 def unlabelled_in_part():
-    """A third of the training part has no label at all: the loading drops such examples, a data set made otherwise may not."""
+    """A third of the training part has no label at all.
+
+    The loading drops such examples, a data set made otherwise may not.
+    """
     data = table(150, kinds=KINDS, missing=0.2)
     data.targets[data.split.train[:31]] = np.nan
     return data

@@ -14,18 +14,26 @@ A_LOT = 1000  # examples asked for: the whole validation part
 def test_equals_the_definition_written_out_on_the_validation_part():
     moment = moment_of(table(), lr=0.1)
     data = moment.data
-    hand, scored = ByHand(moment), next(Batches(data, data.split.validation, batch_size=A_LOT, seed=0).ordered())
+    hand, scored = (
+        ByHand(moment),
+        next(Batches(data, data.split.validation, batch_size=A_LOT, seed=0).ordered()),
+    )
     steps = [hand.step(task, moment.batch) for task in range(3)]
     expected = np.zeros((3, 3))
     for a, m in np.ndindex(3, 3):
         if a != m:
             both = hand.losses(scored, mixed((1, steps[a]), (1, steps[m])))[m]
             expected[a, m] = 1 - both / hand.losses(scored, steps[m])[m]
-    np.testing.assert_allclose(measured(AuxiliaryGain(batch_size=A_LOT), moment), expected, rtol=1e-3, atol=2e-6)
+    np.testing.assert_allclose(
+        measured(AuxiliaryGain(batch_size=A_LOT), moment), expected, rtol=1e-3, atol=2e-6
+    )
 
 
 def loaded(least=5, n=5, spread=0.01):
-    """After ``n`` measurements: task 1 harms task 0, task 0 helps task 1, task 2 does nothing sure."""
+    """After ``n`` measurements.
+
+    Task 1 harms task 0, task 0 helps task 1, task 2 does nothing sure.
+    """
     probe = AuxiliaryGain(least=least)
     rng = np.random.default_rng(0)
     mean = np.zeros((3, 3))

@@ -26,4 +26,6 @@ def test_a_task_that_sends_no_gradient_is_not_measured():
     moment = moment_of(table())
     moment.stack.state()["head.weight"][0, 1] = 0
     found = measured(Cosine(), moment)
-    np.testing.assert_array_equal(np.isnan(found), [[False, True, False], [True, True, True], [False, True, False]])
+    np.testing.assert_array_equal(
+        np.isnan(found), [[False, True, False], [True, True, True], [False, True, False]]
+    )

@@ -20,7 +20,9 @@ def test_equals_all_values_at_once(values):
         cell = values[:, i, j]
         cell = cell[~np.isnan(cell)]
         assert running.count[i, j] == len(cell)
-        np.testing.assert_allclose(running.mean_or_nan()[i, j], cell.mean() if len(cell) else np.nan, rtol=1e-9, atol=1e-9)
+        np.testing.assert_allclose(
+            running.mean_or_nan()[i, j], cell.mean() if len(cell) else np.nan, rtol=1e-9, atol=1e-9
+        )
         expected = stats.sem(cell) if len(cell) > 1 else np.nan
         np.testing.assert_allclose(running.stderr()[i, j], expected, rtol=1e-6, atol=1e-6)
 

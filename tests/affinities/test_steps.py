@@ -76,10 +76,14 @@ def test_chunks_change_nothing(data):
     for name, gradient in whole.gradients(heads=True).items():
         torch.testing.assert_close(cut.gradients(heads=True)[name], gradient, rtol=1e-4, atol=1e-6)
     for probe in (Lookahead, TransferGain, lambda **s: TransferGain(pairs="first-order", **s)):
-        np.testing.assert_allclose(measured(probe(memory=1), moment), measured(probe(), moment), rtol=1e-3, atol=1e-5)
+        np.testing.assert_allclose(
+            measured(probe(memory=1), moment), measured(probe(), moment), rtol=1e-3, atol=1e-5
+        )
 
 
-@pytest.mark.parametrize("probe", [Cosine, Lookahead, TransferGain, lambda: TransferGain(pairs="first-order")])
+@pytest.mark.parametrize(
+    "probe", [Cosine, Lookahead, TransferGain, lambda: TransferGain(pairs="first-order")]
+)
 def test_a_module_that_cannot_be_vectorised_is_looped_over(data, probe):
     made, other = probe(), probe()
     moment = moment_of(data, only_one_by_one)
@@ -88,7 +92,9 @@ def test_a_module_that_cannot_be_vectorised_is_looped_over(data, probe):
     assert np.isfinite(found).all()
     plain = moment_of(data, lambda shape: nn.Sequential(OnlyOneByOne(shape[0]).layer))
     with torch.no_grad():
-        for mine, theirs in zip(plain.stack.parameters.values(), moment.stack.parameters.values(), strict=True):
+        for mine, theirs in zip(
+            plain.stack.parameters.values(), moment.stack.parameters.values(), strict=True
+        ):
             mine.copy_(theirs)
     np.testing.assert_allclose(found, measured(other, plain), rtol=1e-3, atol=1e-6)
     assert not other._bench.rejected
@@ -98,7 +104,9 @@ def test_a_module_that_cannot_be_vectorised_is_looped_over(data, probe):
 def test_mean_of_the_tasks_gradients_is_that_of_the_training(data, settings):
     moment = moment_of(data, warm=2, **settings)
     gradients = trial_of(moment).gradients(heads=True)
-    gradient_step(moment.stack, moment.batch, moment.weights, data.tasks, moment.seed, moment.fabric)
+    gradient_step(
+        moment.stack, moment.batch, moment.weights, data.tasks, moment.seed, moment.fabric
+    )
     for name, parameter in moment.stack.parameters.items():
         torch.testing.assert_close(gradients[name].mean(0), parameter.grad[0], rtol=1e-4, atol=1e-6)
 
@@ -112,7 +120,9 @@ def test_mean_of_the_tasks_gradients_where_some_examples_have_no_label(data):
     moment = replace(moment_of(data, smooth), batch=batch, data=spoiled)
     gradients = trial_of(moment).gradients(heads=True)
     share = (~spoiled.targets[support].isnan()).float().mean(0, keepdim=True)
-    gradient_step(moment.stack, batch, moment.weights, data.tasks, moment.seed, moment.fabric, share)
+    gradient_step(
+        moment.stack, batch, moment.weights, data.tasks, moment.seed, moment.fabric, share
+    )
     for name, parameter in moment.stack.parameters.items():
         torch.testing.assert_close(gradients[name].mean(0), parameter.grad[0], rtol=1e-4, atol=1e-6)
 
@@ -126,7 +136,11 @@ def test_a_task_moves_its_own_head_only(data):
     moment = moment_of(data, smooth)
     weight = trial_of(moment).gradients(heads=True)["head.weight"]
     for task, columns in enumerate(data.tasks.columns):
-        others = [column for column in range(data.tasks.n_outputs) if column not in range(columns.start, columns.stop)]
+        others = [
+            column
+            for column in range(data.tasks.n_outputs)
+            if column not in range(columns.start, columns.stop)
+        ]
         assert (weight[task, others] == 0).all()
         assert (weight[task, columns] != 0).any()
 
@@ -141,7 +155,9 @@ def test_preconditioned_step_is_torchs_own_without_momentum(data, kind):
     generator = torch.Generator().manual_seed(0)
     for _ in range(3):
         before = {name: tensor.clone() for name, tensor in stack.state().items()}
-        gradients = {name: torch.randn(p.shape, generator=generator) for name, p in stack.parameters.items()}
+        gradients = {
+            name: torch.randn(p.shape, generator=generator) for name, p in stack.parameters.items()
+        }
         for name, parameter in stack.parameters.items():
             parameter.grad = gradients[name].clone()
         optimiser.step()
@@ -253,17 +269,29 @@ def test_permuting_the_tasks_permutes_the_matrix(order):
     one, other = table(kinds=KINDS), table(kinds=KINDS, order=order)
     assert torch.equal(one.split.train, other.split.train)
     here, there = moment_of(one, smooth, warm=1), moment_of(other, smooth)
-    columns = [c for t in order for c in range(one.tasks.columns[t].start, one.tasks.columns[t].stop)]
-    there.stack.load_state({
-        name: tensor[:, columns] if name.startswith("head.") else tensor for name, tensor in here.stack.state().items()
-    })  # fmt: skip
+    columns = [
+        c for t in order for c in range(one.tasks.columns[t].start, one.tasks.columns[t].stop)
+    ]
+    there.stack.load_state(
+        {
+            name: tensor[:, columns] if name.startswith("head.") else tensor
+            for name, tensor in here.stack.state().items()
+        }
+    )
     for make in (Cosine, Lookahead, TransferGain, lambda: TransferGain(pairs="first-order")):
         expected = measured(make(), here)[np.ix_(order, order)]
         np.testing.assert_allclose(measured(make(), there), expected, rtol=1e-3, atol=1e-5)
 
 
 @pytest.mark.parametrize(
-    "probe", [Cosine(), Lookahead(), TransferGain(), TransferGain(pairs="first-order"), Lookahead(batch_size=15)]
+    "probe",
+    [
+        Cosine(),
+        Lookahead(),
+        TransferGain(),
+        TransferGain(pairs="first-order"),
+        Lookahead(batch_size=15),
+    ],
 )
 def test_price_is_what_a_measurement_takes(data, probe):
     probe.on_step(moment_of(data, smooth))
@@ -275,6 +303,8 @@ def test_price_is_what_a_measurement_takes(data, probe):
 
 
 def test_bf16_agrees_with_fp32(data):
-    exact, rough = (measured(Lookahead(), moment_of(data, smooth, precision=p)) for p in ("fp32", "bf16"))
+    exact, rough = (
+        measured(Lookahead(), moment_of(data, smooth, precision=p)) for p in ("fp32", "bf16")
+    )
     np.testing.assert_allclose(rough, exact, atol=0.02 * np.abs(exact).max())
     assert not np.array_equal(rough, exact)

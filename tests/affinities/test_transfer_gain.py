@@ -9,7 +9,17 @@ import torch
 from coterie.affinities import Lookahead, TransferGain
 from coterie.errors import CoterieError
 from coterie.tasks import task_losses
-from tests.affinities.moments import KINDS, ByHand, measured, mixed, moment_of, other_half, smooth, table, trial_of
+from tests.affinities.moments import (
+    KINDS,
+    ByHand,
+    measured,
+    mixed,
+    moment_of,
+    other_half,
+    smooth,
+    table,
+    trial_of,
+)
 
 
 @pytest.mark.parametrize("rate", [0.05, 0.3])
@@ -34,12 +44,19 @@ def test_first_order_equals_its_formula_written_out():
     expected = np.zeros((3, 3))
     for j in range(3):
         after = ByHand(moment)
-        after.A, after.C, after.b = (p - s for p, s in zip((hand.A, hand.C, hand.b), steps[j], strict=True))
+        after.A, after.C, after.b = (
+            p - s for p, s in zip((hand.A, hand.C, hand.b), steps[j], strict=True)
+        )
         gradient = [part / after.rate for part in after.step(j, scored)]
         for i in range(3):
             change = mixed((0.5, steps[i]), (-0.5, steps[j]))
-            expected[i, j] = sum((c * g).sum() for c, g in zip(change, gradient, strict=True)) / after.losses(scored)[j]
-    np.testing.assert_allclose(measured(TransferGain(pairs="first-order"), moment), expected, rtol=1e-3, atol=1e-6)
+            expected[i, j] = (
+                sum((c * g).sum() for c, g in zip(change, gradient, strict=True))
+                / after.losses(scored)[j]
+            )
+    np.testing.assert_allclose(
+        measured(TransferGain(pairs="first-order"), moment), expected, rtol=1e-3, atol=1e-6
+    )
 
 
 @pytest.mark.parametrize(("optimiser", "rates"), [("sgd", (0.1, 0.02)), ("adam", (0.004, 0.001))])
@@ -47,7 +64,9 @@ def test_first_order_comes_close_as_steps_shrink(optimiser, rates):
     moment, gaps = moment_of(table(kinds=KINDS), smooth, warm=3, optimiser=optimiser, lr=0.05), []
     for rate in rates:
         moment = replace(moment, learning_rate=rate)
-        exact, approximate = (measured(TransferGain(pairs=pairs), moment) for pairs in ("exact", "first-order"))
+        exact, approximate = (
+            measured(TransferGain(pairs=pairs), moment) for pairs in ("exact", "first-order")
+        )
         gaps.append(np.abs(exact - approximate).max() / np.abs(exact).max())
     assert gaps[1] < gaps[0] / 2
     assert gaps[1] < 0.01
@@ -96,7 +115,14 @@ def naive(moment, batch, members, *, heads):
 
 def test_look_aheads_equal_a_naive_loop_with_batch_statistics_dropout_gaps_and_adam():
     kinds, options = (*KINDS, "binary"), {"hidden": (12,), "dropout": 0.3}
-    moment = moment_of(table(200, kinds, missing=0.25), "mlp", warm=3, optimiser="adam", lr=0.02, model_options=options)
+    moment = moment_of(
+        table(200, kinds, missing=0.25),
+        "mlp",
+        warm=3,
+        optimiser="adam",
+        lr=0.02,
+        model_options=options,
+    )
     assert any("running_mean" in name for name in moment.stack.buffers)
     gains, aheads = measured(TransferGain(), moment), measured(Lookahead(), moment)
     with torch.random.fork_rng():
@@ -112,5 +138,7 @@ def test_look_aheads_equal_a_naive_loop_with_batch_statistics_dropout_gaps_and_a
 
 
 def test_unknown_pairs_are_named():
-    with pytest.raises(CoterieError, match="`pairs` must be one of 'exact', 'first-order'; found 'all'"):
+    with pytest.raises(
+        CoterieError, match="`pairs` must be one of 'exact', 'first-order'; found 'all'"
+    ):
         TransferGain(pairs="all")

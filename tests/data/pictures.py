@@ -23,7 +23,13 @@ RNG = np.random.default_rng(0)
 COLOUR = RNG.integers(0, 256, (H, W, 3), dtype=np.uint8)
 GREY = RNG.integers(0, 256, (H, W), dtype=np.uint8)
 DEEP = RNG.integers(0, 65536, (H, W), dtype=np.uint16)
-LOSSLESS: dict[str, dict[str, Any]] = {"PNG": {}, "TIFF": {}, "WEBP": {"lossless": True}, "BMP": {}, "PPM": {}}
+LOSSLESS: dict[str, dict[str, Any]] = {
+    "PNG": {},
+    "TIFF": {},
+    "WEBP": {"lossless": True},
+    "BMP": {},
+    "PPM": {},
+}
 
 
 def encoded(image: Image.Image, form: str = "PNG", **options: Any) -> bytes:
@@ -31,32 +37,69 @@ def encoded(image: Image.Image, form: str = "PNG", **options: Any) -> bytes:
     return file.getvalue()
 
 
-def decode(*images: bytes | None, like: Preprocessing | None = None) -> tuple[Tensor, tuple[str, ...]]:
-    cells = pa.chunked_array([[None if data is None else {"bytes": data, "path": None}] for data in images])
+def decode(
+    *images: bytes | None, like: Preprocessing | None = None
+) -> tuple[Tensor, tuple[str, ...]]:
+    cells = pa.chunked_array(
+        [[None if data is None else {"bytes": data, "path": None}] for data in images]
+    )
     return decode_images(cells, np.arange(len(images)), "photo", like)
 
 
 def as_stored(array: np.ndarray) -> np.ndarray:
     """As an 8-bit image is stored: (3, H, W)."""
-    return np.broadcast_to(array[..., None] if array.ndim == 2 else array, (*array.shape[:2], 3)).transpose(2, 0, 1)
+    return np.broadcast_to(
+        array[..., None] if array.ndim == 2 else array, (*array.shape[:2], 3)
+    ).transpose(2, 0, 1)
 
 
-def png(bits: int, colour: int, row: bytes, width: int = 1, height: int = 1, *chunks: tuple[bytes, bytes]) -> bytes:
+def png(
+    bits: int,
+    colour: int,
+    row: bytes,
+    width: int = 1,
+    height: int = 1,
+    *chunks: tuple[bytes, bytes],
+) -> bytes:
     """A PNG of kinds that Pillow does not write; every line is ``row``."""
     header = struct.pack(">IIBBBBB", width, height, bits, colour, 0, 0, 0)
-    parts = [(b"IHDR", header), *chunks, (b"IDAT", zlib.compress((b"\0" + row) * height)), (b"IEND", b"")]
-    body = [struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data)) for kind, data in parts]
+    parts = [
+        (b"IHDR", header),
+        *chunks,
+        (b"IDAT", zlib.compress((b"\0" + row) * height)),
+        (b"IEND", b""),
+    ]
+    body = [
+        struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+        for kind, data in parts
+    ]
     return b"\x89PNG\r\n\x1a\n" + b"".join(body)
 
 
-def tiff(bits: int, samples: int, data: bytes, sample_format: int = 1, extra: int = 0, photometric: int = 1) -> bytes:
+def tiff(
+    bits: int,
+    samples: int,
+    data: bytes,
+    sample_format: int = 1,
+    extra: int = 0,
+    photometric: int = 1,
+) -> bytes:
     """An uncompressed TIFF of one pixel."""
     colour = 2 if samples >= 3 else photometric
     lists, at, tags = b"", 8, []
     shorts = {
-        256: [1], 257: [1], 258: [bits] * samples, 259: [1], 262: [colour], 273: [0], 277: [samples], 278: [1],
-        279: [len(data)], 338: [0] * extra, 339: [sample_format] * samples,
-    }  # fmt: skip
+        256: [1],
+        257: [1],
+        258: [bits] * samples,
+        259: [1],
+        262: [colour],
+        273: [0],
+        277: [samples],
+        278: [1],
+        279: [len(data)],
+        338: [0] * extra,
+        339: [sample_format] * samples,
+    }
     shorts = {tag: values for tag, values in shorts.items() if values}
     for tag, values in shorts.items():
         packed = struct.pack(f"<{len(values)}H", *values)
@@ -67,12 +110,22 @@ def tiff(bits: int, samples: int, data: bytes, sample_format: int = 1, extra: in
     next(entry for entry in tags if entry[0] == 273)[2] = struct.pack("<I", at + len(lists))
     directory = b"".join(struct.pack("<HHI", tag, 3, n) + place for tag, n, place in tags)
     start = at + len(lists) + len(data)
-    return b"II*\0" + struct.pack("<I", start) + lists + data + struct.pack("<H", len(tags)) + directory + b"\0" * 4
+    return (
+        b"II*\0"
+        + struct.pack("<I", start)
+        + lists
+        + data
+        + struct.pack("<H", len(tags))
+        + directory
+        + b"\0" * 4
+    )
 
 
 def write(path: Path, arrays: list[np.ndarray]) -> Path:
     cells = [{"bytes": encoded(Image.fromarray(array)), "path": None} for array in arrays]
-    pq.write_table(pa.table({"photo": cells, "label": [row % 2 for row in range(len(arrays))]}), path)
+    pq.write_table(
+        pa.table({"photo": cells, "label": [row % 2 for row in range(len(arrays))]}), path
+    )
     return path
 
 

@@ -37,12 +37,17 @@ def _opened(array: np.ndarray, **options: Any) -> Image.Image:
 def test_streams_follow_the_same_rules(tmp_path: Path, dtype: type, top: int) -> None:
     arrays = many(60, dtype, top)
     held = load(write(tmp_path / "held.parquet", arrays), targets="label", split=(0.5, 0.25, 0.25))
-    streamed = load(Stream([_opened(array) for array in arrays]), names=["label"], split=(0.5, 0.25, 0.25))
+    streamed = load(
+        Stream([_opened(array) for array in arrays]), names=["label"], split=(0.5, 0.25, 0.25)
+    )
     assert streamed.notes[0] == held.notes[0].replace("column 'photo'", "the dataset")
     assert streamed.preprocessing.image_bits == held.preprocessing.image_bits
     assert streamed.preprocessing.mean == pytest.approx(held.preprocessing.mean)
     for workers in (0, 1):
-        one, other = (Batches(d, d.split.train, batch_size=16, seed=0, workers=workers) for d in (held, streamed))
+        one, other = (
+            Batches(d, d.split.train, batch_size=16, seed=0, workers=workers)
+            for d in (held, streamed)
+        )
         for a, b in zip(one.epoch(0), other.epoch(0), strict=True):
             torch.testing.assert_close(a.inputs, b.inputs)
 
@@ -50,7 +55,10 @@ def test_streams_follow_the_same_rules(tmp_path: Path, dtype: type, top: int) ->
 @pytest.mark.parametrize(
     ("odd", "message"),
     [
-        (Image.fromarray(DEEP), "8-bit images of 4x5; Example 7 of the dataset has 16-bit images of 4x5"),
+        (
+            Image.fromarray(DEEP),
+            "8-bit images of 4x5; Example 7 of the dataset has 16-bit images of 4x5",
+        ),
         (Image.fromarray(GREY[:3]), "Example 7 of the dataset has 8-bit images of 3x5"),
         (Image.fromarray(COLOUR).convert("HSV"), "Example 7 of the dataset is of mode HSV"),
         (np.zeros((3, H, W), np.uint8), "Example 7 of the dataset has arrays of 3x4x5"),
@@ -75,7 +83,9 @@ def test_what_only_decoding_shows_names_the_example(workers: int) -> None:
     data = load(stream)
     stream.cut = int(data.split.train[3])
     batches = Batches(data, data.split.train, batch_size=8, seed=0, workers=workers)
-    with pytest.raises(CoterieError, match=rf"^Example {stream.cut} of the dataset is no readable image"):
+    with pytest.raises(
+        CoterieError, match=rf"^Example {stream.cut} of the dataset is no readable image"
+    ):
         list(batches.epoch(0))
 
 
@@ -118,7 +128,9 @@ def test_arrays_that_float32_would_change_are_refused(inputs: Any, message: str)
     with pytest.raises(CoterieError, match=message):
         load({"inputs": inputs, "targets": np.arange(60) % 2})
     if not isinstance(inputs, list):
-        with pytest.raises(CoterieError, match=message.split(" in row", maxsplit=1)[0].removeprefix("`inputs`")):
+        with pytest.raises(
+            CoterieError, match=message.split(" in row", maxsplit=1)[0].removeprefix("`inputs`")
+        ):
             load(Stream(list(inputs)))
 
 

@@ -1,4 +1,7 @@
-"""Arrow and Parquet files: good ones as they are, damaged ones refused before their data are touched."""
+"""Arrow and Parquet files.
+
+Good ones as they are, damaged ones refused before their data are touched.
+"""
 
 from __future__ import annotations
 
@@ -15,17 +18,19 @@ from coterie.errors import CoterieError
 from ..fuzz.harness import outcome  # noqa: TID252
 
 N = 40
-TABLE = pa.table({
-    "text": [f"text {i}" if i % 7 else None for i in range(N)],
-    "number": np.arange(N) / 2,
-    "flag": [i % 2 == 0 for i in range(N)],
-    "category": pa.array([f"c{i % 3}" for i in range(N)]).dictionary_encode(),
-    "list": [[1.0] * (i % 4) if i % 5 else None for i in range(N)],
-    "texts": [[f"a{i}"] * (i % 3) for i in range(N)],
-    "struct": [{"a": i, "b": f"v{i}"} for i in range(N)],
-    "bytes": pa.array([b"x" * (i % 9) for i in range(N)], pa.large_binary()),
-    "vector": pa.array([[1.0, 2.0]] * N, pa.list_(pa.float32(), 2)),
-})  # fmt: skip
+TABLE = pa.table(
+    {
+        "text": [f"text {i}" if i % 7 else None for i in range(N)],
+        "number": np.arange(N) / 2,
+        "flag": [i % 2 == 0 for i in range(N)],
+        "category": pa.array([f"c{i % 3}" for i in range(N)]).dictionary_encode(),
+        "list": [[1.0] * (i % 4) if i % 5 else None for i in range(N)],
+        "texts": [[f"a{i}"] * (i % 3) for i in range(N)],
+        "struct": [{"a": i, "b": f"v{i}"} for i in range(N)],
+        "bytes": pa.array([b"x" * (i % 9) for i in range(N)], pa.large_binary()),
+        "vector": pa.array([[1.0, 2.0]] * N, pa.list_(pa.float32(), 2)),
+    }
+)
 
 
 def written(path, kind, compression=None):
@@ -39,7 +44,9 @@ def written(path, kind, compression=None):
     return path
 
 
-CASES = [(kind, compression) for kind in ("file", "stream") for compression in (None, "lz4", "zstd")]
+CASES = [
+    (kind, compression) for kind in ("file", "stream") for compression in (None, "lz4", "zstd")
+]
 CASES += [("parquet", None), ("parquet", "snappy")]
 
 
@@ -58,9 +65,17 @@ def test_uncompressed_arrow_stays_on_disk(tmp_path):
 
 
 def use(table):
-    """Whatever follows offsets and indices; what pyarrow cannot do with a type is not our matter."""
+    """Whatever follows offsets and indices.
+
+    What pyarrow cannot do with a type is not our matter.
+    """
     for column in table.columns:
-        for what in (column.to_pylist, column.to_pandas, column.combine_chunks, lambda c=column: c.take([0, len(c) - 1])):
+        for what in (
+            column.to_pylist,
+            column.to_pandas,
+            column.combine_chunks,
+            lambda c=column: c.take([0, len(c) - 1]),
+        ):
             try:
                 what()
             except (pa.ArrowException, ValueError, OverflowError):
@@ -76,7 +91,11 @@ def damaged(data, rng):
     if how == "cut":
         return data[:at]
     at -= at % 4
-    new = rng.choice((2**31 - 1, 2**32 - 1, 10**6, 255)).to_bytes(4, "little") if how == "size" else bytes(16)
+    new = (
+        rng.choice((2**31 - 1, 2**32 - 1, 10**6, 255)).to_bytes(4, "little")
+        if how == "size"
+        else bytes(16)
+    )
     return data[:at] + new + data[at + len(new) :]
 
 
@@ -96,7 +115,10 @@ def test_damaged_files_are_refused_or_safe_to_use(kind, compression, tmp_path):
 
 
 def test_offsets_that_lead_out_of_the_file_are_refused(tmp_path):
-    """Read as it is, such a table reads foreign memory: a segmentation fault, or whatever happens to lie there."""
+    """Read as it is, such a table reads foreign memory.
+
+    A segmentation fault, or whatever happens to lie there.
+    """
     path, schema = tmp_path / "t.arrow", pa.schema([("a", pa.string())])
     with pa.OSFile(str(path), "wb") as file, pa.ipc.new_file(file, schema) as writer:
         writer.write_table(pa.table({"a": ["ab", "cd", "ef"]}))

@@ -21,7 +21,9 @@ def _numbered(n: int = 60, t: int = 3) -> Dataset:
 
 
 def _images(n: int = 60) -> Tensor:
-    return torch.randint(0, 256, (n, 3, 8, 8), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+    return torch.randint(
+        0, 256, (n, 3, 8, 8), dtype=torch.uint8, generator=torch.Generator().manual_seed(0)
+    )
 
 
 @settings(max_examples=30, deadline=None)
@@ -69,13 +71,20 @@ def test_a_row_depends_on_its_own_support_only() -> None:
 def test_images_are_normalised_and_augmented_alike_for_all_models() -> None:
     data = load({"inputs": _images(), "targets": np.arange(60) % 2})
     plain = next(Batches(data, data.split.train, batch_size=16, seed=0).epoch(0))
-    assert torch.equal(plain.inputs, data.preprocessing.normalise(data.inputs[data.split.train[plain.position]]))
-    augmented = Batches(data, data.split.train, batch_size=16, seed=0, augment=True, channels_last=True)
+    assert torch.equal(
+        plain.inputs, data.preprocessing.normalise(data.inputs[data.split.train[plain.position]])
+    )
+    augmented = Batches(
+        data, data.split.train, batch_size=16, seed=0, augment=True, channels_last=True
+    )
     first, again = next(augmented.epoch(0)).inputs, next(augmented.epoch(0)).inputs
     assert torch.equal(first, again)
     assert not torch.equal(first, plain.inputs)
     assert first.is_contiguous(memory_format=torch.channels_last)
-    assert torch.equal(next(augmented.ordered()).inputs[0], data.preprocessing.normalise(data.inputs[data.split.train[0]]))
+    assert torch.equal(
+        next(augmented.ordered()).inputs[0],
+        data.preprocessing.normalise(data.inputs[data.split.train[0]]),
+    )
     pair = Batches(data, [data.split.train, data.split.train], batch_size=12, seed=0, augment=True)
     for batch in pair.epoch(0):
         assert torch.equal(batch.inputs[0], batch.inputs[1])
@@ -99,7 +108,9 @@ def test_streaming_gives_what_memory_gives(rows: int | None) -> None:
     held, streamed = load({"inputs": _images(), "targets": np.arange(60) % 2}), load(Pairs())
     positions: Any = held.split.train if rows is None else [held.split.train] * rows
     before = torch.get_rng_state()
-    pairs = [Batches(data, positions, batch_size=10, seed=1, augment=True) for data in (held, streamed)]
+    pairs = [
+        Batches(data, positions, batch_size=10, seed=1, augment=True) for data in (held, streamed)
+    ]
     assert [batches.resident for batches in pairs] == [True, False]
     for one, other in zip(*(batches.epoch(0) for batches in pairs), strict=True):
         assert torch.equal(one.inputs, other.inputs)
@@ -109,7 +120,10 @@ def test_streaming_gives_what_memory_gives(rows: int | None) -> None:
 
 def _with_gaps() -> Dataset:
     rows = np.random.default_rng(0).permutation(300)
-    targets = np.stack([rows % 2, np.where(rows < 100, np.nan, rows % 2), np.where(rows < 200, rows % 2, np.nan)], 1)
+    targets = np.stack(
+        [rows % 2, np.where(rows < 100, np.nan, rows % 2), np.where(rows < 200, rows % 2, np.nan)],
+        1,
+    )
     return load({"inputs": rows[:, None], "targets": targets}, rare="drop")
 
 
@@ -119,7 +133,9 @@ def test_supports_are_the_labelled_examples() -> None:
     assert torch.equal(supports(gaps, torch.ones(2, 3)), gaps.split.train)
     found = supports(gaps, [[0, 1, 0], [0, 0, 1], [1, 0, 0]])
     assert isinstance(found, list)
-    assert [len(support) for support in found] == [(~gaps.targets[gaps.split.train, t].isnan()).sum() for t in (1, 2, 0)]
+    assert [len(support) for support in found] == [
+        (~gaps.targets[gaps.split.train, t].isnan()).sum() for t in (1, 2, 0)
+    ]
     assert not gaps.targets[found[0], 1].isnan().any()
 
 
@@ -130,7 +146,9 @@ def test_blocks_can_be_trained_as_stacks() -> None:
     assert found[0][0] == [0, 3]
     for rows, positions in found:
         batch = next(Batches(gaps, positions, batch_size=8, seed=0).epoch(0))
-        assert batch.inputs.shape == ((8, 1) if isinstance(positions, Tensor) else (len(rows), 8, 1))
+        assert batch.inputs.shape == (
+            (8, 1) if isinstance(positions, Tensor) else (len(rows), 8, 1)
+        )
 
 
 def test_errors() -> None:
@@ -138,12 +156,27 @@ def test_errors() -> None:
     for message, call in (
         ("`weights` must have shape \\(M, 3\\)", lambda: supports(data, np.eye(2))),
         ("Row 1 of `weights` is zero", lambda: supports(data, [[1, 0, 0], [0, 0, 0]])),
-        ("same number of steps", lambda: Batches(data, [torch.arange(8), torch.arange(9)], batch_size=8, seed=0)),
+        (
+            "same number of steps",
+            lambda: Batches(data, [torch.arange(8), torch.arange(9)], batch_size=8, seed=0),
+        ),
         ("`positions` is empty", lambda: Batches(data, torch.arange(0), batch_size=8, seed=0)),
-        ("Support 1 is empty", lambda: Batches(data, [torch.arange(2), torch.arange(0)], batch_size=8, seed=0)),
-        ("`batch_size` must be at least 2", lambda: Batches(data, torch.arange(8), batch_size=1, seed=0)),
-        ("`augment` is for images", lambda: Batches(data, torch.arange(8), batch_size=2, seed=0, augment=True)),
-        ("`ordered` needs", lambda: Batches(data, [torch.arange(8)], batch_size=8, seed=0).ordered()),
+        (
+            "Support 1 is empty",
+            lambda: Batches(data, [torch.arange(2), torch.arange(0)], batch_size=8, seed=0),
+        ),
+        (
+            "`batch_size` must be at least 2",
+            lambda: Batches(data, torch.arange(8), batch_size=1, seed=0),
+        ),
+        (
+            "`augment` is for images",
+            lambda: Batches(data, torch.arange(8), batch_size=2, seed=0, augment=True),
+        ),
+        (
+            "`ordered` needs",
+            lambda: Batches(data, [torch.arange(8)], batch_size=8, seed=0).ordered(),
+        ),
     ):
         with pytest.raises(CoterieError, match=message):
             call()
@@ -156,12 +189,18 @@ def test_a_crop_is_a_shifted_flipped_window() -> None:
     seen = set()
     for image, result in zip(padded, moved, strict=True):
         windows = {
-            (flip, down, right): (image.flip(-1) if flip else image)[:, down : down + 8, right : right + 8]
-            for flip in (False, True) for down in range(5) for right in range(5)
-        }  # fmt: skip
+            (flip, down, right): (image.flip(-1) if flip else image)[
+                :, down : down + 8, right : right + 8
+            ]
+            for flip in (False, True)
+            for down in range(5)
+            for right in range(5)
+        }
         matches = [place for place, window in windows.items() if torch.equal(window, result)]
         assert len(matches) == 1
         seen.update(matches)
     assert len(seen) > 20
-    stacked = flip_and_crop(images.expand(3, -1, -1, -1, -1), torch.Generator().manual_seed(1), padding=2)
+    stacked = flip_and_crop(
+        images.expand(3, -1, -1, -1, -1), torch.Generator().manual_seed(1), padding=2
+    )
     assert torch.equal(stacked, moved.expand(3, -1, -1, -1, -1))

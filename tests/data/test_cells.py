@@ -26,7 +26,25 @@ from coterie.tasks import Kind
 N = 240
 datasets.disable_progress_bars()
 words = st.sampled_from(
-    ["yes", "no", "NA", "nan", "", "?", "007", "7", "7.0", "True", "false", " no", "b", "1e3", "Null", "x,y", "ü"]
+    [
+        "yes",
+        "no",
+        "NA",
+        "nan",
+        "",
+        "?",
+        "007",
+        "7",
+        "7.0",
+        "True",
+        "false",
+        " no",
+        "b",
+        "1e3",
+        "Null",
+        "x,y",
+        "ü",
+    ]
 )
 
 
@@ -41,9 +59,14 @@ def formats(frame: pd.DataFrame, folder: Path) -> dict[str, Any]:
     binary = table.set_column(0, table.column_names[0], table.column(0).cast(pa.binary()))
     pq.write_table(binary, folder / "bytes.parquet")
     return {
-        **{name: folder / name for name in ("t.csv", "t16.csv", "t.tsv", "t.parquet", "t.arrow", "bytes.parquet")},
-        "frame": frame, "object frame": frame.astype(object), "hub": datasets.Dataset(table),
-    }  # fmt: skip
+        **{
+            name: folder / name
+            for name in ("t.csv", "t16.csv", "t.tsv", "t.parquet", "t.arrow", "bytes.parquet")
+        },
+        "frame": frame,
+        "object frame": frame.astype(object),
+        "hub": datasets.Dataset(table),
+    }
 
 
 def meaning(source: Any, **options: Any) -> Any:
@@ -52,17 +75,32 @@ def meaning(source: Any, **options: Any) -> Any:
         data = load(source, targets=["y"], rare="drop", **options)
     except CoterieError as error:
         return str(error)
-    return data.tasks[0].kind, data.tasks[0].classes, data.targets.numpy().tobytes(), data.preprocessing, sorted(data.notes)
+    return (
+        data.tasks[0].kind,
+        data.tasks[0].classes,
+        data.targets.numpy().tobytes(),
+        data.preprocessing,
+        sorted(data.notes),
+    )
 
 
 @settings(max_examples=25, deadline=None)
 @given(cells=st.lists(words, min_size=2, max_size=5, unique=True), seed=st.integers(0, 9))
-def test_every_format_reads_the_same_text_alike(cells: list[str], seed: int, tmp_path_factory: pytest.TempPathFactory) -> None:
+def test_every_format_reads_the_same_text_alike(
+    cells: list[str], seed: int, tmp_path_factory: pytest.TempPathFactory
+) -> None:
     generator = np.random.default_rng(seed)
-    frame = pd.DataFrame({
-        "y": generator.choice(cells, N), "word": generator.choice(cells, N), "x": generator.normal(size=N).round(3).astype(str),
-    })  # fmt: skip
-    found = {name: meaning(source) for name, source in formats(frame, tmp_path_factory.mktemp("cells")).items()}
+    frame = pd.DataFrame(
+        {
+            "y": generator.choice(cells, N),
+            "word": generator.choice(cells, N),
+            "x": generator.normal(size=N).round(3).astype(str),
+        }
+    )
+    found = {
+        name: meaning(source)
+        for name, source in formats(frame, tmp_path_factory.mktemp("cells")).items()
+    }
     expected = found.pop("t.parquet")
     assert found == dict.fromkeys(found, expected)
 
@@ -75,7 +113,11 @@ def test_every_format_reads_the_same_text_alike(cells: list[str], seed: int, tmp
         ([" no", "no ", "yes"], Kind.BINARY, ("no", "yes")),
         (["10", "9", "2"], Kind.MULTICLASS, ("2", "9", "10")),
         (["1.0", "2.0", "3"], Kind.MULTICLASS, ("1", "2", "3")),
-        (["12345678901234567890", "12345678901234567891", "12345678901234567892"], Kind.MULTICLASS, None),
+        (
+            ["12345678901234567890", "12345678901234567891", "12345678901234567892"],
+            Kind.MULTICLASS,
+            None,
+        ),
         (["+1", "-1", "0"], Kind.MULTICLASS, ("-1", "0", "1")),
         ([True, False, True], Kind.BINARY, ("false", "true")),
         ([True, "unknown", False], Kind.MULTICLASS, ("false", "true", "unknown")),
@@ -85,8 +127,12 @@ def test_every_format_reads_the_same_text_alike(cells: list[str], seed: int, tmp
         ([2**60, 2**60 + 1, 5], Kind.MULTICLASS, ("5", str(2**60), str(2**60 + 1))),
     ],
 )
-def test_classes_are_named_as_written(values: list[Any], kind: Kind, classes: tuple[str, ...] | None) -> None:
-    frame = pd.DataFrame({"y": pd.Series(values * 80), "x": np.random.default_rng(0).normal(size=3 * 80)})
+def test_classes_are_named_as_written(
+    values: list[Any], kind: Kind, classes: tuple[str, ...] | None
+) -> None:
+    frame = pd.DataFrame(
+        {"y": pd.Series(values * 80), "x": np.random.default_rng(0).normal(size=3 * 80)}
+    )
     task = load(frame, targets=["y"]).tasks[0]
     assert (task.kind, task.classes) == (kind, classes or tuple(sorted(values)))
 
@@ -94,15 +140,28 @@ def test_classes_are_named_as_written(values: list[Any], kind: Kind, classes: tu
 def test_a_gap_does_not_change_the_kind() -> None:
     whole = np.tile([1.0, 2.0, 3.0, 4.0], 30)
     gap = np.where(np.arange(120) % 10 == 0, np.nan, whole)
-    for values in (whole, gap, whole.astype(int), pd.Series(gap).astype("Int64"), pd.Series(gap, dtype="Float32")):
-        task = load(pd.DataFrame({"y": values, "x": np.random.default_rng(0).normal(size=120)}), targets=["y"]).tasks[0]
+    for values in (
+        whole,
+        gap,
+        whole.astype(int),
+        pd.Series(gap).astype("Int64"),
+        pd.Series(gap, dtype="Float32"),
+    ):
+        task = load(
+            pd.DataFrame({"y": values, "x": np.random.default_rng(0).normal(size=120)}),
+            targets=["y"],
+        ).tasks[0]
         assert (task.kind, task.classes) == (Kind.MULTICLASS, ("1", "2", "3", "4"))
 
 
 def test_ordered_categories_keep_their_order_through_files(tmp_path: Path) -> None:
-    grade = pd.Categorical(["mid", "low", "high"] * 40, categories=["low", "mid", "high"], ordered=True)
+    grade = pd.Categorical(
+        ["mid", "low", "high"] * 40, categories=["low", "mid", "high"], ordered=True
+    )
     pair = pd.Categorical(["hi", "lo", "lo"] * 40, categories=["lo", "hi"], ordered=True)
-    frame = pd.DataFrame({"grade": grade, "pair": pair, "x": np.random.default_rng(0).normal(size=120)})
+    frame = pd.DataFrame(
+        {"grade": grade, "pair": pair, "x": np.random.default_rng(0).normal(size=120)}
+    )
     frame.to_parquet(tmp_path / "t.parquet")
     pyarrow.feather.write_feather(frame, tmp_path / "t.arrow")
     for source in (frame, tmp_path / "t.parquet", tmp_path / "t.arrow"):
@@ -118,20 +177,38 @@ def test_words_for_missing_cells_are_named_and_can_be_chosen(tmp_path: Path) -> 
         data = load(source, targets=["region"])
         assert data.tasks[0].classes == ("AS", "EU", "none")
         assert "30 cells 'NA' read as missing in 'region'." in data.notes
-        assert load(source, targets=["region"], na=()).tasks[0].classes == ("AS", "EU", "NA", "none")
+        assert load(source, targets=["region"], na=()).tasks[0].classes == (
+            "AS",
+            "EU",
+            "NA",
+            "none",
+        )
         assert load(source, targets=["region"], na=["none", "AS"]).tasks[0].classes == ("EU", "NA")
 
 
 def test_declared_categories_are_no_missing_words() -> None:
     region = pd.Categorical(["NA", "EU", "AS"] * 40, categories=["EU", "NA", "AS"], ordered=True)
-    data = load(pd.DataFrame({"region": region, "x": np.random.default_rng(0).normal(size=120)}), targets=["region"])
+    data = load(
+        pd.DataFrame({"region": region, "x": np.random.default_rng(0).normal(size=120)}),
+        targets=["region"],
+    )
     assert data.tasks[0].classes == ("EU", "NA", "AS")
     assert not data.targets.isnan().any()
 
 
 def test_nan_is_never_a_class() -> None:
-    for values in (["a", "b", float("nan")], ["a", "b", None], ["a", "b", pd.NA], ["a", "b", "nan"]):
-        frame = pd.DataFrame({"y": pd.Series(values * 80, dtype=object), "x": np.random.default_rng(0).normal(size=N)})
+    for values in (
+        ["a", "b", float("nan")],
+        ["a", "b", None],
+        ["a", "b", pd.NA],
+        ["a", "b", "nan"],
+    ):
+        frame = pd.DataFrame(
+            {
+                "y": pd.Series(values * 80, dtype=object),
+                "x": np.random.default_rng(0).normal(size=N),
+            }
+        )
         data = load(frame, targets=["y"])
         assert data.tasks[0].classes == ("a", "b")
         assert data.targets.isnan().sum() == 80
@@ -139,16 +216,22 @@ def test_nan_is_never_a_class() -> None:
 
 def test_bytes_that_are_no_text_are_named(tmp_path: Path) -> None:
     cells = pa.array([b"gr\xfcn", b"rot"] * 120, pa.binary())
-    pq.write_table(pa.table({"y": cells, "c": cells, "x": np.random.default_rng(0).normal(size=N)}), tmp_path / "t.parquet")
+    pq.write_table(
+        pa.table({"y": cells, "c": cells, "x": np.random.default_rng(0).normal(size=N)}),
+        tmp_path / "t.parquet",
+    )
     with pytest.raises(CoterieError, match="Target 'y' holds bytes that are no UTF-8 text"):
         load(tmp_path / "t.parquet", targets=["y"])
 
 
 def test_what_was_interpreted_is_said_with_names_and_counts() -> None:
     table = {
-        "zip": ["01234", "02139"], "gap": ["?", "1"], "void": ["?", ""], "space": [" a", "b"],
+        "zip": ["01234", "02139"],
+        "gap": ["?", "1"],
+        "void": ["?", ""],
+        "space": [" a", "b"],
         "long": ["1234567890123456", "2"],
-    }  # fmt: skip
+    }
     read = {name: read_cells(pa.chunked_array([cells])) for name, cells in table.items()}
     assert reading_notes(read, list(table)) == [
         "Column 'zip' is read as text, because it has leading zeros.",
@@ -176,7 +259,11 @@ def test_objects_that_are_no_cells_stay_what_they_are() -> None:
 def test_csv_as_people_have_it(tmp_path: Path) -> None:
     generator = np.random.default_rng(0)
     frame = pd.DataFrame(
-        {"größe": generator.normal(size=N).round(4), "t": np.arange(N) % 2, "farbe": ["grün", "rot"] * (N // 2)}
+        {
+            "größe": generator.normal(size=N).round(4),
+            "t": np.arange(N) % 2,
+            "farbe": ["grün", "rot"] * (N // 2),
+        }
     )
     frame["farbe"] = generator.permutation(frame["farbe"])
     plain = load(frame, targets=["t"]).preprocessing
@@ -185,7 +272,9 @@ def test_csv_as_people_have_it(tmp_path: Path) -> None:
         frame.to_csv(path, index=False, encoding=encoding)
         assert load(path, targets=["t"]).preprocessing == plain
     frame.to_csv(path, index=False, encoding="cp1252")
-    with pytest.raises(CoterieError, match=r"is no utf-8 text .*Say its `encoding`, such as 'latin-1'"):
+    with pytest.raises(
+        CoterieError, match=r"is no utf-8 text .*Say its `encoding`, such as 'latin-1'"
+    ):
         load(path, targets=["t"])
     assert load(path, targets=["t"], encoding="cp1252").preprocessing == plain
     with pytest.raises(CoterieError, match="`encoding` 'utf-9' is unknown"):
@@ -200,8 +289,12 @@ def test_csv_as_people_have_it(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("separator", [";", "\t", "|"])
 def test_other_separators_are_found_and_said(tmp_path: Path, separator: str) -> None:
-    frame = pd.DataFrame({"a": np.random.default_rng(0).normal(size=N).round(4), "t": np.arange(N) % 2})
-    frame.to_csv(tmp_path / "t.csv", index=False, sep=separator, decimal="," if separator == ";" else ".")
+    frame = pd.DataFrame(
+        {"a": np.random.default_rng(0).normal(size=N).round(4), "t": np.arange(N) % 2}
+    )
+    frame.to_csv(
+        tmp_path / "t.csv", index=False, sep=separator, decimal="," if separator == ";" else "."
+    )
     data = load(tmp_path / "t.csv", targets=["t"])
     assert data.preprocessing == load(frame, targets=["t"]).preprocessing
     assert f"Columns are separated by {separator!r}." in data.notes
@@ -210,14 +303,28 @@ def test_other_separators_are_found_and_said(tmp_path: Path, separator: str) -> 
 
 def test_line_breaks_and_separators_in_quotes(tmp_path: Path) -> None:
     frame = pd.DataFrame(
-        {"a\nb": ["one\ntwo", "x,y"] * 120, "c": np.random.default_rng(0).normal(size=N), "t": np.arange(N) % 3 == 0}
+        {
+            "a\nb": ["one\ntwo", "x,y"] * 120,
+            "c": np.random.default_rng(0).normal(size=N),
+            "t": np.arange(N) % 3 == 0,
+        }
     )
     frame.to_csv(tmp_path / "t.csv", index=False)
-    assert load(tmp_path / "t.csv", targets=["t"]).preprocessing.feature_names == ("c", "a\nb=one\ntwo", "a\nb=x,y")
+    assert load(tmp_path / "t.csv", targets=["t"]).preprocessing.feature_names == (
+        "c",
+        "a\nb=one\ntwo",
+        "a\nb=x,y",
+    )
 
 
 def test_columns_without_a_name_do_not_hide_others(tmp_path: Path) -> None:
-    lines = ["a,,t,", *(f"{value},{row % 5},{row % 2}," for row, value in enumerate(np.random.default_rng(0).normal(size=N)))]
+    lines = [
+        "a,,t,",
+        *(
+            f"{value},{row % 5},{row % 2},"
+            for row, value in enumerate(np.random.default_rng(0).normal(size=N))
+        ),
+    ]
     (tmp_path / "t.csv").write_text("\n".join(lines))
     data = load(tmp_path / "t.csv", targets=["t"])
     assert data.preprocessing.feature_names == ("a", "")
@@ -225,32 +332,52 @@ def test_columns_without_a_name_do_not_hide_others(tmp_path: Path) -> None:
 
 
 def test_text_and_typed_files_can_be_joined(tmp_path: Path) -> None:
-    frame = pd.DataFrame({"a": np.random.default_rng(0).normal(size=N), "t": np.arange(N) % 2, "on": np.arange(N) % 3 == 0})
+    frame = pd.DataFrame(
+        {
+            "a": np.random.default_rng(0).normal(size=N),
+            "t": np.arange(N) % 2,
+            "on": np.arange(N) % 3 == 0,
+        }
+    )
     frame[:140].to_csv(tmp_path / "a.csv", index=False)
     frame[140:].to_parquet(tmp_path / "b.parquet", index=False)
     data: Dataset = load([tmp_path / "a.csv", tmp_path / "b.parquet"], targets=["t", "on"])
     assert [task.classes for task in data.tasks] == [("0", "1"), ("false", "true")]
-    np.testing.assert_allclose(data.preprocessing.numeric[0].high, frame["a"][data.split.train.numpy()].max())
+    np.testing.assert_allclose(
+        data.preprocessing.numeric[0].high, frame["a"][data.split.train.numpy()].max()
+    )
 
 
 def test_frames_with_levels() -> None:
     generator = np.random.default_rng(0)
     columns = pd.MultiIndex.from_tuples([("size", "mean"), ("size", "sd"), ("t", "")])
-    index = pd.MultiIndex.from_arrays([np.repeat(list("pqrstu"), 40), np.tile(np.arange(40), 6)], names=["person", None])
-    frame = pd.DataFrame(np.column_stack([generator.normal(size=(N, 2)), np.arange(N) % 2]), columns=columns, index=index)
+    index = pd.MultiIndex.from_arrays(
+        [np.repeat(list("pqrstu"), 40), np.tile(np.arange(40), 6)], names=["person", None]
+    )
+    frame = pd.DataFrame(
+        np.column_stack([generator.normal(size=(N, 2)), np.arange(N) % 2]),
+        columns=columns,
+        index=index,
+    )
     data = load(frame, targets=["t"])
     assert data.preprocessing.feature_names == ("size mean", "size sd")
     assert data.ids[:2].tolist() == ["p 0", "p 1"]
     assert any("'person' left out: it is the index" in note for note in data.notes)
     whole = load(frame, targets=["t"], group_column="person")
-    people = [set(index.get_level_values(0)[part.numpy()]) for part in (whole.split.train, whole.split.test)]
+    people = [
+        set(index.get_level_values(0)[part.numpy()])
+        for part in (whole.split.train, whole.split.test)
+    ]
     assert not people[0] & people[1]
 
 
 def test_empty_text_is_missing_in_text_tables() -> None:
     buffer = io.BytesIO(b"x,y\n1,a\n,b\n3,\n")
     table = pyarrow.csv.read_csv(
-        buffer, convert_options=pyarrow.csv.ConvertOptions(column_types={"x": pa.string(), "y": pa.string()})
+        buffer,
+        convert_options=pyarrow.csv.ConvertOptions(
+            column_types={"x": pa.string(), "y": pa.string()}
+        ),
     )
     assert read_cells(table["x"]).values.tolist()[1] != read_cells(table["x"]).values.tolist()[1]
     assert read_cells(table["y"]).values.isna().tolist() == [False, False, True]

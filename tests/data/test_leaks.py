@@ -33,30 +33,48 @@ def overlaps(values: Any, data: Dataset) -> list[int]:
 
 def table(n: int = N, seed: int = 0, **columns: Any) -> pd.DataFrame:
     generator = np.random.default_rng(seed)
-    plain = {"a": generator.normal(size=n), "b": generator.normal(size=n), "y": generator.integers(0, 2, n)}
+    plain = {
+        "a": generator.normal(size=n),
+        "b": generator.normal(size=n),
+        "y": generator.integers(0, 2, n),
+    }
     return pd.DataFrame({**plain, **columns})
 
 
-def long_table(n: int, n_tasks: int, seed: int, share: float = 1.0) -> tuple[pd.DataFrame, np.ndarray]:
+def long_table(
+    n: int, n_tasks: int, seed: int, share: float = 1.0
+) -> tuple[pd.DataFrame, np.ndarray]:
     """The same examples under several tasks, and who each row is."""
     generator = np.random.default_rng(seed)
-    inputs = pd.DataFrame(generator.normal(size=(n, 3)), columns=list("abc")).assign(word=generator.choice(["u", "v"], n))
+    inputs = pd.DataFrame(generator.normal(size=(n, 3)), columns=list("abc")).assign(
+        word=generator.choice(["u", "v"], n)
+    )
     inputs.loc[generator.random(n) < 0.2, "b"] = np.nan
-    rows = [(task, who) for task in range(n_tasks) for who in range(n) if generator.random() < share]
+    rows = [
+        (task, who) for task in range(n_tasks) for who in range(n) if generator.random() < share
+    ]
     task, who = map(np.array, zip(*rows, strict=True))
-    frame = inputs.iloc[who].reset_index(drop=True).assign(task=task, label=generator.integers(0, 2, len(who)))
+    frame = (
+        inputs.iloc[who]
+        .reset_index(drop=True)
+        .assign(task=task, label=generator.integers(0, 2, len(who)))
+    )
     order = generator.permutation(len(frame))
     return frame.iloc[order].reset_index(drop=True), who[order]
 
 
 @settings(max_examples=15, deadline=None)
 @given(seed=st.integers(0, 99), n_tasks=st.integers(2, 4), share=st.sampled_from([1.0, 0.6]))
-def test_one_example_under_several_tasks_is_in_one_part(seed: int, n_tasks: int, share: float) -> None:
+def test_one_example_under_several_tasks_is_in_one_part(
+    seed: int, n_tasks: int, share: float
+) -> None:
     frame, who = long_table(200, n_tasks, seed, share)
     data = load(frame, task_column="task", target_column="label", seed=seed)
     for split in (data, data.resplit(seed + 1)):
         assert overlaps(who, split) == [0, 0, 0]
-        assert np.array([len(part) for part in parts_of(split)]) / len(frame) == pytest.approx([0.6, 0.2, 0.2], abs=0.05)
+        assert np.array([len(part) for part in parts_of(split)]) / len(frame) == pytest.approx(
+            [0.6, 0.2, 0.2], abs=0.05
+        )
 
 
 def test_long_form_from_files_and_images_holds_examples_together(tmp_path: Path) -> None:
@@ -71,43 +89,66 @@ def test_a_counter_that_starts_anew_for_every_task_is_no_input() -> None:
     frame, who = long_table(120, 3, 1)
     frame = frame.assign(who=who).sort_values(["task", "who"], ignore_index=True)
     number = frame.groupby("task").cumcount().to_numpy()
-    data = load(frame.drop(columns="who").assign(number=number), task_column="task", target_column="label")
+    data = load(
+        frame.drop(columns="who").assign(number=number), task_column="task", target_column="label"
+    )
     assert "number" not in data.preprocessing.feature_names
     assert overlaps(frame["who"], data) == [0, 0, 0]
 
 
 def test_a_given_split_may_not_tear_examples_of_long_form_apart() -> None:
     frame, who = long_table(120, 3, 2)
-    torn = frame.assign(part=np.random.default_rng(0).choice(["train", "validation", "test"], len(frame)))
-    with pytest.raises(CoterieError, match=r"tears groups apart: \d+ examples with equal inputs .*'row \d+'"):
+    torn = frame.assign(
+        part=np.random.default_rng(0).choice(["train", "validation", "test"], len(frame))
+    )
+    with pytest.raises(
+        CoterieError, match=r"tears groups apart: \d+ examples with equal inputs .*'row \d+'"
+    ):
         load(torn, task_column="task", target_column="label", split_column="part")
     whole = frame.assign(part=np.array(["train", "validation", "test"])[who % 3])
-    assert overlaps(who, load(whole, task_column="task", target_column="label", split_column="part")) == [0, 0, 0]
+    assert overlaps(
+        who, load(whole, task_column="task", target_column="label", split_column="part")
+    ) == [0, 0, 0]
 
 
 @pytest.mark.parametrize("kind", ["int", "str", "Int16", "category", "gaps"])
 def test_groups_are_checked_against_a_given_split(kind: str, tmp_path: Path) -> None:
     person = pd.Series(np.repeat(np.arange(48), 5))
     column = person.where(person > 3).astype("Int64") if kind == "gaps" else person.astype(kind)
-    part = np.random.default_rng(0).permutation(["train"] * 144 + ["validation"] * 48 + ["test"] * 48)
+    part = np.random.default_rng(0).permutation(
+        ["train"] * 144 + ["validation"] * 48 + ["test"] * 48
+    )
     frame = table(person=column, part=part)
     with pytest.raises(
-        CoterieError, match=r"tears groups apart: \d+ groups of 'person' have rows in train and test.*allow_overlap"
+        CoterieError,
+        match=r"tears groups apart: \d+ groups of 'person' have rows in train and "
+        r"test.*allow_overlap",
     ):
         load(frame, targets=["y"], group_column="person", split_column="part")
-    data = load(frame, targets=["y"], group_column="person", split_column="part", allow_overlap=True)
-    assert any(note.startswith("Allowed overlap: ") and "groups of 'person'" in note for note in data.notes)
-    tidy = frame.assign(part=np.array(["train", "train", "train", "validation", "test"])[person % 5])
+    data = load(
+        frame, targets=["y"], group_column="person", split_column="part", allow_overlap=True
+    )
+    assert any(
+        note.startswith("Allowed overlap: ") and "groups of 'person'" in note for note in data.notes
+    )
+    tidy = frame.assign(
+        part=np.array(["train", "train", "train", "validation", "test"])[person % 5]
+    )
     assert load(tidy, targets=["y"], group_column="person", split_column="part")
     frame[:160].drop(columns="part").to_csv(tmp_path / "train.csv", index=False)
     frame[158:].drop(columns="part").to_csv(tmp_path / "test.csv", index=False)
     files = {"train": tmp_path / "train.csv", "test": tmp_path / "test.csv"}
-    with pytest.raises(CoterieError, match="1 groups of 'person' have rows in train and test: '31'"):
+    with pytest.raises(
+        CoterieError, match="1 groups of 'person' have rows in train and test: '31'"
+    ):
         load(files, targets=["y"], group_column="person", exclude=["a"])
 
 
 def test_rows_without_a_label_tear_nothing() -> None:
-    frame = table(person=np.repeat(np.arange(48), 5), part=np.repeat(["train", "validation", "test"], [150, 45, 45]))
+    frame = table(
+        person=np.repeat(np.arange(48), 5),
+        part=np.repeat(["train", "validation", "test"], [150, 45, 45]),
+    )
     frame.loc[240 - 1, "person"] = 0
     with pytest.raises(CoterieError, match="1 groups of 'person'"):
         load(frame, targets=["y"], group_column="person", split_column="part")
@@ -123,7 +164,8 @@ def test_identical_rows_are_counted() -> None:
     expected = sum(tuple(row) in train for row in data.inputs[data.split.test].tolist())
     assert expected > 5
     assert any(
-        note.startswith(f"{expected} of {len(data.split.test)} test examples have inputs identical") for note in data.notes
+        note.startswith(f"{expected} of {len(data.split.test)} test examples have inputs identical")
+        for note in data.notes
     )
     assert not any("identical" in note for note in load(table(), targets=["y"]).notes)
     pixels = np.random.default_rng(0).integers(0, 256, (200, 1, 4, 4), dtype=np.uint8)
@@ -133,7 +175,9 @@ def test_identical_rows_are_counted() -> None:
 
 
 def test_equal_inputs_are_those_a_model_cannot_tell_apart() -> None:
-    frame = pd.DataFrame({"a": [0.1, 0.1 + 1e-12, -0.0, 0.0, np.nan, np.nan], "c": ["x", "x", None, None, "y", "z"]})
+    frame = pd.DataFrame(
+        {"a": [0.1, 0.1 + 1e-12, -0.0, 0.0, np.nan, np.nan], "c": ["x", "x", None, None, "y", "z"]}
+    )
     from coterie.data.tables import Features
 
     features = Features(numeric=("a",), categorical=("c",), notes=(), ids=())
@@ -181,7 +225,9 @@ def test_one_time_is_in_one_part_and_bad_times_are_named() -> None:
     assert overlaps(day, data) == [0, 0, 0]
     with pytest.raises(CoterieError, match="`time_column` 'day' is empty in row 3"):
         load(table(day=np.where(np.arange(N) == 3, np.nan, day)), targets=["y"], time_column="day")
-    with pytest.raises(CoterieError, match="`time_column` 'day' must hold dates, times or numbers; found 'u'"):
+    with pytest.raises(
+        CoterieError, match="`time_column` 'day' must hold dates, times or numbers; found 'u'"
+    ):
         load(table(day=["u", "v"] * 120), targets=["y"], time_column="day")
     with pytest.raises(CoterieError, match="both say which rows are tested"):
         load(table(day=day, part="train"), targets=["y"], time_column="day", split_column="part")
@@ -194,9 +240,12 @@ def test_a_table_in_the_order_of_time_is_said() -> None:
     when = pd.date_range("2020-01-01", periods=N, freq="h")
     for column in (when, when.strftime("%d.%m.%Y %H:%M"), when[::-1]):
         notes = load(table(when=column), targets=["y"]).notes
-        assert any("ordered by 'when': a random split trains on the future" in note for note in notes)
+        assert any(
+            "ordered by 'when': a random split trains on the future" in note for note in notes
+        )
     assert any(
-        "ordered by 'year'" in note for note in load(table(year=np.repeat(np.arange(2000, 2012), 20)), targets=["y"]).notes
+        "ordered by 'year'" in note
+        for note in load(table(year=np.repeat(np.arange(2000, 2012), 20)), targets=["y"]).notes
     )
     shuffled = when[np.random.default_rng(0).permutation(N)]
     assert not any("ordered by" in note for note in load(table(when=shuffled), targets=["y"]).notes)
@@ -206,12 +255,15 @@ def test_columns_that_the_file_names_as_labels_are_no_inputs(tmp_path: Path) -> 
     frame = table().assign(z=lambda f: 1 - f["y"], kind=lambda f: f["y"])
     arrow = pa.Table.from_pandas(frame, preserve_index=False)
     pq.write_table(
-        arrow.replace_schema_metadata({"targets": '["y", "z"]', "kind_names": '["no", "yes"]'}), tmp_path / "t.parquet"
+        arrow.replace_schema_metadata({"targets": '["y", "z"]', "kind_names": '["no", "yes"]'}),
+        tmp_path / "t.parquet",
     )
     data = load(tmp_path / "t.parquet", targets=["y"])
     assert data.preprocessing.feature_names == ("a", "b")
     assert any(
-        "names them as labels" in note and "'kind', 'z'" in note.replace("'z', 'kind'", "'kind', 'z'") for note in data.notes
+        "names them as labels" in note
+        and "'kind', 'z'" in note.replace("'z', 'kind'", "'kind', 'z'")
+        for note in data.notes
     )
     kept = load(tmp_path / "t.parquet", targets=["y"], keep=["z", "kind"])
     assert kept.preprocessing.feature_names == ("a", "b", "z", "kind=no", "kind=yes")
@@ -220,17 +272,25 @@ def test_columns_that_the_file_names_as_labels_are_no_inputs(tmp_path: Path) -> 
 def test_a_column_that_tells_the_answer_is_suspected() -> None:
     generator = np.random.default_rng(0)
     n = 600
-    base = table(n, u=generator.integers(0, 2, n), r=generator.normal(size=n), c=generator.integers(0, 3, n))
+    base = table(
+        n, u=generator.integers(0, 2, n), r=generator.normal(size=n), c=generator.integers(0, 3, n)
+    )
     frame = base.assign(
-        copy=base["y"] * 3 + 1, word=np.where(base["y"] == 1, "ill", "well"), near=base["r"] * 2 + 5,
+        copy=base["y"] * 3 + 1,
+        word=np.where(base["y"] == 1, "ill", "well"),
+        near=base["r"] * 2 + 5,
         klass=(base["c"] + 1) % 3 * 10,
         hint=base["y"] + generator.normal(size=n),
-    )  # fmt: skip
-    notes = [note for note in load(frame, targets=["y", "u", "r", "c"]).notes if "suspected leak" in note]
+    )
+    notes = [
+        note for note in load(frame, targets=["y", "u", "r", "c"]).notes if "suspected leak" in note
+    ]
     assert {(note.split("'")[1], note.split("'")[3]) for note in notes} == {
         ("copy", "y"),
         ("word", "y"),
         ("near", "r"),
         ("klass", "c"),
     }
-    assert not any("suspected leak" in note for note in load(base, targets=["y", "u", "r", "c"]).notes)
+    assert not any(
+        "suspected leak" in note for note in load(base, targets=["y", "u", "r", "c"]).notes
+    )

@@ -55,8 +55,14 @@ def _write_images(path: Path, n: int = 60, **changes: Any) -> Path:
     images = [_png(row) for row in range(n)]
     for row, image in changes.pop("images", {}).items():
         images[row] = image
-    columns = {"photo": images, "label": [row % 2 for row in range(n)], "who": [row // 3 for row in range(n)]}
-    table = pa.table(columns).replace_schema_metadata({"photo": "x", "label_names": '["cat", "dog"]'})
+    columns = {
+        "photo": images,
+        "label": [row % 2 for row in range(n)],
+        "who": [row // 3 for row in range(n)],
+    }
+    table = pa.table(columns).replace_schema_metadata(
+        {"photo": "x", "label_names": '["cat", "dog"]'}
+    )
     pq.write_table(table, path)
     return path
 
@@ -92,7 +98,13 @@ def test_files_frames_and_hub_sets_agree(frame: pd.DataFrame, tmp_path: Path) ->
     frame[:half].to_parquet(tmp_path / "a.parquet")
     frame[half:].to_parquet(tmp_path / "b.parquet", index=False)
     expected = load(frame, targets=TARGETS)
-    sources = [tmp_path / "t.parquet", str(tmp_path / "t.csv"), tmp_path / "t.arrow", hub, hub.select(range(N))]
+    sources = [
+        tmp_path / "t.parquet",
+        str(tmp_path / "t.csv"),
+        tmp_path / "t.arrow",
+        hub,
+        hub.select(range(N)),
+    ]
     for source in [*sources, [tmp_path / "a.parquet", tmp_path / "b.parquet"]]:
         assert load(source, targets=TARGETS).fingerprint() == expected.fingerprint()
     other = load(frame, targets=TARGETS, seed=1)
@@ -101,15 +113,24 @@ def test_files_frames_and_hub_sets_agree(frame: pd.DataFrame, tmp_path: Path) ->
 
 
 def test_arrays_and_tensors_are_taken_as_they_are() -> None:
-    inputs, targets = np.random.default_rng(0).normal(size=(N, 3)), np.stack([np.arange(N) % 2, np.arange(N) % 3 == 0], 1)
+    inputs, targets = (
+        np.random.default_rng(0).normal(size=(N, 3)),
+        np.stack([np.arange(N) % 2, np.arange(N) % 3 == 0], 1),
+    )
     data = load({"inputs": inputs, "targets": targets}, names=["a", "b"])
     assert data.tasks.names == ("a", "b")
     np.testing.assert_allclose(data.inputs.numpy(), inputs, rtol=1e-6)
-    same = load(torch.utils.data.TensorDataset(torch.tensor(inputs), torch.tensor(targets)), names=["a", "b"])
+    same = load(
+        torch.utils.data.TensorDataset(torch.tensor(inputs), torch.tensor(targets)),
+        names=["a", "b"],
+    )
     assert same.fingerprint() == data.fingerprint()
     one = load({"inputs": inputs, "targets": targets[:, 0]})
     assert one.tasks.names == ("target",)
-    stratified = [one.targets[part].mean().item() for part in (one.split.train, one.split.validation, one.split.test)]
+    stratified = [
+        one.targets[part].mean().item()
+        for part in (one.split.train, one.split.validation, one.split.test)
+    ]
     assert stratified == pytest.approx([0.5] * 3, abs=0.03)
 
 
@@ -129,7 +150,9 @@ def test_a_torch_dataset_is_streamed() -> None:
     assert data.input_shape == (3, 2, 2)
     assert [task.kind for task in data.tasks] == [Kind.BINARY, Kind.REGRESSION]
     assert len(data) == 100
-    assert data.preprocessing.mean[0] == pytest.approx(data.ids[data.split.train].mean() / 255, abs=1e-3)
+    assert data.preprocessing.mean[0] == pytest.approx(
+        data.ids[data.split.train].mean() / 255, abs=1e-3
+    )
 
 
 def test_images_stay_bytes_and_groups_stay_whole(tmp_path: Path) -> None:
@@ -146,7 +169,10 @@ def test_images_stay_bytes_and_groups_stay_whole(tmp_path: Path) -> None:
 
 
 def test_a_given_test_file_and_a_limit(tmp_path: Path) -> None:
-    train, test = _write_images(tmp_path / "train.parquet", 80), _write_images(tmp_path / "test.parquet", 30)
+    train, test = (
+        _write_images(tmp_path / "train.parquet", 80),
+        _write_images(tmp_path / "test.parquet", 30),
+    )
     data = load({"train": train, "test": test}, one_vs_rest="label", limit=60)
     assert [len(part) for part in _parts(data)] == pytest.approx([45, 15, 30], abs=1)
     assert data.split.test.tolist() == list(range(60, 90))
@@ -162,7 +188,9 @@ def test_a_split_column(frame: pd.DataFrame) -> None:
     assert "fold" not in data.preprocessing.feature_names
     with pytest.raises(CoterieError, match="`resplit` needs a random split"):
         data.resplit(1)
-    without = load(frame.assign(fold=np.where(fold == "test", 2, 0)), targets=["smoker"], split_column="fold")
+    without = load(
+        frame.assign(fold=np.where(fold == "test", 2, 0)), targets=["smoker"], split_column="fold"
+    )
     assert [len(part) for part in _parts(without)] == pytest.approx([75, 25, 20], abs=1)
 
 
@@ -180,8 +208,12 @@ def test_metadata_may_name_the_targets(frame: pd.DataFrame, tmp_path: Path) -> N
 
 
 def test_rare_tasks_and_unlabelled_rows(frame: pd.DataFrame) -> None:
-    frame = frame.assign(rare=np.arange(N) < 6, often=np.where(np.arange(N) < 20, np.nan, np.arange(N) % 2))
-    with pytest.raises(CoterieError, match=r"Too rare for this split: 'rare' \(\d positives in \w+\)"):
+    frame = frame.assign(
+        rare=np.arange(N) < 6, often=np.where(np.arange(N) < 20, np.nan, np.arange(N) % 2)
+    )
+    with pytest.raises(
+        CoterieError, match=r"Too rare for this split: 'rare' \(\d positives in \w+\)"
+    ):
         load(frame, targets=["rare", "often"])
     data = load(frame, targets=["rare", "often"], rare="drop")
     assert data.tasks.names == ("often",)
@@ -194,7 +226,9 @@ def test_rare_tasks_and_unlabelled_rows(frame: pd.DataFrame) -> None:
 
 def test_own_losses_and_metrics(frame: pd.DataFrame) -> None:
     loss = lambda outputs, targets: (outputs[..., 0] - targets).abs()  # noqa: E731
-    data = load(frame, targets=["income", "smoker"], losses={"income": loss}, metrics={"smoker": loss})
+    data = load(
+        frame, targets=["income", "smoker"], losses={"income": loss}, metrics={"smoker": loss}
+    )
     assert (data.tasks[0].loss, data.tasks[1].metric) == (loss, loss)
     with pytest.raises(CoterieError, match="`losses` names 'wealth', which is no task"):
         load(frame, targets=["income"], losses={"wealth": loss})
@@ -203,10 +237,16 @@ def test_own_losses_and_metrics(frame: pd.DataFrame) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"targets": ["smokers"]}, "`targets` names 'smokers', which is no column. Did you mean 'smoker'"),
+        (
+            {"targets": ["smokers"]},
+            "`targets` names 'smokers', which is no column. Did you mean 'smoker'",
+        ),
         ({"targets": ["smoker", "smoker"]}, "`targets` names 'smoker' twice"),
         ({"targets": ["smoker"], "exclude": ["smoker"]}, "'smoker' is also in `exclude`"),
-        ({"targets": ["smoker"], "exclude": ["xyz"]}, "`exclude` names 'xyz', which is no column. Columns are id, age"),
+        (
+            {"targets": ["smoker"], "exclude": ["xyz"]},
+            "`exclude` names 'xyz', which is no column. Columns are id, age",
+        ),
         ({"targets": ["constant"]}, "'constant' is constant"),
         ({"targets": ["gone"]}, "'gone' has no label at all"),
         (
@@ -214,30 +254,51 @@ def test_own_losses_and_metrics(frame: pd.DataFrame) -> None:
             "'grade' must hold numbers; found the text '[abc]' in row 0",
         ),
         ({"targets": ["stray"]}, "'stray' must hold numbers; found the text 'much' in row 3"),
-        ({"targets": ["smoker"], "kinds": {"grade": "binary"}}, "`kinds` names 'grade', which is no target"),
+        (
+            {"targets": ["smoker"], "kinds": {"grade": "binary"}},
+            "`kinds` names 'grade', which is no target",
+        ),
         (
             {"targets": ["smoker"], "kinds": {"smoker": "ranking"}},
             "`kinds` must be one of 'binary', 'multiclass', .*found 'ranking' for 'smoker'",
         ),
-        ({"targets": ["late"], "split_column": "fold"}, "'late' has no label in the training part|labels in train"),
+        (
+            {"targets": ["late"], "split_column": "fold"},
+            "'late' has no label in the training part|labels in train",
+        ),
         ({"targets": ["smoker"], "split_column": "early"}, "'early' has no test rows"),
-        ({"targets": ["smoker"], "exclude": []}, "Column 'endless' holds an infinite value in row 7"),
+        (
+            {"targets": ["smoker"], "exclude": []},
+            "Column 'endless' holds an infinite value in row 7",
+        ),
         ({}, "`targets` is needed"),
         ({"task_column": "city"}, "`task_column` and `target_column` go together"),
-        ({"task_column": "city", "target_column": "smoker", "targets": ["grade"]}, "give neither `targets` nor"),
+        (
+            {"task_column": "city", "target_column": "smoker", "targets": ["grade"]},
+            "give neither `targets` nor",
+        ),
         ({"targets": ["smoker"], "limit": 0}, "`limit` must be at least 1"),
         ({"targets": ["smoker"], "rare": "keep"}, "`rare` must be one of 'error', 'drop'"),
-        ({"targets": ["smoker"], "group_column": "smoker"}, "'smoker' is also the group, split, time or task column"),
+        (
+            {"targets": ["smoker"], "group_column": "smoker"},
+            "'smoker' is also the group, split, time or task column",
+        ),
         ({"targets": ["smoker"], "image_column": "photo"}, "`image_column` 'photo' is no column"),
     ],
 )
-def test_bad_arguments(frame: pd.DataFrame, tmp_path: Path, arguments: dict[str, Any], message: str) -> None:
+def test_bad_arguments(
+    frame: pd.DataFrame, tmp_path: Path, arguments: dict[str, Any], message: str
+) -> None:
     rows = np.arange(N)
     frame = frame.assign(
-        constant=1, gone=np.nan, stray=np.where(rows == 3, "much", rows.astype(str)),
-        late=np.where(rows < 80, np.nan, rows / 3), fold=np.repeat(["train", "val", "test"], [80, 20, 20]), early="train",
+        constant=1,
+        gone=np.nan,
+        stray=np.where(rows == 3, "much", rows.astype(str)),
+        late=np.where(rows < 80, np.nan, rows / 3),
+        fold=np.repeat(["train", "val", "test"], [80, 20, 20]),
+        early="train",
         endless=np.where(rows == 7, np.inf, rows / 3),
-    )  # fmt: skip
+    )
     pq.write_table(pa.Table.from_pandas(frame), tmp_path / "t.parquet")
     with pytest.raises(CoterieError, match=message) as caught:
         load(tmp_path / "t.parquet", **{"exclude": ["endless"], **arguments})
@@ -253,10 +314,16 @@ def test_bad_arguments(frame: pd.DataFrame, tmp_path: Path, arguments: dict[str,
         ([], "`source` must be"),
         (pd.DataFrame({"a": [], "b": []}), "`source` is empty"),
         ({"inputs": np.ones((3, 2)), "targets": np.ones(4)}, "same length; found 3 and 4"),
-        ({"inputs": [[1.0], [np.inf]], "targets": [0, 1]}, "must be finite; found inf in row 1, column 0"),
+        (
+            {"inputs": [[1.0], [np.inf]], "targets": [0, 1]},
+            "must be finite; found inf in row 1, column 0",
+        ),
         ({"inputs": [["a"], ["b"]], "targets": [0, 1]}, "`inputs` must hold numbers"),
         ({"inputs": [1.0, 2.0], "targets": [0, 1]}, "must have shape \\(N, F\\)"),
-        ({"inputs": np.zeros((2, 8, 8, 3), np.uint8), "targets": [0, 1]}, "move the channels to the front"),
+        (
+            {"inputs": np.zeros((2, 8, 8, 3), np.uint8), "targets": [0, 1]},
+            "move the channels to the front",
+        ),
         (pd.DataFrame([[1, 2], [0, 1]], columns=["a", "a"]), "Column 'a' occurs more than once"),
     ],
 )
@@ -269,9 +336,11 @@ def test_files_of_the_wrong_kind(tmp_path: Path) -> None:
     for name, content in (("a.parquet", "no"), ("b.arrow", "no"), ("c.csv", ""), ("d.txt", "a,b")):
         (tmp_path / name).write_text(content)
     for name, message in (
-        ("a.parquet", "is no readable parquet file"), ("b.arrow", "is no readable arrow file"),
-        ("c.csv", "c.csv' is empty"), ("d.txt", "must end in .parquet, .csv, .tsv or .arrow; found .txt"),
-    ):  # fmt: skip
+        ("a.parquet", "is no readable parquet file"),
+        ("b.arrow", "is no readable arrow file"),
+        ("c.csv", "c.csv' is empty"),
+        ("d.txt", "must end in .parquet, .csv, .tsv or .arrow; found .txt"),
+    ):
         with pytest.raises(CoterieError, match=message):
             load(tmp_path / name, targets=["a"])
 
@@ -279,9 +348,18 @@ def test_files_of_the_wrong_kind(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("image", "message"),
     [
-        ({"bytes": b"text", "path": None}, "Row 7 of image column 'photo' is no readable image: found 4 bytes"),
-        ({"bytes": _png(0)["bytes"][:45], "path": None}, "Row 7 of image column 'photo' is no readable image"),
-        ({"bytes": None, "path": None}, "Row 7 of image column 'photo' is no readable image: found no value"),
+        (
+            {"bytes": b"text", "path": None},
+            "Row 7 of image column 'photo' is no readable image: found 4 bytes",
+        ),
+        (
+            {"bytes": _png(0)["bytes"][:45], "path": None},
+            "Row 7 of image column 'photo' is no readable image",
+        ),
+        (
+            {"bytes": None, "path": None},
+            "Row 7 of image column 'photo' is no readable image: found no value",
+        ),
         (_png(0, (6, 6)), "row 0 is 5x4, row 7 is 6x6"),
     ],
 )
@@ -314,8 +392,17 @@ def test_digits() -> None:
 
 
 def test_many_small_classes_fill_every_part() -> None:
-    data = load({"inputs": np.random.default_rng(0).normal(size=(60, 2)), "targets": np.repeat(np.arange(20), 3)})
-    assert [len(part) for part in (data.split.train, data.split.validation, data.split.test)] == [36, 12, 12]
+    data = load(
+        {
+            "inputs": np.random.default_rng(0).normal(size=(60, 2)),
+            "targets": np.repeat(np.arange(20), 3),
+        }
+    )
+    assert [len(part) for part in (data.split.train, data.split.validation, data.split.test)] == [
+        36,
+        12,
+        12,
+    ]
     assert len(data.targets[data.split.train].unique()) == 20
 
 
@@ -330,7 +417,10 @@ def test_a_fingerprint_sees_every_example() -> None:
 
 
 def test_a_fingerprint_is_taken_once_and_in_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
-    arrays = {"inputs": np.random.default_rng(0).normal(size=(100, 3)), "targets": np.arange(100) % 2}
+    arrays = {
+        "inputs": np.random.default_rng(0).normal(size=(100, 3)),
+        "targets": np.arange(100) % 2,
+    }
     data = load(arrays)
     whole = data.fingerprint()
     monkeypatch.setattr("coterie.data.dataset._HASHED_AT_ONCE", 50)
@@ -354,8 +444,13 @@ def test_targets_too_large_to_compute_with_are_refused(huge: float, where: str) 
     chosen = rng.random(120) < 0.5 if where == "everywhere" else part == "test"
     values[chosen] *= huge
     frame = pd.DataFrame({"x": rng.normal(size=120), "y": values, "part": part})
-    if abs(huge) == 1e60 and where == "everywhere":  # float64 squares it, and float32 holds what is standardised
+    if (
+        abs(huge) == 1e60 and where == "everywhere"
+    ):  # float64 squares it, and float32 holds what is standardised
         assert load(frame, targets="y", split_column="part").targets.isfinite().all()
         return
-    with pytest.raises(CoterieError, match=r"Target 'y' holds values up to .* in size, which cannot be computed with"):
+    with pytest.raises(
+        CoterieError,
+        match=r"Target 'y' holds values up to .* in size, which cannot be computed with",
+    ):
         load(frame, targets="y", split_column="part")

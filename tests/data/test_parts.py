@@ -1,4 +1,7 @@
-"""Parts that come apart: {"train": ..., "validation": ..., "test": ...} of files, tables, frames and data sets."""
+"""Parts that come apart: {"train": ..., "validation": ..., "test".
+
+...} of files, tables, frames and data sets.
+"""
 
 from __future__ import annotations
 
@@ -22,10 +25,14 @@ SIZES = {"train": 60, "validation": 30, "test": 33}
 def frame(part: str) -> pd.DataFrame:
     rng = np.random.default_rng(SIZES[part])
     n = SIZES[part]
-    return pd.DataFrame({
-        "age": rng.normal(40, 9, n), "site": rng.choice(["01", " B", "NA"], n), "smokes": rng.choice(["yes", "no"], n),
-        "grade": np.arange(n) % 3,
-    })  # fmt: skip
+    return pd.DataFrame(
+        {
+            "age": rng.normal(40, 9, n),
+            "site": rng.choice(["01", " B", "NA"], n),
+            "smokes": rng.choice(["yes", "no"], n),
+            "grade": np.arange(n) % 3,
+        }
+    )
 
 
 def as_csv(part: str, folder: Path) -> Any:
@@ -39,13 +46,17 @@ KINDS: dict[str, Callable[[str, Path], Any]] = {
     "data sets": lambda part, _: datasets.Dataset.from_pandas(frame(part)),
     "files": as_csv,
     "lists of files": lambda part, folder: [as_csv(part, folder)],
-    "a file and a table": lambda part, folder: as_csv(part, folder) if part == "train" else pa.Table.from_pandas(frame(part)),
+    "a file and a table": lambda part, folder: (
+        as_csv(part, folder) if part == "train" else pa.Table.from_pandas(frame(part))
+    ),
 }
 
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("parts", [("train", "test"), ("test", "validation", "train")])
-def test_parts_are_read_as_one_table_with_a_split_column_is(kind: str, parts: tuple[str, ...], tmp_path: Path) -> None:
+def test_parts_are_read_as_one_table_with_a_split_column_is(
+    kind: str, parts: tuple[str, ...], tmp_path: Path
+) -> None:
     source = {part: KINDS[kind](part, tmp_path) for part in parts}
     data = ct.load(source, targets=["smokes", "grade"])
     order = [part for part in SIZES if part in parts]
@@ -62,29 +73,42 @@ def test_parts_are_read_as_one_table_with_a_split_column_is(kind: str, parts: tu
 
 
 def test_a_dict_of_data_sets_keeps_classes_and_parts() -> None:
-    names = datasets.Features({"x": datasets.Value("float64"), "label": datasets.ClassLabel(names=["cat", "ant"])})
+    names = datasets.Features(
+        {"x": datasets.Value("float64"), "label": datasets.ClassLabel(names=["cat", "ant"])}
+    )
     made = {
-        part: datasets.Dataset.from_dict({"x": np.arange(n) / 7.0 % 1, "label": np.arange(n) % 2}, features=names)
+        part: datasets.Dataset.from_dict(
+            {"x": np.arange(n) / 7.0 % 1, "label": np.arange(n) % 2}, features=names
+        )
         for part, n in SIZES.items()
     }
     data = ct.load(datasets.DatasetDict(made), targets="label")
     assert data.tasks[0].classes == ("cat", "ant")
-    assert [len(part) for part in (data.split.train, data.split.validation, data.split.test)] == list(SIZES.values())
-    assert ct.load(datasets.DatasetDict(made), targets="label", limit=20).split.train.tolist() == list(range(20))
+    assert [
+        len(part) for part in (data.split.train, data.split.validation, data.split.test)
+    ] == list(SIZES.values())
+    assert ct.load(
+        datasets.DatasetDict(made), targets="label", limit=20
+    ).split.train.tolist() == list(range(20))
 
 
 @pytest.mark.parametrize(
     ("parts", "message"),
     [
         (("train", "dev", "test"), "perhaps 'validation'; found 'train', 'dev', 'test'"),
-        (("train",), "must have the parts 'train' and 'test', and perhaps 'validation'; found 'train'"),
+        (
+            ("train",),
+            "must have the parts 'train' and 'test', and perhaps 'validation'; found 'train'",
+        ),
         (("train", "validation"), "found 'train', 'validation'"),
         (("en", "de"), "found 'en', 'de'"),
         ((), "found none"),
     ],
 )
 def test_other_parts_are_named(parts: tuple[str, ...], message: str) -> None:
-    made = datasets.DatasetDict({part: datasets.Dataset.from_pandas(frame("train")) for part in parts})
+    made = datasets.DatasetDict(
+        {part: datasets.Dataset.from_pandas(frame("train")) for part in parts}
+    )
     with pytest.raises(CoterieError, match=message):
         ct.load(made, targets="grade")
     if "train" in parts:
@@ -98,18 +122,32 @@ STREAM = datasets.Dataset.from_dict({"x": [1.0]}).to_iterable_dataset()
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"test": 3}, "`source`: 'train' must be a path, .* or all parts pandas frames; found pandas.*DataFrame"),
+        (
+            {"test": 3},
+            "`source`: 'train' must be a path, .* or all parts pandas frames; found "
+            "pandas.*DataFrame",
+        ),
         ({"train": 3, "test": 4}, "`source`: 'train' must be a path, .*; found int"),
         ({"train": "", "test": ""}, "`source`: 'train' must be a path, .*; found str"),
         ({"train": [], "test": []}, "`source`: 'train' must be a path, .*; found list"),
-        ({"test": pa.table({"age": [1.0]})}, "`source`: 'train' must be a path, .* or all parts pandas frames; found pandas"),
-        ({"train": STREAM, "test": STREAM}, "lies on disk or in memory; found datasets.iterable_dataset.IterableDataset"),
+        (
+            {"test": pa.table({"age": [1.0]})},
+            "`source`: 'train' must be a path, .* or all parts pandas frames; found pandas",
+        ),
+        (
+            {"train": STREAM, "test": STREAM},
+            "lies on disk or in memory; found datasets.iterable_dataset.IterableDataset",
+        ),
         ({"test": frame("test")[:0]}, "`source`: 'test' has no rows"),
     ],
 )
 def test_parts_that_cannot_be_read_are_named(change: dict[str, Any], message: str) -> None:
     with pytest.raises(CoterieError, match=message):
-        ct.load({"train": frame("train"), "test": frame("test"), **change}, targets="grade", kinds={"grade": "regression"})
+        ct.load(
+            {"train": frame("train"), "test": frame("test"), **change},
+            targets="grade",
+            kinds={"grade": "regression"},
+        )
 
 
 def test_categories_of_frames_are_those_of_all_parts_and_ordered_ones_must_agree() -> None:
@@ -127,14 +165,22 @@ def test_categories_of_frames_are_those_of_all_parts_and_ordered_ones_must_agree
         "train": with_level("train", ["low", "high"], ordered=True),
         "test": with_level("test", ["high", "low"], ordered=True),
     }
-    with pytest.raises(CoterieError, match="'level' must have the same ordered categories in every part"):
+    with pytest.raises(
+        CoterieError, match="'level' must have the same ordered categories in every part"
+    ):
         ct.load(ordered, targets="level")
     with pytest.raises(
-        CoterieError, match=r"'level' must have the same classes everywhere; 'train' names them \['low', 'high'\]"
+        CoterieError,
+        match=r"'level' must have the same classes everywhere; 'train' names them \['low', "
+        r"'high'\]",
     ):
-        ct.load({part: pa.Table.from_pandas(frame) for part, frame in ordered.items()}, targets="level")
+        ct.load(
+            {part: pa.Table.from_pandas(frame) for part, frame in ordered.items()}, targets="level"
+        )
     ordered["test"] = ordered["test"].assign(level=ordered["test"]["level"].astype(str))
-    with pytest.raises(CoterieError, match="'level' must have the same ordered categories in every part"):
+    with pytest.raises(
+        CoterieError, match="'level' must have the same ordered categories in every part"
+    ):
         ct.load(ordered, targets="level")
     ordered["test"] = with_level("test", ["low", "high"], ordered=True)
     assert ct.load(ordered, targets="level").tasks[0].classes == ("low", "high")
@@ -142,19 +188,30 @@ def test_categories_of_frames_are_those_of_all_parts_and_ordered_ones_must_agree
 
 def test_class_numbers_must_mean_the_same_everywhere() -> None:
     def numbered(names: list[str]) -> datasets.Dataset:
-        features = datasets.Features({"x": datasets.Value("float64"), "label": datasets.ClassLabel(names=names)})
-        return datasets.Dataset.from_dict({"x": np.arange(40) / 7.0 % 1, "label": np.arange(40) % 2}, features=features)
+        features = datasets.Features(
+            {"x": datasets.Value("float64"), "label": datasets.ClassLabel(names=names)}
+        )
+        return datasets.Dataset.from_dict(
+            {"x": np.arange(40) / 7.0 % 1, "label": np.arange(40) % 2}, features=features
+        )
 
     with pytest.raises(
-        CoterieError, match=r"'label' must have the same classes everywhere; 'train' names them \['cat', 'ant'\]"
+        CoterieError,
+        match=r"'label' must have the same classes everywhere; 'train' names them \['cat', 'ant'\]",
     ):
-        ct.load({"train": numbered(["cat", "ant"]), "test": numbered(["ant", "cat"])}, targets="label")
+        ct.load(
+            {"train": numbered(["cat", "ant"]), "test": numbered(["ant", "cat"])}, targets="label"
+        )
 
 
 @pytest.mark.parametrize("kind", ["frames", "tables"])
 def test_a_column_that_a_part_lacks_is_said(kind: str, tmp_path: Path) -> None:
     source = {"train": KINDS[kind]("train", tmp_path), "test": KINDS[kind]("test", tmp_path)}
-    source["test"] = source["test"].drop(columns="age") if kind == "frames" else source["test"].drop_columns("age")
+    source["test"] = (
+        source["test"].drop(columns="age")
+        if kind == "frames"
+        else source["test"].drop_columns("age")
+    )
     notes = ct.load(source, targets="grade").notes
     assert "'test' has no column 'age': its cells are missing there." in notes
 
@@ -173,7 +230,12 @@ def test_what_would_have_no_effect_beside_parts_is_refused() -> None:
 
 
 def test_index_of_frames_names_the_examples() -> None:
-    parts = {part: frame(part).set_index(pd.Index([f"{part} {i}" for i in range(SIZES[part])], name="who")) for part in SIZES}
+    parts = {
+        part: frame(part).set_index(
+            pd.Index([f"{part} {i}" for i in range(SIZES[part])], name="who")
+        )
+        for part in SIZES
+    }
     data = ct.load(parts, targets="grade", group_column="who")
     assert data.ids[data.split.test[0]] == "test 0"
     assert data.ids[data.split.validation[-1]] == "validation 29"

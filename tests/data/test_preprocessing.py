@@ -35,14 +35,19 @@ def test_it_equals_the_column_transformer_after_json(train: list[tuple], new: li
     fitted_on, applied_to = _frame([*train, (1.0, 2.0, "red")]), _frame(new)
     numeric = make_pipeline(SimpleImputer(strategy="median"), StandardScaler())
     categorical = make_pipeline(
-        SimpleImputer(strategy="most_frequent"), OneHotEncoder(handle_unknown="ignore", sparse_output=False)
+        SimpleImputer(strategy="most_frequent"),
+        OneHotEncoder(handle_unknown="ignore", sparse_output=False),
     )
-    reference = ColumnTransformer([("numeric", numeric, ["a", "b"]), ("categorical", categorical, ["colour"])])
+    reference = ColumnTransformer(
+        [("numeric", numeric, ["a", "b"]), ("categorical", categorical, ["colour"])]
+    )
     expected = reference.fit(fitted_on).transform(applied_to)
     fitted, _ = fit_table(fitted_on, ["a", "b"], ["colour"], keep=["a", "b", "colour"])
     rebuilt = Preprocessing.from_dict(json.loads(json.dumps(fitted.to_dict(), allow_nan=False)))
     assert rebuilt == fitted
-    np.testing.assert_allclose(rebuilt.table(applied_to).numpy(), expected.astype(np.float32), rtol=1e-5, atol=1e-5)
+    np.testing.assert_allclose(
+        rebuilt.table(applied_to).numpy(), expected.astype(np.float32), rtol=1e-5, atol=1e-5
+    )
     assert len(rebuilt.feature_names) == rebuilt.input_shape[0] == expected.shape[1]
 
 
@@ -69,7 +74,9 @@ def test_new_tables_are_checked() -> None:
 
 
 def test_images_are_normalised_by_the_training_part() -> None:
-    images = torch.randint(0, 256, (20, 3, 5, 4), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+    images = torch.randint(
+        0, 256, (20, 3, 5, 4), dtype=torch.uint8, generator=torch.Generator().manual_seed(0)
+    )
     train = torch.arange(10)
     fitted = fit_images(images, train, "photo")
     assert fitted.kind == "images"

@@ -25,7 +25,11 @@ def test_cifar10() -> None:
 
 def test_celeba_splits_by_person() -> None:
     path = DATA / "celeba" / "faces.parquet"
-    names = [name for name in pq.read_schema(path).names if name not in ("image", "identity", "partition")]
+    names = [
+        name
+        for name in pq.read_schema(path).names
+        if name not in ("image", "identity", "partition")
+    ]
     data = load(path, targets=names, group_column="identity", limit=600, rare="drop")
     assert 15 < len(data.tasks) <= 40
     identity = pq.read_table(path, columns=["identity"])["identity"].to_numpy()[data.ids]
@@ -33,7 +37,9 @@ def test_celeba_splits_by_person() -> None:
     assert not train & test
 
 
-@pytest.mark.parametrize(("name", "n_inputs", "n_tasks"), [("emotions", 72, 6), ("scene", 294, 6), ("flags", 19, 7)])
+@pytest.mark.parametrize(
+    ("name", "n_inputs", "n_tasks"), [("emotions", 72, 6), ("scene", 294, 6), ("flags", 19, 7)]
+)
 def test_targets_named_by_the_file(name: str, n_inputs: int, n_tasks: int) -> None:
     data = load(DATA / "tabular" / f"{name}.parquet")
     assert (data.input_shape, len(data.tasks)) == ((n_inputs,), n_tasks)

@@ -12,7 +12,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from coterie.data import load
-from coterie.data.row_numbers import counts_rows, evenly_numbered, named_like_a_row_number, named_like_an_id
+from coterie.data.row_numbers import (
+    counts_rows,
+    evenly_numbered,
+    named_like_a_row_number,
+    named_like_an_id,
+)
 from coterie.errors import CoterieError
 
 N = 240
@@ -22,7 +27,9 @@ ORDER = RNG.permutation(N)
 
 def table(**columns: Any) -> pd.DataFrame:
     generator = np.random.default_rng(1)
-    return pd.DataFrame({"a": generator.normal(size=N), "y": generator.integers(0, 2, N), **columns})
+    return pd.DataFrame(
+        {"a": generator.normal(size=N), "y": generator.integers(0, 2, N), **columns}
+    )
 
 
 NUMBERS = {
@@ -57,7 +64,10 @@ def test_what_follows_the_row_number_is_left_out_and_can_be_kept(what: str, name
     frame = table(**{name: NUMBERS[what]})
     data = load(frame, targets=["y"])
     assert data.preprocessing.feature_names == ("a",)
-    assert any(note.startswith(f"Column '{name}' left out: it ") and "`keep`" in note for note in data.notes)
+    assert any(
+        note.startswith(f"Column '{name}' left out: it ") and "`keep`" in note
+        for note in data.notes
+    )
     kept = load(frame, targets=["y"], keep=name)
     assert kept.preprocessing.feature_names == ("a", name)
 
@@ -69,7 +79,19 @@ def test_measurements_stay(what: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["id", "ID", "uid", "patientid", "Patient ID", "userId", "sample_no", "ID_number", "record number", "key"]
+    "name",
+    [
+        "id",
+        "ID",
+        "uid",
+        "patientid",
+        "Patient ID",
+        "userId",
+        "sample_no",
+        "ID_number",
+        "record number",
+        "key",
+    ],
 )
 def test_ids_by_name_in_any_order(name: str) -> None:
     values = RNG.choice(10**6, N, replace=False)
@@ -80,22 +102,38 @@ def test_ids_by_name_in_any_order(name: str) -> None:
         np.where(values == values[3], np.nan, values),
     ):
         assert load(table(**{name: column}), targets=["y"]).preprocessing.feature_names == ("a",)
-    assert name in load(table(**{name: values}), targets=["y"], keep=[name]).preprocessing.feature_names
+    assert (
+        name
+        in load(table(**{name: values}), targets=["y"], keep=[name]).preprocessing.feature_names
+    )
 
 
 def test_an_id_that_repeats_names_the_remedy() -> None:
-    data = load(table(person_id=RNG.permutation(np.repeat(RNG.choice(10**6, 60, replace=False), 4))), targets=["y"])
+    data = load(
+        table(person_id=RNG.permutation(np.repeat(RNG.choice(10**6, 60, replace=False), 4))),
+        targets=["y"],
+    )
     assert data.preprocessing.feature_names == ("a",)
-    assert any("it is an id that repeats (`group_column` keeps its rows in one part" in note for note in data.notes)
+    assert any(
+        "it is an id that repeats (`group_column` keeps its rows in one part" in note
+        for note in data.notes
+    )
     few = load(table(station_id=RNG.integers(1, 6, N)), targets=["y"])
     assert few.preprocessing.feature_names == ("a", "station_id")
-    assert any("'station_id' is used as a number although it is named like an id" in note for note in few.notes)
+    assert any(
+        "'station_id' is used as a number although it is named like an id" in note
+        for note in few.notes
+    )
 
 
 def test_indices_written_to_files(tmp_path: Path) -> None:
     half = [table().assign(a=np.random.default_rng(seed).normal(size=N)) for seed in (0, 1)]
-    frames = {"plain": half[0], "shuffled": half[0].iloc[ORDER], "stacked": pd.concat(half), "dated": half[0].set_index(
-        pd.date_range("2020", periods=N).rename("when"))}  # fmt: skip
+    frames = {
+        "plain": half[0],
+        "shuffled": half[0].iloc[ORDER],
+        "stacked": pd.concat(half),
+        "dated": half[0].set_index(pd.date_range("2020", periods=N).rename("when")),
+    }
     for name, frame in frames.items():
         frame.to_csv(tmp_path / f"{name}.csv")
         frame.to_parquet(tmp_path / f"{name}.parquet")
@@ -111,7 +149,10 @@ def test_ranks_are_no_row_numbers() -> None:
 
 def test_what_cannot_be_kept_is_refused() -> None:
     for column, message in (
-        (pd.date_range("2020", periods=N), "`keep` names 'z', which cannot be an input: it holds dates"),
+        (
+            pd.date_range("2020", periods=N),
+            "`keep` names 'z', which cannot be an input: it holds dates",
+        ),
         ([[1]] * N, "`keep` names 'z', which cannot be an input: its cells are lists"),
         ([None] * N, "`keep` names 'z', which cannot be an input: it is empty"),
     ):
@@ -134,9 +175,15 @@ def test_arrays_are_taken_as_they_are_but_row_numbers_are_said() -> None:
 
 @settings(max_examples=60, deadline=None)
 @given(
-    start=st.integers(-1000, 1000), step=st.integers(1, 50), n=st.integers(10, 300), seed=st.integers(0, 5), fall=st.booleans()
+    start=st.integers(-1000, 1000),
+    step=st.integers(1, 50),
+    n=st.integers(10, 300),
+    seed=st.integers(0, 5),
+    fall=st.booleans(),
 )
-def test_counters_of_any_start_and_step(start: int, step: int, n: int, seed: int, fall: bool) -> None:
+def test_counters_of_any_start_and_step(
+    start: int, step: int, n: int, seed: int, fall: bool
+) -> None:
     values = (start + step * np.arange(n)).astype(float) * (-1 if fall else 1)
     assert counts_rows(values) == "it counts the rows"
     assert evenly_numbered(np.random.default_rng(seed).permutation(values))
@@ -146,7 +193,11 @@ def test_counters_of_any_start_and_step(start: int, step: int, n: int, seed: int
 @given(seed=st.integers(0, 10**6), n=st.integers(30, 300))
 def test_noise_counts_nothing(seed: int, n: int) -> None:
     generator = np.random.default_rng(seed)
-    for values in (generator.normal(size=n), generator.integers(0, 20, n).astype(float), generator.exponential(size=n)):
+    for values in (
+        generator.normal(size=n),
+        generator.integers(0, 20, n).astype(float),
+        generator.exponential(size=n),
+    ):
         assert counts_rows(values) == ""
 
 

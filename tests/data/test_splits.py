@@ -59,13 +59,17 @@ def test_groups_come_near_the_fractions() -> None:
 
 
 def test_a_seed_decides() -> None:
-    first, again, other = (assign_parts(100, FRACTIONS, np.random.default_rng(seed)) for seed in (0, 0, 1))
+    first, again, other = (
+        assign_parts(100, FRACTIONS, np.random.default_rng(seed)) for seed in (0, 0, 1)
+    )
     assert (first == again).all()
     assert (first != other).any()
 
 
 def test_given_parts_reads_words_and_numbers() -> None:
-    assert given_parts(np.array(["Train", "valid", "validation", "val", "test"], dtype=object), "fold").tolist() == [
+    assert given_parts(
+        np.array(["Train", "valid", "validation", "val", "test"], dtype=object), "fold"
+    ).tolist() == [
         0,
         1,
         1,

@@ -36,14 +36,21 @@ def test_columns_are_typed_and_left_out_with_a_reason() -> None:
     assert features.numeric == ("age", "height", "member", "as_text")
     assert features.categorical == ("city", "grade")
     assert features.ids == ("customer_id", "row", "key")
-    reasons = dict(note.removeprefix("Column '").rstrip(".").split("' left out: ") for note in features.notes)
+    reasons = dict(
+        note.removeprefix("Column '").rstrip(".").split("' left out: ") for note in features.notes
+    )
     assert reasons == {
-        "customer_id": "it numbers the rows", "row": "it numbers the rows", "when": "it holds dates", "day": "it holds dates",
+        "customer_id": "it numbers the rows",
+        "row": "it numbers the rows",
+        "when": "it holds dates",
+        "day": "it holds dates",
         "key": "it differs in every row (an id or free text)",
         "remark": f"it is free text ({frame['remark'].nunique()} distinct values)",
-        "constant": "it is constant", "empty": "it is empty",
-        "typos": "it holds numbers, but also text such as 'n/a?' in row 39", "vector": "its cells are lists or structures",
-    }  # fmt: skip
+        "constant": "it is constant",
+        "empty": "it is empty",
+        "typos": "it holds numbers, but also text such as 'n/a?' in row 39",
+        "vector": "its cells are lists or structures",
+    }
 
 
 def test_distinct_measurements_are_no_ids() -> None:

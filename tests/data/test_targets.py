@@ -38,8 +38,10 @@ def read_column(column: pd.Series) -> pd.Series:
         (list(range(21)), Kind.REGRESSION, (), list(range(21))),
         (["1.5", "2.5", "3"], Kind.REGRESSION, (), [1.5, 2.5, 3]),
     ],
-)  # fmt: skip
-def test_kinds_are_inferred(values: list[Any], kind: Kind, classes: tuple[str, ...], codes: list[float]) -> None:
+)
+def test_kinds_are_inferred(
+    values: list[Any], kind: Kind, classes: tuple[str, ...], codes: list[float]
+) -> None:
     task, encoded = encode_column(read_column(pd.Series(values, name="y")))
     assert (task.name, task.kind, task.classes) == ("y", kind, classes)
     np.testing.assert_array_equal(encoded, codes)
@@ -57,7 +59,11 @@ def test_class_names_of_the_metadata_are_used() -> None:
     names = ["cat", "dog", "cow"]
     for codes in ([2, 0, 2], [2, 0, 1]):  # a class that happens to be absent is still one of three
         task, found = named(codes, names)
-        assert (task.kind, task.classes, found.tolist()) == (Kind.MULTICLASS, ("cat", "dog", "cow"), codes)
+        assert (task.kind, task.classes, found.tolist()) == (
+            Kind.MULTICLASS,
+            ("cat", "dog", "cow"),
+            codes,
+        )
     assert named([2, 0, 9], names)[0].classes == ("0", "2", "9")
     task, found = named([1, -1, 0], ["no", "yes"])
     assert (task.kind, task.classes) == (Kind.BINARY, ("no", "yes"))
@@ -72,11 +78,23 @@ def test_class_names_of_the_metadata_are_used() -> None:
         ([1, 1, None], None, "'y' is constant: every label is '1'"),
         ([None, None], None, "'y' has no label at all"),
         ([1, 2, "3,5", 4, 5], None, "'y' must hold numbers; found the text '3,5' in row 2"),
-        (["low", "high", "mid"], Kind.REGRESSION, "'y' must hold numbers; found the text 'low' in row 0"),
-        ([f"name {i}" for i in range(21)], None, "'y' is text with 21 distinct values in 21 labels; up to 20"),
+        (
+            ["low", "high", "mid"],
+            Kind.REGRESSION,
+            "'y' must hold numbers; found the text 'low' in row 0",
+        ),
+        (
+            [f"name {i}" for i in range(21)],
+            None,
+            "'y' is text with 21 distinct values in 21 labels; up to 20",
+        ),
         ([0.5, np.inf, 2.5, 1.0], None, "'y' holds an infinite value in row 1"),
         (pd.date_range("2020", periods=4), None, "'y' holds dates"),
-        ([dt.date(2020, 1, 1), dt.date(2020, 1, 2), None], None, "'y' holds dates; it must hold numbers or classes"),
+        (
+            [dt.date(2020, 1, 1), dt.date(2020, 1, 2), None],
+            None,
+            "'y' holds dates; it must hold numbers or classes",
+        ),
         ([dt.time(1), dt.time(2)], Kind.MULTICLASS, "'y' holds dates"),
         ([[0], [1], [0]], None, "'y' holds lists or structures; it must hold numbers or classes"),
         ([None, {"a": 0}, {"a": 1}], Kind.BINARY, "'y' holds lists or structures"),
@@ -95,10 +113,14 @@ def test_one_vs_rest_keeps_missing_labels_missing() -> None:
 
 
 def test_long_form_has_one_label_in_each_row() -> None:
-    labels = long_form(pd.Series([1.5, 2.5, np.nan, 4.5], name="y"), pd.Series(["u", "v", "u", None], name="who"))
+    labels = long_form(
+        pd.Series([1.5, 2.5, np.nan, 4.5], name="y"), pd.Series(["u", "v", "u", None], name="who")
+    )
     assert [task.name for task in labels.tasks] == ["who u", "who v"]
     assert all(task.kind is Kind.REGRESSION for task in labels.tasks)
-    np.testing.assert_array_equal(labels.values, [[1.5, np.nan], [np.nan, 2.5], [np.nan, np.nan], [np.nan, np.nan]])
+    np.testing.assert_array_equal(
+        labels.values, [[1.5, np.nan], [np.nan, 2.5], [np.nan, np.nan], [np.nan, np.nan]]
+    )
 
 
 cells = st.one_of(st.just(np.nan), st.sampled_from([0.0, 1.0]))
@@ -110,22 +132,34 @@ number = st.one_of(st.just(np.nan), st.integers(-1000, 1000).map(float))
 def test_statistics_ignore_missing_cells_and_other_parts(rows: list[tuple[float, float]]) -> None:
     train = np.array([(0.0, -3.0), (1.0, 5.0), (np.nan, np.nan), *rows])
     values = np.concatenate([train, [[1.0, 1e6], [0.0, np.nan]]])
-    kinds = (Task(name="b", kind=Kind.BINARY, classes=("0", "1")), Task(name="r", kind=Kind.REGRESSION))
+    kinds = (
+        Task(name="b", kind=Kind.BINARY, classes=("0", "1")),
+        Task(name="r", kind=Kind.REGRESSION),
+    )
     tasks, targets = measure(Labels(tasks=kinds, values=values), np.arange(len(train)))
     binary, regression = (column[~np.isnan(column)] for column in train.T)
     assert tasks.pos_weight[0].item() == pytest.approx((binary == 0).sum() / (binary == 1).sum())
     assert tasks.mean.tolist() == pytest.approx([0, regression.mean()])
     assert tasks.std.tolist() == pytest.approx([1, regression.std()])
-    assert tasks.observed_share.tolist() == pytest.approx([len(binary) / len(train), len(regression) / len(train)])
+    assert tasks.observed_share.tolist() == pytest.approx(
+        [len(binary) / len(train), len(regression) / len(train)]
+    )
     assert (targets.isnan().numpy() == np.isnan(values)).all()
-    assert tasks.loss_scale[0].item() == pytest.approx(2 * (binary == 0).mean() * np.log(2), rel=1e-4)
+    assert tasks.loss_scale[0].item() == pytest.approx(
+        2 * (binary == 0).mean() * np.log(2), rel=1e-4
+    )
     assert tasks.loss_scale[1].item() == pytest.approx(1, rel=1e-4)
 
 
 def test_the_scale_of_classes_is_their_entropy_and_own_losses_are_not_balanced() -> None:
     kinds = (
         Task(name="c", kind=Kind.MULTICLASS, classes=("a", "b", "c")),
-        Task(name="o", kind=Kind.BINARY, classes=("0", "1"), loss=lambda z, y: (z[..., 0].sigmoid() - y).square()),
+        Task(
+            name="o",
+            kind=Kind.BINARY,
+            classes=("0", "1"),
+            loss=lambda z, y: (z[..., 0].sigmoid() - y).square(),
+        ),
     )
     values = np.array([[0, 0], [0, 0], [1, 0], [2, 1]], dtype=float)
     tasks, _ = measure(Labels(tasks=kinds, values=values), np.arange(4))
@@ -135,7 +169,11 @@ def test_the_scale_of_classes_is_their_entropy_and_own_losses_are_not_balanced()
 
 def test_balance_off_and_one_kind_leave_losses_alone() -> None:
     values = np.array([[0.0], [0.0], [1.0]])
-    tasks, _ = measure(Labels(tasks=(Task(name="b", kind=Kind.BINARY),), values=values), np.arange(3), balance=False)
+    tasks, _ = measure(
+        Labels(tasks=(Task(name="b", kind=Kind.BINARY),), values=values),
+        np.arange(3),
+        balance=False,
+    )
     assert (tasks.pos_weight.item(), tasks.loss_scale.item()) == (1, 1)
 
 
@@ -148,7 +186,9 @@ def test_tasks_without_information_in_train_are_named() -> None:
 
 
 def test_rare_tasks_are_described() -> None:
-    values = np.stack([np.arange(60) % 2, np.arange(60) < 3, np.where(np.arange(60) < 40, np.nan, 1.5)], axis=1).astype(float)
+    values = np.stack(
+        [np.arange(60) % 2, np.arange(60) < 3, np.where(np.arange(60) < 40, np.nan, 1.5)], axis=1
+    ).astype(float)
     kinds = (*(Task(name=n, kind=Kind.BINARY) for n in "ab"), Task(name="r", kind=Kind.REGRESSION))
     problems = rare_tasks(Labels(tasks=kinds, values=values), np.repeat([0, 1, 2], 20))
     assert problems == ["", "3 positives in train", "0 labels in train"]

@@ -47,7 +47,9 @@ class Module(lightning.LightningModule):
     def training_step(self, batch, _batch_index):
         index, inputs, targets = batch
         logits = self.layer(inputs)
-        return self.answer({"loss": loss_of(logits, targets), "index": index, "logits": logits, "targets": targets})
+        return self.answer(
+            {"loss": loss_of(logits, targets), "index": index, "logits": logits, "targets": targets}
+        )
 
     def configure_optimizers(self):
         return torch.optim.SGD(self.parameters(), lr=0.1)
@@ -58,11 +60,19 @@ def by_lightning(module: lightning.LightningModule, epochs: int = 3, **options) 
 
     callback = DataMapCallback(DataMapRecorder(T, N), "binary", **options)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # Lightning's advice about workers, loggers and its own dependencies
+        warnings.simplefilter(
+            "ignore"
+        )  # Lightning's advice about workers, loggers and its own dependencies
         lightning.Trainer(
-            max_epochs=epochs, accelerator="cpu", callbacks=[callback], logger=False, barebones=False,
-            enable_checkpointing=False, enable_progress_bar=False, enable_model_summary=False,
-        ).fit(module, examples())  # fmt: skip
+            max_epochs=epochs,
+            accelerator="cpu",
+            callbacks=[callback],
+            logger=False,
+            barebones=False,
+            enable_checkpointing=False,
+            enable_progress_bar=False,
+            enable_model_summary=False,
+        ).fit(module, examples())
     return callback.recorder
 
 
@@ -95,7 +105,9 @@ def test_a_function_says_where():
 
 
 def test_missing_outputs_are_named():
-    with pytest.raises(CoterieError, match="`training_step` must return a dict with index, logits, targets"):
+    with pytest.raises(
+        CoterieError, match="`training_step` must return a dict with index, logits, targets"
+    ):
         by_lightning(Module(lambda found: found["loss"]))
 
 

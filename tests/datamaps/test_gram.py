@@ -20,7 +20,9 @@ from tests.datamaps.planted import map_of, planted_map
 
 def direct(data_map) -> np.ndarray:
     """Mean squared difference of every two tasks over the features that both have."""
-    features = np.concatenate([part for s in data_map.snapshots for part in (s.confidence, s.variability)]).astype(np.float64)
+    features = np.concatenate(
+        [part for s in data_map.snapshots for part in (s.confidence, s.variability)]
+    ).astype(np.float64)
     return np.nan_to_num(np.nanmean(np.square(features[:, :, None] - features[:, None, :]), axis=0))
 
 
@@ -32,7 +34,9 @@ def test_without_gaps_they_are_the_direct_ones(seed, n_tasks, n_examples, chunk)
     assert found.features == "cells"
     np.testing.assert_allclose(found.distances2, direct(data_map), atol=1e-14)
     assert found.coordinates.shape == (n_tasks, n_tasks - 1)
-    np.testing.assert_allclose(squareform(pdist(found.coordinates, "sqeuclidean")), found.distances2, atol=1e-13)
+    np.testing.assert_allclose(
+        squareform(pdist(found.coordinates, "sqeuclidean")), found.distances2, atol=1e-13
+    )
     assert found.negative_share < 1e-12
     assert (found.shared == n_examples).all()
 
@@ -48,8 +52,11 @@ def test_with_gaps_shared_examples_count():
 def test_three_tasks_by_hand():
     confidence = np.tile([[0.1, 0.1, 0.5], [0.3, 0.7, np.nan]], (40, 1))
     found = gram(map_of(confidence))
-    # features are confidence and variability (0 everywhere), hence the halves; task 2 shares the first example only
-    np.testing.assert_allclose(found.distances2, [[0, 0.04, 0.08], [0.04, 0, 0.08], [0.08, 0.08, 0]], atol=1e-15)
+    # features are confidence and variability (0 everywhere), hence the halves; task 2 shares the
+    # first example only
+    np.testing.assert_allclose(
+        found.distances2, [[0, 0.04, 0.08], [0.04, 0, 0.08], [0.08, 0.08, 0]], atol=1e-15
+    )
     np.testing.assert_array_equal(found.shared, [[80, 80, 40], [80, 80, 40], [40, 40, 40]])
 
 
@@ -63,7 +70,9 @@ def test_the_map_is_not_changed(dtype):
 
 def test_chunks_and_blocks_do_not_matter():
     data_map = planted_map(3, 5, 130, gaps=0.1)
-    np.testing.assert_allclose(gram(data_map, chunk=7, seed=1).distances2, gram(data_map).distances2, atol=1e-14)
+    np.testing.assert_allclose(
+        gram(data_map, chunk=7, seed=1).distances2, gram(data_map).distances2, atol=1e-14
+    )
 
 
 def test_snapshots_are_concatenated():
@@ -74,12 +83,17 @@ def test_snapshots_are_concatenated():
 
 def test_resampling_examples_is_reading_them_again():
     data_map = planted_map(2, 4, 20, epochs=3)
-    data_map = map_of(np.repeat(data_map.confidence, 2, axis=0), np.repeat(data_map.variability, 2, axis=0))
+    data_map = map_of(
+        np.repeat(data_map.confidence, 2, axis=0), np.repeat(data_map.variability, 2, axis=0)
+    )
     found = gram(data_map)
     weights = np.random.default_rng(0).integers(0, 3, found.sums.n_blocks)
     block = Features(data_map)._block
     again = np.repeat(np.arange(40), weights[block])
-    np.testing.assert_allclose(found.resample(weights), direct(map_of(data_map.confidence[again], data_map.variability[again])))
+    np.testing.assert_allclose(
+        found.resample(weights),
+        direct(map_of(data_map.confidence[again], data_map.variability[again])),
+    )
     np.testing.assert_allclose(found.resample(np.ones(20)), found.distances2)
     assert not np.isnan(found.resample(np.zeros(20))).any()
 
@@ -88,9 +102,15 @@ def test_relabelling_tasks_permutes_distances():
     data_map = planted_map(3, 7, 80, gaps=0.1)
     order = np.random.default_rng(0).permutation(7)
     moved = replace(
-        data_map, **{n: getattr(data_map, n)[:, order] for n in ("confidence", "variability", "correctness", "count")}
+        data_map,
+        **{
+            n: getattr(data_map, n)[:, order]
+            for n in ("confidence", "variability", "correctness", "count")
+        },
     )
-    np.testing.assert_allclose(gram(moved).distances2, gram(data_map).distances2[np.ix_(order, order)], atol=1e-14)
+    np.testing.assert_allclose(
+        gram(moved).distances2, gram(data_map).distances2[np.ix_(order, order)], atol=1e-14
+    )
 
 
 def test_few_shared_examples_mean_density_for_all():
@@ -117,13 +137,17 @@ def test_disjoint_examples_are_compared_by_density():
 
 def test_hellinger_by_hand():
     confidence = np.column_stack([np.full(40, 0.05), np.repeat([0.05, 0.95], [10, 30])])
-    np.testing.assert_allclose(gram(map_of(confidence), "density").distances2, [[0, 0.5], [0.5, 0]])  # 1 - sqrt(1 * 1/4)
+    np.testing.assert_allclose(
+        gram(map_of(confidence), "density").distances2, [[0, 0.5], [0.5, 0]]
+    )  # 1 - sqrt(1 * 1/4)
 
 
 def test_densities_count_every_observed_cell():
     data_map = planted_map(2, 4, 100, gaps=0.3)
     found = Densities.of(Features(data_map))
-    np.testing.assert_array_equal(found.counts.sum(axis=(0, 1, 3, 4)), (data_map.count > 0).sum(axis=0))
+    np.testing.assert_array_equal(
+        found.counts.sum(axis=(0, 1, 3, 4)), (data_map.count > 0).sum(axis=0)
+    )
     extreme = map_of(np.array([[0.0, 1.0], [1.0, 0.0]]), np.full((2, 2), np.sqrt(0.5)))
     assert Densities.of(Features(extreme)).counts.sum() == 4
 
@@ -131,7 +155,9 @@ def test_densities_count_every_observed_cell():
 @pytest.mark.parametrize("limit", [1 << 28, 0])
 def test_mixed_kinds_are_compared_by_ranks(limit, monkeypatch):
     monkeypatch.setattr("coterie.datamaps.features._IN_MEMORY", limit)
-    data_map = replace(planted_map(2, 4, 60, gaps=0.1), kinds=("binary", "binary", "regression", "binary"))
+    data_map = replace(
+        planted_map(2, 4, 60, gaps=0.1), kinds=("binary", "binary", "regression", "binary")
+    )
     found = gram(data_map)
     ranks = lambda x: (rankdata(x, axis=0, nan_policy="omit") - 0.5) / (~np.isnan(x)).sum(axis=0)  # noqa: E731
     wanted = direct(map_of(ranks(data_map.confidence), ranks(data_map.variability)))
@@ -156,5 +182,7 @@ def test_bad_maps_are_refused():
     never[:, 1] = np.nan
     with pytest.raises(CoterieError, match="never observed: task 1"):
         gram(map_of(never))
-    with pytest.raises(CoterieError, match="`features` must be one of cells, density; found 'points'"):
+    with pytest.raises(
+        CoterieError, match="`features` must be one of cells, density; found 'points'"
+    ):
         gram(planted_map(1, 2, 40), "points")

@@ -36,10 +36,18 @@ def assert_same(a: DataMap, b: DataMap, **tolerance: float) -> None:
     for x, y in zip(a.snapshots, b.snapshots, strict=True):
         assert x.epoch == y.epoch
         for name in ("confidence", "variability", "correctness", "count"):
-            np.testing.assert_allclose(getattr(x, name), getattr(y, name), err_msg=name, **tolerance)
+            np.testing.assert_allclose(
+                getattr(x, name), getattr(y, name), err_msg=name, **tolerance
+            )
 
 
-sizes = st.tuples(st.integers(0, 99), st.integers(1, 6), st.integers(1, 7), st.integers(1, 4), st.sampled_from([0.0, 0.3, 0.9]))
+sizes = st.tuples(
+    st.integers(0, 99),
+    st.integers(1, 6),
+    st.integers(1, 7),
+    st.integers(1, 4),
+    st.sampled_from([0.0, 0.3, 0.9]),
+)
 
 
 @given(sizes)
@@ -53,7 +61,9 @@ def test_streaming_is_batch_statistics(size):
     np.testing.assert_array_equal(found.count, count)
     np.testing.assert_allclose(found.confidence, mean, atol=1e-6)
     np.testing.assert_allclose(found.variability, np.where(count, spread, np.nan), atol=1e-6)
-    np.testing.assert_allclose(found.correctness, np.where(count, (values > 0.5).sum(0) / count.clip(1), np.nan), atol=1e-6)
+    np.testing.assert_allclose(
+        found.correctness, np.where(count, (values > 0.5).sum(0) / count.clip(1), np.nan), atol=1e-6
+    )
 
 
 def test_by_hand():
@@ -74,7 +84,9 @@ def test_float32_holds_over_many_epochs():
     recorder = DataMapRecorder(1, 1)
     for value in values:
         recorder.update(torch.tensor([0]), value.reshape(1, 1))
-    assert recorder.data_map().variability[0, 0] == pytest.approx(float(values.double().std()), rel=1e-3)
+    assert recorder.data_map().variability[0, 0] == pytest.approx(
+        float(values.double().std()), rel=1e-3
+    )
 
 
 def test_an_example_may_come_twice_in_a_batch():
@@ -156,7 +168,9 @@ def test_snapshots_asked_before_or_at_their_epoch():
     found = recorder.data_map()
     assert [s.epoch for s in found.snapshots] == [1, 3, 4]
     for snapshot in found.snapshots:
-        np.testing.assert_array_equal(snapshot.confidence, record(values[: snapshot.epoch]).data_map().confidence)
+        np.testing.assert_array_equal(
+            snapshot.confidence, record(values[: snapshot.epoch]).data_map().confidence
+        )
     with pytest.raises(CoterieError, match="4 epochs have ended"):
         recorder.snapshot(2)
 
@@ -197,7 +211,11 @@ def test_state_restores_everything_and_is_a_copy():
 def test_bad_updates_are_refused_and_leave_no_trace(index, values, observed, message):
     recorder = DataMapRecorder(1, 3)
     with pytest.raises(CoterieError, match=message):
-        recorder.update(torch.tensor(index), torch.tensor(values), None if observed is None else torch.tensor(observed))
+        recorder.update(
+            torch.tensor(index),
+            torch.tensor(values),
+            None if observed is None else torch.tensor(observed),
+        )
     assert recorder.data_map().count.sum() == 0
 
 
@@ -230,7 +248,9 @@ def test_cost_of_an_update(n_tasks, limit_ms):
     recorder, values = DataMapRecorder(n_tasks, 2000), torch.rand(128, n_tasks)
     index = [torch.randperm(2000)[:128] for _ in range(20)]
     threads, times = torch.get_num_threads(), []
-    torch.set_num_threads(1)  # all in this thread, whose own time does not depend on what else the machine does
+    torch.set_num_threads(
+        1
+    )  # all in this thread, whose own time does not depend on what else the machine does
     for rows in index:
         start = time.thread_time()
         recorder.update(rows, values)

@@ -52,7 +52,10 @@ def test_folder_gives_the_same_map_as_memory(tmp_path):
     assert isinstance(found.confidence, np.memmap)
     assert_same(found, wanted(2), rtol=0)
     assert_same(DataMap.load(tmp_path / "data_map.safetensors"), wanted(2), rtol=0)
-    assert sorted(p.name for p in tmp_path.glob("epoch-*")) == ["epoch-2.safetensors", "epoch-4.safetensors"]
+    assert sorted(p.name for p in tmp_path.glob("epoch-*")) == [
+        "epoch-2.safetensors",
+        "epoch-4.safetensors",
+    ]
 
 
 def test_an_abandoned_epoch_leaves_no_trace(tmp_path):
@@ -134,7 +137,11 @@ def test_state_of_a_folder_restores_into_memory(tmp_path):
 
 
 def test_arrays_are_plain_safetensors(tmp_path):
-    layout = {"a": (np.dtype(np.float16), (2, 3)), "empty": (np.dtype(np.float32), (0, 4)), "b": (np.dtype(np.int64), (5,))}
+    layout = {
+        "a": (np.dtype(np.float16), (2, 3)),
+        "empty": (np.dtype(np.float32), (0, 4)),
+        "b": (np.dtype(np.int64), (5,)),
+    }
     with create_arrays(tmp_path / "x.safetensors", layout, {"note": "ü"}) as arrays:
         arrays["a"][:] = 0.5
         arrays["b"][:] = range(5)
@@ -147,14 +154,20 @@ def test_arrays_are_plain_safetensors(tmp_path):
 
 
 def test_a_failed_write_leaves_nothing(tmp_path):
-    with pytest.raises(RuntimeError), create_arrays(tmp_path / "x.safetensors", {"a": (np.dtype(np.float32), (2,))}):
+    with (
+        pytest.raises(RuntimeError),
+        create_arrays(tmp_path / "x.safetensors", {"a": (np.dtype(np.float32), (2,))}),
+    ):
         raise RuntimeError
     assert list(tmp_path.iterdir()) == []
 
 
 def test_half_precision_in_memory_and_on_disk(tmp_path):
     data_map = planted_map(2, 4, 50, gaps=0.1)
-    small, stored = as_type(data_map, "float16"), as_type(data_map, "float16", tmp_path / "map.safetensors")
+    small, stored = (
+        as_type(data_map, "float16"),
+        as_type(data_map, "float16", tmp_path / "map.safetensors"),
+    )
     assert small.confidence.dtype == stored.variability.dtype == np.float16
     assert_same(small, stored, rtol=0)
     assert_same(data_map, small, atol=1e-3)

@@ -26,7 +26,12 @@ def table(n: int = 240, *, missing: bool = False, seed: int = 0) -> Dataset:
     """Four tasks of three kinds on six inputs."""
     rng = np.random.default_rng(seed)
     x = rng.normal(size=(n, 6)).astype(np.float32)
-    columns = [x[:, 0] + x[:, 1] > 0, np.digitize(x[:, 2], [-0.5, 0.5]), 3 * x[:, 3] + 10, x[:, 4] > 0.5]
+    columns = [
+        x[:, 0] + x[:, 1] > 0,
+        np.digitize(x[:, 2], [-0.5, 0.5]),
+        3 * x[:, 3] + 10,
+        x[:, 4] > 0.5,
+    ]
     y = np.stack(columns, axis=1).astype(np.float32)
     if missing:
         y[rng.random(y.shape) < 0.4] = np.nan

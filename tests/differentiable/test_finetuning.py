@@ -52,7 +52,9 @@ def test_rows_of_a_finetuning_are_independent():
     together, _ = finetune(search, data, epochs=2)
     branch = search.stack.freeze_stem().select([2])
     alone = ct.fit("mlp", data, [[0, 0, 1, 1]], start=branch, **DEEP | {"epochs": 2})
-    np.testing.assert_allclose(together.history.train_loss[:, 1, 2:], alone.history.train_loss[:, 0, 2:], atol=1e-5)
+    np.testing.assert_allclose(
+        together.history.train_loss[:, 1, 2:], alone.history.train_loss[:, 0, 2:], atol=1e-5
+    )
 
 
 def test_settings_are_inherited_unless_given():
@@ -67,7 +69,9 @@ def test_from_search_to_one_file(tmp_path):
     """Exactly one head a task, the stem once, the same outputs after loading."""
     data = table()
     tuned, grouping = finetune(search_on(data, stem=3), data, epochs=1)
-    model = ct.GroupedModel.from_stack(tuned.stack, grouping.membership, data.tasks, data.preprocessing).hard()
+    model = ct.GroupedModel.from_stack(
+        tuned.stack, grouping.membership, data.tasks, data.preprocessing
+    ).hard()
     assert [member.head.out_features for member in model.members] == [1 + 3, 1 + 1]
     model.save(tmp_path / "model.safetensors")
     inputs = data.inputs[data.split.test]

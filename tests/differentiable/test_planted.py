@@ -11,7 +11,10 @@ SETTINGS = {"epochs": 15, "batch_size": 32, "lr": 3e-3, "model_options": {"hidde
 
 
 def planted(seed):
-    """Eight tasks in two groups on twelve inputs; those of a group mix three functions of two directions of its own."""
+    """Eight tasks in two groups on twelve inputs.
+
+    Those of a group mix three functions of two directions of its own.
+    """
     rng = np.random.default_rng(seed)
     x = rng.standard_normal((1500, 12))
     columns = []
@@ -22,7 +25,9 @@ def planted(seed):
         for _ in range(4):
             mix = features @ (rng.choice([-1, 1], 3) * rng.uniform(0.5, 1.5, 3))
             columns.append(mix > np.median(mix))
-    return ct.load({"inputs": x.astype(np.float32), "targets": np.stack(columns, axis=1).astype(np.float32)})
+    return ct.load(
+        {"inputs": x.astype(np.float32), "targets": np.stack(columns, axis=1).astype(np.float32)}
+    )
 
 
 @pytest.mark.slow
@@ -31,7 +36,14 @@ def test_true_groups_beat_others_when_trained():
     mixed = np.eye(2)[[0, 0, 1, 1, 0, 0, 1, 1]].T
     gains = []
     for seed in range(4):
-        fit = ct.fit("mlp", planted(seed), np.concatenate([true, mixed]), init="shared", seed=seed, **SETTINGS)
+        fit = ct.fit(
+            "mlp",
+            planted(seed),
+            np.concatenate([true, mixed]),
+            init="shared",
+            seed=seed,
+            **SETTINGS,
+        )
         gains.append(np.nanmean(fit.scores[:2]) - np.nanmean(fit.scores[2:]))
     assert np.mean(gains) > 0.02
 

@@ -21,7 +21,9 @@ class InterruptError(Exception):
 def table(missing=0.0, n=200, n_tasks=4):
     generator = torch.Generator().manual_seed(0)
     x = torch.randn(n, 5, generator=generator)
-    y = (x[:, torch.arange(n_tasks) % 3] + 0.5 * torch.randn(n, n_tasks, generator=generator) > 0).float()
+    y = (
+        x[:, torch.arange(n_tasks) % 3] + 0.5 * torch.randn(n, n_tasks, generator=generator) > 0
+    ).float()
     y[torch.rand(y.shape, generator=generator) < missing] = torch.nan
     return ct.load({"inputs": x, "targets": y})
 
@@ -32,15 +34,23 @@ def data():
 
 
 def same(one, other):
-    return all(torch.equal(a, b) for a, b in zip(one.stack.state().values(), other.stack.state().values(), strict=True))
+    return all(
+        torch.equal(a, b)
+        for a, b in zip(one.stack.state().values(), other.stack.state().values(), strict=True)
+    )
 
 
 def test_one_branch_is_joint_training(data):
-    assert same(ct.fit("mlp", data, DifferentiableGrouping(1), **SMALL), ct.fit("mlp", data, keep="last", **SMALL))
+    assert same(
+        ct.fit("mlp", data, DifferentiableGrouping(1), **SMALL),
+        ct.fit("mlp", data, keep="last", **SMALL),
+    )
 
 
 @pytest.mark.parametrize("mode", MODES)
-@pytest.mark.parametrize("more", [{}, {"stem": 3}, {"held_out": 0.2, "warmup": 0.2, "balance": 0.1, "entropy": 0.1}])
+@pytest.mark.parametrize(
+    "more", [{}, {"stem": 3}, {"held_out": 0.2, "warmup": 0.2, "balance": 0.1, "entropy": 0.1}]
+)
 def test_every_task_ends_in_one_branch_and_a_resumed_search_is_the_same(data, tmp_path, mode, more):
     made = lambda: DifferentiableGrouping(3, mode, **more)  # noqa: E731
     whole = ct.fit("mlp", data, made(), **SMALL)
@@ -59,7 +69,9 @@ def test_every_task_ends_in_one_branch_and_a_resumed_search_is_the_same(data, tm
 
 
 @pytest.mark.parametrize("mode", [mode for mode in MODES if mode != "paper"])
-def test_the_rate_of_logits_is_that_of_relative_losses_and_fits_the_length_of_the_search(data, mode):
+def test_the_rate_of_logits_is_that_of_relative_losses_and_fits_the_length_of_the_search(
+    data, mode
+):
     provider = DifferentiableGrouping(2, mode)
     for n_steps in (50, 500):
         provider.prepare(data, n_steps, 0)
@@ -87,7 +99,9 @@ def test_plain_steps_are_the_gradient_whatever_the_optimiser(optimiser):
     for _ in range(3):
         logits.grad = torch.tensor([0.001, -0.002])
         stepper.step()
-    torch.testing.assert_close(logits.detach(), -3 * 5.0 * torch.tensor([0.001, -0.002]), rtol=0.2, atol=0)
+    torch.testing.assert_close(
+        logits.detach(), -3 * 5.0 * torch.tensor([0.001, -0.002]), rtol=0.2, atol=0
+    )
 
 
 def test_gradient_of_the_logits_is_its_closed_form(data):
@@ -107,7 +121,9 @@ def test_fused_branches_equal_a_loop_over_them(data):
     looped = ct.fit("mlp", data, provider(), **settings)
     fused = ct.fit("mlp", data, provider(), **{**settings, "strategy": "vmap"})
     for name, tensor in looped.stack.state().items():
-        torch.testing.assert_close(fused.stack.state()[name], tensor, atol=1e-3, rtol=1e-3, msg=name)
+        torch.testing.assert_close(
+            fused.stack.state()[name], tensor, atol=1e-3, rtol=1e-3, msg=name
+        )
 
 
 def test_pruned_pairs_stay_and_empty_branches_rest(data):
@@ -131,13 +147,17 @@ def test_missing_labels(data):
     gaps = table(missing=0.4)
     found = ct.fit("mlp", gaps, DifferentiableGrouping(2), **SMALL)
     assert np.isfinite(np.array(found.grouping.details["probabilities"])).all()
-    assert np.isfinite(found.history.train_loss[found.history.train_loss == found.history.train_loss]).all()
+    assert np.isfinite(
+        found.history.train_loss[found.history.train_loss == found.history.train_loss]
+    ).all()
 
 
 @pytest.mark.parametrize("mode", MODES)
 def test_a_task_without_labels_in_a_batch_waits(mode):
     whole = table(n=600)
-    rare = torch.where((torch.arange(600) % 6 == 0)[:, None] | (torch.arange(4) > 0), whole.targets, torch.nan)
+    rare = torch.where(
+        (torch.arange(600) % 6 == 0)[:, None] | (torch.arange(4) > 0), whole.targets, torch.nan
+    )
     gaps = ct.load({"inputs": whole.inputs, "targets": rare}, rare="drop")
     assert len(gaps.tasks) == 4
     absent = []

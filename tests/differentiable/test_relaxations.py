@@ -9,7 +9,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.special import softmax
 
-from coterie.differentiable.relaxations import binary_entropy, gumbel_softmax, imbalance, straight_through
+from coterie.differentiable.relaxations import (
+    binary_entropy,
+    gumbel_softmax,
+    imbalance,
+    straight_through,
+)
 
 
 def logits_of(seed, tasks, branches, scale=1.0):
@@ -52,7 +57,8 @@ def test_frequencies_of_the_largest_entry_are_the_softmax():
 
 
 @pytest.mark.parametrize(
-    ("gap", "temperature", "mean"), [(0.0, 2.5, 0.25), (3.2, 2.5, 0.520), (3.2, 4.0, 0.420), (10.0, 2.5, 0.934)]
+    ("gap", "temperature", "mean"),
+    [(0.0, 2.5, 0.25), (3.2, 2.5, 0.520), (3.2, 4.0, 0.420), (10.0, 2.5, 0.934)],
 )
 def test_a_constant_temperature_never_decides(gap, temperature, mean):
     """Mean weight of the leading branch of four (table of the method's documentation)."""
@@ -73,7 +79,14 @@ def test_straight_through_is_hard_forward_and_soft_backward():
 
 
 @pytest.mark.parametrize(
-    "row", [[200.0, 0.0, 0.0], [20.0, 0.0, 0.0], [-torch.inf, 0.0, 0.0], [-torch.inf, 300.0, 0.0], [1e4, 0.0, -1e4]]
+    "row",
+    [
+        [200.0, 0.0, 0.0],
+        [20.0, 0.0, 0.0],
+        [-torch.inf, 0.0, 0.0],
+        [-torch.inf, 300.0, 0.0],
+        [1e4, 0.0, -1e4],
+    ],
 )
 def test_saturated_rows_have_finite_entropy_and_gradient(row):
     logits = torch.tensor([row, [0.0, 0.0, 0.0]], requires_grad=True)
@@ -95,7 +108,9 @@ def test_gradient_of_a_sample_is_finite_when_saturated():
 def test_entropy_is_the_textbook_sum(size):
     logits = logits_of(*size, 2.0)
     p = softmax(logits.double().numpy(), axis=1)
-    expected = 0.0 if p.shape[1] == 1 else float((-p * np.log(p) - (1 - p) * np.log1p(-p)).sum(1).mean())
+    expected = (
+        0.0 if p.shape[1] == 1 else float((-p * np.log(p) - (1 - p) * np.log1p(-p)).sum(1).mean())
+    )
     assert binary_entropy(logits).item() == pytest.approx(expected, rel=1e-3, abs=1e-5)
 
 
@@ -113,4 +128,6 @@ def test_imbalance_is_zero_when_even_and_largest_in_one_branch(size):
     one[:, 0] = 1
     assert -1e-6 <= imbalance(p).item() <= imbalance(one).item() + 1e-6
     assert imbalance(one).item() == pytest.approx(branches - 1)
-    assert imbalance(torch.full((tasks, branches), 1 / branches)).item() == pytest.approx(0, abs=1e-6)
+    assert imbalance(torch.full((tasks, branches), 1 / branches)).item() == pytest.approx(
+        0, abs=1e-6
+    )

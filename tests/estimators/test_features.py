@@ -1,4 +1,7 @@
-"""Gradient features: what layers are factorised, what falls back, and what must not change the numbers."""
+"""Gradient features.
+
+What layers are factorised, what falls back, and what must not change the numbers.
+"""
 
 import numpy as np
 import pytest
@@ -31,7 +34,10 @@ def table(n=120, width=6, seed=0):
 
 
 class Repeated(nn.Module):
-    """One layer with a bias, called twice, followed by an operation in place; LayerNorm; positions between."""
+    """One layer with a bias, called twice, followed by an operation in place; LayerNorm.
+
+    Positions between.
+    """
 
     def __init__(self, width):
         super().__init__()
@@ -105,21 +111,30 @@ def test_all_kinds_are_recognised(data):
 def test_layers_called_twice_with_bias_norm_and_work_in_place(data):
     model = linearised(Repeated, data)
     inputs, targets = some(data)
-    projection = KroneckerProjection.fit(model, lambda: iter([(inputs, targets)]), n_features=10_000)
+    projection = KroneckerProjection.fit(
+        model, lambda: iter([(inputs, targets)]), n_features=10_000
+    )
     assert projection.n_features == model.n_parameters
     explicit = model.one_by_one(inputs, targets)
     found, outputs = projection.features(inputs, targets)
     torch.testing.assert_close(found, projection.project(explicit), atol=1e-4, rtol=1e-3)
     torch.testing.assert_close(outputs, model.model(inputs).detach())
-    # With as many features as parameters nothing is lost: inner products of gradients are those of features.
+    # With as many features as parameters nothing is lost: inner products of gradients are those of
+    # features.
     flat = torch.cat([gradient.flatten(2) for gradient in explicit.values()], dim=2).flatten(0, 1)
-    torch.testing.assert_close(found.flatten(0, 1) @ found.flatten(0, 1).T, flat @ flat.T, atol=1e-3, rtol=1e-3)
+    torch.testing.assert_close(
+        found.flatten(0, 1) @ found.flatten(0, 1).T, flat @ flat.T, atol=1e-3, rtol=1e-3
+    )
 
 
 def test_kept_features_hold_more_than_random_ones(data):
-    model = linearised(lambda width: nn.Sequential(nn.Linear(width, 16), nn.Tanh(), nn.Linear(16, 8)), data)
+    model = linearised(
+        lambda width: nn.Sequential(nn.Linear(width, 16), nn.Tanh(), nn.Linear(16, 8)), data
+    )
     inputs, targets = some(data, 60)
-    flat = torch.cat([g.flatten(2) for g in model.gradients(inputs, targets).values()], dim=2).flatten(0, 1)
+    flat = torch.cat(
+        [g.flatten(2) for g in model.gradients(inputs, targets).values()], dim=2
+    ).flatten(0, 1)
     gram = flat @ flat.T
 
     def error(projection):
@@ -140,7 +155,9 @@ def test_other_modules_fall_back_to_signs_with_a_note(encoder, data):
     inputs, targets = some(data, 3)
     projection = DenseProjection(Linearised.of(joint), 16)
     explicit = projection.project(projection.linearised.one_by_one(inputs, targets))
-    torch.testing.assert_close(projection.features(inputs, targets)[0], explicit, atol=1e-4, rtol=1e-3)
+    torch.testing.assert_close(
+        projection.features(inputs, targets)[0], explicit, atol=1e-4, rtol=1e-3
+    )
 
 
 def test_examples_that_depend_on_each_other_are_noticed(data):
@@ -160,7 +177,9 @@ def test_chunks_and_memory_change_nothing(data):
     model = linearised(lambda width: nn.Sequential(nn.Linear(width, 8), nn.Tanh()), data)
     inputs, targets = some(data, 9)
     whole = DenseProjection(model, 12, seed=1).features(inputs, targets)[0]
-    torch.testing.assert_close(DenseProjection(model, 12, seed=1, memory=1).features(inputs, targets)[0], whole)
+    torch.testing.assert_close(
+        DenseProjection(model, 12, seed=1, memory=1).features(inputs, targets)[0], whole
+    )
     joint = ct.fit("mlp", data, model_options={"hidden": (8,)}, **SETTINGS)
     rows = [[1, 0, 0], [1, 1, 1]]
     for settings in ({"projection": "dense"}, {}):
@@ -169,16 +188,21 @@ def test_chunks_and_memory_change_nothing(data):
         np.testing.assert_allclose(other.predict(rows), base.predict(rows), rtol=1e-3)
     tight = GradTagScores(n_features=32, projection="dense", memory=1).fit(joint, data)
     np.testing.assert_allclose(
-        tight.predict(rows), GradTagScores(n_features=32, projection="dense").fit(joint, data).predict(rows), rtol=1e-3
+        tight.predict(rows),
+        GradTagScores(n_features=32, projection="dense").fit(joint, data).predict(rows),
+        rtol=1e-3,
     )
 
 
 def test_signs_of_a_parameter_do_not_depend_on_the_others(data):
     small = linearised(lambda width: nn.Sequential(nn.Linear(width, 8)), data)
-    large = linearised(lambda width: nn.Sequential(nn.Linear(width, 8), nn.Tanh(), nn.Linear(8, 4)), data)
+    large = linearised(
+        lambda width: nn.Sequential(nn.Linear(width, 8), nn.Tanh(), nn.Linear(8, 4)), data
+    )
     name = "encoder.0.weight"
     assert torch.equal(
-        DenseProjection(small, 5, seed=2).signs(name, 0, 48), DenseProjection(large, 5, seed=2).signs(name, 0, 48)
+        DenseProjection(small, 5, seed=2).signs(name, 0, 48),
+        DenseProjection(large, 5, seed=2).signs(name, 0, 48),
     )
     # Large parameters are drawn in blocks and summed: a batch of unit vectors reads the signs back.
     wide = DenseProjection(small, 6)
@@ -199,7 +223,9 @@ def test_disjoint_labels_take_one_backward_pass(data):
     assert cells(lone)[0].shape == (6, 1)
     projection = KroneckerProjection.fit(model, lambda: iter([(inputs, targets)]), n_features=500)
     found = projection.features(inputs, lone)[0][:, 0]
-    torch.testing.assert_close(found, projection.project(full)[torch.arange(6), own], atol=1e-5, rtol=1e-4)
+    torch.testing.assert_close(
+        found, projection.project(full)[torch.arange(6), own], atol=1e-5, rtol=1e-4
+    )
 
 
 def test_unlabelled_cells_are_left_out_of_the_batches():
@@ -261,10 +287,14 @@ def test_a_layer_of_many_inputs_is_projected_without_a_matrix_of_their_square(mo
             return found
 
     with Watch():
-        projection = KroneckerProjection.fit(model, lambda: iter([(inputs, targets)]), n_features=64)
+        projection = KroneckerProjection.fit(
+            model, lambda: iter([(inputs, targets)]), n_features=64
+        )
     assert max(largest) < 3000**2 / 10
     found = projection.features(inputs, targets)[0]
-    torch.testing.assert_close(found, projection.project(model.gradients(inputs, targets)), atol=1e-4, rtol=1e-3)
+    torch.testing.assert_close(
+        found, projection.project(model.gradients(inputs, targets)), atol=1e-4, rtol=1e-3
+    )
     monkeypatch.setattr(_kronecker, "_DIRECT", 10_000)
     exact = KroneckerProjection.fit(model, lambda: iter([(inputs, targets)]), n_features=64)
     assert found.square().sum() > 0.98 * exact.features(inputs, targets)[0].square().sum()
@@ -297,16 +327,25 @@ class Peak(TorchDispatchMode):
         return found
 
 
-@pytest.mark.parametrize("layers", [(nn.Conv2d(3, 8, 5),), (nn.Conv2d(3, 32, 3), nn.ReLU(), nn.Conv2d(32, 16, 3))])
+@pytest.mark.parametrize(
+    "layers", [(nn.Conv2d(3, 8, 5),), (nn.Conv2d(3, 32, 3), nn.ReLU(), nn.Conv2d(32, 16, 3))]
+)
 def test_sampling_a_convolution_stays_within_its_memory(layers):
-    """Activations, patches and all products; the smallest batch shows what does not depend on its size."""
+    """Activations, patches and all products.
+
+    The smallest batch shows what does not depend on its size.
+    """
     rng = np.random.default_rng(0)
     pictures = rng.normal(size=(80, 3, 16, 16)).astype(np.float32)
     data = ct.load({"inputs": pictures, "targets": (rng.random((80, 3)) > 0.5).astype(np.float32)})
     model = linearised(lambda _: nn.Sequential(*layers, nn.ReLU(), nn.Flatten()), data)
     inputs, targets = some(data, 40)
     beside = bytes_of_sampling(model, inputs[:2], 64)
-    memory = next(m for m in (2**power for power in range(20, 40)) if examples_that_fit(model, data, beside, m) >= 16)
+    memory = next(
+        m
+        for m in (2**power for power in range(20, 40))
+        if examples_that_fit(model, data, beside, m) >= 16
+    )
     peaks = {}
     for size in (2, examples_that_fit(model, data, beside, memory)):
         parts = list(zip(inputs.split(size), targets.split(size), strict=True))

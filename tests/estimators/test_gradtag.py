@@ -17,10 +17,13 @@ from coterie.estimators._margins import expansion, margins
 from coterie.estimators._newton import Moments, losses, refined
 from coterie.tasks import KINDS, Kind, Task, Tasks, example_losses
 
-MIXED = Tasks.plain([
-    Task(name="yes", kind=Kind.BINARY), Task(name="which", kind=Kind.MULTICLASS, classes=("a", "b", "c")),
-    Task(name="much", kind=Kind.REGRESSION),
-])  # fmt: skip
+MIXED = Tasks.plain(
+    [
+        Task(name="yes", kind=Kind.BINARY),
+        Task(name="which", kind=Kind.MULTICLASS, classes=("a", "b", "c")),
+        Task(name="much", kind=Kind.REGRESSION),
+    ]
+)
 ALL = 2**30
 
 
@@ -28,7 +31,14 @@ def table(n=160, missing=0.0, seed=0):
     generator = torch.Generator().manual_seed(seed)
     x = torch.randn(n, 5, generator=generator)
     noise = torch.randn(n, 3, generator=generator)
-    y = torch.stack([(x[:, 0] + 0.3 * noise[:, 0] > 0).float(), (x[:, 0] - noise[:, 1] > 0).float(), x[:, 1] + noise[:, 2]], 1)
+    y = torch.stack(
+        [
+            (x[:, 0] + 0.3 * noise[:, 0] > 0).float(),
+            (x[:, 0] - noise[:, 1] > 0).float(),
+            x[:, 1] + noise[:, 2],
+        ],
+        1,
+    )
     y[torch.rand(y.shape, generator=generator) < missing] = torch.nan
     return ct.load({"inputs": x, "targets": y})
 
@@ -47,10 +57,14 @@ def joint(data):
 def test_margins_carry_the_loss(size):
     generator = torch.Generator().manual_seed(0)
     outputs = size * torch.randn(50, 5, generator=generator, dtype=torch.float64)
-    targets = torch.stack([torch.arange(50) % 2, torch.arange(50) % 3, torch.linspace(-2, 2, 50)], 1).double()
+    targets = torch.stack(
+        [torch.arange(50) % 2, torch.arange(50) % 3, torch.linspace(-2, 2, 50)], 1
+    ).double()
     found = margins(outputs, targets, MIXED)
     parts = [expansion(task.kind, found[:, t], targets[:, t])[0] for t, task in enumerate(MIXED)]
-    torch.testing.assert_close(torch.stack(parts, 1), example_losses(outputs, targets, MIXED), atol=1e-9, rtol=1e-9)
+    torch.testing.assert_close(
+        torch.stack(parts, 1), example_losses(outputs, targets, MIXED), atol=1e-9, rtol=1e-9
+    )
 
 
 @pytest.mark.parametrize("kind", [kind for kind in KINDS.values() if kind.margin is not None])
@@ -60,8 +74,12 @@ def test_derivatives_of_the_loss(kind):
     value, slope, curvature = expansion(kind, margin, target)
     first = torch.autograd.grad(value.sum(), margin, create_graph=True)[0]
     torch.testing.assert_close(slope, first)
-    torch.testing.assert_close(curvature, torch.autograd.functional.hessian(
-        lambda m: expansion(kind, m, target)[0].sum(), margin).diagonal())  # fmt: skip
+    torch.testing.assert_close(
+        curvature,
+        torch.autograd.functional.hessian(
+            lambda m: expansion(kind, m, target)[0].sum(), margin
+        ).diagonal(),
+    )
 
 
 @pytest.mark.parametrize("model", ["mlp", "cnn"])
@@ -70,15 +88,27 @@ def test_engines_agree(model):
     options = {"hidden": (12,)} if model == "mlp" else {}
     linearised = Linearised.of(ct.fit(model, digits, epochs=1, model_options=options))
     positions = digits.split.train[:6]
-    inputs, targets = digits.preprocessing.normalise(digits.inputs[positions]), digits.targets[positions].clone()
+    inputs, targets = (
+        digits.preprocessing.normalise(digits.inputs[positions]),
+        digits.targets[positions].clone(),
+    )
     targets[0, 3] = torch.nan
     one_by_one = linearised.one_by_one(inputs, targets)
     for name, gradient in linearised.gradients(inputs, targets).items():
         torch.testing.assert_close(gradient, one_by_one[name], atol=1e-5, rtol=1e-4)
     dense = DenseProjection(linearised, 16)
-    torch.testing.assert_close(dense.features(inputs, targets)[0], dense.project(one_by_one), atol=1e-4, rtol=1e-4)
-    factorised = KroneckerProjection.fit(linearised, lambda: iter([(inputs, targets)]), n_features=40)
-    torch.testing.assert_close(factorised.features(inputs, targets)[0], factorised.project(one_by_one), atol=1e-4, rtol=1e-4)
+    torch.testing.assert_close(
+        dense.features(inputs, targets)[0], dense.project(one_by_one), atol=1e-4, rtol=1e-4
+    )
+    factorised = KroneckerProjection.fit(
+        linearised, lambda: iter([(inputs, targets)]), n_features=40
+    )
+    torch.testing.assert_close(
+        factorised.features(inputs, targets)[0],
+        factorised.project(one_by_one),
+        atol=1e-4,
+        rtol=1e-4,
+    )
 
 
 def test_signs_are_orthogonal_on_average_and_drawn_by_block(joint):
@@ -87,7 +117,9 @@ def test_signs_are_orthogonal_on_average_and_drawn_by_block(joint):
     signs = dense.signs("encoder.0.weight", 0, 8).double()
     product = signs @ signs.T / 20_000
     assert (product - torch.eye(8)).abs().max() < 5 / 20_000**0.5
-    assert torch.equal(DenseProjection(linearised, 20_000, seed=3).signs("encoder.0.weight", 0, 8).double(), signs)
+    assert torch.equal(
+        DenseProjection(linearised, 20_000, seed=3).signs("encoder.0.weight", 0, 8).double(), signs
+    )
     assert not torch.equal(dense.signs("encoder.0.weight", 1, 8).double(), signs)
 
 
@@ -95,7 +127,9 @@ def cells(kind, n=60, d=4, seed=0):
     generator = torch.Generator().manual_seed(seed)
     draw = lambda *shape: torch.randn(*shape, generator=generator, dtype=torch.float64)  # noqa: E731
     target = draw(n) if kind is Kind.REGRESSION else (draw(n) > 0).double()
-    return Cells(kind, draw(n, d), draw(n), draw(n), target, torch.full((n,), 1 / n, dtype=torch.float64))
+    return Cells(
+        kind, draw(n, d), draw(n), draw(n), target, torch.full((n,), 1 / n, dtype=torch.float64)
+    )
 
 
 def moments(parts):
@@ -109,7 +143,9 @@ def test_one_step_is_exact_for_squared_loss():
     mine, ridge = cells(Kind.REGRESSION), 0.1
     step = moments([mine]).steps(torch.ones(1, 1, dtype=torch.float64), ridge, ALL)[0]
     # scikit-learn minimises the sum of squares + alpha |w|^2, we their mean + ridge / 2 |w|^2.
-    alone = Ridge(alpha=ridge / 2 * len(mine.margin), fit_intercept=False).fit(mine.z, mine.target - mine.margin)
+    alone = Ridge(alpha=ridge / 2 * len(mine.margin), fit_intercept=False).fit(
+        mine.z, mine.target - mine.margin
+    )
     np.testing.assert_allclose(step, alone.coef_, atol=1e-10)
 
 
@@ -133,7 +169,9 @@ def test_rows_are_independent_and_chunks_change_nothing():
     whole = moments(parts).steps(shares, 0.1, ALL)
     torch.testing.assert_close(moments(parts).steps(shares, 0.1, 1), whole)
     torch.testing.assert_close(moments(parts[:1]).steps(shares[:1, :1], 0.1, ALL)[0], whole[0])
-    torch.testing.assert_close(losses(parts, whole, shares > 0, memory=1), losses(parts, whole, shares > 0), equal_nan=True)
+    torch.testing.assert_close(
+        losses(parts, whole, shares > 0, memory=1), losses(parts, whole, shares > 0), equal_nan=True
+    )
     assert losses(parts, whole, shares > 0).isnan().tolist() == (shares == 0).tolist()
 
 
@@ -163,7 +201,9 @@ def test_a_row_feels_its_own_tasks_only(data, joint):
 
 def test_dense_and_factorised_features_tell_the_same_story(data, joint):
     rows = np.array([[1, 0, 0], [0, 1, 0], [1, 1, 0], [1, 0, 1], [1, 1, 1]])
-    dense = GradTagScores(projection="dense", n_features=512, ridge=0.01).fit(joint, data).predict(rows)
+    dense = (
+        GradTagScores(projection="dense", n_features=512, ridge=0.01).fit(joint, data).predict(rows)
+    )
     factorised = GradTagScores(n_features=512, ridge=0.01).fit(joint, data).predict(rows)
     np.testing.assert_allclose(dense, factorised, rtol=0.1)
 
@@ -186,7 +226,12 @@ def test_cost_and_flops_are_far_below_training(data, joint):
 
 
 def test_the_ridge_is_tuned_on_trained_rows(data, joint):
-    settings = {"epochs": 3, "batch_size": 32, "model_options": {"hidden": (12, 8)}, "strategy": "loop"}
+    settings = {
+        "epochs": 3,
+        "batch_size": 32,
+        "model_options": {"hidden": (12, 8)},
+        "strategy": "loop",
+    }
     oracle = TrainedScores("mlp", data, measure="loss", **settings)
     rows = np.array([[1, 1, 0], [1, 0, 1], [0, 1, 1], [1, 1, 1]])
     estimator = GradTagScores(n_features=32).fit(joint, data).tune(oracle, rows, grid=(0.001, 0.1))

@@ -7,7 +7,13 @@ from hypothesis import strategies as st
 from scipy.stats import pearsonr, spearmanr
 
 from coterie.errors import CoterieError
-from coterie.estimators.judge import blind_baseline, regret, relative_distance, served_score, within_target_correlation
+from coterie.estimators.judge import (
+    blind_baseline,
+    regret,
+    relative_distance,
+    served_score,
+    within_target_correlation,
+)
 from tests.estimators.planted import every_subset, setting_1
 
 
@@ -23,9 +29,17 @@ def noisy(seed, n_tasks=4):
 def test_correlations_equal_those_of_scipy_target_by_target(seed):
     estimated, true, subsets = noisy(seed)
     joint = subsets.sum(1) > 1
-    cells = [(estimated[rows, t], true[rows, t]) for t in range(4) for rows in [joint & (subsets[:, t] > 0)]]
-    centred = [np.concatenate([side - side.mean() for side in sides]) for sides in zip(*cells, strict=True)]
-    assert within_target_correlation(estimated, true, subsets) == pytest.approx(pearsonr(*centred).statistic)
+    cells = [
+        (estimated[rows, t], true[rows, t])
+        for t in range(4)
+        for rows in [joint & (subsets[:, t] > 0)]
+    ]
+    centred = [
+        np.concatenate([side - side.mean() for side in sides]) for sides in zip(*cells, strict=True)
+    ]
+    assert within_target_correlation(estimated, true, subsets) == pytest.approx(
+        pearsonr(*centred).statistic
+    )
     ranks = np.mean([spearmanr(*pair).statistic for pair in cells])
     assert within_target_correlation(estimated, true, subsets, "spearman") == pytest.approx(ranks)
 
@@ -39,7 +53,9 @@ def test_centring_ignores_what_a_target_scores_on_average():
 def test_singles_are_left_out():
     estimated, true, subsets = noisy(1)
     spoiled = np.where(subsets.sum(1, keepdims=True) == 1, 1e6, estimated)
-    assert within_target_correlation(spoiled, true, subsets) == within_target_correlation(estimated, true, subsets)
+    assert within_target_correlation(spoiled, true, subsets) == within_target_correlation(
+        estimated, true, subsets
+    )
 
 
 def test_a_blind_guess_is_near_and_knows_nothing():

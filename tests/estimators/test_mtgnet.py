@@ -15,12 +15,16 @@ from coterie.estimators.mtgnet import _GainNet
 from coterie.results import ScoreTable
 from tests.estimators.planted import PlantedScores, every_subset
 
-PUBLISHED = Path(__file__).parents[3] / "shared" / "data" / "subset_results" / "mtgnet_taskonomy5.csv"
+PUBLISHED = (
+    Path(__file__).parents[3] / "shared" / "data" / "subset_results" / "mtgnet_taskonomy5.csv"
+)
 QUICK = {"hidden": 16, "networks": 1, "max_epochs": 20}
 
 
 def planted(n_tasks=5, seed=0, **settings):
-    return PlantedScores(np.random.default_rng(seed).normal(size=(n_tasks, n_tasks)), base=7.0, **settings)
+    return PlantedScores(
+        np.random.default_rng(seed).normal(size=(n_tasks, n_tasks)), base=7.0, **settings
+    )
 
 
 def unseen(net, rows):
@@ -54,7 +58,10 @@ def test_trained_rows_are_distinct_start_as_published_and_answer_with_what_train
 
 
 def test_tasks_take_turns_and_steps_grow_after_the_first_round():
-    """One row for each of T tasks, then ``step`` rows a round, the last one cut; each has the task whose turn it is."""
+    """One row for each of T tasks, then ``step`` rows a round, the last one cut.
+
+    Each has the task whose turn it is.
+    """
     oracle = planted()
     MTGNetScores(n_rows=6 + 5 + 2 + 2 + 1, step=2, **{**QUICK, "max_epochs": 3}).fit(oracle)
     assert [len(answer) for answer in oracle.answers] == [6, 1, 1, 1, 1, 1, 2, 2, 1]
@@ -66,7 +73,9 @@ def test_the_group_with_the_largest_predicted_gain_comes_next(monkeypatch):
     """Were the predictions the truth, each task in turn would get the untrained group that changes it most, for good or ill."""
     truth = planted(4)
     gains = truth.predict(every_subset(4)) - 7.0
-    monkeypatch.setattr(mtgnet, "_gains", lambda states, members: np.nan_to_num(planted(4).predict(members) - 7.0))
+    monkeypatch.setattr(
+        mtgnet, "_gains", lambda states, members: np.nan_to_num(planted(4).predict(members) - 7.0)
+    )
     net = MTGNetScores(n_rows=9, **{**QUICK, "max_epochs": 1}).fit(truth)
     left = {i for i, row in enumerate(every_subset(4)) if 1 < row.sum() < 4}
     for task, row in enumerate(net.trained[5:]):
@@ -89,21 +98,27 @@ def test_same_seed_same_rows_and_predictions_whatever_the_global_state():
     again = MTGNetScores(n_rows=9, seed=3, **QUICK).fit(planted()).predict(rows)
     assert torch.equal(state, torch.get_rng_state())
     np.testing.assert_array_equal(one, again)
-    assert (one != MTGNetScores(n_rows=9, seed=4, **QUICK).fit(planted()).predict(rows))[rows > 0].any()
+    assert (one != MTGNetScores(n_rows=9, seed=4, **QUICK).fit(planted()).predict(rows))[
+        rows > 0
+    ].any()
 
 
 @pytest.mark.parametrize("factor", [1e-3, 1e4])
 def test_unit_of_the_scores_does_not_matter(factor):
     rows = every_subset(5)
     scaled = PlantedScores(planted().effects * factor, base=7.0 * factor)
-    plain, other = (MTGNetScores(n_rows=6, **QUICK).fit(oracle).predict(rows) for oracle in (planted(), scaled))
+    plain, other = (
+        MTGNetScores(n_rows=6, **QUICK).fit(oracle).predict(rows) for oracle in (planted(), scaled)
+    )
     np.testing.assert_allclose(other / factor, plain, rtol=1e-3)
 
 
 def test_unit_of_one_task_does_not_matter_to_the_others():
     rows, factor = every_subset(5), np.array([1, 1e4, 1, 1e-3, 1])
     scaled = PlantedScores(planted().effects * factor, base=7.0 * factor)
-    plain, other = (MTGNetScores(n_rows=8, **QUICK).fit(oracle).predict(rows) for oracle in (planted(), scaled))
+    plain, other = (
+        MTGNetScores(n_rows=8, **QUICK).fit(oracle).predict(rows) for oracle in (planted(), scaled)
+    )
     np.testing.assert_allclose(other / factor, plain, rtol=1e-3)
     assert MTGNetScores(**QUICK).fit(planted(3)).predict(np.zeros((0, 3))).shape == (0, 3)
 
@@ -124,7 +139,11 @@ def test_tasks_outside_a_group_have_no_say():
 
 
 def test_gains_of_nothing_are_nothing():
-    found = MTGNetScores(**QUICK).fit(PlantedScores(np.zeros((4, 4)), base=2.0)).predict(every_subset(4))
+    found = (
+        MTGNetScores(**QUICK)
+        .fit(PlantedScores(np.zeros((4, 4)), base=2.0))
+        .predict(every_subset(4))
+    )
     assert np.isfinite(found[every_subset(4) > 0]).all()
 
 
@@ -138,7 +157,11 @@ def test_beyond_enumeration_candidates_are_drawn():
 
 
 def test_two_tasks_are_all_trained():
-    found = MTGNetScores(**QUICK).fit(PlantedScores(np.array([[0, 1.0], [2.0, 0]]))).predict([[1, 1], [0, 1]])
+    found = (
+        MTGNetScores(**QUICK)
+        .fit(PlantedScores(np.array([[0, 1.0], [2.0, 0]])))
+        .predict([[1, 1], [0, 1]])
+    )
     np.testing.assert_array_equal(found, [[2, 1], [np.nan, 0]])
 
 
@@ -157,23 +180,32 @@ def published():
     """Relative gains of 31 groups of 5 Taskonomy tasks (Song et al. 2022)."""
     with PUBLISHED.open() as file:
         rows = [row for row in csv.DictReader(file) if row["metric"] == "relative_gain"]
-    return ScoreTable.from_rows([{name: row[name] for name in ("subset", "task", "value")} for row in rows])
+    return ScoreTable.from_rows(
+        [{name: row[name] for name in ("subset", "task", "value")} for row in rows]
+    )
 
 
 def chosen_gain(guess, truth, k):
     """Mean true gain, in percent, of the k groups that the guess likes best."""
     guess = np.nan_to_num(guess, nan=-np.inf)
-    rows = np.array(max(combinations(range(len(guess)), k), key=lambda rows: guess[list(rows)].max(0).sum()))
+    rows = np.array(
+        max(combinations(range(len(guess)), k), key=lambda rows: guess[list(rows)].max(0).sum())
+    )
     return 20 * served_score(rows[guess[rows].argmax(0)], truth)
 
 
 @pytest.mark.slow
 @pytest.mark.skipif(not PUBLISHED.exists(), reason="the data folder ../shared/data is not here")
 def test_published_gains_of_taskonomy():
-    """With 16 of 31 rows it chooses far better than chance at K = 2, 3; pairs and the optimum come out as published."""
+    """With 16 of 31 rows it chooses far better than chance at K = 2, 3.
+
+    Pairs and the optimum come out as published.
+    """
     table = published()
     pairs = PairScores().fit(TableScores(table)).predict(table.subsets)
-    found = [[chosen_gain(guess, table.scores, k) for k in (1, 2, 3)] for guess in (table.scores, pairs)]
+    found = [
+        [chosen_gain(guess, table.scores, k) for k in (1, 2, 3)] for guess in (table.scores, pairs)
+    ]
     np.testing.assert_allclose(found, [[3.47, 13.88, 17.76], [3.47, 12.17, 16.72]], atol=5e-3)
     gains = []
     for seed in range(3):

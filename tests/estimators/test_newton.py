@@ -1,4 +1,7 @@
-"""From features to scores: whole estimates against models that are truly refitted, and what they must not depend on."""
+"""From features to scores.
+
+Whole estimates against models that are truly refitted, and what they must not depend on.
+"""
 
 import dataclasses
 
@@ -27,7 +30,11 @@ def table(kinds, n=120, seed=0):
     rng = np.random.default_rng(seed)
     x = rng.normal(size=(n, 5)).astype(np.float32)
     raw = x[:, :3] + 0.5 * rng.normal(size=(n, 3))
-    read = {"binary": lambda v: v > 0.3, "multiclass": lambda v: np.digitize(v, [-0.5, 0.5]), "regression": lambda v: v}
+    read = {
+        "binary": lambda v: v > 0.3,
+        "multiclass": lambda v: np.digitize(v, [-0.5, 0.5]),
+        "regression": lambda v: v,
+    }
     y = np.stack([read[kind](raw[:, t]) for t, kind in enumerate(kinds)], axis=1).astype(np.float32)
     names = ["target"] if len(kinds) == 1 else [f"task {t}" for t in range(len(kinds))]
     return ct.load({"inputs": x, "targets": y}, kinds=dict(zip(names, kinds, strict=True)))
@@ -46,7 +53,10 @@ def refitted(joint, data, row, ridge):
     """Validation loss (T,) and metric (T,) after the encoder was truly refitted from the joint model, heads fixed."""
     model, tasks, split = joint.stack.model(0).double(), data.tasks, data.split
     x, y = data.preprocessing.normalise(data.inputs).double(), data.targets.double()
-    start, share = parameters_to_vector(model.encoder.parameters()).detach().clone(), torch.from_numpy(row / row.sum())
+    start, share = (
+        parameters_to_vector(model.encoder.parameters()).detach().clone(),
+        torch.from_numpy(row / row.sum()),
+    )
 
     def objective(theta):
         vector_to_parameters(torch.from_numpy(theta), model.encoder.parameters())
@@ -57,11 +67,15 @@ def refitted(joint, data, row, ridge):
         gradient = parameters_to_vector([p.grad for p in model.encoder.parameters()]) + ridge * step
         return value.item() + ridge / 2 * (step @ step).item(), gradient.numpy()
 
-    best = minimize(objective, start.numpy(), jac=True, method="BFGS", options={"gtol": 1e-9, "maxiter": 2000}).x
+    best = minimize(
+        objective, start.numpy(), jac=True, method="BFGS", options={"gtol": 1e-9, "maxiter": 2000}
+    ).x
     vector_to_parameters(torch.from_numpy(best), model.encoder.parameters())
     outputs = model(x[split.validation]).detach()
     loss = task_losses(outputs, y[split.validation], tasks)
-    return loss.numpy(), primary_scores(outputs.float(), data.targets[split.validation], tasks).numpy()
+    return loss.numpy(), primary_scores(
+        outputs.float(), data.targets[split.validation], tasks
+    ).numpy()
 
 
 @pytest.mark.parametrize(
@@ -78,13 +92,18 @@ def test_a_linear_model_is_refitted_exactly(kinds, steps):
     joint = ct.fit(linear, data, lr=0.01, **SETTINGS)
     estimator = GradTagScores(n_features=100, ridge=0.01, newton_steps=steps).fit(joint, data)
     assert estimator.details["features"] == estimator.details["parameters"] == 24
-    found, wanted = estimator.predict(ROWS), [refitted(joint, data, row, 0.01 * unit(estimator)) for row in ROWS]
+    found, wanted = (
+        estimator.predict(ROWS),
+        [refitted(joint, data, row, 0.01 * unit(estimator)) for row in ROWS],
+    )
     for m, (loss, _) in enumerate(wanted):
         used = ROWS[m] > 0
         np.testing.assert_allclose(found[m, used], -loss[used], rtol=2e-4)
     estimator.measure = "score"
     metric = np.stack([score for _, score in wanted])
-    np.testing.assert_allclose(estimator.predict(ROWS), np.where(ROWS > 0, metric, np.nan), atol=1e-3)
+    np.testing.assert_allclose(
+        estimator.predict(ROWS), np.where(ROWS > 0, metric, np.nan), atol=1e-3
+    )
 
 
 def test_one_step_is_the_first_of_the_damped_ones():
@@ -97,7 +116,10 @@ def test_one_step_is_the_first_of_the_damped_ones():
     ridge = 0.5 * unit(estimator)
     # So stiff that no step needs damping.
     torch.testing.assert_close(
-        refined(model.train, shares, size, ridge, 1, 2**30), model.moments.steps(shares, ridge, 2**30), atol=1e-5, rtol=1e-3
+        refined(model.train, shares, size, ridge, 1, 2**30),
+        model.moments.steps(shares, ridge, 2**30),
+        atol=1e-5,
+        rtol=1e-3,
     )
     torch.testing.assert_close(
         refined(model.train, shares, size, ridge, 3, 1),
@@ -119,7 +141,10 @@ def test_steps_that_overshoot_are_halved():
 
 
 def test_balance_and_scale_reach_the_moments():
-    """g_t is the gradient of the task's own training loss: positives weighted, kinds brought to one scale."""
+    """g_t is the gradient of the task's own training loss.
+
+    Positives weighted, kinds brought to one scale.
+    """
     data = table(("binary", "regression", "binary"))
     assert not torch.allclose(data.tasks.pos_weight, torch.ones(3))
     assert not torch.allclose(data.tasks.loss_scale, torch.ones(3))
@@ -127,11 +152,15 @@ def test_balance_and_scale_reach_the_moments():
     model = GradTagScores(n_features=100).fit(joint, data)._model
     net = joint.stack.model(0)
     train = data.split.train
-    losses = task_losses(net(data.preprocessing.normalise(data.inputs)[train]), data.targets[train], data.tasks)
+    losses = task_losses(
+        net(data.preprocessing.normalise(data.inputs)[train]), data.targets[train], data.tasks
+    )
     for t in range(3):
         gradient = torch.autograd.grad(losses[t], list(net.encoder.parameters()), retain_graph=True)
         norm = torch.cat([g.flatten() for g in gradient]).norm()
-        torch.testing.assert_close(model.moments.gradient[t].norm().float(), norm, atol=1e-5, rtol=1e-4)
+        torch.testing.assert_close(
+            model.moments.gradient[t].norm().float(), norm, atol=1e-5, rtol=1e-4
+        )
 
 
 def test_missing_labels_are_rows_left_out():
@@ -141,8 +170,12 @@ def test_missing_labels_are_rows_left_out():
     gone = train[::3]
     gaps.targets[gone, 1] = torch.nan
     kept = train[~torch.isin(train, gone)]
-    fewer = dataclasses.replace(data, split=Split(train=kept, validation=data.split.validation, test=data.split.test))
-    with_gaps, without = (GradTagScores(projection="dense", n_features=16).fit(joint, d)._model for d in (gaps, fewer))
+    fewer = dataclasses.replace(
+        data, split=Split(train=kept, validation=data.split.validation, test=data.split.test)
+    )
+    with_gaps, without = (
+        GradTagScores(projection="dense", n_features=16).fit(joint, d)._model for d in (gaps, fewer)
+    )
     for name in ("gradient", "hessian", "energy"):
         ours, theirs = (getattr(model.moments, name) for model in (with_gaps, without))
         torch.testing.assert_close(ours[1], theirs[1], atol=1e-6, rtol=1e-4)
@@ -152,12 +185,17 @@ def test_missing_labels_are_rows_left_out():
 def test_order_of_tasks_does_not_matter():
     data, order = table(("binary", "regression", "binary")), [2, 0, 1]
     joint = ct.fit("mlp", data, model_options={"hidden": (8,)}, **SETTINGS)
-    statistics = {n: getattr(data.tasks, n)[order] for n in ("pos_weight", "mean", "std", "observed_share", "loss_scale")}
+    statistics = {
+        n: getattr(data.tasks, n)[order]
+        for n in ("pos_weight", "mean", "std", "observed_share", "loss_scale")
+    }
     tasks = dataclasses.replace(data.tasks, items=tuple(data.tasks[t] for t in order), **statistics)
     turned = dataclasses.replace(data, targets=data.targets[:, order], tasks=tasks)
     other = ct.fit("mlp", turned, model_options={"hidden": (8,)}, **SETTINGS)
     state = {name: tensor.clone() for name, tensor in joint.stack.state().items()}
-    other.stack.load_state({n: tensor[:, order] if n.startswith("head.") else tensor for n, tensor in state.items()})
+    other.stack.load_state(
+        {n: tensor[:, order] if n.startswith("head.") else tensor for n, tensor in state.items()}
+    )
     for measure in ("loss", "score"):
         ours, theirs = (
             GradTagScores(n_features=40, measure=measure).fit(f, d).predict(rows)
@@ -169,7 +207,11 @@ def test_order_of_tasks_does_not_matter():
 def test_three_classes_keep_the_accuracy_of_the_joint_model():
     data = table(("multiclass", "multiclass", "regression"))
     joint = ct.fit("mlp", data, model_options={"hidden": (8,)}, **SETTINGS)
-    found = GradTagScores(n_features=40, measure="score", ridge=1e9, memory=1).fit(joint, data).predict(np.ones((2, 3)))
+    found = (
+        GradTagScores(n_features=40, measure="score", ridge=1e9, memory=1)
+        .fit(joint, data)
+        .predict(np.ones((2, 3)))
+    )
     np.testing.assert_allclose(found, np.repeat(joint.scores, 2, axis=0), atol=1e-5)
 
 
@@ -199,7 +241,9 @@ def test_flops_by_hand():
     assert found["direct"] == 10 * found["joint"]
     assert found["solves"] == pytest.approx(10 * (8**3 / 3 + 2 * 8**2 * 4))
     assert found["readout"] == 2 * 10 * 3 * len(data.split.validation) * 8
-    assert found["share"] == pytest.approx(sum(found[k] for k in ("joint", "features", "solves", "readout")) / found["direct"])
+    assert found["share"] == pytest.approx(
+        sum(found[k] for k in ("joint", "features", "solves", "readout")) / found["direct"]
+    )
 
 
 def test_one_task_has_no_affinity():
@@ -217,18 +261,28 @@ def test_what_cannot_be_estimated_is_refused():
     with pytest.raises(CoterieError, match="other data"):
         GradTagScores().fit(joint, others)
     with pytest.raises(CoterieError, match="does not train 'task 1'"):
-        GradTagScores().fit(ct.fit("mlp", data, [[1, 0, 1]], model_options={"hidden": (8,)}, **SETTINGS), data)
+        GradTagScores().fit(
+            ct.fit("mlp", data, [[1, 0, 1]], model_options={"hidden": (8,)}, **SETTINGS), data
+        )
     fitted = GradTagScores(n_features=16).fit(joint, data)
     with pytest.raises(CoterieError, match="must measure the loss"):
         fitted.tune(TrainedScores("mlp", data, **SETTINGS), np.ones((1, 3)))
     with pytest.raises(CoterieError, match="tell nothing"):
-        fitted.tune(TrainedScores("mlp", data, measure="loss", model_options={"hidden": (8,)}, **SETTINGS), np.ones((1, 3)))
+        fitted.tune(
+            TrainedScores("mlp", data, measure="loss", model_options={"hidden": (8,)}, **SETTINGS),
+            np.ones((1, 3)),
+        )
     with pytest.raises(CoterieError, match="`grid`"):
-        fitted.tune(TrainedScores("mlp", data, measure="loss", **SETTINGS), np.ones((2, 3)), grid=())
+        fitted.tune(
+            TrainedScores("mlp", data, measure="loss", **SETTINGS), np.ones((2, 3)), grid=()
+        )
     with pytest.raises(CoterieError, match="`size`"):
         fitted.affinity(size=1)
     own = lambda outputs, targets: (outputs[..., 0] - targets).abs()  # noqa: E731
-    items = tuple(dataclasses.replace(task, loss=own) if task.kind is Kind.REGRESSION else task for task in data.tasks)
+    items = tuple(
+        dataclasses.replace(task, loss=own) if task.kind is Kind.REGRESSION else task
+        for task in data.tasks
+    )
     strange = dataclasses.replace(data, tasks=dataclasses.replace(data.tasks, items=items))
     with pytest.raises(CoterieError, match="'task 2' has a loss of its own"):
         GradTagScores().fit(joint, strange)
@@ -245,7 +299,10 @@ def test_metrics_of_ones_own_are_read_from_margins():
         return outputs.mean()
 
     def with_own(positions):
-        items = tuple(dataclasses.replace(t, metric=mean_output) if p in positions else t for p, t in enumerate(data.tasks))
+        items = tuple(
+            dataclasses.replace(t, metric=mean_output) if p in positions else t
+            for p, t in enumerate(data.tasks)
+        )
         return dataclasses.replace(joint, tasks=dataclasses.replace(data.tasks, items=items))
 
     estimator = GradTagScores(n_features=16, ridge=1e9, measure="score").fit(with_own({0, 2}), data)
@@ -254,7 +311,9 @@ def test_metrics_of_ones_own_are_read_from_margins():
     assert found[0] == pytest.approx(outputs[:, columns[0]].mean().item(), abs=1e-4)
     assert found[2] == pytest.approx(outputs[:, columns[2]].mean().item(), abs=1e-4)
     with pytest.raises(CoterieError, match="multiclass task 'task 1' is its own"):
-        GradTagScores(n_features=16, measure="score").fit(with_own({1}), data).predict(np.ones((1, 3)))
+        GradTagScores(n_features=16, measure="score").fit(with_own({1}), data).predict(
+            np.ones((1, 3))
+        )
 
 
 def test_a_ridge_that_is_lost_in_rounding_is_named():

@@ -14,7 +14,10 @@ from tests.estimators.planted import PlantedScores, every_subset
 
 
 def centred(effects):
-    """What subsets of one size can tell: relevances up to a constant per target; the diagonal is NaN."""
+    """What subsets of one size can tell: relevances up to a constant per target.
+
+    The diagonal is NaN.
+    """
     effects = np.where(np.eye(len(effects), dtype=bool), np.nan, effects)
     return effects - np.nanmean(effects, axis=0)
 
@@ -61,7 +64,9 @@ def test_ridge_equals_scikit_learn(seed):
     for b, target in ((0, 0), (1, 4)):
         mine = rows[:, target]
         others = np.arange(6) != target
-        reference = Ridge(alpha=0.3).fit(rows[mine][:, others], scores[mine, target], sample_weight=counts[b, mine])
+        reference = Ridge(alpha=0.3).fit(
+            rows[mine][:, others], scores[mine, target], sample_weight=counts[b, mine]
+        )
         np.testing.assert_allclose(relevance[b, others, target], reference.coef_, atol=1e-10)
         assert intercept[b, target] == pytest.approx(reference.intercept_)
 
@@ -72,7 +77,8 @@ def test_order_of_the_tasks_does_not_matter():
     scores, order = np.where(rows, rng.normal(size=rows.shape), np.nan), rng.permutation(7)
     one, ones = np.ones(7), np.ones((1, 20))
     straight, shuffled = (
-        ridge_relevance(r, s, ones, 0.1, one)[0][0] for r, s in [(rows, scores), (rows[:, order], scores[:, order])]
+        ridge_relevance(r, s, ones, 0.1, one)[0][0]
+        for r, s in [(rows, scores), (rows[:, order], scores[:, order])]
     )
     np.testing.assert_allclose(shuffled, straight[np.ix_(order, order)], atol=1e-12)
 
@@ -80,9 +86,13 @@ def test_order_of_the_tasks_does_not_matter():
 def test_unit_of_a_target_does_not_matter():
     rng = np.random.default_rng(4)
     effects, factor = rng.normal(size=(6, 6)), np.array([1, 1000, 1e-4, 1, 1, 1])
-    plain, scaled = (SurrogateScores().fit(PlantedScores(effects * f, f)) for f in (np.ones(6), factor))
+    plain, scaled = (
+        SurrogateScores().fit(PlantedScores(effects * f, f)) for f in (np.ones(6), factor)
+    )
     rows = every_subset(6)
-    np.testing.assert_allclose(scaled.predict(rows), plain.predict(rows) * factor, rtol=1e-6, atol=1e-9)
+    np.testing.assert_allclose(
+        scaled.predict(rows), plain.predict(rows) * factor, rtol=1e-6, atol=1e-9
+    )
     np.testing.assert_allclose(scaled.affinity().matrix, plain.affinity().matrix, atol=1e-9)
 
 
@@ -138,7 +148,9 @@ def test_prefixes_of_many_sources_are_sparse():
 @settings(max_examples=30, deadline=None)
 def test_designs_are_distinct_and_bring_every_pair_together(n_tasks, data):
     size = data.draw(st.integers(2, n_tasks - 1))
-    rows = covering_subsets(n_tasks, size, n_tasks * (n_tasks - 1) // 2, data.draw(st.integers(0, 99)))
+    rows = covering_subsets(
+        n_tasks, size, n_tasks * (n_tasks - 1) // 2, data.draw(st.integers(0, 99))
+    )
     assert (rows.sum(axis=1) == size).all()
     assert len(np.unique(rows, axis=0)) == len(rows)
     assert (rows.T.astype(int) @ rows).min() > 0
@@ -155,7 +167,9 @@ def test_seed_decides_the_design():
 
 def test_two_tasks_have_one_group():
     oracle = PlantedScores(np.array([[0, 1], [2, 0.0]]))
-    np.testing.assert_allclose(SurrogateScores().fit(oracle).predict([[1, 1], [1, 0]]), [[2, 1], [0, np.nan]])
+    np.testing.assert_allclose(
+        SurrogateScores().fit(oracle).predict([[1, 1], [1, 0]]), [[2, 1], [0, np.nan]]
+    )
 
 
 def test_no_more_subsets_than_there_are():
@@ -182,7 +196,9 @@ def test_mistakes_are_named():
     with pytest.raises(CoterieError, match="at least 2 tasks; found 1"):
         SurrogateScores().fit(PlantedScores(np.eye(1)))
     fitted = SurrogateScores().fit(PlantedScores(np.eye(3)))
-    with pytest.raises(CoterieError, match="`target` 'x' is unknown; the tasks are task 0, task 1, task 2"):
+    with pytest.raises(
+        CoterieError, match="`target` 'x' is unknown; the tasks are task 0, task 1, task 2"
+    ):
         fitted.choose_sources("x")
     with pytest.raises(CoterieError, match="`level` must be between 0 and 1"):
         fitted.interval(95)

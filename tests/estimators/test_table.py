@@ -26,7 +26,10 @@ def test_a_row_is_counted_once():
 
 
 def test_the_full_size_network_answers():
-    rows = [{"subset": "a", "task": "a", "value": value, "cost": cost} for value, cost in [(0.3, 0.5), (0.4, 1.0), (0.2, 0.25)]]
+    rows = [
+        {"subset": "a", "task": "a", "value": value, "cost": cost}
+        for value, cost in [(0.3, 0.5), (0.4, 1.0), (0.2, 0.25)]
+    ]
     assert TableScores(ScoreTable.from_rows(rows)).predict([[1]]) == 0.4
 
 
@@ -39,7 +42,10 @@ def test_mistakes_are_named():
     with pytest.raises(CoterieError, match="row 0 is all zero"):
         TableScores(table).predict([[0, 0, 0]])
     twice = ScoreTable(
-        tasks=("a", "b"), subsets=np.array([[True, False]] * 2), scores=np.array([[1, np.nan]] * 2), costs=np.ones(2)
+        tasks=("a", "b"),
+        subsets=np.array([[True, False]] * 2),
+        scores=np.array([[1, np.nan]] * 2),
+        costs=np.ones(2),
     )
     with pytest.raises(CoterieError, match="'a' twice at cost 1"):
         TableScores(twice)

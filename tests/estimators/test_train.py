@@ -8,7 +8,13 @@ from coterie.errors import CoterieError
 from coterie.estimators import ESTIMATORS, Estimator, TrainedScores
 from coterie.fitting import fit
 
-SMALL = {"epochs": 3, "batch_size": 32, "lr": 3e-3, "strategy": "loop", "model_options": {"hidden": (8,), "dropout": 0.1}}
+SMALL = {
+    "epochs": 3,
+    "batch_size": 32,
+    "lr": 3e-3,
+    "strategy": "loop",
+    "model_options": {"hidden": (8,), "dropout": 0.1},
+}
 ROWS = np.array([[1, 1, 1], [1, 0, 0], [0, 1, 1], [1, 0, 0.25]])
 
 
@@ -16,7 +22,9 @@ def table(*, missing=False):
     """A binary, a multi-class and a regression task on six inputs."""
     rng = np.random.default_rng(0)
     x = rng.normal(size=(200, 6)).astype(np.float32)
-    y = np.stack([x[:, 0] + x[:, 1] > 0, np.digitize(x[:, 2], [-0.5, 0.5]), 3 * x[:, 3] + 10], axis=1).astype(np.float32)
+    y = np.stack(
+        [x[:, 0] + x[:, 1] > 0, np.digitize(x[:, 2], [-0.5, 0.5]), 3 * x[:, 3] + 10], axis=1
+    ).astype(np.float32)
     if missing:
         y[rng.random(y.shape) < 0.3] = np.nan
     kinds = {"a": "binary", "b": "multiclass", "c": "regression"}
@@ -91,7 +99,9 @@ def test_table_holds_subsets_only():
 
 def test_mistakes_are_named_before_training():
     data = table()
-    with pytest.raises(CoterieError, match="`measure` must be one of 'score', 'loss'; found 'accuracy'"):
+    with pytest.raises(
+        CoterieError, match="`measure` must be one of 'score', 'loss'; found 'accuracy'"
+    ):
         TrainedScores("mlp", data, measure="accuracy")
     for share in (0, 1.5, "half"):
         with pytest.raises(CoterieError, match=f"`share` is .* found {share!r}"):
@@ -99,7 +109,11 @@ def test_mistakes_are_named_before_training():
     with pytest.raises(CoterieError, match="Did you mean `epochs`"):
         TrainedScores("mlp", data, epoch=3)
     oracle = TrainedScores("mlp", data, **SMALL)
-    for wrong, message in [([[1, 1]], "shape"), ([[1, -1, 0]], "not negative"), ([[1, 1, 1], [0, 0, 0]], "row 1 is all zero")]:
+    for wrong, message in [
+        ([[1, 1]], "shape"),
+        ([[1, -1, 0]], "not negative"),
+        ([[1, 1, 1], [0, 0, 0]], "row 1 is all zero"),
+    ]:
         with pytest.raises(CoterieError, match=message):
             oracle.predict(wrong)
     assert oracle.cost["trainings"] == 0

@@ -87,24 +87,30 @@ def test_random_groups_permute_training_weights_that_differ_from_membership():
 def test_equal_rows_of_equal_initialisation_are_one_model():
     one_group = grouped_arm("g", grouping(np.ones((3, 1))))
     singletons = grouped_arm("s", grouping(np.eye(3)))
-    rows, init, used = stack_rows([joint_arm(3), one_group, ensemble_arm(3, 3), ensemble_arm(3, 2), single_arm(3), singletons])
+    rows, init, used = stack_rows(
+        [joint_arm(3), one_group, ensemble_arm(3, 3), ensemble_arm(3, 2), single_arm(3), singletons]
+    )
     assert [u.tolist() for u in used] == [[0], [0], [0, 1, 2], [0, 1], [3, 4, 5], [3, 6, 7]]
     assert rows.shape == (8, 3)
     assert init.tolist() == [0, 1, 2, 0, 0, 0, 1, 2]
 
 
-TASKS = Tasks.plain([
-    Task(name="yes", kind=Kind.BINARY),
-    Task(name="colour", kind=Kind.MULTICLASS, classes=("r", "g", "b")),
-    Task(name="size", kind=Kind.REGRESSION),
-])  # fmt: skip
+TASKS = Tasks.plain(
+    [
+        Task(name="yes", kind=Kind.BINARY),
+        Task(name="colour", kind=Kind.MULTICLASS, classes=("r", "g", "b")),
+        Task(name="size", kind=Kind.REGRESSION),
+    ]
+)
 
 
 def test_soft_members_are_averaged_by_membership():
     members = torch.randn(2, 7, 5, generator=torch.Generator().manual_seed(0))
     serves = np.array([[0.3, 0.7], [1.0, 0.0], [0.5, 0.5]])
     columns = [0.3, 1, 1, 1, 0.5]
-    expected = torch.stack([c * members[0, :, i] + (1 - c) * members[1, :, i] for i, c in enumerate(columns)], dim=1)
+    expected = torch.stack(
+        [c * members[0, :, i] + (1 - c) * members[1, :, i] for i, c in enumerate(columns)], dim=1
+    )
     torch.testing.assert_close(combine(members, serves, TASKS), expected)
 
 
@@ -117,27 +123,44 @@ def test_hard_members_are_picked_even_where_the_others_overflow():
 @pytest.mark.parametrize("n_models", [1, 4])
 def test_an_ensemble_is_the_mean(n_models):
     members = torch.randn(n_models, 6, 5, generator=torch.Generator().manual_seed(1))
-    torch.testing.assert_close(combine(members, ensemble_arm(3, n_models).serves, TASKS), members.mean(0))
+    torch.testing.assert_close(
+        combine(members, ensemble_arm(3, n_models).serves, TASKS), members.mean(0)
+    )
 
 
 def test_arms_say_what_they_are_and_stand_in_order():
     g = grouping(SOFT)
-    lineup = Lineup(n_tasks=6, groupings={"two": g, "auto": g}, asked={"two": 2, "auto": "auto"}, draws=1, seed=0)
+    lineup = Lineup(
+        n_tasks=6,
+        groupings={"two": g, "auto": g},
+        asked={"two": 2, "auto": "auto"},
+        draws=1,
+        seed=0,
+    )
     arms = line_up(lineup, ("ensemble", "random", "single"))
     assert [(arm.name, arm.role, arm.of) for arm in arms] == [
-        ("joint", "joint", None), ("two", "grouped", "two"), ("auto", "grouped", "auto"), ("single", "single", None),
-        ("random (two)", "random", "two"), ("random (auto)", "random", "auto"), ("ensemble (K=2)", "ensemble", None),
+        ("joint", "joint", None),
+        ("two", "grouped", "two"),
+        ("auto", "grouped", "auto"),
+        ("single", "single", None),
+        ("random (two)", "random", "two"),
+        ("random (auto)", "random", "auto"),
+        ("ensemble (K=2)", "ensemble", None),
         ("ensemble (K of auto)", "ensemble", "auto"),
-    ]  # fmt: skip
+    ]
     assert [arm.role for arm in line_up(lineup, ())] == ["joint", "grouped", "grouped"]
     chosen = chosen_arms("auto", arms)
     assert [(place, arm.name, arm.role, arm.of) for place, arm in chosen] == [
-        (2, "chosen", "chosen", "chosen"), (5, "random (chosen)", "random", "chosen"),
-    ]  # fmt: skip
+        (2, "chosen", "chosen", "chosen"),
+        (5, "random (chosen)", "random", "chosen"),
+    ]
     names = [arm.name for arm in arms]
     assert references("two", 2, names) == {
-        "joint": "joint", "single": "single", "random": "random (two)", "ensemble": "ensemble (K=2)"
-    }  # fmt: skip
+        "joint": "joint",
+        "single": "single",
+        "random": "random (two)",
+        "ensemble": "ensemble (K=2)",
+    }
     assert references("auto", "auto", names)["ensemble"] == "ensemble (K of auto)"
 
 
@@ -151,18 +174,32 @@ def test_every_kind_of_arm_has_its_own_role_a_sentence_and_a_reserved_name():
 
 def test_a_kind_of_ones_own_is_compared_judged_reported_and_reserved(monkeypatch, tmp_path):
     kind = ArmKind(
-        role="twin", sentence="The joint model *again*.",
-        make=lambda lineup: [replace(joint_arm(lineup.n_tasks), name="twin", role="twin")], beside=lambda _name, _k: "twin",
-    )  # fmt: skip
+        role="twin",
+        sentence="The joint model *again*.",
+        make=lambda lineup: [replace(joint_arm(lineup.n_tasks), name="twin", role="twin")],
+        beside=lambda _name, _k: "twin",
+    )
     monkeypatch.setitem(ARMS, "twin", kind)
     data = ct.load("digits")
-    mine = ct.Grouping(tasks=data.tasks.names, membership=np.eye(2)[np.arange(14) // 7], method="halves")
+    mine = ct.Grouping(
+        tasks=data.tasks.names, membership=np.eye(2)[np.arange(14) // 7], method="halves"
+    )
     with pytest.raises(CoterieError, match="must not use the name 'twin'"):
         ct.compare("mlp", data, {"twin": mine})
     small = {"epochs": 1, "model_options": {"hidden": (4,)}, "strategy": "loop"}
     found = ct.compare("mlp", data, mine, seeds=[0], bootstraps=2, baselines=["twin"], **small)
-    assert found.arms == {"joint": ("joint", None), "grouped": ("grouped", "grouped"), "twin": ("twin", None)}
+    assert found.arms == {
+        "joint": ("joint", None),
+        "grouped": ("grouped", "grouped"),
+        "twin": ("twin", None),
+    }
     assert found.gain("twin", "joint")["gain"] == 0
-    assert [finding.against for finding in found.findings if finding.about == "mean"] == ["joint", "twin"]
+    assert [finding.against for finding in found.findings if finding.about == "mean"] == [
+        "joint",
+        "twin",
+    ]
     assert found.gain("grouped", "twin")["reference_role"] == "twin"
-    assert "<dt>Twin</dt><dd>The joint model <em>again</em>.</dd>" in found.report(tmp_path / "r.html").read_text()
+    assert (
+        "<dt>Twin</dt><dd>The joint model <em>again</em>.</dd>"
+        in found.report(tmp_path / "r.html").read_text()
+    )

@@ -1,7 +1,9 @@
-"""Coins as labels: whatever is trained and compared on them, nothing is better or worse than chance on test.
+"""Coins as labels.
 
-A table with a leak from labels to inputs, from test to training or from scoring to choosing would be.
-"""
+Whatever is trained and compared on them, nothing is better or worse than chance on test.
+
+A table with a leak from labels to inputs, from test to training or from scoring to choosing would
+be."""
 
 import io
 
@@ -15,19 +17,30 @@ import pytest
 import coterie as ct
 
 N_COINS, N = 10, 400
-SETTINGS = {"epochs": 12, "lr": 0.01, "batch_size": 32, "model_options": {"hidden": (16,)}, "strategy": "loop"}
+SETTINGS = {
+    "epochs": 12,
+    "lr": 0.01,
+    "batch_size": 32,
+    "model_options": {"hidden": (16,)},
+    "strategy": "loop",
+}
 ARMS = {"joint", "grouped", "single", "random (grouped)", "ensemble (K=2)"}
 
 
 def wide(form, seed=0):
-    """A table of noise, one column of each coin: numbers, text, yes or no; ``form`` says what else is difficult about it."""
+    """A table of noise, one column of each coin: numbers, text, yes or no.
+
+    ``form`` says what else is difficult about it.
+    """
     rng = np.random.default_rng(seed)
     frame = pd.DataFrame({f"x{i}": rng.normal(size=N) for i in range(6)})
     frame["sort"] = rng.choice(["red", "green", "blue"], N)
     frame["empty at times"] = np.where(rng.random(N) < 0.3, np.nan, rng.normal(size=N))
     for coin in range(N_COINS):
         heads = rng.random(N) < 0.5
-        frame[f"coin {coin}"] = [heads.astype(int), np.where(heads, "heads", "tails"), heads][coin % 3]
+        frame[f"coin {coin}"] = [heads.astype(int), np.where(heads, "heads", "tails"), heads][
+            coin % 3
+        ]
     if form == "missing":
         for name in coins():
             frame[name] = frame[name].convert_dtypes().mask(rng.random(N) < 0.3)
@@ -45,10 +58,15 @@ def load(frame, **options):
 
 
 def long(images=False, seed=0):
-    """Half of the coins of each example as rows of their own: task, side, and the example's inputs again; rows shuffled."""
+    """Half of the coins of each example as rows of their own.
+
+    Task, side, and the example's inputs again; rows shuffled.
+    """
     rng = np.random.default_rng(seed)
     n, sides = (240, ["heads", "tails"]) if images else (N, [0, 1])
-    frame = pd.DataFrame([(example, coin) for example in range(n) for coin in coins()], columns=["example", "coin"])
+    frame = pd.DataFrame(
+        [(example, coin) for example in range(n) for coin in coins()], columns=["example", "coin"]
+    )
     frame["side"] = rng.choice(sides, len(frame))
     frame = frame.sample(frac=0.5, random_state=seed).reset_index(drop=True)
     example = frame.pop("example").to_numpy()
@@ -90,35 +108,54 @@ def in_format(frame, form, folder):
 def arm_means(result):
     """Mean AUROC and accuracy over coins, seeds and draws, by arm."""
     scores = result.scores.to_pandas()
-    return {metric: scores[scores["metric"] == metric].groupby("arm")["value"].mean() for metric in ("AUROC", "accuracy")}
+    return {
+        metric: scores[scores["metric"] == metric].groupby("arm")["value"].mean()
+        for metric in ("AUROC", "accuracy")
+    }
 
 
 def bound(data):
     """Four standard errors of the mean over coins of the AUROC of a guess on one test part.
 
-    Of n positives and as many negatives it is sqrt((2 n + 1) / (12 n n)); other seeds share the part and do not lower it much.
-    """
+    Of n positives and as many negatives it is sqrt((2 n + 1) / (12 n n)); other seeds share the
+    part and do not lower it much."""
     n = (~data.targets[data.split.test].isnan()).sum(0).double().numpy() / 2
     return 4 * np.sqrt(np.mean((2 * n + 1) / (12 * n**2)) / N_COINS)
 
 
 def is_torn(data):
     """Whether an example's inputs are equal to those of one in another part."""
-    parts = [data.inputs[part].flatten(1).numpy() for part in (data.split.train, data.split.validation, data.split.test)]
+    parts = [
+        data.inputs[part].flatten(1).numpy()
+        for part in (data.split.train, data.split.validation, data.split.test)
+    ]
     distinct = [len(np.unique(part, axis=0)) for part in parts]
     return len(np.unique(np.concatenate(parts), axis=0)) < sum(distinct)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    "form", ["csv", "parquet", "arrow", "table", "frame", "hub", "images in parquet", "images in table", "images in hub"]
+    "form",
+    [
+        "csv",
+        "parquet",
+        "arrow",
+        "table",
+        "frame",
+        "hub",
+        "images in parquet",
+        "images in table",
+        "images in hub",
+    ],
 )
 def test_no_arm_differs_from_chance_where_examples_come_once_per_task(form, tmp_path):
     images = form.startswith("images")
     source = in_format(long(images), form.split()[-1], tmp_path)
     data = ct.load(source, task_column="coin", target_column="side", split=(0.4, 0.2, 0.4))
     assert not is_torn(data)
-    result = ct.compare("mlp", data, n_groups=2, seeds=1, repeats=1, draws=1, bootstraps=20, **SETTINGS)
+    result = ct.compare(
+        "mlp", data, n_groups=2, seeds=1, repeats=1, draws=1, bootstraps=20, **SETTINGS
+    )
     for metric, means in arm_means(result).items():
         assert set(means.index) == ARMS
         assert (means - 0.5).abs().max() < bound(data), (metric, means)
@@ -127,7 +164,9 @@ def test_no_arm_differs_from_chance_where_examples_come_once_per_task(form, tmp_
 def test_the_same_would_be_found_if_examples_were_torn():
     """Rows split at random, as a split column may ask for, show what the test above looks for."""
     frame = long()
-    frame["part"] = np.random.default_rng(1).choice(["train", "validation", "test"], len(frame), p=[0.4, 0.2, 0.4])
+    frame["part"] = np.random.default_rng(1).choice(
+        ["train", "validation", "test"], len(frame), p=[0.4, 0.2, 0.4]
+    )
     given = {"task_column": "coin", "target_column": "side", "split_column": "part"}
     with pytest.raises(ct.CoterieError, match="tears groups apart"):
         ct.load(frame, **given)
@@ -140,7 +179,9 @@ def test_the_same_would_be_found_if_examples_were_torn():
 @pytest.mark.parametrize("form", ["plain", "missing", "groups"])
 def test_no_arm_differs_from_chance(form):
     data = load(wide(form), **({"group_column": "person"} if form == "groups" else {}))
-    result = ct.compare("mlp", data, n_groups=2, seeds=2, repeats=1, draws=1, bootstraps=20, **SETTINGS)
+    result = ct.compare(
+        "mlp", data, n_groups=2, seeds=2, repeats=1, draws=1, bootstraps=20, **SETTINGS
+    )
     for metric, means in arm_means(result).items():
         assert set(means.index) == ARMS
         assert (means - 0.5).abs().max() < bound(data), (metric, means)
@@ -157,5 +198,8 @@ def test_a_model_of_coins_is_at_chance_and_a_leak_is_found():
                 frame[f"leak {position}"] = np.where(known[:, position], 2.0 * heads - 1, 0.0)
         data = load(frame)
         rows = ct.evaluate(ct.fit("mlp", data, **SETTINGS), data, "test")
-        means = [np.mean([row["value"] for row in rows if row["metric"] == metric]) for metric in ("AUROC", "accuracy")]
+        means = [
+            np.mean([row["value"] for row in rows if row["metric"] == metric])
+            for metric in ("AUROC", "accuracy")
+        ]
         assert (np.abs(np.subtract(means, 0.5)).max() > bound(data)) == leaks, means

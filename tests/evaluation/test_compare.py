@@ -1,4 +1,7 @@
-"""The driver end to end on small real trainings: what it trains, resume, repeated splits, gaps and mixed kinds."""
+"""The driver end to end on small real trainings.
+
+What it trains, resume, repeated splits, gaps and mixed kinds.
+"""
 
 import dataclasses
 import functools
@@ -19,7 +22,14 @@ from coterie.errors import CoterieError
 from coterie.evaluation import _compare, _repetitions, units
 from coterie.metrics import primary_metric, summed_statistics
 
-SETTINGS = {"epochs": 2, "batch_size": 64, "lr": 0.01, "model_options": {"hidden": (8,)}, "strategy": "loop", "device": "cpu"}
+SETTINGS = {
+    "epochs": 2,
+    "batch_size": 64,
+    "lr": 0.01,
+    "model_options": {"hidden": (8,)},
+    "strategy": "loop",
+    "device": "cpu",
+}
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +40,9 @@ def data():
 @pytest.fixture(scope="module")
 def halves(data):
     t = len(data.tasks)
-    return ct.Grouping(tasks=data.tasks.names, membership=np.eye(2)[np.arange(t) * 2 // t], method="halves")
+    return ct.Grouping(
+        tasks=data.tasks.names, membership=np.eye(2)[np.arange(t) * 2 // t], method="halves"
+    )
 
 
 @pytest.fixture(scope="module")
@@ -53,9 +65,17 @@ def test_every_arm_is_scored_on_every_seed(result, data):
     arms = {(r["arm"], r["seed"], r["draw"]) for r in result.scores.to_pylist()}
     plain = ["joint", "halves", "map", "single", "ensemble (K=2)", "chosen"]
     drawn = ["random (halves)", "random (map)", "random (chosen)"]
-    assert arms == {(a, s, 0) for a in plain for s in (0, 1)} | {(a, s, d) for a in drawn for s in (0, 1) for d in (0, 1)}
+    assert arms == {(a, s, 0) for a in plain for s in (0, 1)} | {
+        (a, s, d) for a in drawn for s in (0, 1) for d in (0, 1)
+    }
     assert len(values(result, "joint", seed=0)) == len(data.tasks)
-    assert set(result.scores["metric"].to_pylist()) == {"accuracy", "balanced accuracy", "F1", "AUROC", "average precision"}
+    assert set(result.scores["metric"].to_pylist()) == {
+        "accuracy",
+        "balanced accuracy",
+        "F1",
+        "AUROC",
+        "average precision",
+    }
     assert set(result.history) == {*plain, *drawn}
     assert result.history["single"].train_loss.shape == (2, len(data.tasks), len(data.tasks))
     assert result.history["ensemble (K=2)"].best_epoch.shape == (2,)
@@ -64,14 +84,22 @@ def test_every_arm_is_scored_on_every_seed(result, data):
 def test_arms_are_what_separate_fits_would_give(result, data, halves):
     seed, t, test = 1, len(data.tasks), data.split.test
     expected = {}
-    joint = ct.predict(ct.fit("mlp", data, np.ones((2, t)), init=[0, 1], seed=seed, **SETTINGS).stack, data, test)
+    joint = ct.predict(
+        ct.fit("mlp", data, np.ones((2, t)), init=[0, 1], seed=seed, **SETTINGS).stack, data, test
+    )
     expected["joint"], expected["ensemble (K=2)"] = joint[0], joint.mean(0)
-    single = ct.predict(ct.fit("mlp", data, np.eye(t), init=[0] * t, seed=seed, **SETTINGS).stack, data, test)
+    single = ct.predict(
+        ct.fit("mlp", data, np.eye(t), init=[0] * t, seed=seed, **SETTINGS).stack, data, test
+    )
     expected["single"] = torch.stack([single[i, :, i] for i in range(t)], dim=1)
-    groups = ct.predict(ct.fit("mlp", data, halves.weights(), init=[0, 1], seed=seed, **SETTINGS).stack, data, test)
+    groups = ct.predict(
+        ct.fit("mlp", data, halves.weights(), init=[0, 1], seed=seed, **SETTINGS).stack, data, test
+    )
     expected["halves"] = torch.stack([groups[halves.labels[i], :, i] for i in range(t)], dim=1)
     for arm, outputs in expected.items():
-        scores = primary_metric(summed_statistics(outputs, data.targets[test], data.tasks), data.tasks)
+        scores = primary_metric(
+            summed_statistics(outputs, data.targets[test], data.tasks), data.tasks
+        )
         np.testing.assert_allclose(values(result, arm, seed=seed), scores, atol=1e-9, err_msg=arm)
 
 
@@ -79,7 +107,9 @@ def test_gains_follow_from_scores(result):
     difference = np.mean(values(result, "halves")) - np.mean(values(result, "joint"))
     assert result.gain("halves", "joint")["gain"] == pytest.approx(100 * difference)
     row = result.gain("map", "random (map)", "even")
-    by_draw = np.mean(values(result, "map", task="even")) - np.mean(values(result, "random (map)", task="even"))
+    by_draw = np.mean(values(result, "map", task="even")) - np.mean(
+        values(result, "random (map)", task="even")
+    )
     assert row["gain"] == pytest.approx(100 * by_draw)
     with pytest.raises(CoterieError, match="No gain of 'joint' against 'single'"):
         result.gain("joint", "single")
@@ -89,16 +119,29 @@ def test_costs_count_models_and_the_recording(result, data):
     costs = {row["arm"]: row for row in result.costs.to_pylist()}
     steps, size = costs["joint"]["model_steps"], costs["joint"]["parameters"]
     # The choice pays for both groupings that were tried.
-    assert {arm: (c["models"], c["parameters"] / size, c["model_steps"] / steps) for arm, c in costs.items()} == {
-        "joint": (1, 1, 1), "halves": (2, 2, 2), "map": (2, 2, 3), "single": (14, 14, 14), "random (halves)": (2, 2, 2),
-        "random (map)": (2, 2, 2), "ensemble (K=2)": (2, 2, 2), "chosen": (2, 2, 5), "random (chosen)": (2, 2, 2),
-    }  # fmt: skip
+    assert {
+        arm: (c["models"], c["parameters"] / size, c["model_steps"] / steps)
+        for arm, c in costs.items()
+    } == {
+        "joint": (1, 1, 1),
+        "halves": (2, 2, 2),
+        "map": (2, 2, 3),
+        "single": (14, 14, 14),
+        "random (halves)": (2, 2, 2),
+        "random (map)": (2, 2, 2),
+        "ensemble (K=2)": (2, 2, 2),
+        "chosen": (2, 2, 5),
+        "random (chosen)": (2, 2, 2),
+    }
 
 
 def test_groupings_stability_and_config_are_kept(result, halves):
     assert result.groupings["halves"] == [halves, halves]
     assert [g.n_groups for g in result.groupings["map"]] == [2, 2]
-    assert set(result.stability["map"]) == {"adjusted Rand between repetitions", "adjusted Rand over resampled examples"}
+    assert set(result.stability["map"]) == {
+        "adjusted Rand between repetitions",
+        "adjusted Rand over resampled examples",
+    }
     assert result.stability["halves"] == {}
     assert result.config["seeds"] == [0, 1]
     assert result.config["versions"]["torch"]
@@ -107,14 +150,24 @@ def test_groupings_stability_and_config_are_kept(result, halves):
 
 
 def test_a_clustering_that_was_given_is_tried_on_resampled_examples(result):
-    stability = lambda given, data_map=result.data_map: _compare._stability([given] * 2, given, data_map, {})  # noqa: E731
+    stability = lambda given, data_map=result.data_map: _compare._stability(  # noqa: E731
+        [given] * 2, given, data_map, {}
+    )
     given = result.groupings["map"][0]
     facts = stability(given)
-    assert facts["adjusted Rand over resampled examples"] == result.stability["map"]["adjusted Rand over resampled examples"]
+    assert (
+        facts["adjusted Rand over resampled examples"]
+        == result.stability["map"]["adjusted Rand over resampled examples"]
+    )
     assert facts["adjusted Rand with the groups of this comparison's data map"] == [1.0]
-    assert stability(dataclasses.replace(given, method="kmeans", fuzziness=None)).keys() == facts.keys()
+    assert (
+        stability(dataclasses.replace(given, method="kmeans", fuzziness=None)).keys()
+        == facts.keys()
+    )
     assert stability(dataclasses.replace(given, method="mine")) == {}
-    unseen = dataclasses.replace(result.data_map, confidence=np.full_like(result.data_map.confidence, np.nan))
+    unseen = dataclasses.replace(
+        result.data_map, confidence=np.full_like(result.data_map.confidence, np.nan)
+    )
     assert set(stability(given, unseen)) == {"not resampled"}
 
 
@@ -136,10 +189,17 @@ def test_save_load_and_json(result, tmp_path):
         "stability",
     ):
         assert getattr(loaded, name) == getattr(result, name), name
-    np.testing.assert_array_equal(loaded.groupings["map"][1].membership, result.groupings["map"][1].membership)
-    np.testing.assert_array_equal(loaded.history["map"].train_loss, result.history["map"].train_loss)
+    np.testing.assert_array_equal(
+        loaded.groupings["map"][1].membership, result.groupings["map"][1].membership
+    )
+    np.testing.assert_array_equal(
+        loaded.history["map"].train_loss, result.history["map"].train_loss
+    )
     np.testing.assert_array_equal(loaded.data_map.confidence, result.data_map.confidence)
-    assert json.loads(json.dumps(loaded.to_dict(), allow_nan=False))["gains"] == result.gains.to_pylist()
+    assert (
+        json.loads(json.dumps(loaded.to_dict(), allow_nan=False))["gains"]
+        == result.gains.to_pylist()
+    )
 
 
 def test_damaged_or_absent_comparison_is_named(result, tmp_path):
@@ -152,8 +212,19 @@ def test_damaged_or_absent_comparison_is_named(result, tmp_path):
 
 
 def test_one_group_is_joint_training(data):
-    together = ct.Grouping(tasks=data.tasks.names, membership=np.ones((len(data.tasks), 1)), method="one")
-    result = ct.compare("mlp", data, together, seeds=2, repeats=1, baselines=("random", "ensemble"), bootstraps=5, **SETTINGS)
+    together = ct.Grouping(
+        tasks=data.tasks.names, membership=np.ones((len(data.tasks), 1)), method="one"
+    )
+    result = ct.compare(
+        "mlp",
+        data,
+        together,
+        seeds=2,
+        repeats=1,
+        baselines=("random", "ensemble"),
+        bootstraps=5,
+        **SETTINGS,
+    )
     assert result.costs["model_steps"].to_pylist() == [result.costs["model_steps"][0].as_py()] * 4
     row = result.gain("grouped", "joint")
     assert (row["gain"], row["low"], row["high"], row["p"]) == (0, 0, 0, 1)
@@ -162,10 +233,14 @@ def test_one_group_is_joint_training(data):
 
 def test_small_tables_are_split_repeatedly(data, halves, monkeypatch):
     seen = []
-    monkeypatch.setattr(_compare, "run_unit", lambda plan, data, **about: seen.append((data, about)))
+    monkeypatch.setattr(
+        _compare, "run_unit", lambda plan, data, **about: seen.append((data, about))
+    )
     monkeypatch.setattr(_compare, "_assemble", lambda *parts: None)
     ct.compare("mlp", data, halves, **SETTINGS)
-    assert [(about["split"], about["seed"]) for _, about in seen] == [(s, r) for s in range(5) for r in range(3)]
+    assert [(about["split"], about["seed"]) for _, about in seen] == [
+        (s, r) for s in range(5) for r in range(3)
+    ]
     assert len({tuple(own.split.test.tolist()) for own, _ in seen}) == 5
     assert len({about["train_seed"] for _, about in seen}) == 3 + 4 * 3
     assert seen[0][0] is data
@@ -173,7 +248,9 @@ def test_small_tables_are_split_repeatedly(data, halves, monkeypatch):
 
 
 def test_repeated_splits_are_units_of_their_own(data, halves):
-    result = ct.compare("mlp", data, halves, seeds=[7], repeats=2, baselines=(), bootstraps=20, **SETTINGS)
+    result = ct.compare(
+        "mlp", data, halves, seeds=[7], repeats=2, baselines=(), bootstraps=20, **SETTINGS
+    )
     assert {(r["split"], r["seed"]) for r in result.scores.to_pylist()} == {(0, 7), (1, 7)}
     assert result.gain("grouped", "joint")["low"] is not None
     assert "2 splits x 1 seed" in result.verdict[1]
@@ -183,7 +260,9 @@ def table_with_a_rare_task():
     rng = np.random.default_rng(0)
     rare = np.zeros(200)
     rare[:25] = 1
-    return ct.load({"inputs": rng.normal(size=(200, 3)), "targets": np.stack([rare, np.arange(200) % 2], 1)})
+    return ct.load(
+        {"inputs": rng.normal(size=(200, 3)), "targets": np.stack([rare, np.arange(200) % 2], 1)}
+    )
 
 
 def test_unusable_splits_are_drawn_again():
@@ -198,14 +277,19 @@ def test_unusable_splits_are_drawn_again():
     assert len(splits) == 5 < len(drawn)
     assert len(drawn) == len(set(drawn))
     assert all(
-        (s.targets[getattr(s.split, part)].sum(0) >= 5).all() for s in splits for part in ("train", "validation", "test")
+        (s.targets[getattr(s.split, part)].sum(0) >= 5).all()
+        for s in splits
+        for part in ("train", "validation", "test")
     )
     again = _repetitions.repeated_splits(data, 5)
     assert [s.fingerprint() for s in again] == [s.fingerprint() for s in splits]
 
 
 def test_the_first_usable_split_is_that_of_its_number(data):
-    assert _repetitions.repeated_splits(data, 2)[1].fingerprint() == data.resplit(_repetitions.derived_seed(0, 1)).fingerprint()
+    assert (
+        _repetitions.repeated_splits(data, 2)[1].fingerprint()
+        == data.resplit(_repetitions.derived_seed(0, 1)).fingerprint()
+    )
 
 
 @pytest.mark.parametrize("dropping", [False, True])
@@ -230,13 +314,25 @@ def test_mixed_kinds_and_gaps(tmp_path):
         "colour": np.array(list("rgb"))[rng.integers(3, size=240)],
     }
     table = pa.table(
-        {**{f"x{i}": x[:, i] for i in range(4)}, **{k: pa.array(v, mask=rng.random(240) < 0.2) for k, v in columns.items()}}
+        {
+            **{f"x{i}": x[:, i] for i in range(4)},
+            **{k: pa.array(v, mask=rng.random(240) < 0.2) for k, v in columns.items()},
+        }
     )
     import pyarrow.parquet as pq
 
     pq.write_table(table, tmp_path / "t.parquet")
     data = ct.load(str(tmp_path / "t.parquet"), targets=list(columns))
-    result = ct.compare("mlp", data, ct.DataMapMethod(n_groups=2), seeds=2, repeats=1, draws=1, bootstraps=50, **SETTINGS)
+    result = ct.compare(
+        "mlp",
+        data,
+        ct.DataMapMethod(n_groups=2),
+        seeds=2,
+        repeats=1,
+        draws=1,
+        bootstraps=50,
+        **SETTINGS,
+    )
     assert result.metric_names == ("balanced accuracy", "R2", "accuracy")
     assert result.gain("grouped", "joint")["metric"] == "mixed"
     assert all(np.isfinite(r["gain"]) for r in result.gains.to_pylist())
@@ -245,12 +341,18 @@ def test_mixed_kinds_and_gaps(tmp_path):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"seeds": 0}, "`seeds` must be"), ({"seeds": [1, 1]}, "`seeds` must be"), ({"repeats": 0}, "`repeats` must be"),
-        ({"draws": 0}, "`draws` must be"), ({"bootstraps": 0}, "`bootstraps` must be"), ({"baselines": ("x",)}, "`baselines`"),
-        ({"seed": 1}, "`seed` is set by compare itself. Give `seeds`."), ({"record": True}, "`record` is set by compare"),
-        ({"epoch": 1}, "`epoch` is not a setting of fit"), ({"groupings": "hoa"}, "unknown method 'hoa'"),
+        ({"seeds": 0}, "`seeds` must be"),
+        ({"seeds": [1, 1]}, "`seeds` must be"),
+        ({"repeats": 0}, "`repeats` must be"),
+        ({"draws": 0}, "`draws` must be"),
+        ({"bootstraps": 0}, "`bootstraps` must be"),
+        ({"baselines": ("x",)}, "`baselines`"),
+        ({"seed": 1}, "`seed` is set by compare itself. Give `seeds`."),
+        ({"record": True}, "`record` is set by compare"),
+        ({"epoch": 1}, "`epoch` is not a setting of fit"),
+        ({"groupings": "hoa"}, "unknown method 'hoa'"),
     ],
-)  # fmt: skip
+)
 def test_mistakes_are_refused_before_training(data, halves, monkeypatch, options, message):
     monkeypatch.setattr(units, "fit", lambda *a, **k: pytest.fail("trained"))
     with pytest.raises(CoterieError, match=message):
@@ -263,7 +365,9 @@ def test_a_finished_run_is_read_and_a_damaged_one_refused(data, halves, tmp_path
     assert not list((tmp_path / "run" / "checkpoints").iterdir())
     model = ct.GroupedModel.load(tmp_path / "run" / "model.safetensors")
     outputs = model(data.inputs[data.split.test])
-    scores = primary_metric(summed_statistics(outputs, data.targets[data.split.test], data.tasks), data.tasks)
+    scores = primary_metric(
+        summed_statistics(outputs, data.targets[data.split.test], data.tasks), data.tasks
+    )
     np.testing.assert_allclose(values(whole, "grouped", seed=0), scores, atol=1e-9)
 
     monkeypatch.setattr(units, "fit", lambda *a, **k: pytest.fail("trained again"))
@@ -283,7 +387,17 @@ def test_a_local_model_is_compared_but_not_saved(data, halves, tmp_path):
         return torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(64, 4), torch.nn.ReLU())
 
     settings = {**SETTINGS, "model_options": {}}
-    ct.compare(factory, data, halves, seeds=1, repeats=1, baselines=(), bootstraps=5, run=tmp_path / "run", **settings)
+    ct.compare(
+        factory,
+        data,
+        halves,
+        seeds=1,
+        repeats=1,
+        baselines=(),
+        bootstraps=5,
+        run=tmp_path / "run",
+        **settings,
+    )
     assert not (tmp_path / "run" / "model.safetensors").exists()
 
 
@@ -296,7 +410,9 @@ class Alternating:
     def __call__(self, case, *, seed):
         names = case.data.tasks.names
         labels = (np.arange(len(names)) + self.start) % self.n_groups
-        return ct.Grouping(tasks=names, membership=np.eye(self.n_groups)[labels], method="alternating")
+        return ct.Grouping(
+            tasks=names, membership=np.eye(self.n_groups)[labels], method="alternating"
+        )
 
 
 def alternating(case, *, seed):
@@ -335,7 +451,9 @@ def never(monkeypatch):
         lambda: alternating,
         lambda: functools.partial(alternating),
         lambda: ct.DataMapMethod(n_groups=2, method=by_sign),
-        lambda: ct.AffinityMethod(ct.affinities.Lookahead(every=3, batch_size=16), n_groups=2, clustering=by_sign),
+        lambda: ct.AffinityMethod(
+            ct.affinities.Lookahead(every=3, batch_size=16), n_groups=2, clustering=by_sign
+        ),
     ],
     ids=["object", "function", "partial", "clustering of maps", "probe and clustering"],
 )
@@ -352,10 +470,15 @@ def test_a_run_with_a_method_of_ones_own_is_continued(data, tmp_path, never, mak
     ("before", "after", "message"),
     [
         (Alternating(), Alternating(start=1), r"groupings.mine.start was 0, now 1"),
-        (functools.partial(alternating), functools.partial(alternating, x=1), r"groupings.mine.keywords.x was null, now 1"),
+        (
+            functools.partial(alternating),
+            functools.partial(alternating, x=1),
+            r"groupings.mine.keywords.x was null, now 1",
+        ),
         (alternating, Alternating(), r"groupings.mine was .*alternating"),
         (
-            ct.DataMapMethod(n_groups=2, method=by_sign), ct.DataMapMethod(n_groups=2, method="kmeans"),
+            ct.DataMapMethod(n_groups=2, method=by_sign),
+            ct.DataMapMethod(n_groups=2, method="kmeans"),
             r"groupings.mine.method was .*by_sign",
         ),
         (
@@ -365,8 +488,10 @@ def test_a_run_with_a_method_of_ones_own_is_continued(data, tmp_path, never, mak
         ),
     ],
     ids=["object", "partial", "another", "clustering", "probe"],
-)  # fmt: skip
-def test_other_settings_of_a_method_of_ones_own_are_refused(data, tmp_path, never, before, after, message):
+)
+def test_other_settings_of_a_method_of_ones_own_are_refused(
+    data, tmp_path, never, before, after, message
+):
     ct.compare("mlp", data, {"mine": before}, run=tmp_path, **QUICK)
     never()
     with pytest.raises(CoterieError, match=message):
@@ -375,29 +500,41 @@ def test_other_settings_of_a_method_of_ones_own_are_refused(data, tmp_path, neve
 
 def with_loss(data, loss=None, metric=None):
     items = (dataclasses.replace(data.tasks[0], loss=loss, metric=metric), *data.tasks.items[1:])
-    return dataclasses.replace(data, tasks=dataclasses.replace(data.tasks, items=items), rebuild=None)
+    return dataclasses.replace(
+        data, tasks=dataclasses.replace(data.tasks, items=items), rebuild=None
+    )
 
 
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"groupings": {"mine": made(1)}}, r"`groupings`: 'mine' is the closure .*mine.key = \"first\""),
+        (
+            {"groupings": {"mine": made(1)}},
+            r"`groupings`: 'mine' is the closure .*mine.key = \"first\"",
+        ),
         ({"groupings": {"mine": lambda case, *, seed: None}}, "`groupings`: 'mine' is a lambda"),
-        ({"groupings": ct.AffinityMethod("cosine", clustering=lambda m, k, s: m)}, "'grouped': `clustering` is a lambda"),
+        (
+            {"groupings": ct.AffinityMethod("cosine", clustering=lambda m, k, s: m)},
+            "'grouped': `clustering` is a lambda",
+        ),
         ({"model": lambda shape: narrow(shape)}, "`model` is a lambda"),
         ({"loss": lambda outputs, targets: outputs.sum(-1)}, r"The loss of task '.*' is a lambda"),
         ({"metric": lambda outputs, targets: 1.0}, r"The metric of task '.*' is a lambda"),
     ],
     ids=["closure", "lambda", "clustering", "model", "loss", "metric"],
 )
-def test_what_could_not_be_continued_is_refused_before_it_starts(data, halves, tmp_path, never, change, message):
+def test_what_could_not_be_continued_is_refused_before_it_starts(
+    data, halves, tmp_path, never, change, message
+):
     never()
     change = {"model": "mlp", "groupings": halves, **change}
     data = with_loss(data, change.pop("loss", None), change.pop("metric", None))
     with pytest.raises(CoterieError, match=message):
         ct.compare(data=data, run=tmp_path / "run", **change, **{**QUICK, "epochs": 8})
     assert not (tmp_path / "run").exists()
-    with pytest.raises(pytest.fail.Exception, match=UNTRAINED):  # without a run nothing has to be told apart
+    with pytest.raises(
+        pytest.fail.Exception, match=UNTRAINED
+    ):  # without a run nothing has to be told apart
         ct.compare(data=data, **change, **{**QUICK, "epochs": 8})
 
 
@@ -408,7 +545,9 @@ def test_a_key_lets_a_closure_be_continued(data, tmp_path, never):
     whole = ct.compare("mlp", data, {"mine": one}, run=tmp_path, **QUICK)
     assert whole.config["groupings"] == {"mine": "dict(start=1)"}
     never()
-    assert without_seconds(ct.compare("mlp", data, {"mine": other}, run=tmp_path, **QUICK)) == without_seconds(whole)
+    assert without_seconds(
+        ct.compare("mlp", data, {"mine": other}, run=tmp_path, **QUICK)
+    ) == without_seconds(whole)
     with pytest.raises(CoterieError, match=r"groupings.mine.key.start was 1, now 0"):
         ct.compare("mlp", data, {"mine": changed}, run=tmp_path, **QUICK)
 
@@ -422,7 +561,9 @@ def test_a_model_and_losses_of_ones_own_are_part_of_a_run(data, halves, tmp_path
     whole = ct.compare(wide, loss(0.5), halves, run=tmp_path, **settings)
     assert not (tmp_path / "model.safetensors").exists()  # nobody could find the partial again
     never()
-    again = ct.compare(functools.partial(narrow, width=6), loss(0.5), halves, run=tmp_path, **settings)
+    again = ct.compare(
+        functools.partial(narrow, width=6), loss(0.5), halves, run=tmp_path, **settings
+    )
     assert without_seconds(again) == without_seconds(whole)
     with pytest.raises(CoterieError, match=r"model.keywords.width was 6, now 8"):
         ct.compare(functools.partial(narrow, width=8), loss(0.5), halves, run=tmp_path, **settings)
@@ -438,7 +579,9 @@ class Smooth(torch.nn.Module):
         self.delta = delta
 
     def forward(self, outputs, targets):
-        return torch.nn.functional.huber_loss(outputs.squeeze(-1), targets, reduction="none", delta=self.delta)
+        return torch.nn.functional.huber_loss(
+            outputs.squeeze(-1), targets, reduction="none", delta=self.delta
+        )
 
 
 OWN = """
@@ -459,12 +602,18 @@ ct.compare(tiny, ct.load("digits", limit=700), {"mine": Halves(int(sys.argv[2]))
 
 def test_a_script_with_models_and_methods_of_its_own_is_continued(tmp_path):
     def script(*arguments):
-        return subprocess.run([sys.executable, "-c", OWN, tmp_path / "run", *arguments], capture_output=True, text=True)
+        return subprocess.run(
+            [sys.executable, "-c", OWN, tmp_path / "run", *arguments],
+            capture_output=True,
+            text=True,
+        )
 
     assert script("6").returncode == 0
     written = (tmp_path / "run" / "manifest.json").read_text()
     again = script("6")
-    assert (again.returncode, (tmp_path / "run" / "manifest.json").read_text()) == (0, written), again.stderr
+    assert (again.returncode, (tmp_path / "run" / "manifest.json").read_text()) == (0, written), (
+        again.stderr
+    )
     assert "groupings.mine.at was 6, now 5" in script("5").stderr
 
 
@@ -508,10 +657,14 @@ def test_a_killed_run_ends_bit_for_bit_the_same(whole_run, tmp_path, seen):
     assert process.wait() == -signal.SIGKILL
     assert start(tmp_path / "run").wait() == 0
     for stage in ("split-0-seed-0", "split-0-seed-1"):
-        one, two = (units.Unit.load(folder / "units" / stage) for folder in (whole_run, tmp_path / "run"))
+        one, two = (
+            units.Unit.load(folder / "units" / stage) for folder in (whole_run, tmp_path / "run")
+        )
         assert one.scores == two.scores
         for name in ("primary", "outcomes", "targets"):
             np.testing.assert_array_equal(getattr(one, name), getattr(two, name))
         np.testing.assert_array_equal(one.data_map.confidence, two.data_map.confidence)
-        np.testing.assert_array_equal(one.histories["grouped"].train_loss, two.histories["grouped"].train_loss)
+        np.testing.assert_array_equal(
+            one.histories["grouped"].train_loss, two.histories["grouped"].train_loss
+        )
         assert one.groupings["grouped"].to_dict() == two.groupings["grouped"].to_dict()

@@ -28,14 +28,25 @@ def test_fit_is_measured_model_by_model_where_it_was_trained(digits):
 
 def test_primary_metric_agrees_with_the_scores(digits):
     result = ct.fit("mlp", digits, **SMALL)
-    found = {row["task"]: row["value"] for row in ct.evaluate(result, digits) if row["metric"] == "balanced accuracy"}
-    np.testing.assert_allclose([found[name] for name in digits.tasks.names], result.scores[0], atol=1e-6)
+    found = {
+        row["task"]: row["value"]
+        for row in ct.evaluate(result, digits)
+        if row["metric"] == "balanced accuracy"
+    }
+    np.testing.assert_allclose(
+        [found[name] for name in digits.tasks.names], result.scores[0], atol=1e-6
+    )
 
 
 def test_grouped_model_of_one_joint_group_equals_its_only_member(digits):
     result = ct.fit("mlp", digits, **SMALL)
-    model = ct.GroupedModel.from_stack(result.stack, np.ones((14, 1)), digits.tasks, digits.preprocessing)
-    alone = [{k: v for k, v in row.items() if k != "model"} for row in ct.evaluate(result, digits, "test")]
+    model = ct.GroupedModel.from_stack(
+        result.stack, np.ones((14, 1)), digits.tasks, digits.preprocessing
+    )
+    alone = [
+        {k: v for k, v in row.items() if k != "model"}
+        for row in ct.evaluate(result, digits, "test")
+    ]
     for mine, theirs in zip(ct.evaluate(model, digits, "test"), alone, strict=True):
         assert mine["value"] == pytest.approx(theirs["value"], abs=1e-6)
 
@@ -45,12 +56,21 @@ def test_unknown_part(digits):
         ct.evaluate(ct.fit("mlp", digits, epochs=1), digits, "holdout")
 
 
-UNITS = {"near": (1e6, 1e-3), "far": (-4e9, 5.0), "tiny": (0.0, 1e-9), "large": (3e14, 1e13), "plain": (5.0, 2.0)}
+UNITS = {
+    "near": (1e6, 1e-3),
+    "far": (-4e9, 5.0),
+    "tiny": (0.0, 1e-9),
+    "large": (3e14, 1e13),
+    "plain": (5.0, 2.0),
+}
 
 
 @pytest.fixture(scope="module")
 def measured(tmp_path_factory):
-    """A file of five regressions of which float32 would lose most digits, and a class; some labels are missing."""
+    """A file of five regressions of which float32 would lose most digits, and a class.
+
+    Some labels are missing.
+    """
     rng = np.random.default_rng(0)
     x = rng.normal(size=(240, 3)).astype(np.float32)
     frame = pd.DataFrame(x.astype(float), columns=list("abc"))
@@ -65,7 +85,12 @@ def measured(tmp_path_factory):
 
 
 def load_measured(path):
-    return ct.load(str(path), targets=[*UNITS, "warm"], split_column="part", kinds=dict.fromkeys(UNITS, "regression"))
+    return ct.load(
+        str(path),
+        targets=[*UNITS, "warm"],
+        split_column="part",
+        kinds=dict.fromkeys(UNITS, "regression"),
+    )
 
 
 def against_numpy(rows, predictions, frame, rel):
@@ -81,20 +106,38 @@ def against_numpy(rows, predictions, frame, rel):
 def test_rmse_is_that_of_saved_predictions_and_the_file(measured, tmp_path):
     data, frame = load_measured(measured), pd.read_csv(measured)
     fitted = ct.fit("mlp", data, epochs=15, lr=0.01, batch_size=32, model_options={"hidden": (16,)})
-    model = ct.GroupedModel.from_stack(fitted.stack, np.ones((6, 1)), data.tasks, data.preprocessing)
+    model = ct.GroupedModel.from_stack(
+        fitted.stack, np.ones((6, 1)), data.tasks, data.preprocessing
+    )
     model.save(tmp_path / "model.safetensors")
     part = frame[frame["part"] == "test"]
     part.drop(columns=[*UNITS, "warm"]).to_csv(tmp_path / "new.csv", index=False)
     rows = ct.evaluate(model, data, "test")
     assert {row["value"] > 0.9 for row in rows if row["metric"] == "R2"} == {True}
     for name in ("predictions.csv", "predictions.parquet"):
-        arguments = ["predict", tmp_path / "model.safetensors", "--data", tmp_path / "new.csv", "--out", tmp_path / name]
+        arguments = [
+            "predict",
+            tmp_path / "model.safetensors",
+            "--data",
+            tmp_path / "new.csv",
+            "--out",
+            tmp_path / name,
+        ]
         assert main([str(argument) for argument in arguments]) == 0
-        table = pd.read_csv(tmp_path / name) if name.endswith("csv") else pd.read_parquet(tmp_path / name)
+        table = (
+            pd.read_csv(tmp_path / name)
+            if name.endswith("csv")
+            else pd.read_parquet(tmp_path / name)
+        )
         against_numpy(rows, table, part, rel=1e-9)
     values = model.predict(data.inputs[data.split.test])
     assert values.dtype == torch.float64
-    against_numpy(rows, {name: values[:, data.tasks.columns[t].start] for t, name in enumerate(UNITS)}, part, rel=1e-9)
+    against_numpy(
+        rows,
+        {name: values[:, data.tasks.columns[t].start] for t, name in enumerate(UNITS)},
+        part,
+        rel=1e-9,
+    )
     alone = [row for row in ct.evaluate(fitted, data, "test") if row["metric"] == "RMSE"]
     for mine, theirs in zip(alone, (row for row in rows if row["metric"] == "RMSE"), strict=True):
         assert mine["value"] == pytest.approx(theirs["value"], rel=1e-5)
@@ -102,10 +145,20 @@ def test_rmse_is_that_of_saved_predictions_and_the_file(measured, tmp_path):
 
 def test_rmse_of_a_comparison_is_that_of_its_model(measured, tmp_path):
     data, frame = load_measured(measured), pd.read_csv(measured)
-    groups = ct.Grouping(tasks=data.tasks.names, membership=np.eye(2)[[0, 0, 0, 1, 1, 1]], method="halves")
-    settings = {"epochs": 4, "lr": 0.01, "batch_size": 32, "model_options": {"hidden": (8,)}, "strategy": "loop"}
+    groups = ct.Grouping(
+        tasks=data.tasks.names, membership=np.eye(2)[[0, 0, 0, 1, 1, 1]], method="halves"
+    )
+    settings = {
+        "epochs": 4,
+        "lr": 0.01,
+        "batch_size": 32,
+        "model_options": {"hidden": (8,)},
+        "strategy": "loop",
+    }
     run = tmp_path / "run"
-    result = ct.compare("mlp", data, groups, seeds=1, repeats=1, draws=1, baselines=(), run=run, **settings)
+    result = ct.compare(
+        "mlp", data, groups, seeds=1, repeats=1, draws=1, baselines=(), run=run, **settings
+    )
     values = ct.GroupedModel.load(run / "model.safetensors").predict(data.inputs[data.split.test])
     rows = [row for row in result.scores.to_pylist() if row["arm"] == "grouped"]
     predictions = {name: values[:, data.tasks.columns[t].start] for t, name in enumerate(UNITS)}
@@ -123,4 +176,6 @@ def test_targets_in_units_are_those_of_the_file_until_they_are_replaced(measured
     other = replace(data, targets=data.targets.flip(0))
     decoded = other.targets[data.split.test].double() * data.tasks.std + data.tasks.mean
     np.testing.assert_array_equal(other.in_units(data.split.test), decoded)
-    np.testing.assert_array_equal(replace(data, values=None).in_units(data.split.test).isnan(), read.isnan())
+    np.testing.assert_array_equal(
+        replace(data, values=None).in_units(data.split.test).isnan(), read.isnan()
+    )

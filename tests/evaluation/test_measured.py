@@ -30,11 +30,24 @@ def compared(data):
 
 
 def test_each_method_is_an_arm_and_the_choice_comes_first(compared):
-    names = ["chosen", "data_map K=2 m=1.07", "cosine K=2", "lookahead K=2", "gradtag K=2", "dmtg K=2"]
+    names = [
+        "chosen",
+        "data_map K=2 m=1.07",
+        "cosine K=2",
+        "lookahead K=2",
+        "gradtag K=2",
+        "dmtg K=2",
+    ]
     assert list(compared.groupings) == names
     assert compared.verdict[0].startswith("chosen: ")
     arms = set(compared.costs.column("arm").to_pylist())
-    assert {*names, *(f"random ({name})" for name in names), "joint", "single", "ensemble (K=2)"} == arms
+    assert {
+        *names,
+        *(f"random ({name})" for name in names),
+        "joint",
+        "single",
+        "ensemble (K=2)",
+    } == arms
     assert all(len(found) == 2 for found in compared.groupings.values())
 
 
@@ -52,7 +65,8 @@ def test_costs_count_the_measurement(compared):
     steps = {row["arm"]: row["model_steps"] for row in compared.costs.to_pylist()}
     joint = steps["joint"]
     assert steps["data_map K=2 m=1.07"] == pytest.approx(3 * joint)
-    # Four shared gradients each time: a forward and four backward passes, three measurements of 8 steps an epoch, 3 epochs.
+    # Four shared gradients each time: a forward and four backward passes, three measurements of 8
+    # steps an epoch, 3 epochs.
     assert steps["cosine K=2"] > 3 * joint
     assert steps["lookahead K=2"] > steps["cosine K=2"]
     assert steps["dmtg K=2"] == pytest.approx(5 * joint)
@@ -72,19 +86,36 @@ def test_a_search_that_was_stopped_is_continued(data, tmp_path):
                 raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        ct.compare("mlp", data, ["dmtg"], run=tmp_path / "stopped", progress=stop_in_the_third_epoch, **settings)
+        ct.compare(
+            "mlp",
+            data,
+            ["dmtg"],
+            run=tmp_path / "stopped",
+            progress=stop_in_the_third_epoch,
+            **settings,
+        )
     seen = []
     continued = ct.compare(
-        "mlp", data, ["dmtg"], run=tmp_path / "stopped", progress=lambda *said: seen.append(said[0]), **settings
+        "mlp",
+        data,
+        ["dmtg"],
+        run=tmp_path / "stopped",
+        progress=lambda *said: seen.append(said[0]),
+        **settings,
     )
     assert seen[0] == 2 * per_epoch + 1
     assert steps_of_the_search[-1] == 2 * per_epoch + 3
-    one, other = (each.groupings["grouped"][0].details["probabilities"] for each in (whole, continued))
+    one, other = (
+        each.groupings["grouped"][0].details["probabilities"] for each in (whole, continued)
+    )
     assert one == other
 
 
 def test_agreement_is_symmetric(compared):
-    assert compared.agreement["cosine K=2"]["lookahead K=2"] == compared.agreement["lookahead K=2"]["cosine K=2"]
+    assert (
+        compared.agreement["cosine K=2"]["lookahead K=2"]
+        == compared.agreement["lookahead K=2"]["cosine K=2"]
+    )
     assert set(compared.agreement) == set(compared.groupings) - {"chosen"}
 
 
@@ -121,13 +152,19 @@ def examples_of_their_own():
 @pytest.mark.parametrize("name", ESTIMATORS)
 def test_estimators_take_all_kinds_gaps_and_tasks_with_examples_of_their_own(make, name):
     data, settings = make(), {**SMALL, "epochs": 2, "model_options": {"hidden": (8,)}}
-    case = ct.evaluation.Case(model="mlp", data=data, joint=ct.fit("mlp", data, **settings), settings=settings)
+    case = ct.evaluation.Case(
+        model="mlp", data=data, joint=ct.fit("mlp", data, **settings), settings=settings
+    )
     rows = np.array([[1, 1, 0, 0], [1, 1, 1, 1], [0, 0, 1, 0], [0, 1, 1, 1]])
     for measure in ("loss", "score"):
-        found = ct.EstimatorMethod(estimator=name, measure=measure).estimate(case, seed=0).predict(rows)
+        found = (
+            ct.EstimatorMethod(estimator=name, measure=measure).estimate(case, seed=0).predict(rows)
+        )
         np.testing.assert_array_equal(np.isfinite(found), rows > 0)
         if measure == "loss":
-            assert len(np.unique(found[:, 1][rows[:, 1] > 0])) > 1  # the rows of a task are told apart
+            assert (
+                len(np.unique(found[:, 1][rows[:, 1] > 0])) > 1
+            )  # the rows of a task are told apart
 
 
 @pytest.mark.parametrize(("name", "grows"), [("train", False), ("pairs", True)])
@@ -149,9 +186,16 @@ def test_rows_are_grown_by_cheap_predictions_only(data, monkeypatch, name, grows
     [
         ("gradtag", "auto", "`n_groups` must be a number of at least 1 for 'gradtag'"),
         ("dmtg", "auto", "`n_groups` must be a number of at least 1 for 'dmtg'"),
-        (ct.AffinityMethod(affinity="cosine", every=100), 2, "`every` = 100 leaves nothing to measure for 'cosine'"),
         (
-            [ct.AffinityMethod("cosine", every=100), ct.AffinityMethod("cosine", clustering="spectral")],
+            ct.AffinityMethod(affinity="cosine", every=100),
+            2,
+            "`every` = 100 leaves nothing to measure for 'cosine'",
+        ),
+        (
+            [
+                ct.AffinityMethod("cosine", every=100),
+                ct.AffinityMethod("cosine", clustering="spectral"),
+            ],
             2,
             "`every` = 100 leaves nothing to measure for 'cosine'",
         ),
@@ -166,7 +210,9 @@ def test_mistakes_are_refused_before_training(data, names, n_groups, message):
 
 
 def as_one(found):
-    return found.membership.tolist(), {name: value for name, value in found.details.items() if name not in ("cost", "seconds")}
+    return found.membership.tolist(), {
+        name: value for name, value in found.details.items() if name not in ("cost", "seconds")
+    }
 
 
 def by_sum(values, n_groups, seed):
@@ -206,12 +252,18 @@ def test_settings_of_objects_are_those_that_measure(data, by_object):
     usual = by_object.groupings["usual"][0].details
     for name, settings in {"few": {"batch_size": 8}, "often": {"every": 5}, "usual": {}}.items():
         alone = ct.affinity(Lookahead(**settings), "mlp", data, seed=3, **SMALL)
-        np.testing.assert_array_equal(by_object.groupings[name][0].details["affinity"]["matrix"], alone.matrix)
+        np.testing.assert_array_equal(
+            by_object.groupings[name][0].details["affinity"]["matrix"], alone.matrix
+        )
     assert usual["affinity"] != few["affinity"] != often["affinity"]
     assert own["affinity"] == few["affinity"]  # one measurement, clustered twice
     assert by_object.groupings["own"][0].method == "by_sum"
-    measured = ct.Affinity(tasks=data.tasks.names, matrix=np.array(few["affinity"]["matrix"]), method="lookahead")
-    np.testing.assert_array_equal(by_object.groupings["own"][0].membership, ct.group(measured, 2, method=by_sum).membership)
+    measured = ct.Affinity(
+        tasks=data.tasks.names, matrix=np.array(few["affinity"]["matrix"]), method="lookahead"
+    )
+    np.testing.assert_array_equal(
+        by_object.groupings["own"][0].membership, ct.group(measured, 2, method=by_sum).membership
+    )
     steps = {row["arm"]: row["model_steps"] for row in by_object.costs.to_pylist()}
     assert steps["held out"] < steps["named search"]  # a quarter of the examples trains no branch
     searches = [by_object.groupings[name][0].details for name in ("named search", "held out")]
@@ -224,15 +276,23 @@ def test_settings_of_objects_are_in_the_configuration_and_in_labels(by_object):
     assert "by_sum" in told["own"]
     assert "n_features=4" in told["small gradtag"]
     assert "held_out=0.25" in told["held out"]
-    assert told["named"] == "AffinityMethod(affinity='lookahead', n_groups=2, clustering='sdp', every=10)"
+    assert (
+        told["named"]
+        == "AffinityMethod(affinity='lookahead', n_groups=2, clustering='sdp', every=10)"
+    )
     labels = {
-        ct.AffinityMethod(Lookahead(every=5, memory=2**20), n_groups=2).label: "lookahead every=5 memory=1048576 K=2",
+        ct.AffinityMethod(
+            Lookahead(every=5, memory=2**20), n_groups=2
+        ).label: "lookahead every=5 memory=1048576 K=2",
         ct.AffinityMethod("cosine", clustering=by_sum).label: "cosine by_sum K=auto",
         ct.DataMapMethod(n_groups=2, method=by_sum).label: "by_sum K=2",
-        ct.EstimatorMethod(SurrogateScores(40, ridge=0.5), n_groups=3).label: "surrogate n_subsets=40 ridge=0.5 K=3",
-        ct.DifferentiableMethod(ct.DifferentiableGrouping(3, "expected", learning_rate=2.0)).label:
-            "dmtg expected learning_rate=2 K=3",
-    }  # fmt: skip
+        ct.EstimatorMethod(
+            SurrogateScores(40, ridge=0.5), n_groups=3
+        ).label: "surrogate n_subsets=40 ridge=0.5 K=3",
+        ct.DifferentiableMethod(
+            ct.DifferentiableGrouping(3, "expected", learning_rate=2.0)
+        ).label: "dmtg expected learning_rate=2 K=3",
+    }
     assert list(labels) == list(labels.values())
 
 
@@ -247,7 +307,10 @@ def test_estimators_with_settings_train_what_they_say(data):
 
 
 class FromJoint:
-    """An estimator of the user's that reads the joint model: a task scores best with its neighbour in W."""
+    """An estimator of the user's that reads the joint model.
+
+    A task scores best with its neighbour in W.
+    """
 
     on_joint_model, tasks, measure, cost = True, (), "score", {"seconds": 1.0}
 
@@ -261,11 +324,22 @@ class FromJoint:
     def predict(self, weights):
         rows = np.asarray(weights) > 0
         mates = np.array([1, 0, 3, 2])
-        return np.where(rows, self.strength * rows[:, mates] - 0.1 * rows.sum(1, keepdims=True), np.nan)
+        return np.where(
+            rows, self.strength * rows[:, mates] - 0.1 * rows.sum(1, keepdims=True), np.nan
+        )
 
 
 def test_an_estimator_of_ones_own(data):
-    result = ct.compare("mlp", data, ct.EstimatorMethod(FromJoint(2.0)), seeds=1, repeats=1, draws=1, baselines=(), **SMALL)
+    result = ct.compare(
+        "mlp",
+        data,
+        ct.EstimatorMethod(FromJoint(2.0)),
+        seeds=1,
+        repeats=1,
+        draws=1,
+        baselines=(),
+        **SMALL,
+    )
     (found,) = result.groupings["grouped"]
     assert found.labels.tolist() == [0, 0, 1, 1]
     assert (found.method, found.details["cost"]) == ("FromJoint", {"seconds": 1.0})
@@ -273,7 +347,10 @@ def test_an_estimator_of_ones_own(data):
 
 
 def test_searches_that_differ_in_a_setting_have_checkpoints_of_their_own(data, tmp_path):
-    methods = {str(h): ct.DifferentiableMethod(ct.DifferentiableGrouping(2, held_out=h)) for h in (0.1, 0.3)}
+    methods = {
+        str(h): ct.DifferentiableMethod(ct.DifferentiableGrouping(2, held_out=h))
+        for h in (0.1, 0.3)
+    }
     settings = dict(seeds=1, repeats=1, draws=1, baselines=(), **SMALL)
     in_a_run = ct.compare("mlp", data, methods, run=tmp_path / "run", **settings)
     alone = ct.compare("mlp", data, methods, **settings)
@@ -284,23 +361,41 @@ def test_searches_that_differ_in_a_setting_have_checkpoints_of_their_own(data, t
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: ct.AffinityMethod("lookahed"), r"`affinity` must be one of cosine, .*or a probe such as Lookahead\(batch"),
+        (
+            lambda: ct.AffinityMethod("lookahed"),
+            r"`affinity` must be one of cosine, .*or a probe such as Lookahead\(batch",
+        ),
         (lambda: ct.AffinityMethod(Lookahead), r"`affinity` must be .*found <class"),
-        (lambda: ct.AffinityMethod(clustering="kmeans"), "`clustering` must be one of sdp, .*which groups data maps"),
+        (
+            lambda: ct.AffinityMethod(clustering="kmeans"),
+            "`clustering` must be one of sdp, .*which groups data maps",
+        ),
         (lambda: ct.AffinityMethod(every=0), "`every` must be a whole number of at least 1"),
-        (lambda: ct.EstimatorMethod("gradtags"), r"`estimator` must be one of train, .*such as SurrogateScores"),
+        (
+            lambda: ct.EstimatorMethod("gradtags"),
+            r"`estimator` must be one of train, .*such as SurrogateScores",
+        ),
         (lambda: ct.EstimatorMethod(GradTagScores), "`estimator` must be .*found <class"),
         (lambda: ct.EstimatorMethod(3), "`estimator` must be .*found 3"),
-        (lambda: ct.EstimatorMethod(GradTagScores(), n_groups="auto"), "`n_groups` must be a number .* for 'gradtag'"),
-        (lambda: ct.DifferentiableMethod("annealed"), "`search` must be a DifferentiableGrouping; found 'annealed'"),
+        (
+            lambda: ct.EstimatorMethod(GradTagScores(), n_groups="auto"),
+            "`n_groups` must be a number .* for 'gradtag'",
+        ),
+        (
+            lambda: ct.DifferentiableMethod("annealed"),
+            "`search` must be a DifferentiableGrouping; found 'annealed'",
+        ),
         (lambda: ct.DifferentiableMethod(mode="anealed"), "`mode` must be one of 'paper'"),
-        (lambda: ct.DifferentiableMethod(ct.DifferentiableGrouping(3), n_groups=2), "`n_groups` is 2, but `search` has"),
+        (
+            lambda: ct.DifferentiableMethod(ct.DifferentiableGrouping(3), n_groups=2),
+            "`n_groups` is 2, but `search` has",
+        ),
         (
             lambda: ct.DifferentiableMethod(ct.DifferentiableGrouping(3), mode="paper"),
             "`mode` is 'paper', but `search` has its own: 'annealed'",
         ),
     ],
-)  # fmt: skip
+)
 def test_objects_that_are_none_are_refused(make, message):
     with pytest.raises(CoterieError, match=message):
         make()

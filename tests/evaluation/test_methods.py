@@ -19,8 +19,18 @@ def by_colour(case, *, seed):
 def test_names():
     assert list(named_methods(MINE, TASKS)) == ["grouped"]
     assert named_methods("data_map", TASKS) == {"grouped": DataMapMethod(n_groups="auto")}
-    several = [MINE, DataMapMethod(n_groups=2), DataMapMethod(n_groups=2, method="kmeans", features="density"), by_colour]
-    assert list(named_methods(several, TASKS)) == ["by hand K=2", "K=2 m=1.07", "kmeans K=2 density", "by_colour"]
+    several = [
+        MINE,
+        DataMapMethod(n_groups=2),
+        DataMapMethod(n_groups=2, method="kmeans", features="density"),
+        by_colour,
+    ]
+    assert list(named_methods(several, TASKS)) == [
+        "by hand K=2",
+        "K=2 m=1.07",
+        "kmeans K=2 density",
+        "by_colour",
+    ]
     assert named_methods({"x": MINE, "y": MINE}, TASKS) == {"x": MINE, "y": MINE}
 
 
@@ -56,7 +66,10 @@ def test_settings_of_no_use_are_named_when_they_are_made(settings, message):
 
 
 def test_a_grouping_must_be_of_the_same_tasks():
-    with pytest.raises(CoterieError, match=r"'grouped' is of 3 tasks \(a, b, c, ...\), which are not the 2 of the data"):
+    with pytest.raises(
+        CoterieError,
+        match=r"'grouped' is of 3 tasks \(a, b, c, ...\), which are not the 2 of the data",
+    ):
         named_methods(MINE, ("a", "b"))
 
 

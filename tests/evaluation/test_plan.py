@@ -26,7 +26,11 @@ def planned():
 def test_counts_are_exact(planned):
     work = {w.method.split()[0]: w for w in planned.workloads}
     n_tasks, n_steps = 14, 4 * 9
-    assert (work["data_map"].trainings, work["data_map"].look_aheads, work["data_map"].model_steps) == (0, 0, 0)
+    assert (
+        work["data_map"].trainings,
+        work["data_map"].look_aheads,
+        work["data_map"].model_steps,
+    ) == (0, 0, 0)
     assert work["lookahead"].look_aheads == n_tasks * ((n_steps - 1) // 10)
     assert work["pairs"].trainings == n_tasks + n_tasks * (n_tasks - 1) // 2
     assert work["pairs"].model_steps == work["pairs"].trainings * n_steps
@@ -50,18 +54,35 @@ def test_counts_agree_with_what_a_comparison_does():
     work = ct.plan("mlp", data, method, **settings).workloads[0]
     joint = ct.affinity("lookahead", "mlp", data, every=5, **settings)
     assert work.look_aheads == joint.details["lookaheads"]
-    assert work.model_steps == pytest.approx(joint.details["beyond_training"]["model_steps"], rel=0.05)
+    assert work.model_steps == pytest.approx(
+        joint.details["beyond_training"]["model_steps"], rel=0.05
+    )
 
 
 def table(n=240, n_tasks=4):
     generator = torch.Generator().manual_seed(0)
     x = torch.randn(n, 6, generator=generator)
-    return ct.load({"inputs": x, "targets": (x[:, :n_tasks] + 0.3 * torch.randn(n, n_tasks, generator=generator) > 0).float()})
+    return ct.load(
+        {
+            "inputs": x,
+            "targets": (
+                x[:, :n_tasks] + 0.3 * torch.randn(n, n_tasks, generator=generator) > 0
+            ).float(),
+        }
+    )
 
 
 @pytest.mark.parametrize(("repeats", "units"), [(None, 10), (1, 2), (3, 6)])
 def test_splits_are_counted_as_a_comparison_counts_them(repeats, units):
-    found = ct.plan("mlp", table(), ["data_map"], n_groups=2, seeds=[3, 5], repeats=repeats, **{**SMALL, "batch_size": 32})
+    found = ct.plan(
+        "mlp",
+        table(),
+        ["data_map"],
+        n_groups=2,
+        seeds=[3, 5],
+        repeats=repeats,
+        **{**SMALL, "batch_size": 32},
+    )
     assert found.units == units
     assert found.seconds > units * found.shared_seconds
 
@@ -90,39 +111,65 @@ def test_seconds_of_gradtag_are_those_of_its_own_passes_and_rows(monkeypatch):
     data, settings = table(), {**SMALL, "batch_size": 32}
     monkeypatch.setattr(_plan, "_timed_gradtag", lambda *_: (100.0, 7.0, 0.1))
     work = ct.plan("mlp", data, ct.EstimatorMethod(estimator="gradtag"), **settings).workloads[0]
-    assert work.seconds == pytest.approx(100 + 7 * work.model_steps + 0.1 * 15)  # of four tasks, all subsets
+    assert work.seconds == pytest.approx(
+        100 + 7 * work.model_steps + 0.1 * 15
+    )  # of four tasks, all subsets
 
 
 def test_labelled_examples_are_timed_wherever_they_stand():
     data, settings = table(), {**SMALL, "batch_size": 8, "epochs": 8}
     data.targets[data.split.train[:100]] = torch.nan
     data.targets[data.split.validation[:30]] = torch.nan
-    found = ct.plan("mlp", data, ["data_map", "lookahead", "gradtag", "dmtg"], n_groups=2, **settings)
-    assert {w.method.split()[0] for w in found.workloads if w.seconds > 0} == {"lookahead", "gradtag", "dmtg"}
+    found = ct.plan(
+        "mlp", data, ["data_map", "lookahead", "gradtag", "dmtg"], n_groups=2, **settings
+    )
+    assert {w.method.split()[0] for w in found.workloads if w.seconds > 0} == {
+        "lookahead",
+        "gradtag",
+        "dmtg",
+    }
 
 
 def test_rounds_of_mtgnet_are_those_that_it_takes():
-    oracle, net = PlantedScores(np.random.default_rng(0).normal(size=(5, 5))), MTGNetScores(max_epochs=3, networks=1)
+    oracle, net = (
+        PlantedScores(np.random.default_rng(0).normal(size=(5, 5))),
+        MTGNetScores(max_epochs=3, networks=1),
+    )
     net.fit(oracle)
     assert [len(answer) for answer in oracle.answers] == net.rounds(5)
     assert sum(net.rounds(9)) == net.trainings(9)
 
 
-def test_time_of_a_stack_grows_with_its_models_and_what_a_search_or_a_network_takes_is_added(monkeypatch):
+def test_time_of_a_stack_grows_with_its_models_and_what_a_search_or_a_network_takes_is_added(
+    monkeypatch,
+):
     """Steps of 1 s alone, and 0.1 s for each further model of a stack."""
 
     def timed(model, data, settings, weights):
-        return ct.fit(model, data, **settings), 0.9 + 0.1 * len(weights) if isinstance(weights, np.ndarray) else 7.0
+        return ct.fit(model, data, **settings), 0.9 + 0.1 * len(weights) if isinstance(
+            weights, np.ndarray
+        ) else 7.0
 
     monkeypatch.setattr(_plan, "_timed", timed)
     monkeypatch.setattr(MTGNetScores, "own_seconds", lambda self, n_tasks: 1000.0)
     data, settings = table(), {**SMALL, "batch_size": 72, "epochs": 2}
-    found = ct.plan("mlp", data, ["pairs", "mtgnet", "dmtg", "data_map"], n_groups=2, draws=2, repeats=1, seeds=1, **settings)
+    found = ct.plan(
+        "mlp",
+        data,
+        ["pairs", "mtgnet", "dmtg", "data_map"],
+        n_groups=2,
+        draws=2,
+        repeats=1,
+        seeds=1,
+        **settings,
+    )
     work = {w.method.split()[0]: w for w in found.workloads}
     steps = 4 * (1 + 48 / 144 / 3)
     assert work["pairs"].seconds == pytest.approx(steps * (1 + 0.1 * 9))
     rounds = [5, 1, 1, 1, 1, 1, 1]
-    assert work["mtgnet"].seconds == pytest.approx(1000 + steps * sum(1 + 0.1 * (rows - 1) for rows in rounds))
+    assert work["mtgnet"].seconds == pytest.approx(
+        1000 + steps * sum(1 + 0.1 * (rows - 1) for rows in rounds)
+    )
     assert work["dmtg"].seconds == pytest.approx(4 * 7)
     assert [w.grouped_seconds for w in found.workloads] == pytest.approx([steps * 0.1 * 2 * 3] * 4)
     assert found.shared_seconds == pytest.approx(steps * (1 + 1 + 0.1 * 4))
@@ -130,23 +177,38 @@ def test_time_of_a_stack_grows_with_its_models_and_what_a_search_or_a_network_ta
 
 def test_memory_holds_the_activations_of_the_models_that_run_together():
     data = ct.load(
-        {"inputs": torch.zeros(120, 1, 16, 16), "targets": (torch.arange(120)[:, None] // 2 ** torch.arange(3) % 2).float()}
+        {
+            "inputs": torch.zeros(120, 1, 16, 16),
+            "targets": (torch.arange(120)[:, None] // 2 ** torch.arange(3) % 2).float(),
+        }
     )
     loop, vmap = (
-        ct.plan("cnn", data, ["data_map"], n_groups=2, epochs=1, batch_size=16, strategy=strategy).workloads[0].bytes
+        ct.plan("cnn", data, ["data_map"], n_groups=2, epochs=1, batch_size=16, strategy=strategy)
+        .workloads[0]
+        .bytes
         for strategy in ("loop", "vmap")
     )
     joint = ct.fit("cnn", data, epochs=1, batch_size=16)
     models, kept = 2 * 5 * 4 * joint.stack.n_parameters, vmap - loop
     assert loop == pytest.approx(models + kept)
-    assert kept > 2 * 16 * 32 * 16 * 16 * 4  # of a first layer of 32 channels alone, and its gradient
+    assert (
+        kept > 2 * 16 * 32 * 16 * 16 * 4
+    )  # of a first layer of 32 channels alone, and its gradient
 
 
 def test_a_budget_picks_what_fits():
-    found = ct.plan("mlp", ct.load("digits"), ["data_map", "train"], n_groups=2, seeds=1, budget="1h", **SMALL)
+    found = ct.plan(
+        "mlp", ct.load("digits"), ["data_map", "train"], n_groups=2, seeds=1, budget="1h", **SMALL
+    )
     tight = ct.plan(
-        "mlp", ct.load("digits"), ["data_map", "train"], n_groups=2, seeds=1, budget=found.seconds / 10, **SMALL
-    )  # fmt: skip
+        "mlp",
+        ct.load("digits"),
+        ["data_map", "train"],
+        n_groups=2,
+        seeds=1,
+        budget=found.seconds / 10,
+        **SMALL,
+    )
     assert len(found.picked) == 2
     assert "train K=2" not in tight.picked
     assert {w.method: w.fits for w in tight.workloads}["train K=2"] is False
@@ -181,12 +243,22 @@ class Asks(FromJoint):
     on_joint_model = False
 
 
-UNKNOWN = {"mine": Mine(), "read": ct.EstimatorMethod(FromJoint()), "asks": ct.EstimatorMethod(Asks())}
+UNKNOWN = {
+    "mine": Mine(),
+    "read": ct.EstimatorMethod(FromJoint()),
+    "asks": ct.EstimatorMethod(Asks()),
+}
 
 
 @pytest.mark.parametrize("name", UNKNOWN)
 def test_what_a_method_of_ones_own_takes_is_unknown(name):
-    found = ct.plan("mlp", table(), {name: UNKNOWN[name], "map": ct.DataMapMethod(n_groups=2)}, repeats=1, **SMALL)
+    found = ct.plan(
+        "mlp",
+        table(),
+        {name: UNKNOWN[name], "map": ct.DataMapMethod(n_groups=2)},
+        repeats=1,
+        **SMALL,
+    )
     free, own = found.workloads
     assert (free.method, free.seconds, free.fits) == ("map", 0, True)
     assert (own.method, own.fits) == (name, None)
@@ -194,10 +266,16 @@ def test_what_a_method_of_ones_own_takes_is_unknown(name):
     assert own.grouped_seconds == free.grouped_seconds > 0
     assert found.picked == ("map", name)
     assert (found.unpriced, found.seconds) == ((name,), None)
-    assert found.known_seconds == pytest.approx(3 * (found.shared_seconds + 2 * free.grouped_seconds))
+    assert found.known_seconds == pytest.approx(
+        3 * (found.shared_seconds + 2 * free.grouped_seconds)
+    )
     assert repr(found).endswith(f"s, without what is unknown: {name})")
     said = json.loads(json.dumps(found.to_dict()))
-    assert (said["seconds"], said["unpriced"], said["workloads"][1]["seconds"]) == (None, [name], None)
+    assert (said["seconds"], said["unpriced"], said["workloads"][1]["seconds"]) == (
+        None,
+        [name],
+        None,
+    )
 
 
 def test_nothing_unknown_is_picked_within_a_budget():
@@ -214,7 +292,11 @@ def test_nothing_unknown_is_picked_within_a_budget():
 def test_a_method_that_tells_what_it_trains_is_priced():
     methods = {"none": Told(0), "ten": ct.EstimatorMethod("pairs"), "twelve": Told(3)}
     found = ct.plan("mlp", table(), methods, repeats=1, **SMALL)
-    assert [(work.method, work.trainings) for work in found.workloads] == [("none", 0), ("ten", 10), ("twelve", 12)]
+    assert [(work.method, work.trainings) for work in found.workloads] == [
+        ("none", 0),
+        ("ten", 10),
+        ("twelve", 12),
+    ]
     none, ten, twelve = found.workloads
     assert (none.seconds, none.model_steps, none.fits) == (0, 0, True)
     assert twelve.model_steps == pytest.approx(1.2 * ten.model_steps)
@@ -225,26 +307,40 @@ def test_a_method_that_tells_what_it_trains_is_priced():
 
 def test_settings_of_objects_are_priced(monkeypatch):
     seen = []
-    monkeypatch.setattr(_plan, "_timed_gradtag", lambda joint, data, scores: seen.append(scores.n_features) or (1.0, 0.0, 0.0))
+    monkeypatch.setattr(
+        _plan,
+        "_timed_gradtag",
+        lambda joint, data, scores: seen.append(scores.n_features) or (1.0, 0.0, 0.0),
+    )
     methods = [
         *(ct.EstimatorMethod(GradTagScores(n_features=n), n_groups=2) for n in (64, 512)),
         *(ct.EstimatorMethod("gradtag", n_groups=k) for k in (2, 3)),
-        ct.EstimatorMethod(SurrogateScores(n_subsets=5)), ct.EstimatorMethod(MTGNetScores(n_rows=7)),
-        ct.AffinityMethod(Lookahead(every=4), n_groups=2), ct.AffinityMethod(Lookahead(every=2), n_groups=2),
+        ct.EstimatorMethod(SurrogateScores(n_subsets=5)),
+        ct.EstimatorMethod(MTGNetScores(n_rows=7)),
+        ct.AffinityMethod(Lookahead(every=4), n_groups=2),
+        ct.AffinityMethod(Lookahead(every=2), n_groups=2),
         ct.DifferentiableMethod(ct.DifferentiableGrouping(3, stem=1)),
-    ]  # fmt: skip
+    ]
     found = ct.plan("mlp", table(), methods, repeats=1, draws=1, **{**SMALL, "batch_size": 32})
     work = {w.method: w for w in found.workloads}
     assert sorted(seen) == [64, 256, 512]  # once where only the number of groups differs
     assert work["gradtag n_features=64 K=2"].bytes < work["gradtag n_features=512 K=2"].bytes
-    assert (work["surrogate n_subsets=5 K=2"].trainings, work["mtgnet n_rows=7 K=2"].trainings) == (4 + 4, 7)
+    assert (work["surrogate n_subsets=5 K=2"].trainings, work["mtgnet n_rows=7 K=2"].trainings) == (
+        4 + 4,
+        7,
+    )
     n_steps = 4 * 5
     often, seldom = work["lookahead every=2 K=2"], work["lookahead every=4 K=2"]
-    assert (often.look_aheads, seldom.look_aheads) == (4 * ((n_steps - 1) // 2), 4 * ((n_steps - 1) // 4))
+    assert (often.look_aheads, seldom.look_aheads) == (
+        4 * ((n_steps - 1) // 2),
+        4 * ((n_steps - 1) // 4),
+    )
     assert work["dmtg stem=1 K=3"].model_steps == 3 * n_steps
 
 
-@pytest.mark.parametrize(("text", "seconds"), [("90s", 90), ("30m", 1800), ("2h", 7200), (5, 5), ("1.5d", 129600)])
+@pytest.mark.parametrize(
+    ("text", "seconds"), [("90s", 90), ("30m", 1800), ("2h", 7200), (5, 5), ("1.5d", 129600)]
+)
 def test_times(text, seconds):
     assert seconds_of(text) == seconds
 
@@ -268,5 +364,7 @@ def test_what_a_comparison_would_refuse_is_refused(wrong, message):
 
 @pytest.mark.parametrize("text", ["-3m", "0", "soon", "3 weeks", ""])
 def test_bad_times_are_refused(text):
-    with pytest.raises(CoterieError, match="`budget` must be a positive time such as 90s, 30m or 2h; found"):
+    with pytest.raises(
+        CoterieError, match="`budget` must be a positive time such as 90s, 30m or 2h; found"
+    ):
         ct.plan("mlp", ct.load("digits"), budget=text)

@@ -1,4 +1,7 @@
-"""From hand-made units to the gains table: pairing, averaging of draws, the mean over tasks, what is left out."""
+"""From hand-made units to the gains table.
+
+Pairing, averaging of draws, the mean over tasks, what is left out.
+"""
 
 from dataclasses import replace
 
@@ -14,8 +17,10 @@ TASKS = Tasks.plain([Task(name="a", kind=Kind.BINARY), Task(name="b", kind=Kind.
 N = 40
 TARGETS = np.tile(np.array([[0.0, 1.0], [1.0, 0.0]], dtype=np.float32), (N // 2, 1))
 PARTS = {
-    "joint": Part("joint", None), "grouped": Part("grouped", "grouped"), "random (grouped)": Part("random", "grouped")
-}  # fmt: skip
+    "joint": Part("joint", None),
+    "grouped": Part("grouped", "grouped"),
+    "random (grouped)": Part("random", "grouped"),
+}
 ARMS = (("joint", 0), ("grouped", 0), ("random (grouped)", 0), ("random (grouped)", 1))
 
 
@@ -27,11 +32,21 @@ def unit(seed, misses, split=0, **more):
             outcomes[arm, :count, task] = 0
     primary = 1 - np.array(misses, dtype=np.float64) / N
     values = {
-        "arms": ARMS, "primary": primary, "outcomes": outcomes, "targets": TARGETS,
-        "positions": np.arange(N), "scores": SCORES.empty_table(),
-        "costs": [{"arm": a, "models": 1, "parameters": 10, "model_steps": 5.0, "seconds": 1.0 + draw} for a, draw in ARMS],
-        "groupings": {}, "histories": {}, "data_map": None, "overlap": 1 / 3,
-    }  # fmt: skip
+        "arms": ARMS,
+        "primary": primary,
+        "outcomes": outcomes,
+        "targets": TARGETS,
+        "positions": np.arange(N),
+        "scores": SCORES.empty_table(),
+        "costs": [
+            {"arm": a, "models": 1, "parameters": 10, "model_steps": 5.0, "seconds": 1.0 + draw}
+            for a, draw in ARMS
+        ],
+        "groupings": {},
+        "histories": {},
+        "data_map": None,
+        "overlap": 1 / 3,
+    }
     return Unit(split=split, seed=seed, **values | more)
 
 
@@ -52,7 +67,10 @@ def test_gains_are_paired_and_in_points():
     assert row["metric"] == "balanced accuracy"
     assert row["gain"] == pytest.approx(100 * np.mean([10, 8, 12]) / N)
     half = 4.302653 * 100 * np.std([10, 8, 12], ddof=1) / N / np.sqrt(3)
-    assert (row["low"], row["high"]) == (pytest.approx(row["gain"] - half), pytest.approx(row["gain"] + half))
+    assert (row["low"], row["high"]) == (
+        pytest.approx(row["gain"] - half),
+        pytest.approx(row["gain"] + half),
+    )
     assert row["bootstrap_low"] < row["gain"] < row["bootstrap_high"]
 
 
@@ -67,9 +85,14 @@ def test_the_mean_is_unweighted_and_stands_outside_the_family():
 def test_relative_gain_is_left_out_where_the_reference_hardly_errs():
     table = rows(UNITS, [("grouped", "joint")])
     error, reference = np.mean([10, 12, 10]), np.mean([20, 20, 22])
-    assert table["grouped", "joint", "a"]["relative_gain"] == pytest.approx((reference - error) / reference)
+    assert table["grouped", "joint", "a"]["relative_gain"] == pytest.approx(
+        (reference - error) / reference
+    )
     assert table["grouped", "joint", "b"]["relative_gain"] is None
-    assert table["grouped", "joint", MEAN]["relative_gain"] == table["grouped", "joint", "a"]["relative_gain"]
+    assert (
+        table["grouped", "joint", MEAN]["relative_gain"]
+        == table["grouped", "joint", "a"]["relative_gain"]
+    )
 
 
 def test_draws_are_averaged_before_pairing():
@@ -86,14 +109,21 @@ def test_one_unit_has_a_gain_and_a_bootstrap_but_no_interval():
 
 def test_an_arm_against_itself_gains_nothing_at_all():
     row = rows(UNITS, [("joint", "joint")])["joint", "joint", MEAN]
-    assert [row[c] for c in ("gain", "low", "high", "p", "bootstrap_low", "bootstrap_high")] == [0, 0, 0, 1, 0, 0]
+    assert [row[c] for c in ("gain", "low", "high", "p", "bootstrap_low", "bootstrap_high")] == [
+        0,
+        0,
+        0,
+        1,
+        0,
+        0,
+    ]
 
 
 def test_several_splits_widen_the_interval():
     seeds = rows(UNITS, [("grouped", "joint")])["grouped", "joint", "a"]
-    over_splits = rows([replace(u, split=s, seed=0) for s, u in enumerate(UNITS)], [("grouped", "joint")])[
-        "grouped", "joint", "a"
-    ]
+    over_splits = rows(
+        [replace(u, split=s, seed=0) for s, u in enumerate(UNITS)], [("grouped", "joint")]
+    )["grouped", "joint", "a"]
     assert over_splits["gain"] == seeds["gain"]
     ratio = (over_splits["high"] - over_splits["low"]) / (seeds["high"] - seeds["low"])
     assert ratio == pytest.approx(np.sqrt(2))
@@ -104,10 +134,15 @@ def test_a_task_without_labels_in_one_split_counts_where_it_has_them():
     gap[:, 0] = np.nan
     primary = UNITS[2].primary.copy()
     primary[:, 0] = np.nan
-    units = [*UNITS[:2], unit(2, [(22, 8), (10, 8), (20, 8), (16, 8)], split=1, targets=gap, primary=primary)]
+    units = [
+        *UNITS[:2],
+        unit(2, [(22, 8), (10, 8), (20, 8), (16, 8)], split=1, targets=gap, primary=primary),
+    ]
     table = rows(units, [("grouped", "joint")])
     assert table["grouped", "joint", "a"]["gain"] == pytest.approx(100 * np.mean([10, 8]) / N)
-    assert table["grouped", "joint", "b"]["gain"] == pytest.approx(100 * np.mean([np.mean([0, 2]), 0]) / N)
+    assert table["grouped", "joint", "b"]["gain"] == pytest.approx(
+        100 * np.mean([np.mean([0, 2]), 0]) / N
+    )
 
 
 def test_a_metric_of_ones_own_has_gains_but_no_bootstrap():
@@ -124,26 +159,46 @@ def test_a_metric_of_ones_own_has_gains_but_no_bootstrap():
 def test_costs_are_those_of_one_repetition_and_one_draw():
     costs = {row["arm"]: row for row in costs_table(UNITS, PARTS).to_pylist()}
     assert costs["random (grouped)"] == {
-        "arm": "random (grouped)", "role": "random", "of": "grouped", "models": 1.0, "parameters": 10.0, "model_steps": 5.0,
+        "arm": "random (grouped)",
+        "role": "random",
+        "of": "grouped",
+        "models": 1.0,
+        "parameters": 10.0,
+        "model_steps": 5.0,
         "seconds": 1.5,
-    }  # fmt: skip
+    }
 
 
 def test_seeds_of_one_split_are_not_further_repetitions():
-    """Two seeds that agree within each of three splits: the interval is that of three repetitions, not of six."""
+    """Two seeds that agree within each of three splits.
+
+    The interval is that of three repetitions, not of six.
+    """
     misses = [[(20, 8), (20 - gain, 8), (20, 8), (16, 8)] for gain in (10, 8, 12)]
     once = rows([unit(0, m, split=s) for s, m in enumerate(misses)], [("grouped", "joint")])
-    twice = rows([unit(seed, m, split=s) for s, m in enumerate(misses) for seed in (0, 1)], [("grouped", "joint")])
+    twice = rows(
+        [unit(seed, m, split=s) for s, m in enumerate(misses) for seed in (0, 1)],
+        [("grouped", "joint")],
+    )
     for bound in ("gain", "low", "high"):
-        assert twice["grouped", "joint", "a"][bound] == pytest.approx(once["grouped", "joint", "a"][bound])
+        assert twice["grouped", "joint", "a"][bound] == pytest.approx(
+            once["grouped", "joint", "a"][bound]
+        )
 
 
 def test_bootstrap_weighs_an_example_alike_in_overlapping_splits():
-    """The same test examples in every split are no new examples: the interval stays as wide as with one."""
+    """The same test examples in every split are no new examples.
+
+    The interval stays as wide as with one.
+    """
     misses = [(20, 8), (10, 8), (20, 8), (16, 8)]
     one = rows([unit(0, misses)], [("grouped", "joint")])["grouped", "joint", "a"]
-    three = rows([unit(0, misses, split=s) for s in range(3)], [("grouped", "joint")])["grouped", "joint", "a"]
+    three = rows([unit(0, misses, split=s) for s in range(3)], [("grouped", "joint")])[
+        "grouped", "joint", "a"
+    ]
     assert three["bootstrap_low"] == pytest.approx(one["bootstrap_low"])
     disjoint = [unit(0, misses, split=s, positions=np.arange(N) + s * N) for s in range(3)]
     apart = rows(disjoint, [("grouped", "joint")])["grouped", "joint", "a"]
-    assert apart["bootstrap_high"] - apart["bootstrap_low"] < 0.8 * (one["bootstrap_high"] - one["bootstrap_low"])
+    assert apart["bootstrap_high"] - apart["bootstrap_low"] < 0.8 * (
+        one["bootstrap_high"] - one["bootstrap_low"]
+    )

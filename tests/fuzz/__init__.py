@@ -1,8 +1,9 @@
-"""Damaged, wrong and random inputs: 0 tracebacks, 0 signals, 0 hangs, 0 silent uses of what is damaged, 0 code run.
+"""Damaged, wrong and random inputs.
 
-``COTERIE_FUZZ_INPUTS`` is the number of inputs of the whole suite, 300 by default; ``COTERIE_FUZZ_SEED`` fixes what is
-otherwise another choice every day.
-"""
+0 tracebacks, 0 signals, 0 hangs, 0 silent uses of what is damaged, 0 code run.
+
+``COTERIE_FUZZ_INPUTS`` is the number of inputs of the whole suite, 300 by default;
+``COTERIE_FUZZ_SEED`` fixes what is otherwise another choice every day."""
 
 import os
 import time

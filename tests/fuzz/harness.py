@@ -1,8 +1,9 @@
-"""One input, one child: what came of a function that may crash, hang or exhaust memory, with its imports paid once.
+"""One input, one child.
 
-The child is forked from the test process, so that thousands of inputs cost milliseconds each and a segmentation fault ends
-one input only.
-"""
+What came of a function that may crash, hang or exhaust memory, with its imports paid once.
+
+The child is forked from the test process, so that thousands of inputs cost milliseconds each and a
+segmentation fault ends one input only."""
 
 from __future__ import annotations
 
@@ -24,7 +25,10 @@ ACCEPTABLE: tuple[Kind, ...] = ("value", "CoterieError")
 
 
 class Outcome(NamedTuple):
-    """What came of one input: ``text`` is the value, the error's message, the traceback, or the name of the signal."""
+    """What came of one input.
+
+    ``text`` is the value, the error's message, the traceback, or the name of the signal.
+    """
 
     kind: Kind
     text: str
@@ -33,10 +37,9 @@ class Outcome(NamedTuple):
 def outcome(function: Callable[[], Any], timeout: float = 20.0, memory: int = 2 << 30) -> Outcome:
     """Call ``function`` in a forked child and say what came of it.
 
-    Args:
-        function: called without arguments; what it returns is turned into text in the child.
-        timeout: seconds until the child is killed and the outcome is "HANG".
-        memory: bytes that the child may allocate beyond what it was forked with; more is a MemoryError, a "TRACEBACK".
+    Args: function: called without arguments; what it returns is turned into text in the child.
+        timeout: seconds until the child is killed and the outcome is "HANG". memory: bytes that the
+        child may allocate beyond what it was forked with; more is a MemoryError, a "TRACEBACK".
     """
     reading, writing = os.pipe()
     child = os.fork()
@@ -55,7 +58,9 @@ def outcome(function: Callable[[], Any], timeout: float = 20.0, memory: int = 2 
     if os.WIFSIGNALED(status):
         return Outcome("SIGNAL", signal.Signals(os.WTERMSIG(status)).name)
     kind, _, text = message.decode(errors="replace").partition("\n")
-    return Outcome(kind, text) if kind else Outcome("SIGNAL", f"ended without a word, status {status}")  # type: ignore[arg-type]
+    return (
+        Outcome(kind, text) if kind else Outcome("SIGNAL", f"ended without a word, status {status}")
+    )  # type: ignore[arg-type]
 
 
 def _run(function: Callable[[], Any], writing: int, timeout: float, memory: int) -> None:

@@ -21,7 +21,16 @@ import torch
 from coterie import runs
 from coterie.cli import main
 
-_CHANGES = ("os.rename", "os.remove", "os.rmdir", "os.mkdir", "os.chmod", "os.truncate", "os.link", "os.symlink")
+_CHANGES = (
+    "os.rename",
+    "os.remove",
+    "os.rmdir",
+    "os.mkdir",
+    "os.chmod",
+    "os.truncate",
+    "os.link",
+    "os.symlink",
+)
 _WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT
 
 torch.set_num_threads(1)  # threads of a process that forks would be missing in its children
@@ -50,7 +59,11 @@ class Counter:
             self.step()
         elif event == "open":
             path, mode, flags = arguments
-            writes = any(letter in mode for letter in "wax+") if isinstance(mode, str) else bool(flags & _WRITING)
+            writes = (
+                any(letter in mode for letter in "wax+")
+                if isinstance(mode, str)
+                else bool(flags & _WRITING)
+            )
             if writes and path != os.devnull:
                 self.step()
 
@@ -75,7 +88,10 @@ def perform(folder: Path, command: list[str], die_at: int | None, answer: Connec
 
 
 def stop_the_clock() -> None:
-    """Seconds and dates are the one thing in which two runs may differ: here they do not, and strategies are not measured."""
+    """Seconds and dates are the one thing in which two runs may differ.
+
+    Here they do not, and strategies are not measured.
+    """
     for name, module in list(sys.modules.items()):
         if name.startswith("coterie") and hasattr(module, "perf_counter"):
             module.perf_counter = lambda: 0.0  # type: ignore[attr-defined]
@@ -83,7 +99,9 @@ def stop_the_clock() -> None:
 
 
 def import_what_verbs_import() -> None:
-    """Much is imported when it is first needed: a child does all that once, and says which modules it needed.
+    """Much is imported when it is first needed.
+
+    A child does all that once, and says which modules it needed.
 
     This process itself does nothing but import them, so that it has no threads.
     """
@@ -108,7 +126,12 @@ def import_what_verbs_import() -> None:
                     "--out",
                 ]
                 commands = [
-                    ["run", *data, "a", *["--groups", "2", "--seeds", "1", "--repeats", "1", "--draws", "1"]],
+                    [
+                        "run",
+                        *data,
+                        "a",
+                        *["--groups", "2", "--seeds", "1", "--repeats", "1", "--draws", "1"],
+                    ],
                     ["affinity", *data, "b", *["--methods", "cosine", "lookahead", "--every", "2"]],
                     ["select", "b", "--affinity", "cosine", "--budget", "2"],
                     ["group", "a", "--groups", "2"],

@@ -1,7 +1,7 @@
 """One specimen of every kind of file or folder that the project reads back, small, and how it is read and used.
 
-What a reader returns is text that changes with anything that a user would see: the same damage must never give another one.
-"""
+What a reader returns is text that changes with anything that a user would see: the same damage must
+never give another one."""
 
 from __future__ import annotations
 
@@ -25,7 +25,13 @@ from coterie.models import GroupedModel
 from coterie.results import Fit, ScoreTable, Selection
 from coterie.runs import Run
 
-SETTINGS = {"epochs": 2, "batch_size": 32, "strategy": "loop", "model_options": {"hidden": (4,)}, "device": "cpu"}
+SETTINGS = {
+    "epochs": 2,
+    "batch_size": 32,
+    "strategy": "loop",
+    "model_options": {"hidden": (4,)},
+    "device": "cpu",
+}
 KINDS = {"a": "binary", "b": "multiclass", "c": "regression", "d": "binary"}
 QUIET = options.OutputOptions(quiet=True)
 
@@ -52,7 +58,11 @@ def make(root: Path) -> dict[str, Specimen]:
     def add(name: str, read: Callable[[Path], str]) -> None:
         folder = root / name
         ignored = {"table.csv", "scores.csv"}
-        files = sorted(p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file() and p.name not in ignored)
+        files = sorted(
+            p.relative_to(folder).as_posix()
+            for p in folder.rglob("*")
+            if p.is_file() and p.name not in ignored
+        )
         found[name] = Specimen(folder, read, tuple(files))
 
     groups.save(root / "grouping" / "grouping.json")
@@ -79,11 +89,19 @@ def add_simple(root: Path, data: ct.Dataset, fitted: Fit, groups: ct.Grouping) -
     """Files that one object each writes."""
     matrix = np.arange(16.0).reshape(4, 4)
     affinity = ct.Affinity(
-        tasks=data.tasks.names, matrix=matrix, method="cosine", counts=np.full((4, 4), 3), stderr=matrix / 10,
-        cost={"seconds": 1.5, "model_steps": 7}, details={"every": 10},
-    )  # fmt: skip
+        tasks=data.tasks.names,
+        matrix=matrix,
+        method="cosine",
+        counts=np.full((4, 4), 3),
+        stderr=matrix / 10,
+        cost={"seconds": 1.5, "model_steps": 7},
+        details={"every": 10},
+    )
     affinity.save(root / "affinity" / "affinity.safetensors")
-    table = ScoreTable.of(("a", "b", "c"), {("a",): [0.5], ("a", "b"): [0.75, 0.25], ("c",): [0.1], ("b", "c"): [0.5, 0.5]})
+    table = ScoreTable.of(
+        ("a", "b", "c"),
+        {("a",): [0.5], ("a", "b"): [0.75, 0.25], ("c",): [0.1], ("b", "c"): [0.5, 0.5]},
+    )
     table.save(root / "scores" / "scores.parquet")
     ct.select(table, budget=2).save(root / "selection" / "selection.json")
     models = ct.fit("mlp", data, weights=groups.weights(), **SETTINGS)
@@ -108,9 +126,16 @@ def add_simple(root: Path, data: ct.Dataset, fitted: Fit, groups: ct.Grouping) -
 def _data() -> tuple[ct.Dataset, pd.DataFrame]:
     rng = np.random.default_rng(0)
     x = rng.normal(size=(150, 4)).astype(np.float32)
-    columns = [x[:, 0] + x[:, 1] > 0, np.digitize(x[:, 2], [-0.5, 0.5]), 3 * x[:, 3] + 10, x[:, 1] > 0.2]
+    columns = [
+        x[:, 0] + x[:, 1] > 0,
+        np.digitize(x[:, 2], [-0.5, 0.5]),
+        3 * x[:, 3] + 10,
+        x[:, 1] > 0.2,
+    ]
     y = np.stack(columns, axis=1).astype(np.float32)
-    frame = pd.DataFrame({**{f"x{i}": x[:, i] for i in range(4)}, "kind": np.where(x[:, 0] > 0, "red", "blue")})
+    frame = pd.DataFrame(
+        {**{f"x{i}": x[:, i] for i in range(4)}, "kind": np.where(x[:, 0] > 0, "red", "blue")}
+    )
     frame = frame.assign(a=y[:, 0].astype(int), d=y[:, 3].astype(int), c=y[:, 2])
     return ct.load({"inputs": x, "targets": y}, names=list(KINDS), kinds=KINDS), frame
 
@@ -126,7 +151,9 @@ def _continued(data: ct.Dataset, folder: Path, progress: object = None) -> Fit:
 def _compared(root: Path, data: ct.Dataset, groups: ct.Grouping) -> None:
     run = root / "compared"
     methods = {"given": groups, "map": ct.DataMapMethod(n_groups=2)}
-    result = ct.compare("mlp", data, methods, seeds=[0], repeats=1, draws=1, bootstraps=5, run=run, **SETTINGS)
+    result = ct.compare(
+        "mlp", data, methods, seeds=[0], repeats=1, draws=1, bootstraps=5, run=run, **SETTINGS
+    )
     result.save(root / "comparison")
     (run / unit_stage(0, 0)).rename(root / "unit")
 
@@ -160,7 +187,11 @@ def _read_data_map(folder: Path) -> str:
 def _read_model(folder: Path) -> str:
     model = GroupedModel.load(folder / "model.safetensors")
     inputs = torch.linspace(-1, 1, 5 * 4).view(5, *model.preprocessing.input_shape)
-    return _text(model.predict(inputs).numpy()) + _text(model.hard().predict(inputs).numpy()) + str(model.tasks)
+    return (
+        _text(model.predict(inputs).numpy())
+        + _text(model.hard().predict(inputs).numpy())
+        + str(model.tasks)
+    )
 
 
 def _read_fit(folder: Path) -> str:
@@ -184,11 +215,16 @@ def _read_run(folder: Path) -> str:
     perform(options.Evaluate(run=folder, output=QUIET))
     perform(options.Fit(run=folder, output=QUIET))
     perform(options.Group(run=folder, grouping=options.GroupOptions(groups=(2,)), output=QUIET))
-    return f"{done} {(folder / 'metrics.json').read_text()} {(folder / 'grouping.json').read_text()}"
+    return (
+        f"{done} {(folder / 'metrics.json').read_text()} {(folder / 'grouping.json').read_text()}"
+    )
 
 
 def _text(value: object, *names: str) -> str:
-    """Everything in a result, arrays by their hashes; the properties and methods ``names`` are used besides."""
+    """Everything in a result, arrays by their hashes.
+
+    The properties and methods ``names`` are used besides.
+    """
     for name in names:
         used = getattr(value, name)
         if callable(used):

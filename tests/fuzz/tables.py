@@ -18,16 +18,78 @@ import pyarrow.feather
 import pyarrow.parquet as pq
 
 WORDS = (
-    "red", "blue", "yes", "no", "NA", "nan", "NaN", "None", "#N/A", "", " ", "?", "-", "true", "False", "0", "1", "1.0", "01",
-    "é", "ß", "💥", "1e400", "-inf", "1,5", "1;5", '"', "a\nb", "a\r", "\ufeff", "\0", "=1+1", "٣", "x" * 3000, "2024-01-31",
+    "red",
+    "blue",
+    "yes",
+    "no",
+    "NA",
+    "nan",
+    "NaN",
+    "None",
+    "#N/A",
+    "",
+    " ",
+    "?",
+    "-",
+    "true",
+    "False",
+    "0",
+    "1",
+    "1.0",
+    "01",
+    "é",
+    "ß",
+    "💥",
+    "1e400",
+    "-inf",
+    "1,5",
+    "1;5",
+    '"',
+    "a\nb",
+    "a\r",
+    "\ufeff",
+    "\0",
+    "=1+1",
+    "٣",
+    "x" * 3000,
+    "2024-01-31",
     "12:30",
-)  # fmt: skip
+)
 NAMES = (
-    "a", "b", "c", "d", "id", "ID ", "", " ", "Unnamed: 0", "__index_level_0__", "class", "é", "a.b", "a/b", "x\ny", "🙂",
-    "nan", "t", "part",
-)  # fmt: skip
+    "a",
+    "b",
+    "c",
+    "d",
+    "id",
+    "ID ",
+    "",
+    " ",
+    "Unnamed: 0",
+    "__index_level_0__",
+    "class",
+    "é",
+    "a.b",
+    "a/b",
+    "x\ny",
+    "🙂",
+    "nan",
+    "t",
+    "part",
+)
 ENCODINGS = ("utf-8-sig", "utf-16", "utf-16-le", "utf-32", "latin-1", "cp1252", "shift-jis")
-ODD_NUMBERS = (0.0, -0.0, 1e-320, 1e308, -1e308, np.inf, -np.inf, np.nan, 2.0**53, 3.5e38, 0.1 + 0.2)
+ODD_NUMBERS = (
+    0.0,
+    -0.0,
+    1e-320,
+    1e308,
+    -1e308,
+    np.inf,
+    -np.inf,
+    np.nan,
+    2.0**53,
+    3.5e38,
+    0.1 + 0.2,
+)
 PARTS = ("train", "validation", "test", "val", "0", "1", "2", "", "other")
 
 Column = Callable[[random.Random, int], pa.Array]
@@ -39,7 +101,10 @@ def _of(make: Callable[[random.Random], Any], kind: pa.DataType | None = None) -
 
 def _gaps(column: Column) -> Column:
     def gappy(rng: random.Random, n: int) -> pa.Array:
-        kept = pa.array([rng.choice((0, None, *range(n))) if rng.random() < 0.2 else row for row in range(n)], pa.int64())
+        kept = pa.array(
+            [rng.choice((0, None, *range(n))) if rng.random() < 0.2 else row for row in range(n)],
+            pa.int64(),
+        )
         return column(rng, n).take(kept)
 
     return gappy
@@ -47,7 +112,9 @@ def _gaps(column: Column) -> Column:
 
 def _words(rng: random.Random, n: int) -> pa.Array:
     few = rng.sample(WORDS, rng.randint(1, 6))
-    return pa.array([rng.choice(few) for _ in range(n)], rng.choice((pa.string(), pa.large_string())))
+    return pa.array(
+        [rng.choice(few) for _ in range(n)], rng.choice((pa.string(), pa.large_string()))
+    )
 
 
 def _coded(rng: random.Random, n: int) -> pa.Array:
@@ -68,13 +135,19 @@ PLAIN: tuple[Column, ...] = (
     _of(lambda rng: rng.random() < 0.4, pa.bool_()),
     _of(lambda rng: rng.choice(("low", "mid", "high")), pa.string()),
     _of(lambda rng: str(rng.randint(0, 1)), pa.string()),
-)  # fmt: skip
+)
 ODD: tuple[Column, ...] = (
-    _words, _coded, _mixed,
+    _words,
+    _coded,
+    _mixed,
     lambda rng, n: pa.array(range(rng.randint(-2, 10), 10**6, rng.randint(1, 7))[:n]),
-    lambda rng, n: pa.nulls(n, rng.choice((pa.null(), pa.float64(), pa.string(), pa.bool_(), pa.list_(pa.int64())))),
+    lambda rng, n: pa.nulls(
+        n, rng.choice((pa.null(), pa.float64(), pa.string(), pa.bool_(), pa.list_(pa.int64())))
+    ),
     lambda rng, n: pa.array([rng.choice((0.1, 273.15, 0, "k"))] * n),
-    _of(lambda rng: rng.choice(ODD_NUMBERS) if rng.random() < 0.2 else rng.gauss(0, 1), pa.float64()),
+    _of(
+        lambda rng: rng.choice(ODD_NUMBERS) if rng.random() < 0.2 else rng.gauss(0, 1), pa.float64()
+    ),
     _of(lambda rng: rng.choice((2**63 - 1, -(2**63), 2**53 + 1, 0)), pa.int64()),
     _of(lambda rng: rng.randint(0, 2**64 - 1), pa.uint64()),
     _of(lambda rng: f"{rng.getrandbits(64):016x}", pa.string()),
@@ -86,13 +159,19 @@ ODD: tuple[Column, ...] = (
     _of(lambda rng: decimal.Decimal(rng.randint(-999, 999)) / 100, pa.decimal128(20, 2)),
     _of(lambda rng: rng.randbytes(rng.randint(0, 9)), pa.binary()),
     _of(lambda rng: [rng.random()] * rng.randint(0, 3), pa.list_(pa.float64())),
-    _of(lambda rng: {"u": rng.random(), "v": "w"}, pa.struct([("u", pa.float64()), ("v", pa.string())])),
-    _of(lambda rng: {"bytes": rng.randbytes(20), "path": None}, pa.struct([("bytes", pa.binary()), ("path", pa.string())])),
+    _of(
+        lambda rng: {"u": rng.random(), "v": "w"},
+        pa.struct([("u", pa.float64()), ("v", pa.string())]),
+    ),
+    _of(
+        lambda rng: {"bytes": rng.randbytes(20), "path": None},
+        pa.struct([("bytes", pa.binary()), ("path", pa.string())]),
+    ),
     _of(lambda rng: [("k", rng.random())], pa.map_(pa.string(), pa.float64())),
     _of(lambda rng: rng.choice(PARTS), pa.string()),
     _of(lambda rng: rng.choice(PARTS[:3]), pa.string()),
     _of(lambda rng: rng.random(), pa.float16()),
-)  # fmt: skip
+)
 
 
 def random_table(rng: random.Random) -> pa.Table:
@@ -110,7 +189,16 @@ def random_table(rng: random.Random) -> pa.Table:
     if rng.random() < 0.1 and n:
         table = pa.concat_tables([table, table.slice(0, n // 2)])  # rows that occur twice
     if rng.random() < 0.1:
-        about = rng.choice((b"[]", b"{", b"null", b'{"targets": ["A", "nothing"]}', b'{"index_columns": [3]}', b"\xff\xfe"))
+        about = rng.choice(
+            (
+                b"[]",
+                b"{",
+                b"null",
+                b'{"targets": ["A", "nothing"]}',
+                b'{"index_columns": [3]}',
+                b"\xff\xfe",
+            )
+        )
         table = table.replace_schema_metadata(
             {rng.choice((b"pandas", b"huggingface", b"targets", b"classes", b"labels")): about}
         )
@@ -123,7 +211,9 @@ def csv_text(rng: random.Random, table: pa.Table, separator: str = ",") -> str:
     if rng.random() < 0.9:
         writer = csv.writer(file, delimiter=separator, lineterminator=rng.choice(("\n", "\r\n")))
     else:
-        writer = csv.writer(file, delimiter=separator, quoting=csv.QUOTE_NONE, escapechar="\\", quotechar=None)
+        writer = csv.writer(
+            file, delimiter=separator, quoting=csv.QUOTE_NONE, escapechar="\\", quotechar=None
+        )
     writer.writerow(table.column_names)
     writer.writerows(zip(*map(texts, table.columns), strict=True))
     return file.getvalue()
@@ -144,7 +234,9 @@ def write_csv(rng: random.Random, table: pa.Table, path: Path) -> Path:
     lines = text.split("\n")
     for _ in range(rng.choice((*[0] * 8, 1, 3))):
         at = rng.randrange(len(lines))
-        lines[at] = rng.choice((f"{lines[at]},1", lines[at][: len(lines[at]) // 2], "", f'"{lines[at]}'))
+        lines[at] = rng.choice(
+            (f"{lines[at]},1", lines[at][: len(lines[at]) // 2], "", f'"{lines[at]}')
+        )
     encoding = rng.choice(ENCODINGS) if rng.random() < 0.2 else "utf-8"
     path.write_bytes("\n".join(lines).encode(encoding, errors="replace"))
     return path
@@ -157,9 +249,16 @@ def write_file(rng: random.Random, table: pa.Table, folder: Path) -> Path:
     if kind in ("csv", "tsv"):
         write_csv(rng, table, path)
     elif kind == "parquet":
-        pq.write_table(table, path, compression=rng.choice(("none", "snappy", "zstd")), row_group_size=rng.choice((10, 1000)))
+        pq.write_table(
+            table,
+            path,
+            compression=rng.choice(("none", "snappy", "zstd")),
+            row_group_size=rng.choice((10, 1000)),
+        )
     elif kind == "feather":
-        pyarrow.feather.write_feather(table.replace_schema_metadata(), path, compression=rng.choice(("uncompressed", "lz4")))
+        pyarrow.feather.write_feather(
+            table.replace_schema_metadata(), path, compression=rng.choice(("uncompressed", "lz4"))
+        )
     else:
         with (
             pa.OSFile(str(path), "wb") as file,
@@ -169,7 +268,9 @@ def write_file(rng: random.Random, table: pa.Table, folder: Path) -> Path:
     if rng.random() < 1 / 3:
         path.write_bytes(damaged(path.read_bytes(), rng))
     if rng.random() < 0.05:
-        path = path.rename(folder / f"table.{rng.choice(('csv', 'parquet', 'arrow', 'txt', 'csv.gz', 'CSV'))}")
+        path = path.rename(
+            folder / f"table.{rng.choice(('csv', 'parquet', 'arrow', 'txt', 'csv.gz', 'CSV'))}"
+        )
     return path
 
 
@@ -181,9 +282,15 @@ def damaged(data: bytes, rng: random.Random) -> bytes:
         at, length = rng.randrange(len(data)), rng.randint(1, 40)
         turned = bytes([data[at] ^ 1 << rng.randrange(8)])
         kept, lost = rng.choice(
-            ((turned, 1), (rng.randbytes(length), length), (b"", length), (data[at : at + length] * 2, length),
-             (b"\0" * length, length), (b"", len(data)))
-        )  # fmt: skip
+            (
+                (turned, 1),
+                (rng.randbytes(length), length),
+                (b"", length),
+                (data[at : at + length] * 2, length),
+                (b"\0" * length, length),
+                (b"", len(data)),
+            )
+        )
         data = data[:at] + kept + data[at + lost :]
     return data
 
@@ -191,20 +298,40 @@ def damaged(data: bytes, rng: random.Random) -> bytes:
 def arrays(rng: random.Random) -> dict[str, Any]:
     """Arrays of inputs and targets of any shape and type."""
     n = rng.choice((0, 1, 3, rng.randint(40, 120)))
-    shape = (n, *rng.choice(((), (3,), (3,), (3,), (1, 4, 4), (3, 4, 4), (2, 2), (0,), (1, 1, 1, 1))))
+    shape = (
+        n,
+        *rng.choice(((), (3,), (3,), (3,), (1, 4, 4), (3, 4, 4), (2, 2), (0,), (1, 1, 1, 1))),
+    )
     dtype = rng.choice(
-        (np.float32, np.float64, np.float16, np.int64, np.uint8, np.uint16, np.int8, bool, np.complex64, object, "U3", "M8[s]")
+        (
+            np.float32,
+            np.float64,
+            np.float16,
+            np.int64,
+            np.uint8,
+            np.uint16,
+            np.int8,
+            bool,
+            np.complex64,
+            object,
+            "U3",
+            "M8[s]",
+        )
     )
     generator = np.random.default_rng(rng.getrandbits(32))
     inputs = generator.normal(size=shape) * rng.choice((1, 100, 1e30))
     with np.errstate(all="ignore"):
         inputs = (inputs.astype("i8") if dtype == "M8[s]" else inputs).astype(dtype)
     m = n if rng.random() < 0.9 else n + 1
-    targets = generator.integers(0, rng.choice((1, 2, 4)), size=(m, *rng.choice(((), (1,), (2,), (2,), (2, 2), (0,)))))
+    targets = generator.integers(
+        0, rng.choice((1, 2, 4)), size=(m, *rng.choice(((), (1,), (2,), (2,), (2, 2), (0,))))
+    )
     targets = targets.astype(rng.choice((np.int64, np.float64, bool, np.float32, object, "U3")))
     if targets.dtype.kind == "f" and targets.size:
         with np.errstate(over="ignore"):
-            targets[generator.random(targets.shape) < 0.1] = rng.choice((np.nan, np.nan, np.inf, 1e300))
+            targets[generator.random(targets.shape) < 0.1] = rng.choice(
+                (np.nan, np.nan, np.inf, 1e300)
+            )
     found: dict[str, Any] = {"inputs": inputs, "targets": targets}
     spoil = rng.random()
     if spoil < 0.1:
@@ -222,12 +349,18 @@ def random_options(rng: random.Random, names: list[str]) -> dict[str, Any]:
     any_name = lambda: rng.choice((*names, *features * 5)) if rng.random() < 0.95 else "nothing"  # noqa: E731
     targets = [name for name in names if len(name) == 1 and name.isupper()][: rng.randint(1, 3)]
     options: dict[str, Any] = {
-        "targets": targets if rng.random() < 0.85 else rng.choice((None, [], any_name(), [any_name()] * 2))
+        "targets": targets
+        if rng.random() < 0.85
+        else rng.choice((None, [], any_name(), [any_name()] * 2))
     }
     others: dict[str, Callable[[], Any]] = {
         "exclude": lambda: [any_name()],
         "keep": lambda: [any_name()],
-        "kinds": lambda: {any_name(): rng.choice(("binary", "multiclass", "regression", "ordinal", "count", "ranking"))},
+        "kinds": lambda: {
+            any_name(): rng.choice(
+                ("binary", "multiclass", "regression", "ordinal", "count", "ranking")
+            )
+        },
         "positive": lambda: {any_name(): rng.choice((0, 1, "yes", "low", None))},
         "group_column": any_name,
         "split_column": any_name,
@@ -235,14 +368,23 @@ def random_options(rng: random.Random, names: list[str]) -> dict[str, Any]:
         "image_column": any_name,
         "one_vs_rest": any_name,
         "split": lambda: rng.choice(
-            ((0.6, 0.2, 0.2), (0.5, 0.25, 0.25), (1, 0, 0), (0.98, 0.01, 0.01), (0.5, 0.5), (np.nan, 0.5, 0.5))
+            (
+                (0.6, 0.2, 0.2),
+                (0.5, 0.25, 0.25),
+                (1, 0, 0),
+                (0.98, 0.01, 0.01),
+                (0.5, 0.5),
+                (np.nan, 0.5, 0.5),
+            )
         ),
         "limit": lambda: rng.choice((1, 10, 30, 10**9)),
         "rare": lambda: "drop",
         "balance": lambda: False,
         "seed": lambda: rng.randrange(2**31),
         "na": lambda: [rng.choice(WORDS)],
-        "encoding": lambda: rng.choice(("utf-8", "latin-1", "utf-16", "no such", "rot13", "base64")),
+        "encoding": lambda: rng.choice(
+            ("utf-8", "latin-1", "utf-16", "no such", "rot13", "base64")
+        ),
         "allow_overlap": lambda: True,
         "names": lambda: ["p", "q"],
     }

@@ -1,4 +1,7 @@
-"""Every kind of file that is read back, damaged or well-formed but wrong: read as ever, or refused by name."""
+"""Every kind of file that is read back, damaged or well-formed but wrong.
+
+Read as ever, or refused by name.
+"""
 
 from __future__ import annotations
 
@@ -23,11 +26,38 @@ from .specimens import Specimen, make
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(3600)]
 
 NAMES = (
-    "affinity", "checkpoint", "comparison", "data_map", "fit", "grouping", "model", "recorder", "run", "scores", "selection",
+    "affinity",
+    "checkpoint",
+    "comparison",
+    "data_map",
+    "fit",
+    "grouping",
+    "model",
+    "recorder",
+    "run",
+    "scores",
+    "selection",
     "unit",
-)  # fmt: skip
+)
 # Wrong for any field: other types, other lengths, sizes that no machine holds.
-WRONG = (None, True, -1, 10**12, 2**70, 0.5, 1e300, "", "text", "\ud800", [], [[]], {}, [None], {"a": 1}, [10**12] * 3)
+WRONG = (
+    None,
+    True,
+    -1,
+    10**12,
+    2**70,
+    0.5,
+    1e300,
+    "",
+    "text",
+    "\ud800",
+    [],
+    [[]],
+    {},
+    [None],
+    {"a": 1},
+    [10**12] * 3,
+)
 COUNTS: Counter[str] = Counter()
 
 
@@ -37,7 +67,9 @@ def specimens(tmp_path_factory):
     assert set(made) == set(NAMES)
     good = {}
     for name, specimen in made.items():
-        good[name] = outcome(lambda s=specimen, n=name: s.read(_copy(s, tmp_path_factory.mktemp("good") / n)))
+        good[name] = outcome(
+            lambda s=specimen, n=name: s.read(_copy(s, tmp_path_factory.mktemp("good") / n))
+        )
         assert good[name].kind == "value", good[name]
     yield {name: (specimen, good[name].text) for name, specimen in made.items()}
     print(f"seed {SEED}: {dict(COUNTS)}")  # noqa: T201
@@ -59,13 +91,20 @@ def test_damaged_bytes_are_refused_or_make_no_difference(specimens, tmp_path):
         COUNTS[f"bytes: {found.kind}"] += 1
         assert found.kind in ("value", "CoterieError"), (SEED, number, file.name, found.text)
         if found.kind == "value":
-            assert found.text == good or after is None, (SEED, number, f"{file.name} was used although it is damaged")
+            assert found.text == good or after is None, (
+                SEED,
+                number,
+                f"{file.name} was used although it is damaged",
+            )
         elif after is not None:
             assert file.name in found.text, (SEED, number, found.text)
 
 
 def _damage(file: Path, specimens: dict, rng: random.Random) -> bytes | None:
-    """Bits turned, cut short, overwritten, shortened, emptied, exchanged for another file; None: the file is gone."""
+    """Bits turned, cut short, overwritten, shortened, emptied, exchanged for another file; None.
+
+    The file is gone.
+    """
     data = file.read_bytes()
     at = rng.randrange(len(data))
     how = rng.choice(("flip", "flip", "flip", "cut", "write", "drop", "empty", "swap", "gone"))
@@ -87,7 +126,9 @@ def _damage(file: Path, specimens: dict, rng: random.Random) -> bytes | None:
 
 def _same_kind(one: Path, other: Path) -> bool:
     """Files of one kind may be exchanged unseen: they say nothing of where they belong."""
-    name, theirs = (path.name.rstrip("0123456789") for path in (one.with_suffix(""), other.with_suffix("")))
+    name, theirs = (
+        path.name.rstrip("0123456789") for path in (one.with_suffix(""), other.with_suffix(""))
+    )
     return one.suffix == other.suffix and (name == theirs or one.suffix == ".json")
 
 
@@ -132,17 +173,26 @@ def _wrong_arrays(file: Path, rng: random.Random) -> str:
         about = holder.get("about")
     else:
         name = rng.choice(sorted(arrays))
-        how = rng.choice(("gone", "renamed", "flat", "longer", "text", "whole", "negative", "nan", "inf", "huge"))
+        how = rng.choice(
+            ("gone", "renamed", "flat", "longer", "text", "whole", "negative", "nan", "inf", "huge")
+        )
         what, array = f"{name} {how}", arrays.pop(name)
         changed = {
-            "renamed": lambda: array, "flat": lambda: array.reshape(-1), "longer": lambda: np.tile(array.reshape(-1), 2),
-            "text": lambda: np.frombuffer(b"text", np.uint8), "whole": lambda: np.zeros(array.shape, np.int64),
-            "negative": lambda: -1 - np.abs(array.astype(np.float32)).astype(array.dtype), "nan": lambda: array * np.nan,
-            "inf": lambda: np.full(array.shape, np.inf, np.float32), "huge": lambda: np.full_like(array, 2**30),
-        }  # fmt: skip
+            "renamed": lambda: array,
+            "flat": lambda: array.reshape(-1),
+            "longer": lambda: np.tile(array.reshape(-1), 2),
+            "text": lambda: np.frombuffer(b"text", np.uint8),
+            "whole": lambda: np.zeros(array.shape, np.int64),
+            "negative": lambda: -1 - np.abs(array.astype(np.float32)).astype(array.dtype),
+            "nan": lambda: array * np.nan,
+            "inf": lambda: np.full(array.shape, np.inf, np.float32),
+            "huge": lambda: np.full_like(array, 2**30),
+        }
         if how != "gone":
             with np.errstate(all="ignore"):
-                arrays[f"{name}x" if how == "renamed" else name] = np.ascontiguousarray(changed[how]())
+                arrays[f"{name}x" if how == "renamed" else name] = np.ascontiguousarray(
+                    changed[how]()
+                )
     write_arrays(file, arrays, about)
     return what
 
@@ -155,7 +205,9 @@ def _wrong_table(file: Path, rng: random.Random) -> str:
     if how == "gone":
         table = table.drop_columns([name])
     elif how == "renamed":
-        table = table.rename_columns([f"{each}x" if each == name else each for each in table.column_names])
+        table = table.rename_columns(
+            [f"{each}x" if each == name else each for each in table.column_names]
+        )
     elif how == "no rows":
         table = table.slice(0, 0)
     elif how == "twice":

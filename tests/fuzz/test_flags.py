@@ -1,4 +1,7 @@
-"""Generated flags: the answer is a sentence and exit status 2, or help and 0; nothing trains, nothing hangs."""
+"""Generated flags: the answer is a sentence and exit status 2, or help and 0.
+
+Nothing trains, nothing hangs.
+"""
 
 from __future__ import annotations
 
@@ -24,8 +27,33 @@ FILES = {
     "m.safetensors": "not a model",
 }
 NUMBERS = (
-    *("nan", "inf", "-inf", "0", "-0", "-1", "1", "2", "3", "1.5", "1e3", "1e400", "-1e-9", "0x10", "1_000", "٣", "True"),
-    *("99999999999999999999", "9" * 400, "2" * 5000, "1000000000", "-9223372036854775809", "18446744073709551616"),
+    *(
+        "nan",
+        "inf",
+        "-inf",
+        "0",
+        "-0",
+        "-1",
+        "1",
+        "2",
+        "3",
+        "1.5",
+        "1e3",
+        "1e400",
+        "-1e-9",
+        "0x10",
+        "1_000",
+        "٣",
+        "True",
+    ),
+    *(
+        "99999999999999999999",
+        "9" * 400,
+        "2" * 5000,
+        "1000000000",
+        "-9223372036854775809",
+        "18446744073709551616",
+    ),
 )
 TEXTS = (
     *(
@@ -104,16 +132,27 @@ values = st.one_of(st.sampled_from(NUMBERS), st.sampled_from(TEXTS), st.text(max
 def command_lines(draw: st.DrawFn) -> list[str]:
     """A verb with flags of its own or of another, with values that may suit them."""
     verb = draw(st.sampled_from(list(VERBS)))
-    own, all_flags = list(flags_of(VERBS[verb])), [flag for each in VERBS.values() for flag in flags_of(each)]
+    own, all_flags = (
+        list(flags_of(VERBS[verb])),
+        [flag for each in VERBS.values() for flag in flags_of(each)],
+    )
     line = [verb, *draw(st.lists(values, max_size=1))]
     if "--data" in own:
         line += ["--data", "absent.csv"]
     for _ in range(draw(st.integers(0, 4))):
-        flag = draw(st.sampled_from(own if draw(st.integers(0, 9)) else [*all_flags, "--nothing", "-x", "--", "--help"]))
+        flag = draw(
+            st.sampled_from(
+                own if draw(st.integers(0, 9)) else [*all_flags, "--nothing", "-x", "--", "--help"]
+            )
+        )
         given = draw(st.lists(values, max_size=2))
         # The traceback of --debug is asked for.
         line += (
-            [] if flag.startswith("--debug") else [f"{flag}={given[0]}"] if given and draw(st.booleans()) else [flag, *given]
+            []
+            if flag.startswith("--debug")
+            else [f"{flag}={given[0]}"]
+            if given and draw(st.booleans())
+            else [flag, *given]
         )
     return line
 
@@ -133,9 +172,12 @@ def test_any_flags_are_answered_by_a_sentence(
 
     @seed(SEED)
     @settings(
-        max_examples=inputs(1 / 6), deadline=None, database=None, phases=[Phase.generate, Phase.shrink],
+        max_examples=inputs(1 / 6),
+        deadline=None,
+        database=None,
+        phases=[Phase.generate, Phase.shrink],
         suppress_health_check=list(HealthCheck),
-    )  # fmt: skip
+    )
     @given(command_lines())
     def answered(line: list[str]) -> None:
         status = main(line)

@@ -1,9 +1,9 @@
 """Every verb, killed before any of its file operations and given again, ends byte for byte as if never killed.
 
-Compared are all files and folders that the verb leaves, its run directory included. The clock stands still in all processes
-(:func:`tests.fuzz.kills.stop_the_clock`), so that not even seconds are left out. Where a verb has more operations than its
-share of ``COTERIE_KILLS`` (360 by default), some of them are taken, evenly spaced; verbs that take long have smaller shares.
-"""
+Compared are all files and folders that the verb leaves, its run directory included. The clock
+stands still in all processes (:func:`tests.fuzz.kills.stop_the_clock`), so that not even seconds
+are left out. Where a verb has more operations than its share of ``COTERIE_KILLS`` (360 by default),
+some of them are taken, evenly spaced; verbs that take long have smaller shares."""
 
 from __future__ import annotations
 
@@ -27,7 +27,18 @@ COMPARING = ["--groups", "2", "--seeds", "1", "--repeats", "1", "--draws", "1"]
 DATA = ["--data", "../../data.csv", "--targets", "A", "B", "C"]
 RECORD = ["record", *DATA, *TRAINING, "--out", "run"]
 COMPARE = [*DATA, *TRAINING, *COMPARING, "--out", "run"]
-AFFINITY = ["affinity", *DATA, *TRAINING, "--out", "run", "--methods", "cosine", "lookahead", "data_map", "--every"]
+AFFINITY = [
+    "affinity",
+    *DATA,
+    *TRAINING,
+    "--out",
+    "run",
+    "--methods",
+    "cosine",
+    "lookahead",
+    "data_map",
+    "--every",
+]
 GROUP = ["group", "run", "--groups", "2"]
 # What was done before, and the verb that is killed.
 SCENARIOS = {
@@ -35,9 +46,15 @@ SCENARIOS = {
     "affinity": ([], [*AFFINITY, "2"]),
     "affinity again, otherwise": ([[*AFFINITY, "2"]], [*AFFINITY, "3"]),
     "group": ([RECORD], GROUP),
-    "group again, otherwise": ([RECORD, GROUP, ["fit", "run"], ["evaluate", "run"]], ["group", "run", "--groups", "3"]),
+    "group again, otherwise": (
+        [RECORD, GROUP, ["fit", "run"], ["evaluate", "run"]],
+        ["group", "run", "--groups", "3"],
+    ),
     "select": ([[*AFFINITY, "2"]], ["select", "run", "--affinity", "cosine", "--budget", "2"]),
-    "select from a table": ([], ["select", "../../scores.csv", "--budget", "1", "--out", "chosen.json"]),
+    "select from a table": (
+        [],
+        ["select", "../../scores.csv", "--budget", "1", "--out", "chosen.json"],
+    ),
     "fit": ([RECORD, GROUP], ["fit", "run"]),
     "evaluate": ([RECORD, GROUP, ["fit", "run"]], ["evaluate", "run"]),
     "compare": ([], ["compare", *COMPARE]),
@@ -102,7 +119,10 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 
 def contents(folder: Path) -> dict[str, bytes | None]:
-    return {str(path.relative_to(folder)): path.read_bytes() if path.is_file() else None for path in folder.rglob("*")}
+    return {
+        str(path.relative_to(folder)): path.read_bytes() if path.is_file() else None
+        for path in folder.rglob("*")
+    }
 
 
 @pytest.mark.slow
@@ -125,7 +145,9 @@ def test_killed_anywhere(server: Server, tmp_path: Path, name: str) -> None:
         kills[name] += 1
         server.finish(killed, command)
         found = contents(killed)
-        assert found.keys() == expected.keys(), f"killed before operation {position} of {operations}"
+        assert found.keys() == expected.keys(), (
+            f"killed before operation {position} of {operations}"
+        )
         different = [path for path in found if found[path] != expected[path]]
         assert not different, f"killed before operation {position} of {operations}"
         shutil.rmtree(killed)

@@ -1,4 +1,7 @@
-"""Random sources and arguments: read, or refused by a sentence; what was read is a data set that can be trained on."""
+"""Random sources and arguments: read, or refused by a sentence.
+
+What was read is a data set that can be trained on.
+"""
 
 from __future__ import annotations
 
@@ -26,8 +29,12 @@ from .tables import arrays, csv_text, random_options, random_table, texts, write
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(3600)]
 
 SETTINGS: dict[str, Any] = {
-    "epochs": 1, "batch_size": 32, "strategy": "loop", "device": "cpu", "model_options": {"hidden": (4,)},
-}  # fmt: skip
+    "epochs": 1,
+    "batch_size": 32,
+    "strategy": "loop",
+    "device": "cpu",
+    "model_options": {"hidden": (4,)},
+}
 
 
 class Pairs(torch.utils.data.Dataset):
@@ -77,18 +84,37 @@ def random_source(rng: random.Random, folder: Path) -> tuple[Any, list[str]]:
     if kind == "parts":
         tables = [table, table if rng.random() < 0.7 else random_table(rng)]
         made = [each.replace_schema_metadata().to_pandas(date_as_object=False) for each in tables]
-        return dict(zip(("train", "test"), rng.choice((tables, made, [tables[0], made[1]])), strict=True)), table.column_names
+        return dict(
+            zip(("train", "test"), rng.choice((tables, made, [tables[0], made[1]])), strict=True)
+        ), table.column_names
     if kind in ("two files", "files"):
         paths = []
         for part in ("one", "two"):
             (folder / part).mkdir()
-            paths.append(write_file(rng, table if rng.random() < 0.8 else random_table(rng), folder / part))
-        return (paths if kind == "files" else dict(zip(("train", "test"), paths, strict=True))), table.column_names
+            paths.append(
+                write_file(rng, table if rng.random() < 0.8 else random_table(rng), folder / part)
+            )
+        return (
+            paths if kind == "files" else dict(zip(("train", "test"), paths, strict=True))
+        ), table.column_names
     if kind in ("arrays", "pairs"):
         made = arrays(rng)
         return (Pairs(**made) if kind == "pairs" else made), []
     if kind == "none":
-        odd = (None, 3, "absent.csv", [], {}, folder, b"x", "", {"train": 1, "test": 2}, {"train": folder}, [3], float("nan"))
+        odd = (
+            None,
+            3,
+            "absent.csv",
+            [],
+            {},
+            folder,
+            b"x",
+            "",
+            {"train": 1, "test": 2},
+            {"train": folder},
+            [3],
+            float("nan"),
+        )
         return rng.choice(odd), []
     return table, table.column_names
 
@@ -122,7 +148,9 @@ def use(read: Callable[[], Dataset], source: Any, deep: bool) -> str:
     fitted = ct.fit("mlp", data, **SETTINGS)
     rows = list(ct.evaluate(fitted, data, "test"))
     assert rows
-    assert np.isfinite([row["value"] for row in rows if row["metric"] in ("accuracy", "MAE")]).all(), rows
+    assert np.isfinite(
+        [row["value"] for row in rows if row["metric"] in ("accuracy", "MAE")]
+    ).all(), rows
     if not isinstance(source, dict):
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ct.CoterieWarning)  # tells what new data hold
@@ -145,9 +173,16 @@ def test_any_source_is_read_or_refused_by_a_sentence(tmp_path: Path) -> None:
         source, names = random_source(rng, folder)
         options = random_options(rng, names) if names and rng.random() < 0.95 else {}
         deep = rng.random() < 0.25
-        found = said(outcome(lambda: use(lambda: load(source, **options), source, deep), 60), counts)  # noqa: B023
+        found = said(
+            outcome(lambda: use(lambda: load(source, **options), source, deep), 60),  # noqa: B023
+            counts,
+        )
         assert found.kind in ("value", "CoterieError"), (SEED, number, options, found.text)
-        assert found.kind == "value" or found.text.strip().endswith((".", ")", "?")) or "\n" not in found.text, found.text
+        assert (
+            found.kind == "value"
+            or found.text.strip().endswith((".", ")", "?"))
+            or "\n" not in found.text
+        ), found.text
         shutil.rmtree(folder)
     print(f"seed {SEED}: {dict(counts)}")  # noqa: T201
 
@@ -158,13 +193,22 @@ def test_text_is_read_alike_from_csv_and_from_columns_of_text(tmp_path: Path) ->
     for number in range(inputs(1 / 6)):
         rng = random.Random(f"text {SEED} {number}")
         table = random_table(rng)
-        plain = [name for name in table.column_names if not pa.types.is_nested(table[name].type) and name.strip() == name != ""]
-        as_text = pa.table({name: pa.array(map(_bare, texts(table[name])), pa.string()) for name in plain})
+        plain = [
+            name
+            for name in table.column_names
+            if not pa.types.is_nested(table[name].type) and name.strip() == name != ""
+        ]
+        as_text = pa.table(
+            {name: pa.array(map(_bare, texts(table[name])), pa.string()) for name in plain}
+        )
         path = tmp_path / "table.csv"
         path.write_text(csv_text(random.Random(0), as_text), encoding="utf-8", newline="")
         options = random_options(rng, plain or ["A"])
         options.pop("encoding", None)
-        one, other = (outcome(lambda s=source: _shown(load(s, **options))) for source in (path, as_text))  # noqa: B023
+        one, other = (
+            outcome(lambda s=source: _shown(load(s, **options)))  # noqa: B023
+            for source in (path, as_text)
+        )
         counts[f"{one.kind}, {other.kind}"] += 1
         assert one.kind == other.kind, (SEED, number, options, one, other)
         assert one.kind == "CoterieError" or one.text == other.text, (SEED, number, options)

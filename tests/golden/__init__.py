@@ -1,1 +1,4 @@
-"""The gate of a refactoring: what the library computes, kept before and compared bit for bit after; see README.md."""
+"""The gate of a refactoring: what the library computes, kept before and compared bit for bit after.
+
+See README.md.
+"""

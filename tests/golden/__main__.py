@@ -20,12 +20,16 @@ from tests.golden.registry import CASES  # noqa: E402
 
 
 def main() -> int:
-    verb = argparse.ArgumentParser(prog="python -m tests.golden", description="The gate of a refactoring; see README.md.")
+    verb = argparse.ArgumentParser(
+        prog="python -m tests.golden", description="The gate of a refactoring; see README.md."
+    )
     verbs = verb.add_subparsers(dest="verb", required=True)
     for name, help_text in (
-        ("list", "name the cases"), ("store", "compute and keep"), ("compare", "compute and compare with what is kept"),
+        ("list", "name the cases"),
+        ("store", "compute and keep"),
+        ("compare", "compute and compare with what is kept"),
         ("expect", "rewrite expected.json, which holds on every machine"),
-    ):  # fmt: skip
+    ):
         one = verbs.add_parser(name, help=help_text)
         if name in ("store", "compare"):
             one.add_argument("folder", type=Path)
@@ -64,7 +68,11 @@ def _compare(folder: Path, names: list[str]) -> int:
         return 2
     for line in same_machine(folder):
         sys.stderr.write(f"warning: {line}\n")
-    lines = [] if names else [f"{name}: is stored, but there is no such case" for name in kept if name not in CASES]
+    lines = (
+        []
+        if names
+        else [f"{name}: is stored, but there is no such case" for name in kept if name not in CASES]
+    )
     for name, record in _computed(names):
         if name in kept:
             lines += [f"{name}: {line}" for line in differences(Record.load(folder, name), record)]
@@ -72,7 +80,10 @@ def _compare(folder: Path, names: list[str]) -> int:
             lines.append(f"{name}: was not stored")
     sys.stdout.writelines(f"{line}\n" for line in lines)
     count = len(names or CASES)
-    sys.stdout.write(f"{len(lines)} difference{'' if len(lines) == 1 else 's'} in {count} case{'' if count == 1 else 's'}\n")
+    sys.stdout.write(
+        f"{len(lines)} difference{'' if len(lines) == 1 else 's'} in {count} "
+        f"case{'' if count == 1 else 's'}\n"
+    )
     return 1 if lines else 0
 
 

@@ -1,4 +1,7 @@
-"""What holds on every machine: names, shapes and types of all arrays, some values exactly, and some losses closely."""
+"""What holds on every machine.
+
+Names, shapes and types of all arrays, some values exactly, and some losses closely.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +27,11 @@ def facts(case: Case, record: Record) -> dict[str, Any]:
     """The part of a record that does not depend on the order in which numbers are added."""
     values = {**record.arrays, **record.texts}
     return {
-        "arrays": {name: _kind(array) for name, array in record.arrays.items() if not _any(name, case.loose)},
+        "arrays": {
+            name: _kind(array)
+            for name, array in record.arrays.items()
+            if not _any(name, case.loose)
+        },
         "exact": {name: _exact(value) for name, value in values.items() if _any(name, case.exact)},
         "close": {name: _close(value) for name, value in values.items() if _any(name, case.close)},
     }
@@ -36,7 +43,9 @@ def _exact(value: Any) -> Any:
         return value
     if value.dtype.kind == "U":
         return list(dict.fromkeys(value.ravel().tolist()))
-    return value.tolist() if value.size <= MOST_VALUES else hashlib.sha256(value.tobytes()).hexdigest()
+    return (
+        value.tolist() if value.size <= MOST_VALUES else hashlib.sha256(value.tobytes()).hexdigest()
+    )
 
 
 def _close(value: Any) -> Any:
@@ -53,14 +62,19 @@ def write(records: Mapping[str, Record], *, whole: bool) -> None:
     """Rewrite the file, or the cases given only."""
     kept = {} if whole else read()
     kept |= {name: facts(CASES[name], record) for name, record in records.items()}
-    FILE.write_text(_lines({name: kept[name] for name in CASES if name in kept}, depth=3) + "\n", encoding="utf-8")
+    FILE.write_text(
+        _lines({name: kept[name] for name in CASES if name in kept}, depth=3) + "\n",
+        encoding="utf-8",
+    )
 
 
 def _lines(value: Any, depth: int) -> str:
     """JSON with a line for each name, so that changes can be read."""
     if depth == 0 or not value:
         return json.dumps(value)
-    inner = ",\n".join(f"{json.dumps(key)}: {_lines(item, depth - 1)}" for key, item in value.items())
+    inner = ",\n".join(
+        f"{json.dumps(key)}: {_lines(item, depth - 1)}" for key, item in value.items()
+    )
     return "{\n" + inner + "\n}"
 
 
@@ -79,7 +93,9 @@ def violations(before: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[st
 
 def _alike(old: Any, new: Any) -> bool:
     one, other = np.asarray(old, dtype=np.float64), np.asarray(new, dtype=np.float64)
-    return one.shape == other.shape and np.allclose(one, other, rtol=RELATIVE, atol=ABSOLUTE, equal_nan=True)
+    return one.shape == other.shape and np.allclose(
+        one, other, rtol=RELATIVE, atol=ABSOLUTE, equal_nan=True
+    )
 
 
 def _kind(array: np.ndarray) -> str:

@@ -23,11 +23,16 @@ def same_machine(folder: Path) -> Iterator[str]:
     """What is other than it was when the folder was stored."""
     file = folder / _FILE
     before = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
-    yield from (f"{name} was {old}, is {_here()[name]}" for name, old in before.items() if _here()[name] != old)
+    yield from (
+        f"{name} was {old}, is {_here()[name]}"
+        for name, old in before.items()
+        if _here()[name] != old
+    )
 
 
 def _here() -> dict[str, str]:
     return {
-        "processor": f"{platform.machine()} {torch.backends.cpu.get_cpu_capability()}", "python": platform.python_version(),
+        "processor": f"{platform.machine()} {torch.backends.cpu.get_cpu_capability()}",
+        "python": platform.python_version(),
         **{name: version(name) for name in _LIBRARIES},
-    }  # fmt: skip
+    }

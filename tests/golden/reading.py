@@ -1,4 +1,6 @@
-"""From what the library returns to arrays and texts: every attribute, name and key that the gate knows is in this file.
+"""From what the library returns to arrays and texts.
+
+Every attribute, name and key that the gate knows is in this file.
 
 A refactoring that renames one of them meets it here, and nowhere else.
 """
@@ -25,35 +27,105 @@ from coterie.data.preprocessing import Preprocessing
 from coterie.datamaps import Gram
 from tests.golden.records import Record
 
-# What another run, hour or machine changes: seconds that were measured, and what says when and where. They are dropped as keys
-# and as columns.
-MEASURED = frozenset({
-    "seconds", "grouped_seconds", "shared_seconds", "step_seconds", "strategy_reason",
-    "created", "environments", "python", "system", "machine", "versions", "hardware",
-})  # fmt: skip
+# What another run, hour or machine changes: seconds that were measured, and what says when and
+# where. They are dropped as keys and as columns.
+MEASURED = frozenset(
+    {
+        "seconds",
+        "grouped_seconds",
+        "shared_seconds",
+        "step_seconds",
+        "strategy_reason",
+        "created",
+        "environments",
+        "python",
+        "system",
+        "machine",
+        "versions",
+        "hardware",
+    }
+)
 # The price in seconds of what is planned, and the order that follows from it, are measured too.
 PLANNED = ("method", "trainings", "look_aheads", "model_steps", "bytes", "fits")
 
 ATTRIBUTES: dict[type, tuple[str, ...]] = {
     ct.Affinity: ("tasks", "matrix", "method", "counts", "stderr", "cost", "details"),
     ct.Comparison: (
-        "tasks", "kinds", "metric_names", "scores", "gains", "costs", "groupings", "data_map", "history", "stability",
-        "agreement", "verdict",
+        "tasks",
+        "kinds",
+        "metric_names",
+        "scores",
+        "gains",
+        "costs",
+        "groupings",
+        "data_map",
+        "history",
+        "stability",
+        "agreement",
+        "verdict",
     ),
-    ct.DataMap: ("tasks", "kinds", "ids", "epoch", "confidence", "variability", "correctness", "count", "earlier"),
-    ct.Dataset: ("inputs", "targets", "values", "tasks", "split", "ids", "preprocessing", "notes", "input_shape"),
+    ct.DataMap: (
+        "tasks",
+        "kinds",
+        "ids",
+        "epoch",
+        "confidence",
+        "variability",
+        "correctness",
+        "count",
+        "earlier",
+    ),
+    ct.Dataset: (
+        "inputs",
+        "targets",
+        "values",
+        "tasks",
+        "split",
+        "ids",
+        "preprocessing",
+        "notes",
+        "input_shape",
+    ),
     ct.Fit: ("weights", "scores", "history", "cost", "data_map", "grouping"),
-    ct.Grouping: ("tasks", "membership", "labels", "method", "fuzziness", "distances", "row_weights", "details"),
-    ct.History: ("train_loss", "validation_loss", "validation_score", "learning_rate", "best_epoch"),
+    ct.Grouping: (
+        "tasks",
+        "membership",
+        "labels",
+        "method",
+        "fuzziness",
+        "distances",
+        "row_weights",
+        "details",
+    ),
+    ct.History: (
+        "train_loss",
+        "validation_loss",
+        "validation_score",
+        "learning_rate",
+        "best_epoch",
+    ),
     ct.ScoreTable: ("tasks", "subsets", "scores", "costs", "details", "resources"),
-    ct.Selection: ("tasks", "rows", "serves", "subsets", "objective", "cost", "gap", "proven", "details"),
+    ct.Selection: (
+        "tasks",
+        "rows",
+        "serves",
+        "subsets",
+        "objective",
+        "cost",
+        "gap",
+        "proven",
+        "details",
+    ),
     ct.Split: ("train", "validation", "test"),
     Gram: ("tasks", "distances2", "shared", "features", "coordinates", "negative_share", "notes"),
-}  # fmt: skip
+}
 
 
 def read(found: Mapping[str, Any]) -> Record:
-    """What a case returned, flattened; parts are named by their path, such as ``fit/history/train_loss``."""
+    """What a case returned, flattened.
+
+    Parts are named by their path, such as ``fit/history/train_loss``.
+    """
     record = Record()
     for name, value in _parts(found, ""):
         kept = record.arrays if isinstance(value, np.ndarray) else record.texts
@@ -78,9 +150,13 @@ def report(comparison: ct.Comparison, folder: Path) -> dict[str, Any]:
         for name, found in comparison.groupings.items()
     }
     seconds = pa.array(np.ones(comparison.costs.num_rows))
-    costs = comparison.costs.set_column(comparison.costs.column_names.index("seconds"), "seconds", seconds)
+    costs = comparison.costs.set_column(
+        comparison.costs.column_names.index("seconds"), "seconds", seconds
+    )
     config = _without_measured(comparison.config)
-    page = replace(comparison, groupings=groupings, costs=costs, config=config).report(folder / "report.html")
+    page = replace(comparison, groupings=groupings, costs=costs, config=config).report(
+        folder / "report.html"
+    )
     twin = json.loads(page.with_suffix(".json").read_text(encoding="utf-8"))
     return {"page": page.read_text(encoding="utf-8").splitlines(), "twin": twin}
 
@@ -89,7 +165,10 @@ def outcomes(comparison: ct.Comparison) -> list[str]:
     """The words by which the verdict judges each grouping, before any number."""
     judged = [sentence.partition(": ") for sentence in comparison.verdict]
     heads = {name: text for name, _, text in judged if name in comparison.groupings}
-    return [f"{name}: {text.partition(',')[0].partition('.')[0].partition(' if ')[0]}" for name, text in heads.items()]
+    return [
+        f"{name}: {text.partition(',')[0].partition('.')[0].partition(' if ')[0]}"
+        for name, text in heads.items()
+    ]
 
 
 @singledispatch
@@ -128,7 +207,9 @@ def _(value: pa.Table) -> dict[str, Any]:
     types = {field.name: str(field.type) for field in value.schema}
     columns = {name: value.column(name) for name in value.column_names if name not in MEASURED}
     arrays = {
-        name: column.to_numpy() if pa.types.is_primitive(column.type) else np.array(column.to_pylist(), dtype=str)
+        name: column.to_numpy()
+        if pa.types.is_primitive(column.type)
+        else np.array(column.to_pylist(), dtype=str)
         for name, column in columns.items()
     }
     return {"columns": types, **arrays}
@@ -136,7 +217,10 @@ def _(value: pa.Table) -> dict[str, Any]:
 
 @_read.register
 def _(value: pd.DataFrame) -> dict[str, Any]:
-    return {"index": value.index.to_numpy(), **_read(pa.Table.from_pandas(value, preserve_index=False))}
+    return {
+        "index": value.index.to_numpy(),
+        **_read(pa.Table.from_pandas(value, preserve_index=False)),
+    }
 
 
 @_read.register
@@ -147,7 +231,11 @@ def _(value: ct.Tasks | Preprocessing) -> Any:
 @_read.register
 def _(value: ct.Plan) -> Any:
     workloads = [{name: getattr(work, name) for name in PLANNED} for work in value.workloads]
-    return {"units": value.units, "picked": sorted(value.picked), "workloads": sorted(workloads, key=lambda w: w["method"])}
+    return {
+        "units": value.units,
+        "picked": sorted(value.picked),
+        "workloads": sorted(workloads, key=lambda w: w["method"]),
+    }
 
 
 @_read.register(Mapping)
@@ -190,5 +278,7 @@ def _timeless(value: Any) -> Any:
 
 def _without_measured(value: Any) -> Any:
     if isinstance(value, dict):
-        return {str(key): _without_measured(item) for key, item in value.items() if key not in MEASURED}
+        return {
+            str(key): _without_measured(item) for key, item in value.items() if key not in MEASURED
+        }
     return [_without_measured(item) for item in value] if isinstance(value, list | tuple) else value

@@ -37,7 +37,10 @@ def stored(folder: Path) -> list[str]:
 
 
 def differences(old: Record, new: Record) -> Iterator[str]:
-    """A line for each array and text that is not the same to the last bit; NaN is NaN, and -0.0 is not 0.0."""
+    """A line for each array and text that is not the same to the last bit.
+
+    NaN is NaN, and -0.0 is not 0.0.
+    """
     for name in sorted(old.arrays.keys() | new.arrays.keys()):
         if name in old.arrays and name in new.arrays:
             found = _of_arrays(old.arrays[name], new.arrays[name])
@@ -68,7 +71,9 @@ def _of_arrays(old: np.ndarray, new: np.ndarray) -> str | None:
     size = ""
     if old.dtype.kind in "fiu":
         with np.errstate(invalid="ignore"):
-            largest = np.nan_to_num(np.abs(new.astype(np.float64) - old.astype(np.float64))[apart], posinf=np.inf).max()
+            largest = np.nan_to_num(
+                np.abs(new.astype(np.float64) - old.astype(np.float64))[apart], posinf=np.inf
+            ).max()
         size = f", largest difference {largest:.3g}"
     place = f" at {list(first)}" if first else ""
     return f"{old.dtype} {old.shape}, {int(apart.sum())} differ{size}; first{place}: was {old[first]!r}, is {new[first]!r}"
@@ -85,7 +90,11 @@ def _of_texts(old: Any, new: Any, path: str) -> Iterator[str]:
     elif isinstance(old, list) and isinstance(new, list):
         if len(old) != len(new):
             yield f"{path}: had {len(old)} items, has {len(new)}"
-        apart = [place for place, (a, b) in enumerate(zip(old, new, strict=False)) if json.dumps(a) != json.dumps(b)]
+        apart = [
+            place
+            for place, (a, b) in enumerate(zip(old, new, strict=False))
+            if json.dumps(a) != json.dumps(b)
+        ]
         if apart:
             yield from _of_texts(old[apart[0]], new[apart[0]], f"{path}/{apart[0]}")
         if len(apart) > 1:

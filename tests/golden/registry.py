@@ -20,9 +20,8 @@ from tests.golden.records import Record
 class Case:
     """``compute`` returns named results of any type that :mod:`tests.golden.reading` knows.
 
-    Patterns of names for what holds on every machine: ``exact`` values, values that are ``close``, and parts whose very shape
-    is ``loose``.
-    """
+    Patterns of names for what holds on every machine: ``exact`` values, values that are ``close``,
+    and parts whose very shape is ``loose``."""
 
     name: str
     compute: Callable[[], Mapping[str, Any]]
@@ -44,7 +43,9 @@ class Case:
 CASES: dict[str, Case] = {}
 
 
-def case(*, exact: tuple[str, ...] = (), close: tuple[str, ...] = (), loose: tuple[str, ...] = ()) -> Callable[..., Any]:
+def case(
+    *, exact: tuple[str, ...] = (), close: tuple[str, ...] = (), loose: tuple[str, ...] = ()
+) -> Callable[..., Any]:
     """Enter a function in the list under its own name."""
 
     def enter(compute: Callable[[], Mapping[str, Any]]) -> Callable[[], Mapping[str, Any]]:

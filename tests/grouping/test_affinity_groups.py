@@ -1,4 +1,7 @@
-"""Groups of an affinity: the relaxation against its definition and brute force, planted groups, equivariance, refusals."""
+"""Groups of an affinity.
+
+The relaxation against its definition and brute force, planted groups, equivariance, refusals.
+"""
 
 from __future__ import annotations
 
@@ -29,13 +32,19 @@ SIZES = [(1, 2), (2, 2), (3, 4), (2, 3, 4), (1, 3, 5), (4, 4, 4, 4)]
 
 
 def affinity_of(matrix, method="by hand"):
-    return Affinity(tasks=tuple(f"task {i}" for i in range(len(matrix))), matrix=np.asarray(matrix, dtype=float), method=method)
+    return Affinity(
+        tasks=tuple(f"task {i}" for i in range(len(matrix))),
+        matrix=np.asarray(matrix, dtype=float),
+        method=method,
+    )
 
 
 def planted(labels, noise=0.0, seed=0):
     """1 within groups, 0 between, and independent noise in each direction."""
     labels = np.asarray(labels)
-    return np.equal.outer(labels, labels) + noise * np.random.default_rng(seed).normal(size=(len(labels), len(labels)))
+    return np.equal.outer(labels, labels) + noise * np.random.default_rng(seed).normal(
+        size=(len(labels), len(labels))
+    )
 
 
 def noise_of(n_tasks, seed, *, symmetric=False):
@@ -97,7 +106,9 @@ def test_no_partition_exceeds_the_relaxation_and_rounding_reaches_the_best(seed,
 @pytest.mark.parametrize("n_groups", [1, 4])
 def test_relaxation_with_nothing_to_choose(n_groups):
     relaxed, _ = density_sdp(noise_of(4, 0), n_groups)
-    np.testing.assert_allclose(relaxed, np.full((4, 4), 0.25) if n_groups == 1 else np.eye(4), atol=1e-3)
+    np.testing.assert_allclose(
+        relaxed, np.full((4, 4), 0.25) if n_groups == 1 else np.eye(4), atol=1e-3
+    )
 
 
 def test_relaxation_reads_both_directions_and_any_scale():
@@ -115,13 +126,22 @@ def test_density_by_hand():
     assert density(matrix, np.array([2, 0, 1])) == pytest.approx(7)
 
 
-@given(st.integers(0, 10**6), st.lists(st.integers(0, 3), min_size=2, max_size=10), st.floats(-9, 9), st.floats(-9, 9))
+@given(
+    st.integers(0, 10**6),
+    st.lists(st.integers(0, 3), min_size=2, max_size=10),
+    st.floats(-9, 9),
+    st.floats(-9, 9),
+)
 @settings(max_examples=40, deadline=None)
-def test_neither_a_common_diagonal_nor_a_common_affinity_prefers_a_partition(seed, labels, diagonal, between):
+def test_neither_a_common_diagonal_nor_a_common_affinity_prefers_a_partition(
+    seed, labels, diagonal, between
+):
     labels = np.unique(labels, return_inverse=True)[1]
     n_tasks, n_groups = len(labels), labels.max() + 1
     matrix, eye = noise_of(n_tasks, seed), np.eye(len(labels))
-    shifted = density(matrix + diagonal * eye + between * (1 - eye), labels) - density(matrix, labels)
+    shifted = density(matrix + diagonal * eye + between * (1 - eye), labels) - density(
+        matrix, labels
+    )
     assert shifted == pytest.approx(n_groups * diagonal + (n_tasks - n_groups) * between, abs=1e-9)
 
 
@@ -141,10 +161,13 @@ def test_moves_end_where_no_move_is_better(seed, labels):
 
 
 def test_standardising_by_hand():
-    # deviations of each target (column) from its mean, in standard deviations; then the mean of both directions
+    # deviations of each target (column) from its mean, in standard deviations; then the mean of
+    # both directions
     matrix = np.array([[np.nan, 10, 7, 1], [1, 50, 7, 2], [2, 10, 7, 0], [3, 40, 7, 9]])
     a, b = np.sqrt(1.5), np.sqrt(0.5)
-    deviations = np.array([[0, -b, 0, 0], [-a, 0, 0, a], [0, -b, 0, -a], [a, 2 * b, 0, 0]])  # target 2 treats all alike
+    deviations = np.array(
+        [[0, -b, 0, 0], [-a, 0, 0, a], [0, -b, 0, -a], [a, 2 * b, 0, 0]]
+    )  # target 2 treats all alike
     np.testing.assert_allclose(standardised(matrix), (deviations + deviations.T) / 2, atol=1e-5)
 
 
@@ -154,9 +177,12 @@ def test_scale_and_level_of_a_target_do_not_matter(n_tasks, seed):
     random = np.random.default_rng(seed)
     matrix = noise_of(n_tasks, seed)
     other = matrix * 10.0 ** random.integers(-3, 4, n_tasks) * random.uniform(1, 2, n_tasks)
-    np.testing.assert_allclose(standardised(other + np.diag(random.normal(size=n_tasks))), standardised(matrix), atol=1e-9)
+    np.testing.assert_allclose(
+        standardised(other + np.diag(random.normal(size=n_tasks))), standardised(matrix), atol=1e-9
+    )
     level = other + other.std(axis=0) * random.normal(size=n_tasks)
-    # A millionth of the largest is added to the scale, which counts where a target's affinities are nearly equal.
+    # A millionth of the largest is added to the scale, which counts where a target's affinities are
+    # nearly equal.
     atol = 1e-9 + 3e-6 * max(largest_by_spread(matrix), largest_by_spread(level))
     np.testing.assert_allclose(standardised(level), standardised(matrix), atol=atol)
 
@@ -181,12 +207,15 @@ def test_methods_find_blocks_whatever_the_scale_of_a_target(method, sizes):
 
 
 def test_three_tasks_by_hand():
-    # target a prefers b, b prefers a, c prefers b; b does more for c than c for b: a and b belong together
+    # target a prefers b, b prefers a, c prefers b; b does more for c than c for b: a and b belong
+    # together
     matrix = [[0, 5, 1], [9, 0, 3], [2, 1, 0]]
     for method in AFFINITY_METHODS:
         found = group(affinity_of(matrix), 2, method=method)
         assert found.groups == (("task 0", "task 1"), ("task 2",))
-        assert found.details["density"] == pytest.approx(1, abs=1e-5)  # both deviations are +1: (1 + 1) / 2
+        assert found.details["density"] == pytest.approx(
+            1, abs=1e-5
+        )  # both deviations are +1: (1 + 1) / 2
 
 
 def test_a_task_that_helps_no_other_stays_alone():
@@ -203,14 +232,18 @@ def test_the_order_of_tasks_has_no_influence(order, seed, method):
     affinity = affinity_of(planted([0, 0, 1, 2, 1, 1, 2, 0, 2], noise=0.2, seed=seed))
     order = np.array(order)
     other = Affinity(
-        tasks=tuple(np.array(affinity.tasks)[order].tolist()), matrix=affinity.matrix[np.ix_(order, order)], method="by hand"
+        tasks=tuple(np.array(affinity.tasks)[order].tolist()),
+        matrix=affinity.matrix[np.ix_(order, order)],
+        method="by hand",
     )
     one, again = group(affinity, 3, method=method), group(other, 3, method=method)
     assert set(map(frozenset, one.groups)) == set(map(frozenset, again.groups))
     assert one.details["density"] == pytest.approx(again.details["density"])
 
 
-@pytest.mark.parametrize(("method", "least"), [("sdp", 0.9), ("spectral", 0.8), ("hierarchical", 0.5)])
+@pytest.mark.parametrize(
+    ("method", "least"), [("sdp", 0.9), ("spectral", 0.8), ("hierarchical", 0.5)]
+)
 def test_a_hundred_noisy_tasks(method, least):
     labels = np.arange(100) % 10
     found = group(affinity_of(planted(labels, noise=1.0)), 10, method=method)
@@ -259,14 +292,17 @@ def test_edges_of_the_graph_are_never_negative(monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("n_groups", "n_tasks", "noise"), [(2, 4, 0.0), (2, 6, 0.1), (3, 9, 0.2), (3, 12, 0.4), (4, 20, 0.2), (5, 40, 0.4)]
+    ("n_groups", "n_tasks", "noise"),
+    [(2, 4, 0.0), (2, 6, 0.1), (3, 9, 0.2), (3, 12, 0.4), (4, 20, 0.2), (5, 40, 0.4)],
 )
 def test_auto_finds_planted_groups(n_groups, n_tasks, noise):
     labels = np.arange(n_tasks) % n_groups
     for seed in range(3):
         found = group(affinity_of(planted(labels, noise=noise, seed=seed)), "auto")
         assert found.labels.tolist() == labels.tolist()
-        assert max(found.details["silhouette"], key=found.details["silhouette"].get) == str(n_groups)
+        assert max(found.details["silhouette"], key=found.details["silhouette"].get) == str(
+            n_groups
+        )
         assert found.details["least_silhouette"] == noise_silhouette(n_tasks, symmetric=noise == 0)
 
 
@@ -276,10 +312,14 @@ def test_auto_answers_one_where_there_is_only_noise(n_tasks, symmetric):
     several = 0
     for seed in range(15):
         measured = TaskAffinities(affinity_of(noise_of(n_tasks, seed, symmetric=symmetric)), sdp)
-        chosen, _ = choose_n_groups(measured.distances(), restarts=2, seed=0, least=measured.least_silhouette)
+        chosen, _ = choose_n_groups(
+            measured.distances(), restarts=2, seed=0, least=measured.least_silhouette
+        )
         assert measured.least_silhouette == noise_silhouette(n_tasks, symmetric=symmetric)
         several += chosen > 1
-    assert several <= 3  # at least half would, were the silhouette of 0.1 enough that data maps need
+    assert (
+        several <= 3
+    )  # at least half would, were the silhouette of 0.1 enough that data maps need
 
 
 @pytest.mark.parametrize("n_tasks", [2, 3, 7])
@@ -309,7 +349,11 @@ def test_an_unfinished_relaxation_is_told(monkeypatch):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"method": "kmeans"}, "`method` must be one of sdp, spectral, hierarchical; found 'kmeans', which groups data maps"),
+        (
+            {"method": "kmeans"},
+            "`method` must be one of sdp, spectral, hierarchical; found 'kmeans', which groups "
+            "data maps",
+        ),
         ({"method": "sdq"}, "`method` must be one of sdp, spectral, hierarchical; found 'sdq'\\."),
         ({"n_groups": 5}, "5 groups of 4 tasks: fewer tasks than groups"),
         ({"n_groups": 0}, "`n_groups` must be a whole number of at least 1, or 'auto'; found 0"),
@@ -324,11 +368,18 @@ def test_bad_settings_are_refused(arguments, message):
 def test_bad_sources_are_refused():
     matrix = np.ones((3, 3))
     matrix[2, 0] = np.nan
-    with pytest.raises(CoterieError, match=r"1 pairs that were never measured .*'task 2' to 'task 0'"):
+    with pytest.raises(
+        CoterieError, match=r"1 pairs that were never measured .*'task 2' to 'task 0'"
+    ):
         group(affinity_of(matrix), 2)
-    with pytest.raises(CoterieError, match=r"must be one of fuzzy-kmeans, .*; found 'sdp', which groups affinities"):
+    with pytest.raises(
+        CoterieError, match=r"must be one of fuzzy-kmeans, .*; found 'sdp', which groups affinities"
+    ):
         group(planted_map(2, 4, 40), 2, method="sdp")
-    with pytest.raises(CoterieError, match=r"`source` must be a DataMap, its Gram, an Affinity or a Fit .*; found ndarray"):
+    with pytest.raises(
+        CoterieError,
+        match=r"`source` must be a DataMap, its Gram, an Affinity or a Fit .*; found ndarray",
+    ):
         group(np.eye(3), 2)
     with pytest.raises(CoterieError, match="an affinity keeps no examples to resample"):
         stability(affinity_of(np.eye(3)), 2)

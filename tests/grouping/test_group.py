@@ -37,7 +37,9 @@ def test_planted_groups_are_found(method, n_groups, gaps):
 def test_points_separate_easy_from_hard_tasks():
     random = np.random.default_rng(0)
     levels = np.array([0.9, 0.3, 0.9, 0.3])
-    data_map = map_of(random.normal(levels, 0.05, (200, 4)).clip(0, 1), random.uniform(0, 0.1, (200, 4)))
+    data_map = map_of(
+        random.normal(levels, 0.05, (200, 4)).clip(0, 1), random.uniform(0, 0.1, (200, 4))
+    )
     found = group(data_map, 2, method="points")
     np.testing.assert_allclose(found.membership, [[1, 0], [0, 1]] * 2)
     assert found.distances is None
@@ -67,17 +69,24 @@ def test_rows_sum_to_one(method, n_groups):
 
 
 def test_three_tasks_by_hand():
-    # tasks at confidence .2, .4 and .9: centres .3 and .9; task 0 is .1 from one and .7 from the other
+    # tasks at confidence .2, .4 and .9: centres .3 and .9; task 0 is .1 from one and .7 from the
+    # other
     found = group(map_of(np.tile([0.2, 0.4, 0.9], (40, 1))), 2, fuzziness=2.0)
     near = 1 / (1 + (0.1 / 0.7) ** 2)
     nearer = 1 / (1 + (0.1 / 0.5) ** 2)
-    np.testing.assert_allclose(found.membership, [[near, 1 - near], [nearer, 1 - nearer], [0, 1]], atol=1e-9)
-    np.testing.assert_allclose(found.distances, np.array([[0.01, 0.49], [0.01, 0.25], [0.36, 0]]) / 2, atol=1e-12)
+    np.testing.assert_allclose(
+        found.membership, [[near, 1 - near], [nearer, 1 - nearer], [0, 1]], atol=1e-9
+    )
+    np.testing.assert_allclose(
+        found.distances, np.array([[0.01, 0.49], [0.01, 0.25], [0.36, 0]]) / 2, atol=1e-12
+    )
     np.testing.assert_allclose(found.membership_at(1.5)[0, 0], 1 / (1 + (0.1 / 0.7) ** 4))
 
 
 def test_fuzzy_cmeans_is_a_fixed_point():
-    points = np.random.default_rng(0).normal(size=(12, 3)) + np.repeat([[0, 0, 0], [4, 0, 0]], 6, axis=0)
+    points = np.random.default_rng(0).normal(size=(12, 3)) + np.repeat(
+        [[0, 0, 0], [4, 0, 0]], 6, axis=0
+    )
     found = fuzzy_cmeans(points, Settings(n_groups=2, fuzziness=2.0, restarts=3, seed=0))
     powers = found.membership**2
     centres = powers.T @ points / powers.sum(axis=0)[:, None]
@@ -100,12 +109,22 @@ def test_limits_of_the_fuzziness(method):
 def test_relabelling_tasks_permutes_memberships(seed, order, method):
     data_map = planted_map(3, 8, 60, seed=seed, noise=0.2)
     order = np.array(order)
-    parts = {n: getattr(data_map, n)[:, order] for n in ("confidence", "variability", "correctness", "count")}
+    parts = {
+        n: getattr(data_map, n)[:, order]
+        for n in ("confidence", "variability", "correctness", "count")
+    }
     one = group(data_map, 3, method=method, fuzziness=1.5, restarts=3).membership[order]
     other = group(
-        replace(data_map, tasks=tuple(np.array(data_map.tasks)[order]), **parts), 3, method=method, fuzziness=1.5, restarts=3
+        replace(data_map, tasks=tuple(np.array(data_map.tasks)[order]), **parts),
+        3,
+        method=method,
+        fuzziness=1.5,
+        restarts=3,
     )
-    assert any(np.allclose(one[:, list(columns)], other.membership, atol=1e-6) for columns in permutations(range(3)))
+    assert any(
+        np.allclose(one[:, list(columns)], other.membership, atol=1e-6)
+        for columns in permutations(range(3))
+    )
 
 
 @pytest.mark.parametrize("method", METHODS)
@@ -165,7 +184,9 @@ def test_auto_finds_planted_groups(n_groups, noise, n_tasks):
 @pytest.mark.parametrize("n_tasks", [2, 3, 4, 10, 24])
 @pytest.mark.parametrize("n_groups", [1, 1000])
 def test_auto_can_answer_one(n_tasks, n_groups):
-    found = group(planted_map(n_groups, n_tasks, 300), "auto")  # all tasks alike, or each on its own
+    found = group(
+        planted_map(n_groups, n_tasks, 300), "auto"
+    )  # all tasks alike, or each on its own
     assert found.n_groups == 1
     np.testing.assert_array_equal(found.membership, 1)
 
@@ -183,7 +204,10 @@ def test_auto_with_tasks_that_coincide():
         ({"n_groups": True}, "found True"),
         ({"n_groups": "many"}, "found 'many'"),
         ({"n_groups": 5}, "5 groups of 4 tasks: fewer tasks than groups"),
-        ({"method": "kmean"}, "`method` must be one of fuzzy-kmeans, fuzzy-cmeans, kmeans, points; found 'kmean'"),
+        (
+            {"method": "kmean"},
+            "`method` must be one of fuzzy-kmeans, fuzzy-cmeans, kmeans, points; found 'kmean'",
+        ),
         ({"features": "cell"}, "`features` must be one of cells, density"),
         ({"fuzziness": 1.0}, "`fuzziness` must be a number greater than 1"),
         ({"fuzziness": float("nan")}, "`fuzziness`"),

@@ -10,7 +10,9 @@ from coterie.grouping import group, stability
 from coterie.grouping._affinities import standardised
 from coterie.results import Affinity
 
-BLOCKS = np.kron(np.eye(2), np.full((3, 3), 2.0)) + np.random.default_rng(0).normal(scale=0.1, size=(6, 6))
+BLOCKS = np.kron(np.eye(2), np.full((3, 3), 2.0)) + np.random.default_rng(0).normal(
+    scale=0.1, size=(6, 6)
+)
 TASKS = tuple("abcdef")
 HELPS = Affinity(tasks=TASKS, matrix=BLOCKS, method="by hand")
 
@@ -21,7 +23,10 @@ def data_map():
     generator = torch.Generator().manual_seed(0)
     base = torch.rand(200, 2, generator=generator)[:, [0, 0, 0, 1, 1, 1]]
     for _ in range(3):
-        recorder.update(torch.arange(200), (0.9 * base + 0.1 * torch.rand(200, 6, generator=generator)).clamp(0, 1))
+        recorder.update(
+            torch.arange(200),
+            (0.9 * base + 0.1 * torch.rand(200, 6, generator=generator)).clamp(0, 1),
+        )
         recorder.end_epoch()
     return recorder.data_map()
 
@@ -89,8 +94,13 @@ def test_it_gets_what_was_measured_the_number_of_groups_and_the_seed():
 
 def test_the_order_of_tasks_has_no_influence():
     order = np.array([3, 1, 5, 0, 2, 4])
-    other = Affinity(tasks=tuple(np.array(TASKS)[order]), matrix=BLOCKS[np.ix_(order, order)], method="by hand")
-    one, again = group(HELPS, 2, method=nearest_of_the_first), group(other, 2, method=nearest_of_the_first)
+    other = Affinity(
+        tasks=tuple(np.array(TASKS)[order]), matrix=BLOCKS[np.ix_(order, order)], method="by hand"
+    )
+    one, again = (
+        group(HELPS, 2, method=nearest_of_the_first),
+        group(other, 2, method=nearest_of_the_first),
+    )
     assert set(map(frozenset, one.groups)) == set(map(frozenset, again.groups))
 
 
@@ -99,7 +109,8 @@ def test_the_order_of_tasks_has_no_influence():
     [
         (
             [0, 1, 2, 0, 1, 0],
-            r"`method` 'mine' must answer one label from 0 to 1 for each of 6 tasks.*found \[0, 1, 2, 0, 1, 0\]",
+            r"`method` 'mine' must answer one label from 0 to 1 for each of 6 tasks.*found \[0, 1, "
+            r"2, 0, 1, 0\]",
         ),
         ([0, 1, -1, 0, 1, 0], "must answer one label from 0 to 1"),
         ([0, 1, 0], r"of shape \(3,\)"),
@@ -126,7 +137,9 @@ def test_what_it_raises_is_said_with_its_name():
     def mine(values, n_groups, seed):
         raise KeyError("width")
 
-    with pytest.raises(CoterieError, match=r"`method` 'mine' fails on values of shape \(6, 6\): KeyError: 'width'"):
+    with pytest.raises(
+        CoterieError, match=r"`method` 'mine' fails on values of shape \(6, 6\): KeyError: 'width'"
+    ):
         group(HELPS, 2, method=mine)
     with pytest.raises(CoterieError, match="`method` 'few' fails on values"):
         group(HELPS, 2, method=few)

@@ -30,7 +30,9 @@ from tests.grouping.published import (
 )
 
 DATA = Path(__file__).parents[3] / "shared" / "data" / "subset_results"
-needs_data = pytest.mark.skipif(not DATA.exists(), reason="the data folder ../shared/data is not here")
+needs_data = pytest.mark.skipif(
+    not DATA.exists(), reason="the data folder ../shared/data is not here"
+)
 
 
 def averaged(matrix, subsets):
@@ -45,7 +47,7 @@ def groups(selection):
 
 @pytest.mark.parametrize(
     ("budget", "mean", "chosen"), [(2, 0.321696, {"kt", "dns"}), (3, 0.348670, {"ds", "dn", "kt"})]
-)  # fmt: skip
+)
 def test_tag_on_taskonomy(budget, mean, chosen):
     found = select(averaged(TAG_TASKONOMY, all_subsets(5)), budget=budget, tasks=TASKONOMY)
     assert found.proven
@@ -55,7 +57,11 @@ def test_tag_on_taskonomy(budget, mean, chosen):
 
 @pytest.mark.parametrize(
     ("budget", "mean", "chosen"),
-    [(2, 0.101860, {"kn", "dnst"}), (3, 0.097920, {"kn", "kt", "dns"}), (4, 0.096480, {"ns", "dn", "kn", "kt"})],
+    [
+        (2, 0.101860, {"kn", "dnst"}),
+        (3, 0.097920, {"kn", "kt", "dns"}),
+        (4, 0.096480, {"ns", "dn", "kn", "kt"}),
+    ],
 )
 def test_hoa_on_taskonomy(budget, mean, chosen):
     subsets = all_subsets(5)
@@ -84,11 +90,15 @@ def test_tag_on_nine_attributes_of_celeba(budget, mean, chosen):
 
 
 def curve(chosen_on, scored_on):
-    return np.array([-total(select(chosen_on, budget=budget).rows, scored_on) for budget in BUDGETS])
+    return np.array(
+        [-total(select(chosen_on, budget=budget).rows, scored_on) for budget in BUDGETS]
+    )
 
 
 def assert_pairs_of_setting_1(losses):
-    either = np.isclose(losses, SETTING_1["pairs"], atol=1.01e-5) | np.isclose(losses, SETTING_1_TIED, atol=1.01e-5)
+    either = np.isclose(losses, SETTING_1["pairs"], atol=1.01e-5) | np.isclose(
+        losses, SETTING_1_TIED, atol=1.01e-5
+    )
     assert either.all(), losses
 
 
@@ -100,17 +110,23 @@ def test_setting_1_from_the_published_table():
     full_size = {name: row for row, name in enumerate(estimated.names) if estimated.costs[row] == 1}
     tied = (("d", "n", "k", "e", "s+n"), ("n", "k", "e", "s+n", "d+n"))
     best = select(estimated, budget=5).objective
-    assert [total([full_size[name] for name in names], estimated) for names in tied] == pytest.approx([best, best])
+    assert [
+        total([full_size[name] for name in names], estimated) for names in tied
+    ] == pytest.approx([best, best])
 
 
 @pytest.mark.parametrize(
     ("partition", "losses"),
-    [(False, (0.5028, 0.4522, 0.4424, 0.4348, 0.4341)), (True, (0.5028, 0.4605, 0.4533, 0.4498, 0.4477))],
+    [
+        (False, (0.5028, 0.4522, 0.4424, 0.4348, 0.4341)),
+        (True, (0.5028, 0.4605, 0.4533, 0.4498, 0.4477)),
+    ],
 )
 def test_setting_1_is_chosen_and_scored_on_test(partition, losses):
     _, test = setting_1()
     full = ScoreTable(
-        **{name: getattr(test, name)[test.costs == 1] for name in ("subsets", "scores", "costs")}, tasks=test.tasks
+        **{name: getattr(test, name)[test.costs == 1] for name in ("subsets", "scores", "costs")},
+        tasks=test.tasks,
     )
     found = [select(full, budget=budget, partition=partition) for budget in range(1, 6)]
     np.testing.assert_allclose([-selection.objective for selection in found], losses, atol=5.1e-5)
@@ -120,14 +136,17 @@ def test_setting_1_is_chosen_and_scored_on_test(partition, losses):
 def published(name, split, metric="loss", column="value", sign=-1.0, costs=(0.5, 1.0)):
     """One split of a published file as a table of scores."""
     with (DATA / name).open() as file:
-        rows = [row for row in csv.DictReader(file) if row["split"] == split and row["metric"] == metric]
+        rows = [
+            row for row in csv.DictReader(file) if row["split"] == split and row["metric"] == metric
+        ]
     records = [{**row, "value": sign * float(row[column]), "cost": row["net_cost"]} for row in rows]
     return ScoreTable.from_rows([row for row in records if float(row["cost"]) in costs])
 
 
 @needs_data
 @pytest.mark.parametrize(
-    ("name", "early", "expected"), [("hoa_setting1.csv", "esa0.2", SETTING_1), ("hoa_setting3.csv", "esa_at4", SETTING_3)]
+    ("name", "early", "expected"),
+    [("hoa_setting1.csv", "esa0.2", SETTING_1), ("hoa_setting3.csv", "esa_at4", SETTING_3)],
 )
 def test_curves_of_settings_1_and_3(name, early, expected):
     validation, test = published(name, "val"), published(name, "test")
@@ -145,21 +164,36 @@ def test_curves_of_settings_1_and_3(name, early, expected):
     ("name", "overlap", "parts", "pairs"),
     [
         (
-            "hoa_setting1.csv", (0.5028, 0.4522, 0.4424, 0.4348, 0.4341), (0.5028, 0.4605, 0.4533, 0.4498, 0.4477),
+            "hoa_setting1.csv",
+            (0.5028, 0.4522, 0.4424, 0.4348, 0.4341),
+            (0.5028, 0.4605, 0.4533, 0.4498, 0.4477),
             (0.5028, 0.4547, 0.4488, 0.4411, 0.4420),
         ),
-        ("hoa_setting3.csv", (0.4300, 0.4086, 0.3835, 0.3825, 0.3825), (0.4300, 0.4202, 0.3952, 0.3952, 0.3952), None),
+        (
+            "hoa_setting3.csv",
+            (0.4300, 0.4086, 0.3835, 0.3825, 0.3825),
+            (0.4300, 0.4202, 0.3952, 0.3952, 0.3952),
+            None,
+        ),
     ],
-)  # fmt: skip
+)
 def test_exact_answers_of_settings_1_and_3(name, overlap, parts, pairs):
     test, validation = (published(name, split, costs=(1.0,)) for split in ("test", "val"))
     budgets = range(1, 6)
-    np.testing.assert_allclose([-select(test, budget=k).objective for k in budgets], overlap, atol=5.1e-5)
-    np.testing.assert_allclose([-select(test, budget=k, partition=True).objective for k in budgets], parts, atol=5.1e-5)
+    np.testing.assert_allclose(
+        [-select(test, budget=k).objective for k in budgets], overlap, atol=5.1e-5
+    )
+    np.testing.assert_allclose(
+        [-select(test, budget=k, partition=True).objective for k in budgets], parts, atol=5.1e-5
+    )
     if pairs is not None:
-        losses = np.array([-total(select(with_pair_averages(validation), budget=k).rows, test) for k in budgets])
+        losses = np.array(
+            [-total(select(with_pair_averages(validation), budget=k).rows, test) for k in budgets]
+        )
         tied = (*pairs[:-1], SETTING_1_TIED[-1])
-        assert (np.isclose(losses, pairs, atol=5.1e-5) | np.isclose(losses, tied, atol=5.1e-5)).all(), losses
+        assert (
+            np.isclose(losses, pairs, atol=5.1e-5) | np.isclose(losses, tied, atol=5.1e-5)
+        ).all(), losses
 
 
 def random_mean(chosen_on, scored_on, n_rows):
@@ -173,9 +207,13 @@ def random_mean(chosen_on, scored_on, n_rows):
 
 
 @needs_data
-@pytest.mark.parametrize(("n_rows", "loss", "gain"), [(1, 0.5028, 0.0347), (2, 0.4735, 0.0445), (3, 0.4653, 0.0628)])
+@pytest.mark.parametrize(
+    ("n_rows", "loss", "gain"), [(1, 0.5028, 0.0347), (2, 0.4735, 0.0445), (3, 0.4653, 0.0628)]
+)
 def test_random_choices_are_what_they_are_known_to_be(n_rows, loss, gain):
-    test, validation = (published("hoa_setting1.csv", split, costs=(1.0,)) for split in ("test", "val"))
+    test, validation = (
+        published("hoa_setting1.csv", split, costs=(1.0,)) for split in ("test", "val")
+    )
     assert test.names == validation.names
     assert -random_mean(validation, test, n_rows) == pytest.approx(loss, abs=5.1e-5)
     assert select(test, budget=n_rows).objective >= -loss
@@ -185,7 +223,10 @@ def test_random_choices_are_what_they_are_known_to_be(n_rows, loss, gain):
 
 @needs_data
 def test_exact_answers_of_taskonomy_5():
-    """Mean relative gains; two of the published trainings failed, and the optimum is that of the table as it is."""
+    """Mean relative gains.
+
+    Two of the published trainings failed, and the optimum is that of the table as it is.
+    """
     gains = published("mtgnet_taskonomy5.csv", "reported", metric="relative_gain", sign=1.0)
     best = [select(gains, budget=k).objective / 5 for k in range(1, 5)]
     np.testing.assert_allclose(best, (0.0347, 0.1388, 0.1776, 0.1835), atol=5.1e-5)

@@ -19,7 +19,9 @@ def test_planted_groups_are_stable(method):
     found = stability(planted_map(3, 9), 3, method=method, bootstraps=8, restarts=3)
     assert found["adjusted_rand"] == [1.0] * 8
     assert (found["mean"], found["lowest"]) == (1.0, 1.0)
-    np.testing.assert_array_equal(found["together"], np.equal.outer(np.arange(9) % 3, np.arange(9) % 3))
+    np.testing.assert_array_equal(
+        found["together"], np.equal.outer(np.arange(9) % 3, np.arange(9) % 3)
+    )
 
 
 def test_groups_of_noise_are_not():
@@ -31,7 +33,9 @@ def test_groups_of_noise_are_not():
 @pytest.mark.parametrize("method", METHODS)
 def test_it_is_repeatable_and_json(method):
     data_map = planted_map(2, 6, 60, noise=0.3)
-    one, again = (stability(data_map, 2, method=method, bootstraps=3, restarts=2, seed=5) for _ in range(2))
+    one, again = (
+        stability(data_map, 2, method=method, bootstraps=3, restarts=2, seed=5) for _ in range(2)
+    )
     assert one == json.loads(json.dumps(again))
 
 
@@ -42,7 +46,9 @@ def test_density_features_and_a_shared_gram():
 
 
 def test_agreement_by_hand():
-    make = lambda labels: Grouping(tasks=tuple("abcd"), membership=np.eye(2)[labels], method="kmeans")  # noqa: E731
+    make = lambda labels: Grouping(  # noqa: E731
+        tasks=tuple("abcd"), membership=np.eye(2)[labels], method="kmeans"
+    )
     found = agreement([make([0, 0, 1, 1]), make([1, 1, 0, 0]), make([0, 1, 0, 1])])
     np.testing.assert_allclose(found["adjusted_rand"], [1, -0.5, -0.5])
     np.testing.assert_allclose((found["mean"], found["lowest"]), (0, -0.5))

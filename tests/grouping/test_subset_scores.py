@@ -1,4 +1,7 @@
-"""Affinities read as scores of subsets: published matrices and selections, an explicit loop, refusals."""
+"""Affinities read as scores of subsets.
+
+Published matrices and selections, an explicit loop, refusals.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +30,10 @@ def every_subset(n_tasks, least=1):
 def best(table: ScoreTable, n_rows: int):
     """Mean over tasks of the best chosen row, and the rows, by trying all choices."""
     scores = np.where(table.subsets, table.scores, -np.inf)
-    found = max(combinations(range(len(scores)), n_rows), key=lambda rows: scores[list(rows)].max(axis=0).sum())
+    found = max(
+        combinations(range(len(scores)), n_rows),
+        key=lambda rows: scores[list(rows)].max(axis=0).sum(),
+    )
     return scores[list(found)].max(axis=0).mean(), {table.names[row] for row in found}
 
 
@@ -49,7 +55,11 @@ def test_published_matrices_select_the_published_groups(affinity, least, n_rows,
 def test_published_losses_of_a_group_by_hand():
     table = subset_scores(HOA_LOSS, np.array([[1, 1, 1, 0, 0], [0, 0, 1, 0, 1], [0, 0, 0, 1, 0]]))
     nan = np.nan
-    expected = [[0.04995, 0.25935, 0.1003, nan, nan], [nan, nan, 0.1110, nan, 0.0568], [nan, nan, nan, 0.0337, nan]]
+    expected = [
+        [0.04995, 0.25935, 0.1003, nan, nan],
+        [nan, nan, 0.1110, nan, 0.0568],
+        [nan, nan, nan, 0.0337, nan],
+    ]
     np.testing.assert_allclose(-table.scores, expected, atol=1e-12)
     assert table.names == ("s+d+n", "n+k", "t")
     np.testing.assert_array_equal(table.costs, 1)
@@ -80,7 +90,10 @@ def test_the_order_of_tasks_has_no_influence(order, seed):
     order, matrix = np.array(order), np.random.default_rng(seed).normal(size=(5, 5))
     one = subset_scores(Affinity(tasks=tuple("abcde"), matrix=matrix, method="x"), every_subset(5))
     tasks = tuple(np.array(list("abcde"))[order].tolist())
-    other = subset_scores(Affinity(tasks=tasks, matrix=matrix[np.ix_(order, order)], method="x"), every_subset(5)[:, order])
+    other = subset_scores(
+        Affinity(tasks=tasks, matrix=matrix[np.ix_(order, order)], method="x"),
+        every_subset(5)[:, order],
+    )
     np.testing.assert_allclose(other.scores, one.scores[:, order])
 
 
@@ -95,14 +108,19 @@ def test_tasks_alone_of_unknown_value_are_left_out(tmp_path):
     assert not np.isnan(table.scores[table.subsets]).any()
     table.save(tmp_path / "scores.parquet")
     assert len(ScoreTable.load(tmp_path / "scores.parquet").scores) == 29
-    with pytest.raises(CoterieError, match="only single tasks, of which the affinity by 'x' has no value"):
+    with pytest.raises(
+        CoterieError, match="only single tasks, of which the affinity by 'x' has no value"
+    ):
         subset_scores(affinity, np.eye(5)[[1, 3]])
 
 
 @pytest.mark.parametrize(
     ("subsets", "message"),
     [
-        (np.ones((2, 4)), r"`subsets` must have shape \(rows, 5\), one column a task; found \(2, 4\)"),
+        (
+            np.ones((2, 4)),
+            r"`subsets` must have shape \(rows, 5\), one column a task; found \(2, 4\)",
+        ),
         (np.ones(5), r"found \(5,\)"),
         (np.zeros((0, 5)), r"found \(0, 5\)"),
         (np.full((1, 5), 0.5), "0 or 1 everywhere"),

@@ -1,4 +1,7 @@
-"""A grouped model as a program of torch.export or ONNX: it predicts what the model predicts, from raw numbers."""
+"""A grouped model as a program of torch.export or ONNX.
+
+It predicts what the model predicts, from raw numbers.
+"""
 
 import json
 import warnings
@@ -20,16 +23,18 @@ from coterie.tasks import Kind, Task, Tasks
 
 SIZES = (1, 2, 1000)
 TASKS = replace(
-    Tasks.plain([
-        Task(name="C++", kind=Kind.BINARY, classes=("no", "yes")),
-        Task(name="colour", kind=Kind.MULTICLASS, classes=("red", "green", "blue")),
-        Task(name="age", kind=Kind.REGRESSION),
-        Task(name="</script>", kind=Kind.BINARY, classes=("0", "1")),
-    ]),
+    Tasks.plain(
+        [
+            Task(name="C++", kind=Kind.BINARY, classes=("no", "yes")),
+            Task(name="colour", kind=Kind.MULTICLASS, classes=("red", "green", "blue")),
+            Task(name="age", kind=Kind.REGRESSION),
+            Task(name="</script>", kind=Kind.BINARY, classes=("0", "1")),
+        ]
+    ),
     pos_weight=torch.tensor([3.0, 1.0, 1.0, 0.5]),
     mean=torch.tensor([0.0, 0.0, 40.0, 0.0]),
     std=torch.tensor([1.0, 1.0, 12.0, 1.0]),
-)  # fmt: skip
+)
 MEMBERSHIP = np.array([[0.9, 0.1], [0.25, 0.75], [1.0, 0.0], [0.4, 0.6]])
 
 
@@ -42,7 +47,9 @@ def grouped(model, preprocessing: Preprocessing, *, average="logits", **options)
         if isinstance(module, nn.modules.batchnorm._BatchNorm) and module.running_mean is not None:
             module.running_mean.normal_(generator=generator)
             module.running_var.uniform_(0.5, 2, generator=generator)
-    return GroupedModel(members, MEMBERSHIP, TASKS, architecture, preprocessing, average=average).eval()
+    return GroupedModel(
+        members, MEMBERSHIP, TASKS, architecture, preprocessing, average=average
+    ).eval()
 
 
 def run(path: Path, inputs: Mapping[str, Tensor]) -> tuple[Tensor, dict]:
@@ -51,8 +58,12 @@ def run(path: Path, inputs: Mapping[str, Tensor]) -> tuple[Tensor, dict]:
         import onnxruntime
 
         session = onnxruntime.InferenceSession(path)
-        [found] = session.run(["predictions"], {name: value.numpy() for name, value in inputs.items()})
-        return torch.from_numpy(found), json.loads(session.get_modelmeta().custom_metadata_map["coterie"])
+        [found] = session.run(
+            ["predictions"], {name: value.numpy() for name, value in inputs.items()}
+        )
+        return torch.from_numpy(found), json.loads(
+            session.get_modelmeta().custom_metadata_map["coterie"]
+        )
     extra = {"coterie.json": ""}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -79,7 +90,9 @@ def path(request, tmp_path) -> Path:
 def people() -> pd.DataFrame:
     """Numbers of very different sizes, some missing; categories, some missing."""
     rng = np.random.default_rng(0)
-    frame = pd.DataFrame(rng.normal(size=(1000, 3)) * [1, 20, 1e6] + [0, 5, 1e9], columns=["x", "y", "time"])
+    frame = pd.DataFrame(
+        rng.normal(size=(1000, 3)) * [1, 20, 1e6] + [0, 5, 1e9], columns=["x", "y", "time"]
+    )
     frame = frame.mask(rng.random(frame.shape) < 0.1)
     frame["pet"] = rng.choice(["cat", "dog", "newt"], 1000)
     frame["town"] = rng.choice(["A", "B"], 1000)
@@ -93,7 +106,9 @@ def codes(frame: pd.DataFrame, preprocessing: Preprocessing) -> Tensor:
     def code(value, categories) -> int:
         return -1 if pd.isna(value) else categories.index(value) if value in categories else -2
 
-    columns = [[code(value, c.categories) for value in frame[c.name]] for c in preprocessing.categorical]
+    columns = [
+        [code(value, c.categories) for value in frame[c.name]] for c in preprocessing.categorical
+    ]
     return torch.tensor(columns).T
 
 
@@ -110,14 +125,21 @@ def test_a_table_goes_in_raw(people, path, average, hard):
         found, says = run(path, {"numeric": numeric, "categories": codes(new[:n], preprocessing)})
         assert_equal(found, model.predict(preprocessing.table(new[:n])))
     assert says == about
-    assert str(Path(coterie.__file__).parent).encode() not in path.read_bytes()  # nor any other path of this machine
+    assert (
+        str(Path(coterie.__file__).parent).encode() not in path.read_bytes()
+    )  # nor any other path of this machine
     numbers, categories = about["inputs"]
     assert [column["name"] for column in numbers["columns"]] == ["x", "y", "time"]
     assert [(column["name"], column["categories"]) for column in categories["columns"]] == [
         ("pet", ["cat", "dog", "newt"]),
         ("town", ["A", "B"]),
     ]
-    assert (numbers["dtype"], categories["dtype"], categories["missing"], categories["unseen"]) == ("float64", "int64", -1, -2)
+    assert (numbers["dtype"], categories["dtype"], categories["missing"], categories["unseen"]) == (
+        "float64",
+        "int64",
+        -1,
+        -2,
+    )
 
 
 def test_a_table_goes_in_raw_to_onnx(people, tmp_path):
@@ -127,7 +149,9 @@ def test_a_table_goes_in_raw_to_onnx(people, tmp_path):
 def test_every_column_of_the_predictions_is_named(people, tmp_path):
     model = grouped("mlp", fit_table(people, ["x"], [])[0], hidden=(2,))
     [gives] = model.export(tmp_path / "model.pt2")["outputs"]
-    found = [(column["task"], column.get("class"), column["meaning"]) for column in gives["columns"]]
+    found = [
+        (column["task"], column.get("class"), column["meaning"]) for column in gives["columns"]
+    ]
     assert found == [
         ("C++", "yes", "probability"),
         *(("colour", name, "probability") for name in ("red", "green", "blue")),
@@ -136,7 +160,10 @@ def test_every_column_of_the_predictions_is_named(people, tmp_path):
     ]
 
 
-@pytest.mark.parametrize(("numeric", "categorical", "name"), [(["x", "y"], [], "numeric"), ([], ["pet", "town"], "categories")])
+@pytest.mark.parametrize(
+    ("numeric", "categorical", "name"),
+    [(["x", "y"], [], "numeric"), ([], ["pet", "town"], "categories")],
+)
 def test_what_a_table_lacks_is_no_input(people, tmp_path, numeric, categorical, name):
     preprocessing, path = fit_table(people, numeric, categorical)[0], tmp_path / "model.pt2"
     model = grouped("mlp", preprocessing, hidden=(2,))
@@ -147,9 +174,13 @@ def test_what_a_table_lacks_is_no_input(people, tmp_path, numeric, categorical, 
 
 @pytest.mark.parametrize("encoder", ["cnn", pytest.param("resnet18", marks=pytest.mark.slow)])
 def test_images_go_in_as_bytes(path, encoder):
-    preprocessing = Preprocessing(input_shape=(3, 9, 12), mean=(0.5, 0.4, 0.3), std=(0.2, 0.3, 0.25))
+    preprocessing = Preprocessing(
+        input_shape=(3, 9, 12), mean=(0.5, 0.4, 0.3), std=(0.2, 0.3, 0.25)
+    )
     model = grouped(encoder, preprocessing)
-    assert model.export(path)["inputs"] == [{"name": "inputs", "dtype": "uint8", "shape": ["batch", 3, 9, 12]}]
+    assert model.export(path)["inputs"] == [
+        {"name": "inputs", "dtype": "uint8", "shape": ["batch", 3, 9, 12]}
+    ]
     for n in (1, 40):
         images = torch.randint(0, 256, (n, 3, 9, 12), dtype=torch.uint8)
         assert_equal(run(path, {"inputs": images})[0], model.predict(images))
@@ -170,12 +201,19 @@ def test_a_stem_is_inside(tmp_path):
 @pytest.mark.parametrize("strict", [False, pytest.param(True, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("average", ["logits", "probabilities"])
 def test_the_module_itself_bears_torch_export(average, strict):
-    """As somebody would do it who knows torch and not coterie; and the model still works afterwards."""
-    model = grouped("cnn", Preprocessing(input_shape=(1, 8, 8), mean=(0.5,), std=(0.2,)), average=average)
+    """As somebody would do it who knows torch and not coterie.
+
+    And the model still works afterwards.
+    """
+    model = grouped(
+        "cnn", Preprocessing(input_shape=(1, 8, 8), mean=(0.5,), std=(0.2,)), average=average
+    )
     images = torch.randint(0, 256, (50, 1, 8, 8), dtype=torch.uint8)
     for module in (model, model.hard()):
         batch = torch.export.Dim("batch")
-        program = torch.export.export(module, (images[:2],), dynamic_shapes=({0: batch},), strict=strict).module()
+        program = torch.export.export(
+            module, (images[:2],), dynamic_shapes=({0: batch},), strict=strict
+        ).module()
         for n in (1, 50):
             assert_equal(program(images[:n]), module(images[:n]))
 
@@ -187,9 +225,14 @@ def test_the_module_itself_bears_torchs_optimised_onnx(tmp_path):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         torch.onnx.export(
-            model, (inputs[:2],), tmp_path / "model.onnx", dynamo=True, verbose=False, input_names=["x"],
+            model,
+            (inputs[:2],),
+            tmp_path / "model.onnx",
+            dynamo=True,
+            verbose=False,
+            input_names=["x"],
             dynamic_shapes=({0: torch.export.Dim("batch")},),
-        )  # fmt: skip
+        )
     [found] = onnxruntime.InferenceSession(tmp_path / "model.onnx").run(None, {"x": inputs.numpy()})
     assert_equal(torch.from_numpy(found), model(inputs).detach())
 
@@ -227,7 +270,9 @@ def normalised(input_shape):
     return nn.Sequential(linear, nn.BatchNorm1d(4, momentum=None), nn.Dropout(0.5), nn.GELU())
 
 
-@pytest.mark.parametrize("factory", [Recurrent, pytest.param(Attention, marks=pytest.mark.slow), Tied, normalised])
+@pytest.mark.parametrize(
+    "factory", [Recurrent, pytest.param(Attention, marks=pytest.mark.slow), Tied, normalised]
+)
 def test_own_encoders(path, factory):
     model = grouped(factory, Preprocessing(input_shape=(6,)))
     model.export(path)
@@ -261,12 +306,19 @@ class Fixed(Branching):
     """Fixes its batch at that of the tracer."""
 
     def forward(self, x):
-        return nn.Linear.forward(self, x).reshape(int(x.shape[0]), 3) + torch.zeros(int(str(int(x.shape[0]))), 3)
+        return nn.Linear.forward(self, x).reshape(int(x.shape[0]), 3) + torch.zeros(
+            int(str(int(x.shape[0]))), 3
+        )
 
 
 @pytest.mark.parametrize(
     ("factory", "reason"),
-    [(Branching, "data-dependent"), (Noisy, "predicts something else"), (Fixed, "refuses it"), (Squeezing, "on one example")],
+    [
+        (Branching, "data-dependent"),
+        (Noisy, "predicts something else"),
+        (Fixed, "refuses it"),
+        (Squeezing, "on one example"),
+    ],
 )
 def test_what_cannot_be_exported_is_refused_by_name(tmp_path, capfd, factory, reason):
     model = grouped(factory, Preprocessing(input_shape=(6,)))
@@ -277,7 +329,8 @@ def test_what_cannot_be_exported_is_refused_by_name(tmp_path, capfd, factory, re
 
 
 @pytest.mark.parametrize(
-    ("name", "message"), [("m.pt", "must end in"), ("m", "must end in"), ("file/m.pt2", "cannot be written")]
+    ("name", "message"),
+    [("m.pt", "must end in"), ("m", "must end in"), ("file/m.pt2", "cannot be written")],
 )
 def test_mistakes_are_named(tmp_path, name, message):
     (tmp_path / "file").write_text("")

@@ -18,7 +18,9 @@ MEMBERSHIP = np.array([[0.7, 0.3, 0.0], [0.2, 0.8, 0.0], [0.6, 0.4, 0.0], [0.1, 
 def data():
     rng = np.random.default_rng(0)
     x = rng.normal(size=(300, 5)).astype(np.float32)
-    y = np.stack([x[:, 0] > 1, np.digitize(x[:, 1], [-0.4, 0.4]), 3 * x[:, 2] + 10, x[:, 3] > 0], axis=1)
+    y = np.stack(
+        [x[:, 0] > 1, np.digitize(x[:, 1], [-0.4, 0.4]), 3 * x[:, 2] + 10, x[:, 3] > 0], axis=1
+    )
     return load({"inputs": x, "targets": y.astype(np.float32)}, names=list(KINDS), kinds=KINDS)
 
 
@@ -35,18 +37,25 @@ def soft(data, trained):
 def test_soft_ensemble_is_the_membership_average_of_logits(data, trained, soft):
     outputs = predict(trained, data, data.split.test)
     columns = [0, 1, 1, 1, 2, 3]
-    expected = torch.einsum("kbp,pk->bp", outputs, torch.tensor(MEMBERSHIP[columns], dtype=torch.float32))
+    expected = torch.einsum(
+        "kbp,pk->bp", outputs, torch.tensor(MEMBERSHIP[columns], dtype=torch.float32)
+    )
     torch.testing.assert_close(soft(data.inputs[data.split.test]), expected, atol=1e-5, rtol=1e-5)
 
 
 def test_probabilities_are_averaged_instead(data, trained):
-    model = GroupedModel.from_stack(trained, MEMBERSHIP, data.tasks, data.preprocessing, average="probabilities")
+    model = GroupedModel.from_stack(
+        trained, MEMBERSHIP, data.tasks, data.preprocessing, average="probabilities"
+    )
     inputs = data.inputs[data.split.test]
     outputs = torch.stack([member(inputs) for member in model.members])
     found = model(inputs)
-    torch.testing.assert_close(found[:, 0].sigmoid(), 0.7 * outputs[0, :, 0].sigmoid() + 0.3 * outputs[1, :, 0].sigmoid())
     torch.testing.assert_close(
-        found[:, 1:4].softmax(1), 0.2 * outputs[0, :, 1:4].softmax(1) + 0.8 * outputs[1, :, 1:4].softmax(1)
+        found[:, 0].sigmoid(), 0.7 * outputs[0, :, 0].sigmoid() + 0.3 * outputs[1, :, 0].sigmoid()
+    )
+    torch.testing.assert_close(
+        found[:, 1:4].softmax(1),
+        0.2 * outputs[0, :, 1:4].softmax(1) + 0.8 * outputs[1, :, 1:4].softmax(1),
     )
     torch.testing.assert_close(found[:, 4], 0.6 * outputs[0, :, 4] + 0.4 * outputs[1, :, 4])
 
@@ -79,7 +88,9 @@ def test_predict_undoes_balancing_and_standardisation(data, soft):
 @pytest.mark.parametrize("kind", ["soft", "hard"])
 @pytest.mark.parametrize("average", ["logits", "probabilities"])
 def test_saved_and_loaded_is_the_same(data, trained, tmp_path, kind, average):
-    model = GroupedModel.from_stack(trained, MEMBERSHIP, data.tasks, data.preprocessing, average=average)
+    model = GroupedModel.from_stack(
+        trained, MEMBERSHIP, data.tasks, data.preprocessing, average=average
+    )
     model = model.hard() if kind == "hard" else model
     model.save(tmp_path / "model.safetensors")
     loaded = GroupedModel.load(tmp_path / "model.safetensors")
@@ -96,7 +107,9 @@ def test_images_are_normalised_inside(tmp_path):
     stack = fit("cnn", digits, epochs=1).stack
     model = GroupedModel.from_stack(stack, np.ones((14, 1)), digits.tasks, digits.preprocessing)
     positions = torch.from_numpy(rng.integers(0, 1000, 5)).sort().values
-    torch.testing.assert_close(model(digits.inputs[positions]), predict(stack, digits, positions)[0], atol=1e-5, rtol=1e-5)
+    torch.testing.assert_close(
+        model(digits.inputs[positions]), predict(stack, digits, positions)[0], atol=1e-5, rtol=1e-5
+    )
 
 
 STEM = 3  # linear, BatchNorm, ReLU
@@ -165,8 +178,14 @@ def test_file_without_a_stem_is_still_read(data, soft, tmp_path):
 
     soft.save(tmp_path / "new.safetensors")
     arrays, about = read_arrays(tmp_path / "new.safetensors")
-    write_arrays(tmp_path / "old.safetensors", arrays, {name: value for name, value in about.items() if name != "stem"})
-    assert torch.equal(GroupedModel.load(tmp_path / "old.safetensors")(data.inputs), soft(data.inputs))
+    write_arrays(
+        tmp_path / "old.safetensors",
+        arrays,
+        {name: value for name, value in about.items() if name != "stem"},
+    )
+    assert torch.equal(
+        GroupedModel.load(tmp_path / "old.safetensors")(data.inputs), soft(data.inputs)
+    )
 
 
 def test_taking_a_model_leaves_the_stack_alone(data, stemmed):
@@ -185,7 +204,9 @@ def test_mistakes(data, trained, tmp_path):
     with pytest.raises(CoterieError, match=r"`membership` must have shape \(4, 3\)"):
         GroupedModel.from_stack(trained, MEMBERSHIP[:, :2], data.tasks, data.preprocessing)
     with pytest.raises(CoterieError, match="`average` must be"):
-        GroupedModel.from_stack(trained, MEMBERSHIP, data.tasks, data.preprocessing, average="votes")
+        GroupedModel.from_stack(
+            trained, MEMBERSHIP, data.tasks, data.preprocessing, average="votes"
+        )
     (tmp_path / "broken.safetensors").write_bytes(b"no model")
     with pytest.raises(CoterieError, match="damaged"):
         GroupedModel.load(tmp_path / "broken.safetensors")
@@ -217,7 +238,9 @@ def test_partial_cannot_be_saved(data, tmp_path):
 
     stack = fit(partial(mlp, hidden=(4,)), data, epochs=1).stack
     with pytest.raises(CoterieError, match="module:factory"):
-        GroupedModel.from_stack(stack, np.ones((4, 1)), data.tasks, data.preprocessing).save(tmp_path / "m.safetensors")
+        GroupedModel.from_stack(stack, np.ones((4, 1)), data.tasks, data.preprocessing).save(
+            tmp_path / "m.safetensors"
+        )
 
 
 def test_local_factory_cannot_be_saved(data, tmp_path):

@@ -10,11 +10,13 @@ import torch
 from coterie.models.predictions import prediction_table
 from coterie.tasks import Kind, Task, Tasks
 
-TASKS = Tasks.plain([
-    Task(name="yes", kind=Kind.BINARY),
-    Task(name="colour", kind=Kind.MULTICLASS, classes=("red", "green", "blue")),
-    Task(name="size", kind=Kind.REGRESSION),
-])  # fmt: skip
+TASKS = Tasks.plain(
+    [
+        Task(name="yes", kind=Kind.BINARY),
+        Task(name="colour", kind=Kind.MULTICLASS, classes=("red", "green", "blue")),
+        Task(name="size", kind=Kind.REGRESSION),
+    ]
+)
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
@@ -26,11 +28,18 @@ def test_nan_is_null_and_no_class(dtype):
     ]
     table = prediction_table(np.arange(3), torch.tensor(rows, dtype=dtype), TASKS)
     assert table.to_pydict() == {
-        "id": [0, 1, 2], "yes": [0.25, None, 0.75], "colour": ["red", None, None], "colour probability": [0.5, None, None],
+        "id": [0, 1, 2],
+        "yes": [0.25, None, 0.75],
+        "colour": ["red", None, None],
+        "colour probability": [0.5, None, None],
         "size": [7.0, None, 8.0],
-    }  # fmt: skip
+    }
     types = {field.name: field.type for field in table.schema}
-    assert (types["yes"], types["colour"], types["colour probability"]) == (pa.float32(), pa.string(), pa.float32())
+    assert (types["yes"], types["colour"], types["colour probability"]) == (
+        pa.float32(),
+        pa.string(),
+        pa.float32(),
+    )
 
 
 def test_values_keep_every_digit():

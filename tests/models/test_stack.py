@@ -67,7 +67,9 @@ def train_stack(stack, opt, seed):
         row_losses = []
         for rows in chunks(stack.n_models, stack.strategy):
             outputs = stack(x, rows=rows, seed=derive(seed, "forward", step))
-            loss = F.binary_cross_entropy_with_logits(outputs, y.expand_as(outputs), reduction="none").mean((1, 2))
+            loss = F.binary_cross_entropy_with_logits(
+                outputs, y.expand_as(outputs), reduction="none"
+            ).mean((1, 2))
             loss.sum().backward()
             row_losses.append(loss.detach())
         update.step()
@@ -76,7 +78,9 @@ def train_stack(stack, opt, seed):
 
 
 @pytest.mark.parametrize("opt", ["sgd", "adam"])
-@pytest.mark.parametrize("strategy", [Strategy("loop"), Strategy("vmap", 3), Strategy("vmap", 2)], ids=repr)
+@pytest.mark.parametrize(
+    "strategy", [Strategy("loop"), Strategy("vmap", 3), Strategy("vmap", 2)], ids=repr
+)
 @pytest.mark.parametrize("name", ["mlp", "cnn"])
 def test_stack_equals_separate_trainings(name, strategy, opt):
     torch.use_deterministic_algorithms(mode=True)
@@ -89,7 +93,9 @@ def test_stack_equals_separate_trainings(name, strategy, opt):
         torch.testing.assert_close(losses[:, row], torch.tensor(alone), atol=1e-3, rtol=0)
         torch.testing.assert_close(outputs[row], logits, atol=1e-3, rtol=0)
         for buffer, value in buffers.items():
-            torch.testing.assert_close(stack.buffers[buffer][row].float(), value.float(), atol=1e-3, rtol=1e-3)
+            torch.testing.assert_close(
+                stack.buffers[buffer][row].float(), value.float(), atol=1e-3, rtol=1e-3
+            )
 
 
 @pytest.fixture
@@ -117,7 +123,9 @@ def test_row_does_not_depend_on_number_of_models():
     small, large = (ModelStack.create(architecture, n_models=m, seed=0) for m in (1, 4))
     for stack in (small, large):
         stack.strategy = Strategy("vmap", stack.n_models)
-    torch.testing.assert_close(train_stack(small, "adam", 0)[1][0], train_stack(large, "adam", 0)[1][0], atol=1e-4, rtol=0)
+    torch.testing.assert_close(
+        train_stack(small, "adam", 0)[1][0], train_stack(large, "adam", 0)[1][0], atol=1e-4, rtol=0
+    )
 
 
 @pytest.mark.parametrize("strategy", [Strategy("loop"), Strategy("vmap", 3)], ids=repr)
@@ -129,7 +137,9 @@ def test_own_inputs_per_row(strategy):
     stack.train()
     together = stack(inputs, per_row=True)
     for row in range(3):
-        torch.testing.assert_close(together[row], stack.model(row).train()(inputs[row]), atol=1e-5, rtol=0)
+        torch.testing.assert_close(
+            together[row], stack.model(row).train()(inputs[row]), atol=1e-5, rtol=0
+        )
 
 
 def test_chunk_sizes_give_the_same_gradients():
@@ -186,18 +196,27 @@ def test_concatenate_then_select_is_identity():
     for name, tensor in stack.state().items():
         assert torch.equal(whole.state()[name], tensor)
     with pytest.raises(CoterieError, match="one architecture"):
-        ModelStack.concatenate([stack, ModelStack.create(Architecture("mlp", (5,), 2), n_models=1, seed=0)])
+        ModelStack.concatenate(
+            [stack, ModelStack.create(Architecture("mlp", (5,), 2), n_models=1, seed=0)]
+        )
 
 
 def hooked(input_shape):
-    """An encoder of the user's, whose features leave through a hook that holds on to it; with torch's own dropout."""
+    """An encoder of the user's, whose features leave through a hook that holds on to it.
+
+    With torch's own dropout.
+    """
 
     class Hooked(nn.Module):
         def __init__(self):
             super().__init__()
-            self.layers = nn.Sequential(nn.Linear(input_shape[0], 6), nn.BatchNorm1d(6), nn.Dropout(0.5))
+            self.layers = nn.Sequential(
+                nn.Linear(input_shape[0], 6), nn.BatchNorm1d(6), nn.Dropout(0.5)
+            )
             self.features = None
-            self.layers[1].register_forward_hook(lambda *given: setattr(self, "features", given[-1]))
+            self.layers[1].register_forward_hook(
+                lambda *given: setattr(self, "features", given[-1])
+            )
 
         def forward(self, x):
             return self.layers(x) + self.features
@@ -216,12 +235,16 @@ COPIES = {
     "to": lambda stack: stack.to("cpu"),
 }
 SHARING = ("copy", "to")  # tensors, as their namesakes do
-PAIRS = [(name, how) for name in FACTORIES for how in COPIES if (name, how) != ("own", "deepcopy")]  # a hook is not copied
+PAIRS = [
+    (name, how) for name in FACTORIES for how in COPIES if (name, how) != ("own", "deepcopy")
+]  # a hook is not copied
 
 
 def some(name, *, stem=0, n=16):
     factory, shape = FACTORIES[name]
-    stack = ModelStack.create(Architecture(factory, shape, 2, OPTIONS.get(name, {})), n_models=2, seed=0, stem=stem)
+    stack = ModelStack.create(
+        Architecture(factory, shape, 2, OPTIONS.get(name, {})), n_models=2, seed=0, stem=stem
+    )
     return stack, torch.randn(n, *shape, generator=torch.Generator().manual_seed(0))
 
 
@@ -243,7 +266,12 @@ def test_a_copy_has_a_mode_of_its_own(name, how, strategy):
     assert torch.equal(again, expected) or how in SHARING
     assert torch.equal(again, stack(inputs))
     assert torch.equal(other(inputs, seed=1), drawn)
-    assert (other.training, other.template.training, stack.training, stack.template.training) == (True, True, False, False)
+    assert (other.training, other.template.training, stack.training, stack.template.training) == (
+        True,
+        True,
+        False,
+        False,
+    )
 
 
 @pytest.mark.parametrize(("name", "how"), [pair for pair in PAIRS if pair[1] not in SHARING])
@@ -251,12 +279,18 @@ def test_training_a_copy_leaves_the_buffers_of_the_original(name, how):
     stack, inputs = some(name)
     stack.train(False)
     other = COPIES[how](stack)
-    before, started = ({name: t.clone() for name, t in each.state().items()} for each in (stack, other))
+    before, started = (
+        {name: t.clone() for name, t in each.state().items()} for each in (stack, other)
+    )
     other.train()
     other(inputs)
     assert all(torch.equal(tensor, stack.state()[each]) for each, tensor in before.items())
-    changed = {each for each, tensor in other.state().items() if not torch.equal(tensor, started[each])}
-    assert changed == {each for each in before if "running" in each or "num_batches" in each} != set()
+    changed = {
+        each for each, tensor in other.state().items() if not torch.equal(tensor, started[each])
+    }
+    assert (
+        changed == {each for each in before if "running" in each or "num_batches" in each} != set()
+    )
 
 
 @pytest.mark.parametrize("stem", [0, 3])
@@ -288,7 +322,9 @@ def test_state_round_trips(name):
     stack, inputs = some(name)
     stack(inputs)  # in training, so that statistics move
     stack.train(False)
-    again = ModelStack.from_state(stack.architecture, {name: tensor.clone() for name, tensor in stack.state().items()})
+    again = ModelStack.from_state(
+        stack.architecture, {name: tensor.clone() for name, tensor in stack.state().items()}
+    )
     assert again.training
     again.train(False)
     assert torch.equal(again(inputs), stack(inputs))
@@ -310,7 +346,12 @@ def test_a_strategy_is_timed_in_training_and_leaves_the_stack_as_it_was():
     modes = []
     choose_strategy(stack, lambda sample: modes.append(sample.training), 1000, torch.device("cpu"))
     assert (
-        why_not_vmap(stack, lambda sample: modes.append(sample.training), lambda sample: modes.append(sample.training)) is None
+        why_not_vmap(
+            stack,
+            lambda sample: modes.append(sample.training),
+            lambda sample: modes.append(sample.training),
+        )
+        is None
     )
     assert modes == [True] * 6 + [True, False]
     assert not stack.training
@@ -322,7 +363,9 @@ def test_initialisation_is_a_function_of_its_identity():
     weight = stack.parameters["head.weight"]
     assert torch.equal(weight[0], weight[2])
     assert not torch.equal(weight[0], weight[1])
-    assert torch.equal(weight[1], ModelStack.create(architecture, n_models=1, seed=0).parameters["head.weight"][0])
+    assert torch.equal(
+        weight[1], ModelStack.create(architecture, n_models=1, seed=0).parameters["head.weight"][0]
+    )
 
 
 def test_building_leaves_the_global_random_state_alone():
@@ -359,7 +402,16 @@ def test_rows_that_fit_is_bounded():
         (lambda _: nn.Linear(9, 2), (4,), "fails on inputs"),
         (lambda _: "no module", (4,), "must return a torch.nn.Module"),
     ],
-    ids=["misspelt", "no images", "no module", "no encoder", "no name", "no features", "other inputs", "no torch module"],
+    ids=[
+        "misspelt",
+        "no images",
+        "no module",
+        "no encoder",
+        "no name",
+        "no features",
+        "other inputs",
+        "no torch module",
+    ],
 )
 def test_wrong_models_are_refused(model, shape, message):
     with pytest.raises(CoterieError, match=message):
@@ -379,7 +431,11 @@ def test_rows_that_are_not_alive_are_not_computed(strategy, monkeypatch):
     stack.train(False)
     every = stack(inputs)
     forward = stack._forward
-    monkeypatch.setattr(stack, "_forward", lambda rows, *rest: computed.extend(range(4)[rows]) or forward(rows, *rest))
+    monkeypatch.setattr(
+        stack,
+        "_forward",
+        lambda rows, *rest: computed.extend(range(4)[rows]) or forward(rows, *rest),
+    )
     some = stack(inputs, alive=[True, False, True, True])
     assert computed == [0, 2, 3]
     torch.testing.assert_close(some, every * torch.tensor([1.0, 0, 1, 1]).view(4, 1, 1))

@@ -36,7 +36,10 @@ def tied_models(stack):
 
 
 def tensors(module):
-    return {name: tensor.detach().clone() for name, tensor in (*module.named_parameters(), *module.named_buffers())}
+    return {
+        name: tensor.detach().clone()
+        for name, tensor in (*module.named_parameters(), *module.named_buffers())
+    }
 
 
 @pytest.mark.parametrize("strategy", STRATEGIES, ids=repr)
@@ -68,7 +71,10 @@ def test_one_step_equals_models_with_tied_first_layers(strategy):
 @pytest.mark.parametrize("strategy", STRATEGIES, ids=repr)
 def test_gradient_of_the_stem_is_the_sum_over_branches(strategy):
     data, fabric = table(), make_fabric("cpu", "fp32")
-    batch, weights = batch_of(data, 32), torch.rand(3, 4, generator=torch.Generator().manual_seed(1))
+    batch, weights = (
+        batch_of(data, 32),
+        torch.rand(3, 4, generator=torch.Generator().manual_seed(1)),
+    )
 
     def stem_gradient(rows):
         stack = stack_for(data, strategy=strategy)
@@ -90,13 +96,15 @@ def test_a_stem_learns_and_is_one_for_all_rows():
     trained = fit("mlp", data, np.eye(4)[:3], start=stack, **SMALL | {"model_options": OPTIONS})
     after = tensors(trained.stack.stem.module)
     assert all(not torch.equal(before[name], after[name]) for name in before)
-    assert all(torch.equal(tensor, before[name]) for name, tensor in tensors(stack.stem.module).items()), (
-        "`start` is left alone"
-    )
+    assert all(
+        torch.equal(tensor, before[name]) for name, tensor in tensors(stack.stem.module).items()
+    ), "`start` is left alone"
     first = [trained.stack.model(row).encoder[0].weight for row in range(3)]
     assert torch.equal(first[0], first[1])
     assert torch.equal(first[0], first[2])
-    assert trained.history.best_epoch.tolist() == [2, 2, 2], "rows that share a stem that learns end together"
+    assert trained.history.best_epoch.tolist() == [2, 2, 2], (
+        "rows that share a stem that learns end together"
+    )
 
 
 def test_model_of_a_row_is_stem_and_branch():
@@ -119,9 +127,13 @@ def test_frozen_stem_stays_and_rows_are_independent(strategy):
     assert set(after) > {"1.running_mean", "1.num_batches_tracked"}
     assert all(torch.equal(tensor, after[name]) for name, tensor in before.items())
     alone = fit("mlp", data, np.eye(4)[[1]], start=frozen.select([1]), **settings)
-    np.testing.assert_allclose(together.history.train_loss[:, 1], alone.history.train_loss[:, 0], atol=1e-5)
+    np.testing.assert_allclose(
+        together.history.train_loss[:, 1], alone.history.train_loss[:, 0], atol=1e-5
+    )
     for name, tensor in alone.stack.parameters.items():
-        torch.testing.assert_close(together.stack.parameters[name][1], tensor[0], atol=1e-5, rtol=1e-4)
+        torch.testing.assert_close(
+            together.stack.parameters[name][1], tensor[0], atol=1e-5, rtol=1e-4
+        )
 
 
 def test_a_stem_that_learns_couples_rows_and_a_frozen_one_does_not():
@@ -133,15 +145,25 @@ def test_a_stem_that_learns_couples_rows_and_a_frozen_one_does_not():
 
 
 def test_frozen_stem_with_labels_of_their_own():
-    """Rows whose examples differ: in one stack where they take equally many steps, else in several."""
+    """Rows whose examples differ.
+
+    In one stack where they take equally many steps, else in several.
+    """
     data = table(missing=True)
     frozen = stack_for(data).freeze_stem()
     settings = SMALL | {"model_options": OPTIONS, "init": [0, 1, 2]}
     together = fit("mlp", data, np.eye(4)[:3], start=frozen, **settings)
-    assert all(torch.equal(t, tensors(frozen.stem.module)[name]) for name, t in tensors(together.stack.stem.module).items())
+    assert all(
+        torch.equal(t, tensors(frozen.stem.module)[name])
+        for name, t in tensors(together.stack.stem.module).items()
+    )
     for row in range(3):
-        alone = fit("mlp", data, np.eye(4)[[row]], start=frozen.select([row]), **settings | {"init": [row]})
-        np.testing.assert_allclose(together.history.train_loss[:, row], alone.history.train_loss[:, 0], atol=1e-5)
+        alone = fit(
+            "mlp", data, np.eye(4)[[row]], start=frozen.select([row]), **settings | {"init": [row]}
+        )
+        np.testing.assert_allclose(
+            together.history.train_loss[:, row], alone.history.train_loss[:, 0], atol=1e-5
+        )
     outputs = predict(together.stack, data, data.split.test)
     assert outputs.isfinite().all()
 
@@ -159,7 +181,9 @@ def test_state_and_files_round_trip(tmp_path):
     state = trained.stack.state()
     assert state["encoder.0.weight"].shape == (1, 8, 6)
     assert state["encoder.3.weight"].shape == (3, 8, 8)
-    again = ModelStack.from_state(trained.stack.architecture, {k: v.clone() for k, v in state.items()}, stem=STEM)
+    again = ModelStack.from_state(
+        trained.stack.architecture, {k: v.clone() for k, v in state.items()}, stem=STEM
+    )
     trained.save(tmp_path)
     expected = predict(trained.stack, data, data.split.test)
     for stack in (again, Fit.load(tmp_path).stack):
@@ -179,7 +203,10 @@ def test_parameters_are_counted_with_the_stem():
     data = table()
     assert stack_for(data).n_parameters == stack_for(data, stem=0).n_parameters
     assert len(stack_for(data).trainable()) == len(stack_for(data, stem=0).trainable())
-    assert len(stack_for(data).freeze_stem().trainable()) == len(stack_for(data, stem=0).trainable()) - STEM
+    assert (
+        len(stack_for(data).freeze_stem().trainable())
+        == len(stack_for(data, stem=0).trainable()) - STEM
+    )
 
 
 def test_rows_start_from_their_own_branches_and_the_first_stem():
@@ -211,19 +238,27 @@ def test_frozen_stems_that_are_equal_are_concatenated():
     whole = ModelStack.concatenate([frozen.select([2]), frozen.select([0, 1])]).select([1, 2, 0])
     assert all(torch.equal(tensor, frozen.state()[name]) for name, tensor in whole.state().items())
     assert whole.stem.frozen
-    for others in ([stack.select([0]), stack.select([1])], [frozen, stack_for(table(), stem=0)],
-                   [frozen, stack_for(table(), seed=1).freeze_stem()]):  # fmt: skip
+    for others in (
+        [stack.select([0]), stack.select([1])],
+        [frozen, stack_for(table(), stem=0)],
+        [frozen, stack_for(table(), seed=1).freeze_stem()],
+    ):
         with pytest.raises(CoterieError, match="frozen stem"):
             ModelStack.concatenate(others)
 
 
 def test_stem_on_images_with_dropout_repeats():
-    """Random layers of a stem draw from the step's seed: a row's mask does not depend on how rows are executed."""
+    """Random layers of a stem draw from the step's seed.
+
+    A row's mask does not depend on how rows are executed.
+    """
     architecture = Architecture("cnn", (1, 8, 8), 2, {"dropout": 0.5})
     images = torch.randn(4, 1, 8, 8, generator=torch.Generator().manual_seed(0))
     outputs = []
     for strategy in (Strategy("loop"), Strategy("vmap", 2)):
-        stack = ModelStack.create(architecture, n_models=2, seed=0, stem=12)  # up to the dropout after the convolutions
+        stack = ModelStack.create(
+            architecture, n_models=2, seed=0, stem=12
+        )  # up to the dropout after the convolutions
         stack.strategy = strategy
         stack.train()
         outputs.append(stack(images, seed=3))
@@ -242,7 +277,9 @@ class Named(nn.Module):
         return self.layer(x)
 
 
-@pytest.mark.parametrize(("model", "layers"), [("mlp", 6), ("mlp", 99), ("mlp", -1), (Named, 1)], ids=str)
+@pytest.mark.parametrize(
+    ("model", "layers"), [("mlp", 6), ("mlp", 99), ("mlp", -1), (Named, 1)], ids=str
+)
 def test_wrong_stems_are_refused(model, layers):
     options = OPTIONS if model == "mlp" else {}
     with pytest.raises(CoterieError, match=r"`stem` asks for the first"):

@@ -11,9 +11,16 @@ from coterie.report import write_report
 from .synthetic import comparison, learnt, several_methods
 
 HOSTILE = (
-    "<script>document.title='hacked'</script>", "$x_1$", "a&b\"'", "日本語", "x" * 120, "<img src=x onerror=alert(1)>",
-    "style=\"fill: #0072b2\" id=\"a\"", "mean", "control",
-)  # fmt: skip
+    "<script>document.title='hacked'</script>",
+    "$x_1$",
+    "a&b\"'",
+    "日本語",
+    "x" * 120,
+    "<img src=x onerror=alert(1)>",
+    'style="fill: #0072b2" id="a"',
+    "mean",
+    "control",
+)
 
 
 @pytest.fixture(scope="session")
@@ -48,14 +55,23 @@ def several_page(several: Comparison, tmp_path_factory: pytest.TempPathFactory) 
 @pytest.fixture(scope="session")
 def hundred_page(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Five methods on a hundred tasks, some with names that want to be markup or formulas."""
-    names = [*(f"task_{i}" for i in range(96)), "<script>alert(1)</script>", "$x_1$", "long " * 30, 'a"b<&>']
+    names = [
+        *(f"task_{i}" for i in range(96)),
+        "<script>alert(1)</script>",
+        "$x_1$",
+        "long " * 30,
+        'a"b<&>',
+    ]
     made = replace(several_methods(names, n_groups=8, recorded=False), history={})
     return write_report(made, tmp_path_factory.mktemp("hundred") / "report.html")
 
 
 @pytest.fixture(scope="session")
 def searches() -> Comparison:
-    """Two groupings that were learnt while models train, on hostile names; one of them was chosen."""
+    """Two groupings that were learnt while models train, on hostile names.
+
+    One of them was chosen.
+    """
     return learnt(HOSTILE)
 
 

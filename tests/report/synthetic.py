@@ -43,9 +43,13 @@ def comparison(
     level = rng.uniform(0.82, 0.97, len(names))
     level[-1] = 0.5
     lift = {
-        arm: {"single": -0.012, "joint": 0.0, "random": 0.003, "ensemble": 0.008, **(lifts or {})}.get(
-            arm if arm in groupings else part.role, 0.014
-        )
+        arm: {
+            "single": -0.012,
+            "joint": 0.0,
+            "random": 0.003,
+            "ensemble": 0.008,
+            **(lifts or {}),
+        }.get(arm if arm in groupings else part.role, 0.014)
         for arm, part in arms.items()
     }
     effect = {arm: lift[arm] + rng.normal(0, 0.006, len(names)) for arm in arms}
@@ -60,8 +64,13 @@ def comparison(
         gains=gains,
         costs=costs,
         groupings=found,
-        data_map=_data_map(rng, names, next(iter(found.values()))[0], n_examples, n_epochs) if recorded else None,
-        history={arm: _history(rng, arm, len(names), n_groups, n_epochs, level.mean() + lift[arm]) for arm in arms},
+        data_map=_data_map(rng, names, next(iter(found.values()))[0], n_examples, n_epochs)
+        if recorded
+        else None,
+        history={
+            arm: _history(rng, arm, len(names), n_groups, n_epochs, level.mean() + lift[arm])
+            for arm in arms
+        },
         stability={
             name: {
                 "adjusted Rand between repetitions": [0.86, 1.0, 0.86][:n_seeds],
@@ -72,63 +81,132 @@ def comparison(
         findings=find(scores, gains, costs),
         roles={role: kind.sentence for role, kind in ARMS.items()},
         config={
-            "model": "cnn", "seeds": list(range(n_seeds)), "repeats": 1, "draws": 3, "bootstraps": 1000, "python": "3.11.2",
+            "model": "cnn",
+            "seeds": list(range(n_seeds)),
+            "repeats": 1,
+            "draws": 3,
+            "bootstraps": 1000,
+            "python": "3.11.2",
             "groupings": dict.fromkeys(groupings, f"DataMapMethod(n_groups={n_groups})"),
-            "training": {"epochs": n_epochs, "batch_size": 128, "lr": 1e-3, "optimiser": "adam", "clip": None},
-            "data": {"examples": n_examples, "input shape": [1, 8, 8], "notes": ["Column date was left out."]},
+            "training": {
+                "epochs": n_epochs,
+                "batch_size": 128,
+                "lr": 1e-3,
+                "optimiser": "adam",
+                "clip": None,
+            },
+            "data": {
+                "examples": n_examples,
+                "input shape": [1, 8, 8],
+                "notes": ["Column date was left out."],
+            },
             "versions": {"coterie": "0.1.0", "torch": "2.13.0", "numpy": "2.4.6"},
             "hardware": {"processor": "x86_64", "cores": 2, "gpu": None},
         },
-    )  # fmt: skip
+    )
 
 
-def several_methods(names: Sequence[str] = EMOTIONS, *, n_groups: int = 3, n_seeds: int = 3, **options: Any) -> Comparison:
-    """Five methods on tasks of ``names``: three measured affinities, two selected overlapping groups; one was chosen."""
+def several_methods(
+    names: Sequence[str] = EMOTIONS, *, n_groups: int = 3, n_seeds: int = 3, **options: Any
+) -> Comparison:
+    """Five methods on tasks of ``names``.
+
+    Three measured affinities, two selected overlapping groups; one was chosen.
+    """
     rng = np.random.default_rng(1)
-    names, lifts = tuple(names), dict(zip(METHODS, (0.016, 0.013, 0.010, 0.014, 0.018), strict=True))
+    names, lifts = (
+        tuple(names),
+        dict(zip(METHODS, (0.016, 0.013, 0.010, 0.014, 0.018), strict=True)),
+    )
     made = comparison(
-        names, n_groups=n_groups, n_seeds=n_seeds, groupings=("chosen", *METHODS), lifts={**lifts, "chosen": 0.0155}, **options
+        names,
+        n_groups=n_groups,
+        n_seeds=n_seeds,
+        groupings=("chosen", *METHODS),
+        lifts={**lifts, "chosen": 0.0155},
+        **options,
     )
     home = np.arange(len(names)) * n_groups // len(names)
     found = {
-        "lookahead": _measured(rng, names, home, n_seeds, "lookahead", scale=0.4, shift=0.0, steps=4510),
-        "transfer_gain": _measured(rng, names, home, n_seeds, "transfer_gain", scale=0.004, shift=-0.009, steps=9020),
-        "data_map": _measured(rng, names, home, n_seeds, "data_map", scale=0.08, shift=0.8, steps=0),
+        "lookahead": _measured(
+            rng, names, home, n_seeds, "lookahead", scale=0.4, shift=0.0, steps=4510
+        ),
+        "transfer_gain": _measured(
+            rng, names, home, n_seeds, "transfer_gain", scale=0.004, shift=-0.009, steps=9020
+        ),
+        "data_map": _measured(
+            rng, names, home, n_seeds, "data_map", scale=0.08, shift=0.8, steps=0
+        ),
         "gradtag": _selected(rng, names, home, n_seeds, "gradtag", steps=310, gap=0.0),
         "train": _selected(rng, names, home, n_seeds, "train", steps=239_700, gap=0.012),
     }
     picked = ["lookahead", "gradtag", "lookahead"]
     found["chosen"] = [
-        replace(found[picked[u % 3]][u], details={**found[picked[u % 3]][u].details, "chosen": picked[u % 3]})
+        replace(
+            found[picked[u % 3]][u],
+            details={**found[picked[u % 3]][u].details, "chosen": picked[u % 3]},
+        )
         for u in range(n_seeds)
     ]
-    agreed = {a: {b: round(float(rng.uniform(-0.1, 1)), 3) for b in METHODS if b != a} for a in METHODS}
+    agreed = {
+        a: {b: round(float(rng.uniform(-0.1, 1)), 3) for b in METHODS if b != a} for a in METHODS
+    }
     return replace(
         made,
         groupings={name: found[name] for name in ("chosen", *METHODS)},
-        agreement={a: {b: agreed[min(a, b)][max(a, b)] for b in METHODS if b != a} for a in METHODS},
+        agreement={
+            a: {b: agreed[min(a, b)][max(a, b)] for b in METHODS if b != a} for a in METHODS
+        },
     )
 
 
-def learnt(names: Sequence[str] = EMOTIONS, *, n_groups: int = 3, n_seeds: int = 3, n_epochs: int = 12) -> Comparison:
+def learnt(
+    names: Sequence[str] = EMOTIONS, *, n_groups: int = 3, n_seeds: int = 3, n_epochs: int = 12
+) -> Comparison:
     """Two searches that learn groups while models train, one of them chosen, beside groups from data maps."""
     made = comparison(
-        names, n_groups=n_groups, n_seeds=n_seeds, groupings=("chosen", "data_map", "dmtg", "dmtg paper"), recorded=False
+        names,
+        n_groups=n_groups,
+        n_seeds=n_seeds,
+        groupings=("chosen", "data_map", "dmtg", "dmtg paper"),
+        recorded=False,
     )
     found = dict(made.groupings)
     for name, mode, speed in (("dmtg", "annealed", 6.0), ("dmtg paper", "paper", 1.0)):
-        found[name] = [search(names, n_groups, n_epochs, seed=u, mode=mode, speed=speed) for u in range(n_seeds)]
+        found[name] = [
+            search(names, n_groups, n_epochs, seed=u, mode=mode, speed=speed)
+            for u in range(n_seeds)
+        ]
     found["chosen"] = [replace(g, details={**g.details, "chosen": "dmtg"}) for g in found["dmtg"]]
     return replace(made, groupings=found, history={})
 
 
 def worked() -> Comparison:
     """Two methods and what was chosen, on two tasks and two seeds: scores and costs by hand."""
-    made = comparison(("a", "b"), n_groups=1, n_seeds=2, groupings=("chosen", "one", "two"), n_examples=20, recorded=False)
-    values = {"one": ((0.8, 0.6), (0.6, 0.4)), "two": ((0.7, 0.5), (0.7, 0.7)), "chosen": ((0.8, 0.6), (0.7, 0.7))}
+    made = comparison(
+        ("a", "b"),
+        n_groups=1,
+        n_seeds=2,
+        groupings=("chosen", "one", "two"),
+        n_examples=20,
+        recorded=False,
+    )
+    values = {
+        "one": ((0.8, 0.6), (0.6, 0.4)),
+        "two": ((0.7, 0.5), (0.7, 0.7)),
+        "chosen": ((0.8, 0.6), (0.7, 0.7)),
+    }
     values["joint"] = ((0.5, 0.5), (0.5, 0.5))
     rows = [
-        {"arm": arm, **made.arms[arm]._asdict(), "seed": seed, "split": 0, "draw": 0, "task": task, "value": value}
+        {
+            "arm": arm,
+            **made.arms[arm]._asdict(),
+            "seed": seed,
+            "split": 0,
+            "draw": 0,
+            "task": task,
+            "value": value,
+        }
         | {"metric": "balanced_accuracy"}
         for arm, seeds in values.items()
         for seed, tasks in enumerate(seeds)
@@ -149,15 +227,24 @@ def worked() -> Comparison:
         for name, (steps, time) in measured.items()
     }
     groupings["chosen"] = [
-        replace(groupings[name][0], details={**groupings[name][0].details, "chosen": name}) for name in ("one", "two")
+        replace(groupings[name][0], details={**groupings[name][0].details, "chosen": name})
+        for name in ("one", "two")
     ]
     return replace(
-        made, scores=pa.Table.from_pylist(rows), groupings={name: groupings[name] for name in ("chosen", "one", "two")}
+        made,
+        scores=pa.Table.from_pylist(rows),
+        groupings={name: groupings[name] for name in ("chosen", "one", "two")},
     )
 
 
 def search(
-    names: Sequence[str], n_groups: int, n_epochs: int, *, seed: int = 0, mode: str = "annealed", speed: float = 6.0
+    names: Sequence[str],
+    n_groups: int,
+    n_epochs: int,
+    *,
+    seed: int = 0,
+    mode: str = "annealed",
+    speed: float = 6.0,
 ) -> Grouping:
     """What a search leaves whose logits drift apart by about ``speed``, as :class:`coterie.DifferentiableGrouping` does."""
     rng = np.random.default_rng(seed)
@@ -176,7 +263,12 @@ def searched(names: Sequence[str], probabilities: Any, **details: Any) -> Groupi
 
 
 def _measured(
-    rng: np.random.Generator, names: tuple[str, ...], home: np.ndarray, n_seeds: int, affinity: str, **shape: float
+    rng: np.random.Generator,
+    names: tuple[str, ...],
+    home: np.ndarray,
+    n_seeds: int,
+    affinity: str,
+    **shape: float,
 ) -> list[Grouping]:
     """Hard groups with the affinity that they come from, as :class:`coterie.evaluation.AffinityMethod` leaves it."""
     steps, n = shape["steps"], len(names)
@@ -185,13 +277,27 @@ def _measured(
         level = (level + level.T) / 2
     made = []
     for _ in range(n_seeds):
-        matrix = shape["shift"] + shape["scale"] * (level + (rng.normal(0, 0.15, (n, n)) if affinity != "data_map" else 0))
+        matrix = shape["shift"] + shape["scale"] * (
+            level + (rng.normal(0, 0.15, (n, n)) if affinity != "data_map" else 0)
+        )
         matrix = matrix.tolist()
         if affinity == "transfer_gain":
             matrix[0][n - 1] = None
-        shown = {"method": affinity, "matrix": matrix, "stderr": np.full((n, n), 0.15 * shape["scale"]).tolist()}
-        details = {"density": 1.25, "cost": {"model_steps": steps, "seconds": steps / 300}, "affinity": shown}
-        made.append(Grouping(tasks=names, membership=np.eye(home.max() + 1)[home], method="sdp", details=details))
+        shown = {
+            "method": affinity,
+            "matrix": matrix,
+            "stderr": np.full((n, n), 0.15 * shape["scale"]).tolist(),
+        }
+        details = {
+            "density": 1.25,
+            "cost": {"model_steps": steps, "seconds": steps / 300},
+            "affinity": shown,
+        }
+        made.append(
+            Grouping(
+                tasks=names, membership=np.eye(home.max() + 1)[home], method="sdp", details=details
+            )
+        )
     return made
 
 
@@ -205,7 +311,10 @@ def _selected(
     steps: float,
     gap: float,
 ) -> list[Grouping]:
-    """Overlapping groups, as :class:`coterie.evaluation.EstimatorMethod` leaves them; unproven on the last seed if ``gap``."""
+    """Overlapping groups, as :class:`coterie.evaluation.EstimatorMethod` leaves them.
+
+    Unproven on the last seed if ``gap``.
+    """
     made = []
     for seed in range(n_seeds):
         moved = np.where(rng.random(len(names)) < 0.2, (home + 1) % (home.max() + 1), home)
@@ -213,14 +322,27 @@ def _selected(
         trains = np.maximum(serves.T, rng.random(serves.T.shape) < 0.15)
         last = seed == n_seeds - 1
         details = {
-            "objective": 6.2, "gap": gap if last else 0.0, "proven": not (last and gap), "candidates": "all 255 subsets",
+            "objective": 6.2,
+            "gap": gap if last else 0.0,
+            "proven": not (last and gap),
+            "candidates": "all 255 subsets",
             "cost": {"model_steps": steps, "seconds": steps / 300},
-        }  # fmt: skip
-        made.append(Grouping(tasks=names, membership=serves, method=estimator, row_weights=trains, details=details))
+        }
+        made.append(
+            Grouping(
+                tasks=names,
+                membership=serves,
+                method=estimator,
+                row_weights=trains,
+                details=details,
+            )
+        )
     return made
 
 
-def _groupings(rng: np.random.Generator, names: tuple[str, ...], k: int, n_seeds: int, fuzziness: float) -> list[Grouping]:
+def _groupings(
+    rng: np.random.Generator, names: tuple[str, ...], k: int, n_seeds: int, fuzziness: float
+) -> list[Grouping]:
     auto = {"silhouette": {"2": 0.31, "3": 0.38, "4": 0.36, "5": 0.29}, "least_silhouette": 0.1}
     home = np.arange(len(names)) * k // len(names)
     made = []
@@ -252,7 +374,13 @@ def _scores(
     effect: dict[str, np.ndarray],
     n_seeds: int,
 ) -> pa.Table:
-    metrics = {"balanced_accuracy": 0.0, "accuracy": 0.01, "f1": -0.05, "auroc": 0.02, "average_precision": -0.02}
+    metrics = {
+        "balanced_accuracy": 0.0,
+        "accuracy": 0.01,
+        "f1": -0.05,
+        "auroc": 0.02,
+        "average_precision": -0.02,
+    }
     rows = []
     for arm, part in arms.items():
         for seed in range(n_seeds):
@@ -285,10 +413,15 @@ def _gains(
     n_groups: int,
     n_seeds: int,
 ) -> pa.Table:
-    references = {name: ("joint", "single", f"random ({name})", f"ensemble (K={n_groups})") for name in groupings}
+    references = {
+        name: ("joint", "single", f"random ({name})", f"ensemble (K={n_groups})")
+        for name in groupings
+    }
     references |= {arm: ("joint",) for arm in arms if arm != "joint" and arm not in groupings}
     rows = []
-    for arm, reference in ((arm, reference) for arm, found in references.items() for reference in found):
+    for arm, reference in (
+        (arm, reference) for arm, found in references.items() for reference in found
+    ):
         difference = 100 * (effect[arm] - effect[reference])
         known = n_seeds > 1
         for task, gain in (*zip(names, difference, strict=True), (MEAN, difference.mean())):
@@ -322,12 +455,21 @@ def _costs(arms: Mapping[str, Part], n_tasks: int, n_groups: int) -> pa.Table:
     for arm, part in arms.items():
         n = models.get(arm, n_groups)
         rows.append(
-            {"arm": arm, **part._asdict(), "models": n, "parameters": 81_934 * n, "model_steps": 940 * n, "seconds": 6.4 * n}
+            {
+                "arm": arm,
+                **part._asdict(),
+                "models": n,
+                "parameters": 81_934 * n,
+                "model_steps": 940 * n,
+                "seconds": 6.4 * n,
+            }
         )
     return pa.Table.from_pylist(rows, schema=COSTS)
 
 
-def _data_map(rng: np.random.Generator, names: tuple[str, ...], grouping: Grouping, n: int, epochs: int) -> DataMap:
+def _data_map(
+    rng: np.random.Generator, names: tuple[str, ...], grouping: Grouping, n: int, epochs: int
+) -> DataMap:
     ease = rng.beta(5, 2, (n, 1)) ** rng.uniform(0.3, 2, len(names))
     ease[:, -1] = rng.beta(30, 30, n)
     confidence = np.clip(ease + rng.normal(0, 0.05, ease.shape), 0, 1).astype(np.float32)
@@ -337,12 +479,20 @@ def _data_map(rng: np.random.Generator, names: tuple[str, ...], grouping: Groupi
     spread[missing] = np.nan
     count = np.where(missing, 0, epochs).astype(np.float32)
     return DataMap(
-        tasks=names, kinds=("binary",) * len(names), ids=np.arange(n), epoch=epochs, confidence=confidence,
-        variability=spread.astype(np.float32), correctness=(confidence > 0.5).astype(np.float32), count=count,
-    )  # fmt: skip
+        tasks=names,
+        kinds=("binary",) * len(names),
+        ids=np.arange(n),
+        epoch=epochs,
+        confidence=confidence,
+        variability=spread.astype(np.float32),
+        correctness=(confidence > 0.5).astype(np.float32),
+        count=count,
+    )
 
 
-def _history(rng: np.random.Generator, arm: str, n_tasks: int, n_groups: int, epochs: int, end: float) -> History:
+def _history(
+    rng: np.random.Generator, arm: str, n_tasks: int, n_groups: int, epochs: int, end: float
+) -> History:
     models = {"joint": 1, "single": n_tasks}.get(arm, n_groups)
     progress = 1 - np.exp(-np.arange(1, epochs + 1) / 2.5)[:, None, None]
     noise = rng.normal(0, 0.006, (epochs, models, n_tasks))
@@ -352,6 +502,9 @@ def _history(rng: np.random.Generator, arm: str, n_tasks: int, n_groups: int, ep
         off = ~np.eye(n_tasks, dtype=bool)
         score[:, off] = loss[:, off] = np.nan
     return History(
-        train_loss=loss - 0.05 * progress, validation_loss=loss, validation_score=score, learning_rate=np.full(epochs, 1e-3),
+        train_loss=loss - 0.05 * progress,
+        validation_loss=loss,
+        validation_score=score,
+        learning_rate=np.full(epochs, 1e-3),
         best_epoch=np.full(models, epochs - 1),
-    )  # fmt: skip
+    )

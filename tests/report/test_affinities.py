@@ -26,7 +26,8 @@ HAND = np.array([[9.0, 0.2, 0.9], [0.0, 9.0, 0.1], [0.9, 0.2, 9.0]])
 
 def test_the_tree_joins_the_nearest_first_and_puts_neighbours_together() -> None:
     grown = matrices.tree(HAND)
-    # Mean affinities: 0-1 .1, 0-2 .9, 1-2 .15. So 0 and 2 join, then 1 at (.8 + .75) / 2, next to 2 which is nearer to it.
+    # Mean affinities: 0-1 .1, 0-2 .9, 1-2 .15. So 0 and 2 join, then 1 at (.8 + .75) / 2, next to 2
+    # which is nearer to it.
     assert grown.order.tolist() in ([1, 2, 0], [0, 2, 1])
     top = grown.lines[:, 1, 1]
     offset = 0.15 * 0.8
@@ -43,7 +44,11 @@ def test_the_diagonal_does_not_count() -> None:
 @given(st.integers(2, 9), st.integers(0, 10_000), st.booleans())
 def test_every_task_has_its_place_whatever_is_missing(n: int, seed: int, empty: bool) -> None:
     rng = np.random.default_rng(seed)
-    matrix = np.full((n, n), np.nan) if empty else np.where(rng.random((n, n)) < 0.3, np.nan, rng.normal(size=(n, n)))
+    matrix = (
+        np.full((n, n), np.nan)
+        if empty
+        else np.where(rng.random((n, n)) < 0.3, np.nan, rng.normal(size=(n, n)))
+    )
     grown = matrices.tree(matrix)
     assert sorted(grown.order.tolist()) == list(range(n))
     assert grown.lines.shape == (n - 1, 4, 2)
@@ -55,7 +60,9 @@ def test_every_task_has_its_place_whatever_is_missing(n: int, seed: int, empty: 
 def test_colours_part_at_zero_where_signs_matter() -> None:
     matrix = np.array([[np.nan, 2.0, 0.0], [-1.0, 5.0, np.nan], [1.0, -2.0, 5.0]])
     shades = matrices.colours(matrix, signed=True)
-    assert shades[..., 3] == pytest.approx(np.array([[0.32, 0.8, 0.0], [0.4, 0.32, 0.32], [0.4, 0.8, 0.32]]))
+    assert shades[..., 3] == pytest.approx(
+        np.array([[0.32, 0.8, 0.0], [0.4, 0.32, 0.32], [0.4, 0.8, 0.32]])
+    )
     assert shades[0, 1, 2] > shades[0, 1, 0]  # blue
     assert shades[1, 0, 0] > shades[1, 0, 2]  # vermilion
     assert shades[1, 2].tolist() == shades[0, 0].tolist() == [0.5, 0.5, 0.5, 0.32]
@@ -94,24 +101,39 @@ def test_up_to_twelve_tasks_have_their_values_and_more_have_none() -> None:
     rng = np.random.default_rng(0)
     texts = {}
     for n in (12, 13):
-        svg = inline(matrices.heat_map(rng.normal(size=(n, n)), [f"t{i}" for i in range(n)], signed=True), name="f", alt="A.")
+        svg = inline(
+            matrices.heat_map(rng.normal(size=(n, n)), [f"t{i}" for i in range(n)], signed=True),
+            name="f",
+            alt="A.",
+        )
         texts[n] = [element.text or "" for element in ET.fromstring(svg).iter("text")]
     assert sum(bool(re.fullmatch(r"−?\d?\.\d+|−?\d", text)) for text in texts[12]) == 12 * 11
-    assert sorted(texts[13]) == sorted([*(f"t{i}" for i in range(13)), *(f"t{i}" for i in range(13)), "source", "target"])
+    assert sorted(texts[13]) == sorted(
+        [*(f"t{i}" for i in range(13)), *(f"t{i}" for i in range(13)), "source", "target"]
+    )
 
 
 def test_the_picture_has_one_pixel_per_cell_in_the_order_of_the_tree() -> None:
     rng = np.random.default_rng(0)
     matrix = rng.normal(size=(30, 30))
-    svg = inline(matrices.heat_map(matrix, [f"t{i}" for i in range(30)], signed=True), name="f", alt="A.", keeps_size=True)
+    svg = inline(
+        matrices.heat_map(matrix, [f"t{i}" for i in range(30)], signed=True),
+        name="f",
+        alt="A.",
+        keeps_size=True,
+    )
     root = ET.fromstring(svg)
     (picture,) = root.iter("image")
-    pixels = imread(io.BytesIO(base64.b64decode((picture.get("href") or "").partition(",")[2])), format="png")
+    pixels = imread(
+        io.BytesIO(base64.b64decode((picture.get("href") or "").partition(",")[2])), format="png"
+    )
     order = matrices.tree(matrix).order
     expected = matrices.colours(matrix, signed=True)[np.ix_(order, order)]
     assert pixels.shape == (30, 30, 4)
     # The picture may lie upside down in the file, and its transform sets it right.
-    down = "matrix(1 0 0 -1" in (picture.get("transform") or "") or "scale(1 -1)" in (picture.get("transform") or "")
+    down = "matrix(1 0 0 -1" in (picture.get("transform") or "") or "scale(1 -1)" in (
+        picture.get("transform") or ""
+    )
     assert pixels[..., 3] == pytest.approx((expected[::-1] if down else expected)[..., 3], abs=0.01)
     names = [element.text for element in root.iter("text")]
     assert names[:30] == [f"t{t}" for t in order]
@@ -125,7 +147,11 @@ def test_a_heat_map_draws_on_given_axes() -> None:
 
 def test_two_hundred_tasks_are_drawn_without_names() -> None:
     rng = np.random.default_rng(0)
-    svg = inline(matrices.heat_map(rng.normal(size=(200, 200)), ["name"] * 200, signed=True), name="f", alt="A.")
+    svg = inline(
+        matrices.heat_map(rng.normal(size=(200, 200)), ["name"] * 200, signed=True),
+        name="f",
+        alt="A.",
+    )
     assert {e.text for e in ET.fromstring(svg).iter("text")} == {"source", "target"}
     assert len(svg) < 400_000
 
@@ -134,17 +160,23 @@ def test_there_is_one_map_per_measurement_not_per_method(several: Comparison) ->
     entries = affinities.chapter(several)
     assert [entry["names"] for entry in entries] == [["lookahead"], ["transfer_gain"], ["data_map"]]
     again = [replace(g, method="spectral") for g in several.groupings["lookahead"]]
-    entries = affinities.chapter(replace(several, groupings={**several.groupings, "lookahead spectral": again}))
+    entries = affinities.chapter(
+        replace(several, groupings={**several.groupings, "lookahead spectral": again})
+    )
     assert entries[0]["names"] == ["lookahead", "lookahead spectral"]
 
 
 def test_what_is_said_is_what_was_measured(several: Comparison) -> None:
     signed, gains, maps = affinities.chapter(several)
     assert [entry["signed"] for entry in (signed, gains, maps)] == [True, False, False]
-    mean = np.mean([g.details["affinity"]["matrix"] for g in several.groupings["lookahead"]], axis=0)
+    mean = np.mean(
+        [g.details["affinity"]["matrix"] for g in several.groupings["lookahead"]], axis=0
+    )
     np.fill_diagonal(mean, -np.inf)
     source, target = np.unravel_index(mean.argmax(), mean.shape)
-    assert signed["pairs"]["highest"][0].startswith(f"{several.tasks[source]}\u2009→\u2009{several.tasks[target]} (")
+    assert signed["pairs"]["highest"][0].startswith(
+        f"{several.tasks[source]}\u2009→\u2009{several.tasks[target]} ("
+    )
     assert "\u2009–\u2009" in maps["pairs"]["highest"][0]  # symmetric: each pair once
     assert len(set(maps["pairs"]["highest"] + maps["pairs"]["lowest"])) == 6
     assert gains["gaps"] == 1
@@ -157,12 +189,19 @@ def test_one_repetition_tells_its_standard_error(several: Comparison) -> None:
     once = replace(several, groupings={"lookahead": several.groupings["lookahead"][:1]})
     (entry,) = affinities.chapter(once)
     assert entry["firmness"] == "Median standard error of a value: .06."
-    bare = {**once.groupings["lookahead"][0].details, "affinity": {"method": "x", "matrix": np.eye(8).tolist(), "stderr": None}}
-    (entry,) = affinities.chapter(replace(once, groupings={"mine": [replace(once.groupings["lookahead"][0], details=bare)]}))
+    bare = {
+        **once.groupings["lookahead"][0].details,
+        "affinity": {"method": "x", "matrix": np.eye(8).tolist(), "stderr": None},
+    }
+    (entry,) = affinities.chapter(
+        replace(once, groupings={"mine": [replace(once.groupings["lookahead"][0], details=bare)]})
+    )
     assert (entry["firmness"], entry["measure"]) == ("", "x")
 
 
-@pytest.mark.parametrize("broken", [None, "text", {"method": "x"}, {"method": "x", "matrix": [[1.0]]}])
+@pytest.mark.parametrize(
+    "broken", [None, "text", {"method": "x"}, {"method": "x", "matrix": [[1.0]]}]
+)
 def test_details_that_are_no_affinity_are_passed_over(several: Comparison, broken: object) -> None:
     odd = [replace(g, details={"affinity": broken}) for g in several.groupings["lookahead"]]
     assert affinities.chapter(replace(several, groupings={"odd": odd})) == []

@@ -1,4 +1,7 @@
-"""Groups that are learnt while models train: who decided when, how firmly, and what is said and drawn of it."""
+"""Groups that are learnt while models train.
+
+Who decided when, how firmly, and what is said and drawn of it.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +27,8 @@ from .conftest import HOSTILE
 from .synthetic import comparison, search, searched
 from .test_page import Page
 
-# (E, T, K): "late" goes from group 2 to 1 to 3 and stays; "even" never leaves its start; "sure" is in 1 from the first.
+# (E, T, K): "late" goes from group 2 to 1 to 3 and stays; "even" never leaves its start; "sure" is
+# in 1 from the first.
 HAND = [
     [[0.2, 0.5, 0.3], [1 / 3, 1 / 3, 1 / 3], [0.50, 0.25, 0.25]],
     [[0.4, 0.3, 0.3], [1 / 3, 1 / 3, 1 / 3], [0.75, 0.15, 0.10]],
@@ -36,7 +40,9 @@ NAMES = ("late", "even", "sure")
 
 def of(*seeds: Grouping, name: str = "dmtg") -> Comparison:
     """A comparison of groups that were found so on each seed."""
-    made = comparison(seeds[0].tasks, n_groups=1, n_seeds=len(seeds), groupings=(name,), recorded=False)
+    made = comparison(
+        seeds[0].tasks, n_groups=1, n_seeds=len(seeds), groupings=(name,), recorded=False
+    )
     return replace(made, groupings={name: list(seeds)}, history={})
 
 
@@ -52,12 +58,19 @@ def pair(*ends: float, start: float = 0.6) -> Grouping:
 
 
 def section(path: Path) -> str:
-    return path.read_text(encoding="utf-8").split('<section id="assignments">')[1].split("</section>")[0]
+    return (
+        path.read_text(encoding="utf-8")
+        .split('<section id="assignments">')[1]
+        .split("</section>")[0]
+    )
 
 
 def test_a_case_by_hand_is_told_task_by_task() -> None:
     found = entry(searched(NAMES, HAND))
-    told = [(r["task"], r["group"], r["since"], r["probability"], r["reading"], r["next"], r["first"]) for r in found["rows"]]
+    told = [
+        (r["task"], r["group"], r["since"], r["probability"], r["reading"], r["next"], r["first"])
+        for r in found["rows"]
+    ]
     assert told == [
         ("sure", 1, 1, ".97", "firm", "", False),
         ("even", 1, 1, ".33", "undecided", "next: group 2 (.33)", False),
@@ -66,19 +79,26 @@ def test_a_case_by_hand_is_told_task_by_task() -> None:
     assert found["summary"] == [
         "One of the 3 tasks ends in a group with a probability of .95 or more.",
         "No task changed its group after epoch 3 of 4.",
-        "Undecided, that is, below .75 at the end: even (.33). Another seed may well put them elsewhere.",
+        "Undecided, that is, below .75 at the end: even (.33). Another seed may well put them "
+        "elsewhere.",
     ]
     assert [row["said"] for row in found["rows"]] == [
-        "Group 1 from epoch 1", "Group 1 from epoch 1", "Group 2 from epoch 1, group 1 from epoch 2, group 3 from epoch 3"
-    ]  # fmt: skip
+        "Group 1 from epoch 1",
+        "Group 1 from epoch 1",
+        "Group 2 from epoch 1, group 1 from epoch 2, group 3 from epoch 3",
+    ]
     assert (found["even"], found["folded"], found["svg"]) == (".33", False, None)
 
 
 @settings(max_examples=60, deadline=None)
 @given(st.integers(1, 8), st.integers(1, 5), st.integers(1, 3), st.integers(0, 10_000))
-def test_a_task_is_settled_from_the_first_epoch_after_which_nothing_changes(e: int, t: int, k: int, seed: int) -> None:
+def test_a_task_is_settled_from_the_first_epoch_after_which_nothing_changes(
+    e: int, t: int, k: int, seed: int
+) -> None:
     led = np.random.default_rng(seed).integers(0, k, (e, t))
-    slowly = [min(n for n in range(1, e + 1) if (led[n - 1 :, j] == led[-1, j]).all()) for j in range(t)]
+    slowly = [
+        min(n for n in range(1, e + 1) if (led[n - 1 :, j] == led[-1, j]).all()) for j in range(t)
+    ]
     assert assignments.settled(led).tolist() == slowly
 
 
@@ -91,8 +111,11 @@ def test_where_groups_are_equally_probable_the_task_is_where_it_ends() -> None:
 def test_a_probability_is_judged_as_it_is_printed() -> None:
     found = entry(pair(0.9496, 0.9449, 0.7451, 0.7449))
     assert {row["task"]: (row["probability"], row["reading"]) for row in found["rows"]} == {
-        "t0": (".95", "firm"), "t1": (".94", "leaning"), "t2": (".75", "leaning"), "t3": (".74", "undecided")
-    }  # fmt: skip
+        "t0": (".95", "firm"),
+        "t1": (".94", "leaning"),
+        "t2": (".75", "leaning"),
+        "t3": (".74", "undecided"),
+    }
 
 
 @pytest.mark.parametrize(
@@ -102,13 +125,23 @@ def test_a_probability_is_judged_as_it_is_printed() -> None:
         (pair(0.8, 0.6), "None of the 2 tasks ends in a group with a probability of .95 or more."),
         (pair(0.99, 0.97, 0.8), "2 of 3 tasks end in a group with a probability of .95 or more."),
         (pair(0.99, 0.97), "No task changed its group after the first epoch."),
-        (pair(0.99, 0.1), "The last of the 2 epochs still changed the group of t1: more epochs may give other groups."),
-        (searched(("a", "b"), [[[0.9, 0.1], [0.1, 0.9]]]), "After a single epoch it cannot be told whether these groups"),
+        (
+            pair(0.99, 0.1),
+            "The last of the 2 epochs still changed the group of t1: more epochs may give other "
+            "groups.",
+        ),
+        (
+            searched(("a", "b"), [[[0.9, 0.1], [0.1, 0.9]]]),
+            "After a single epoch it cannot be told whether these groups",
+        ),
         (pair(0.99, 0.8), "No task is undecided, that is, below .75 at the end."),
         (pair(0.7, 0.6, 0.9), "below .75 at the end: t1 (.60) and t0 (.70). Another"),
         (pair(*[0.6] * 13, 0.55), "t13 (.55), t0 (.60), t1 (.60), "),
         (pair(*[0.6] * 13, 0.55), "t10 (.60) and 2 more. Another"),
-        (searched(NAMES, HAND, pruned=4), "4 of 9 pairs of a task and a group were ruled out on the way"),
+        (
+            searched(NAMES, HAND, pruned=4),
+            "4 of 9 pairs of a task and a group were ruled out on the way",
+        ),
     ],
 )
 def test_sentences(grouping: Grouping, said: str) -> None:
@@ -121,7 +154,9 @@ def test_nothing_is_said_of_pairs_where_none_was_ruled_out() -> None:
 
 def test_other_repetitions_are_counted_unless_they_are_the_same_again() -> None:
     one, two, three = pair(0.99, 0.97), pair(0.99, 0.6), pair(0.6, 0.6)
-    assert entry(one, two, three)["summary"][0].endswith("; on the other 2 repetitions, not shown here, 1 and 0.")
+    assert entry(one, two, three)["summary"][0].endswith(
+        "; on the other 2 repetitions, not shown here, 1 and 0."
+    )
     assert entry(one, two)["summary"][0].endswith("; on the other repetition, not shown here, 1.")
     assert entry(one, one, one)["summary"][0].endswith(" .95 or more.")
 
@@ -129,7 +164,11 @@ def test_other_repetitions_are_counted_unless_they_are_the_same_again() -> None:
 def test_with_one_group_there_is_nothing_to_draw(tmp_path: Path) -> None:
     alone = searched(("a", "b"), np.ones((3, 2, 1)))
     found = entry(alone)
-    assert (found["summary"], found["rows"], found["svg"]) == (["With one group there was nothing to decide."], [], None)
+    assert (found["summary"], found["rows"], found["svg"]) == (
+        ["With one group there was nothing to decide."],
+        [],
+        None,
+    )
     text = section(write_report(of(alone), tmp_path / "r.html"))
     assert "With one group there was nothing to decide." in text
     assert "<table" not in text
@@ -138,12 +177,21 @@ def test_with_one_group_there_is_nothing_to_draw(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "broken",
     [
-        None, "text", [], [[[0.5, 0.5]]], [[[0.5, 0.5], [0.5]]], [[["a", "b"], ["c", "d"]]], [[[0.9, None], [0.1, 0.9]]],
-        [[[0.5, None], [0.5, 0.5]], [[0.9, 0.1], [0.1, 0.9]]], [[[0.1, 0.9], [0.1, 0.9]]],
+        None,
+        "text",
+        [],
+        [[[0.5, 0.5]]],
+        [[[0.5, 0.5], [0.5]]],
+        [[["a", "b"], ["c", "d"]]],
+        [[[0.9, None], [0.1, 0.9]]],
+        [[[0.5, None], [0.5, 0.5]], [[0.9, 0.1], [0.1, 0.9]]],
+        [[[0.1, 0.9], [0.1, 0.9]]],
     ],
-)  # fmt: skip
+)
 def test_details_that_are_no_record_of_these_groups_are_passed_over(broken: object) -> None:
-    odd = Grouping(tasks=("a", "b"), membership=np.eye(2), method="dmtg", details={"probabilities": broken})
+    odd = Grouping(
+        tasks=("a", "b"), membership=np.eye(2), method="dmtg", details={"probabilities": broken}
+    )
     assert assignments.record(odd) is None
     assert assignments.chapter(of(odd)) == []
 
@@ -153,7 +201,9 @@ def test_a_real_search_can_be_told() -> None:
     inputs = torch.randn(120, 4, generator=generator)
     data = ct.load({"inputs": inputs, "targets": (inputs[:, :3] > 0).float()})
     provider = ct.DifferentiableGrouping(2, prune=0.49, init="independent", learning_rate=1e4)
-    grouping = ct.fit("mlp", data, provider, epochs=2, batch_size=32, model_options={"hidden": (8,)}).grouping
+    grouping = ct.fit(
+        "mlp", data, provider, epochs=2, batch_size=32, model_options={"hidden": (8,)}
+    ).grouping
     assert grouping is not None
     found = entry(grouping)
     assert sorted(row["task"] for row in found["rows"]) == sorted(grouping.tasks)
@@ -182,18 +232,24 @@ def test_many_tasks_are_counted_over_epochs_and_folded() -> None:
     alt = re.search('aria-label="([^"]*)"', found["svg"])
     assert alt
     assert alt[1] == (
-        f"Number of tasks by epoch: {n} in the group they end in, for good at the end, {(since == 1).sum()} after the first "
-        f"epoch; {last} with a probability of .95 or more at the end, {first} after the first epoch."
+        f"Number of tasks by epoch: {n} in the group they end in, for good at the end, "
+        f"{(since == 1).sum()} after the first "
+        f"epoch; {last} with a probability of .95 or more at the end, {first} after the first "
+        "epoch."
     )
 
 
 def test_the_figure_draws_the_counts_it_is_given() -> None:
-    axes = assignments.tasks_over_epochs({"one": np.array([1, 2, 4]), "two": np.array([0, 0, 1])}, n_tasks=4)
+    axes = assignments.tasks_over_epochs(
+        {"one": np.array([1, 2, 4]), "two": np.array([0, 0, 1])}, n_tasks=4
+    )
     one, two, everyone = axes.get_lines()
     assert [list(line.get_ydata()) for line in (one, two)] == [[1, 2, 4], [0, 0, 1]]
     assert list(one.get_xdata()) == [1, 2, 3]
     assert set(everyone.get_ydata()) == {4}
-    assert len({(str(line.get_linestyle()), line.get_marker()) for line in (one, two, everyone)}) == 3
+    assert (
+        len({(str(line.get_linestyle()), line.get_marker()) for line in (one, two, everyone)}) == 3
+    )
 
 
 def test_the_choice_is_not_told_twice(searches: Comparison) -> None:
@@ -203,17 +259,24 @@ def test_the_choice_is_not_told_twice(searches: Comparison) -> None:
 def test_groups_that_were_learnt_are_a_kind_of_their_own(searches: Comparison) -> None:
     measured = {row["method"]: row for row in methods.table(searches)["methods"]}
     assert measured["dmtg"]["kind"] == "learnt"
-    assert measured["dmtg"]["measured"] == "groups learnt while K\u00a0=\u00a03 branches train side by side"
+    assert (
+        measured["dmtg"]["measured"]
+        == "groups learnt while K\u00a0=\u00a03 branches train side by side"
+    )
     chapter = methods.chapter(searches)
     assert chapter is not None
     assert "learnt in training" in chapter["svg"]
     assert "var(--orange)" in chapter["svg"]
     given_ones = replace(searches, config={"groupings": {"dmtg": "Grouping(dmtg, 3 groups: ...)"}})
-    assert {row["method"]: row["kind"] for row in methods.table(given_ones)["methods"]}["dmtg"] == "given"
+    assert {row["method"]: row["kind"] for row in methods.table(given_ones)["methods"]}[
+        "dmtg"
+    ] == "given"
     assert len(assignments.chapter(given_ones)) == 2
 
 
-def test_the_page_shows_every_task_with_its_strip(searches: Comparison, searches_page: Path) -> None:
+def test_the_page_shows_every_task_with_its_strip(
+    searches: Comparison, searches_page: Path
+) -> None:
     page, text = Page(searches_page), section(searches_page)
     assert not page.unbalanced
     assert not page.open
@@ -224,7 +287,9 @@ def test_the_page_shows_every_task_with_its_strip(searches: Comparison, searches
     assert text.count('<svg role="img" aria-label="Group ') == 2 * len(HOSTILE)
     rows = [row for found in assignments.chapter(searches) for row in found["rows"]]
     assert text.count("<b>undecided</b>") == sum(row["reading"] == "undecided" for row in rows) > 0
-    assert {row["next"] for row in rows} - {""} == {text for text in page.texts if text.startswith("next: ")}
+    assert {row["next"] for row in rows} - {""} == {
+        text for text in page.texts if text.startswith("next: ")
+    }
     assert "Assignment probability" in page.texts
     glossary = next(t for t in page.texts if "a decision is called firm" in t)
     assert f"From .{round(100 * assignments.FIRM)} on" in glossary
@@ -262,5 +327,7 @@ def test_the_twin_has_the_probabilities_once(searches: Comparison, searches_page
 
 def test_the_same_search_gives_the_same_bytes(tmp_path: Path) -> None:
     made = of(search([f"t{i}" for i in range(30)], 3, 6))
-    one, two = (write_report(made, tmp_path / folder / "r.html").read_bytes() for folder in ("a", "b"))
+    one, two = (
+        write_report(made, tmp_path / folder / "r.html").read_bytes() for folder in ("a", "b")
+    )
     assert one == two

@@ -11,12 +11,23 @@ from pathlib import Path
 
 import pytest
 
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+CHROMIUM = next(
+    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
+)
 FLAGS = (
-    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync", "--allow-file-access-from-files", "--enable-logging=stderr",
-    "--virtual-time-budget=20000", "--window-size=1500,1000",
-)  # fmt: skip
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--allow-file-access-from-files",
+    "--enable-logging=stderr",
+    "--virtual-time-budget=20000",
+    "--window-size=1500,1000",
+)
 # Chromium has no window as narrow as a phone, but a frame may be.
 MEASURE = """
 <!doctype html><title>measuring</title><body><script>
@@ -53,7 +64,13 @@ def test_pages_fit_phones_and_desktops_and_stay_silent(
     )
     (tmp_path / "measure.html").write_text(MEASURE % frames, encoding="utf-8")
     assert CHROMIUM
-    command = [CHROMIUM, *FLAGS, f"--user-data-dir={tmp_path / 'profile'}", "--dump-dom", (tmp_path / "measure.html").as_uri()]
+    command = [
+        CHROMIUM,
+        *FLAGS,
+        f"--user-data-dir={tmp_path / 'profile'}",
+        "--dump-dom",
+        (tmp_path / "measure.html").as_uri(),
+    ]
     done = subprocess.run(command, capture_output=True, text=True, timeout=100, check=True)
     body = re.search(r"<body[^>]*>(\[.*\])\s*</body>", done.stdout, re.DOTALL)
     assert body, done.stdout[-2000:]

@@ -33,14 +33,19 @@ def test_heat_maps_show_the_reading_at_2_and_the_training_one() -> None:
     for reading, table in ((at_two, grouping.membership_at(2.0)), (trained, grouping.membership)):
         shown = [[float(cell["text"]) for cell in row["cells"]] for row in reading["rows"]]
         assert shown == pytest.approx(table[order].round(2))
-        assert [[cell["own"] for cell in row["cells"]].index(True) for row in reading["rows"]] == grouping.labels[
-            order
-        ].tolist()
+        assert [
+            [cell["own"] for cell in row["cells"]].index(True) for row in reading["rows"]
+        ] == grouping.labels[order].tolist()
 
 
 def test_a_grouping_without_distances_has_one_reading() -> None:
-    made = replace(comparison(("t0", "t1", "t2"), n_groups=2, recorded=False), groupings={"grouped": [hard([0, 0, 1], 2)]})
-    assert [r["title"] for r in groups.memberships(made)[0]["readings"]] == ["as it served in training"]
+    made = replace(
+        comparison(("t0", "t1", "t2"), n_groups=2, recorded=False),
+        groupings={"grouped": [hard([0, 0, 1], 2)]},
+    )
+    assert [r["title"] for r in groups.memberships(made)[0]["readings"]] == [
+        "as it served in training"
+    ]
 
 
 def test_group_numbers_follow_the_first_seed() -> None:
@@ -50,7 +55,9 @@ def test_group_numbers_follow_the_first_seed() -> None:
 
 
 def test_seeds_may_have_different_numbers_of_groups() -> None:
-    assert groups.moved_tasks([hard([0, 0, 0], 1), hard([0, 1, 1], 2)]) == [{"task": "t0", "groups": [1, 2]}]
+    assert groups.moved_tasks([hard([0, 0, 0], 1), hard([0, 1, 1], 2)]) == [
+        {"task": "t0", "groups": [1, 2]}
+    ]
 
 
 def test_maps_cover_all_tasks_and_start_with_typical_ones() -> None:
@@ -59,7 +66,11 @@ def test_maps_cover_all_tasks_and_start_with_typical_ones() -> None:
     assert maps is not None
     first = made.groupings["grouped"][0]
     strongest = [
-        max((t for t in range(30) if first.labels[t] == k), key=first.membership_at(2.0).max(1).__getitem__) for k in range(4)
+        max(
+            (t for t in range(30) if first.labels[t] == k),
+            key=first.membership_at(2.0).max(1).__getitem__,
+        )
+        for k in range(4)
     ]
     assert [panel["title"] for panel in maps["few"]] == [f"t{t}" for t in strongest]
     assert sorted(panel["title"] for panel in maps["all"]) == sorted(made.tasks)
@@ -80,8 +91,11 @@ def test_gains_of_a_grouping_are_one_block_per_reference_and_the_baselines_come_
     chapter = gains.chapter(made, groups.task_order(made))
     assert [arm["name"] for arm in chapter] == ["grouped", None]
     assert [b["title"] for b in chapter[0]["blocks"]] == [
-        "against joint", "against single", "against random (grouped)", "against ensemble (K=2)"
-    ]  # fmt: skip
+        "against joint",
+        "against single",
+        "against random (grouped)",
+        "against ensemble (K=2)",
+    ]
     assert chapter[1]["blocks"][0]["title"] == "single against joint"
     row = made.gain("grouped", "joint", "b")
     shown = next(entry for entry in chapter[0]["blocks"][0]["few"] if entry["task"] == "b")

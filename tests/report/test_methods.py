@@ -1,4 +1,7 @@
-"""The chapter on methods: cost, regret, proof, agreement, the choice on validation, groups that overlap."""
+"""The chapter on methods.
+
+Cost, regret, proof, agreement, the choice on validation, groups that overlap.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +23,9 @@ from .test_page import Page
 
 def test_groups_that_were_given_have_no_cost_and_are_not_drawn() -> None:
     made = worked()
-    given = replace(made, config={**made.config, "groupings": {"one": "Grouping(mine, 1 groups: {a b})"}})
+    given = replace(
+        made, config={**made.config, "groupings": {"one": "Grouping(mine, 1 groups: {a b})"}}
+    )
     chapter = methods.chapter(given)
     assert chapter is not None
     assert chapter["rows"][0]["measured"] == "nothing: the groups were given"
@@ -45,13 +50,23 @@ def test_the_table_says_what_was_measured_found_and_proven(several: Comparison) 
     assert list(rows) == list(METHODS)
     assert rows["lookahead"]["measured"] == "what a step on one task does to the loss of another"
     assert rows["train"]["measured"] == "trained every candidate group in full"
-    assert (rows["train"]["candidates"], rows["lookahead"]["candidates"]) == ("all 255 subsets", None)
+    assert (rows["train"]["candidates"], rows["lookahead"]["candidates"]) == (
+        "all 255 subsets",
+        None,
+    )
     assert (rows["transfer_gain"]["steps"], rows["data_map"]["steps"]) == ("9,020", "0")
     assert (rows["lookahead"]["proven"], rows["gradtag"]["proven"]) == ("–", "yes")
     assert rows["train"]["proven"] == "2 of 3, gap up to 1.2 %"
-    assert rows["lookahead"]["groups"] == ["amazed, happy, relaxed", "quiet, sad, angry", "excited, bored"]
+    assert rows["lookahead"]["groups"] == [
+        "amazed, happy, relaxed",
+        "quiet, sad, angry",
+        "excited, bored",
+    ]
     assert [row["method"] for row in chapter["rows"] if row["best"]] == [chapter["best"]]
-    assert [row["name"] for row in chapter["references"]] == ["chosen on validation", "joint, no groups"]
+    assert [row["name"] for row in chapter["references"]] == [
+        "chosen on validation",
+        "joint, no groups",
+    ]
 
 
 def test_a_gap_that_is_not_known_is_not_shown() -> None:
@@ -72,7 +87,9 @@ def test_agreement_is_symmetric_and_leaves_the_diagonal_out(several: Comparison)
     assert (texts == texts.T).all()
     assert (np.diag(texts) == "").all()
     first = found["rows"][0]["cells"][1]
-    assert first["text"] == f"{several.agreement['lookahead']['transfer_gain']:.2f}".removeprefix("0")
+    assert first["text"] == f"{several.agreement['lookahead']['transfer_gain']:.2f}".removeprefix(
+        "0"
+    )
     assert first["percent"] == round(100 * several.agreement["lookahead"]["transfer_gain"])
 
 
@@ -109,7 +126,9 @@ def test_overlapping_groups_tell_what_they_train_besides(several: Comparison) ->
     assert list(entries) == list(METHODS)  # the choice is one of them
     grouping = several.groupings["train"][0]
     assert grouping.row_weights is not None
-    for k, (served, more) in enumerate(zip(entries["train"]["groups"], entries["train"]["besides"], strict=True)):
+    for k, (served, more) in enumerate(
+        zip(entries["train"]["groups"], entries["train"]["besides"], strict=True)
+    ):
         trained = {task for t, task in enumerate(EMOTIONS) if grouping.row_weights[k, t] > 0}
         assert set(served) | set(more) == trained
         assert not set(served) & set(more)
@@ -119,16 +138,27 @@ def test_overlapping_groups_tell_what_they_train_besides(several: Comparison) ->
     texts = {row["task"]: [cell["text"] for cell in row["cells"]] for row in reading["rows"]}
     for t, task in enumerate(EMOTIONS):
         assert texts[task] == [
-            "serves" if k == grouping.labels[t] else "trains" if grouping.row_weights[k, t] else "" for k in range(3)
+            "serves" if k == grouping.labels[t] else "trains" if grouping.row_weights[k, t] else ""
+            for k in range(3)
         ]
 
 
 def test_soft_training_weights_are_shown_as_numbers() -> None:
     made = comparison(("a", "b"), n_groups=2, recorded=False)
-    soft = Grouping(tasks=("a", "b"), membership=np.eye(2), method="m", row_weights=np.array([[1.0, 0.25], [0.0, 1.0]]))
+    soft = Grouping(
+        tasks=("a", "b"),
+        membership=np.eye(2),
+        method="m",
+        row_weights=np.array([[1.0, 0.25], [0.0, 1.0]]),
+    )
     (reading,) = groups.memberships(replace(made, groupings={"grouped": [soft]}))[0]["readings"]
-    assert [[cell["text"] for cell in row["cells"]] for row in reading["rows"]] == [["1.00", ".00"], [".25", "1.00"]]
-    assert reading["rows"][1]["cells"][0]["percent"] < 25  # trained, not served: paler than its share
+    assert [[cell["text"] for cell in row["cells"]] for row in reading["rows"]] == [
+        ["1.00", ".00"],
+        [".25", "1.00"],
+    ]
+    assert (
+        reading["rows"][1]["cells"][0]["percent"] < 25
+    )  # trained, not served: paler than its share
 
 
 def test_hard_groups_of_several_methods_need_no_heat_map(several: Comparison) -> None:
@@ -141,8 +171,10 @@ def test_hard_groups_of_several_methods_need_no_heat_map(several: Comparison) ->
 def test_the_choice_leads_and_the_methods_are_folded(several: Comparison) -> None:
     arms = gains.chapter(several, several.tasks)
     assert [(arm["name"], arm["folded"]) for arm in arms] == [
-        ("chosen", False), *((name, True) for name in METHODS), (None, False)
-    ]  # fmt: skip
+        ("chosen", False),
+        *((name, True) for name in METHODS),
+        (None, False),
+    ]
     assert scores.arms_of(several)[:2] == ["chosen", "lookahead"]
     order = scores.arms_of(several)
     assert order.index("random (chosen)") < order.index("random (lookahead)")
@@ -152,7 +184,9 @@ def test_the_choice_leads_and_the_methods_are_folded(several: Comparison) -> Non
     assert (told["chosen"]["moved"], told["chosen"]["criterion"]) == ([], None)
 
 
-def test_the_cost_figure_leaves_random_groups_of_single_methods_to_the_table(several: Comparison) -> None:
+def test_the_cost_figure_leaves_random_groups_of_single_methods_to_the_table(
+    several: Comparison,
+) -> None:
     costs = scores.costs(several)
     assert costs["left_out"] == len(METHODS)
     assert {f"random ({name})" for name in METHODS} <= {row["arm"] for row in costs["rows"]}
@@ -160,10 +194,15 @@ def test_the_cost_figure_leaves_random_groups_of_single_methods_to_the_table(sev
     assert "random (lookahead)" not in costs["svg"]
 
 
-def test_the_page_says_what_was_chosen_first_and_again_beside_the_groups(several_page: Path) -> None:
+def test_the_page_says_what_was_chosen_first_and_again_beside_the_groups(
+    several_page: Path,
+) -> None:
     page = several_page.read_text(encoding="utf-8")
     said = "Chosen on validation: <b>lookahead</b> on 2 of 3 repetitions, <b>gradtag</b> on 1 of 3 repetitions."
-    assert [m.start() < page.index('id="groups"') for m in re.finditer(re.escape(said), page)] == [True, False]
+    assert [m.start() < page.index('id="groups"') for m in re.finditer(re.escape(said), page)] == [
+        True,
+        False,
+    ]
     texts = Page(several_page).texts
     headlines = re.findall(r'<p class="headline">(.*?)</p>', page)
     assert len(headlines) == 1
@@ -182,13 +221,20 @@ def test_the_hundred_tasks_are_whole_small_and_escaped(hundred_page: Path) -> No
     assert any(text.startswith("also trains ") for text in page.texts)
     assert any("<script>alert(1)</script>" in text for text in page.texts)
     assert all(
-        a.get("aria-hidden") == "true" or a.get("role") == "presentation" or a.get("aria-label") for a in page.all("svg")
+        a.get("aria-hidden") == "true" or a.get("role") == "presentation" or a.get("aria-label")
+        for a in page.all("svg")
     )
-    section = hundred_page.read_text(encoding="utf-8").split('<section id="affinities">')[1].split("</section>")[0]
+    section = (
+        hundred_page.read_text(encoding="utf-8")
+        .split('<section id="affinities">')[1]
+        .split("</section>")[0]
+    )
     assert len(section) < 300_000  # three methods
 
 
-def test_the_twin_has_regret_affinities_and_agreement(several: Comparison, several_page: Path) -> None:
+def test_the_twin_has_regret_affinities_and_agreement(
+    several: Comparison, several_page: Path
+) -> None:
     twin = read_json(several_page.with_suffix(".json"))
     assert [row["method"] for row in twin["methods"]["methods"]] == list(METHODS)
     assert twin["methods"] == methods.table(several)
@@ -202,8 +248,13 @@ def test_the_twin_has_regret_affinities_and_agreement(several: Comparison, sever
 
 
 def test_a_gap_without_bound_does_not_cost_the_report(several: Comparison, tmp_path: Path) -> None:
-    cut = [replace(g, details={**g.details, "proven": False, "gap": float("inf")}) for g in several.groupings["train"]]
-    made = replace(several, groupings={**several.groupings, "train": cut}, history={}, data_map=None)
+    cut = [
+        replace(g, details={**g.details, "proven": False, "gap": float("inf")})
+        for g in several.groupings["train"]
+    ]
+    made = replace(
+        several, groupings={**several.groupings, "train": cut}, history={}, data_map=None
+    )
     twin = read_json(write_report(made, tmp_path / "r.html").with_suffix(".json"))
     assert twin["groupings"]["train"][0]["details"]["gap"] is None
 

@@ -71,7 +71,19 @@ def test_elements_are_closed_in_order(page: Page, large_page: Path) -> None:
 def test_every_chapter_has_a_heading_and_an_anchor(page: Page) -> None:
     anchors = [a["href"] for a in page.all("a") if (a["href"] or "").startswith("#")]
     ids = {attributes.get("id") for _, attributes in page.elements}
-    expected = ("verdict", "groups", "gains", "scores", "cost", "maps", "curves", "stability", "reading", "run", "tables")
+    expected = (
+        "verdict",
+        "groups",
+        "gains",
+        "scores",
+        "cost",
+        "maps",
+        "curves",
+        "stability",
+        "reading",
+        "run",
+        "tables",
+    )
     assert [f"#{name}" for name in expected] == anchors[: len(expected)]
     assert {a.removeprefix("#") for a in anchors} <= ids
     assert len(page.all("h1")) == 1
@@ -81,14 +93,20 @@ def test_every_chapter_has_a_heading_and_an_anchor(page: Page) -> None:
 def test_ids_are_unique_and_every_link_inside_a_figure_has_its_target(page: Page) -> None:
     ids = Counter(a["id"] for _, a in page.elements if a.get("id"))
     assert max(ids.values()) == 1
-    linked = re.findall(r'(?:href="#|url\(#)([\w-]+)', " ".join(f'{k}="{v}"' for _, a in page.elements for k, v in a.items()))
+    linked = re.findall(
+        r'(?:href="#|url\(#)([\w-]+)',
+        " ".join(f'{k}="{v}"' for _, a in page.elements for k, v in a.items()),
+    )
     assert set(linked) <= set(ids)
 
 
 def test_figures_have_a_text_alternative(page: Page) -> None:
     pictures = page.all("svg")
     assert len(pictures) > 20
-    assert all(a.get("aria-hidden") == "true" or a.get("role") == "presentation" or a.get("aria-label") for a in pictures)
+    assert all(
+        a.get("aria-hidden") == "true" or a.get("role") == "presentation" or a.get("aria-label")
+        for a in pictures
+    )
     assert all(a.get("aria-label") for _, a in page.elements if a.get("role") == "region")
 
 
@@ -104,15 +122,21 @@ def test_nothing_is_fetched_and_nothing_runs(page: Page, hostile_page: Path) -> 
     style = re.search(r"<style>(.*?)</style>", hostile_page.read_text(encoding="utf-8"), re.DOTALL)
     assert style
     assert not re.search(r"https?:|@import|url\(", style[1])
-    policy = [a["content"] for a in page.all("meta") if a.get("http-equiv") == "Content-Security-Policy"]
+    policy = [
+        a["content"] for a in page.all("meta") if a.get("http-equiv") == "Content-Security-Policy"
+    ]
     assert policy == ["default-src 'none'; style-src 'unsafe-inline'; img-src data:"]
 
 
 @pytest.mark.parametrize("name", HOSTILE)
 def test_names_appear_as_they_are(page: Page, hostile: Comparison, name: str) -> None:
     text = [" ".join(t.split()) for t in page.texts]
-    assert text.count(name) >= 2 + 4 * len(hostile.groupings)  # maps, scores, and one gain per grouping and reference
-    assert any(a.get("aria-label", "").startswith(f"Data map of task {name}:") for a in page.all("svg"))
+    assert text.count(name) >= 2 + 4 * len(
+        hostile.groupings
+    )  # maps, scores, and one gain per grouping and reference
+    assert any(
+        a.get("aria-label", "").startswith(f"Data map of task {name}:") for a in page.all("svg")
+    )
 
 
 def test_names_appear_as_they_are_in_drawn_figures(hostile_page: Path) -> None:
@@ -121,7 +145,11 @@ def test_names_appear_as_they_are_in_drawn_figures(hostile_page: Path) -> None:
 
 
 def test_a_task_called_mean_is_not_taken_for_the_mean(hostile: Comparison, page: Page) -> None:
-    rows = [r for r in hostile.gains.to_pylist() if (r["arm"], r["reference"], r["task"]) == ("K=3", "joint", "mean")]
+    rows = [
+        r
+        for r in hostile.gains.to_pylist()
+        if (r["arm"], r["reference"], r["task"]) == ("K=3", "joint", "mean")
+    ]
     assert len(rows) == 2
     shown = {f"{abs(row['gain']):.1f}" for row in rows}
     assert len(shown) == 2
@@ -131,36 +159,55 @@ def test_a_task_called_mean_is_not_taken_for_the_mean(hostile: Comparison, page:
 def test_the_verdict_comes_first_and_in_full(page: Page, hostile: Comparison) -> None:
     texts = [text.replace("\u00a0", " ") for text in page.texts]
     found = {finding.about: texts.index(finding.sentence) for finding in hostile.findings}
-    assert max(found["worth"], found["rivals"]) < min(i for i, text in enumerate(texts) if text == "against")
+    assert max(found["worth"], found["rivals"]) < min(
+        i for i, text in enumerate(texts) if text == "against"
+    )
 
 
 def test_the_twin_holds_the_whole_comparison(hostile: Comparison, hostile_page: Path) -> None:
     twin = read_json(hostile_page.with_suffix(".json"))
     drawn = {name: twin.pop(name) for name in ("curves", "data_maps")}
     assert twin == hostile.to_dict()
-    assert set(drawn["curves"]) == {arm for arm in hostile.history if hostile.arms[arm].role != "random"}
+    assert set(drawn["curves"]) == {
+        arm for arm in hostile.history if hostile.arms[arm].role != "random"
+    }
     curve = drawn["curves"]["single"]["validation_score"]
-    assert curve["mean"] == pytest.approx(over_tasks(hostile, "single", "validation_score"), rel=1e-3)
-    assert curve["tasks"][HOSTILE[1]] == pytest.approx(hostile.history["single"].validation_score[:, 1, 1], rel=1e-3)
+    assert curve["mean"] == pytest.approx(
+        over_tasks(hostile, "single", "validation_score"), rel=1e-3
+    )
+    assert curve["tasks"][HOSTILE[1]] == pytest.approx(
+        hostile.history["single"].validation_score[:, 1, 1], rel=1e-3
+    )
     assert set(drawn["data_maps"]["tasks"]) == set(HOSTILE)
     assert hostile.data_map is not None
     expected = density(hostile.data_map.confidence[:, 2], hostile.data_map.variability[:, 2])
-    assert drawn["data_maps"]["tasks"][HOSTILE[2]]["density"] == [pytest.approx(row, rel=1e-3) for row in expected]
+    assert drawn["data_maps"]["tasks"][HOSTILE[2]]["density"] == [
+        pytest.approx(row, rel=1e-3) for row in expected
+    ]
     assert list(drawn["data_maps"]["groups"]) == ["Group 1", "Group 2", "Group 3"]
 
 
 def test_the_same_comparison_gives_the_same_bytes(tmp_path: Path) -> None:
     made = comparison(("a", "b", "c"), n_groups=2, n_examples=50)
-    first, second = (write_report(made, tmp_path / folder / "report.html") for folder in ("one", "two"))
+    first, second = (
+        write_report(made, tmp_path / folder / "report.html") for folder in ("one", "two")
+    )
     assert first.read_bytes() == second.read_bytes()
 
 
 def test_tables_can_be_taken_away(page: Page, hostile: Comparison) -> None:
     links = {a["download"]: a["href"] or "" for a in page.all("a") if a.get("download")}
     assert set(links) == {"gains.csv", "scores.csv", "costs.csv", "membership.csv"}
-    tables = {name: csv.read_csv(io.BytesIO(base64.b64decode(uri.partition(",")[2]))) for name, uri in links.items()}
-    assert tables["gains.csv"].column("task").to_pylist() == hostile.gains.column("task").to_pylist()
-    assert tables["gains.csv"].column("gain").to_pylist() == pytest.approx(hostile.gains.column("gain").to_pylist())
+    tables = {
+        name: csv.read_csv(io.BytesIO(base64.b64decode(uri.partition(",")[2])))
+        for name, uri in links.items()
+    }
+    assert (
+        tables["gains.csv"].column("task").to_pylist() == hostile.gains.column("task").to_pylist()
+    )
+    assert tables["gains.csv"].column("gain").to_pylist() == pytest.approx(
+        hostile.gains.column("gain").to_pylist()
+    )
     assert tables["scores.csv"].num_rows == hostile.scores.num_rows
     assert tables["membership.csv"].num_rows == len(HOSTILE) * 3 * 2
 
@@ -188,18 +235,28 @@ def test_what_is_missing_is_left_out(tmp_path: Path, changes: dict) -> None:
     parsed = Page(write_report(made, tmp_path / "report.html"))
     assert not parsed.unbalanced
     ids = {attributes.get("id") for _, attributes in parsed.elements}
-    assert all((a["href"] or "").removeprefix("#") in ids for a in parsed.all("a") if (a["href"] or "").startswith("#"))
+    assert all(
+        (a["href"] or "").removeprefix("#") in ids
+        for a in parsed.all("a")
+        if (a["href"] or "").startswith("#")
+    )
     assert ("maps" in ids) == (made.data_map is not None)
 
 
 def test_one_seed_has_gains_but_no_intervals(tmp_path: Path) -> None:
-    texts = Page(write_report(comparison(("a", "b", "c"), n_groups=2, n_seeds=1, recorded=False), tmp_path / "r.html")).texts
+    texts = Page(
+        write_report(
+            comparison(("a", "b", "c"), n_groups=2, n_seeds=1, recorded=False), tmp_path / "r.html"
+        )
+    ).texts
     assert "no interval" in texts
     assert "nan" not in " ".join(texts).lower()
 
 
 def test_one_group_needs_no_heat_map(tmp_path: Path) -> None:
-    texts = Page(write_report(comparison(("a", "b", "c"), n_groups=1, recorded=False), tmp_path / "r.html")).texts
+    texts = Page(
+        write_report(comparison(("a", "b", "c"), n_groups=1, recorded=False), tmp_path / "r.html")
+    ).texts
     assert "Group 1" in texts
     assert not any("served in training" in text for text in texts)
 
@@ -207,17 +264,30 @@ def test_one_group_needs_no_heat_map(tmp_path: Path) -> None:
 def test_only_groups_that_were_found_are_called_the_same_again(tmp_path: Path) -> None:
     made = comparison(("a", "b", "c"), n_groups=2, recorded=False)
     fixed = {"grouped": [made.groupings["grouped"][0]] * 3}
-    for stability, found in (({"grouped": {"adjusted Rand between repetitions": [1.0]}}, True), ({"grouped": {}}, False)):
-        text = " ".join(Page(write_report(replace(made, groupings=fixed, stability=stability), tmp_path / "r.html")).texts)
+    for stability, found in (
+        ({"grouped": {"adjusted Rand between repetitions": [1.0]}}, True),
+        ({"grouped": {}}, False),
+    ):
+        text = " ".join(
+            Page(
+                write_report(
+                    replace(made, groupings=fixed, stability=stability), tmp_path / "r.html"
+                )
+            ).texts
+        )
         assert ("Every task is in the same group on all 3 repetitions." in text) == found
-        assert ("These groups were given, not found anew on each of the 3 repetitions." in text) != found
+        assert (
+            "These groups were given, not found anew on each of the 3 repetitions." in text
+        ) != found
 
 
 def test_notes_of_a_grouping_are_shown(tmp_path: Path) -> None:
     made = comparison(("a", "b", "c"), n_groups=2, recorded=False)
     first = made.groupings["grouped"][0]
     noted = replace(first, details={**first.details, "notes": ["Tasks share <30 examples."]})
-    texts = Page(write_report(replace(made, groupings={"grouped": [noted]}), tmp_path / "r.html")).texts
+    texts = Page(
+        write_report(replace(made, groupings={"grouped": [noted]}), tmp_path / "r.html")
+    ).texts
     assert "Tasks share <30 examples." in texts
 
 

@@ -1,4 +1,7 @@
-"""What a comparison tells of its arms and methods: mean scores, regret, cost and proof, worked by hand."""
+"""What a comparison tells of its arms and methods.
+
+Mean scores, regret, cost and proof, worked by hand.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +24,8 @@ def test_regret_and_cost_of_a_hand_worked_case() -> None:
     made = worked()
     one, two = made.methods_table.to_pylist()
     assert made.best == "two"
-    # Means over tasks are .7, .5 and .6, .7: two is better by .05 on average, by -.1 and .2 on the two seeds.
+    # Means over tasks are .7, .5 and .6, .7: two is better by .05 on average, by -.1 and .2 on the
+    # two seeds.
     assert one["score"] == pytest.approx(0.6)
     assert one["regret"] == pytest.approx(5.0)
     assert one["regret_sd"] == pytest.approx(np.std([-10, 20], ddof=1))
@@ -35,28 +39,49 @@ def test_regret_and_cost_of_a_hand_worked_case() -> None:
 
 def test_a_task_that_an_arm_lacks_is_left_out_of_its_mean_only() -> None:
     made = worked()
-    rows = [row for row in made.scores.to_pylist() if (row["arm"], row["seed"], row["task"]) != ("one", 0, "b")]
-    assert replace(made, scores=pa.Table.from_pylist(rows)).regret("one")["score"] == pytest.approx((0.8 + 0.5) / 2)
+    rows = [
+        row
+        for row in made.scores.to_pylist()
+        if (row["arm"], row["seed"], row["task"]) != ("one", 0, "b")
+    ]
+    assert replace(made, scores=pa.Table.from_pylist(rows)).regret("one")["score"] == pytest.approx(
+        (0.8 + 0.5) / 2
+    )
 
 
 def test_groups_that_were_given_have_no_cost() -> None:
     made = worked()
-    given = replace(made, config={**made.config, "groupings": {"one": "Grouping(mine, 1 groups: {a b})"}})
+    given = replace(
+        made, config={**made.config, "groupings": {"one": "Grouping(mine, 1 groups: {a b})"}}
+    )
     one = given.methods_table.to_pylist()[0]
-    assert (one["kind"], one["model_steps"], one["seconds"], one["with_joint"]) == ("given", None, None, None)
+    assert (one["kind"], one["model_steps"], one["seconds"], one["with_joint"]) == (
+        "given",
+        None,
+        None,
+        None,
+    )
 
 
 def test_kinds_of_methods_are_told_apart() -> None:
     kinds = dict(zip(METHODS, several_methods().methods_table["kind"].to_pylist(), strict=True))
     assert kinds == {
-        "lookahead": "affinity", "transfer_gain": "affinity", "data_map": "affinity", "gradtag": "selection",
+        "lookahead": "affinity",
+        "transfer_gain": "affinity",
+        "data_map": "affinity",
+        "gradtag": "selection",
         "train": "selection",
-    }  # fmt: skip
+    }
 
 
 def test_a_gap_that_is_not_known_on_all_repetitions_is_unknown() -> None:
     found = [
-        Grouping(tasks=("a",), membership=np.ones((1, 1)), method="select", details={"proven": False, "gap": gap})
+        Grouping(
+            tasks=("a",),
+            membership=np.ones((1, 1)),
+            method="select",
+            details={"proven": False, "gap": gap},
+        )
         for gap in (np.inf, 0.1)
     ]
     assert proof(found) == {"proven": 0, "gap": None, "repetitions": 2}
@@ -65,7 +90,11 @@ def test_a_gap_that_is_not_known_on_all_repetitions_is_unknown() -> None:
 def test_mean_scores_count_each_task_and_each_run_alike() -> None:
     made = comparison(("a", "b", "c"), n_groups=2, recorded=False)
     mean, spread = made.mean_score("random (grouped)")
-    rows = [r for r in made.scores.to_pylist() if r["arm"] == "random (grouped)" and r["metric"] == "balanced_accuracy"]
+    rows = [
+        r
+        for r in made.scores.to_pylist()
+        if r["arm"] == "random (grouped)" and r["metric"] == "balanced_accuracy"
+    ]
     runs = np.array([r["value"] for r in rows]).reshape(-1, 3).mean(1)
     assert len(runs) == 9
     assert mean == pytest.approx(runs.mean())
@@ -76,16 +105,29 @@ def test_mean_scores_count_each_task_and_each_run_alike() -> None:
 OLD = Path(__file__).parent / "old_comparison"
 
 
-def test_a_comparison_that_tells_of_arms_by_name_only_is_read_as_it_was_meant(tmp_path: Path) -> None:
+def test_a_comparison_that_tells_of_arms_by_name_only_is_read_as_it_was_meant(
+    tmp_path: Path,
+) -> None:
     """``old_comparison`` was written before tables had the columns role, of and reference_role, and files findings."""
     read = ct.Comparison.load(OLD)
     assert read.arms == {
-        "joint": ("joint", None), "mine": ("grouped", "mine"), "auto": ("grouped", "auto"), "single": ("single", None),
-        "random (mine)": ("random", "mine"), "random (auto)": ("random", "auto"), "ensemble (K=2)": ("ensemble", None),
-        "ensemble (K of auto)": ("ensemble", "auto"), "chosen": ("chosen", "chosen"), "random (chosen)": ("random", "chosen"),
-    }  # fmt: skip
+        "joint": ("joint", None),
+        "mine": ("grouped", "mine"),
+        "auto": ("grouped", "auto"),
+        "single": ("single", None),
+        "random (mine)": ("random", "mine"),
+        "random (auto)": ("random", "auto"),
+        "ensemble (K=2)": ("ensemble", None),
+        "ensemble (K of auto)": ("ensemble", "auto"),
+        "chosen": ("chosen", "chosen"),
+        "random (chosen)": ("random", "chosen"),
+    }
     assert list(read.verdict) == read_json(OLD / "comparison.json")["verdict"]
-    assert [finding.of for finding in read.findings if finding.about == "worth"] == ["chosen", "mine", "auto"]
+    assert [finding.of for finding in read.findings if finding.about == "worth"] == [
+        "chosen",
+        "mine",
+        "auto",
+    ]
     read.save(tmp_path)
     again = ct.Comparison.load(tmp_path)
     for name in ("scores", "gains", "costs", "findings", "roles"):
@@ -109,7 +151,10 @@ def test_files_of_different_comparisons_are_refused(tmp_path: Path) -> None:
     made = comparison(("a", "b"), n_groups=2)
     joint_only = made.scores.filter(pc.equal(made.scores["arm"], "joint"))
     for change, message in (
-        ({"scores": joint_only}, "gains.parquet has the arm 'grouped', of which scores.parquet has no scores"),
+        (
+            {"scores": joint_only},
+            "gains.parquet has the arm 'grouped', of which scores.parquet has no scores",
+        ),
         ({"roles": {"joint": "One model."}}, "`roles` of comparison.json lacks 'single'"),
     ):
         replace(made, **change).save(tmp_path)

@@ -12,17 +12,34 @@ from coterie.results.tables import COSTS, GAINS
 from coterie.schema import structure
 
 SCORES = pa.table({"seed": [0, 1, 2], "split": [0, 0, 0]})
-ROLES = {"joint": "joint", "single": "single", "random": "random (grouped)", "ensemble": "ensemble (K=2)"}
+ROLES = {
+    "joint": "joint",
+    "single": "single",
+    "random": "random (grouped)",
+    "ensemble": "ensemble (K=2)",
+}
 GAIN, NONE, LOSS, UNKNOWN = (2.0, 1.0, 3.0), (0.5, -0.5, 1.5), (-2.0, -3.0, -1.0), (2.0, None, None)
 
 
 def row(reference, task, gain, low, high, p_holm=1.0, bootstrap=(0.1, 4.0), arm="grouped"):
     role = next(role for role, name in ROLES.items() if name == reference)
     return {
-        "arm": arm, "role": "grouped", "of": arm, "reference": reference, "reference_role": role, "task": task,
-        "metric": "accuracy", "gain": gain, "low": low, "high": high, "p": p_holm, "p_holm": p_holm,
-        "bootstrap_low": bootstrap[0], "bootstrap_high": bootstrap[1], "relative_gain": None,
-    }  # fmt: skip
+        "arm": arm,
+        "role": "grouped",
+        "of": arm,
+        "reference": reference,
+        "reference_role": role,
+        "task": task,
+        "metric": "accuracy",
+        "gain": gain,
+        "low": low,
+        "high": high,
+        "p": p_holm,
+        "p_holm": p_holm,
+        "bootstrap_low": bootstrap[0],
+        "bootstrap_high": bootstrap[1],
+        "relative_gain": None,
+    }
 
 
 def findings(joint=GAIN, single=GAIN, random=GAIN, ensemble=GAIN, tasks=(), models=2.0, **more):
@@ -31,7 +48,13 @@ def findings(joint=GAIN, single=GAIN, random=GAIN, ensemble=GAIN, tasks=(), mode
     gains += [row("joint", name, gain, None, None, p_holm=p) for name, gain, p in tasks]
     costs = [
         {"arm": "joint", "role": "joint", "models": 1.0, "model_steps": 10.0},
-        {"arm": "grouped", "role": "grouped", "of": "grouped", "models": models, "model_steps": 30.0},
+        {
+            "arm": "grouped",
+            "role": "grouped",
+            "of": "grouped",
+            "models": models,
+            "model_steps": 30.0,
+        },
     ]
     tables = pa.Table.from_pylist(gains, schema=GAINS), pa.Table.from_pylist(costs, schema=COSTS)
     return find(SCORES, *tables)
@@ -48,7 +71,8 @@ def test_worth_it_names_gain_and_cost():
         "+2.0 points over joint training."
     )
     assert sentences[1] == (
-        "grouped against joint: +2.0 points on the mean over tasks (95 % interval +1.0 to +3.0 over 3 seeds)."
+        "grouped against joint: +2.0 points on the mean over tasks (95 % interval +1.0 to +3.0 "
+        "over 3 seeds)."
     )
     assert len(sentences) == 5
 
@@ -56,7 +80,11 @@ def test_worth_it_names_gain_and_cost():
 @pytest.mark.parametrize(
     ("changed", "says"),
     [
-        ({"ensemble": NONE}, "no gain is found over an ensemble of as many joint models: this is ensembling, not grouping"),
+        (
+            {"ensemble": NONE},
+            "no gain is found over an ensemble of as many joint models: this is ensembling, not "
+            "grouping",
+        ),
         ({"ensemble": LOSS}, "this is ensembling, not grouping"),
         ({"random": NONE}, "no gain is found over random groups of the same sizes"),
         ({"single": LOSS}, "single-task models do better still"),
@@ -80,21 +108,40 @@ def test_no_difference_is_said():
 
 def test_a_loss_and_a_missing_interval_are_said():
     sentences = verdict(single=LOSS, random=UNKNOWN)
-    assert "grouped against single: −2.0 points on the mean over tasks (95 % interval −3.0 to −1.0 over 3 seeds)." in sentences
-    assert "grouped against random (grouped): +2.0 points on the mean over tasks, without an interval (3 seeds)." in sentences
+    assert (
+        "grouped against single: −2.0 points on the mean over tasks (95 % interval −3.0 to −1.0 "
+        "over 3 seeds)." in sentences
+    )
+    assert (
+        "grouped against random (grouped): +2.0 points on the mean over tasks, without an interval "
+        "(3 seeds)." in sentences
+    )
 
 
 def test_an_interval_over_test_examples_that_holds_zero_is_said():
-    assert verdict(bootstrap=(-0.3, 2.0))[1].endswith("Other test examples could undo it: −0.3 to +2.0 over resampled ones.")
+    assert verdict(bootstrap=(-0.3, 2.0))[1].endswith(
+        "Other test examples could undo it: −0.3 to +2.0 over resampled ones."
+    )
 
 
 def test_tasks_are_named_only_after_correction():
-    sentences = verdict(tasks=[("cat", -4.0, 0.01), ("dog", -9.0, 0.2), ("ship", 3.0, 0.04), ("car", -5.0, 0.049)])
-    assert "Tasks that lose with grouped against joint, after Holm's correction: car (−5.0), cat (−4.0)." in sentences
-    assert "Tasks that gain with grouped against joint, after Holm's correction: ship (+3.0)." in sentences
+    sentences = verdict(
+        tasks=[("cat", -4.0, 0.01), ("dog", -9.0, 0.2), ("ship", 3.0, 0.04), ("car", -5.0, 0.049)]
+    )
+    assert (
+        "Tasks that lose with grouped against joint, after Holm's correction: car (−5.0), cat "
+        "(−4.0)." in sentences
+    )
+    assert (
+        "Tasks that gain with grouped against joint, after Holm's correction: ship (+3.0)."
+        in sentences
+    )
     assert not any("dog" in sentence for sentence in sentences)
     none = verdict(tasks=[("dog", -9.0, 0.2)])
-    assert "No task is found to lose with grouped against joint (Holm's correction over 1 tasks)." in none
+    assert (
+        "No task is found to lose with grouped against joint (Holm's correction over 1 tasks)."
+        in none
+    )
 
 
 def test_many_tasks_are_cut_short():
@@ -106,13 +153,23 @@ def test_many_tasks_are_cut_short():
 
 def test_findings_are_facts_before_they_are_sentences():
     worth, *means = findings(single=LOSS, tasks=[("cat", -4.0, 0.01)])[:5]
-    assert (worth.about, worth.outcome, worth.of, worth.role) == ("worth", "single is better", "grouped", "joint")
+    assert (worth.about, worth.outcome, worth.of, worth.role) == (
+        "worth",
+        "single is better",
+        "grouped",
+        "joint",
+    )
     assert (worth.times, worth.models, worth.gain, worth.interval) == (3.0, 2.0, 2.0, (1.0, 3.0))
     assert [(each.role, each.against, each.outcome) for each in means] == [
         (role, arm, "loss" if role == "single" else "gain") for role, arm in ROLES.items()
     ]
     last = findings(tasks=[("cat", -4.0, 0.01), ("dog", -9.0, 0.2)])[-1]
-    assert (last.about, last.outcome, last.tasks, last.count) == ("tasks that lose", "loss", (("cat", -4.0),), 2)
+    assert (last.about, last.outcome, last.tasks, last.count) == (
+        "tasks that lose",
+        "loss",
+        (("cat", -4.0),),
+        2,
+    )
 
 
 def test_what_a_grouping_is_judged_by_must_be_there():

@@ -16,10 +16,16 @@ def data() -> ct.Dataset:
 
 @pytest.fixture(scope="module")
 def groups(data: ct.Dataset) -> ct.Grouping:
-    return ct.Grouping(tasks=data.tasks.names, membership=np.array([[1.0, 0.0], [0.0, 1.0], [0.25, 0.75]]), method="by hand")
+    return ct.Grouping(
+        tasks=data.tasks.names,
+        membership=np.array([[1.0, 0.0], [0.0, 1.0], [0.25, 0.75]]),
+        method="by hand",
+    )
 
 
-def test_models_of_groups_predict_as_the_shares_of_their_rows(data: ct.Dataset, groups: ct.Grouping) -> None:
+def test_models_of_groups_predict_as_the_shares_of_their_rows(
+    data: ct.Dataset, groups: ct.Grouping
+) -> None:
     models = ct.fit("mlp", data, groups.weights(), **SETTINGS)
     inputs = data.inputs[data.split.test]
     logits = models.stack(data.preprocessing.normalise(inputs)).detach()
@@ -35,7 +41,9 @@ def test_models_of_groups_predict_as_the_shares_of_their_rows(data: ct.Dataset, 
         ({"membership": np.ones((3, 1))}, "a group for each of 2 models; found 1"),
     ],
 )
-def test_groups_of_others_are_refused(data: ct.Dataset, groups: ct.Grouping, change: dict, message: str) -> None:
+def test_groups_of_others_are_refused(
+    data: ct.Dataset, groups: ct.Grouping, change: dict, message: str
+) -> None:
     models = ct.fit("mlp", data, groups.weights(), **SETTINGS)
     made = {"tasks": groups.tasks, "membership": groups.membership, "method": "by hand"} | change
     with pytest.raises(ct.CoterieError, match=message):

@@ -20,11 +20,17 @@ from coterie.results import ScoreTable
 
 
 def table():
-    scores = np.array([[0.5, np.nan, np.nan], [0.75, 0.25, np.nan], [np.nan, 0.1, 0.2], [0.6, np.nan, np.nan]])
+    scores = np.array(
+        [[0.5, np.nan, np.nan], [0.75, 0.25, np.nan], [np.nan, 0.1, 0.2], [0.6, np.nan, np.nan]]
+    )
     return ScoreTable(
-        tasks=("b", "a", "c"), subsets=~np.isnan(scores), scores=scores, costs=np.array([0.5, 1.0, 1.0, 1.0]),
-        details={"candidates": "by hand", "seeds": 5}, resources={"memory": np.array([1.0, 4.0, 4.5, 2.0])},
-    )  # fmt: skip
+        tasks=("b", "a", "c"),
+        subsets=~np.isnan(scores),
+        scores=scores,
+        costs=np.array([0.5, 1.0, 1.0, 1.0]),
+        details={"candidates": "by hand", "seeds": 5},
+        resources={"memory": np.array([1.0, 4.0, 4.5, 2.0])},
+    )
 
 
 def assert_equal(one, other):
@@ -49,14 +55,19 @@ def test_parquet_keeps_the_order_of_tasks_that_appear_late(tmp_path):
 
 
 def test_losses_in_csv_become_scores_in_order_of_appearance(tmp_path):
-    (tmp_path / "losses.csv").write_text("subset,task,value,note\nx,x,0.5,-\ny+x,y,0.25,-\ny+x,x,0.75,-\n")
+    (tmp_path / "losses.csv").write_text(
+        "subset,task,value,note\nx,x,0.5,-\ny+x,y,0.25,-\ny+x,x,0.75,-\n"
+    )
     found = ScoreTable.load(tmp_path / "losses.csv", higher_is_better=False)
     assert_equal(found, ScoreTable.of(("x", "y"), {("x",): [-0.5], ("x", "y"): [-0.75, -0.25]}))
     assert found.names == ("x", "x+y")
 
 
 def test_a_cost_of_nothing_is_a_cost():
-    rows = [{"subset": "a", "task": "a", "value": 1, "cost": 0}, {"subset": "a", "task": "a", "value": 2, "cost": None}]
+    rows = [
+        {"subset": "a", "task": "a", "value": 1, "cost": 0},
+        {"subset": "a", "task": "a", "value": 2, "cost": None},
+    ]
     assert ScoreTable.from_rows(rows).costs.tolist() == [0, 1]
 
 
@@ -65,11 +76,20 @@ def test_a_cost_of_nothing_is_a_cost():
     [
         ([], "scores has no rows; needed are subset, task, value and perhaps cost"),
         ([("a+a", "a", 1)], "row 'a+a' names a task twice"),
-        ([{"subset": "a", "task": "a"}], "scores has no column 'value'; needed are subset, task, value and perhaps cost"),
+        (
+            [{"subset": "a", "task": "a"}],
+            "scores has no column 'value'; needed are subset, task, value and perhaps cost",
+        ),
         ([("a", "a", 1), ("a", "a", 2)], "row 'a' gives task 'a' twice at cost 1"),
-        ([("a+b", "a", 1), ("a+b", "b", 1), ("b+a", "b", 2)], "row 'b+a' gives task 'b' twice at cost 1"),
+        (
+            [("a+b", "a", 1), ("a+b", "b", 1), ("b+a", "b", 2)],
+            "row 'b+a' gives task 'b' twice at cost 1",
+        ),
         ([("a+z", "a", 1)], "row 'a+z' names the task 'z', of which there are no values"),
-        ([("a", "a", 1), ("a", "b", 1)], "row 'a' has a value for task 'b', which it does not train"),
+        (
+            [("a", "a", 1), ("a", "b", 1)],
+            "row 'a' has a value for task 'b', which it does not train",
+        ),
         ([("a", "a", None)], "row 'a' has None for 'a', which must be a finite number"),
         ([("a", "a", "high")], "row 'a' has 'high' for 'a', which must be a finite number"),
         ([("a", "a", float("inf"))], "row 'a' has inf for 'a', which must be a finite number"),
@@ -78,7 +98,9 @@ def test_a_cost_of_nothing_is_a_cost():
 )
 def test_bad_records_are_refused(rows, message):
     names = ("subset", "task", "value", "cost")
-    records = [row if isinstance(row, dict) else dict(zip(names, row, strict=False)) for row in rows]
+    records = [
+        row if isinstance(row, dict) else dict(zip(names, row, strict=False)) for row in rows
+    ]
     with pytest.raises(CoterieError) as error:
         ScoreTable.from_rows(records)
     assert message in str(error.value)
@@ -89,9 +111,14 @@ def test_resources_are_read_where_they_are_asked_for(tmp_path):
     path.write_text("subset,task,value,memory,note\nx+y,x,1,7,-\nx+y,y,2,7,-\nx,x,3,4,-\n")
     assert ScoreTable.load(path).resources == {}
     assert ScoreTable.load(path, resources=["memory"]).resources["memory"].tolist() == [7, 4]
-    with pytest.raises(CoterieError, match="has no column 'latency'; needed are subset, task, value, latency and perhaps cost"):
+    with pytest.raises(
+        CoterieError,
+        match="has no column 'latency'; needed are subset, task, value, latency and perhaps cost",
+    ):
         ScoreTable.load(path, resources=["latency"])
-    with pytest.raises(CoterieError, match="row 'x\\+y' has '-' for 'note', which must be a finite number"):
+    with pytest.raises(
+        CoterieError, match="row 'x\\+y' has '-' for 'note', which must be a finite number"
+    ):
         ScoreTable.load(path, resources=["note"])
     path.write_text("subset,task,value,memory\nx+y,x,1,7\nx+y,y,2,8\n")
     with pytest.raises(CoterieError, match="row 'x\\+y' has more than one value of 'memory'"):
@@ -116,8 +143,9 @@ def test_the_long_form_has_one_line_per_score():
     assert long.num_rows == 6
     assert long.column("memory").to_pylist() == [1.0, 4.0, 4.0, 4.5, 4.5, 2.0]
     assert long.select(["subset", "task", "cost"]).to_pylist()[:2] == [
-        {"subset": "b", "task": "b", "cost": 0.5}, {"subset": "b+a", "task": "b", "cost": 1.0},
-    ]  # fmt: skip
+        {"subset": "b", "task": "b", "cost": 0.5},
+        {"subset": "b+a", "task": "b", "cost": 1.0},
+    ]
 
 
 names = (
@@ -132,19 +160,32 @@ numbers = st.floats(allow_nan=False, allow_infinity=False)
 def tables(draw):
     """Tables of any names, rows that differ, costs and resources."""
     tasks = draw(st.lists(names, min_size=1, max_size=5, unique=True))
-    subsets = st.lists(st.booleans(), min_size=len(tasks), max_size=len(tasks)).filter(any).map(tuple)
-    rows = draw(st.lists(st.tuples(subsets, st.sampled_from([0.5, 1.0])), min_size=1, max_size=6, unique=True))
+    subsets = (
+        st.lists(st.booleans(), min_size=len(tasks), max_size=len(tasks)).filter(any).map(tuple)
+    )
+    rows = draw(
+        st.lists(
+            st.tuples(subsets, st.sampled_from([0.5, 1.0])), min_size=1, max_size=6, unique=True
+        )
+    )
     trained = np.array([row for row, _ in rows])
     found = draw(st.lists(numbers, min_size=trained.size, max_size=trained.size))
     further = draw(
-        st.lists(names.filter(lambda name: name not in ("subset", "task", "value", "cost")), max_size=2, unique=True)
+        st.lists(
+            names.filter(lambda name: name not in ("subset", "task", "value", "cost")),
+            max_size=2,
+            unique=True,
+        )
     )
     amounts = st.lists(numbers, min_size=len(rows), max_size=len(rows)).map(np.array)
     return ScoreTable(
-        tasks=tuple(tasks), subsets=trained, scores=np.where(trained, np.reshape(found, trained.shape), np.nan),
-        costs=np.array([cost for _, cost in rows]), details=dict.fromkeys(tasks, tasks),
+        tasks=tuple(tasks),
+        subsets=trained,
+        scores=np.where(trained, np.reshape(found, trained.shape), np.nan),
+        costs=np.array([cost for _, cost in rows]),
+        details=dict.fromkeys(tasks, tasks),
         resources={name: draw(amounts) for name in further},
-    )  # fmt: skip
+    )
 
 
 @given(tables())
@@ -170,7 +211,10 @@ def test_without_our_metadata_a_table_is_read_as_it_is_or_refused(found, plain):
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "scores.csv"
         pyarrow.csv.write_csv(
-            pa.Table.from_pylist([{name: row[name] for name in ("subset", "task", "value", "cost")} for row in rows]), path
+            pa.Table.from_pylist(
+                [{name: row[name] for name in ("subset", "task", "value", "cost")} for row in rows]
+            ),
+            path,
         )
         try:
             again = ScoreTable.load(path)
@@ -193,21 +237,34 @@ def test_without_our_metadata_a_table_is_read_as_it_is_or_refused(found, plain):
     ],
 )
 def test_names_with_a_plus_are_understood_where_there_is_no_doubt(rows, subsets):
-    found = ScoreTable.from_rows([{"subset": subset, "task": task, "value": 1} for subset, task in rows])
-    assert [{t for t, used in zip(found.tasks, row, strict=True) if used} for row in found.subsets] == subsets
+    found = ScoreTable.from_rows(
+        [{"subset": subset, "task": task, "value": 1} for subset, task in rows]
+    )
+    assert [
+        {t for t, used in zip(found.tasks, row, strict=True) if used} for row in found.subsets
+    ] == subsets
 
 
 def test_a_doubtful_subset_is_refused():
     rows = [{"subset": "a+b", "task": task, "value": 1} for task in ("a", "b", "a+b")]
-    with pytest.raises(CoterieError, match=r"row 'a\+b' may be read as .*'a', 'b'.*; write a \+ within a name as \\\+"):
+    with pytest.raises(
+        CoterieError,
+        match=r"row 'a\+b' may be read as .*'a', 'b'.*; write a \+ within a name as \\\+",
+    ):
         ScoreTable.from_rows(rows)
 
 
 def test_files_of_earlier_versions_are_read(tmp_path):
     """They did not mark what was within a name, nor say that they did."""
-    rows = [{"subset": s, "task": t, "value": 1.0, "cost": 1.0} for s, t in [("C+++a", "C++"), ("C+++a", "a"), ("a", "a")]]
+    rows = [
+        {"subset": s, "task": t, "value": 1.0, "cost": 1.0}
+        for s, t in [("C+++a", "C++"), ("C+++a", "a"), ("a", "a")]
+    ]
     about = json.dumps({"tasks": ["a", "C++", "unused"], "details": {"n": 1}, "resources": []})
-    pq.write_table(pa.Table.from_pylist(rows).replace_schema_metadata({"coterie": about}), tmp_path / "old.parquet")
+    pq.write_table(
+        pa.Table.from_pylist(rows).replace_schema_metadata({"coterie": about}),
+        tmp_path / "old.parquet",
+    )
     found = ScoreTable.load(tmp_path / "old.parquet")
     assert (found.tasks, found.details) == (("a", "C++", "unused"), {"n": 1})
     assert found.subsets.tolist() == [[True, True, False], [True, False, False]]
@@ -240,12 +297,23 @@ def test_the_cost_may_be_a_resource(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "about", ["[1]", "no JSON", '{"tasks": [1]}', '{"tasks": "ab"}', '{"details": null}', '{"unknown": 1}', '{"marked": 2}']
+    "about",
+    [
+        "[1]",
+        "no JSON",
+        '{"tasks": [1]}',
+        '{"tasks": "ab"}',
+        '{"details": null}',
+        '{"unknown": 1}',
+        '{"marked": 2}',
+    ],
 )
 def test_damaged_metadata_are_named(tmp_path, about):
     path = tmp_path / "scores.parquet"
     pq.write_table(table().to_arrow().replace_schema_metadata({"coterie": about}), path)
-    with pytest.raises(CoterieError, match=r"scores\.parquet is (damaged|not a valid table of scores)"):
+    with pytest.raises(
+        CoterieError, match=r"scores\.parquet is (damaged|not a valid table of scores)"
+    ):
         ScoreTable.load(path)
 
 

@@ -10,10 +10,16 @@ from coterie.results import Selection
 
 def selection(**changed):
     about = {
-        "tasks": ("a", "b", "c"), "rows": np.array([2, 7]), "serves": np.array([7, 2, 7]),
-        "subsets": np.array([[True, True, False], [True, False, True]]), "objective": 2.5, "cost": 2.0, "gap": 0.0,
-        "proven": True, "details": {"candidates": "all 7 subsets"},
-    }  # fmt: skip
+        "tasks": ("a", "b", "c"),
+        "rows": np.array([2, 7]),
+        "serves": np.array([7, 2, 7]),
+        "subsets": np.array([[True, True, False], [True, False, True]]),
+        "objective": 2.5,
+        "cost": 2.0,
+        "gap": 0.0,
+        "proven": True,
+        "details": {"candidates": "all 7 subsets"},
+    }
     return Selection(**{**about, **changed})
 
 
@@ -22,7 +28,12 @@ def test_as_a_grouping_one_row_serves_a_task_and_the_whole_row_is_trained():
     assert grouping.membership.tolist() == [[0, 1], [1, 0], [0, 1]]
     assert grouping.weights().tolist() == [[1, 1, 0], [1, 0, 1]]
     assert grouping.method == "select"
-    assert grouping.details == {"objective": 2.5, "gap": 0.0, "proven": True, "candidates": "all 7 subsets"}
+    assert grouping.details == {
+        "objective": 2.5,
+        "gap": 0.0,
+        "proven": True,
+        "candidates": "all 7 subsets",
+    }
 
 
 def test_the_grouping_of_an_open_gap_can_be_kept(tmp_path):
@@ -45,4 +56,7 @@ def test_json_keeps_everything(tmp_path, gap):
 
 def test_it_says_whether_it_is_proven():
     assert repr(selection()) == "Selection({a b}, {a c}; objective 2.5, proven best)"
-    assert repr(selection(gap=0.012, proven=False)) == "Selection({a b}, {a c}; objective 2.5, gap 1.2%)"
+    assert (
+        repr(selection(gap=0.012, proven=False))
+        == "Selection({a b}, {a c}; objective 2.5, gap 1.2%)"
+    )

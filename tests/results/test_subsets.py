@@ -19,7 +19,12 @@ def test_names_without_marks_are_joined_as_ever(names):
     assert join(plain) == "+".join(plain)
 
 
-@given(st.lists(st.text() | st.text(alphabet="+\\ab", max_size=4), min_size=1, max_size=6, unique=True), st.data())
+@given(
+    st.lists(
+        st.text() | st.text(alphabet="+\\ab", max_size=4), min_size=1, max_size=6, unique=True
+    ),
+    st.data(),
+)
 def test_known_names_are_read_either_way(known, data):
     used = frozenset(data.draw(st.lists(st.sampled_from(known), min_size=1, unique=True)))
     for text in ("+".join(used), join(used)):

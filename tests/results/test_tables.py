@@ -1,4 +1,7 @@
-"""Tables of comparisons: what their rows say of arms, also where they were written before they said it."""
+"""Tables of comparisons.
+
+What their rows say of arms, also where they were written before they said it.
+"""
 
 from __future__ import annotations
 
@@ -11,25 +14,42 @@ from tests.report.synthetic import comparison
 HARD = ("chosen", "K=2", "mean (of all)", "x (K of K=2)", *HOSTILE[:4])
 
 
-@pytest.mark.parametrize(("name", "schema"), [("scores", SCORES), ("gains", GAINS), ("costs", COSTS)])
-def test_what_arms_are_is_told_by_names_alone_where_a_table_does_not(name: str, schema: object) -> None:
+@pytest.mark.parametrize(
+    ("name", "schema"), [("scores", SCORES), ("gains", GAINS), ("costs", COSTS)]
+)
+def test_what_arms_are_is_told_by_names_alone_where_a_table_does_not(
+    name: str, schema: object
+) -> None:
     made = comparison(("a", "b"), n_groups=2, groupings=HARD, recorded=False)
     table = getattr(made, name)
-    old = table.drop_columns([column for column in ("role", "of", "reference_role") if column in table.column_names])
+    old = table.drop_columns(
+        [column for column in ("role", "of", "reference_role") if column in table.column_names]
+    )
     assert with_parts(old, schema, HARD).equals(table)
 
 
 def test_an_ensemble_of_a_grouping_that_found_its_number_is_its_own() -> None:
     made = comparison(("a", "b"), n_groups=2, groupings=("mine",), recorded=False).costs
-    names = ["ensemble (K of mine)" if arm.startswith("ensemble") else arm for arm in made["arm"].to_pylist()]
+    names = [
+        "ensemble (K of mine)" if arm.startswith("ensemble") else arm
+        for arm in made["arm"].to_pylist()
+    ]
     old = made.drop_columns(["arm", "role", "of"]).add_column(0, "arm", [names])
-    assert parts_of(with_parts(old, COSTS, ["mine"]))["ensemble (K of mine)"] == Part("ensemble", "mine")
+    assert parts_of(with_parts(old, COSTS, ["mine"]))["ensemble (K of mine)"] == Part(
+        "ensemble", "mine"
+    )
 
 
 @pytest.mark.parametrize(
     ("low", "high", "expected"),
-    [(0.1, 0.2, "gain"), (-0.2, -0.1, "loss"), (-0.1, 0.1, "none"), (0.0, 0.1, "none"), (None, 0.1, "unknown"),
-     (float("nan"), 0.1, "unknown")],
-)  # fmt: skip
+    [
+        (0.1, 0.2, "gain"),
+        (-0.2, -0.1, "loss"),
+        (-0.1, 0.1, "none"),
+        (0.0, 0.1, "none"),
+        (None, 0.1, "unknown"),
+        (float("nan"), 0.1, "unknown"),
+    ],
+)
 def test_outcomes(low: float | None, high: float, expected: str) -> None:
     assert outcome({"low": low, "high": high}) == expected

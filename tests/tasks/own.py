@@ -1,4 +1,7 @@
-"""A kind that the package does not know: a share between 0 and 1, with the cross-entropy of its logit."""
+"""A kind that the package does not know.
+
+A share between 0 and 1, with the cross-entropy of its logit.
+"""
 
 import numpy as np
 import torch
@@ -16,11 +19,15 @@ class Share(Numbers):
         classes, values = super().read(column)
         if (wrong := (values < 0) | (values > 1)).any():
             cell, row = column.first(wrong)
-            raise CoterieError(f"Target {column.name!r} must hold shares; found {cell} in row {row}.")
+            raise CoterieError(
+                f"Target {column.name!r} must hold shares; found {cell} in row {row}."
+            )
         return classes, values
 
     def loss(self, outputs, labels, block):
-        return F.binary_cross_entropy_with_logits(outputs, labels.expand_as(outputs), reduction="none")
+        return F.binary_cross_entropy_with_logits(
+            outputs, labels.expand_as(outputs), reduction="none"
+        )
 
     def confidence(self, outputs, labels):
         return 1 - (labels - outputs.sigmoid()).abs()
@@ -39,7 +46,10 @@ class Share(Numbers):
         return 1 - sums[3] / (sums[2] - sums[1].square() / sums[0])
 
     def metrics(self, outputs, labels, truth, primary, tasks, position):
-        return {self.metric_name: primary, "RMSE": (outputs[:, 0].sigmoid() - truth).square().mean().sqrt()}
+        return {
+            self.metric_name: primary,
+            "RMSE": (outputs[:, 0].sigmoid() - truth).square().mean().sqrt(),
+        }
 
     def predict(self, outputs, tasks, position):
         return outputs.double().sigmoid()
@@ -54,7 +64,11 @@ def labels_of(kind, n, n_classes, generator):
         return torch.randint(n_classes, (n,), generator=generator).float()
     if kind == "count":
         return torch.poisson(torch.full((n,), 1.5), generator=generator) / 1.5
-    return torch.rand(n, generator=generator) if kind == "share" else torch.randn(n, generator=generator)
+    return (
+        torch.rand(n, generator=generator)
+        if kind == "share"
+        else torch.randn(n, generator=generator)
+    )
 
 
 def column_of(kind, n, seed=0):
@@ -67,7 +81,9 @@ def column_of(kind, n, seed=0):
         sizes = np.array(["small", "middle", "large", "huge"])[
             np.digitize(x[:, 0] + 0.3 * rng.normal(size=n), (-0.8, 0.2, 1.2))
         ]
-        return x, pd.Series(pd.Categorical(sizes, categories=["small", "middle", "large", "huge"], ordered=True))
+        return x, pd.Series(
+            pd.Categorical(sizes, categories=["small", "middle", "large", "huge"], ordered=True)
+        )
     if kind == "count":
         return x, pd.Series(rng.poisson(np.exp(1 + 0.7 * x[:, 1])))
     return x, pd.Series(1 / (1 + np.exp(-x[:, 2] - 0.2 * rng.normal(size=n))))

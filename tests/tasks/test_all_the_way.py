@@ -1,4 +1,7 @@
-"""Kinds that are asked for go through everything: loading, training, maps, metrics, models, comparisons, the command line."""
+"""Kinds that are asked for go through everything.
+
+Loading, training, maps, metrics, models, comparisons, the command line.
+"""
 
 import json
 
@@ -18,14 +21,21 @@ N = 240
 KINDS = ("ordinal", "count", "share")
 TINY = {"epochs": 4, "batch_size": 32, "lr": 0.02, "model_options": {"hidden": (16,)}}
 METRICS = {
-    "ordinal": ["quadratic-weighted kappa", "accuracy", "MAE"], "count": ["D2", "MAE"], "share": ["R2 of shares", "RMSE"],
-}  # fmt: skip
+    "ordinal": ["quadratic-weighted kappa", "accuracy", "MAE"],
+    "count": ["D2", "MAE"],
+    "share": ["R2 of shares", "RMSE"],
+}
 
 
 def table(gaps=True):
-    """Four inputs, a target of each kind and a binary one; every seventh label is missing, each time of another target."""
+    """Four inputs, a target of each kind and a binary one.
+
+    Every seventh label is missing, each time of another target.
+    """
     inputs = column_of("share", N)[0]
-    frame = pd.DataFrame(inputs, columns=list("wxyz")).assign(**{kind: column_of(kind, N)[1] for kind in KINDS})
+    frame = pd.DataFrame(inputs, columns=list("wxyz")).assign(
+        **{kind: column_of(kind, N)[1] for kind in KINDS}
+    )
     frame["sign"] = np.where(inputs[:, 3] > 0, "plus", "minus")
     for position, kind in enumerate(KINDS if gaps else ()):
         frame.loc[position::7, kind] = None
@@ -54,7 +64,9 @@ def test_they_are_loaded_as_asked(data):
     for kind in KINDS:
         assert f"1 {kind} task: {kind}." in data.notes
     positions = torch.arange(N)
-    np.testing.assert_array_equal(data.in_units(positions)[:, 1], table()["count"].to_numpy(dtype=float, na_value=np.nan))
+    np.testing.assert_array_equal(
+        data.in_units(positions)[:, 1], table()["count"].to_numpy(dtype=float, na_value=np.nan)
+    )
     assert (data.tasks.loss_scale > 0).all()
     again = data.resplit(1)
     assert again.tasks.items == data.tasks.items
@@ -62,7 +74,9 @@ def test_they_are_loaded_as_asked(data):
 
 def test_loop_and_vmap_agree_and_something_is_learnt(data, joint):
     weights = np.vstack([np.ones(4), np.eye(4)])
-    loop, vmap = (ct.fit("mlp", data, weights, strategy=strategy, **TINY) for strategy in ("loop", "vmap"))
+    loop, vmap = (
+        ct.fit("mlp", data, weights, strategy=strategy, **TINY) for strategy in ("loop", "vmap")
+    )
     np.testing.assert_allclose(loop.scores, vmap.scores, rtol=1e-3, atol=1e-3)
     longer = ct.fit("mlp", data, strategy="vmap", **{**TINY, "epochs": 60})
     assert (longer.history.train_loss[0] > longer.history.train_loss[-1]).all()
@@ -108,27 +122,50 @@ def test_predictions_are_probabilities_rates_and_shares(data, model, tmp_path):
 @pytest.mark.parametrize("average", ["logits", "probabilities"])
 def test_models_that_agree_average_to_themselves(data, joint, model, average):
     stack = joint.stack.select([0, 0])
-    both = ct.GroupedModel.from_stack(stack, np.full((4, 2), 0.5), data.tasks, data.preprocessing, average=average)
-    torch.testing.assert_close(both.predict(data.inputs), model.predict(data.inputs), rtol=1e-4, atol=1e-5)
-    torch.testing.assert_close(both.hard().predict(data.inputs), model.predict(data.inputs), rtol=1e-4, atol=1e-5)
+    both = ct.GroupedModel.from_stack(
+        stack, np.full((4, 2), 0.5), data.tasks, data.preprocessing, average=average
+    )
+    torch.testing.assert_close(
+        both.predict(data.inputs), model.predict(data.inputs), rtol=1e-4, atol=1e-5
+    )
+    torch.testing.assert_close(
+        both.hard().predict(data.inputs), model.predict(data.inputs), rtol=1e-4, atol=1e-5
+    )
 
 
 def test_new_data_are_read_with_the_schema_of_the_model(data, model):
     few = table()[:30]
-    few = few[few["ordinal"] != "middle"].assign(ordinal=lambda frame: frame["ordinal"].astype(object))
+    few = few[few["ordinal"] != "middle"].assign(
+        ordinal=lambda frame: frame["ordinal"].astype(object)
+    )
     read = ct.load(few, like=model)
-    np.testing.assert_array_equal(read.targets.numpy(), data.targets[few.index.to_numpy().copy()].numpy())
-    with pytest.raises(ct.CoterieError, match=r"'count' must hold whole numbers from 0 to be a count; found 0\.5 in row 0"):
+    np.testing.assert_array_equal(
+        read.targets.numpy(), data.targets[few.index.to_numpy().copy()].numpy()
+    )
+    with pytest.raises(
+        ct.CoterieError,
+        match=r"'count' must hold whole numbers from 0 to be a count; found 0\.5 in row 0",
+    ):
         ct.load(table().assign(count=0.5), like=model)
-    with pytest.raises(ct.CoterieError, match="'tiny' in row 0, which is no class of the model; its classes are small, middle"):
+    with pytest.raises(
+        ct.CoterieError,
+        match="'tiny' in row 0, which is no class of the model; its classes are small, middle",
+    ):
         ct.load(table().assign(ordinal="tiny"), like=model)
 
 
 def test_a_comparison_scores_them_and_can_be_kept(data, tmp_path):
-    groups = ct.Grouping(tasks=data.tasks.names, membership=np.eye(2)[[0, 1, 0, 1]], method="by hand")
+    groups = ct.Grouping(
+        tasks=data.tasks.names, membership=np.eye(2)[[0, 1, 0, 1]], method="by hand"
+    )
     result = ct.compare("mlp", data, groups, seeds=2, draws=1, strategy="loop", **TINY)
     assert result.kinds == (*KINDS, "binary")
-    assert result.metric_names == ("quadratic-weighted kappa", "D2", "R2 of shares", "balanced accuracy")
+    assert result.metric_names == (
+        "quadratic-weighted kappa",
+        "D2",
+        "R2 of shares",
+        "balanced accuracy",
+    )
     frame = result.scores.to_pandas()
     for kind in KINDS:
         assert list(dict.fromkeys(frame["metric"][frame["task"] == kind])) == METRICS[kind]
@@ -148,7 +185,9 @@ def test_an_exported_program_predicts_the_same(model, tmp_path):
     assert about["outputs"][0]["shape"] == ["batch", 7]
 
 
-@pytest.mark.filterwarnings("ignore:While compiling, we found certain side effects")  # evaluation mode is set, and left again
+@pytest.mark.filterwarnings(
+    "ignore:While compiling, we found certain side effects"
+)  # evaluation mode is set, and left again
 def test_both_tracers_follow_the_predictions(model):
     class Program(torch.nn.Module):
         def __init__(self):
@@ -160,12 +199,16 @@ def test_both_tracers_follow_the_predictions(model):
 
     inputs = torch.randn(5, 4, generator=torch.Generator().manual_seed(0))
     for strict in (False, True):
-        traced = torch.export.export(Program(), (inputs,), dynamic_shapes=({0: torch.export.Dim("batch")},), strict=strict)
+        traced = torch.export.export(
+            Program(), (inputs,), dynamic_shapes=({0: torch.export.Dim("batch")},), strict=strict
+        )
         torch.testing.assert_close(traced.module()(inputs[:3]), model.predict(inputs[:3]))
 
 
 def test_gradtag_refuses_kinds_without_a_margin(data, joint):
-    with pytest.raises(ct.CoterieError, match="task 'ordinal' is of kind ordinal, of which gradtag knows no margin"):
+    with pytest.raises(
+        ct.CoterieError, match="task 'ordinal' is of kind ordinal, of which gradtag knows no margin"
+    ):
         GradTagScores(n_features=16).fit(joint, data)
 
 
@@ -175,13 +218,48 @@ def test_the_command_line_reads_trains_and_predicts(tmp_path):
     frame.to_csv(tmp_path / "t.csv", index=False)
     run, out = tmp_path / "run", tmp_path / "predictions.parquet"
     kinds = ("--kind", "ordinal=ordinal", "count=count")
-    train = ("--targets", "ordinal", "count", "sign", *kinds, "--epochs", "2", "--seeds", "2", "--repeats", "1", "--draws", "1")
-    assert main(["run", "--data", str(tmp_path / "t.csv"), *train, "--groups", "2", "--quiet", "--out", str(run)]) == 0
+    train = (
+        "--targets",
+        "ordinal",
+        "count",
+        "sign",
+        *kinds,
+        "--epochs",
+        "2",
+        "--seeds",
+        "2",
+        "--repeats",
+        "1",
+        "--draws",
+        "1",
+    )
+    assert (
+        main(
+            [
+                "run",
+                "--data",
+                str(tmp_path / "t.csv"),
+                *train,
+                "--groups",
+                "2",
+                "--quiet",
+                "--out",
+                str(run),
+            ]
+        )
+        == 0
+    )
     frame.drop(columns=["ordinal", "count", "sign"]).to_csv(tmp_path / "new.csv", index=False)
     assert main(["predict", str(run), "--data", str(tmp_path / "new.csv"), "--out", str(out)]) == 0
     rows = pq.read_table(out)
     assert rows.column_names == ["id", "ordinal", "ordinal probability", "count", "sign"]
     assert set(rows["ordinal"].to_pylist()) <= {"1", "2", "3", "4"}
-    about = json.loads(out.with_name("predictions.parquet.json").read_text(encoding="utf-8"))["tasks"]
+    about = json.loads(out.with_name("predictions.parquet.json").read_text(encoding="utf-8"))[
+        "tasks"
+    ]
     assert about["ordinal"]["classes"] == ["1", "2", "3", "4"]
-    assert about["count"] == {"kind": "count", "column": "count", "holds": "value in the target's units"}
+    assert about["count"] == {
+        "kind": "count",
+        "column": "count",
+        "holds": "value in the target's units",
+    }

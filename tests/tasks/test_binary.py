@@ -28,24 +28,30 @@ def test_predictions_take_the_balance_back():
     tasks = Tasks(**{**vars(tasks), "pos_weight": statistic("pos_weight", [4.0])})
     # The balanced logit of a share of 1 / 5 is 0.
     assert BINARY.predict(torch.zeros(1, 1), tasks, 0).item() == pytest.approx(0.2)
-    assert BINARY.constant(torch.tensor([1.0, 0, 0, 0, 0]), 2, 4.0).item() == pytest.approx(0.0, abs=1e-6)
+    assert BINARY.constant(torch.tensor([1.0, 0, 0, 0, 0]), 2, 4.0).item() == pytest.approx(
+        0.0, abs=1e-6
+    )
 
 
 def test_each_class_must_be_there_five_times():
     values = torch.tensor([[0, 1, 1, 1, torch.nan, torch.nan]]).T.numpy()
     assert [(what, counts.tolist(), least) for what, counts, least in BINARY.scarce(values)] == [
-        ("positives", [3], 5), ("negatives", [1], 5),
-    ]  # fmt: skip
+        ("positives", [3], 5),
+        ("negatives", [1], 5),
+    ]
 
 
 @pytest.mark.parametrize(
     ("classes", "positive", "declared", "last"),
     [
-        (["active", "inactive"], None, False, False), (["active", "inactive"], None, True, True),
-        (["active", "inactive"], "inactive", False, True), (["a", "not a"], None, False, False),
-        (["never", "none"], None, False, True), (["0", "1"], None, False, True),
+        (["active", "inactive"], None, False, False),
+        (["active", "inactive"], None, True, True),
+        (["active", "inactive"], "inactive", False, True),
+        (["a", "not a"], None, False, False),
+        (["never", "none"], None, False, True),
+        (["0", "1"], None, False, True),
     ],
-)  # fmt: skip
+)
 def test_the_positive_class_comes_last(classes, positive, declared, last):
     assert positive_last("y", classes, positive, declared=declared) is last
 

@@ -1,4 +1,7 @@
-"""Counts: the Poisson likelihood of scipy, the metrics of scikit-learn, the mean as the best constant."""
+"""Counts.
+
+The Poisson likelihood of scipy, the metrics of scikit-learn, the mean as the best constant.
+"""
 
 import math
 
@@ -21,7 +24,9 @@ COUNTS = np.array([0, 3, 1, 7, 0, 2, 5, 40], dtype=float)
 
 
 def measured(values=COUNTS):
-    return measure(Labels(tasks=(Task(name="n", kind=COUNT),), values=values[:, None]), np.arange(len(values)))
+    return measure(
+        Labels(tasks=(Task(name="n", kind=COUNT),), values=values[:, None]), np.arange(len(values))
+    )
 
 
 def test_the_loss_is_the_poisson_likelihood_up_to_what_no_prediction_changes():
@@ -30,7 +35,9 @@ def test_the_loss_is_the_poisson_likelihood_up_to_what_no_prediction_changes():
     for rate in (0.2, 3.0, 90.0):
         outputs = torch.full((len(COUNTS), 1), math.log(rate / mean))
         loss = example_losses(outputs, targets, tasks)[:, 0].numpy() * mean / 2
-        best = poisson.logpmf(COUNTS, np.maximum(COUNTS, 1e-12))  # the rate that is the count itself
+        best = poisson.logpmf(
+            COUNTS, np.maximum(COUNTS, 1e-12)
+        )  # the rate that is the count itself
         np.testing.assert_allclose(loss, best - poisson.logpmf(COUNTS, rate), rtol=1e-4, atol=1e-4)
         assert COUNT.predict(outputs, tasks, 0)[0].item() == pytest.approx(rate, rel=1e-6)
 
@@ -62,14 +69,21 @@ def test_metrics_agree_with_scikit_learn():
     predicted = rates * np.exp(0.3 * rng.normal(size=300))
     outputs = torch.tensor(np.log(predicted / counts.mean()), dtype=torch.float32)[:, None]
     d2 = d2_tweedie_score(counts, predicted, power=1)
-    assert primary_metric(summed_statistics(outputs, targets, tasks), tasks).item() == pytest.approx(d2, rel=1e-4)
+    assert primary_metric(
+        summed_statistics(outputs, targets, tasks), tasks
+    ).item() == pytest.approx(d2, rel=1e-4)
     rows = {row["metric"]: row["value"] for row in all_metrics(outputs, targets, tasks)}
-    assert rows == {"D2": pytest.approx(d2, rel=1e-4), "MAE": pytest.approx(mean_absolute_error(counts, predicted), rel=1e-5)}
+    assert rows == {
+        "D2": pytest.approx(d2, rel=1e-4),
+        "MAE": pytest.approx(mean_absolute_error(counts, predicted), rel=1e-5),
+    }
 
 
 def test_the_mean_explains_nothing_and_equal_counts_leave_nothing_to_explain():
     tasks, targets = measured()
-    score = lambda z, y: primary_metric(summed_statistics(torch.as_tensor(z), y, tasks), tasks).item()  # noqa: E731
+    score = lambda z, y: primary_metric(  # noqa: E731
+        summed_statistics(torch.as_tensor(z), y, tasks), tasks
+    ).item()
     assert score(torch.zeros(8, 1), targets) == pytest.approx(0, abs=1e-6)
     assert score(targets.log().clamp_min(-30), targets) == pytest.approx(1, abs=1e-6)
     for same in (0.0, 0.3, 1e4):
@@ -78,13 +92,18 @@ def test_the_mean_explains_nothing_and_equal_counts_leave_nothing_to_explain():
 
 def test_confidence_is_the_likelihood_relative_to_the_best_rate():
     found = confidence(torch.tensor([[0.0], [0.0]]), torch.tensor([[1.0], [0.0]]), "count")
-    torch.testing.assert_close(found, torch.tensor([[1.0], [poisson.pmf(0, 1)]], dtype=torch.float32))
+    torch.testing.assert_close(
+        found, torch.tensor([[1.0], [poisson.pmf(0, 1)]], dtype=torch.float32)
+    )
 
 
 def test_loss_scale_is_the_deviance_of_the_mean():
     values = np.stack([COUNTS, np.arange(8.0)], axis=1)
     tasks, _ = measure(
-        Labels(tasks=(Task(name="n", kind=COUNT), Task(name="r", kind=Kind.REGRESSION)), values=values), np.arange(8)
+        Labels(
+            tasks=(Task(name="n", kind=COUNT), Task(name="r", kind=Kind.REGRESSION)), values=values
+        ),
+        np.arange(8),
     )
     y = COUNTS / COUNTS.mean()
     deviance = 2 * np.mean(np.where(y > 0, y * np.log(np.where(y > 0, y, 1)), 0))
@@ -110,5 +129,7 @@ def test_gaps_are_gaps():
     assert (task.kind, task.classes) == (COUNT, ())
     np.testing.assert_array_equal(values, [0, np.nan, 4])
     tasks = Tasks.plain([task])
-    found = example_losses(torch.tensor([[0.0], [50.0], [0.0]]), torch.tensor(values[:, None]).float(), tasks)
+    found = example_losses(
+        torch.tensor([[0.0], [50.0], [0.0]]), torch.tensor(values[:, None]).float(), tasks
+    )
     assert found[1].item() == 0

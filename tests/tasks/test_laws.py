@@ -14,7 +14,17 @@ from coterie.data.columns import TargetColumn
 from coterie.data.targets import encode_column
 from coterie.errors import CoterieError
 from coterie.metrics import errors, example_statistics, outcomes, primary_metric, summed_statistics
-from coterie.tasks import KINDS, Kind, Task, Tasks, confidence, example_losses, kind_named, register, task_losses
+from coterie.tasks import (
+    KINDS,
+    Kind,
+    Task,
+    Tasks,
+    confidence,
+    example_losses,
+    kind_named,
+    register,
+    task_losses,
+)
 from tests.tasks.own import SHARE, Share, labels_of
 
 ALL = list(KINDS.values())
@@ -23,9 +33,13 @@ SIZES = (3, 5, 2)  # classes of the tasks of one kind, which are padded to the w
 
 def tasks_of(*kinds, sizes=SIZES):
     """One task of each size and kind; a binary task has two classes."""
-    return Tasks.plain([
-        Task(name=f"{kind} {size}", kind=kind, classes=classes(kind, size)) for size in sizes for kind in kinds
-    ])  # fmt: skip
+    return Tasks.plain(
+        [
+            Task(name=f"{kind} {size}", kind=kind, classes=classes(kind, size))
+            for size in sizes
+            for kind in kinds
+        ]
+    )
 
 
 def classes(kind, size):
@@ -61,7 +75,11 @@ def test_a_kind_is_its_name_and_one_object(kind):
 
 def test_the_kinds_of_the_package_go_by_their_names():
     names = ["BINARY", "MULTICLASS", "REGRESSION", "ORDINAL", "COUNT"]
-    assert [getattr(Kind, name) for name in names] == [name.lower() for name in names] == list(KINDS)[:5]
+    assert (
+        [getattr(Kind, name) for name in names]
+        == [name.lower() for name in names]
+        == list(KINDS)[:5]
+    )
 
 
 @pytest.mark.parametrize("kind", ALL)
@@ -69,17 +87,24 @@ def test_the_kinds_of_the_package_go_by_their_names():
 def test_tasks_together_are_what_they_are_alone(kind, models):
     tasks = tasks_of(Kind.REGRESSION, kind, Kind.MULTICLASS)
     outputs, targets = batch(tasks, models=models)
-    loss, sure = example_losses(outputs, targets, tasks), confidence(outputs, targets.expand(*models, -1, -1), tasks)
+    loss, sure = (
+        example_losses(outputs, targets, tasks),
+        confidence(outputs, targets.expand(*models, -1, -1), tasks),
+    )
     came, sums = outcomes(outputs, targets, tasks), summed_statistics(outputs, targets, tasks)
     score, wrong = primary_metric(sums, tasks), errors(sums, tasks)[1]
     for t, task in enumerate(tasks):
         alone = Tasks.plain([task])
         z, y = outputs[..., tasks.columns[t]], targets[:, t : t + 1]
         torch.testing.assert_close(loss[..., t], example_losses(z, y, alone)[..., 0])
-        torch.testing.assert_close(sure[..., t], confidence(z, y.expand(*models, -1, -1), task)[..., 0], equal_nan=True)
+        torch.testing.assert_close(
+            sure[..., t], confidence(z, y.expand(*models, -1, -1), task)[..., 0], equal_nan=True
+        )
         torch.testing.assert_close(came[..., t], outcomes(z, y, alone)[..., 0])
         own = summed_statistics(z, y, alone)
-        torch.testing.assert_close(score[..., t], primary_metric(own, alone)[..., 0], equal_nan=True)
+        torch.testing.assert_close(
+            score[..., t], primary_metric(own, alone)[..., 0], equal_nan=True
+        )
         torch.testing.assert_close(wrong[..., t], errors(own, alone)[1][..., 0], equal_nan=True)
 
 
@@ -90,7 +115,9 @@ def test_missing_labels_have_no_influence(kind):
     missing = targets.isnan()
     other = outputs.clone()
     for t, columns in enumerate(tasks.columns):
-        other[:, columns] = torch.where(missing[:, t : t + 1], 100 * torch.randn(other[:, columns].shape), other[:, columns])
+        other[:, columns] = torch.where(
+            missing[:, t : t + 1], 100 * torch.randn(other[:, columns].shape), other[:, columns]
+        )
     found = []
     for z in (outputs.requires_grad_(), other.requires_grad_()):
         losses = task_losses(z, targets, tasks)
@@ -127,7 +154,9 @@ def test_no_constant_has_less_loss_than_the_best(kind):
         labels = labels - labels.mean() if kind == "regression" else labels
         best = kind.constant(labels, len(task.classes), 1.0).double().requires_grad_()
         assert best.shape == (task.width,)
-        loss = example_losses(best.expand(200, -1), labels.double()[:, None], Tasks.plain([task])).mean()
+        loss = example_losses(
+            best.expand(200, -1), labels.double()[:, None], Tasks.plain([task])
+        ).mean()
         (gradient,) = torch.autograd.grad(loss, best)
         torch.testing.assert_close(gradient, torch.zeros_like(gradient), atol=2e-5, rtol=0)
 
@@ -137,7 +166,10 @@ def test_sums_of_batches_and_of_examples_are_the_whole(kind):
     tasks = tasks_of(kind, Kind.BINARY)
     outputs, targets = batch(tasks)
     whole = summed_statistics(outputs, targets, tasks)
-    parts = sum(summed_statistics(outputs[part], targets[part], tasks) for part in (slice(0, 13), slice(13, 40)))
+    parts = sum(
+        summed_statistics(outputs[part], targets[part], tasks)
+        for part in (slice(0, 13), slice(13, 40))
+    )
     torch.testing.assert_close(parts, whole)
     each = example_statistics(outcomes(outputs, targets, tasks), targets, tasks)
     assert each.shape == (*targets.shape, whole.shape[-1])
@@ -148,7 +180,9 @@ def test_sums_of_batches_and_of_examples_are_the_whole(kind):
 def test_what_is_averaged_can_be_turned_back(kind):
     for size in SIZES:
         task = Task(name="a", kind=kind, classes=classes(kind, size))
-        outputs = torch.randn(20, task.width, generator=torch.Generator().manual_seed(size)).double()
+        outputs = torch.randn(
+            20, task.width, generator=torch.Generator().manual_seed(size)
+        ).double()
         means = kind.inverse_link(outputs)
         assert means.shape == outputs.shape
         torch.testing.assert_close(kind.inverse_link(kind.link(means)), means, rtol=1e-5, atol=1e-6)
@@ -178,9 +212,15 @@ def test_metrics_hold_the_deciding_one_and_bear_no_labels(kind):
         for t in range(len(tasks)):
             seen = ~targets[:n, t].isnan()
             y = targets[:n][seen, t]
-            rows = kind.metrics(outputs[:n][seen][:, tasks.columns[t]], y, y.double(), primary[t].item(), tasks, t)
+            rows = kind.metrics(
+                outputs[:n][seen][:, tasks.columns[t]], y, y.double(), primary[t].item(), tasks, t
+            )
             assert kind.metric_name in rows
-            assert all(np.isnan(float(value)) for name, value in rows.items() if n == 0 and name != kind.metric_name)
+            assert all(
+                np.isnan(float(value))
+                for name, value in rows.items()
+                if n == 0 and name != kind.metric_name
+            )
 
 
 def test_kinds_beside_the_first_three_are_never_inferred():
@@ -193,13 +233,24 @@ def test_kinds_beside_the_first_three_are_never_inferred():
 
 
 def test_what_is_no_kind_is_named():
-    with pytest.raises(CoterieError, match=r"`kind` must be one of 'binary', 'multiclass', .*; found 'ranking'"):
+    with pytest.raises(
+        CoterieError, match=r"`kind` must be one of 'binary', 'multiclass', .*; found 'ranking'"
+    ):
         Task(name="a", kind="ranking")
-    with pytest.raises(CoterieError, match=r"`tasks.items.0..kind` must be one of 'binary'.*; found 'ranking'"):
-        Tasks.from_dict({**tasks_of(SHARE, sizes=(2,)).to_dict(), "items": [{"name": "a", "kind": "ranking", "classes": []}]})
+    with pytest.raises(
+        CoterieError, match=r"`tasks.items.0..kind` must be one of 'binary'.*; found 'ranking'"
+    ):
+        Tasks.from_dict(
+            {
+                **tasks_of(SHARE, sizes=(2,)).to_dict(),
+                "items": [{"name": "a", "kind": "ranking", "classes": []}],
+            }
+        )
     with pytest.raises(CoterieError, match="`kind` must be an object of a subclass of Kind"):
         register("ranking")
-    with pytest.raises(TypeError, match=r"A kind must have metric_name, has_classes, columns, .*; Half lacks them"):
+    with pytest.raises(
+        TypeError, match=r"A kind must have metric_name, has_classes, columns, .*; Half lacks them"
+    ):
         type("Half", (Kind,), {"name": "half"})()
 
 
@@ -215,11 +266,19 @@ def test_a_name_belongs_to_one_kind_but_a_class_may_be_defined_again():
 
 def test_the_kind_of_the_documentation_is_one():
     page = Path(__file__).parents[2] / "docs" / "data.md"
-    code = page.read_text(encoding="utf-8").partition("### A kind of your own")[2].split("```python\n")[1].split("```")[0]
+    code = (
+        page.read_text(encoding="utf-8")
+        .partition("### A kind of your own")[2]
+        .split("```python\n")[1]
+        .split("```")[0]
+    )
     found = {}
     try:
         exec(code, found)
-        assert [(row["task"], row["metric"]) for row in found["rows"]][:2] == [("green", "R2"), ("green", "MAE")]
+        assert [(row["task"], row["metric"]) for row in found["rows"]][:2] == [
+            ("green", "R2"),
+            ("green", "MAE"),
+        ]
         assert all(np.isfinite(row["value"]) for row in found["rows"])
     finally:
         KINDS.pop("proportion", None)

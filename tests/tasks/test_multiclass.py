@@ -14,7 +14,10 @@ MULTICLASS = Kind.MULTICLASS
 
 def test_the_loss_is_the_cross_entropy_of_the_own_columns():
     tasks = Tasks.plain(
-        [Task(name="a", kind=MULTICLASS, classes=("x", "y")), Task(name="b", kind=MULTICLASS, classes=("x", "y", "z"))]
+        [
+            Task(name="a", kind=MULTICLASS, classes=("x", "y")),
+            Task(name="b", kind=MULTICLASS, classes=("x", "y", "z")),
+        ]
     )
     outputs = torch.tensor([[0.0, math.log(3), 0.0, math.log(2), math.log(5)]])
     found = example_losses(outputs, torch.tensor([[1.0, 2.0]]), tasks)
@@ -29,10 +32,15 @@ def test_the_best_constant_is_the_frequencies_and_absent_classes_are_unlikely():
 @pytest.mark.parametrize(
     ("values", "answer"),
     [
-        (["a", "b", "c"], True), ([1, 2, 3], True), ([1.0, 2.0, None], True), ([1, 2.5, 3], False), (range(21), False),
-        (pd.Categorical([1.5, 2.5, 3.5]), True), ([1, 2, 3, 4, "x"], False),
+        (["a", "b", "c"], True),
+        ([1, 2, 3], True),
+        ([1.0, 2.0, None], True),
+        ([1, 2.5, 3], False),
+        (range(21), False),
+        (pd.Categorical([1.5, 2.5, 3.5]), True),
+        ([1, 2, 3, 4, "x"], False),
     ],
-)  # fmt: skip
+)
 def test_what_looks_like_classes(values, answer):
     assert MULTICLASS.recognises(TargetColumn(pd.Series(values, name="y"))) == answer
 

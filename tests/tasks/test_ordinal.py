@@ -1,4 +1,7 @@
-"""Ordinal tasks: cumulative logits by hand, the kappa against scikit-learn, classes in their order."""
+"""Ordinal tasks.
+
+Cumulative logits by hand, the kappa against scikit-learn, classes in their order.
+"""
 
 import math
 
@@ -33,14 +36,18 @@ def test_three_classes_by_hand():
     losses = example_losses(outputs, labels, Tasks.plain([THREE]))
     torch.testing.assert_close(losses[:, 0], -torch.tensor(by_hand).log())
     torch.testing.assert_close(confidence(outputs, labels, THREE)[:, 0], torch.tensor(by_hand))
-    torch.testing.assert_close(ORDINAL.inverse_link(outputs)[0], torch.tensor([sigmoid(first), sigmoid(second)]))
+    torch.testing.assert_close(
+        ORDINAL.inverse_link(outputs)[0], torch.tensor([sigmoid(first), sigmoid(second)])
+    )
 
 
 def test_two_classes_are_a_logit():
     two = Tasks.plain([Task(name="a", kind=ORDINAL, classes=("no", "yes"))])
     binary = Tasks.plain([Task(name="a", kind=Kind.BINARY)])
     outputs, targets = torch.linspace(-4, 4, 9)[:, None], (torch.arange(9) % 2).float()[:, None]
-    torch.testing.assert_close(example_losses(outputs, targets, two), example_losses(outputs, targets, binary))
+    torch.testing.assert_close(
+        example_losses(outputs, targets, two), example_losses(outputs, targets, binary)
+    )
 
 
 def test_probabilities_are_a_distribution_whatever_the_outputs():
@@ -58,25 +65,37 @@ def test_the_best_constant_is_the_frequencies_and_its_loss_their_entropy():
     torch.testing.assert_close(ORDINAL.probabilities(outputs), shares)
     tasks, _ = measure(
         Labels(
-            tasks=(Task(name="o", kind=ORDINAL, classes=tuple("abcd")), Task(name="r", kind=Kind.REGRESSION)),
+            tasks=(
+                Task(name="o", kind=ORDINAL, classes=tuple("abcd")),
+                Task(name="r", kind=Kind.REGRESSION),
+            ),
             values=np.stack([labels.numpy(), np.arange(100.0)], axis=1),
         ),
         np.arange(100),
     )
-    assert tasks.loss_scale[0].item() == pytest.approx(-(shares * shares.log()).sum().item(), rel=1e-5)
+    assert tasks.loss_scale[0].item() == pytest.approx(
+        -(shares * shares.log()).sum().item(), rel=1e-5
+    )
     absent = ORDINAL.constant(torch.tensor([0.0, 0, 2]), 3, 1.0)
-    torch.testing.assert_close(ORDINAL.probabilities(absent), torch.tensor([2 / 3, 0, 1 / 3]), rtol=0, atol=1e-5)
+    torch.testing.assert_close(
+        ORDINAL.probabilities(absent), torch.tensor([2 / 3, 0, 1 / 3]), rtol=0, atol=1e-5
+    )
 
 
 def test_metrics_agree_with_scikit_learn():
     tasks = Tasks.plain([Task(name="o", kind=ORDINAL, classes=tuple("abcde"))])
     g = torch.Generator().manual_seed(0)
-    outputs, targets = 2 * torch.randn(300, 4, generator=g), torch.randint(5, (300, 1), generator=g).float()
+    outputs, targets = (
+        2 * torch.randn(300, 4, generator=g),
+        torch.randint(5, (300, 1), generator=g).float(),
+    )
     targets[::7] = torch.nan
     seen = ~targets[:, 0].isnan()
     said, true = ORDINAL.probabilities(outputs)[seen].argmax(1).numpy(), targets[seen, 0].numpy()
     kappa = cohen_kappa_score(true, said, weights="quadratic")
-    assert primary_metric(summed_statistics(outputs, targets, tasks), tasks).item() == pytest.approx(kappa, rel=1e-6)
+    assert primary_metric(
+        summed_statistics(outputs, targets, tasks), tasks
+    ).item() == pytest.approx(kappa, rel=1e-6)
     rows = {row["metric"]: row["value"] for row in all_metrics(outputs, targets, tasks)}
     assert rows == {
         "quadratic-weighted kappa": pytest.approx(kappa, rel=1e-6),
@@ -89,18 +108,24 @@ def test_a_far_miss_is_worse_than_a_near_one_and_one_class_throughout_is_undefin
     tasks = Tasks.plain([THREE])
     low, mid, high = [-20.0, 0.0], [20.0, 20.0], [20.0, -20.0]
     targets = torch.tensor([[0.0], [1.0], [2.0], [0.0]])
-    kappa = lambda *said: primary_metric(summed_statistics(torch.tensor(said), targets, tasks), tasks).item()  # noqa: E731
+    kappa = lambda *said: primary_metric(  # noqa: E731
+        summed_statistics(torch.tensor(said), targets, tasks), tasks
+    ).item()
     right, near, far = (kappa(low, mid, high, last) for last in (low, mid, high))
     assert right == 1 > near > far
     assert kappa(mid, mid, mid, mid) == pytest.approx(0)
     constant = torch.zeros(4, 1)
-    assert primary_metric(summed_statistics(torch.tensor([low] * 4), constant, tasks), tasks).isnan()
+    assert primary_metric(
+        summed_statistics(torch.tensor([low] * 4), constant, tasks), tasks
+    ).isnan()
     broken = torch.tensor([low, mid, high, [torch.nan, 0.0]])
     assert primary_metric(summed_statistics(broken, targets, tasks), tasks).isnan()
 
 
 def test_classes_keep_the_order_that_is_declared():
-    sizes = pd.Categorical(["mid", "low", None, "mid"], categories=["low", "mid", "high"], ordered=True)
+    sizes = pd.Categorical(
+        ["mid", "low", None, "mid"], categories=["low", "mid", "high"], ordered=True
+    )
     task, codes = encode_column(pd.Series(sizes, name="size"), ORDINAL)
     assert task.classes == ("low", "mid", "high")
     np.testing.assert_array_equal(codes, [1, 0, np.nan, 1])
@@ -109,7 +134,9 @@ def test_classes_keep_the_order_that_is_declared():
 
 
 def test_text_without_an_order_is_refused():
-    with pytest.raises(CoterieError, match=r"'size' must hold numbers; .*'low' in row 0.*ordered categories"):
+    with pytest.raises(
+        CoterieError, match=r"'size' must hold numbers; .*'low' in row 0.*ordered categories"
+    ):
         ORDINAL.read(TargetColumn(pd.Series(["low", "high", "mid"], name="size")))
     with pytest.raises(CoterieError, match="`positive` names a class of 'y', which has 3 classes"):
         encode_column(pd.Series([1, 2, 3], name="y"), ORDINAL, "1")

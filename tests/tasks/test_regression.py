@@ -17,11 +17,16 @@ REGRESSION = Kind.REGRESSION
 
 def test_from_units_to_units():
     values = np.array([[10.0], [20.0], [60.0], [np.nan]])
-    tasks, targets = measure(Labels(tasks=(Task(name="a", kind=REGRESSION),), values=values), np.arange(4))
+    tasks, targets = measure(
+        Labels(tasks=(Task(name="a", kind=REGRESSION),), values=values), np.arange(4)
+    )
     mean, std = 30.0, math.sqrt((400 + 100 + 900) / 3)
     assert (tasks.mean.item(), tasks.std.item()) == (pytest.approx(mean), pytest.approx(std))
     torch.testing.assert_close(
-        targets[:3, 0].double() * std + mean, torch.tensor([10.0, 20, 60]).double(), rtol=1e-6, atol=1e-5
+        targets[:3, 0].double() * std + mean,
+        torch.tensor([10.0, 20, 60]).double(),
+        rtol=1e-6,
+        atol=1e-5,
     )
     found = REGRESSION.predict(torch.tensor([[2.0]]), tasks, 0)
     assert (found.item(), found.dtype) == (pytest.approx(mean + 2 * std), torch.float64)
@@ -29,20 +34,29 @@ def test_from_units_to_units():
 
 def test_loss_and_confidence_are_those_of_the_standardised_residual():
     task = Task(name="a", kind=REGRESSION)
-    assert confidence(torch.tensor([[3.0]]), torch.tensor([[1.0]]), task).item() == pytest.approx(math.exp(-2))
+    assert confidence(torch.tensor([[3.0]]), torch.tensor([[1.0]]), task).item() == pytest.approx(
+        math.exp(-2)
+    )
     assert REGRESSION.loss(torch.tensor([[3.0]]), torch.tensor([[1.0]]), None).item() == 4
     assert REGRESSION.wrong([torch.ones(1)]).isnan().all()
 
 
 def test_rmse_is_in_units():
     values = np.array([[0.0], [100.0]])
-    tasks, targets = measure(Labels(tasks=(Task(name="a", kind=REGRESSION),), values=values), np.arange(2))
-    rows = REGRESSION.metrics(torch.zeros(2, 1), targets[:, 0], torch.tensor([0.0, 100.0]).double(), 0.0, tasks, 0)
+    tasks, targets = measure(
+        Labels(tasks=(Task(name="a", kind=REGRESSION),), values=values), np.arange(2)
+    )
+    rows = REGRESSION.metrics(
+        torch.zeros(2, 1), targets[:, 0], torch.tensor([0.0, 100.0]).double(), 0.0, tasks, 0
+    )
     assert rows == {"RMSE": pytest.approx(50.0), "R2": 0.0}
 
 
 def test_what_is_no_number_is_refused():
-    for cells, message in (([1, "x", 3, 4], "found the text 'x' in row 1"), ([1.0, np.inf], "infinite value in row 1")):
+    for cells, message in (
+        ([1, "x", 3, 4], "found the text 'x' in row 1"),
+        ([1.0, np.inf], "infinite value in row 1"),
+    ):
         with pytest.raises(CoterieError, match=message):
             REGRESSION.read(TargetColumn(pd.Series(cells, name="y")))
     assert not REGRESSION.fits(("a", "b"))

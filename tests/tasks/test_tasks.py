@@ -7,11 +7,13 @@ import torch
 
 from coterie.tasks import Kind, Task, Tasks, example_losses, mean_losses, task_losses
 
-TASKS = Tasks.plain([
-    Task(name="yes", kind=Kind.BINARY),
-    Task(name="colour", kind=Kind.MULTICLASS, classes=("r", "g", "b")),
-    Task(name="size", kind=Kind.REGRESSION),
-])  # fmt: skip
+TASKS = Tasks.plain(
+    [
+        Task(name="yes", kind=Kind.BINARY),
+        Task(name="colour", kind=Kind.MULTICLASS, classes=("r", "g", "b")),
+        Task(name="size", kind=Kind.REGRESSION),
+    ]
+)
 
 
 def test_tasks_of_a_kind_are_found_by_kind_or_name():
@@ -29,17 +31,26 @@ def test_blocks_made_while_validating_serve_training():
 
 
 def test_units_keep_float64_through_json():
-    mean, std = torch.tensor([0.0, 0.0, 1e6 + 1e-7]).double(), torch.tensor([1.0, 1.0, 1 / 3e9], dtype=torch.float64)
+    mean, std = (
+        torch.tensor([0.0, 0.0, 1e6 + 1e-7]).double(),
+        torch.tensor([1.0, 1.0, 1 / 3e9], dtype=torch.float64),
+    )
     mean[2] += 1e-9
     tasks = Tasks(
-        items=TASKS.items, pos_weight=TASKS.pos_weight, mean=mean, std=std, observed_share=TASKS.observed_share,
+        items=TASKS.items,
+        pos_weight=TASKS.pos_weight,
+        mean=mean,
+        std=std,
+        observed_share=TASKS.observed_share,
         loss_scale=TASKS.loss_scale,
-    )  # fmt: skip
+    )
     again = Tasks.from_dict(json.loads(json.dumps(tasks.to_dict())))
     assert torch.equal(again.mean, mean)
     assert torch.equal(again.std, std)
     assert {again.mean.dtype, again.std.dtype} == {torch.float64}
-    assert {again.pos_weight.dtype, again.observed_share.dtype, again.loss_scale.dtype} == {torch.float32}
+    assert {again.pos_weight.dtype, again.observed_share.dtype, again.loss_scale.dtype} == {
+        torch.float32
+    }
 
 
 @pytest.mark.parametrize("models", [(), (2,)])
@@ -54,5 +65,7 @@ def test_mean_loss_is_the_mean_over_observed_cells_in_batches_too(models):
     total = sum(example_losses(outputs[..., s, :], targets[s], TASKS).sum(-2) for s in batches)
     found = mean_losses(total, seen.sum(0), TASKS)
     for t in range(3):
-        alone = task_losses(outputs[..., seen[:, t], :], targets[seen[:, t]], TASKS)[..., t]  # all observed
+        alone = task_losses(outputs[..., seen[:, t], :], targets[seen[:, t]], TASKS)[
+            ..., t
+        ]  # all observed
         torch.testing.assert_close(found[..., t], alone)

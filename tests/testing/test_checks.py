@@ -17,7 +17,14 @@ from coterie.grouping import AFFINITY_METHODS, METHODS
 from coterie.grouping._method import Clusters, Settings
 from coterie.grouping.kmeans import kmeans
 from coterie.tasks import KINDS, Count, Kind
-from coterie.testing import CheckFailed, check_affinity, check_clustering, check_encoder, checks_of, parametrize_with_checks
+from coterie.testing import (
+    CheckFailed,
+    check_affinity,
+    check_clustering,
+    check_encoder,
+    checks_of,
+    parametrize_with_checks,
+)
 from coterie.testing._checks import SUITES, NotApplicableError
 from coterie.training import WeightsProvider
 from coterie.training.work import Work
@@ -66,20 +73,30 @@ def only_plain(self, trial, matrix):
 
 AFFINITIES = {
     "matrix": probe_that(
-        affinity=lambda self, training=None: replace(Cosine.affinity(self), tasks=tuple("abcd"[: len(self.tasks)]))
+        affinity=lambda self, training=None: replace(
+            Cosine.affinity(self), tasks=tuple("abcd"[: len(self.tasks)])
+        )
     ),
     "relabelling": probe_that(lambda self, trial, matrix: matrix + torch.arange(len(matrix))),
-    "missing labels": probe_that(lambda self, trial, matrix: matrix + mean_of(trial.moment.data, "train")),
-    "the test part": probe_that(lambda self, trial, matrix: matrix + mean_of(trial.moment.data, "test")),
+    "missing labels": probe_that(
+        lambda self, trial, matrix: matrix + mean_of(trial.moment.data, "train")
+    ),
+    "the test part": probe_that(
+        lambda self, trial, matrix: matrix + mean_of(trial.moment.data, "test")
+    ),
     "seed": probe_that(lambda self, trial, matrix: matrix + next(EVER)),
     "random state": probe_that(drawing),
     "training untouched": probe_that(on_step=touching),
     "identity": probe_that(key="mine"),
     "resume": probe_that(seen_so_far),
     "price": probe_that(price=lambda self, n_tasks: Work(0, 0)),
-    "two tasks": probe_that(lambda self, trial, matrix: matrix * (torch.nan if len(matrix) == 2 else 1)),
+    "two tasks": probe_that(
+        lambda self, trial, matrix: matrix * (torch.nan if len(matrix) == 2 else 1)
+    ),
     "one task": probe_that(on_step=dividing),
-    "gaps": probe_that(lambda self, trial, matrix: matrix * (torch.nan if trial.batch.targets.isnan().any() else 1)),
+    "gaps": probe_that(
+        lambda self, trial, matrix: matrix * (torch.nan if trial.batch.targets.isnan().any() else 1)
+    ),
     "mixed kinds": probe_that(only_plain),
     "saved": probe_that(details=lambda self: {"pair": (1, 2)}),
 }
@@ -87,7 +104,9 @@ AFFINITIES = {
 
 def plain(values, n_groups, seed):
     """K-means, as a function of one's own."""
-    return kmeans(values, Settings(n_groups=n_groups, fuzziness=2.0, restarts=3, seed=seed)).membership
+    return kmeans(
+        values, Settings(n_groups=n_groups, fuzziness=2.0, restarts=3, seed=seed)
+    ).membership
 
 
 def clustering_that(look):
@@ -114,11 +133,15 @@ def refusing(when):
 
 
 def at_random(generator):
-    return lambda values, n_groups: generator(values).integers(n_groups, size=len(values)) if n_groups == 3 else None
+    return lambda values, n_groups: (
+        generator(values).integers(n_groups, size=len(values)) if n_groups == 3 else None
+    )
 
 
 def unsaved(matrix, settings):
-    return Clusters(membership=plain(matrix, settings.n_groups, settings.seed), details={"how": np.float32(1)})
+    return Clusters(
+        membership=plain(matrix, settings.n_groups, settings.seed), details={"how": np.float32(1)}
+    )
 
 
 def complete_only(data_map, features, seed):
@@ -141,9 +164,13 @@ def registered(monkeypatch):
 
 
 CLUSTERINGS = {
-    "membership": clustering_that(lambda values, n_groups: np.full((len(values), 3), 0.3) if n_groups == 3 else None),
+    "membership": clustering_that(
+        lambda values, n_groups: np.full((len(values), 3), 0.3) if n_groups == 3 else None
+    ),
     "plain groups": clustering_that(lambda values, n_groups: np.arange(len(values)) % n_groups),
-    "relabelling": clustering_that(at_random(lambda values: np.random.default_rng(list(values.tobytes())))),
+    "relabelling": clustering_that(
+        at_random(lambda values: np.random.default_rng(list(values.tobytes())))
+    ),
     "missing labels": "complete only",
     "seed": clustering_that(at_random(lambda values: np.random.default_rng(next(EVER)))),
     "random state": clustering_that(lambda values, n_groups: (random.random(), None)[1]),
@@ -166,7 +193,9 @@ class Base(PairScores):
 
 
 def estimator_that(after=None, base=Base, **methods):
-    return type("Broken", (base,), {**methods, **({} if after is None else {"after": staticmethod(after)})})
+    return type(
+        "Broken", (base,), {**methods, **({} if after is None else {"after": staticmethod(after)})}
+    )
 
 
 def fit_refusing(n_tasks):
@@ -227,7 +256,9 @@ class Forgetful(Base):
 
 ESTIMATORS = {
     "scores": estimator_that(lambda rows, scores: scores.astype(np.float32)),
-    "rows apart": estimator_that(lambda rows, scores: scores + 0.01 * np.arange(len(scores))[:, None]),
+    "rows apart": estimator_that(
+        lambda rows, scores: scores + 0.01 * np.arange(len(scores))[:, None]
+    ),
     "relabelling": estimator_that(lambda rows, scores: scores + np.arange(scores.shape[1])),
     "informed": estimator_that(lambda rows, scores: 0 * scores),
     "missing labels": estimator_that(base=OfJoint, part="train"),
@@ -238,10 +269,16 @@ ESTIMATORS = {
     "identity": Forgetful,
     "price": estimator_that(trainings=lambda self, n_tasks: 1),
     "unfitted": estimator_that(
-        predict=lambda self, w: np.zeros_like(w) if self._matrix is None else PairScores.predict(self, w)
+        predict=lambda self, w: (
+            np.zeros_like(w) if self._matrix is None else PairScores.predict(self, w)
+        )
     ),
-    "fitted anew": estimator_that(fit=lambda self, oracle: PairScores.fit(self, oracle) if self._matrix is None else self),
-    "two tasks": estimator_that(lambda rows, scores: scores * (np.nan if scores.shape[1] == 2 else 1)),
+    "fitted anew": estimator_that(
+        fit=lambda self, oracle: PairScores.fit(self, oracle) if self._matrix is None else self
+    ),
+    "two tasks": estimator_that(
+        lambda rows, scores: scores * (np.nan if scores.shape[1] == 2 else 1)
+    ),
     "one task": estimator_that(fit=fit_refusing(1)),
     "gaps": estimator_that(base=OfJoint, look=no_gaps),
     "mixed kinds": estimator_that(base=OfJoint, look=one_column),
@@ -255,7 +292,9 @@ class Mine:
     n_groups: int = 2
 
     def __call__(self, case, *, seed):
-        return self.after(case, ct.group(case.joint.data_map, self.n_groups, method="kmeans", seed=seed))
+        return self.after(
+            case, ct.group(case.joint.data_map, self.n_groups, method="kmeans", seed=seed)
+        )
 
     @staticmethod
     def after(case, grouping):
@@ -264,7 +303,9 @@ class Mine:
 
 def method_that(after=None, **more):
     """The same with ``after(case, grouping)`` as what it finds."""
-    return type("Broken", (Mine,), {**more, **({} if after is None else {"after": staticmethod(after)})})()
+    return type(
+        "Broken", (Mine,), {**more, **({} if after is None else {"after": staticmethod(after)})}
+    )()
 
 
 def split_by(labels, grouping):
@@ -318,15 +359,25 @@ def measured_anew(self):
 
 
 METHODS_BROKEN = {
-    "grouping": method_that(lambda case, grouping: replace(grouping, tasks=tuple("abcd"[: len(grouping.tasks)]))),
-    "relabelling": method_that(lambda case, grouping: split_by(range(len(grouping.tasks)), grouping)),
-    "missing labels": method_that(lambda case, grouping: first_alone_if(mean_of(case.data, "train") > 2, grouping)),
-    "the test part": method_that(lambda case, grouping: first_alone_if(mean_of(case.data, "test") > 2, grouping)),
+    "grouping": method_that(
+        lambda case, grouping: replace(grouping, tasks=tuple("abcd"[: len(grouping.tasks)]))
+    ),
+    "relabelling": method_that(
+        lambda case, grouping: split_by(range(len(grouping.tasks)), grouping)
+    ),
+    "missing labels": method_that(
+        lambda case, grouping: first_alone_if(mean_of(case.data, "train") > 2, grouping)
+    ),
+    "the test part": method_that(
+        lambda case, grouping: first_alone_if(mean_of(case.data, "test") > 2, grouping)
+    ),
     "seed": method_that(lambda case, grouping: first_alone_if(next(EVER) % 2, grouping)),
     "random state": method_that(lambda case, grouping: (torch.rand(1), grouping)[1]),
     "case untouched": method_that(spoiling),
     "identity": method_that(key="mine"),
-    "measurement": method_that(measurement=property(measured_anew), probe=lambda self, seed: Cosine()),
+    "measurement": method_that(
+        measurement=property(measured_anew), probe=lambda self, seed: Cosine()
+    ),
     "price": method_that(training_for_nothing),
     "resume": method_that(changing_its_mind),
     "two tasks": error_if(lambda case: len(case.data.tasks) == 2),
@@ -355,7 +406,11 @@ class Net(nn.Module):
 
 
 def net_that(after=None, **methods):
-    return type("Broken", (Net,), {**methods, "key": "broken", **({} if after is None else {"after": staticmethod(after)})})
+    return type(
+        "Broken",
+        (Net,),
+        {**methods, "key": "broken", **({} if after is None else {"after": staticmethod(after)})},
+    )
 
 
 SHARED = nn.Linear(8, 4)
@@ -503,7 +558,11 @@ class WithShare(Two):
 
 
 def of_others(self):
-    return ct.Grouping(tasks=tuple("wxyz"[: self.n_tasks]), membership=np.eye(2)[np.arange(self.n_tasks) % 2], method="mine")
+    return ct.Grouping(
+        tasks=tuple("wxyz"[: self.n_tasks]),
+        membership=np.eye(2)[np.arange(self.n_tasks) % 2],
+        method="mine",
+    )
 
 
 def unreached(self):
@@ -511,17 +570,26 @@ def unreached(self):
 
 
 WEIGHTS = {
-    "weights": provider_that(weights=lambda self, step: Two.weights(self, step) - 0.6 * (torch.arange(2)[:, None] == 0) / 2),
+    "weights": provider_that(
+        weights=lambda self, step: (
+            Two.weights(self, step) - 0.6 * (torch.arange(2)[:, None] == 0) / 2
+        )
+    ),
     "steps apart": provider_that(weights=ever_less),
     "seed": provider_that(look=factor_from(lambda data: 1.0 + next(EVER))),
     "prepared anew": provider_that(
-        look=for_good, on_epoch_end=kept_per_epoch, state=lambda self: {"kept": np.array(self.kept)}, restore=restored
+        look=for_good,
+        on_epoch_end=kept_per_epoch,
+        state=lambda self: {"kept": np.array(self.kept)},
+        restore=restored,
     ),
     "random state": provider_that(weights=drawn_weights),
     "data untouched": provider_that(look=lambda self, data: data.targets[0].mul_(0)),
     "identity": WithShare(),
     "learning": provider_that(parameters=unreached),
-    "training": provider_that(on_epoch_end=lambda self, epoch: setattr(self, "factor", 1.0 + next(EVER))),
+    "training": provider_that(
+        on_epoch_end=lambda self, epoch: setattr(self, "factor", 1.0 + next(EVER))
+    ),
     "missing labels": provider_that(look=factor_from(lambda data: 1 + abs(mean_of(data, "train")))),
     "the test part": provider_that(look=factor_from(lambda data: 1 + abs(mean_of(data, "test")))),
     "resume": provider_that(on_epoch_end=per_epoch),
@@ -529,8 +597,12 @@ WEIGHTS = {
     "settled": provider_that(settled=on_and_off),
     "two tasks": provider_that(look=refusing_data(lambda data: len(data.tasks) == 2)),
     "one task": provider_that(look=refusing_data(lambda data: len(data.tasks) == 1)),
-    "gaps": provider_that(look=refusing_data(lambda data: data.targets[data.split.validation].isnan().any())),
-    "mixed kinds": provider_that(look=refusing_data(lambda data: data.tasks.n_outputs != len(data.tasks))),
+    "gaps": provider_that(
+        look=refusing_data(lambda data: data.targets[data.split.validation].isnan().any())
+    ),
+    "mixed kinds": provider_that(
+        look=refusing_data(lambda data: data.tasks.n_outputs != len(data.tasks))
+    ),
 }
 
 
@@ -557,12 +629,20 @@ def unlearnt(self, outputs, labels, block):
 
 KINDS_BROKEN = {
     "name": kind_that("name"),  # nobody registers it
-    "labels": kind_that("labels", read=lambda self, column, positive=None: ((), np.nan_to_num(column.numbers))),
+    "labels": kind_that(
+        "labels", read=lambda self, column, positive=None: ((), np.nan_to_num(column.numbers))
+    ),
     "losses": kind_that("losses", loss=overflowing),
     "tasks apart": kind_that("apart", confidence=of_company),
-    "missing labels": kind_that("gaps", outcome=lambda self, z, y: Count.outcome(self, z, y.nan_to_num())),
-    "confidences": kind_that("sure", confidence=lambda self, z, y: 2 * Count.confidence(self, z, y)),
-    "constant": kind_that("constant", constant=lambda self, y, n, w: Count.constant(self, y, n, w) + 0.5),
+    "missing labels": kind_that(
+        "gaps", outcome=lambda self, z, y: Count.outcome(self, z, y.nan_to_num())
+    ),
+    "confidences": kind_that(
+        "sure", confidence=lambda self, z, y: 2 * Count.confidence(self, z, y)
+    ),
+    "constant": kind_that(
+        "constant", constant=lambda self, y, n, w: Count.constant(self, y, n, w) + 0.5
+    ),
     "sums": kind_that("sums", statistics=by_size),
     "metrics": kind_that("metrics", metrics=lambda self, *_: {"MAE": 0.0}),
     "link": kind_that("link", link=lambda self, means: means),
@@ -579,18 +659,32 @@ def broken_kinds(monkeypatch):
 
 
 BROKEN = {
-    "affinity": AFFINITIES, "clustering": CLUSTERINGS, "estimator": ESTIMATORS, "method": METHODS_BROKEN, "encoder": ENCODERS,
-    "weights": WEIGHTS, "kind": KINDS_BROKEN,
-}  # fmt: skip
-EACH = [pytest.param(suite, name, id=f"{suite}-{name}") for suite, broken in BROKEN.items() for name in broken]
+    "affinity": AFFINITIES,
+    "clustering": CLUSTERINGS,
+    "estimator": ESTIMATORS,
+    "method": METHODS_BROKEN,
+    "encoder": ENCODERS,
+    "weights": WEIGHTS,
+    "kind": KINDS_BROKEN,
+}
+EACH = [
+    pytest.param(suite, name, id=f"{suite}-{name}")
+    for suite, broken in BROKEN.items()
+    for name in broken
+]
 READ_TWICE = {"missing labels", "the test part", "resume"}
-# What cannot be otherwise: an object that is never the same is not the same in another order either.
+# What cannot be otherwise: an object that is never the same is not the same in another order
+# either.
 ALSO = {
     ("affinity", "seed"): {"relabelling", *READ_TWICE},
     ("clustering", "membership"): {"relabelling", "seed", "every size"},
     ("clustering", "seed"): {"relabelling"},
     ("estimator", "seed"): {"relabelling", "rows apart", "fitted anew"},
-    ("estimator", "untouched"): {"fitted anew", "informed", "two tasks"},  # where the rows asked about are compared with
+    ("estimator", "untouched"): {
+        "fitted anew",
+        "informed",
+        "two tasks",
+    },  # where the rows asked about are compared with
     ("estimator", "gaps"): {"missing labels"},
     ("method", "grouping"): {"two tasks", "gaps", "mixed kinds"},
     ("method", "seed"): {"relabelling", "missing labels", "the test part"},
@@ -670,15 +764,23 @@ def test_every_check_is_seen_to_fail():
 def test_a_suite_stops_at_the_first_failure_and_names_what_holds():
     assert check_clustering("sdp")[:2] == ("membership", "plain groups")
     assert "missing labels" not in check_clustering("sdp")  # nothing to look at
-    with pytest.raises(CheckFailed, match=r"Broken fails check 'price' \(What a measurement took is at most its price"):
+    with pytest.raises(
+        CheckFailed,
+        match=r"Broken fails check 'price' \(What a measurement took is at most its price",
+    ):
         check_affinity(AFFINITIES["price"])
 
 
 def test_an_expected_failure_must_fail():
-    assert "every size" not in check_clustering(CLUSTERINGS["every size"], expected_failures={"every size": "three at most"})
+    assert "every size" not in check_clustering(
+        CLUSTERINGS["every size"], expected_failures={"every size": "three at most"}
+    )
     with pytest.raises(CheckFailed, match=r"expected a failure \(no reason\); found that it holds"):
         check_clustering("sdp", expected_failures={"seed": "no reason"})
-    with pytest.raises(CoterieError, match="`expected_failures` names 'sed'; the checks of 'clustering' are membership, "):
+    with pytest.raises(
+        CoterieError,
+        match="`expected_failures` names 'sed'; the checks of 'clustering' are membership, ",
+    ):
         check_clustering("sdp", expected_failures={"sed": "a slip"})
 
 
@@ -689,7 +791,10 @@ def test_an_error_of_the_object_is_a_failure_that_names_it():
 
 def test_parametrize_names_cases_skips_and_expects_failures():
     mark = parametrize_with_checks(
-        "clustering", {"mine": plain}, expected_failures={"mine": {"seed": "why"}}, reads="affinities"
+        "clustering",
+        {"mine": plain},
+        expected_failures={"mine": {"seed": "why"}},
+        reads="affinities",
     )
     params = {param.id: param for param in mark.args[1]}
     assert list(params) == [f"mine-{check.name}" for check in checks_of("clustering")]
@@ -698,10 +803,16 @@ def test_parametrize_names_cases_skips_and_expects_failures():
     subject, check = params["mine-missing labels"].values
     with pytest.raises(pytest.skip.Exception, match="affinities have no gaps"):
         check(subject)
-    assert next(param.id for param in parametrize_with_checks("encoder", [Net]).args[1]).endswith(":Net-features")
-    with pytest.raises(CoterieError, match=r"`expected_failures` names \['other'\], which are none of mine"):
+    assert next(param.id for param in parametrize_with_checks("encoder", [Net]).args[1]).endswith(
+        ":Net-features"
+    )
+    with pytest.raises(
+        CoterieError, match=r"`expected_failures` names \['other'\], which are none of mine"
+    ):
         parametrize_with_checks("clustering", {"mine": plain}, expected_failures={"other": {}})
-    with pytest.raises(CoterieError, match="`subjects` need names that differ; found Cosine, Cosine"):
+    with pytest.raises(
+        CoterieError, match="`subjects` need names that differ; found Cosine, Cosine"
+    ):
         parametrize_with_checks("affinity", [Cosine(), Cosine(every=3)])
     with pytest.raises(CoterieError, match="`suite` must be one of 'affinity'"):
         checks_of("affinities")

@@ -3,7 +3,13 @@
 import numpy as np
 import pytest
 
-from coterie import AffinityMethod, DataMapMethod, DifferentiableGrouping, DifferentiableMethod, EstimatorMethod
+from coterie import (
+    AffinityMethod,
+    DataMapMethod,
+    DifferentiableGrouping,
+    DifferentiableMethod,
+    EstimatorMethod,
+)
 from coterie.affinities import METHODS as AFFINITIES
 from coterie.differentiable import MODES
 from coterie.estimators import ESTIMATORS, MTGNetScores, TableScores, TrainedScores
@@ -14,20 +20,26 @@ from coterie.tasks import Kind
 from coterie.testing import checks_of, parametrize_with_checks
 from coterie.training import StaticWeights
 
-HEADS = {"relabelling": "every row is trained from the seed's initialisation, whose heads belong to positions"}
+HEADS = {
+    "relabelling": "every row is trained from the seed's initialisation, whose heads belong to positions"
+}
 EMBEDDINGS = {"relabelling": "its embeddings start by the positions of the tasks"}
 DISTRIBUTIONS = {
     "plain groups": "it compares how points are distributed over the map, which is the same for these tasks",
     "tasks alike": "it refuses more groups than there are distinct points",
 }
-NOISE = {"settled": "it shows the noisy sample of the last step, in which a task may miss its own branch"}
+NOISE = {
+    "settled": "it shows the noisy sample of the last step, in which a task may miss its own branch"
+}
 
 
 class SmallNet(MTGNetScores):
     """The same with networks that are quick to train."""
 
     def __init__(self, n_rows=None, networks=1, max_epochs=60, seed=0):
-        super().__init__(n_rows=n_rows, hidden=16, networks=networks, max_epochs=max_epochs, seed=seed)
+        super().__init__(
+            n_rows=n_rows, hidden=16, networks=networks, max_epochs=max_epochs, seed=seed
+        )
 
 
 def looked_up(model, data, **settings):
@@ -45,7 +57,11 @@ ESTIMATING = {**ESTIMATORS, "mtgnet": SmallNet, "table": looked_up}
 FOUND = {
     **{name: method_named(name, 2) for name in ("data_map", "dmtg")},
     **{f"affinity {name}": AffinityMethod(name, n_groups=2) for name in AFFINITIES},
-    **{f"estimator {name}": EstimatorMethod(name, n_groups=2) for name in ESTIMATORS if name != "mtgnet"},
+    **{
+        f"estimator {name}": EstimatorMethod(name, n_groups=2)
+        for name in ESTIMATORS
+        if name != "mtgnet"
+    },
     "estimator mtgnet": EstimatorMethod(SmallNet(), n_groups=2),
     "data map, auto": DataMapMethod(),
     "dmtg, paper": DifferentiableMethod(DifferentiableGrouping(2, "paper", held_out=0.2)),
@@ -59,9 +75,18 @@ PROVIDERS = {
 }
 # What stands for the others where there is little time.
 QUICK = {
-    "cosine", "data_map", "pairs", "surrogate", "gradtag", "dmtg", "affinity lookahead", "static", "dmtg straight_through",
-    "mlp", "cnn",
-}  # fmt: skip
+    "cosine",
+    "data_map",
+    "pairs",
+    "surrogate",
+    "gradtag",
+    "dmtg",
+    "affinity lookahead",
+    "static",
+    "dmtg straight_through",
+    "mlp",
+    "cnn",
+}
 FAIL = {
     "estimator": {"train": HEADS, "early": HEADS, "table": HEADS, "mtgnet": EMBEDDINGS},
     "weights": {"dmtg straight_through": NOISE},
@@ -93,7 +118,9 @@ def test_other_affinity(subject, check):
 
 
 @parametrize_with_checks(
-    "clustering", {name: name for name in (*METHODS, *AFFINITY_METHODS)}, expected_failures={"points": DISTRIBUTIONS}
+    "clustering",
+    {name: name for name in (*METHODS, *AFFINITY_METHODS)},
+    expected_failures={"points": DISTRIBUTIONS},
 )
 def test_clustering(subject, check):
     check(subject)
@@ -121,7 +148,10 @@ def test_other_method(subject, check):
     check(subject)
 
 
-@pytest.mark.parametrize("name", [name if name in QUICK else pytest.param(name, marks=pytest.mark.slow) for name in ENCODERS])
+@pytest.mark.parametrize(
+    "name",
+    [name if name in QUICK else pytest.param(name, marks=pytest.mark.slow) for name in ENCODERS],
+)
 @pytest.mark.parametrize("check", checks_of("encoder"), ids=lambda check: check.name)
 def test_encoder(name, check):
     check(name, input_shape=SHAPES[name])

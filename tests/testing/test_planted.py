@@ -19,7 +19,9 @@ MEASURED = Path(__file__).parents[2] / "benchmarks" / "results" / "planted.json"
 def test_the_same_seed_gives_the_same_bits_and_another_seed_others(regime):
     one, again, other = planted(regime, 1), planted(regime, 1), planted(regime, 2)
     assert one.data.fingerprint() == again.data.fingerprint() != other.data.fingerprint()
-    assert one.groups == again.groups == (("a1", "a2", "a3"), ("b1", "b2", "b3"), ("c1", "c2", "c3"))
+    assert (
+        one.groups == again.groups == (("a1", "a2", "a3"), ("b1", "b2", "b3"), ("c1", "c2", "c3"))
+    )
 
 
 def test_regimes_differ_in_their_inputs_too():

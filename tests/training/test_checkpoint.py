@@ -9,7 +9,13 @@ from coterie.errors import CoterieError
 from coterie.files import read_arrays, write_arrays
 from coterie.tasks import task_losses
 
-SETTINGS = {"epochs": 8, "lr": 0.1, "batch_size": 16, "model_options": {"hidden": (6,)}, "strategy": "loop"}
+SETTINGS = {
+    "epochs": 8,
+    "lr": 0.1,
+    "batch_size": 16,
+    "model_options": {"hidden": (6,)},
+    "strategy": "loop",
+}
 WEIGHTS = np.array([[1.0, 1.0, 1.0], [3.0, 1.0, 0.0], [0.0, 0.0, 1.0]])
 
 
@@ -50,9 +56,13 @@ def test_equal_scores_are_decided_by_the_loss():
     assert (result.history.best_epoch < SETTINGS["epochs"] - 1).any()
     targets = data.targets[data.split.validation]
     for row, epoch in enumerate(result.history.best_epoch):
-        kept = task_losses(ct.predict(result.stack, data, data.split.validation)[row], targets, data.tasks)
+        kept = task_losses(
+            ct.predict(result.stack, data, data.split.validation)[row], targets, data.tasks
+        )
         used = WEIGHTS[row] > 0
-        np.testing.assert_allclose(kept[used], result.history.validation_loss[epoch, row, used], rtol=1e-5)
+        np.testing.assert_allclose(
+            kept[used], result.history.validation_loss[epoch, row, used], rtol=1e-5
+        )
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -72,7 +82,10 @@ def test_ties_are_remembered_by_the_checkpoint(tmp_path, stop):
         ct.fit("mlp", data, WEIGHTS, checkpoint=tmp_path, progress=stop_at(stop), **SETTINGS)
     resumed = ct.fit("mlp", data, WEIGHTS, checkpoint=tmp_path, **SETTINGS)
     assert (whole.history.best_epoch == resumed.history.best_epoch).all()
-    assert all(torch.equal(tensor, resumed.stack.state()[name]) for name, tensor in whole.stack.state().items())
+    assert all(
+        torch.equal(tensor, resumed.stack.state()[name])
+        for name, tensor in whole.stack.state().items()
+    )
 
 
 def test_checkpoint_of_a_version_that_chose_otherwise_is_refused(tmp_path):
@@ -82,7 +95,9 @@ def test_checkpoint_of_a_version_that_chose_otherwise_is_refused(tmp_path):
     arrays, about = read_arrays(file)
     del arrays["best_loss"]
     write_arrays(file, arrays, about)
-    with pytest.raises(CoterieError, match=r"checkpoint\.safetensors was written by another version.*Delete it"):
+    with pytest.raises(
+        CoterieError, match=r"checkpoint\.safetensors was written by another version.*Delete it"
+    ):
         ct.fit("mlp", data, checkpoint=tmp_path, **SETTINGS)
 
 
@@ -93,5 +108,7 @@ def test_checkpoint_whose_strategy_executes_no_rows_is_refused(tmp_path, rows):
     arrays, about = read_arrays(file)
     about["strategy"]["rows"] = rows
     write_arrays(file, arrays, about)
-    with pytest.raises(CoterieError, match=f"not a valid checkpoint: `strategy.rows` must be .*; found {rows}"):
+    with pytest.raises(
+        CoterieError, match=f"not a valid checkpoint: `strategy.rows` must be .*; found {rows}"
+    ):
         ct.fit("mlp", coins(), checkpoint=tmp_path, **SETTINGS)

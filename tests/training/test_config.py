@@ -22,7 +22,14 @@ ct: Any = coterie
 
 NUMBERS = ("epochs", "batch_size", "lr", "weight_decay", "momentum", "warmup", "clip", "seed")
 wrong = st.one_of(
-    st.just(math.nan), st.just(math.inf), st.just(-1), st.booleans(), st.text(), st.just(2**70), st.just([1]), st.binary()
+    st.just(math.nan),
+    st.just(math.inf),
+    st.just(-1),
+    st.booleans(),
+    st.text(),
+    st.just(2**70),
+    st.just([1]),
+    st.binary(),
 )
 
 
@@ -37,7 +44,14 @@ def test_what_is_no_sensible_number_is_named(name: str, value: Any) -> None:
 @pytest.mark.parametrize(
     "setting",
     [
-        *({"augment": 1}, {"compile": "no"}, {"channels_last": "x"}, {"device": "cuda:x"}, {"device": 0}, {"optimiser": []}),
+        *(
+            {"augment": 1},
+            {"compile": "no"},
+            {"channels_last": "x"},
+            {"device": "cuda:x"},
+            {"device": 0},
+            {"optimiser": []},
+        ),
         *({"keep": None}, {"model_options": [1]}, {"model_options": {1: 2}}),
     ],
 )
@@ -47,7 +61,9 @@ def test_what_is_no_such_setting_is_named(setting: dict[str, Any]) -> None:
 
 
 def test_numbers_of_numpy_are_numbers() -> None:
-    config = TrainingConfig(epochs=np.int64(3), lr=np.float32(0.1), seed=np.int32(2), clip=np.float64(1), warmup=0)  # type: ignore[arg-type]
+    config = TrainingConfig(
+        epochs=np.int64(3), lr=np.float32(0.1), seed=np.int32(2), clip=np.float64(1), warmup=0
+    )  # type: ignore[arg-type]
     assert config.epochs == 3
 
 
@@ -61,7 +77,10 @@ def test_numbers_of_numpy_are_numbers() -> None:
         (lambda data: ct.evaluate("model", data), "`trained` must be a Fit or GroupedModel"),
         (lambda data: ct.group("x", 2), "`source` must be a DataMap"),
         (lambda data: ct.load(None), "`source` must be"),
-        (lambda data: ct.load("digits", targets=3), "`targets` must be a text or a list of texts; found 3"),
+        (
+            lambda data: ct.load("digits", targets=3),
+            "`targets` must be a text or a list of texts; found 3",
+        ),
         (lambda data: ct.load("digits", limit=1.5), "`limit` must be a whole number"),
         (lambda data: ct.load("digits", limit=0), "`limit` must be at least 1; found 0"),
         (lambda data: ct.load("digits", seed="x"), "`seed` must be a whole number"),
@@ -75,23 +94,41 @@ def test_numbers_of_numpy_are_numbers() -> None:
         (lambda data: ct.fit("mlp", data, init=3), "`init` must be"),
         (lambda data: ct.fit("mlp", data, record="x"), "`record` must be a row"),
         (lambda data: ct.fit("mlp", data, start=3), "`start` must be a ModelStack"),
-        (lambda data: ct.fit("mlp", data, model_options={"hiden": (4,)}), "unexpected keyword argument 'hiden'"),
-        (lambda data: ct.fit("mlp", data, model_options={"hidden": (10**9,)}), "`hidden` must be a whole number of at most"),
-        (lambda data: ct.fit("mlp", data, model_options={"hidden": (10**5, 10**5)}), "at most 1,000,000,000 are built"),
-        (lambda data: ct.fit("mlp", data, model_options={"dropout": math.nan}), "`dropout` must be a number"),
+        (
+            lambda data: ct.fit("mlp", data, model_options={"hiden": (4,)}),
+            "unexpected keyword argument 'hiden'",
+        ),
+        (
+            lambda data: ct.fit("mlp", data, model_options={"hidden": (10**9,)}),
+            "`hidden` must be a whole number of at most",
+        ),
+        (
+            lambda data: ct.fit("mlp", data, model_options={"hidden": (10**5, 10**5)}),
+            "at most 1,000,000,000 are built",
+        ),
+        (
+            lambda data: ct.fit("mlp", data, model_options={"dropout": math.nan}),
+            "`dropout` must be a number",
+        ),
         (lambda data: ct.compare("mlp", data, seeds=0), "`seeds` must be a positive number"),
         (lambda data: ct.compare("mlp", data, seeds=[1, 1]), "distinct seeds"),
         (lambda data: ct.compare("mlp", data, seeds=True), "`seeds`"),
         (lambda data: ct.compare("mlp", data, seeds=range(10**12)), "at most 10,000"),
         (lambda data: ct.compare("mlp", data, baselines=3), "`baselines` must be a sequence"),
-        (lambda data: ct.compare("mlp", data, "cosine", n_groups=0), "`n_groups` must be a whole number"),
+        (
+            lambda data: ct.compare("mlp", data, "cosine", n_groups=0),
+            "`n_groups` must be a whole number",
+        ),
         (lambda data: ct.compare("mlp", data, run=3), "`run` must be a Run or str or Path"),
     ],
 )
 def test_arguments_of_another_type_are_named_before_training(
     monkeypatch: pytest.MonkeyPatch, digits: coterie.Dataset, call: Any, message: str
 ) -> None:
-    monkeypatch.setattr("coterie.training.loop.gradient_step", lambda *_, **__: pytest.fail("nothing may be trained here"))
+    monkeypatch.setattr(
+        "coterie.training.loop.gradient_step",
+        lambda *_, **__: pytest.fail("nothing may be trained here"),
+    )
     with pytest.raises(CoterieError, match=message):
         call(digits)
 

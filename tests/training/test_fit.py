@@ -23,7 +23,9 @@ def table(n=240, *, missing=False, seed=0):
     """Three tasks of three kinds on six inputs."""
     rng = np.random.default_rng(seed)
     x = rng.normal(size=(n, 6)).astype(np.float32)
-    y = np.stack([x[:, 0] + x[:, 1] > 0, np.digitize(x[:, 2], [-0.5, 0.5]), 3 * x[:, 3] + 10], axis=1).astype(np.float32)
+    y = np.stack(
+        [x[:, 0] + x[:, 1] > 0, np.digitize(x[:, 2], [-0.5, 0.5]), 3 * x[:, 3] + 10], axis=1
+    ).astype(np.float32)
     if missing:
         y[rng.random(y.shape) < 0.4] = np.nan
     kinds = {"a": "binary", "b": "multiclass", "c": "regression"}
@@ -38,12 +40,20 @@ def state_equal(one, other):
 @pytest.mark.parametrize("optimiser", ["adam", "adamw", "nadam", "sgd"])
 def test_stack_of_fits_equals_separate_fits(digits, strategy, optimiser):
     weights = np.eye(14)[[0, 3, 13]]
-    settings = SMALL | {"optimiser": optimiser, "clip": 1.0, "weight_decay": 1e-4, "schedule": "cosine", "warmup": 0.2}
+    settings = SMALL | {
+        "optimiser": optimiser,
+        "clip": 1.0,
+        "weight_decay": 1e-4,
+        "schedule": "cosine",
+        "warmup": 0.2,
+    }
     together = fit("mlp", digits, weights, strategy=strategy, init=[4, 5, 6], **settings)
     for row in range(3):
         alone = fit("mlp", digits, weights[[row]], init=[row + 4], **settings)
         np.testing.assert_allclose(together.scores[row], alone.scores[0], atol=5e-3)
-        np.testing.assert_allclose(together.history.train_loss[:, row], alone.history.train_loss[:, 0], atol=1e-3)
+        np.testing.assert_allclose(
+            together.history.train_loss[:, row], alone.history.train_loss[:, 0], atol=1e-3
+        )
 
 
 def test_seed_changes_the_result_and_repeats_it(digits):
@@ -69,7 +79,9 @@ def test_row_with_missing_labels_never_sees_foreign_examples():
     spoiled = table(missing=True)
     foreign = spoiled.targets[:, 0].isnan()
     spoiled.inputs[foreign] += 100
-    clean, dirty = (fit("mlp", d, np.eye(3), keep="last", strategy="loop", **SMALL) for d in (data, spoiled))
+    clean, dirty = (
+        fit("mlp", d, np.eye(3), keep="last", strategy="loop", **SMALL) for d in (data, spoiled)
+    )
     name = "encoder.0.weight"
     assert torch.equal(clean.stack.parameters[name][0], dirty.stack.parameters[name][0])
     assert not torch.equal(clean.stack.parameters[name][1], dirty.stack.parameters[name][1])
@@ -80,7 +92,9 @@ def test_row_with_missing_labels_does_not_depend_on_company():
     together = fit("mlp", data, np.vstack([np.ones(3), np.eye(3)]), init=[0, 0, 1, 2], **SMALL)
     for row, weights in ((0, np.ones((1, 3))), (1, np.eye(3)[[0]]), (3, np.eye(3)[[2]])):
         alone = fit("mlp", data, weights, init=[max(row - 1, 0)], **SMALL)
-        np.testing.assert_allclose(together.history.train_loss[:, row], alone.history.train_loss[:, 0], atol=1e-4)
+        np.testing.assert_allclose(
+            together.history.train_loss[:, row], alone.history.train_loss[:, 0], atol=1e-4
+        )
 
 
 class InterruptError(Exception):
@@ -98,7 +112,12 @@ def interrupted_at(step):
 @pytest.mark.parametrize("stop", [1, 34, 35, 70, 101])
 @pytest.mark.parametrize("optimiser", ["adam", "nadam", "sgd"])
 def test_resumed_equals_uninterrupted_bit_for_bit(digits, tmp_path, stop, optimiser):
-    settings = SMALL | {"optimiser": optimiser, "record": 1, "snapshots": (1, 2), "strategy": "vmap"}
+    settings = SMALL | {
+        "optimiser": optimiser,
+        "record": 1,
+        "snapshots": (1, 2),
+        "strategy": "vmap",
+    }
     weights = np.vstack([np.ones(14), np.eye(14)[:2]])
     whole = fit("mlp", digits, weights, **settings)
     with pytest.raises(InterruptError):
@@ -118,7 +137,9 @@ def test_resume_in_blocks(tmp_path):
     whole = fit("mlp", data, weights, **settings)
     with pytest.raises(InterruptError):
         fit("mlp", data, weights, checkpoint=tmp_path, progress=interrupted_at(7), **settings)
-    assert state_equal(whole.stack, fit("mlp", data, weights, checkpoint=tmp_path, **settings).stack)
+    assert state_equal(
+        whole.stack, fit("mlp", data, weights, checkpoint=tmp_path, **settings).stack
+    )
 
 
 def test_checkpoint_of_another_training_is_refused(digits, tmp_path):
@@ -146,7 +167,9 @@ def test_nan_loss_stops_and_keeps_the_last_checkpoint(tmp_path):
     rng = np.random.default_rng(0)
     arrays = {"inputs": rng.normal(size=(240, 6)), "targets": rng.normal(size=(240, 2))}
     data = load(arrays, names=["x", "y"], losses={"y": breaks})
-    with pytest.raises(CoterieError, match=r"task 'y' in model 0 is not finite in epoch 3, step 11"):
+    with pytest.raises(
+        CoterieError, match=r"task 'y' in model 0 is not finite in epoch 3, step 11"
+    ):
         fit("mlp", data, checkpoint=tmp_path, **SMALL)
     assert (tmp_path / "checkpoint.safetensors").exists()
 
@@ -159,7 +182,10 @@ def test_best_epoch_is_kept_per_row(digits):
     outputs = predict(result.stack, digits, digits.split.validation)
     from coterie.metrics import primary_metric, summed_statistics
 
-    score = primary_metric(summed_statistics(outputs, digits.targets[digits.split.validation], digits.tasks), digits.tasks)
+    score = primary_metric(
+        summed_statistics(outputs, digits.targets[digits.split.validation], digits.tasks),
+        digits.tasks,
+    )
     np.testing.assert_allclose(score[[0, 1], [0, 13]], result.scores[[0, 1], [0, 13]], atol=1e-6)
 
 
@@ -178,14 +204,18 @@ def test_data_map_of_the_training_forward_pass(digits):
 
 
 def test_recording_does_not_change_training(digits):
-    assert state_equal(fit("mlp", digits, record=True, **SMALL).stack, fit("mlp", digits, **SMALL).stack)
+    assert state_equal(
+        fit("mlp", digits, record=True, **SMALL).stack, fit("mlp", digits, **SMALL).stack
+    )
 
 
 def test_map_of_missing_labels_is_nan_there():
     data = table(missing=True)
     result = fit("mlp", data, record=True, **SMALL)
     positions = np.asarray([np.flatnonzero(data.ids == i)[0] for i in result.data_map.ids])
-    np.testing.assert_array_equal(np.isnan(result.data_map.confidence), data.targets[positions].isnan().numpy())
+    np.testing.assert_array_equal(
+        np.isnan(result.data_map.confidence), data.targets[positions].isnan().numpy()
+    )
 
 
 class Learnt(WeightsProvider):
@@ -211,7 +241,11 @@ class Learnt(WeightsProvider):
         return {"kind": "softmax"}
 
     def result(self):
-        return Grouping(tasks=tuple("abc"), membership=self.logits.detach().softmax(0).T.numpy(), method="learnt")
+        return Grouping(
+            tasks=tuple("abc"),
+            membership=self.logits.detach().softmax(0).T.numpy(),
+            method="learnt",
+        )
 
 
 @pytest.mark.parametrize("strategy", ["loop", "vmap"])
@@ -231,7 +265,15 @@ def test_provider_resumes_bit_for_bit(tmp_path):
     whole, first, second = Learnt(3), Learnt(3), Learnt(3)
     fit("mlp", data, whole, strategy="loop", **SMALL)
     with pytest.raises(InterruptError):
-        fit("mlp", data, first, strategy="loop", checkpoint=tmp_path, progress=interrupted_at(9), **SMALL)
+        fit(
+            "mlp",
+            data,
+            first,
+            strategy="loop",
+            checkpoint=tmp_path,
+            progress=interrupted_at(9),
+            **SMALL,
+        )
     fit("mlp", data, second, strategy="loop", checkpoint=tmp_path, **SMALL)
     assert torch.equal(whole.logits, second.logits)
 
@@ -267,12 +309,17 @@ def test_augment_needs_images():
 
 
 def test_single_task_loss_is_the_same_with_its_own_examples():
-    """Disjoint examples: the loss is a mean over the row's own labels, not inflated by the others' absence."""
+    """Disjoint examples.
+
+    The loss is a mean over the row's own labels, not inflated by the others' absence.
+    """
     rng = np.random.default_rng(0)
     y = np.full((400, 2), np.nan)
     y[:40, 0], y[40:, 1] = rng.normal(size=40), rng.normal(size=360)
     data = load({"inputs": rng.normal(size=(400, 3)), "targets": y}, names=["rare", "common"])
-    result = fit("mlp", data, np.eye(2), lr=1e-9, epochs=2, batch_size=16, model_options={"hidden": (4,)})
+    result = fit(
+        "mlp", data, np.eye(2), lr=1e-9, epochs=2, batch_size=16, model_options={"hidden": (4,)}
+    )
     ratio = np.diag(result.history.train_loss[1]) / np.diag(result.history.validation_loss[1])
     assert (ratio < 3).all(), ratio
 
@@ -294,7 +341,10 @@ def test_own_metric_is_the_score_and_chooses_the_epoch():
         return -len(calls)
 
     rng = np.random.default_rng(0)
-    arrays = {"inputs": rng.normal(size=(200, 3)), "targets": (rng.random((200, 1)) < 0.5).astype(np.float32)}
+    arrays = {
+        "inputs": rng.normal(size=(200, 3)),
+        "targets": (rng.random((200, 1)) < 0.5).astype(np.float32),
+    }
     result = fit("mlp", load(arrays, names=["a"], metrics={"a": metric}), **SMALL)
     assert result.scores[0, 0] == -1
     assert result.history.best_epoch.tolist() == [0]
@@ -344,11 +394,15 @@ def test_saved_and_loaded_fit_is_the_same(digits, tmp_path, recorded):
     np.testing.assert_array_equal(result.scores, loaded.scores)
     np.testing.assert_array_equal(result.history.train_loss, loaded.history.train_loss)
     assert (loaded.data_map is None) == (not recorded)
-    assert torch.equal(predict(result.stack, digits, digits.split.test), predict(loaded.stack, digits, digits.split.test))
+    assert torch.equal(
+        predict(result.stack, digits, digits.split.test),
+        predict(loaded.stack, digits, digits.split.test),
+    )
 
 
 @pytest.mark.parametrize(
-    "options", [{"precision": "bf16"}, {"channels_last": True}, {"channels_last": False}, {"augment": True}]
+    "options",
+    [{"precision": "bf16"}, {"channels_last": True}, {"channels_last": False}, {"augment": True}],
 )
 def test_cnn_options_train_and_repeat(digits, options):
     one, again = (fit("cnn", digits, epochs=1, **options) for _ in range(2))
@@ -358,7 +412,9 @@ def test_cnn_options_train_and_repeat(digits, options):
 
 def test_loop_and_vmap_agree_on_images_with_dropout(digits):
     weights = np.eye(14)[:2]
-    looped, vmapped = (fit("cnn", digits, weights, strategy=s, epochs=1, keep="last") for s in ("loop", "vmap"))
+    looped, vmapped = (
+        fit("cnn", digits, weights, strategy=s, epochs=1, keep="last") for s in ("loop", "vmap")
+    )
     np.testing.assert_allclose(looped.history.train_loss, vmapped.history.train_loss, atol=1e-3)
 
 
@@ -366,11 +422,22 @@ def test_loop_and_vmap_agree_on_images_with_dropout(digits):
 @pytest.mark.filterwarnings("ignore:.torch.jit:DeprecationWarning")  # of torch's own compiler
 @pytest.mark.parametrize(
     ("model", "strategy", "precision"),
-    [("mlp", "loop", "fp32"), ("mlp", "vmap", "fp32"), ("cnn", "loop", "fp32"), ("cnn", "vmap", "bf16")],
+    [
+        ("mlp", "loop", "fp32"),
+        ("mlp", "vmap", "fp32"),
+        ("cnn", "loop", "fp32"),
+        ("cnn", "vmap", "bf16"),
+    ],
 )
 def test_compiled_training_is_the_same(digits, model, strategy, precision):
     weights = np.eye(14)[:2]
-    settings = {"epochs": 2, "batch_size": 256, "strategy": strategy, "precision": precision, "keep": "last"}
+    settings = {
+        "epochs": 2,
+        "batch_size": 256,
+        "strategy": strategy,
+        "precision": precision,
+        "keep": "last",
+    }
     plain = fit(model, digits, weights, **settings)
     torch._dynamo.utils.counters.clear()
     compiled = fit(model, digits, weights, compile=True, **settings)

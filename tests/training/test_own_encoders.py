@@ -1,4 +1,7 @@
-"""Encoders of the user's own: what vmap or they themselves cannot do is said with their name, before anything is trained."""
+"""Encoders of the user's own.
+
+What vmap or they themselves cannot do is said with their name, before anything is trained.
+"""
 
 import numpy as np
 import pytest
@@ -74,14 +77,19 @@ REJECTED = [Recurrent, Branching, BranchingWhenEvaluated, WrittenInPlace, Random
 
 @pytest.mark.parametrize("encoder", REJECTED)
 def test_vmap_asked_for_where_it_cannot_be(data, encoder):
-    with pytest.raises(CoterieError, match=rf"(?s)`strategy` 'vmap'.*test_own_encoders:{encoder.__name__}'.*'auto'.*'loop'"):
+    with pytest.raises(
+        CoterieError,
+        match=rf"(?s)`strategy` 'vmap'.*test_own_encoders:{encoder.__name__}'.*'auto'.*'loop'",
+    ):
         fit(encoder, data, THREE, epochs=1, strategy="vmap")
 
 
 @pytest.mark.parametrize("encoder", REJECTED)
 def test_left_to_choose_it_is_looped_over(data, encoder):
     settings = {"epochs": 1, "init": [0, 1, 2]}
-    chosen, looped = (fit(encoder, data, THREE, strategy=strategy, **settings) for strategy in ("auto", "loop"))
+    chosen, looped = (
+        fit(encoder, data, THREE, strategy=strategy, **settings) for strategy in ("auto", "loop")
+    )
     assert chosen.cost["strategy"] == "loop"
     assert "vmap rejects" in chosen.cost["strategy_reason"]
     np.testing.assert_array_equal(chosen.history.train_loss, looped.history.train_loss)
@@ -91,7 +99,9 @@ def test_trying_vmap_leaves_no_trace(data):
     """The rows are those of a training in which nothing was tried."""
     tried = fit(Linear, data, THREE, epochs=2, strategy="vmap", init=[0, 1, 2])
     alone = fit(Linear, data, THREE[1:2], epochs=2, init=[1])
-    np.testing.assert_allclose(tried.history.train_loss[:, 1, 1], alone.history.train_loss[:, 0, 1], rtol=1e-5)
+    np.testing.assert_allclose(
+        tried.history.train_loss[:, 1, 1], alone.history.train_loss[:, 0, 1], rtol=1e-5
+    )
 
 
 class _NoWayBack(torch.autograd.Function):
@@ -122,20 +132,28 @@ def raises(h):
     ("change", "message"),
     [
         (raises, r"fails on inputs of shape \(72, 6\): KeyError: 'missing'"),
-        (lambda h: h[:5], r"whatever B is; of a batch of 72 examples it made outputs of shape \(5, 3\)"),
+        (
+            lambda h: h[:5],
+            r"whatever B is; of a batch of 72 examples it made outputs of shape \(5, 3\)",
+        ),
         (lambda h: h.unsqueeze(1), r"it made outputs of shape \(72, 1, 3\)"),
         (lambda h: h[:, :2], "cannot be multiplied"),
         (lambda h: None, "TypeError"),
         (_NoWayBack.apply, "fails in the backward pass.*IndexError: no way back"),
     ],
 )
-@pytest.mark.parametrize(("weights", "strategy"), [(THREE, "auto"), (THREE, "vmap"), (THREE[:1], "loop")])
+@pytest.mark.parametrize(
+    ("weights", "strategy"), [(THREE, "auto"), (THREE, "vmap"), (THREE[:1], "loop")]
+)
 def test_a_mistake_in_the_encoder_is_named(data, change, message, weights, strategy):
     with pytest.raises(CoterieError, match=rf"(?s)`model`.*Odd.*{message}"):
         fit(of_batches(change), data, weights, epochs=1, strategy=strategy)
 
 
-@pytest.mark.parametrize("error", [ZeroDivisionError("by nothing"), AttributeError(), KeyError("width"), OSError(2, "no file")])
+@pytest.mark.parametrize(
+    "error",
+    [ZeroDivisionError("by nothing"), AttributeError(), KeyError("width"), OSError(2, "no file")],
+)
 def test_whatever_building_an_encoder_raises_is_named(data, error):
     def factory(input_shape):
         raise error
@@ -147,7 +165,11 @@ def test_whatever_building_an_encoder_raises_is_named(data, error):
 
 @pytest.mark.parametrize(
     ("through", "message"),
-    [(lambda h: h.long(), "int64"), (lambda h: h[:, :0], "at least one feature"), (lambda h: (h,), "gave tuple")],
+    [
+        (lambda h: h.long(), "int64"),
+        (lambda h: h[:, :0], "at least one feature"),
+        (lambda h: (h,), "gave tuple"),
+    ],
 )
 def test_features_must_be_numbers(data, through, message):
     encoder = type("Odd", (Linear,), {"through": staticmethod(through)})
@@ -163,7 +185,10 @@ def test_a_module_that_cannot_be_imported_is_named(data, tmp_path, monkeypatch):
 
 
 class Remembering(Linear):
-    """Keeps what it computed last, as hooks do too: tensors of a graph, or of vmap, which cannot be copied."""
+    """Keeps what it computed last, as hooks do too.
+
+    Tensors of a graph, or of vmap, which cannot be copied.
+    """
 
     def through(self, h):
         self.last, self.all, self.scale = h, [h, 1], torch.ones(3)
@@ -177,7 +202,9 @@ def test_what_an_encoder_keeps_of_its_last_batch_is_in_no_bodys_way(data, strate
     expected = model(data.inputs).detach()
     torch.testing.assert_close(model.hard()(data.inputs).detach(), expected)
     model.save(tmp_path / "model")
-    torch.testing.assert_close(GroupedModel.load(tmp_path / "model", model=Remembering)(data.inputs).detach(), expected)
+    torch.testing.assert_close(
+        GroupedModel.load(tmp_path / "model", model=Remembering)(data.inputs).detach(), expected
+    )
 
 
 @pytest.mark.slow

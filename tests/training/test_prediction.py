@@ -15,20 +15,37 @@ from coterie.models import ModelStack
 from coterie.training import WeightsProvider
 from coterie.training.loop import _parted
 
-SMALL = {"epochs": 2, "lr": 0.01, "batch_size": 64, "model_options": {"hidden": (4,)}, "strategy": "loop"}
+SMALL = {
+    "epochs": 2,
+    "lr": 0.01,
+    "batch_size": 64,
+    "model_options": {"hidden": (4,)},
+    "strategy": "loop",
+}
 KINDS = {"yes": "binary", "colour": "multiclass", "size": "regression", "own": "regression"}
 
 
 def table(gaps, *, n=500, seed=0):
-    """Four tasks of all kinds, one with a loss of its own; ``gaps`` is the share of labels missing in each part."""
+    """Four tasks of all kinds, one with a loss of its own.
+
+    ``gaps`` is the share of labels missing in each part.
+    """
     rng = np.random.default_rng(seed)
     x = rng.normal(size=(n, 4)).astype(np.float32)
-    y = np.stack([x[:, 0] > 0.8, np.digitize(x[:, 1], [-0.4, 0.4]), 7 * x[:, 2] + 40, x[:, 3] - 5], axis=1).astype(float)
+    y = np.stack(
+        [x[:, 0] > 0.8, np.digitize(x[:, 1], [-0.4, 0.4]), 7 * x[:, 2] + 40, x[:, 3] - 5], axis=1
+    ).astype(float)
     part = np.repeat([0, 1, 2], [n - 2 * n // 5, n // 5, n // 5])
     y[rng.random(y.shape) < np.asarray(gaps)[part, None]] = np.nan
-    data = ct.load({"inputs": x, "targets": y}, names=list(KINDS), kinds=KINDS, losses={"own": absolute})
-    positions = [torch.from_numpy(np.flatnonzero((part == p) & ~np.isnan(y).all(1))) for p in range(3)]
-    return replace(data, split=Split(train=positions[0], validation=positions[1], test=positions[2]))
+    data = ct.load(
+        {"inputs": x, "targets": y}, names=list(KINDS), kinds=KINDS, losses={"own": absolute}
+    )
+    positions = [
+        torch.from_numpy(np.flatnonzero((part == p) & ~np.isnan(y).all(1))) for p in range(3)
+    ]
+    return replace(
+        data, split=Split(train=positions[0], validation=positions[1], test=positions[2])
+    )
 
 
 def absolute(outputs, targets):
@@ -49,7 +66,9 @@ def by_hand(outputs, targets, tasks):
     return (torch.stack(losses) / tasks.loss_scale).numpy()
 
 
-@pytest.mark.parametrize("gaps", [(0.0, 0.0, 0.0), (0.7, 0.0, 0.0), (0.0, 0.7, 0.0), (0.3, 0.6, 0.5)])
+@pytest.mark.parametrize(
+    "gaps", [(0.0, 0.0, 0.0), (0.7, 0.0, 0.0), (0.0, 0.7, 0.0), (0.3, 0.6, 0.5)]
+)
 def test_validation_loss_is_the_mean_over_observed_cells(gaps):
     data = table(gaps)
     weights = np.vstack([np.ones(4), [0, 1, 0, 2]])
@@ -60,7 +79,9 @@ def test_validation_loss_is_the_mean_over_observed_cells(gaps):
         found = result.history.validation_loss[-1, row]
         np.testing.assert_allclose(found[weights[row] > 0], expected[weights[row] > 0], rtol=1e-5)
     trained = TrainedScores("mlp", data, measure="loss", keep="last", **SMALL)
-    np.testing.assert_array_equal(trained.predict(weights[:1])[0], -result.history.validation_loss[-1, 0])
+    np.testing.assert_array_equal(
+        trained.predict(weights[:1])[0], -result.history.validation_loss[-1, 0]
+    )
 
 
 def test_a_task_without_a_validation_label_has_no_validation_loss_and_is_no_failure():
@@ -76,7 +97,10 @@ def test_a_task_without_a_validation_label_has_no_validation_loss_and_is_no_fail
 def test_estimated_losses_are_on_the_scale_of_trained_ones():
     """Where gradients cannot move anything, Grad-TAG's validation loss is that of the model it starts from."""
     data = table((0.8, 0.1, 0.0))
-    data = replace(data, tasks=replace(data.tasks, items=tuple(replace(task, loss=None) for task in data.tasks)))
+    data = replace(
+        data,
+        tasks=replace(data.tasks, items=tuple(replace(task, loss=None) for task in data.tasks)),
+    )
     joint = ct.fit("mlp", data, keep="last", **SMALL)
     found = GradTagScores(n_features=8, ridge=1e12).fit(joint, data).predict(np.ones((1, 4)))
     np.testing.assert_allclose(found[0], -joint.history.validation_loss[-1, 0], rtol=1e-4)
@@ -102,7 +126,13 @@ class Watching(WeightsProvider):
 
 def test_losses_of_held_out_examples_are_means_over_their_own_labels():
     data, provider = table((0.8, 0.0, 0.0), n=300), Watching()
-    settings = {**SMALL, "epochs": 1, "lr": 1e-20, "batch_size": 256, "keep": "last"}  # one step, on which nothing moves
+    settings = {
+        **SMALL,
+        "epochs": 1,
+        "lr": 1e-20,
+        "batch_size": 256,
+        "keep": "last",
+    }  # one step, on which nothing moves
     result = ct.fit("mlp", data, provider, **settings)
     _, apart = _parted(data.split.train, provider.held_out, 0)
     observed = (~data.targets[apart].isnan()).float().mean(0)

@@ -26,7 +26,9 @@ def own(input_shape):
     """An encoder of the user's: torch's own dropout, and a layer that is frozen."""
     frozen = nn.Linear(8, 8)
     frozen.requires_grad_(False)
-    return nn.Sequential(nn.Flatten(), nn.Linear(64, 8), nn.BatchNorm1d(8), frozen, nn.Dropout(0.3), nn.ReLU())
+    return nn.Sequential(
+        nn.Flatten(), nn.Linear(64, 8), nn.BatchNorm1d(8), frozen, nn.Dropout(0.3), nn.ReLU()
+    )
 
 
 MODELS = {
@@ -40,18 +42,34 @@ MODELS = {
 def digits():
     """160 examples for training, 14 tasks."""
     data = load("digits")
-    return replace(data, split=replace(data.split, train=data.split.train[:160], validation=data.split.validation[:80]))
+    return replace(
+        data,
+        split=replace(
+            data.split, train=data.split.train[:160], validation=data.split.validation[:80]
+        ),
+    )
 
 
 def snapshot(moment):
     stack = moment.stack
     found = {f"state/{name}": tensor for name, tensor in stack.state().items()}
     found |= {f"grad/{name}": p.grad for name, p in stack.parameters.items() if p.grad is not None}
-    found |= {f"optimiser/{name}": tensor for name, tensor in optimiser_arrays(moment.optimiser).items()}
+    found |= {
+        f"optimiser/{name}": tensor for name, tensor in optimiser_arrays(moment.optimiser).items()
+    }
     found |= {f"template/{name}": tensor for name, tensor in stack.template.state_dict().items()}
-    found |= {f"mode/{name}": torch.tensor(module.training) for name, module in stack.template.named_modules()}
-    found |= {"inputs": moment.batch.inputs, "targets": moment.batch.targets, "random": torch.get_rng_state()}
-    requires = {f"learns/{name}": torch.tensor(p.requires_grad) for name, p in stack.parameters.items()}
+    found |= {
+        f"mode/{name}": torch.tensor(module.training)
+        for name, module in stack.template.named_modules()
+    }
+    found |= {
+        "inputs": moment.batch.inputs,
+        "targets": moment.batch.targets,
+        "random": torch.get_rng_state(),
+    }
+    requires = {
+        f"learns/{name}": torch.tensor(p.requires_grad) for name, p in stack.parameters.items()
+    }
     return {name: tensor.detach().clone() for name, tensor in (found | requires).items()}
 
 
@@ -85,7 +103,13 @@ def state_equal(one, other):
 @pytest.mark.parametrize("name", PROBES)
 def test_a_probe_leaves_everything_as_it_was(digits, model, name):
     factory, options = MODELS[model]
-    settings = {"epochs": 1, "batch_size": 40, "keep": "last", "optimiser": "sgd" if model == "own" else "adam", **options}
+    settings = {
+        "epochs": 1,
+        "batch_size": 40,
+        "keep": "last",
+        "optimiser": "sgd" if model == "own" else "adam",
+        **options,
+    }
     watched = Watched(PROBES[name](every=2))
     with_probe = fit(factory, digits, probes=[watched], **settings)
     assert watched.calls == 1
@@ -112,7 +136,14 @@ def test_a_killed_training_continues_its_measurements_bit_for_bit(digits, tmp_pa
     whole = PROBES[name](every=3)
     fit("mlp", digits, probes=[whole], **settings)
     with pytest.raises(KilledError):
-        fit("mlp", digits, probes=[PROBES[name](every=3)], checkpoint=tmp_path, progress=kill_at(11), **settings)
+        fit(
+            "mlp",
+            digits,
+            probes=[PROBES[name](every=3)],
+            checkpoint=tmp_path,
+            progress=kill_at(11),
+            **settings,
+        )
     resumed = PROBES[name](every=3)
     fit("mlp", digits, probes=[resumed], checkpoint=tmp_path, **settings)
     one, other = whole.affinity(), resumed.affinity()
@@ -144,7 +175,9 @@ def test_a_checkpoint_of_another_measurement_is_refused(digits, tmp_path, other)
 def test_nothing_measured_is_said(digits):
     probe = Cosine(every=50)
     fit("mlp", digits, probes=[probe], epochs=1, batch_size=40)
-    with pytest.raises(CoterieError, match="'cosine' measured nothing: the training ended before step 50"):
+    with pytest.raises(
+        CoterieError, match="'cosine' measured nothing: the training ended before step 50"
+    ):
         probe.affinity()
 
 
@@ -152,13 +185,19 @@ def test_a_probe_serves_one_set_of_tasks(digits):
     probe = Cosine(every=2)
     settings = {"epochs": 1, "batch_size": 40, **MODELS["mlp"][1]}
     fit("mlp", digits, probes=[probe], **settings)
-    other = load({"inputs": np.random.default_rng(0).normal(size=(200, 4)), "targets": np.eye(2)[[0, 1] * 100]})
+    other = load(
+        {
+            "inputs": np.random.default_rng(0).normal(size=(200, 4)),
+            "targets": np.eye(2)[[0, 1] * 100],
+        }
+    )
     with pytest.raises(CoterieError, match="has measured other tasks already"):
         fit("mlp", other, probes=[probe], **settings)
 
 
 @pytest.mark.parametrize(
-    ("weights", "message"), [(np.eye(14)[:2], "a stack of 2"), (np.eye(14)[:1] + 1, "all tasks have the same weight")]
+    ("weights", "message"),
+    [(np.eye(14)[:2], "a stack of 2"), (np.eye(14)[:1] + 1, "all tasks have the same weight")],
 )
 def test_a_training_that_is_not_joint_is_refused(digits, weights, message):
     with pytest.raises(CoterieError, match=message):

@@ -1,8 +1,9 @@
 """Affinity: how much each task helps each other one, measured while one joint model trains.
 
-Each method has a file of its own. A measured one is a probe: before every so many steps of a joint training it takes the
-gradients of all tasks, tries candidate steps on copies of the model, scores them on other examples than those stepped on, and
-leaves the training as it was, to the last bit. :func:`data_map_affinity` reads a recorded data map instead. All end in an
+Each method has a file of its own. A measured one is a probe: before every so many steps of a joint
+training it takes the gradients of all tasks, tries candidate steps on copies of the model, scores
+them on other examples than those stepped on, and leaves the training as it was, to the last bit.
+:func:`data_map_affinity` reads a recorded data map instead. All end in an
 :class:`coterie.results.Affinity`, whose matrix is [source, target]::
 
     import coterie as ct
@@ -12,11 +13,19 @@ leaves the training as it was, to the last bit. :func:`data_map_affinity` reads 
     several = affinities(["cosine", TransferGain(pairs="first-order")], "mlp", data)
     groups = ct.group(found, n_groups=3)
 
-A probe may also ride on a training of your own: ``probe = Lookahead(); ct.fit("mlp", data, probes=[probe])``, and then
-``probe.affinity()``.
+A probe may also ride on a training of your own: ``probe = Lookahead(); ct.fit("mlp", data,
+probes=[probe])``, and then ``probe.affinity()``.
 """
 
-from coterie.affinities._affinity import METHODS, affinities, affinity, check_measurable, fresh_probe, measure, named_probes
+from coterie.affinities._affinity import (
+    METHODS,
+    affinities,
+    affinity,
+    check_measurable,
+    fresh_probe,
+    measure,
+    named_probes,
+)
 from coterie.affinities._probe import AffinityProbe
 from coterie.affinities.auxiliary_gain import AuxiliaryGain
 from coterie.affinities.cosine import Cosine

@@ -51,22 +51,20 @@ def affinity(
 ) -> Affinity:
     """Measure how much each task helps each other one, while the joint model of all tasks trains once.
 
-    Args:
-        method: "cosine", "lookahead", "transfer_gain", "auxiliary_gain", "data_map", or a probe with settings of your own, such
-            as ``TransferGain(pairs="first-order")``, of which a copy is used.
-        model: as for :func:`coterie.fit`.
-        data: what :func:`coterie.load` returned, of at least 2 tasks.
-        seed: of the training, and of the batches that score.
-        every: steps between measurements; 10 unless the probe says otherwise. A data map needs none.
-        checkpoint: as for :func:`coterie.fit`; a measurement found there is continued.
-        progress: called with (steps done, all steps, text).
-        **settings: fields of :class:`coterie.training.TrainingConfig`: epochs, lr, batch_size, optimiser, ...
+    Args: method: "cosine", "lookahead", "transfer_gain", "auxiliary_gain", "data_map", or a probe
+        with settings of your own, such as ``TransferGain(pairs="first-order")``, of which a copy is
+        used. model: as for :func:`coterie.fit`. data: what :func:`coterie.load` returned, of at
+        least 2 tasks. seed: of the training, and of the batches that score. every: steps between
+        measurements; 10 unless the probe says otherwise. A data map needs none. checkpoint: as for
+        :func:`coterie.fit`; a measurement found there is continued. progress: called with (steps
+        done, all steps, text). **settings: fields of :class:`coterie.training.TrainingConfig`:
+        epochs, lr, batch_size, optimiser, ...
 
-    Returns:
-        ``matrix[source, target]`` (T, T); its cost is that of the joint training and of the measurement.
+    Returns: ``matrix[source, target]`` (T, T); its cost is that of the joint training and of the
+        measurement.
 
-    Raises:
-        CoterieError: one task, an unknown method, a setting that cannot work, or a training too short to measure on.
+    Raises: CoterieError: one task, an unknown method, a setting that cannot work, or a training too
+        short to measure on.
 
     >>> import coterie as ct
     >>> small = {"epochs": 1, "model_options": {"hidden": (8,)}}
@@ -74,16 +72,32 @@ def affinity(
     (14, 14)
     """
     _, found = measure(
-        [method], model, data, seed=seed, every=every, checkpoint=checkpoint, progress=progress, **settings
-    )  # fmt: skip
+        [method],
+        model,
+        data,
+        seed=seed,
+        every=every,
+        checkpoint=checkpoint,
+        progress=progress,
+        **settings,
+    )
     return next(iter(found.values()))
 
 
 def affinities(
-    methods: Sequence[Method] | Mapping[str, Method], model: Model, data: Dataset, *, seed: int = 0, every: int | None = None,
-    checkpoint: str | Path | None = None, progress: Progress | None = None, **settings: Unpack[TrainingSettings],
-) -> dict[str, Affinity]:  # fmt: skip
-    """Measure several affinities on one and the same joint training; arguments as for :func:`affinity`.
+    methods: Sequence[Method] | Mapping[str, Method],
+    model: Model,
+    data: Dataset,
+    *,
+    seed: int = 0,
+    every: int | None = None,
+    checkpoint: str | Path | None = None,
+    progress: Progress | None = None,
+    **settings: Unpack[TrainingSettings],
+) -> dict[str, Affinity]:
+    """Measure several affinities on one and the same joint training.
+
+    Arguments as for :func:`affinity`.
 
     Each one's cost is what it would have been alone: the training and its own measurement.
 
@@ -95,7 +109,16 @@ def affinities(
     >>> affinities(["cosine", "lookahead"], "mlp", ct.load("digits"), **small)
     {'cosine': Affinity(cosine, 14 tasks), 'lookahead': Affinity(lookahead, 14 tasks)}
     """
-    _, found = measure(methods, model, data, seed=seed, every=every, checkpoint=checkpoint, progress=progress, **settings)
+    _, found = measure(
+        methods,
+        model,
+        data,
+        seed=seed,
+        every=every,
+        checkpoint=checkpoint,
+        progress=progress,
+        **settings,
+    )
     return found
 
 
@@ -117,15 +140,22 @@ def measure(
     check_measurable(named, data, config)
     probes = {name: probe for name, probe in named.items() if probe is not None}
     joint = fit(
-        model, data, record=len(probes) < len(named), probes=list(probes.values()), checkpoint=checkpoint, progress=progress,
-        seed=seed, **settings,
-    )  # fmt: skip
+        model,
+        data,
+        record=len(probes) < len(named),
+        probes=list(probes.values()),
+        checkpoint=checkpoint,
+        progress=progress,
+        seed=seed,
+        **settings,
+    )
     training = {
         "model_steps": joint.cost["model_steps"],
         "seconds": joint.cost["seconds"] - sum(probe.seconds for probe in probes.values()),
     }
     return joint, {
-        name: _of_map(joint, seed, training) if probe is None else probe.affinity(training) for name, probe in named.items()
+        name: _of_map(joint, seed, training) if probe is None else probe.affinity(training)
+        for name, probe in named.items()
     }
 
 
@@ -134,10 +164,14 @@ def _of_map(joint: Fit, seed: int, training: Mapping[str, float]) -> Affinity:
         raise CoterieError("`joint` has no data map; fit with record=True.")
     started = perf_counter()
     found = data_map_affinity(joint.data_map, seed=seed)
-    return replace(found, cost={**training, "seconds": training["seconds"] + perf_counter() - started})
+    return replace(
+        found, cost={**training, "seconds": training["seconds"] + perf_counter() - started}
+    )
 
 
-def named_probes(methods: Sequence[Method] | Mapping[str, Method], every: int | None) -> dict[str, AffinityProbe | None]:
+def named_probes(
+    methods: Sequence[Method] | Mapping[str, Method], every: int | None
+) -> dict[str, AffinityProbe | None]:
     """A fresh probe for each method by name, None for the data map."""
     if isinstance(methods, Mapping):
         pairs = [(name, fresh_probe(method, every)) for name, method in methods.items()]
@@ -150,7 +184,10 @@ def named_probes(methods: Sequence[Method] | Mapping[str, Method], every: int | 
     names = [name for name, _ in pairs]
     twice = next((name for name in names if names.count(name) > 1), None)
     if twice is not None:
-        raise CoterieError(f"`methods` holds {twice!r} twice; pass a mapping from a name of your own to each method.")
+        raise CoterieError(
+            f"`methods` holds {twice!r} twice; pass a mapping from a name of your own to each "
+            "method."
+        )
     return dict(pairs)
 
 
@@ -168,11 +205,15 @@ def fresh_probe(method: Method, every: int | None) -> AffinityProbe | None:
     if not isinstance(name, str) or name not in METHODS:
         close = get_close_matches(str(name), METHODS, n=1)
         hint = f" Did you mean {close[0]!r}?" if close else ""
-        raise CoterieError(f"`method` must be one of {', '.join(METHODS)} or a probe; found {method!r}.{hint}")
+        raise CoterieError(
+            f"`method` must be one of {', '.join(METHODS)} or a probe; found {method!r}.{hint}"
+        )
     return None if name == DATA_MAP else METHODS[name](every=_EVERY if every is None else every)
 
 
-def check_measurable(named: Mapping[str, AffinityProbe | None], data: Dataset, config: TrainingConfig) -> None:
+def check_measurable(
+    named: Mapping[str, AffinityProbe | None], data: Dataset, config: TrainingConfig
+) -> None:
     """Refuse a training on which nothing could be measured, before it starts.
 
     Raises:
@@ -180,13 +221,18 @@ def check_measurable(named: Mapping[str, AffinityProbe | None], data: Dataset, c
     """
     n_tasks = len(data.tasks)
     if n_tasks < 2:
-        raise CoterieError(f"An affinity is between at least 2 tasks; `data` has {n_tasks}: {data.tasks.names[0]!r}.")
+        raise CoterieError(
+            f"An affinity is between at least 2 tasks; `data` has {n_tasks}: "
+            f"{data.tasks.names[0]!r}."
+        )
     found = supports(data, torch.ones(1, n_tasks))
     an_epoch = Batches(data, found, batch_size=config.batch_size, seed=0).n_steps
     steps = config.epochs * an_epoch
     for name, probe in named.items():
         if probe is not None and probe.every >= steps:
             raise CoterieError(
-                f"`every` = {probe.every} leaves nothing to measure for {name!r}: the training takes {steps} steps "
-                f"({config.epochs} epochs of {an_epoch}). Use every={max(1, (steps - 1) // 5)}, more epochs or smaller batches."
+                f"`every` = {probe.every} leaves nothing to measure for {name!r}: the training "
+                f"takes {steps} steps "
+                f"({config.epochs} epochs of {an_epoch}). Use every={max(1, (steps - 1) // 5)}, "
+                "more epochs or smaller batches."
             )

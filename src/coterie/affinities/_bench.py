@@ -1,4 +1,6 @@
-"""What a measurement starts from: the training's examples, how it is executed, what it has cost, copies of the model.
+"""What a measurement starts from.
+
+The training's examples, how it is executed, what it has cost, copies of the model.
 
 Shapes: ``T`` tasks, ``B`` examples of a batch.
 """
@@ -26,9 +28,10 @@ Result = TypeVar("Result")
 class Bench:
     """What stays the same between the measurements of one training.
 
-    ``support`` (n,) are the examples that it learns from; ``share`` (T,) the observed share of the labels among them, None
-    where that is the tasks' own; ``example_bytes`` what autograd keeps of one example; ``looped`` says that rows and cotangents
-    are run one by one, ``rejected`` what was found not to work batched.
+    ``support`` (n,) are the examples that it learns from; ``share`` (T,) the observed share of the
+    labels among them, None where that is the tasks' own; ``example_bytes`` what autograd keeps of
+    one example; ``looped`` says that rows and cotangents are run one by one, ``rejected`` what was
+    found not to work batched.
     """
 
     data: Dataset
@@ -43,26 +46,47 @@ class Bench:
     def of(cls, moment: Moment) -> Bench:
         """Look at the training once.
 
-        Convolutions on a CPU are looped over: with ten tasks and batches of 128 the `cnn` on 32 x 32 images took 1.5 times as
-        long with batched cotangents, and 1.7 times as long with batched rows.
+        Convolutions on a CPU are looped over: with ten tasks and batches of 128 the `cnn` on 32 x
+        32 images took 1.5 times as long with batched cotangents, and 1.7 times as long with batched
+        rows.
         """
         stack, data = moment.stack, moment.data
         found = supports(data, torch.ones(1, len(data.tasks)))
         shared = isinstance(found, Tensor)
         support = found if shared else found[0]
-        share = None if shared else (~data.targets[support].isnan()).float().mean(0).clamp_min(1e-6).to(stack.device)
+        share = (
+            None
+            if shared
+            else (~data.targets[support].isnan()).float().mean(0).clamp_min(1e-6).to(stack.device)
+        )
         batch = only_row(moment.batch)
         tensors = copies(stack, stack.parameters)
         kept = saved_bytes(lambda: functional_call(stack.template, tensors, (batch.inputs,)))
-        convolves = any(isinstance(module, nn.modules.conv._ConvNd) for module in stack.template.modules())
+        convolves = any(
+            isinstance(module, nn.modules.conv._ConvNd) for module in stack.template.modules()
+        )
         size = sum(p[0].numel() * p.element_size() for p in stack.parameters.values())
-        return cls(data, support, share, kept / len(batch.targets), size, convolves and stack.device.type == "cpu")
+        return cls(
+            data,
+            support,
+            share,
+            kept / len(batch.targets),
+            size,
+            convolves and stack.device.type == "cpu",
+        )
 
     def rows_that_fit(self, memory: int, n_examples: int) -> int:
-        """Models that may be run together: activations and their gradients, weights, their gradients, the step, one copy."""
-        return max(1, int(memory // (2 * self.example_bytes * n_examples + 4 * self.parameter_bytes)))
+        """Models that may be run together.
 
-    def fastest(self, what: str, together: Callable[[], Result], one_by_one: Callable[[], Result]) -> Result:
+        Activations and their gradients, weights, their gradients, the step, one copy.
+        """
+        return max(
+            1, int(memory // (2 * self.example_bytes * n_examples + 4 * self.parameter_bytes))
+        )
+
+    def fastest(
+        self, what: str, together: Callable[[], Result], one_by_one: Callable[[], Result]
+    ) -> Result:
         """Run batched unless this training is looped over or vmap rejects the module."""
         if not self.looped and what not in self.rejected:
             try:
@@ -80,8 +104,13 @@ def only_row(batch: Batch) -> Batch:
 
 
 def copies(stack: ModelStack, learning: Mapping[str, Tensor] | list[str]) -> dict[str, Tensor]:
-    """The only model's tensors, those ``learning`` as leaves; buffers are cloned, for a forward pass updates them."""
+    """The only model's tensors, those ``learning`` as leaves.
+
+    Buffers are cloned, for a forward pass updates them.
+    """
     tensors = {name: buffer[0].clone() for name, buffer in stack.buffers.items()}
     for name, parameter in stack.parameters.items():
-        tensors[name] = parameter.detach()[0].requires_grad_(parameter.requires_grad and name in learning)
+        tensors[name] = parameter.detach()[0].requires_grad_(
+            parameter.requires_grad and name in learning
+        )
     return tensors

@@ -23,13 +23,12 @@ def pair_price(n_tasks: int) -> Work:
 def pair_gains(trial: Trial, batch: Batch, *, each: float, wanted: Tensor) -> Tensor:
     """1 - L_j(after the step of i and j) / L_j(after the step of j) at [i, j], (T, T), 0 at [j, j], NaN where not wanted.
 
-    Shared parameters and the heads of the tasks that step are updated. Steps are linear in the gradients, which are taken once.
+    Shared parameters and the heads of the tasks that step are updated. Steps are linear in the
+    gradients, which are taken once.
 
-    Args:
-        trial: the moment.
-        batch: examples that score.
-        each: weight of either loss in a pair step: 1/2 where tasks share a step's mean, 1 where one is added to the other.
-        wanted: entries to measure, (T, T) bool; a pair that is wanted in neither direction is not tried.
+    Args: trial: the moment. batch: examples that score. each: weight of either loss in a pair step:
+        1/2 where tasks share a step's mean, 1 where one is added to the other. wanted: entries to
+        measure, (T, T) bool; a pair that is wanted in neither direction is not tried.
     """
     steps = trial.steps(trial.gradients(heads=True))
     singles = torch.eye(trial.n_tasks)
@@ -47,5 +46,8 @@ def pair_gains(trial: Trial, batch: Batch, *, each: float, wanted: Tensor) -> Te
 
 def mask_gains(trial: Trial, batch: Batch, gains: Tensor) -> Tensor:
     """NaN where source or target has no label to step on, or the target none to be scored by."""
-    stepped, scored = trial.observed(trial.batch).to(gains.device), trial.observed(batch).to(gains.device)
+    stepped, scored = (
+        trial.observed(trial.batch).to(gains.device),
+        trial.observed(batch).to(gains.device),
+    )
     return mask(gains, stepped, stepped & scored)

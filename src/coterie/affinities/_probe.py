@@ -1,4 +1,7 @@
-"""What all probes that measure an affinity have in common: when, at what price, how it is summed up and kept."""
+"""What all probes that measure an affinity have in common.
+
+When, at what price, how it is summed up and kept.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +24,8 @@ from coterie.results import Affinity
 from coterie.training import Moment
 from coterie.training.work import Work
 
-# Of the settings that several probes have; batch statistics take two examples, and an interval two measurements.
+# Of the settings that several probes have; batch statistics take two examples, and an interval two
+# measurements.
 _LEAST = {"every": 1, "memory": 1, "batch_size": 2, "least": 2}
 
 
@@ -29,8 +33,9 @@ _LEAST = {"every": 1, "memory": 1, "batch_size": 2, "least": 2}
 class AffinityProbe(ABC):
     """Measures a (T, T) matrix before every ``every``-th step of a joint training and keeps its running mean and variance.
 
-    Pass it to ``fit(..., probes=[probe])``, or let :func:`coterie.affinity` do so. It continues from a checkpoint with
-    the training. Batched work is cut so that it takes at most ``memory`` bytes beside the T gradients themselves.
+    Pass it to ``fit(..., probes=[probe])``, or let :func:`coterie.affinity` do so. It continues
+    from a checkpoint with the training. Batched work is cut so that it takes at most ``memory``
+    bytes beside the T gradients themselves.
 
     Raises:
         CoterieError: a setting that cannot work.
@@ -74,7 +79,10 @@ class AffinityProbe(ABC):
         """Measure once; the training is left as it is, to the last bit."""
         require_joint(moment, self.name)
         if self.tasks and self.tasks != moment.tasks.names:
-            raise CoterieError(f"This {self.name!r} has measured other tasks already; make a new one for each training.")
+            raise CoterieError(
+                f"This {self.name!r} has measured other tasks already; make a new one for each "
+                "training."
+            )
         self.tasks = moment.tasks.names
         device = moment.stack.device
         started = _clock(device)
@@ -89,14 +97,17 @@ class AffinityProbe(ABC):
     def affinity(self, training: Mapping[str, Any] | None = None) -> Affinity:
         """The affinity measured so far.
 
-        Args:
-            training: cost (``seconds``, ``model_steps``) of the training that it rode on, to be added to the probe's own.
+        Args: training: cost (``seconds``, ``model_steps``) of the training that it rode on, to be
+            added to the probe's own.
 
         Raises:
             CoterieError: nothing was measured.
         """
         if not self.measurements:
-            raise CoterieError(f"{self.name!r} measured nothing: the training ended before step {self.every}, its first.")
+            raise CoterieError(
+                f"{self.name!r} measured nothing: the training ended before step {self.every}, its "
+                "first."
+            )
         own = {"model_steps": self.work.model_steps, "seconds": self.seconds}
         return Affinity(
             tasks=self.tasks,
@@ -116,7 +127,13 @@ class AffinityProbe(ABC):
 
     def state(self) -> dict[str, np.ndarray]:
         """What a checkpoint must hold."""
-        spent = [self.measurements, self.work.forwards, self.work.backwards, self.work.lookaheads, self.seconds]
+        spent = [
+            self.measurements,
+            self.work.forwards,
+            self.work.backwards,
+            self.work.lookaheads,
+            self.seconds,
+        ]
         about = json.dumps([self.name, self._settings(), self.tasks])
         return {
             **self.running.state(),
@@ -127,27 +144,39 @@ class AffinityProbe(ABC):
     def restore(self, arrays: dict[str, np.ndarray]) -> None:
         """Continue from a checkpoint.
 
-        Raises:
-            CoterieError: the checkpoint was written without this probe, or with other settings of it.
+        Raises: CoterieError: the checkpoint was written without this probe, or with other settings
+            of it.
         """
-        name, settings, tasks = json.loads(arrays["about"].tobytes()) if "about" in arrays else (None, None, ())
+        name, settings, tasks = (
+            json.loads(arrays["about"].tobytes()) if "about" in arrays else (None, None, ())
+        )
         if name != self.name or settings != self._settings():
             raise CoterieError(
-                f"The checkpoint belongs to a training on which {self.name!r} with these settings did not ride: it cannot be "
+                f"The checkpoint belongs to a training on which {self.name!r} with these settings "
+                "did not ride: it cannot be "
                 "measured from the middle. Use the same settings to continue it, or another folder."
             )
         self.tasks = tuple(tasks)
         self.running.restore(arrays)
-        measurements, forwards, backwards, lookaheads, self.seconds = (float(value) for value in arrays["spent"])
+        measurements, forwards, backwards, lookaheads, self.seconds = (
+            float(value) for value in arrays["spent"]
+        )
         self.measurements, self.work = int(measurements), Work(forwards, backwards, int(lookaheads))
 
     def _settings(self) -> dict[str, Any]:
         """What was chosen, but for the memory, on which no result depends beyond rounding."""
-        return {each.name: getattr(self, each.name) for each in fields(self) if each.init and each.name != "memory"}
+        return {
+            each.name: getattr(self, each.name)
+            for each in fields(self)
+            if each.init and each.name != "memory"
+        }
 
 
 def mask(values: Tensor, sources: Tensor, targets: Tensor) -> Tensor:
-    """NaN in the rows (sources) and columns (targets) of (T, T) that have no label; both masks are (T,) bool."""
+    """NaN in the rows (sources) and columns (targets) of (T, T) that have no label.
+
+    Both masks are (T,) bool.
+    """
     return values.masked_fill(~(sources[:, None] & targets), torch.nan)
 
 

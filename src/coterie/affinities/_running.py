@@ -16,7 +16,8 @@ _NAMES = ("count", "mean", "squares")
 class Running:
     """Welford's running mean and sum of squared deviations of (T, T) values, in float64, each entry with its own count.
 
-    Entries that are not finite (never tried, or broken by an overflow) do not count. ``T`` is known from the first measurement.
+    Entries that are not finite (never tried, or broken by an overflow) do not count. ``T`` is known
+    from the first measurement.
 
     >>> running = Running()
     >>> for value in (1.0, 3.0):
@@ -45,14 +46,21 @@ class Running:
         """Make room for T tasks, if there is none yet."""
         if not self.count.size:
             shape = (n_tasks, n_tasks)
-            self.count, self.mean, self.squares = np.zeros(shape, dtype=np.int64), np.zeros(shape), np.zeros(shape)
+            self.count, self.mean, self.squares = (
+                np.zeros(shape, dtype=np.int64),
+                np.zeros(shape),
+                np.zeros(shape),
+            )
 
     def mean_or_nan(self) -> np.ndarray:
         """Mean of each entry (T, T), NaN where nothing was measured."""
         return np.where(self.count > 0, self.mean, np.nan)
 
     def stderr(self) -> np.ndarray:
-        """Standard error of each mean (T, T), NaN below two measurements; it takes them as independent."""
+        """Standard error of each mean (T, T), NaN below two measurements.
+
+        It takes them as independent.
+        """
         degrees = np.where(self.count > 1, self.count - 1, np.nan)
         return np.sqrt(self.squares / degrees / np.maximum(self.count, 1))
 

@@ -1,7 +1,10 @@
-"""Steps tried from the state of a joint training: gradients of all tasks, candidate steps, and the losses after them.
+"""Steps tried from the state of a joint training.
 
-Nothing of the training is written to: gradients are taken on copies, candidate steps are rows of a replicated stack. A row of
-*step weights* over the tasks says which step it takes, as a row of loss weights says what a model trains on.
+Gradients of all tasks, candidate steps, and the losses after them.
+
+Nothing of the training is written to: gradients are taken on copies, candidate steps are rows of a
+replicated stack. A row of *step weights* over the tasks says which step it takes, as a row of loss
+weights says what a model trains on.
 
 Shapes: ``T`` tasks, ``R`` rows tried, ``B`` examples of a batch, ``P`` output columns.
 """
@@ -49,13 +52,17 @@ class Trial:
         return only_row(self.moment.batch)
 
     def gradients(self, *, heads: bool) -> dict[str, Tensor]:
-        """Gradient of every task's loss on the training batch by parameter name, (T, ...): one forward, T backward passes.
+        """Gradient of every task's loss on the training batch by parameter name, (T, ...).
 
-        Without ``heads`` of the shared parameters only, which is everything before the linear head. A task's own head is the
-        only one that its loss reaches.
+        One forward, T backward passes.
+
+        Without ``heads`` of the shared parameters only, which is everything before the linear head.
+        A task's own head is the only one that its loss reaches.
         """
         stack, batch = self.moment.stack, self.batch
-        tensors = copies(stack, [name for name in stack.parameters if heads or not name.startswith(_HEAD)])
+        tensors = copies(
+            stack, [name for name in stack.parameters if heads or not name.startswith(_HEAD)]
+        )
         leaves = {name: tensor for name, tensor in tensors.items() if tensor.requires_grad}
         torch.manual_seed(self.moment.seed)
         with self.moment.fabric.autocast():
@@ -65,16 +72,21 @@ class Trial:
         self.work.backwards += self.n_tasks
         size = self.bench.rows_that_fit(self.memory, len(batch.targets))
         found = self.bench.fastest(
-            "gradients", lambda: _batched(losses, list(leaves.values()), size), lambda: _looped(losses, list(leaves.values()))
+            "gradients",
+            lambda: _batched(losses, list(leaves.values()), size),
+            lambda: _looped(losses, list(leaves.values())),
         )
         return dict(zip(leaves, found, strict=True))
 
     def steps(self, gradients: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """What each task's gradient alone subtracts from the parameters, by name, (T, ...); written over the gradients.
+        """What each task's gradient alone subtracts from the parameters, by name, (T, ...).
 
-        SGD: lr g. Adam and its kin: lr g / (sqrt(v) + eps) with the second moments v of the training, corrected for their bias;
-        these are of the mean of all gradients, which is shorter than one task's, so that a candidate is longer than lr in most
-        coordinates. Momentum, weight decay and clipping are left out of candidate and reference alike: they belong to no single
+        Written over the gradients.
+
+        SGD: lr g. Adam and its kin: lr g / (sqrt(v) + eps) with the second moments v of the
+        training, corrected for their bias; these are of the mean of all gradients, which is shorter
+        than one task's, so that a candidate is longer than lr in most coordinates. Momentum, weight
+        decay and clipping are left out of candidate and reference alike: they belong to no single
         task.
         """
         moment = self.moment
@@ -88,10 +100,13 @@ class Trial:
             steps[name] = gradient.mul_(moment.learning_rate)
         return steps
 
-    def scoring_batch(self, size: int | None = None, part: Literal["train", "validation"] = "train") -> Batch:
+    def scoring_batch(
+        self, size: int | None = None, part: Literal["train", "validation"] = "train"
+    ) -> Batch:
         """Examples that were not stepped on, drawn as a function of the training's seed and the step.
 
-        Of the training part those of the training batch come last: they serve only where there are no others.
+        Of the training part those of the training batch come last: they serve only where there are
+        no others.
 
         Args:
             size: examples; as many as the training batch has if left out.
@@ -109,23 +124,28 @@ class Trial:
             order = torch.cat([order[fresh[order]], order[~fresh[order]]])
         chosen = pool[order[: len(batch.targets) if size is None else size]]
         if len(chosen) < 2:
-            raise CoterieError(f"Steps are scored on at least 2 examples; the {part} part has {len(pool)}.")
+            raise CoterieError(
+                f"Steps are scored on at least 2 examples; the {part} part has {len(pool)}."
+            )
         delivered = Batches(
-            moment.data, chosen, batch_size=len(chosen), seed=0, device=moment.stack.device,
-            channels_last=batch.inputs.dim() == 4 and batch.inputs.is_contiguous(memory_format=torch.channels_last),
-        )  # fmt: skip
+            moment.data,
+            chosen,
+            batch_size=len(chosen),
+            seed=0,
+            device=moment.stack.device,
+            channels_last=batch.inputs.dim() == 4
+            and batch.inputs.is_contiguous(memory_format=torch.channels_last),
+        )
         return next(delivered.ordered())
 
     def losses_after(self, weights: Tensor, steps: Mapping[str, Tensor], batch: Batch) -> Tensor:
         """Loss (R, T) of every task on ``batch`` after R steps, row r taking sum_t weights[r, t] steps[t].
 
-        Forward passes in training mode (statistics of the batch, the step's dropout masks) and full precision: what they differ
-        by is often below the resolution of bfloat16.
+        Forward passes in training mode (statistics of the batch, the step's dropout masks) and full
+        precision: what they differ by is often below the resolution of bfloat16.
 
-        Args:
-            weights: step weights (R, T).
-            steps: what each task's step subtracts, by parameter name, (T, ...); parameters without a name here stay.
-            batch: examples that score.
+        Args: weights: step weights (R, T). steps: what each task's step subtracts, by parameter
+            name, (T, ...); parameters without a name here stay. batch: examples that score.
         """
 
         def run(stack: ModelStack) -> Tensor:
@@ -134,21 +154,30 @@ class Trial:
 
         self.work.forwards += len(weights) * self._relative_size(batch)
         chunks = weights.split(self.bench.rows_that_fit(self.memory, len(batch.targets)))
-        return torch.cat([self._losses(self._on_rows(chunk, steps, run), batch) for chunk in chunks])
+        return torch.cat(
+            [self._losses(self._on_rows(chunk, steps, run), batch) for chunk in chunks]
+        )
 
     def slopes_after(self, steps: Mapping[str, Tensor], batch: Batch) -> tuple[Tensor, Tensor]:
         """Loss (T,) of each task after its own step, and what each task's step (T, ...) would then subtract from it, (T, T).
 
-        Entry [i, j] of the second is steps[i] . gradient of L_j at the parameters after steps[j], to first order the decrease.
+        Entry [i, j] of the second is steps[i] . gradient of L_j at the parameters after steps[j],
+        to first order the decrease.
         """
         size = self.n_tasks * self._relative_size(batch)
         self.work.forwards += size
         self.work.backwards += size
         losses, slopes = [], []
-        for own in torch.eye(self.n_tasks).split(self.bench.rows_that_fit(self.memory, len(batch.targets))):
-            stack, after = self._on_rows(own, steps, lambda stack, own=own: (stack, self._own_gradients(stack, own, batch)))
+        for own in torch.eye(self.n_tasks).split(
+            self.bench.rows_that_fit(self.memory, len(batch.targets))
+        ):
+            stack, after = self._on_rows(
+                own, steps, lambda stack, own=own: (stack, self._own_gradients(stack, own, batch))
+            )
             losses.append(after)
-            slopes.append(sum(_products(step, stack.parameters[name].grad) for name, step in steps.items()))
+            slopes.append(
+                sum(_products(step, stack.parameters[name].grad) for name, step in steps.items())
+            )
         return torch.cat(losses), torch.cat(slopes, dim=1)
 
     def observed(self, batch: Batch) -> Tensor:
@@ -158,10 +187,14 @@ class Trial:
     def _own_gradients(self, stack: ModelStack, own: Tensor, batch: Batch) -> Tensor:
         share = None if self.bench.share is None else self.bench.share.expand_as(own)
         own = own.to(stack.device)
-        _, losses = gradient_step(stack, batch, own, self.moment.tasks, self.moment.seed, self.moment.fabric, share)
+        _, losses = gradient_step(
+            stack, batch, own, self.moment.tasks, self.moment.seed, self.moment.fabric, share
+        )
         return losses[own > 0]
 
-    def _on_rows(self, weights: Tensor, steps: Mapping[str, Tensor], run: Callable[[ModelStack], Result]) -> Result:
+    def _on_rows(
+        self, weights: Tensor, steps: Mapping[str, Tensor], run: Callable[[ModelStack], Result]
+    ) -> Result:
         """Run something on rows that took their steps."""
 
         def run_with(strategy: Strategy) -> Result:
@@ -173,7 +206,9 @@ class Trial:
             return run(stack)
 
         batched = Strategy("vmap", len(weights))
-        return self.bench.fastest("rows", lambda: run_with(batched), lambda: run_with(Strategy("loop")))
+        return self.bench.fastest(
+            "rows", lambda: run_with(batched), lambda: run_with(Strategy("loop"))
+        )
 
     def _losses(self, outputs: Tensor, batch: Batch) -> Tensor:
         return task_losses(outputs.float(), batch.targets, self.moment.tasks, self.bench.share)
@@ -190,13 +225,18 @@ def require_joint(moment: Moment, method: str) -> None:
     """
     if moment.stack.n_models != 1:
         raise CoterieError(
-            f"{method!r} is measured on a joint training: one model of all tasks; found a stack of {moment.stack.n_models}."
+            f"{method!r} is measured on a joint training: one model of all tasks; found a stack of "
+            f"{moment.stack.n_models}."
         )
     if moment.stack.stem is not None:
-        raise CoterieError(f"{method!r} is measured on whole models, of which copies are stepped; found a stack with a stem.")
+        raise CoterieError(
+            f"{method!r} is measured on whole models, of which copies are stepped; found a stack "
+            "with a stem."
+        )
     if not torch.allclose(moment.weights, moment.weights[:, :1], rtol=1e-4, atol=0):
         raise CoterieError(
-            f"{method!r} is measured on a joint training, in which all tasks have the same weight; found `weights` from "
+            f"{method!r} is measured on a joint training, in which all tasks have the same weight; "
+            "found `weights` from "
             f"{moment.weights.min().item():.3g} to {moment.weights.max().item():.3g}."
         )
     if len(moment.tasks) < 2:
@@ -206,7 +246,9 @@ def require_joint(moment: Moment, method: str) -> None:
 def _batched(losses: Tensor, leaves: list[Tensor], size: int) -> list[Tensor]:
     """Gradients (T, ...) of all losses (T,) from vectorised backward passes, ``size`` tasks at a time."""
     chunks = [
-        torch.autograd.grad(losses, leaves, cotangents, is_grads_batched=True, retain_graph=True, allow_unused=True)
+        torch.autograd.grad(
+            losses, leaves, cotangents, is_grads_batched=True, retain_graph=True, allow_unused=True
+        )
         for cotangents in torch.eye(len(losses), device=losses.device).split(size)
     ]
     return [
@@ -217,7 +259,10 @@ def _batched(losses: Tensor, leaves: list[Tensor], size: int) -> list[Tensor]:
 
 def _looped(losses: Tensor, leaves: list[Tensor]) -> list[Tensor]:
     """The same, task by task."""
-    each = [torch.autograd.grad(loss, leaves, retain_graph=True, materialize_grads=True) for loss in losses]
+    each = [
+        torch.autograd.grad(loss, leaves, retain_graph=True, materialize_grads=True)
+        for loss in losses
+    ]
     return [torch.stack(parts) for parts in zip(*each, strict=True)]
 
 

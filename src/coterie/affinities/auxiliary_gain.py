@@ -17,23 +17,27 @@ from coterie.training.work import Work
 
 @dataclass(kw_only=True, eq=False)
 class AuxiliaryGain(AffinityProbe):
-    """What adding auxiliary task a to a step of main task m does to the *held-out* loss of m. A definition of our own.
+    """What adding auxiliary task a to a step of main task m does to the *held-out* loss of m.
 
-    With (theta, phi)^{m} the shared parameters and heads after one step on L_m, and (theta, phi)^{a, m} after one on L_a + L_m,
+    A definition of our own.
+
+    With (theta, phi)^{m} the shared parameters and heads after one step on L_m, and (theta,
+    phi)^{a, m} after one on L_a + L_m,
 
         E[a, m] = mean over the training of 1 - L_m((theta, phi)^{a, m}) / L_m((theta, phi)^{m}),
 
-    scored on a batch of the validation part. The losses are added, not averaged: the question is whether the auxiliary's step
-    is good for m besides its own, so E > 0 means help.
+    scored on a batch of the validation part. The losses are added, not averaged: the question is
+    whether the auxiliary's step is good for m besides its own, so E > 0 means help.
 
-    A pair is *dropped*, and no longer measured, as soon as it was measured ``least`` times and the upper end of the 95 % t
-    interval of its mean is below 0; it is *kept* if at the end the lower end is above 0; others are undecided. Measurements
-    along one training are not independent and are looked at repeatedly, so these bounds are a rule of thumb and not a test.
-    ``details`` holds the names of ``dropped`` and ``kept`` pairs (auxiliary, main) and ``weights[a][m]``, proportional to
-    max(0, E[a, m]) and 1 in sum over a, 0 where no auxiliary helps.
+    A pair is *dropped*, and no longer measured, as soon as it was measured ``least`` times and the
+    upper end of the 95 % t interval of its mean is below 0; it is *kept* if at the end the lower
+    end is above 0; others are undecided. Measurements along one training are not independent and
+    are looked at repeatedly, so these bounds are a rule of thumb and not a test. ``details`` holds
+    the names of ``dropped`` and ``kept`` pairs (auxiliary, main) and ``weights[a][m]``,
+    proportional to max(0, E[a, m]) and 1 in sum over a, 0 where no auxiliary helps.
 
-    There is a published "effectiveness of auxiliary task" (X. Wang, F. Du, D. Zhao, C. Liu, J. Intelligent Manufacturing 36(7),
-    2025), whose formula is not public; this is not it.
+    There is a published "effectiveness of auxiliary task" (X. Wang, F. Du, D. Zhao, C. Liu, J.
+    Intelligent Manufacturing 36(7), 2025), whose formula is not public; this is not it.
 
     >>> AuxiliaryGain(least=8).price(n_tasks=4).lookaheads
     10
@@ -57,7 +61,10 @@ class AuxiliaryGain(AffinityProbe):
         return pair_gains(trial, batch, each=1.0, wanted=wanted)
 
     def dropped(self) -> np.ndarray:
-        """Pairs [auxiliary, main] found harmful, (T, T) bool; they stay so, for they are no longer measured."""
+        """Pairs [auxiliary, main] found harmful, (T, T) bool.
+
+        They stay so, for they are no longer measured.
+        """
         _, upper = self.running.interval()
         return (self.running.count >= self.least) & (upper < 0)
 
@@ -67,7 +74,10 @@ class AuxiliaryGain(AffinityProbe):
         return (self.running.count >= self.least) & (lower > 0)
 
     def weights(self) -> np.ndarray:
-        """Weight of auxiliary a beside main task m at [a, m], (T, T); columns sum to 1, or to 0 where no auxiliary helps."""
+        """Weight of auxiliary a beside main task m at [a, m], (T, T).
+
+        Columns sum to 1, or to 0 where no auxiliary helps.
+        """
         helps = np.maximum(self.running.mean, 0)
         np.fill_diagonal(helps, 0)
         total = helps.sum(0)
@@ -77,7 +87,9 @@ class AuxiliaryGain(AffinityProbe):
         """What was dropped and kept, and the weights."""
 
         def named(pairs: np.ndarray) -> list[list[str]]:
-            return [[self.tasks[auxiliary], self.tasks[main]] for auxiliary, main in np.argwhere(pairs)]
+            return [
+                [self.tasks[auxiliary], self.tasks[main]] for auxiliary, main in np.argwhere(pairs)
+            ]
 
         return {
             "scored_on": "validation",

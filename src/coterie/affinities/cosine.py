@@ -15,10 +15,13 @@ from coterie.training.work import Work
 
 @dataclass(kw_only=True, eq=False)
 class Cosine(AffinityProbe):
-    """Mean cosine of two tasks' shared gradients on the training batch: symmetric, in [-1, 1], 1 on the diagonal.
+    """Mean cosine of two tasks' shared gradients on the training batch.
 
-    The cheapest of the measured affinities, with no step taken: T backward passes. TAG (Fifty et al., NeurIPS 2021) compares
-    itself with it as "CS". Task losses and gradients are those of the training, heads excluded.
+    Symmetric, in [-1, 1], 1 on the diagonal.
+
+    The cheapest of the measured affinities, with no step taken: T backward passes. TAG (Fifty et
+    al., NeurIPS 2021) compares itself with it as "CS". Task losses and gradients are those of the
+    training, heads excluded.
 
     >>> Cosine(every=5).price(n_tasks=4).model_steps
     3.0

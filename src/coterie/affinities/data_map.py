@@ -15,24 +15,29 @@ _MIDDLE = 1e-12
 
 
 def data_map_affinity(
-    source: DataMap | Gram, features: Literal["cells", "density"] = "cells", *, bootstraps: int = 20, seed: int = 0
+    source: DataMap | Gram,
+    features: Literal["cells", "density"] = "cells",
+    *,
+    bootstraps: int = 20,
+    seed: int = 0,
 ) -> Affinity:
-    """How alike two tasks learn the examples: the cosine of their centred maps, symmetric and in [-1, 1].
+    """How alike two tasks learn the examples.
 
-    Maps are points whose squared distances D2 are those that :func:`coterie.group` clusters (STG-MTL, section 2). Centred on
-    the mean map, their inner products are -1/2 J D2 J with J = I - 1/T; the cosines are taken after classical scaling, which
-    clips what no points could show. 1 is two tasks that differ from the mean task in the same way, -1 in opposite ways; so the
-    value for a pair depends on which other tasks there are, and two tasks alone are always at -1.
+    The cosine of their centred maps, symmetric and in [-1, 1].
 
-    Args:
-        source: a map of T tasks, or its :func:`coterie.datamaps.gram` (``features`` is then settled).
-        features: "cells" compares tasks example by example, "density" their distributions over the map.
-        bootstraps: resamples of blocks of examples, each a re-adding of sums, for the standard errors; at least 2.
-        seed: of the blocks and of the bootstraps.
+    Maps are points whose squared distances D2 are those that :func:`coterie.group` clusters
+    (STG-MTL, section 2). Centred on the mean map, their inner products are -1/2 J D2 J with J = I -
+    1/T; the cosines are taken after classical scaling, which clips what no points could show. 1 is
+    two tasks that differ from the mean task in the same way, -1 in opposite ways; so the value for
+    a pair depends on which other tasks there are, and two tasks alone are always at -1.
 
-    Returns:
-        ``counts`` are the examples that two tasks share, ``stderr`` the spread over bootstraps. There is no cost: it is that of
-        the training that was recorded anyway.
+    Args: source: a map of T tasks, or its :func:`coterie.datamaps.gram` (``features`` is then
+        settled). features: "cells" compares tasks example by example, "density" their distributions
+        over the map. bootstraps: resamples of blocks of examples, each a re-adding of sums, for the
+        standard errors; at least 2. seed: of the blocks and of the bootstraps.
+
+    Returns: ``counts`` are the examples that two tasks share, ``stderr`` the spread over
+        bootstraps. There is no cost: it is that of the training that was recorded anyway.
 
     Raises:
         CoterieError: fewer than two bootstraps; a map that cannot be grouped.
@@ -49,23 +54,34 @@ def data_map_affinity(
     require_whole("bootstraps", bootstraps, 2)  # for a standard error
     measured = source if isinstance(source, Gram) else gram(source, features, seed=seed)
     random, n_blocks = numpy_generator(seed, "bootstraps"), measured.sums.n_blocks
-    drawn = (np.bincount(random.integers(n_blocks, size=n_blocks), minlength=n_blocks) for _ in range(bootstraps))
+    drawn = (
+        np.bincount(random.integers(n_blocks, size=n_blocks), minlength=n_blocks)
+        for _ in range(bootstraps)
+    )
     resampled = [_cosines(measured.resample(weights))[0] for weights in drawn]
     matrix, middle = _cosines(measured.distances2)
     names = ", ".join(np.array(measured.tasks)[middle])
     notes = [f"On the mean map, where similarity is 0 to all others: {names}."] if names else []
     return Affinity(
-        tasks=measured.tasks, matrix=matrix, method="data_map", counts=measured.shared,
+        tasks=measured.tasks,
+        matrix=matrix,
+        method="data_map",
+        counts=measured.shared,
         stderr=np.std(resampled, axis=0, ddof=1),
         details={
-            "features": measured.features, "negative_share": measured.negative_share, "bootstraps": bootstraps,
+            "features": measured.features,
+            "negative_share": measured.negative_share,
+            "bootstraps": bootstraps,
             "notes": [*measured.notes, *notes],
         },
-    )  # fmt: skip
+    )
 
 
 def _cosines(distances2: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Cosines (T, T) of centred points with these squared distances; which of them (T,) are in the middle: no direction."""
+    """Cosines (T, T) of centred points with these squared distances.
+
+    Which of them (T,) are in the middle: no direction.
+    """
     points, _ = classical_scaling(distances2)
     norms = np.linalg.norm(points, axis=1)
     middle = np.square(norms) <= _MIDDLE * np.square(norms).max()

@@ -17,13 +17,15 @@ from coterie.training.work import Work
 class Lookahead(AffinityProbe):
     """Inter-task affinity of TAG (Fifty et al., Efficiently Identifying Task Groupings for Multi-Task Learning, 2021).
 
-    With shared parameters theta, heads phi and the step u_i that task i's gradient on the training batch takes,
+    With shared parameters theta, heads phi and the step u_i that task i's gradient on the training
+    batch takes,
 
         Z[i, j] = (1 - L_j(theta - u_i, phi) / L_j(theta, phi)) / lr,
 
-    the heads frozen. Both losses are taken on a second batch: on the batch that made the step, each task would favour itself.
-    The division by the learning rate of the step, as in the published values, only scales. Momentum is left out of u_i, else
-    every candidate would carry all tasks' past gradients.
+    the heads frozen. Both losses are taken on a second batch: on the batch that made the step, each
+    task would favour itself. The division by the learning rate of the step, as in the published
+    values, only scales. Momentum is left out of u_i, else every candidate would carry all tasks'
+    past gradients.
 
     ``batch_size`` is the number of examples that score, as many as the training batch has if None.
 
@@ -44,7 +46,8 @@ class Lookahead(AffinityProbe):
         n_tasks = trial.n_tasks
         steps = trial.steps(trial.gradients(heads=False))
         batch = trial.scoring_batch(self.batch_size)
-        # The reference is a row that takes no step, so that it is computed exactly as the others are.
+        # The reference is a row that takes no step, so that it is computed exactly as the others
+        # are.
         losses = trial.losses_after(torch.eye(n_tasks + 1, n_tasks), steps, batch)
         trial.work.lookaheads += n_tasks
         gains = (1 - losses[:-1].double() / losses[-1].double()) / trial.moment.learning_rate

@@ -21,21 +21,23 @@ _PAIRS = ("exact", "first-order")
 class TransferGain(AffinityProbe):
     """Transfer gain of principled task grouping (Wang, Pan, Yu 2024, arXiv 2402.15328).
 
-    Let (theta, phi)^A be shared parameters and heads after one step on the *mean* of the losses of the tasks in A. Then
+    Let (theta, phi)^A be shared parameters and heads after one step on the *mean* of the losses of
+    the tasks in A. Then
 
         S[i, j] = 1 - L_j((theta, phi)^{i, j}) / L_j((theta, phi)^{j}),
 
-    scored on a second batch. The paper's released collectors differ between sum and mean; here it is the mean everywhere, so a
-    task gains nothing from its own company: S[j, j] = 0. A pair takes half of each task's step u, so S[i, j] > 0 says that half
-    a step of i is worth more to j than half a step of its own, which is rare: compare entries, not signs.
+    scored on a second batch. The paper's released collectors differ between sum and mean; here it
+    is the mean everywhere, so a task gains nothing from its own company: S[j, j] = 0. A pair takes
+    half of each task's step u, so S[i, j] > 0 says that half a step of i is worth more to j than
+    half a step of its own, which is rare: compare entries, not signs.
 
-    ``pairs="exact"`` tries T + T (T - 1) / 2 steps. ``"first-order"`` tries T, with one gradient after each: since
-    theta^{i, j} = theta^j + (u_j - u_i) / 2,
+    ``pairs="exact"`` tries T + T (T - 1) / 2 steps. ``"first-order"`` tries T, with one gradient
+    after each: since theta^{i, j} = theta^j + (u_j - u_i) / 2,
 
         S[i, j] ~ (u_i - u_j) / 2 . grad L_j(theta^j) / L_j(theta^j),
 
-    which is close while steps are small. ``batch_size`` is the number of examples that score, as many as the training batch
-    has if None.
+    which is close while steps are small. ``batch_size`` is the number of examples that score, as
+    many as the training batch has if None.
 
     >>> TransferGain().price(n_tasks=9).lookaheads, TransferGain(pairs="first-order").price(n_tasks=9).lookaheads
     (45, 9)
@@ -49,7 +51,9 @@ class TransferGain(AffinityProbe):
         """Refuse what cannot work."""
         super().__post_init__()
         if self.pairs not in _PAIRS:
-            raise CoterieError(f"`pairs` must be one of {', '.join(map(repr, _PAIRS))}; found {self.pairs!r}.")
+            raise CoterieError(
+                f"`pairs` must be one of {', '.join(map(repr, _PAIRS))}; found {self.pairs!r}."
+            )
 
     def price(self, n_tasks: int) -> Work:
         """One forward and T backward passes for the steps, a forward pass after each, and the slopes if first-order."""

@@ -1,8 +1,9 @@
 """The command line: the same verbs as in Python, on files and run directories.
 
-:mod:`~coterie.cli.options` says what can be asked, :mod:`~coterie.cli.parsing` reads it, :mod:`~coterie.cli.verbs` does it and
-:mod:`~coterie.cli.show` tells the outcome. Exit status: 0 done, 2 the user's mistake or a file that cannot be read or written
-(one line says which), 130 stopped by Ctrl-C, 143 by SIGTERM, 1 anything unexpected.
+:mod:`~coterie.cli.options` says what can be asked, :mod:`~coterie.cli.parsing` reads it,
+:mod:`~coterie.cli.verbs` does it and :mod:`~coterie.cli.show` tells the outcome. Exit status: 0
+done, 2 the user's mistake or a file that cannot be read or written (one line says which), 130
+stopped by Ctrl-C, 143 by SIGTERM, 1 anything unexpected.
 """
 
 from __future__ import annotations
@@ -34,7 +35,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     0
     """
     if arguments is None:
-        # Processes that libraries start (``python -c``, ``python -m``) do not search the current folder either.
+        # Processes that libraries start (``python -c``, ``python -m``) do not search the current
+        # folder either.
         os.environ.setdefault("PYTHONSAFEPATH", "1")
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):  # names may hold signs that the stream does not have
@@ -47,7 +49,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         except BaseException as error:
             stopping.end()
             if isinstance(error, KeyboardInterrupt) or stopping.status:
-                _complain("stopped. What is finished is kept; the same command continues from there.")
+                _complain(
+                    "stopped. What is finished is kept; the same command continues from there."
+                )
                 status = stopping.status or 130
                 if any(thread.name == "HiGHS" for thread in threading.enumerate()):
                     _leave(status)
@@ -85,7 +89,9 @@ def _status(error: BaseException, *, debug: bool) -> int:
         _complain(f"error: {error}")
         return 2
     if isinstance(error, OSError):
-        named = f"{os.fsdecode(error.filename)!r}: " if isinstance(error.filename, str | bytes) else ""
+        named = (
+            f"{os.fsdecode(error.filename)!r}: " if isinstance(error.filename, str | bytes) else ""
+        )
         _complain(f"error: {named}{error.strerror or error}")
         _close_output()
         return 2
@@ -94,7 +100,10 @@ def _status(error: BaseException, *, debug: bool) -> int:
 
 
 def _leave(status: int) -> None:
-    """End at once. A search that was left (:mod:`coterie.grouping`) works on, and Python would wait for it."""
+    """End at once.
+
+    A search that was left (:mod:`coterie.grouping`) works on, and Python would wait for it.
+    """
     with suppress(OSError):
         sys.stdout.flush()
     sys.stderr.flush()
@@ -110,7 +119,10 @@ def _close_output() -> None:
 
 
 def _folders(verb: Verb) -> list[str]:
-    """Where modules of the user are looked for: the current folder, but only if the user named one or trusts the run's."""
+    """Where modules of the user are looked for.
+
+    The current folder, but only if the user named one or trusts the run's.
+    """
     model = getattr(getattr(verb, "training", verb), "model", None) or ""
     return [str(Path.cwd())] if ":" in model or getattr(verb, "trust", False) else []
 

@@ -1,4 +1,7 @@
-"""What arguments say before they are parsed: every flag with all its values, none of which is mistaken for a flag."""
+"""What arguments say before they are parsed.
+
+Every flag with all its values, none of which is mistaken for a flag.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,8 @@ from typing import Any, Literal, get_origin, get_type_hints
 
 from coterie.errors import CoterieError, shown
 
-# Stands before the dash of a value while arguments are parsed. Unicode will never make a character of it.
+# Stands before the dash of a value while arguments are parsed. Unicode will never make a character
+# of it.
 _VALUE = "\ufdd0"
 _NUMBERS = ("inf", "infinity", "nan")
 
@@ -39,7 +43,9 @@ class _Part:
 def options_of(verb: type) -> Iterator[Option]:
     """All options of a verb; positional ones too."""
     for name, hint in _hints(verb):
-        yield Option(name, "nothing" if hint is bool else "several" if get_origin(hint) is tuple else "one")
+        yield Option(
+            name, "nothing" if hint is bool else "several" if get_origin(hint) is tuple else "one"
+        )
 
 
 def flags_of(verb: type) -> dict[str, Option]:
@@ -51,7 +57,10 @@ def flags_of(verb: type) -> dict[str, Option]:
             found["--no-" + option.flag.removeprefix("--")] = option
     for name, hint in _hints(verb, include_extras=True):
         for part in getattr(hint, "__metadata__", ()):
-            found |= {alias: found["--" + name.replace("_", "-")] for alias in getattr(part, "aliases", None) or ()}
+            found |= {
+                alias: found["--" + name.replace("_", "-")]
+                for alias in getattr(part, "aliases", None) or ()
+            }
     return found
 
 
@@ -63,13 +72,15 @@ def named(arguments: Sequence[str], verb: type) -> set[str]:
 
 
 def arranged(arguments: Sequence[str], verb: type) -> list[str]:
-    """The same arguments so that nothing is read in silence as something else; :func:`plain` undoes what it does to values.
+    """The same arguments so that nothing is read in silence as something else.
 
-    Values of a flag that is given repeatedly are put together if it takes several; else the last counts. A value that starts
-    with a dash is one where it is attached by ``=``.
+    :func:`plain` undoes what it does to values.
 
-    Raises:
-        CoterieError: a flag without its values, an empty one, a value that looks like a flag, a NUL character.
+    Values of a flag that is given repeatedly are put together if it takes several; else the last
+    counts. A value that starts with a dash is one where it is attached by ``=``.
+
+    Raises: CoterieError: a flag without its values, an empty one, a value that looks like a flag, a
+        NUL character.
 
     >>> from coterie.cli.options import Record
     >>> arranged(["--data", "d", "--epochs", "3", "--data", "e"], Record)
@@ -90,7 +101,9 @@ def arranged(arguments: Sequence[str], verb: type) -> list[str]:
 def plain(value: Any) -> Any:
     """A verb as it was meant, once its arguments were parsed."""
     if is_dataclass(value) and not isinstance(value, type):
-        return replace(value, **{each.name: plain(getattr(value, each.name)) for each in fields(value)})
+        return replace(
+            value, **{each.name: plain(getattr(value, each.name)) for each in fields(value)}
+        )
     if isinstance(value, tuple):
         return tuple(map(plain, value))
     if isinstance(value, Path) and str(value).startswith(_VALUE):
@@ -114,11 +127,16 @@ def from_value(option: Option, value: Any) -> list[str]:
     if option.takes == "one":
         if not _is_plain(value):
             raise CoterieError(f"{option.name!r} must be one text or number; found {shown(value)}.")
-        return [f"{option.flag}={value}"] if str(value).startswith("-") else [option.flag, str(value)]
+        return (
+            [f"{option.flag}={value}"] if str(value).startswith("-") else [option.flag, str(value)]
+        )
     table = isinstance(value, Mapping)
     items = list(value.values() if table else value if isinstance(value, list) else [value])
     if not all(map(_is_plain, items)):
-        raise CoterieError(f"{option.name!r} must be a list of texts or numbers; found {shown(value)}. Put others in quotes.")
+        raise CoterieError(
+            f"{option.name!r} must be a list of texts or numbers; found {shown(value)}. Put others "
+            "in quotes."
+        )
     texts = [f"{name}={item}" for name, item in value.items()] if table else items
     return [f"{option.flag}={text}" for text in texts]
 
@@ -150,7 +168,8 @@ def _parts(arguments: Sequence[str], flags: Mapping[str, Option]) -> tuple[list[
             attached = equals and option.takes == "several"
             part = _Part(option, [head if attached else text], [_marked(value)] if attached else [])
             if option.takes == "several" and option.name in by_name:
-                # Nothing that was given is dropped. What takes one value is as usual: the last counts.
+                # Nothing that was given is dropped. What takes one value is as usual: the last
+                # counts.
                 earlier = by_name[option.name]
                 parts.remove(earlier)
                 part.values[:0] = earlier.values
@@ -169,7 +188,10 @@ def _check(option: Option, part: _Part) -> None:
 
 
 def _refuse_short(text: str, before: Option | None) -> None:
-    """There are no flags with one dash: it begins a value, which must be written so that it cannot be taken for one."""
+    """There are no flags with one dash.
+
+    It begins a value, which must be written so that it cannot be taken for one.
+    """
     if _is_dashed(text) and not text.startswith("--"):
         how = "A path that starts with a dash is written ./-name"
         if before is not None and before.takes != "nothing":
@@ -179,7 +201,9 @@ def _refuse_short(text: str, before: Option | None) -> None:
 
 def _is_dashed(text: str) -> bool:
     """Whether a text looks like a flag; -1, -.5 and -inf are numbers."""
-    return text.startswith("-") and text.lstrip("-")[:1].isalpha() and text[1:].lower() not in _NUMBERS
+    return (
+        text.startswith("-") and text.lstrip("-")[:1].isalpha() and text[1:].lower() not in _NUMBERS
+    )
 
 
 def _marked(value: str) -> str:

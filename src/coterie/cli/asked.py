@@ -19,7 +19,9 @@ def load_data(asked: options.DataOptions, seed: int) -> Dataset:
     from coterie.data import load
 
     keywords = asdict(asked)
-    kinds, positive = (dict(_pair(name, text) for text in keywords.pop(name)) for name in ("kind", "positive"))
+    kinds, positive = (
+        dict(_pair(name, text) for text in keywords.pop(name)) for name in ("kind", "positive")
+    )
     files, test = (list(keywords.pop(name)) for name in ("data", "test"))
     source: Any = files[0] if len(files) == 1 else files
     source = {"train": source, "test": test} if test else source
@@ -30,20 +32,34 @@ def given(keywords: dict[str, Any]) -> dict[str, Any]:
     """The keywords that hold something."""
     empty = (None, (), [])
     # No words for missing cells are an answer, too.
-    return {name: value for name, value in keywords.items() if value not in (empty[:1] if name == "na" else empty)}
+    return {
+        name: value
+        for name, value in keywords.items()
+        if value not in (empty[:1] if name == "na" else empty)
+    }
 
 
 def _pair(flag: str, text: str) -> tuple[str, str]:
     name, equals, value = text.rpartition("=")
     if not equals:
-        form = "NAME=KIND, such as age=regression" if flag == "kind" else "NAME=VALUE, such as assay=active"
+        form = (
+            "NAME=KIND, such as age=regression"
+            if flag == "kind"
+            else "NAME=VALUE, such as assay=active"
+        )
         raise CoterieError(f"`--{flag}` takes {form}; found {text!r}.")
     return name, value
 
 
 def model_of(training: options.TrainingOptions, data: Dataset) -> str:
     """The encoder asked for, or the usual one for these inputs."""
-    return training.model if training.model != "auto" else "cnn" if len(data.input_shape) == 3 else "mlp"
+    return (
+        training.model
+        if training.model != "auto"
+        else "cnn"
+        if len(data.input_shape) == 3
+        else "mlp"
+    )
 
 
 def settings_of(training: options.TrainingOptions) -> dict[str, Any]:
@@ -57,7 +73,9 @@ def seeds_of(verb: options.Compare) -> int | range:
     return range(first, first + count) if first else count
 
 
-def methods_asked(asked: options.GroupOptions, compared: options.ComparisonOptions) -> dict[str, Any]:
+def methods_asked(
+    asked: options.GroupOptions, compared: options.ComparisonOptions
+) -> dict[str, Any]:
     """All methods at all numbers of groups, data maps at every fuzziness too, by a name that tells them apart."""
     from coterie.affinities import METHODS as AFFINITIES
     from coterie.evaluation import method_named
@@ -67,11 +85,15 @@ def methods_asked(asked: options.GroupOptions, compared: options.ComparisonOptio
     for name in compared.methods or ("data_map",):
         for n_groups in asked.groups:
             if name.replace("-", "_") != "data_map":
-                method = method_named(name, n_groups, **(own if name.replace("-", "_") in AFFINITIES else {}))
+                method = method_named(
+                    name, n_groups, **(own if name.replace("-", "_") in AFFINITIES else {})
+                )
                 found[method.label] = method
                 continue
             for fuzziness in asked.fuzziness:
                 how = {"fuzziness": fuzziness, "features": asked.features}
-                method = method_named(name, n_groups, **how, **({"method": asked.clustering} if own else {}))
+                method = method_named(
+                    name, n_groups, **how, **({"method": asked.clustering} if own else {})
+                )
                 found[method.label if not compared.methods else f"data_map {method.label}"] = method
     return found if len(found) > 1 else dict(zip(["grouped"], found.values(), strict=True))

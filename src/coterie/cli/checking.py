@@ -1,4 +1,7 @@
-"""Checks of what was asked that need no data: a slip should not wait for a large file to be read."""
+"""Checks of what was asked that need no data.
+
+A slip should not wait for a large file to be read.
+"""
 
 from __future__ import annotations
 

@@ -41,7 +41,9 @@ _SHOWN_PAIRS = 5
 _FITS = {True: "yes", False: "no", None: "unknown"}
 
 
-def perform_measuring(verb: options.Affinity | options.Select | options.Plan, screen: Screen) -> None:
+def perform_measuring(
+    verb: options.Affinity | options.Select | options.Plan, screen: Screen
+) -> None:
     """Do what ``verb`` says."""
     match verb:
         case options.Affinity():
@@ -56,7 +58,11 @@ def affinity(verb: options.Affinity, screen: Screen) -> None:
     """Measure affinities on one joint training and keep them in the run directory."""
     with started(verb, screen) as (run, data):
         asked = {"every": verb.every}
-        missing = [m for m in verb.methods if not run.done(affinity_stage(m)) or run.about(affinity_stage(m)) != asked]
+        missing = [
+            m
+            for m in verb.methods
+            if not run.done(affinity_stage(m)) or run.about(affinity_stage(m)) != asked
+        ]
         if missing:
             _measure(run, verb, missing, data, screen)
         for name in verb.methods:
@@ -64,22 +70,35 @@ def affinity(verb: options.Affinity, screen: Screen) -> None:
             screen.path("Affinity", affinity_file(run, name))
 
 
-def _measure(run: Run, verb: options.Affinity, methods: Sequence[str], data: Dataset, screen: Screen) -> None:
-    """Measure and keep all of ``methods`` or none: a training can be continued only with the probes that it began with."""
+def _measure(
+    run: Run, verb: options.Affinity, methods: Sequence[str], data: Dataset, screen: Screen
+) -> None:
+    """Measure and keep all of ``methods`` or none.
+
+    A training can be continued only with the probes that it began with.
+    """
     from coterie.affinities import affinities
 
     # So each set of them has a checkpoint of its own.
     checkpoint = f"{AFFINITY}/{'+'.join(map(plain, methods))}-every-{verb.every}"
     with no_trace_of_a_mistake(run), screen.progress() as progress:
         measured = affinities(
-            methods, model_of(verb.training, data), data, seed=verb.training.seed, every=verb.every,
-            checkpoint=run.checkpoint(checkpoint), progress=progress, **settings_of(verb.training),
-        )  # fmt: skip
+            methods,
+            model_of(verb.training, data),
+            data,
+            seed=verb.training.seed,
+            every=verb.every,
+            checkpoint=run.checkpoint(checkpoint),
+            progress=progress,
+            **settings_of(verb.training),
+        )
     with ExitStack() as writing:
         for name, found in measured.items():
             found.save(writing.enter_context(atomic(affinity_file(run, name))))
         run.forget(*map(affinity_stage, measured))
-    run.complete_together({affinity_stage(name): [affinity_file(run, name)] for name in measured}, every=verb.every)
+    run.complete_together(
+        {affinity_stage(name): [affinity_file(run, name)] for name in measured}, every=verb.every
+    )
     run.drop_checkpoint(checkpoint)
     drop_void_checkpoints(run)
 
@@ -109,15 +128,22 @@ def _select(verb: options.Select, run: Run | None) -> tuple[Selection, ScoreTabl
     table = _table(verb, run, list(dict.fromkeys([*totals, *limits])))
     weights = _numbers("task-weight", verb.task_weight)
     if unknown := [name for name in weights if name not in table.tasks]:
-        raise CoterieError(f"`--task-weight` names the unknown task {unknown[0]!r}; the tasks are {', '.join(table.tasks)}.")
+        raise CoterieError(
+            f"`--task-weight` names the unknown task {unknown[0]!r}; the tasks are "
+            f"{', '.join(table.tasks)}."
+        )
     selection = select_rows(
-        table, budget=verb.budget, partition=verb.partition, sizes=(verb.min_size, verb.max_size),
+        table,
+        budget=verb.budget,
+        partition=verb.partition,
+        sizes=(verb.min_size, verb.max_size),
         must_link=_pairs("must-link", verb.must_link, table.tasks),
         cannot_link=_pairs("cannot-link", verb.cannot_link, table.tasks),
         resources={name: (table.resources[name], limit) for name, limit in totals.items()},
         row_limits={name: (table.resources[name], limit) for name, limit in limits.items()},
-        task_weights=[weights.get(name, 1.0) for name in table.tasks], time_limit=verb.time_limit,
-    )  # fmt: skip
+        task_weights=[weights.get(name, 1.0) for name in table.tasks],
+        time_limit=verb.time_limit,
+    )
     return selection, table
 
 
@@ -129,9 +155,15 @@ def plan(verb: options.Plan, screen: Screen) -> None:
     data = load_data(verb.data, verb.training.seed)
     screen.notes(data.notes)
     found = make_plan(
-        model_of(verb.training, data), data, methods_asked(verb.grouping, verb.comparison), seeds=verb.comparison.seeds,
-        repeats=verb.comparison.repeats, draws=verb.comparison.draws, budget=verb.budget, **settings_of(verb.training),
-    )  # fmt: skip
+        model_of(verb.training, data),
+        data,
+        methods_asked(verb.grouping, verb.comparison),
+        seeds=verb.comparison.seeds,
+        repeats=verb.comparison.repeats,
+        draws=verb.comparison.draws,
+        budget=verb.budget,
+        **settings_of(verb.training),
+    )
     _show_plan(screen, found)
 
 
@@ -142,27 +174,44 @@ def _table(verb: options.Select, run: Run | None, columns: Sequence[str]) -> Sco
     if run is None:
         if verb.affinity is not None:
             raise CoterieError(f"`--affinity` needs a run directory; {str(verb.source)!r} is none.")
-        return ScoreTable.load(verb.source, higher_is_better=not verb.lower_is_better, resources=columns)
+        return ScoreTable.load(
+            verb.source, higher_is_better=not verb.lower_is_better, resources=columns
+        )
     if columns:
-        raise CoterieError(f"`--resource` and `--row-limit` name columns of a table of scores; a run has no {columns[0]!r}.")
+        raise CoterieError(
+            "`--resource` and `--row-limit` name columns of a table of scores; a run has no "
+            f"{columns[0]!r}."
+        )
     if verb.affinity is None:
-        raise CoterieError("A run needs `--affinity NAME`, one that was measured in it; or give a table of scores.")
+        raise CoterieError(
+            "A run needs `--affinity NAME`, one that was measured in it; or give a table of scores."
+        )
     measured = saved_affinity(run, verb.affinity)
-    # An affinity says nothing of a task alone, and a budget that needs such a group should be infeasible, not guessed.
+    # An affinity says nothing of a task alone, and a budget that needs such a group should be
+    # infeasible, not guessed.
     rows, how = candidates(measured.tasks, lambda rows: subset_scores(measured, rows).scores)
     table = subset_scores(measured, rows[rows.sum(1) > 1])
     return replace(table, details={**table.details, "candidates": f"{how}; tasks alone left out"})
 
 
 def _pairs(flag: str, given: Sequence[str], tasks: Sequence[str]) -> list[tuple[str, str]]:
-    """Pairs of tasks, whose names may hold a + themselves. A name that there is not is left to be complained of as such."""
+    """Pairs of tasks, whose names may hold a + themselves.
+
+    A name that there is not is left to be complained of as such.
+    """
     pairs = []
     for text in given:
         found = readings(text, tasks, size=2)
         pair = tuple(sorted(found[0], key=tasks.index)) if len(found) == 1 else split(text)
         if len(found) > 1 or len(pair) != 2:
-            plus = " Write a + within a name as \\+." if found or any("+" in name for name in tasks) else ""
-            raise CoterieError(f"`--{flag}` takes pairs of task names such as A+B; found {text!r}.{plus}")
+            plus = (
+                " Write a + within a name as \\+."
+                if found or any("+" in name for name in tasks)
+                else ""
+            )
+            raise CoterieError(
+                f"`--{flag}` takes pairs of task names such as A+B; found {text!r}.{plus}"
+            )
         pairs.append(pair)
     return pairs
 
@@ -183,26 +232,50 @@ def _numbers(flag: str, given: Sequence[str]) -> dict[str, float]:
 def _show_affinity(screen: Screen, found: Affinity) -> None:
     """The strongest pairs; the whole matrix is in the file."""
     matrix = np.where(np.eye(len(found.tasks), dtype=bool), np.nan, found.matrix)
-    order = [divmod(int(i), len(found.tasks)) for i in np.argsort(-matrix, axis=None) if not np.isnan(matrix.flat[i])]
+    order = [
+        divmod(int(i), len(found.tasks))
+        for i in np.argsort(-matrix, axis=None)
+        if not np.isnan(matrix.flat[i])
+    ]
     shown = [*order[:_SHOWN_PAIRS], *order[max(_SHOWN_PAIRS, len(order) - _SHOWN_PAIRS) :]]
     errors = np.full_like(matrix, np.nan) if found.stderr is None else found.stderr
     rows = [
-        [found.tasks[i], found.tasks[j], f"{matrix[i, j]:.4g}", "" if np.isnan(errors[i, j]) else f"{errors[i, j]:.2g}"]
+        [
+            found.tasks[i],
+            found.tasks[j],
+            f"{matrix[i, j]:.4g}",
+            "" if np.isnan(errors[i, j]) else f"{errors[i, j]:.2g}",
+        ]
         for i, j in shown
     ]
     counted = "shared examples" if found.method == "data_map" else "measurements"
     measured = "" if found.counts is None else f", {int(np.nanmax(found.counts))} {counted}"
-    screen.table(f"Affinity by {found.method}{measured}: strongest and weakest", ["source", "target", "affinity", "s.e."], rows,
-                 texts=2)  # fmt: skip
+    screen.table(
+        f"Affinity by {found.method}{measured}: strongest and weakest",
+        ["source", "target", "affinity", "s.e."],
+        rows,
+        texts=2,
+    )
 
 
 def _show_selection(screen: Screen, found: Selection, table: ScoreTable) -> None:
     rows = []
     for row, subset in zip(found.rows, found.subsets, strict=True):
-        serves = ", ".join(name for name, by in zip(found.tasks, found.serves, strict=True) if by == row)
+        serves = ", ".join(
+            name for name, by in zip(found.tasks, found.serves, strict=True) if by == row
+        )
         rows.append([", ".join(compress(found.tasks, subset)), serves, f"{table.costs[row]:g}"])
-    screen.table(f"Selected models, of {len(table.subsets)} candidates", ["trains", "serves", "cost"], rows, texts=2)
-    firm = "proven best" if found.proven else f"not proven: a better choice could gain at most {found.gap:.2%}"
+    screen.table(
+        f"Selected models, of {len(table.subsets)} candidates",
+        ["trains", "serves", "cost"],
+        rows,
+        texts=2,
+    )
+    firm = (
+        "proven best"
+        if found.proven
+        else f"not proven: a better choice could gain at most {found.gap:.2%}"
+    )
     screen.say(f"Candidates: {found.details['candidates']}.")
     screen.say(f"Sum of scores {found.objective:.6g} at cost {found.cost:g}; {firm}.")
 
@@ -212,17 +285,42 @@ def _show_plan(screen: Screen, found: Plan) -> None:
 
     rows = [
         [
-            *(work.method, count(work.trainings), count(work.look_aheads), count(work.model_steps), seconds(work.seconds)),
-            *(seconds(work.grouped_seconds), "–" if work.bytes is None else f"{work.bytes / 2**20:.0f} MB", _FITS[work.fits]),
+            *(
+                work.method,
+                count(work.trainings),
+                count(work.look_aheads),
+                count(work.model_steps),
+                seconds(work.seconds),
+            ),
+            *(
+                seconds(work.grouped_seconds),
+                "–" if work.bytes is None else f"{work.bytes / 2**20:.0f} MB",
+                _FITS[work.fits],
+            ),
         ]
         for work in found.workloads
     ]
-    columns = ["method", "trainings", "look-\naheads", "steps", "to\nmeasure", "to train\ngroups", "memory", "fits"]
+    columns = [
+        "method",
+        "trainings",
+        "look-\naheads",
+        "steps",
+        "to\nmeasure",
+        "to train\ngroups",
+        "memory",
+        "fits",
+    ]
     screen.table("Estimated work of one seed", columns, rows)
-    screen.say(f"Joint, single-task and ensemble models of one seed: {seconds(found.shared_seconds)}.")
+    screen.say(
+        f"Joint, single-task and ensemble models of one seed: {seconds(found.shared_seconds)}."
+    )
     repetitions = f"{found.units} repetition{'s' if found.units != 1 else ''}"
     limit = "" if found.budget is None else f" within {seconds(found.budget)}"
     picked = ", ".join(found.picked) or "nothing"
-    screen.say(f"Picked{limit}: {picked}. All of it, {repetitions}: about {seconds(found.known_seconds)}.")
+    screen.say(
+        f"Picked{limit}: {picked}. All of it, {repetitions}: about {seconds(found.known_seconds)}."
+    )
     if found.unpriced:
-        screen.say(f"Unknown, and not in it, is what these take to measure: {', '.join(found.unpriced)}.")
+        screen.say(
+            f"Unknown, and not in it, is what these take to measure: {', '.join(found.unpriced)}."
+        )

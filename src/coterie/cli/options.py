@@ -1,7 +1,9 @@
-"""Options of the command line: dataclasses whose fields are the Python keywords and whose doc texts are the help.
+"""Options of the command line.
 
-The set is kept small on purpose and frozen by a test; everything else is reachable from Python. Nothing heavy is imported
-here, so that ``coterie --help`` answers at once.
+Dataclasses whose fields are the Python keywords and whose doc texts are the help.
+
+The set is kept small on purpose and frozen by a test; everything else is reachable from Python.
+Nothing heavy is imported here, so that ``coterie --help`` answers at once.
 """
 
 from __future__ import annotations
@@ -57,9 +59,15 @@ class DataOptions:
     """What to do with tasks of fewer than 5 positives in a part of the split."""
     limit: Annotated[int | None, arg(metavar="N", help_behavior_hint="(default: all)")] = None
     """Use only so many examples, drawn at random."""
-    na: Annotated[tuple[str, ...] | None, arg(metavar="WORD ...", help_behavior_hint="(default: ? NA N/A NaN null ...)")] = None
+    na: Annotated[
+        tuple[str, ...] | None,
+        arg(metavar="WORD ...", help_behavior_hint="(default: ? NA N/A NaN null ...)"),
+    ] = None
     """Words that stand for a missing cell, besides the empty one."""
-    encoding: Annotated[str | None, arg(metavar="NAME", help_behavior_hint="(default: utf-8, or utf-16 by its mark)")] = None
+    encoding: Annotated[
+        str | None,
+        arg(metavar="NAME", help_behavior_hint="(default: utf-8, or utf-16 by its mark)"),
+    ] = None
     """Encoding of CSV files."""
 
 
@@ -75,7 +83,9 @@ class TrainingOptions:
     """Learning rate."""
     batch_size: Count = 128
     """Examples of a step."""
-    optimiser: Annotated[Literal["adam", "adamw", "nadam", "sgd"], arg(aliases=("--optimizer",))] = "adam"
+    optimiser: Annotated[
+        Literal["adam", "adamw", "nadam", "sgd"], arg(aliases=("--optimizer",))
+    ] = "adam"
     """Optimiser."""
     precision: Literal["fp32", "bf16"] = "fp32"
     """Number format; bf16 is autocast."""
@@ -95,7 +105,16 @@ class GroupOptions:
     """Number of groups; several are compared. auto may answer 1."""
     fuzziness: Annotated[tuple[float, ...], arg(metavar="M ...")] = (1.07,)
     """1.07 is nearly hard, 2 is soft; several are compared."""
-    clustering: Literal["auto", "fuzzy-kmeans", "fuzzy-cmeans", "kmeans", "points", "sdp", "spectral", "hierarchical"] = "auto"
+    clustering: Literal[
+        "auto",
+        "fuzzy-kmeans",
+        "fuzzy-cmeans",
+        "kmeans",
+        "points",
+        "sdp",
+        "spectral",
+        "hierarchical",
+    ] = "auto"
     """Clustering: the last three are for affinities; auto is fuzzy-kmeans for data maps, sdp for affinities."""
     features: Literal["cells", "density"] = "cells"
     """What of the data map is compared between tasks."""
@@ -105,12 +124,16 @@ class GroupOptions:
 class ComparisonOptions:
     """What is compared, and how often."""
 
-    methods: Annotated[tuple[str, ...], arg(metavar="NAME ...", help_behavior_hint="", aliases=("--method",))] = ()
+    methods: Annotated[
+        tuple[str, ...], arg(metavar="NAME ...", help_behavior_hint="", aliases=("--method",))
+    ] = ()
     """Ways to find groups: data_map; affinities: cosine, lookahead, transfer_gain, auxiliary_gain; score estimators: train,
     early, pairs, surrogate, gradtag, mtgnet; dmtg. (default: data_map)"""
     seeds: Count = 3
     """Trainings of everything, each with its own seed."""
-    repeats: Annotated[int | None, arg(metavar="N", help_behavior_hint="(default: 5 under 1,000 examples, else 1)")] = None
+    repeats: Annotated[
+        int | None, arg(metavar="N", help_behavior_hint="(default: 5 under 1,000 examples, else 1)")
+    ] = None
     """Random splits."""
     draws: Count = 3
     """Random memberships per grouping, as baseline."""
@@ -136,7 +159,9 @@ class ConfigOptions(OutputOptions):
 
 OwnModel = Annotated[str | None, arg(metavar="NAME", help_behavior_hint="")]
 RunFolder = Annotated[Positional[Path], arg(metavar="RUN")]
-OutFolder = Annotated[Path | None, arg(metavar="RUN", help_behavior_hint="(default: runs/NAME OF THE DATA FILE)")]
+OutFolder = Annotated[
+    Path | None, arg(metavar="RUN", help_behavior_hint="(default: runs/NAME OF THE DATA FILE)")
+]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -226,15 +251,24 @@ class Select:
     """Tasks that are trained together or not at all in a model."""
     cannot_link: Annotated[tuple[str, ...], arg(metavar="A+B ...", help_behavior_hint="")] = ()
     """Tasks that are never trained in one model."""
-    resource: Annotated[tuple[str, ...], arg(metavar="COLUMN=LIMIT ...", help_behavior_hint="")] = ()
+    resource: Annotated[
+        tuple[str, ...], arg(metavar="COLUMN=LIMIT ...", help_behavior_hint="")
+    ] = ()
     """Limits on the sum of a column of the table over the selected models, such as memory=2000."""
-    row_limit: Annotated[tuple[str, ...], arg(metavar="COLUMN=LIMIT ...", help_behavior_hint="")] = ()
+    row_limit: Annotated[
+        tuple[str, ...], arg(metavar="COLUMN=LIMIT ...", help_behavior_hint="")
+    ] = ()
     """Limits on a column of the table for each model, such as latency=20."""
-    task_weight: Annotated[tuple[str, ...], arg(metavar="TASK=WEIGHT ...", help_behavior_hint="")] = ()
+    task_weight: Annotated[
+        tuple[str, ...], arg(metavar="TASK=WEIGHT ...", help_behavior_hint="")
+    ] = ()
     """What the score of a task counts, 1 unless given."""
     time_limit: Annotated[float, arg(metavar="SECONDS")] = 60.0
     """Stop with the best found so far, and say how far from proven it is."""
-    out: Annotated[Path | None, arg(metavar="FILE.json", help_behavior_hint="(default: a run keeps it as its grouping)")] = None
+    out: Annotated[
+        Path | None,
+        arg(metavar="FILE.json", help_behavior_hint="(default: a run keeps it as its grouping)"),
+    ] = None
     """Where to write the selection."""
     output: OutputOptions = field(default_factory=OutputOptions)
 
@@ -275,9 +309,15 @@ class Evaluate:
     """The encoder module:factory of the model, if it is your own: named again, because importing it runs code."""
     trust: Flag = False
     """Import whatever encoder the model file names."""
-    data: Annotated[tuple[str, ...], arg(metavar="PATH ...", help_behavior_hint="(default: the run's own test examples)")] = ()
+    data: Annotated[
+        tuple[str, ...],
+        arg(metavar="PATH ...", help_behavior_hint="(default: the run's own test examples)"),
+    ] = ()
     """Other labelled examples to measure it on, read with the types, classes and units of training."""
-    encoding: Annotated[str | None, arg(metavar="NAME", help_behavior_hint="(default: utf-8, or utf-16 by its mark)")] = None
+    encoding: Annotated[
+        str | None,
+        arg(metavar="NAME", help_behavior_hint="(default: utf-8, or utf-16 by its mark)"),
+    ] = None
     """Encoding of CSV files."""
     output: OutputOptions = field(default_factory=OutputOptions)
 
@@ -303,7 +343,10 @@ class Predict:
     """The encoder module:factory of the model, if it is your own: named again, because importing it runs code."""
     trust: Flag = False
     """Import whatever encoder the model file names."""
-    encoding: Annotated[str | None, arg(metavar="NAME", help_behavior_hint="(default: utf-8, or utf-16 by its mark)")] = None
+    encoding: Annotated[
+        str | None,
+        arg(metavar="NAME", help_behavior_hint="(default: utf-8, or utf-16 by its mark)"),
+    ] = None
     """Encoding of a CSV file."""
     out: Annotated[Path, arg(metavar="FILE.parquet|FILE.csv")]
     """Table to write: id, then a probability of the positive class, a class with its probability, or a value per task.
@@ -326,4 +369,17 @@ class Export:
     output: OutputOptions = field(default_factory=OutputOptions)
 
 
-Verb = Run | Record | Affinity | Group | Select | Fit | Evaluate | Compare | Plan | Report | Predict | Export
+Verb = (
+    Run
+    | Record
+    | Affinity
+    | Group
+    | Select
+    | Fit
+    | Evaluate
+    | Compare
+    | Plan
+    | Report
+    | Predict
+    | Export
+)

@@ -43,9 +43,8 @@ A verb explains itself: coterie run --help"""
 def parse(arguments: Sequence[str]) -> options.Verb:
     """Return the verb that ``arguments`` name, with its options.
 
-    Raises:
-        CoterieError: the TOML file cannot be read or holds an unknown option; a flag is without its values.
-        SystemExit: help was asked for (0), or the arguments cannot be understood (2).
+    Raises: CoterieError: the TOML file cannot be read or holds an unknown option; a flag is without
+        its values. SystemExit: help was asked for (0), or the arguments cannot be understood (2).
     """
     arguments = list(arguments) or ["--help"]
     if arguments[0] in VERBS:
@@ -55,10 +54,13 @@ def parse(arguments: Sequence[str]) -> options.Verb:
         arguments[1:] = arranged(arguments[1:], verb)
     choice: Any = Union[tuple(Annotated[verb, subcommand(name)] for name, verb in VERBS.items())]  # noqa: UP007
     markers = (OmitArgPrefixes, DisallowNone)
-    understand = partial(tyro.cli, choice, prog="coterie", description=_DESCRIPTION, args=arguments, config=markers)
+    understand = partial(
+        tyro.cli, choice, prog="coterie", description=_DESCRIPTION, args=arguments, config=markers
+    )
     if arguments[0] in VERBS:
         return plain(understand())
-    # The help of all verbs begins with a list of them that is wider than a page; they follow one by one anyway.
+    # The help of all verbs begins with a list of them that is wider than a page; they follow one by
+    # one anyway.
     said = io.StringIO()
     try:
         with redirect_stdout(said):
@@ -70,8 +72,8 @@ def parse(arguments: Sequence[str]) -> options.Verb:
 def from_toml(path: str, verb: type, given: Sequence[str] = ()) -> list[str]:
     """Return the options in a TOML file as arguments, without those that ``given`` holds already.
 
-    Raises:
-        CoterieError: the file cannot be read, or names an option or a value that ``verb`` does not take.
+    Raises: CoterieError: the file cannot be read, or names an option or a value that ``verb`` does
+        not take.
     """
     known = {option.name: option for option in options_of(verb) if option.name != "config"}
     arguments, flags = [], named(given, verb)
@@ -79,7 +81,11 @@ def from_toml(path: str, verb: type, given: Sequence[str] = ()) -> list[str]:
         name = key.replace("-", "_")
         if name not in known:
             near = get_close_matches(name, known, n=3)
-            hint = f"did you mean {' or '.join(near)}?" if near else f"known are {', '.join(sorted(known))}."
+            hint = (
+                f"did you mean {' or '.join(near)}?"
+                if near
+                else f"known are {', '.join(sorted(known))}."
+            )
             raise CoterieError(f"`--config` {path!r} has an unknown option {shown(key)}: {hint}")
         if name not in flags:
             try:
@@ -107,7 +113,10 @@ def names(verb: type) -> Iterator[str]:
 
 
 def _value_of(name: str, arguments: Sequence[str]) -> str | None:
-    """Value after ``--name`` (the last one), "" for a flag at the very end; None where it is not given."""
+    """Value after ``--name`` (the last one), "" for a flag at the very end.
+
+    None where it is not given.
+    """
     flag = "--" + name.replace("_", "-")
     found = None
     for position, argument in enumerate(arguments):

@@ -37,7 +37,9 @@ def predict(verb: Predict, screen: Screen) -> None:
         values = torch.cat([model.predict(batch) for batch in inputs.split(_BATCH)])
     table = prediction_table(ids, values, model.tasks)
     _write(table, verb.out)
-    write_json(sidecar(verb.out), {"examples": len(ids), "notes": notes, "tasks": described(model.tasks)})
+    write_json(
+        sidecar(verb.out), {"examples": len(ids), "notes": notes, "tasks": described(model.tasks)}
+    )
     screen.path(f"Predictions for {len(ids)} examples", verb.out)
     show_positive_classes(screen, model.tasks)
     screen.path("What the columns mean", sidecar(verb.out))
@@ -52,10 +54,13 @@ def sidecar(path: Path) -> Path:
     return path.with_name(f"{path.name}.json")
 
 
-def new_examples(path: Path, model: GroupedModel, *, encoding: str | None = None) -> tuple[np.ndarray, Tensor, list[str]]:
+def new_examples(
+    path: Path, model: GroupedModel, *, encoding: str | None = None
+) -> tuple[np.ndarray, Tensor, list[str]]:
     """Return ids (n,), inputs (n, ...) of the examples in a file, and notes on what training did not see.
 
-    Ids are the row numbers, or the only column that numbers the rows and is neither input nor target of the model.
+    Ids are the row numbers, or the only column that numbers the rows and is neither input nor
+    target of the model.
 
     Raises:
         CoterieError: the file lacks a column that the model reads, or holds images of another size.

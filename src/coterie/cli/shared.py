@@ -25,14 +25,19 @@ if TYPE_CHECKING:
     from coterie.models import GroupedModel
     from coterie.results import Affinity, DataMap, Grouping
 
-DATA_MAP, GROUPING, MODEL, METRICS = "data_map.safetensors", "grouping.json", "model.safetensors", "metrics.json"
+DATA_MAP, GROUPING, MODEL, METRICS = (
+    "data_map.safetensors",
+    "grouping.json",
+    "model.safetensors",
+    "metrics.json",
+)
 COMPARISON, REPORT, AFFINITY = "comparison", "report.html", "affinity"
 
 
 @contextmanager
 def started(
     verb: options.Compare | options.Record | options.Affinity, screen: Screen
-) -> Iterator[tuple[Run, Dataset]]:  # fmt: skip
+) -> Iterator[tuple[Run, Dataset]]:
     """Load the data and hold the run directory, new or to be continued."""
     folder = verb.out or default_folder(verb.data.data[0])
     check_folder(folder)
@@ -59,14 +64,19 @@ def continued(folder: Path) -> Iterator[Run]:
 
 
 def drop_void_checkpoints(run: Run) -> None:
-    """Remove checkpoints that no command would continue any more; a kill between a result and its clearing up leaves such."""
+    """Remove checkpoints that no command would continue any more.
+
+    A kill between a result and its clearing up leaves such.
+    """
     if "group" not in run.stages or model_is_of_the_grouping(run):
         run.drop_checkpoint("fit")
     for folder in run.checkpoint(AFFINITY).glob("*"):
         names, _, every = folder.name.rpartition("-every-")
         # Of a set that is measured in part, the rest would be measured as another set.
         stages = [f"{AFFINITY}-{name}" for name in names.split("+")]
-        if any(stage in run.stages and str(run.about(stage).get("every")) == every for stage in stages):
+        if any(
+            stage in run.stages and str(run.about(stage).get("every")) == every for stage in stages
+        ):
             run.drop_checkpoint(f"{AFFINITY}/{folder.name}")
 
 
@@ -92,10 +102,14 @@ def no_trace_of_a_mistake(run: Run) -> Iterator[None]:
 def keep_grouping(run: Run, grouping: Grouping, settings: dict[str, Any]) -> None:
     """Make a grouping the run's own; what was trained with another one is void.
 
-    The same settings may give another grouping, when what it was made of was measured anew: its arrays tell.
+    The same settings may give another grouping, when what it was made of was measured anew: its
+    arrays tell.
     """
     arrays = (grouping.membership, grouping.weights())
-    settings = {**settings, "sha256": hashlib.sha256(b"".join(array.tobytes() for array in arrays)).hexdigest()}
+    settings = {
+        **settings,
+        "sha256": hashlib.sha256(b"".join(array.tobytes() for array in arrays)).hexdigest(),
+    }
     same = "group" in run.stages and run.about("group") == settings
     # The model of a comparison has a grouping of its own.
     fitted = "model" in run.stages and isinstance(run.about("model").get("grouping"), dict)
@@ -110,7 +124,9 @@ def keep_grouping(run: Run, grouping: Grouping, settings: dict[str, Any]) -> Non
 
 def model_is_of_the_grouping(run: Run) -> bool:
     """Whether the model of a run was trained with its present grouping."""
-    return {"model", "group"} <= set(run.stages) and run.about("model").get("grouping") == run.about("group")
+    return {"model", "group"} <= set(run.stages) and run.about("model").get(
+        "grouping"
+    ) == run.about("group")
 
 
 def training_of(run: Run) -> options.TrainingOptions:
@@ -132,7 +148,10 @@ def reload(run: Run, screen: Screen) -> Dataset:
     data = load_data(asked, training_of(run).seed)
     screen.notes(data.notes)
     if data.fingerprint() != run.fingerprint:
-        raise CoterieError(f"The data have changed since run {str(run.folder)!r} was started: {', '.join(asked.data)}.")
+        raise CoterieError(
+            f"The data have changed since run {str(run.folder)!r} was started: "
+            f"{', '.join(asked.data)}."
+        )
     return data
 
 
@@ -144,7 +163,9 @@ def data_map_of(run: Run) -> DataMap:
         return DataMap.load(run.folder / DATA_MAP)
     recorded = sorted(run.folder.glob(f"units/*/{DATA_MAP}"))
     if not recorded:
-        raise CoterieError(f"Run {str(run.folder)!r} has no data map: start one with coterie record.")
+        raise CoterieError(
+            f"Run {str(run.folder)!r} has no data map: start one with coterie record."
+        )
     return DataMap.load(recorded[0])
 
 
@@ -153,7 +174,10 @@ def comparison_of(run: Run) -> Comparison:
     from coterie.evaluation import Comparison
 
     if not run.done("comparison"):
-        raise CoterieError(f"Run {str(run.folder)!r} has no finished comparison; continue it with the command that started it.")
+        raise CoterieError(
+            f"Run {str(run.folder)!r} has no finished comparison; continue it with the command "
+            "that started it."
+        )
     return Comparison.load(run.folder / COMPARISON)
 
 
@@ -166,14 +190,19 @@ def saved_affinity(run: Run, name: str) -> Affinity:
     from coterie.results import Affinity
 
     if not run.done(affinity_stage(name)):
-        there = [stage.removeprefix("affinity-") for stage in run.stages if stage.startswith("affinity-")]
+        there = [
+            stage.removeprefix("affinity-") for stage in run.stages if stage.startswith("affinity-")
+        ]
         hint = f"there are {', '.join(there)}." if there else "measure it with coterie affinity."
         raise CoterieError(f"Run {str(run.folder)!r} has no affinity {name!r}: {hint}")
     return Affinity.load(affinity_file(run, name))
 
 
 def saved_model(run: Run, encoder: str | None, *, trust: bool) -> GroupedModel:
-    """The grouped model of a run; an encoder that is not built in must be named by ``encoder``, or trusted."""
+    """The grouped model of a run.
+
+    An encoder that is not built in must be named by ``encoder``, or trusted.
+    """
     from coterie.models import GroupedModel
 
     if not run.done("model"):

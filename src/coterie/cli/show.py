@@ -26,7 +26,8 @@ _SECONDS_BETWEEN_LINES, _LONGEST_SILENCE = 2.0, 20.0
 class Screen:
     """Where a verb talks to. Tables are at most 80 columns wide.
 
-    Task names and the like are printed as they are, neither as markup nor as orders to the terminal.
+    Task names and the like are printed as they are, neither as markup nor as orders to the
+    terminal.
     """
 
     def __init__(self, *, quiet: bool = False) -> None:
@@ -49,13 +50,21 @@ class Screen:
         """Print where something was written; a path is never broken over lines."""
         self.out.print(visible(f"{what}: {path}"), soft_wrap=True)
 
-    def table(self, title: str, columns: Sequence[str], rows: Iterable[Sequence[str]], *, texts: int = 1) -> None:
-        """Print a table: the first ``texts`` columns left and broken where they must be, the others right and never broken."""
+    def table(
+        self, title: str, columns: Sequence[str], rows: Iterable[Sequence[str]], *, texts: int = 1
+    ) -> None:
+        """Print a table.
+
+        The first ``texts`` columns left and broken where they must be, the others right and never
+        broken.
+        """
         self.out.print(visible(title), style="bold")
         table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
         for position, column in enumerate(columns):
             number = position >= texts
-            table.add_column(column, justify="right" if number else "left", overflow="fold", no_wrap=number)
+            table.add_column(
+                column, justify="right" if number else "left", overflow="fold", no_wrap=number
+            )
         for row in rows:
             table.add_row(*(Text(visible(cell)) for cell in row))
         self.out.print(table)
@@ -100,7 +109,12 @@ class Progress:
                 self._said, self._when = text, monotonic()
                 self._screen.err.print(f"{text} ({done}/{total})", soft_wrap=True)
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         if self._bar is not None:
             self._bar.stop()
 
@@ -115,9 +129,18 @@ def show_grouping(screen: Screen, grouping: Grouping, name: str = "") -> None:
         for task, own in enumerate(grouping.labels):
             if own == label:
                 reading = [] if soft is None else [share(float(soft[task, label]))]
-                rows.append([grouping.tasks[task], str(label + 1), share(float(grouping.membership[task, label])), *reading])
+                rows.append(
+                    [
+                        grouping.tasks[task],
+                        str(label + 1),
+                        share(float(grouping.membership[task, label])),
+                        *reading,
+                    ]
+                )
     title = f"Groups by {grouping.method}" + (f" ({name})" if name else "")
-    screen.table(title, ["task", "group", "membership", *(["at m = 2"] if soft is not None else [])], rows)
+    screen.table(
+        title, ["task", "group", "membership", *(["at m = 2"] if soft is not None else [])], rows
+    )
     for label, members in enumerate(grouping.groups, start=1):
         screen.say(f"Group {label}: {listing(members) if members else 'no task of its own'}")
     if "silhouette" in grouping.details:
@@ -140,7 +163,11 @@ def criterion(grouping: Grouping) -> str:
     if not found:
         return "Number of groups: these tasks are too few to choose one by silhouette: 1 group."
     seen = ", ".join(f"{n_groups} ({share(value)})" for n_groups, value in found.items())
-    answer = f"below {least}: 1 group" if grouping.n_groups == 1 else f"at least {least}: {grouping.n_groups} groups"
+    answer = (
+        f"below {least}: 1 group"
+        if grouping.n_groups == 1
+        else f"at least {least}: {grouping.n_groups} groups"
+    )
     return f"Number of groups by silhouette: {seen}. The largest is {answer}."
 
 
@@ -150,11 +177,16 @@ def show_comparison(screen: Screen, comparison: ComparisonRecord) -> None:
     from coterie.wording import count, interval, listing, number, probability, seconds, signed
 
     screen.table(
-        f"Test scores (mean {listing(dict.fromkeys(comparison.metric_names))}) and cost of one seed",
+        f"Test scores (mean {listing(dict.fromkeys(comparison.metric_names))}) and cost of one "
+        "seed",
         ["arm", "score", "models", "parameters", "steps", "time"],
         (
             [
-                *(cost["arm"], number(comparison.mean_score(cost["arm"])[0]), f"{cost['models']:.3g}"),
+                *(
+                    cost["arm"],
+                    number(comparison.mean_score(cost["arm"])[0]),
+                    f"{cost['models']:.3g}",
+                ),
                 *(count(cost["parameters"]), count(cost["model_steps"]), seconds(cost["seconds"])),
             ]
             for cost in comparison.costs.to_pylist()
@@ -164,7 +196,16 @@ def show_comparison(screen: Screen, comparison: ComparisonRecord) -> None:
     screen.table(
         "Mean gain over tasks, in points",
         ["arm", "against", "gain", "95 % interval", "p"],
-        ([g["arm"], g["reference"], signed(g["gain"]), interval(g["low"], g["high"]), probability(g["p"])] for g in gains),
+        (
+            [
+                g["arm"],
+                g["reference"],
+                signed(g["gain"]),
+                interval(g["low"], g["high"]),
+                probability(g["p"]),
+            ]
+            for g in gains
+        ),
         texts=2,
     )
     for finding in comparison.findings:

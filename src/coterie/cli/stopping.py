@@ -1,6 +1,7 @@
 """Being stopped: Ctrl-C, and SIGTERM, by which schedulers ask politely before they kill.
 
-Both arrive as ``KeyboardInterrupt``, so that files are closed and locks let go. What was finished is on disk at any time.
+Both arrive as ``KeyboardInterrupt``, so that files are closed and locks let go. What was finished
+is on disk at any time.
 """
 
 from __future__ import annotations
@@ -15,14 +16,19 @@ _DEFAULTS = (signal.SIG_DFL, signal.default_int_handler)
 
 
 class Stopped(KeyboardInterrupt):
-    """A signal came. Once a plain ``KeyboardInterrupt`` has left ``exec``, Python ends by SIGINT, whatever it is told."""
+    """A signal came.
+
+    Once a plain ``KeyboardInterrupt`` has left ``exec``, Python ends by SIGINT, whatever it is
+    told.
+    """
 
 
 class Stopping:
     """Within a ``with`` statement, stop signals raise ``KeyboardInterrupt`` and are remembered.
 
-    They are, because some libraries make another exception of an interrupt that meets them at the wrong moment. Handlers of a
-    program that calls us, and signals that are ignored (``nohup``, jobs in the background), stay as they are.
+    They are, because some libraries make another exception of an interrupt that meets them at the
+    wrong moment. Handlers of a program that calls us, and signals that are ignored (``nohup``, jobs
+    in the background), stay as they are.
 
     >>> with Stopping() as stopping:
     ...     stopping.status
@@ -35,13 +41,24 @@ class Stopping:
         self._before: dict[signal.Signals, Any] = {}
 
     def __enter__(self) -> Self:
-        if threading.current_thread() is threading.main_thread():  # elsewhere Python allows no handlers
-            self._before = {number: signal.getsignal(number) for number in _SIGNALS if signal.getsignal(number) in _DEFAULTS}
+        if (
+            threading.current_thread() is threading.main_thread()
+        ):  # elsewhere Python allows no handlers
+            self._before = {
+                number: signal.getsignal(number)
+                for number in _SIGNALS
+                if signal.getsignal(number) in _DEFAULTS
+            }
             for number in self._before:
                 signal.signal(number, self._stop)
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, where: TracebackType | None) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        where: TracebackType | None,
+    ) -> None:
         for number, handler in self._before.items():
             signal.signal(number, handler)
 

@@ -1,4 +1,7 @@
-"""What each verb does: load, call the Python function of the same name, keep the outcome in the run directory, show it."""
+"""What each verb does.
+
+Load, call the Python function of the same name, keep the outcome in the run directory, show it.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +30,13 @@ from coterie.cli.shared import (
     started,
     training_of,
 )
-from coterie.cli.show import Screen, show_comparison, show_grouping, show_metrics, show_positive_classes
+from coterie.cli.show import (
+    Screen,
+    show_comparison,
+    show_grouping,
+    show_metrics,
+    show_positive_classes,
+)
 from coterie.errors import CoterieError
 from coterie.files import atomic
 from coterie.runs import MANIFEST, Run
@@ -39,7 +48,10 @@ if TYPE_CHECKING:
 
 
 def perform(verb: options.Verb) -> None:
-    """Do what ``verb`` says. Imports take seconds: what can be refused without them is refused before."""
+    """Do what ``verb`` says. Imports take seconds.
+
+    What can be refused without them is refused before.
+    """
     screen = Screen(quiet=verb.output.quiet)
     match verb:
         case options.Run():
@@ -79,13 +91,22 @@ def run_all(verb: options.Run, screen: Screen) -> None:
         if run.done("model"):
             origin = run.about("model").get("grouping")
             several = len(methods_asked(verb.grouping, verb.comparison)) > 1
-            note = " of `coterie fit`" if isinstance(origin, dict) else f" of {origin}, the first grouping" if several else ""
+            note = (
+                " of `coterie fit`"
+                if isinstance(origin, dict)
+                else f" of {origin}, the first grouping"
+                if several
+                else ""
+            )
             screen.path(f"Model{note}", run.folder / MODEL)
         report(run, screen)
 
 
 def compare(verb: options.Compare, run: Run, data: Dataset, screen: Screen) -> None:
-    """Measure whether grouping pays; finished parts of the same run are read, not computed again."""
+    """Measure whether grouping pays.
+
+    Finished parts of the same run are read, not computed again.
+    """
     if run.done("comparison"):
         comparison = comparison_of(run)
     else:
@@ -93,10 +114,16 @@ def compare(verb: options.Compare, run: Run, data: Dataset, screen: Screen) -> N
 
         with no_trace_of_a_mistake(run), screen.progress() as progress:
             comparison = compare_arms(
-                model_of(verb.training, data), data, methods_asked(verb.grouping, verb.comparison), seeds=seeds_of(verb),
-                repeats=verb.comparison.repeats, draws=verb.comparison.draws, run=run, progress=progress,
+                model_of(verb.training, data),
+                data,
+                methods_asked(verb.grouping, verb.comparison),
+                seeds=seeds_of(verb),
+                repeats=verb.comparison.repeats,
+                draws=verb.comparison.draws,
+                run=run,
+                progress=progress,
                 **settings_of(verb.training),
-            )  # fmt: skip
+            )
         run.complete("comparison", comparison.save(run.folder / COMPARISON))
     screen.notes(_notes(groupings[0] for groupings in comparison.groupings.values()))
     for name, groupings in comparison.groupings.items():
@@ -112,9 +139,14 @@ def record(verb: options.Record, screen: Screen) -> None:
 
             with no_trace_of_a_mistake(run), screen.progress() as progress:
                 fitted = fit_stack(
-                    model_of(verb.training, data), data, record=True, seed=verb.training.seed, progress=progress,
-                    checkpoint=run.checkpoint("record"), **settings_of(verb.training),
-                )  # fmt: skip
+                    model_of(verb.training, data),
+                    data,
+                    record=True,
+                    seed=verb.training.seed,
+                    progress=progress,
+                    checkpoint=run.checkpoint("record"),
+                    **settings_of(verb.training),
+                )
             if fitted.data_map is None:
                 raise CoterieError("Nothing was recorded.")
             fitted.data_map.save(run.folder / DATA_MAP)
@@ -127,16 +159,23 @@ def group(verb: options.Group, screen: Screen) -> None:
     """Group the tasks of a recorded run."""
     asked = verb.grouping
     if len(asked.groups) != 1 or len(asked.fuzziness) != 1:
-        raise CoterieError("`--groups` and `--fuzziness` take one value each here; `coterie compare` takes several.")
+        raise CoterieError(
+            "`--groups` and `--fuzziness` take one value each here; `coterie compare` takes "
+            "several."
+        )
     with continued(verb.run) as run:
         from coterie.grouping import group as group_tasks
 
         source = data_map_of(run) if verb.affinity is None else saved_affinity(run, verb.affinity)
         clustering = None if asked.clustering == "auto" else asked.clustering
         grouping = group_tasks(
-            source, asked.groups[0], method=clustering, fuzziness=asked.fuzziness[0], features=asked.features,
+            source,
+            asked.groups[0],
+            method=clustering,
+            fuzziness=asked.fuzziness[0],
+            features=asked.features,
             seed=training_of(run).seed,
-        )  # fmt: skip
+        )
         settings = {**asdict(asked), "groups": asked.groups[0], "fuzziness": asked.fuzziness[0]}
         if verb.affinity is not None:
             settings["affinity"] = verb.affinity
@@ -150,7 +189,9 @@ def fit(verb: options.Fit, screen: Screen) -> None:
     """Train the specialised models of a grouped run."""
     with continued(verb.run) as run:
         if not run.done("group"):
-            raise CoterieError(f"Run {str(verb.run)!r} has no grouping yet: coterie group {verb.run} --groups K.")
+            raise CoterieError(
+                f"Run {str(verb.run)!r} has no grouping yet: coterie group {verb.run} --groups K."
+            )
         from coterie.models.architecture import trusted
 
         model = training_of(run).model
@@ -173,10 +214,17 @@ def _fit(run: Run, data: Dataset, screen: Screen) -> None:
     training = training_of(run)
     with screen.progress() as progress:
         fitted = fit_stack(
-            model_of(training, data), data, grouping.weights(), seed=training.seed, progress=progress,
-            checkpoint=run.checkpoint("fit"), **settings_of(training),
-        )  # fmt: skip
-    model = GroupedModel.from_stack(fitted.stack, grouping.membership, data.tasks, data.preprocessing)
+            model_of(training, data),
+            data,
+            grouping.weights(),
+            seed=training.seed,
+            progress=progress,
+            checkpoint=run.checkpoint("fit"),
+            **settings_of(training),
+        )
+    model = GroupedModel.from_stack(
+        fitted.stack, grouping.membership, data.tasks, data.preprocessing
+    )
     with atomic(run.folder / MODEL) as temporary:
         model.save(temporary)
         run.forget("model", "evaluate")
@@ -206,10 +254,15 @@ def evaluate(verb: options.Evaluate, screen: Screen) -> None:
 
 
 def _other_data(run: Run, model: GroupedModel, verb: options.Evaluate, screen: Screen) -> Dataset:
-    """Other labelled examples, read with the schema of the model; long form and classes as in the run."""
+    """Other labelled examples, read with the schema of the model.
+
+    Long form and classes as in the run.
+    """
     from coterie.data import load
 
-    told = {name: run.config["data"][name] for name in ("task_column", "target_column", "one_vs_rest")}
+    told = {
+        name: run.config["data"][name] for name in ("task_column", "target_column", "one_vs_rest")
+    }
     source = verb.data[0] if len(verb.data) == 1 else list(verb.data)
     data = load(source, like=model, encoding=verb.encoding, **given(told))
     screen.notes(data.notes)
@@ -227,4 +280,6 @@ def report(run: Run, screen: Screen) -> None:
 
 def _notes(groupings: Iterable[Grouping]) -> list[str]:
     """What the methods found worth knowing, each once."""
-    return list(dict.fromkeys(note for grouping in groupings for note in grouping.details.get("notes", ())))
+    return list(
+        dict.fromkeys(note for grouping in groupings for note in grouping.details.get("notes", ()))
+    )

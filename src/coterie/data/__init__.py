@@ -1,9 +1,10 @@
 """From any source to batches.
 
-:func:`load` reads a source (a file, arrays, a frame, a dataset), decides which columns are inputs and what kind of task each
-target is, splits the examples, and fits preprocessing and task statistics on the training part. The :class:`Dataset` it
-returns holds encoded inputs and targets; :class:`Batches` delivers them to a stack of models, gathered, augmented and
-normalised once for all of them. Nothing here knows about models.
+:func:`load` reads a source (a file, arrays, a frame, a dataset), decides which columns are inputs
+and what kind of task each target is, splits the examples, and fits preprocessing and task
+statistics on the training part. The :class:`Dataset` it returns holds encoded inputs and targets;
+:class:`Batches` delivers them to a stack of models, gathered, augmented and normalised once for all
+of them. Nothing here knows about models.
 """
 
 from coterie.data.augment import flip_and_crop

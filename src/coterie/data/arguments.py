@@ -29,7 +29,9 @@ _MOST_ROWS = 2**63 - 1
 
 
 def check_arguments(given: Mapping[str, Any]) -> None:
-    """Refuse arguments of a type that ``load`` does not take; those it does not know are left alone.
+    """Refuse arguments of a type that ``load`` does not take.
+
+    Those it does not know are left alone.
 
     Raises:
         CoterieError: naming the argument.
@@ -58,16 +60,23 @@ def check_arguments(given: Mapping[str, Any]) -> None:
 
 
 def refuse_with_like(given: Mapping[str, Any], defaults: Mapping[str, Any]) -> None:
-    """Refuse what the schema of a model decides, or what is about parts that there are not: it would have no effect.
+    """Refuse what the schema of a model decides, or what is about parts that there are not.
+
+    It would have no effect.
 
     >>> refuse_with_like({"like": "a model", "targets": None, "limit": 9}, {"targets": None, "limit": None})
     Traceback (most recent call last):
     coterie.errors.CoterieError: `like` leaves no effect to `limit`: ...
     """
-    told = [name for name in defaults if name not in _WITH_LIKE and _plain(given[name]) != _plain(defaults[name])]
+    told = [
+        name
+        for name in defaults
+        if name not in _WITH_LIKE and _plain(given[name]) != _plain(defaults[name])
+    ]
     if told:
         raise CoterieError(
-            f"`like` leaves no effect to {', '.join(f'`{name}`' for name in told)}: the model's schema says what is read, "
+            f"`like` leaves no effect to {', '.join(f'`{name}`' for name in told)}: the model's "
+            "schema says what is read, "
             "and all examples are test examples. Leave them out."
         )
 
@@ -82,4 +91,6 @@ def _plain(value: Any) -> Any:
 def _are_texts(value: Any) -> bool:
     if isinstance(value, str | Iterator):  # what can be read only once is read where it is needed
         return True
-    return (is_listed(value) or isinstance(value, AbstractSet)) and all(isinstance(each, str) for each in value)
+    return (is_listed(value) or isinstance(value, AbstractSet)) and all(
+        isinstance(each, str) for each in value
+    )

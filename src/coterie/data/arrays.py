@@ -33,8 +33,12 @@ def as_input(value: Any, where: str = "An input of the dataset") -> Tensor:
     if is_image(value):
         with _readable(where):
             # A copy: what Pillow gives is read-only.
-            return torch.from_numpy(np.array(pixels(value, rule_of(value, where), where), order="C"))
-    return stored(value if isinstance(value, Tensor) else _to_tensor(value, where), where, batched=False)
+            return torch.from_numpy(
+                np.array(pixels(value, rule_of(value, where), where), order="C")
+            )
+    return stored(
+        value if isinstance(value, Tensor) else _to_tensor(value, where), where, batched=False
+    )
 
 
 def example(name: Any) -> str:
@@ -43,7 +47,10 @@ def example(name: Any) -> str:
 
 
 class Survey:
-    """What the inputs of a map-style dataset are like, by their headers: an image that was only opened is not decoded."""
+    """What the inputs of a map-style dataset are like, by their headers.
+
+    An image that was only opened is not decoded.
+    """
 
     def __init__(self) -> None:
         self._first: tuple[Any, ...] | None = None
@@ -53,8 +60,8 @@ class Survey:
     def add(self, value: Any, name: Any) -> None:
         """Look at one input.
 
-        Raises:
-            CoterieError: an image that is refused, or inputs of another shape or depth than the first.
+        Raises: CoterieError: an image that is refused, or inputs of another shape or depth than the
+            first.
         """
         if is_image(value):
             with _readable(example(name)):
@@ -67,8 +74,12 @@ class Survey:
             kind = ("arrays", *getattr(value, "shape", ()))
         self._first = self._first or kind
         if kind != self._first:
-            first, found = (f"{sort} of {'x'.join(map(str, shape))}" for sort, *shape in (self._first, kind))
-            raise CoterieError(f"All inputs must be like the first, {first}; {example(name)} has {found}.")
+            first, found = (
+                f"{sort} of {'x'.join(map(str, shape))}" for sort, *shape in (self._first, kind)
+            )
+            raise CoterieError(
+                f"All inputs must be like the first, {first}; {example(name)} has {found}."
+            )
 
     def notes(self) -> tuple[str, ...]:
         """What is done to images as they are read, with counts."""
@@ -84,17 +95,20 @@ def _readable(where: str) -> Iterator[None]:
     except CoterieError:
         raise
     except Exception as error:
-        raise CoterieError(f"{where} is no readable image ({error or type(error).__name__}).") from error
+        raise CoterieError(
+            f"{where} is no readable image ({error or type(error).__name__})."
+        ) from error
 
 
 def stored(tensor: Tensor, where: str, *, batched: bool) -> Tensor:
-    """Return numbers as a data set stores them: uint8 and uint16 images as uint8 and int32, all else as float32, unscaled.
+    """Return numbers as a data set stores them.
+
+    Uint8 and uint16 images as uint8 and int32, all else as float32, unscaled.
 
     Images have the shape (C, H, W), with N before it if ``batched``.
 
-    Raises:
-        CoterieError: channels come last; values are not finite, or float32 does not hold them: they are too large, or are the
-            levels of an image in whole numbers, which it would round.
+    Raises: CoterieError: channels come last; values are not finite, or float32 does not hold them:
+        they are too large, or are the levels of an image in whole numbers, which it would round.
     """
     if tensor.is_complex():
         raise CoterieError(f"{where} must hold real numbers; found {tensor.dtype}.")
@@ -102,19 +116,38 @@ def stored(tensor: Tensor, where: str, *, batched: bool) -> Tensor:
     pixels_of = tensor.dtype if image and tensor.dtype in (torch.uint8, torch.uint16) else None
     if image and (batched or pixels_of) and shape[-3] > 4 and shape[-1] in (1, 3, 4):
         order = "(N, C, H, W)" if batched else "(C, H, W)"
-        raise CoterieError(f"Images must have shape {order}; found {shape} in {where}: move the channels to the front.")
+        raise CoterieError(
+            f"Images must have shape {order}; found {shape} in {where}: move the channels to the "
+            "front."
+        )
     if pixels_of is not None:
         return (tensor if pixels_of == torch.uint8 else tensor.int()).contiguous()
     numbers = tensor.float().contiguous()
     if not (finite := numbers.isfinite()).all():
         place = (~finite).nonzero()[0].tolist()
         row = f" in row {place[0]}," if batched else " at"
-        spot = f"column {place[1]}" if batched and len(place) == 2 else f"position {tuple(place[batched:])}"
+        spot = (
+            f"column {place[1]}"
+            if batched and len(place) == 2
+            else f"position {tuple(place[batched:])}"
+        )
         found = tensor[tuple(place)].item()
-        reason = "" if tensor.dtype == torch.float32 or not isfinite(found) else ", which float32 does not hold,"
+        reason = (
+            ""
+            if tensor.dtype == torch.float32 or not isfinite(found)
+            else ", which float32 does not hold,"
+        )
         raise CoterieError(f"{where} must be finite; found {found}{reason}{row} {spot}.")
-    if image and not tensor.is_floating_point() and tensor.element_size() > 2 and (numbers.abs() > 2**24).any():
-        raise CoterieError(f"{where} holds images of {tensor.dtype} with levels beyond 2^24, which float32 rounds: scale them.")
+    if (
+        image
+        and not tensor.is_floating_point()
+        and tensor.element_size() > 2
+        and (numbers.abs() > 2**24).any()
+    ):
+        raise CoterieError(
+            f"{where} holds images of {tensor.dtype} with levels beyond 2^24, which float32 "
+            "rounds: scale them."
+        )
     return numbers
 
 
@@ -124,7 +157,9 @@ def describe(value: Any) -> str:
     return f"{type(value).__module__}.{type(value).__qualname__}{keys}".removeprefix("builtins.")
 
 
-def from_arrays(inputs: Any, targets: Any, names: Sequence[str] | None = None) -> tuple[Tensor, pd.DataFrame]:
+def from_arrays(
+    inputs: Any, targets: Any, names: Sequence[str] | None = None
+) -> tuple[Tensor, pd.DataFrame]:
     """Return inputs as :func:`input_tensor` does, and targets as a frame.
 
     Raises:
@@ -137,15 +172,23 @@ def from_arrays(inputs: Any, targets: Any, names: Sequence[str] | None = None) -
     tensor = input_tensor(inputs)
     frame = target_frame(targets, names)
     if len(tensor) != len(frame):
-        raise CoterieError(f"`inputs` and `targets` must have the same length; found {len(tensor)} and {len(frame)}.")
+        raise CoterieError(
+            f"`inputs` and `targets` must have the same length; found {len(tensor)} and "
+            f"{len(frame)}."
+        )
     return tensor, frame
 
 
 def input_tensor(inputs: Any) -> Tensor:
-    """Return inputs that are taken as they are, checked: images (N, C, H, W) of uint8 or int32, or float32 (N, ...)."""
+    """Return inputs that are taken as they are, checked.
+
+    Images (N, C, H, W) of uint8 or int32, or float32 (N, ...).
+    """
     tensor = inputs.detach().cpu() if isinstance(inputs, Tensor) else _to_tensor(inputs, "`inputs`")
     if tensor.dim() < 2:
-        raise CoterieError(f"`inputs` must have shape (N, F) or (N, C, H, W); found {tuple(tensor.shape)}.")
+        raise CoterieError(
+            f"`inputs` must have shape (N, F) or (N, C, H, W); found {tuple(tensor.shape)}."
+        )
     return stored(tensor, "`inputs`", batched=True)
 
 
@@ -153,15 +196,23 @@ def _to_tensor(values: Any, where: str) -> Tensor:
     try:
         array = np.asarray(values)
     except ValueError as error:
-        raise CoterieError(f"{where} must be one array; found {describe(values)} of unequal lengths.") from error
+        raise CoterieError(
+            f"{where} must be one array; found {describe(values)} of unequal lengths."
+        ) from error
     if array.dtype.kind not in "fiub":
-        raise CoterieError(f"{where} must hold numbers (a tensor or an array); found an array of type {array.dtype}.")
+        raise CoterieError(
+            f"{where} must hold numbers (a tensor or an array); found an array of type "
+            f"{array.dtype}."
+        )
     native = np.float64 if array.dtype.itemsize > 8 else array.dtype.newbyteorder("=")
     return torch.from_numpy(np.require(array, dtype=native, requirements=["C", "W"]))
 
 
 def target_frame(targets: Any, names: Sequence[str] | None = None) -> pd.DataFrame:
-    """Return targets as a frame with one column per task: ``target``, or ``task 0``, ``task 1``, ... if not named."""
+    """Return targets as a frame with one column per task.
+
+    ``target``, or ``task 0``, ``task 1``, ... if not named.
+    """
     import pandas as pd
 
     if isinstance(targets, pd.DataFrame):
@@ -171,14 +222,22 @@ def target_frame(targets: Any, names: Sequence[str] | None = None) -> pd.DataFra
             frame = pd.DataFrame(targets)
     else:
         with blame("`targets` must be one array"):
-            array = targets.detach().cpu().numpy() if isinstance(targets, Tensor) else np.asarray(targets)
+            array = (
+                targets.detach().cpu().numpy()
+                if isinstance(targets, Tensor)
+                else np.asarray(targets)
+            )
         if array.ndim not in (1, 2):
             raise CoterieError(f"`targets` must have shape (N,) or (N, T); found {array.shape}.")
         frame = pd.DataFrame(array)
-        frame.columns = ["target"] if frame.shape[1] == 1 else [f"task {i}" for i in range(frame.shape[1])]
+        frame.columns = (
+            ["target"] if frame.shape[1] == 1 else [f"task {i}" for i in range(frame.shape[1])]
+        )
     if names is not None:
         if len(names) != frame.shape[1]:
-            raise CoterieError(f"`names` must name {frame.shape[1]} tasks; found {len(names)} names.")
+            raise CoterieError(
+                f"`names` must name {frame.shape[1]} tasks; found {len(names)} names."
+            )
         frame.columns = list(names)
     frame.columns = [str(name) for name in frame.columns]
     return frame

@@ -1,8 +1,10 @@
-"""Arrow and Parquet files from anywhere: what is read is safe to use, whatever happened to the file.
+"""Arrow and Parquet files from anywhere.
 
-pyarrow reads an Arrow file without looking at its data: offsets and dictionary indices that a damaged file holds are followed
-by whatever uses the table, out of its memory and into a segmentation fault. So every table is validated in full, once, before
-anything else touches it.
+What is read is safe to use, whatever happened to the file.
+
+pyarrow reads an Arrow file without looking at its data: offsets and dictionary indices that a
+damaged file holds are followed by whatever uses the table, out of its memory and into a
+segmentation fault. So every table is validated in full, once, before anything else touches it.
 """
 
 from __future__ import annotations
@@ -21,7 +23,9 @@ _FILE_MAGIC = b"ARROW1"
 
 
 def read_arrow(path: str | Path) -> pa.Table:
-    """Read an Arrow file (Feather too) or, as ``datasets`` writes it, an Arrow stream; uncompressed data stay memory-mapped.
+    """Read an Arrow file (Feather too) or, as ``datasets`` writes it, an Arrow stream.
+
+    Uncompressed data stay memory-mapped.
 
     Raises:
         CoterieError: the file cannot be read or is damaged; it is named.
@@ -37,7 +41,9 @@ def read_arrow(path: str | Path) -> pa.Table:
     with _naming_damage(path, "arrow"), pa.memory_map(str(path)) as file:
         is_file = file.read(len(_FILE_MAGIC)) == _FILE_MAGIC
         file.seek(0)
-        return _validated((pa.ipc.open_file(file) if is_file else pa.ipc.open_stream(file)).read_all())
+        return _validated(
+            (pa.ipc.open_file(file) if is_file else pa.ipc.open_stream(file)).read_all()
+        )
 
 
 def read_parquet(path: str | Path) -> pa.Table:
@@ -51,7 +57,11 @@ def read_parquet(path: str | Path) -> pa.Table:
         # Not `read_table`, which takes folders named `a=1` for columns.
         with pq.ParquetFile(path, page_checksum_verification=True) as file:
             table = _validated(file.read())
-    about = {name: value for name, value in (table.schema.metadata or {}).items() if name != CHECKSUM.encode()}
+    about = {
+        name: value
+        for name, value in (table.schema.metadata or {}).items()
+        if name != CHECKSUM.encode()
+    }
     return table.replace_schema_metadata(about or None)
 
 
@@ -84,4 +94,6 @@ def _naming_damage(path: str | Path, kind: str) -> Iterator[None]:
     except CoterieError:
         raise
     except (pa.ArrowException, *GARBAGE) as error:
-        raise CoterieError(f"{path} is no readable {kind} file, or is damaged ({reason(error)}).") from error
+        raise CoterieError(
+            f"{path} is no readable {kind} file, or is damaged ({reason(error)})."
+        ) from error

@@ -1,4 +1,7 @@
-"""Batches for a stack of models: gathered, augmented and normalised once, for all examples of a batch together."""
+"""Batches for a stack of models.
+
+Gathered, augmented and normalised once, for all examples of a batch together.
+"""
 
 from __future__ import annotations
 
@@ -34,20 +37,17 @@ class Batch:
 class Batches:
     """Batches of one part of the data for a stack of M models.
 
-    Inputs live on the device where they fit in half of its free memory (``resident``), else each batch is moved there.
-    A shared last batch may be smaller, but never a single example, on which BatchNorm fails: that one joins the batch before.
+    Inputs live on the device where they fit in half of its free memory (``resident``), else each
+    batch is moved there. A shared last batch may be smaller, but never a single example, on which
+    BatchNorm fails: that one joins the batch before.
 
-    Args:
-        data: what to read.
-        positions: (n,) example positions that all models share, or one support (n_m,) per model. Supports need equal numbers
-            of steps; model m walks a permutation of its own support that depends on (seed, support) only, wrapped round to
-            fill the last batch.
-        batch_size: examples per batch and model.
-        seed: of the order and the augmentation.
-        device: where batches are delivered.
-        augment: random flips and padded crops (images only).
-        channels_last: memory format of 4-D inputs.
-        workers: processes that read a map-style dataset.
+    Args: data: what to read. positions: (n,) example positions that all models share, or one
+        support (n_m,) per model. Supports need equal numbers of steps; model m walks a permutation
+        of its own support that depends on (seed, support) only, wrapped round to fill the last
+        batch. batch_size: examples per batch and model. seed: of the order and the augmentation.
+        device: where batches are delivered. augment: random flips and padded crops (images only).
+        channels_last: memory format of 4-D inputs. workers: processes that read a map-style
+        dataset.
 
     >>> from coterie.data import load
     >>> data = load("digits")
@@ -71,7 +71,9 @@ class Batches:
         if batch_size < 2:
             raise CoterieError(f"`batch_size` must be at least 2; found {batch_size}.")
         if augment and len(data.input_shape) != 3:
-            raise CoterieError(f"`augment` is for images of shape (C, H, W); inputs have shape {data.input_shape}.")
+            raise CoterieError(
+                f"`augment` is for images of shape (C, H, W); inputs have shape {data.input_shape}."
+            )
         self.data, self.batch_size, self.seed, self.augment = data, batch_size, seed, augment
         self.device, self.channels_last, self.workers = torch.device(device), channels_last, workers
         self.shared = isinstance(positions, Tensor)
@@ -84,7 +86,10 @@ class Batches:
 
     def epoch(self, epoch: int) -> Iterator[Batch]:
         """Yield the batches of one epoch, shuffled, and augmented if asked for."""
-        orders = [torch.randperm(len(s), generator=torch_generator(self.seed, "order", epoch)) for s in self.supports]
+        orders = [
+            torch.randperm(len(s), generator=torch_generator(self.seed, "order", epoch))
+            for s in self.supports
+        ]
         if self.shared:
             positions = self._chunks(orders[0])
         else:
@@ -95,23 +100,32 @@ class Batches:
 
     def sample(self, step: int) -> Batch:
         """A random batch that depends on (seed, step) only, without augmentation."""
-        order = torch.randperm(len(self.supports[0]), generator=torch_generator(self.seed, "sample", step))
+        order = torch.randperm(
+            len(self.supports[0]), generator=torch_generator(self.seed, "sample", step)
+        )
         return next(iter(self._deliver([order[: self.batch_size]], None)))
 
     def ordered(self) -> Iterator[Batch]:
         """Yield every example once, in the order of the positions, without augmentation."""
         if not self.shared:
-            raise CoterieError("`ordered` needs positions that all models share; evaluate supports one by one.")
+            raise CoterieError(
+                "`ordered` needs positions that all models share; evaluate supports one by one."
+            )
         return self._deliver(self._chunks(torch.arange(len(self.supports[0]))), None)
 
     def _count_steps(self) -> int:
         empty = [row for row, support in enumerate(self.supports) if len(support) == 0]
         if empty or not self.supports:
-            raise CoterieError("`positions` is empty." if self.shared or not empty else f"Support {empty[0]} is empty.")
+            raise CoterieError(
+                "`positions` is empty."
+                if self.shared or not empty
+                else f"Support {empty[0]} is empty."
+            )
         steps = {-(-len(support) // self.batch_size) for support in self.supports}
         if len(steps) > 1:
             raise CoterieError(
-                f"Supports must give the same number of steps to be trained as one stack; found {min(steps)} to {max(steps)}."
+                "Supports must give the same number of steps to be trained as one stack; found "
+                f"{min(steps)} to {max(steps)}."
             )
         return len(self._chunks(self.supports[0])) if self.shared else steps.pop()
 
@@ -132,16 +146,23 @@ class Batches:
     def _place(self, values: Any, rows: Tensor, resident: bool) -> tuple[Any, Tensor]:
         """Return values and the (1 or M, n) table of where in them each position is found.
 
-        On a device only the rows asked for are kept; on the host the data set's own memory serves, uncopied.
+        On a device only the rows asked for are kept; on the host the data set's own memory serves,
+        uncopied.
         """
         if not resident or self.device.type == "cpu":
             return values, _padded(self.supports)
-        local = [torch.arange(len(rows))] if self.shared else [torch.searchsorted(rows, s) for s in self.supports]
+        local = (
+            [torch.arange(len(rows))]
+            if self.shared
+            else [torch.searchsorted(rows, s) for s in self.supports]
+        )
         return values[rows].to(self.device), _padded(local).to(self.device)
 
     def _deliver(self, positions: list[Tensor], epoch: int | None) -> Iterator[Batch]:
         near = _split_like(positions, self.device)
-        for step, (position, here, inputs) in enumerate(zip(positions, near, self._read(positions, near), strict=True)):
+        for step, (position, here, inputs) in enumerate(
+            zip(positions, near, self._read(positions, near), strict=True)
+        ):
             if epoch is not None:
                 inputs = flip_and_crop(inputs, torch_generator(self.seed, "augment", epoch, step))
             inputs = self.data.preprocessing.normalise(inputs)
@@ -163,7 +184,9 @@ class Batches:
         """Read a map-style dataset through a DataLoader that is told which examples make a batch."""
         loader = torch.utils.data.DataLoader(
             _Inputs(self.data),
-            batch_sampler=[_look_up(self._input_table, position).flatten().tolist() for position in positions],
+            batch_sampler=[
+                _look_up(self._input_table, position).flatten().tolist() for position in positions
+            ],
             num_workers=self.workers,
             pin_memory=self.device.type == "cuda",
             generator=torch.Generator(),  # its own, so that the global random state is left alone
@@ -172,7 +195,9 @@ class Batches:
             for position, inputs in zip(positions, loader, strict=True):
                 yield inputs.unflatten(0, position.shape).to(self.device, non_blocking=True)
         except CoterieError as error:  # that of a worker process begins with a traceback
-            raise CoterieError(str(error).rpartition(f"{CoterieError.__name__}: ")[2].rstrip()) from error
+            raise CoterieError(
+                str(error).rpartition(f"{CoterieError.__name__}: ")[2].rstrip()
+            ) from error
 
 
 class _Inputs(torch.utils.data.Dataset):
@@ -190,10 +215,13 @@ class _Inputs(torch.utils.data.Dataset):
 
 
 def supports(data: Dataset, weights: Any) -> Tensor | list[Tensor]:
-    """Return the training positions that each row of loss weights (M, T) learns from: examples with a label of positive weight.
+    """Return the training positions that each row of loss weights (M, T) learns from.
 
-    One (n,) tensor if every row learns from the whole training part, else a list of M. A row's batches then depend on its
-    own support alone, whatever the other rows are (a list holds several, a single model or the same support M times).
+    Examples with a label of positive weight.
+
+    One (n,) tensor if every row learns from the whole training part, else a list of M. A row's
+    batches then depend on its own support alone, whatever the other rows are (a list holds several,
+    a single model or the same support M times).
 
     >>> from coterie.data import load
     >>> data = load("digits")
@@ -202,7 +230,9 @@ def supports(data: Dataset, weights: Any) -> Tensor | list[Tensor]:
     """
     used = torch.as_tensor(weights) > 0
     if used.dim() != 2 or used.shape[1] != len(data.tasks):
-        raise CoterieError(f"`weights` must have shape (M, {len(data.tasks)}); found {tuple(used.shape)}.")
+        raise CoterieError(
+            f"`weights` must have shape (M, {len(data.tasks)}); found {tuple(used.shape)}."
+        )
     train = data.split.train
     observed = ~data.targets[train].isnan()
     if observed.all():
@@ -216,10 +246,15 @@ def supports(data: Dataset, weights: Any) -> Tensor | list[Tensor]:
     return train if all(len(support) == len(train) for support in found) else found
 
 
-def blocks(data: Dataset, weights: Any, batch_size: int) -> list[tuple[list[int], Tensor | list[Tensor]]]:
-    """Sort the rows of ``weights`` into blocks that can be trained as one stack: (row numbers, positions for :class:`Batches`).
+def blocks(
+    data: Dataset, weights: Any, batch_size: int
+) -> list[tuple[list[int], Tensor | list[Tensor]]]:
+    """Sort the rows of ``weights`` into blocks that can be trained as one stack.
 
-    Rows that learn from the whole training part share their batches; others are together when they take equally many steps.
+    (row numbers, positions for :class:`Batches`).
+
+    Rows that learn from the whole training part share their batches; others are together when they
+    take equally many steps.
 
     >>> from coterie.data import load
     >>> [rows for rows, _ in blocks(load("digits"), torch.eye(14)[:3], 128)]
@@ -229,7 +264,9 @@ def blocks(data: Dataset, weights: Any, batch_size: int) -> list[tuple[list[int]
     if isinstance(found, Tensor):
         return [(list(range(len(weights))), found)]
     whole = [row for row, support in enumerate(found) if len(support) == len(data.split.train)]
-    answer: list[tuple[list[int], Tensor | list[Tensor]]] = [(whole, data.split.train)] if whole else []
+    answer: list[tuple[list[int], Tensor | list[Tensor]]] = (
+        [(whole, data.split.train)] if whole else []
+    )
     steps: dict[int, list[int]] = {}
     for row, support in enumerate(found):
         if row not in whole:
@@ -254,7 +291,11 @@ def _split_like(positions: list[Tensor], device: torch.device) -> list[Tensor]:
     """The same chunks on the device, moved there in one copy."""
     if device.type == "cpu":
         return positions
-    return list(torch.cat(positions, dim=-1).to(device).split([chunk.shape[-1] for chunk in positions], dim=-1))
+    return list(
+        torch.cat(positions, dim=-1)
+        .to(device)
+        .split([chunk.shape[-1] for chunk in positions], dim=-1)
+    )
 
 
 def _channels_last(inputs: Tensor) -> Tensor:

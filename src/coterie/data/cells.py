@@ -1,16 +1,19 @@
-"""What a cell means: one rule for all formats, so that the same table reads alike from CSV, Parquet, Arrow, frames and hubs.
+"""What a cell means.
 
-==================================== ==============================================================================
-cells                                are read as
-==================================== ==============================================================================
-empty, or a word of ``MISSING``      missing (text columns only; spaces around text are dropped first)
-all numbers (``1``, ``-2.5``, ``1e3``) numbers
-numbers with leading zeros (``007``) text, as written; so are whole numbers of more than 15 digits, which are no measurements
-all true or false, in any case       truth values
-bytes                                text, if they are UTF-8
-categories (a frame's, a dictionary) as declared, in their order if they are ordered
-anything else that is text           text
-==================================== ==============================================================================
+One rule for all formats, so that the same table reads alike from CSV, Parquet, Arrow, frames and
+hubs.
+
+====================================
+============================================================================== cells
+are read as ====================================
+============================================================================== empty, or a word of
+``MISSING``      missing (text columns only; spaces around text are dropped first) all numbers
+(``1``, ``-2.5``, ``1e3``) numbers numbers with leading zeros (``007``) text, as written; so are
+whole numbers of more than 15 digits, which are no measurements all true or false, in any case
+truth values bytes                                text, if they are UTF-8 categories (a frame's, a
+dictionary) as declared, in their order if they are ordered anything else that is text
+text ====================================
+==============================================================================
 """
 
 from __future__ import annotations
@@ -28,7 +31,22 @@ if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
 
-MISSING = ("?", "NA", "N/A", "n/a", "NaN", "nan", "-NaN", "-nan", "NULL", "null", "<NA>", "#N/A", "#NA", "#N/A N/A")
+MISSING = (
+    "?",
+    "NA",
+    "N/A",
+    "n/a",
+    "NaN",
+    "nan",
+    "-NaN",
+    "-nan",
+    "NULL",
+    "null",
+    "<NA>",
+    "#N/A",
+    "#NA",
+    "#N/A N/A",
+)
 """Words that stand for a missing cell in a text column, besides the empty one."""
 
 NUMBER = r"^[+-]?(([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?|(?i:inf|infinity))$"
@@ -41,9 +59,9 @@ _COMMA = r"^[+-]?[0-9]+(,[0-9]+)?$"
 class Cells:
     """One column as it was understood.
 
-    ``values`` are numbers, truth values, text, categories or, where it is none of these, what the source held. ``missing``
-    counts the words that were read as missing, ``spaces`` the cells that lost spaces around their text; ``remark`` says what
-    else was interpreted.
+    ``values`` are numbers, truth values, text, categories or, where it is none of these, what the
+    source held. ``missing`` counts the words that were read as missing, ``spaces`` the cells that
+    lost spaces around their text; ``remark`` says what else was interpreted.
     """
 
     values: pd.Series
@@ -53,7 +71,11 @@ class Cells:
 
 
 def read_cells(
-    cells: pa.ChunkedArray, *, missing: Sequence[str] = MISSING, as_text: bool = False, decimal_comma: bool = False
+    cells: pa.ChunkedArray,
+    *,
+    missing: Sequence[str] = MISSING,
+    as_text: bool = False,
+    decimal_comma: bool = False,
 ) -> Cells:
     """Understand one Arrow column.
 
@@ -79,7 +101,11 @@ def read_cells(
             return Cells(values=_pandas(cells.unify_dictionaries()))
         read = _text(cells.cast(pa.large_string()), tuple(missing), True, False)
         return replace(read, values=read.values.astype("category"))
-    if kinds.is_binary(cells.type) or kinds.is_large_binary(cells.type) or kinds.is_fixed_size_binary(cells.type):
+    if (
+        kinds.is_binary(cells.type)
+        or kinds.is_large_binary(cells.type)
+        or kinds.is_fixed_size_binary(cells.type)
+    ):
         try:
             cells = cells.cast(pa.large_binary()).cast(pa.large_string())
         except pa.ArrowInvalid:
@@ -101,10 +127,14 @@ def _pandas(cells: pa.ChunkedArray) -> pd.Series:
 def _holds_text(kind: pa.DataType) -> bool:
     import pyarrow as pa
 
-    return pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind)
+    return (
+        pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind)
+    )
 
 
-def _text(cells: pa.ChunkedArray, missing: tuple[str, ...], as_text: bool, decimal_comma: bool) -> Cells:
+def _text(
+    cells: pa.ChunkedArray, missing: tuple[str, ...], as_text: bool, decimal_comma: bool
+) -> Cells:
     """Apply the rule of the module to a column of text."""
     import pandas as pd
     import pyarrow as pa
@@ -113,7 +143,11 @@ def _text(cells: pa.ChunkedArray, missing: tuple[str, ...], as_text: bool, decim
     pc: Any = pyarrow.compute  # its functions are made at run time
     trimmed = pc.utf8_trim_whitespace(cells)
     gaps = pc.is_in(trimmed, value_set=pa.array(["", *missing], pa.large_string()))
-    words = {str(row["values"]): row["counts"] for row in pc.value_counts(trimmed.filter(gaps)).to_pylist() if row["values"]}
+    words = {
+        str(row["values"]): row["counts"]
+        for row in pc.value_counts(trimmed.filter(gaps)).to_pylist()
+        if row["values"]
+    }
     trimmed = pc.if_else(gaps, pa.scalar(None, pa.large_string()), trimmed)
     known = trimmed.drop_null()
     found = Cells(values=pd.Series(np.full(len(cells), np.nan)), missing=words)
@@ -130,17 +164,27 @@ def _text(cells: pa.ChunkedArray, missing: tuple[str, ...], as_text: bool, decim
     if not as_text:
         if every(NUMBER):
             remark = (
-                "it has leading zeros" if some(f"^{ZEROS}") else "its numbers have more than 15 digits" if some(_LONG) else ""
+                "it has leading zeros"
+                if some(f"^{ZEROS}")
+                else "its numbers have more than 15 digits"
+                if some(_LONG)
+                else ""
             )
             if not remark:
                 return replace(found, values=_numbers(trimmed, whole=every(_WHOLE)))
             remark = f"is read as text, because {remark}"
         elif decimal_comma and every(_COMMA):
             pointed = pc.replace_substring(trimmed, ",", ".")
-            return replace(found, values=_numbers(pointed, whole=False), remark="has decimal commas")
+            return replace(
+                found, values=_numbers(pointed, whole=False), remark="has decimal commas"
+            )
         elif every("^(?i:true|false)$"):
-            return replace(found, values=pc.equal(pc.utf8_lower(trimmed), "true").to_pandas().astype("boolean"))
-    spaces = int(pc.sum(pc.not_equal(pc.fill_null(trimmed, ""), pc.if_else(gaps, "", cells))).as_py() or 0)
+            return replace(
+                found, values=pc.equal(pc.utf8_lower(trimmed), "true").to_pandas().astype("boolean")
+            )
+    spaces = int(
+        pc.sum(pc.not_equal(pc.fill_null(trimmed, ""), pc.if_else(gaps, "", cells))).as_py() or 0
+    )
     return replace(found, values=trimmed.to_pandas(), spaces=spaces, remark=remark)
 
 
@@ -154,7 +198,9 @@ def _numbers(text: pa.ChunkedArray, *, whole: bool) -> pd.Series:
 
 
 def to_arrow(column: pd.Series) -> pa.ChunkedArray | None:
-    """The column of a frame as Arrow has it; objects of several kinds as text. None where they are no cells of a table.
+    """The column of a frame as Arrow has it; objects of several kinds as text.
+
+    None where they are no cells of a table.
 
     >>> import pandas as pd
     >>> to_arrow(pd.Series([True, "unknown", 3.0, None])).to_pylist()
@@ -163,7 +209,9 @@ def to_arrow(column: pd.Series) -> pa.ChunkedArray | None:
     import pandas as pd
     import pyarrow as pa
 
-    if isinstance(column.dtype, pd.CategoricalDtype) and isinstance(column.dtype.categories.dtype, pd.IntervalDtype):
+    if isinstance(column.dtype, pd.CategoricalDtype) and isinstance(
+        column.dtype.categories.dtype, pd.IntervalDtype
+    ):
         column = column.cat.rename_categories([str(each) for each in column.dtype.categories])
     if isinstance(column.dtype, pd.SparseDtype):
         column = column.sparse.to_dense()
@@ -192,7 +240,11 @@ def _cell_text(value: Any) -> Any:
         return ...
     if pd.isna(value):
         return None
-    return plain_text(value) if isinstance(value, (str, bool, int, float, Decimal, np.number, np.bool_)) else ...
+    return (
+        plain_text(value)
+        if isinstance(value, (str, bool, int, float, Decimal, np.number, np.bool_))
+        else ...
+    )
 
 
 def reading_notes(read: Mapping[str, Cells], used: Sequence[str]) -> list[str]:
@@ -209,8 +261,14 @@ def reading_notes(read: Mapping[str, Cells], used: Sequence[str]) -> list[str]:
             notes.append(f"Column {name!r} {cells.remark}.")
     for word, columns in words.items():
         count = sum(columns.values())
-        notes.append(f"{count} cell{'s'[: count > 1]} {word!r} read as missing in {some([repr(name) for name in columns], 5)}.")
+        notes.append(
+            f"{count} cell{'s'[: count > 1]} {word!r} read as missing in "
+            f"{some([repr(name) for name in columns], 5)}."
+        )
     if spaces:
         count = sum(spaces.values())
-        notes.append(f"Spaces around {count} cell{'s'[: count > 1]} dropped in {some([repr(name) for name in spaces], 5)}.")
+        notes.append(
+            f"Spaces around {count} cell{'s'[: count > 1]} dropped in "
+            f"{some([repr(name) for name in spaces], 5)}."
+        )
     return notes

@@ -1,4 +1,7 @@
-"""Looking at one column of a table: numbers, text, classes. Frames are indexed by row number, counted from 0."""
+"""Looking at one column of a table: numbers, text, classes.
+
+Frames are indexed by row number, counted from 0.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +24,10 @@ def series(frame: pd.DataFrame, name: str) -> pd.Series:
 
 
 def strange_cells(column: pd.Series) -> str:
-    """What the cells hold that is neither number nor class: "dates", "lists or structures", or ""."""
+    """What the cells hold that is neither number nor class.
+
+    "dates", "lists or structures", or "".
+    """
     import pandas as pd
 
     found = pd.api.types.infer_dtype(column, skipna=True)
@@ -39,13 +45,16 @@ def strange_cells(column: pd.Series) -> str:
 def as_numbers(column: pd.Series) -> tuple[np.ndarray, np.ndarray]:
     """Return the column as float64 (NaN where missing or no number) and a mask of the cells that hold something else.
 
-    Text that could be numbers in every cell was left as text on purpose (:mod:`coterie.data.cells`): none of it is a number,
-    nor is anything beside numbers with leading zeros.
+    Text that could be numbers in every cell was left as text on purpose
+    (:mod:`coterie.data.cells`): none of it is a number, nor is anything beside numbers with leading
+    zeros.
     """
     import pandas as pd
 
     if isinstance(column.dtype, pd.CategoricalDtype):
-        column = column.astype(column.cat.categories.dtype if column.cat.categories.dtype.kind in "iuf" else object)
+        column = column.astype(
+            column.cat.categories.dtype if column.cat.categories.dtype.kind in "iuf" else object
+        )
     known = column.notna().to_numpy()
     numbers = cast("pd.Series", pd.to_numeric(column, errors="coerce"))
     with np.errstate(invalid="ignore"):  # a signalling NaN, as damaged files hold, is a NaN
@@ -108,7 +117,10 @@ class TargetColumn:
 
     @property
     def declared(self) -> list[str]:
-        """Classes in the order that the source declares, seen or not; empty where it declares none."""
+        """Classes in the order that the source declares, seen or not.
+
+        Empty where it declares none.
+        """
         import pandas as pd
 
         dtype = self._column.dtype
@@ -147,7 +159,10 @@ class TargetColumn:
 
 
 def as_text(column: pd.Series) -> np.ndarray:
-    """Return the column as an object array of str; whole numbers lose their ".0", so that 1 and 1.0 are one category."""
+    """Return the column as an object array of str.
+
+    Whole numbers lose their ".0", so that 1 and 1.0 are one category.
+    """
     codes, values = column.factorize()
     text = np.array([plain_text(value) for value in values] + [""], dtype=object)
     return text[codes]
@@ -173,7 +188,11 @@ def is_text(column: pd.Series) -> bool:
     import pandas as pd
 
     kinds = pd.api.types
-    return not (kinds.is_numeric_dtype(column) or kinds.is_datetime64_any_dtype(column) or kinds.is_timedelta64_dtype(column))
+    return not (
+        kinds.is_numeric_dtype(column)
+        or kinds.is_datetime64_any_dtype(column)
+        or kinds.is_timedelta64_dtype(column)
+    )
 
 
 def first_row(column: pd.Series, mask: np.ndarray) -> Any:

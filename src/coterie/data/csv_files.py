@@ -24,8 +24,9 @@ _SEPARATORS = ";\t|"
 def read_csv(path: Path, *, separator: str = ",", encoding: str | None = None) -> pa.Table:
     """Read a CSV file, gzipped or not, as a table of strings.
 
-    The encoding is UTF-8, or UTF-16 where the file begins with a byte order mark, unless given. Where the first line has no
-    ``separator`` but semicolons, tabs or bars, these separate the columns; the schema metadata then say so (``SEPARATOR``).
+    The encoding is UTF-8, or UTF-16 where the file begins with a byte order mark, unless given.
+    Where the first line has no ``separator`` but semicolons, tabs or bars, these separate the
+    columns; the schema metadata then say so (``SEPARATOR``).
 
     Raises:
         CoterieError: the bytes are no text of that encoding, or the encoding is unknown.
@@ -35,16 +36,22 @@ def read_csv(path: Path, *, separator: str = ",", encoding: str | None = None) -
     import pyarrow.csv
 
     start = _start(path)
-    encoding = encoding or next((name for mark, name in _MARKS.items() if start.startswith(mark)), "utf-8")
+    encoding = encoding or next(
+        (name for mark, name in _MARKS.items() if start.startswith(mark)), "utf-8"
+    )
     header, found = _header(path, start, separator, encoding)
     # Names are given, so that one that is empty or occurs twice does not hide a column.
     names = _distinct(header)
     try:
         table = pyarrow.csv.read_csv(
             path,
-            read_options=pyarrow.csv.ReadOptions(encoding=encoding, column_names=names, skip_rows_after_names=1),
+            read_options=pyarrow.csv.ReadOptions(
+                encoding=encoding, column_names=names, skip_rows_after_names=1
+            ),
             parse_options=pyarrow.csv.ParseOptions(delimiter=found, newlines_in_values=True),
-            convert_options=pyarrow.csv.ConvertOptions(column_types=dict.fromkeys(names, pa.large_string())),
+            convert_options=pyarrow.csv.ConvertOptions(
+                column_types=dict.fromkeys(names, pa.large_string())
+            ),
         )
     except (UnicodeError, LookupError) as error:
         raise CoterieError(_undecodable(path, encoding, error)) from error
@@ -52,7 +59,9 @@ def read_csv(path: Path, *, separator: str = ",", encoding: str | None = None) -
         if "invalid UTF8" in str(error):
             raise CoterieError(_undecodable(path, encoding, error)) from error
         raise
-    return table.replace_schema_metadata(None if found == separator else {SEPARATOR: json.dumps(found)})
+    return table.replace_schema_metadata(
+        None if found == separator else {SEPARATOR: json.dumps(found)}
+    )
 
 
 def _start(path: Path) -> bytes:
@@ -64,7 +73,10 @@ def _header(path: Path, start: bytes, separator: str, encoding: str) -> tuple[li
     """Names in the first line, and what separates them."""
     plain = encoding.lower() in ("utf-8", "utf8")
     if plain and b"\0" in start:
-        raise CoterieError(f"{str(path)!r} holds NUL characters: it is no {encoding} text. Say its `encoding`: 'utf-16-le'?")
+        raise CoterieError(
+            f"{str(path)!r} holds NUL characters: it is no {encoding} text. Say its `encoding`: "
+            "'utf-16-le'?"
+        )
     try:
         "a".encode(encoding)  # refuses base64 and the like, which are no text encodings
         text = codecs.getincrementaldecoder("utf-8-sig" if plain else encoding)().decode(start)
@@ -87,11 +99,16 @@ def _first_record(text: str, separator: str) -> list[str]:
 
 def _distinct(header: list[str]) -> list[str]:
     """Columns without a name, all but the first, are called by their place, counted from 0."""
-    return [name or (f"Unnamed: {place}" if "" in header[:place] else "") for place, name in enumerate(header)]
+    return [
+        name or (f"Unnamed: {place}" if "" in header[:place] else "")
+        for place, name in enumerate(header)
+    ]
 
 
 def _undecodable(path: Path, encoding: str, error: Exception) -> str:
     if isinstance(error, LookupError):
-        return f"`encoding` {encoding!r} is unknown; use 'utf-8', 'utf-16', 'latin-1', 'cp1252', ..."
+        return (
+            f"`encoding` {encoding!r} is unknown; use 'utf-8', 'utf-16', 'latin-1', 'cp1252', ..."
+        )
     where = f" (byte {error.start})" if isinstance(error, UnicodeDecodeError) else ""
     return f"{str(path)!r} is no {encoding} text{where}. Say its `encoding`, such as 'latin-1' or 'cp1252'."

@@ -35,7 +35,10 @@ class Split:
         for name in ("train", "validation", "test"):
             require_type(name, part := getattr(self, name), Tensor)
             if part.dim() != 1 or part.dtype != torch.int64:
-                raise CoterieError(f"`{name}` must be a vector of int64; found {part.dtype} of shape {tuple(part.shape)}.")
+                raise CoterieError(
+                    f"`{name}` must be a vector of int64; found {part.dtype} of shape "
+                    f"{tuple(part.shape)}."
+                )
 
     def __repr__(self) -> str:
         return f"Split({len(self.train)} train, {len(self.validation)} validation, {len(self.test)} test)"
@@ -45,12 +48,12 @@ class Split:
 class Dataset:
     """N examples with T targets each, ready to train on.
 
-    ``inputs``: (N, F) float32, or (N, C, H, W) uint8, int32 (16-bit images) or float32, or a map-style
-    dataset that is streamed.
-    ``targets``: (N, T) float32, encoded (0 or 1, class index, standardised value), NaN where missing.
-    ``values``: (N, T) float64, the same before regression was standardised; None where no task is a regression.
-    ``tasks`` holds statistics measured on ``split.train``. ``ids`` (N,) names the examples. ``notes`` are lines worth
-    printing: what was left out, which kinds were chosen. ``rebuild`` makes the same data with another split seed.
+    ``inputs``: (N, F) float32, or (N, C, H, W) uint8, int32 (16-bit images) or float32, or a
+    map-style dataset that is streamed. ``targets``: (N, T) float32, encoded (0 or 1, class index,
+    standardised value), NaN where missing. ``values``: (N, T) float64, the same before regression
+    was standardised; None where no task is a regression. ``tasks`` holds statistics measured on
+    ``split.train``. ``ids`` (N,) names the examples. ``notes`` are lines worth printing: what was
+    left out, which kinds were chosen. ``rebuild`` makes the same data with another split seed.
     """
 
     inputs: Tensor | torch.utils.data.Dataset
@@ -69,7 +72,11 @@ class Dataset:
     @property
     def input_shape(self) -> tuple[int, ...]:
         """Shape of one input."""
-        return tuple(self.inputs.shape[1:]) if isinstance(self.inputs, Tensor) else self.preprocessing.input_shape
+        return (
+            tuple(self.inputs.shape[1:])
+            if isinstance(self.inputs, Tensor)
+            else self.preprocessing.input_shape
+        )
 
     @property
     def schema(self) -> Schema:
@@ -77,9 +84,12 @@ class Dataset:
         return Schema(self.tasks, self.preprocessing)
 
     def in_units(self, positions: Tensor) -> Tensor:
-        """Return targets (n, T) of the examples at ``positions`` as they were read, float64: regression in its own units.
+        """Return targets (n, T) of the examples at ``positions`` as they were read, float64.
 
-        Encoded targets are float32, to which a small error is rounding. Where they were replaced since, they are what counts.
+        Regression in its own units.
+
+        Encoded targets are float32, to which a small error is rounding. Where they were replaced
+        since, they are what counts.
 
         >>> from coterie.data import load
         >>> x, y = np.arange(30.0)[:, None], 1e6 + np.arange(60.0).reshape(30, 2) / 7
@@ -100,8 +110,8 @@ class Dataset:
 
         Preprocessing and task statistics are measured anew on the new training part.
 
-        Raises:
-            CoterieError: the split was given by a column, or this data set was not made by :func:`load`.
+        Raises: CoterieError: the split was given by a column, or this data set was not made by
+            :func:`load`.
         """
         require_whole("seed", seed, 0, MOST_SEED)
         if self.rebuild is None:
@@ -111,7 +121,8 @@ class Dataset:
     def fingerprint(self) -> str:
         """Return a hash (hexadecimal) of inputs, targets, tasks, preprocessing and split, computed once per object.
 
-        A streamed data set is known by its type, size and targets: reading an example may be slow, or random (augmentation).
+        A streamed data set is known by its type, size and targets: reading an example may be slow,
+        or random (augmentation).
         """
         return self._fingerprint
 
@@ -121,7 +132,12 @@ class Dataset:
         for part in (self.targets, self.split.train, self.split.validation, self.split.test):
             _add(digest, part)
         _add(digest, repr([(task.name, task.kind.value, task.classes) for task in self.tasks]))
-        for statistic in (self.tasks.pos_weight, self.tasks.mean, self.tasks.std, self.tasks.loss_scale):
+        for statistic in (
+            self.tasks.pos_weight,
+            self.tasks.mean,
+            self.tasks.std,
+            self.tasks.loss_scale,
+        ):
             _add(digest, statistic)
         _add(digest, repr(self.preprocessing.to_dict()))
         if isinstance(self.inputs, Tensor):
@@ -139,11 +155,14 @@ def require_positions(positions: Any, data: Dataset) -> None:
     require_type("positions", positions, Tensor)
     if positions.dim() != 1 or positions.dtype != torch.int64:
         raise CoterieError(
-            f"`positions` must be a vector of int64, such as `data.split.test`; found {positions.dtype} of shape "
+            "`positions` must be a vector of int64, such as `data.split.test`; found "
+            f"{positions.dtype} of shape "
             f"{tuple(positions.shape)}."
         )
     if len(positions) and not (int(positions.min()) >= 0 and int(positions.max()) < len(data)):
-        raise CoterieError(f"`positions` must lie in 0 .. {len(data) - 1}; found {shown(positions.tolist())}.")
+        raise CoterieError(
+            f"`positions` must lie in 0 .. {len(data) - 1}; found {shown(positions.tolist())}."
+        )
 
 
 def _add(digest: Any, part: Tensor | str) -> None:
@@ -152,5 +171,7 @@ def _add(digest: Any, part: Tensor | str) -> None:
         return
     digest.update(str(tuple(part.shape)).encode())
     rows = max(1, _HASHED_AT_ONCE // max(1, part[:1].numel() * part.element_size()))
-    for chunk in part.split(rows):  # in pieces: on a device, or in another memory format, each is a copy
+    for chunk in part.split(
+        rows
+    ):  # in pieces: on a device, or in another memory format, each is a copy
         digest.update(chunk.cpu().contiguous().flatten().view(torch.uint8).numpy())

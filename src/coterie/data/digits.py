@@ -12,8 +12,8 @@ from coterie.seeds import numpy_generator
 def digits() -> tuple[Tensor, dict[str, np.ndarray]]:
     """Return 1,797 images as (N, 1, 8, 8) float32 in [0, 1] and 14 binary tasks as columns of 0 and 1.
 
-    Tasks: ``digit 0`` to ``digit 9`` against the rest, ``even``, ``at least five``, ``closed loop`` (0, 6, 8 and 9) and
-    ``random``, a fair coin per example that no model can learn: the control.
+    Tasks: ``digit 0`` to ``digit 9`` against the rest, ``even``, ``at least five``, ``closed loop``
+    (0, 6, 8 and 9) and ``random``, a fair coin per example that no model can learn: the control.
 
     >>> inputs, targets = digits()
     >>> inputs.shape, len(targets)

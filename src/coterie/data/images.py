@@ -1,4 +1,7 @@
-"""A column of encoded images (PNG, JPEG, ...) to one tensor; what becomes of each mode stands in :mod:`coterie.data.pixels`."""
+"""A column of encoded images (PNG, JPEG, ...) to one tensor.
+
+What becomes of each mode stands in :mod:`coterie.data.pixels`.
+"""
 
 from __future__ import annotations
 
@@ -28,27 +31,28 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 _CHUNK = 256
-# Formats whose whole content Pillow reads. Others come with less than they hold (AVIF, JPEG 2000) or run programs (EPS).
+# Formats whose whole content Pillow reads. Others come with less than they hold (AVIF, JPEG 2000)
+# or run programs (EPS).
 FORMATS = ("PNG", "JPEG", "TIFF", "GIF", "WEBP", "BMP", "PPM")
 
 
 def decode_images(
-    cells: pa.ChunkedArray, rows: Sequence[int] | np.ndarray, column: str, like: Preprocessing | None = None
+    cells: pa.ChunkedArray,
+    rows: Sequence[int] | np.ndarray,
+    column: str,
+    like: Preprocessing | None = None,
 ) -> tuple[Tensor, tuple[str, ...]]:
     """Decode a column of the ``datasets`` layout (struct of ``bytes`` and ``path``), or plain binary.
 
-    Args:
-        cells: one encoded image per example.
-        rows: row numbers of the examples, for messages.
-        column: name of the column, for messages.
-        like: of a trained model: images of another size or depth than it was trained on are refused.
+    Args: cells: one encoded image per example. rows: row numbers of the examples, for messages.
+        column: name of the column, for messages. like: of a trained model: images of another size
+        or depth than it was trained on are refused.
 
-    Returns:
-        (N, 3, H, W) uint8, or (N, 1, H, W) int32 of 16-bit grey images; and notes on what was converted, with counts.
+    Returns: (N, 3, H, W) uint8, or (N, 1, H, W) int32 of 16-bit grey images; and notes on what was
+        converted, with counts.
 
-    Raises:
-        CoterieError: a cell is no image, one that is refused, or of another size or depth than the first, the row is named;
-            or all of them do not fit into memory.
+    Raises: CoterieError: a cell is no image, one that is refused, or of another size or depth than
+        the first, the row is named; or all of them do not fit into memory.
     """
     if importlib.util.find_spec("PIL") is None:
         raise CoterieError("Images need Pillow: pip install 'coterie[images]'.")
@@ -58,9 +62,13 @@ def decode_images(
     with _strict_pillow():
         layout = None
         if like is not None and like.kind == "images":
-            layout = _Layout(like.image_bits, like.input_shape[-2], like.input_shape[-1], "the model's")
+            layout = _Layout(
+                like.image_bits, like.input_shape[-2], like.input_shape[-1], "the model's"
+            )
         first = reader.read(cells[0].as_py(), rows[0], layout, Counter())
-        layout = layout or _Layout(8 if first.dtype == np.uint8 else 16, first.shape[1], first.shape[2], f"row {rows[0]}")
+        layout = layout or _Layout(
+            8 if first.dtype == np.uint8 else 16, first.shape[1], first.shape[2], f"row {rows[0]}"
+        )
         images = _allocate(len(cells), first, column)
         counts = _fill(images, cells, rows, reader, layout)
     return torch.from_numpy(images), sentences(counts, len(images), f"images of column {column!r}")
@@ -83,7 +91,10 @@ class _Reader:
     column: str
 
     def read(self, cell: Any, row: Any, layout: _Layout | None, found: Counter[str]) -> np.ndarray:
-        """One image as :func:`pixels` stores it; its header is checked before a pixel is decoded."""
+        """One image as :func:`pixels` stores it.
+
+        Its header is checked before a pixel is decoded.
+        """
         where = f"Row {row} of image column {self.column!r}"
         source, size = _source(cell, where)
         from PIL import Image, UnidentifiedImageError
@@ -95,10 +106,13 @@ class _Reader:
             raise
         except UnidentifiedImageError as error:
             raise CoterieError(
-                f"{where} is no readable image: found {size}, no {'/'.join(FORMATS)} file that can be read."
+                f"{where} is no readable image: found {size}, no {'/'.join(FORMATS)} file that can "
+                "be read."
             ) from error
         except Exception as error:  # decoders of damaged files fail in every way there is
-            raise CoterieError(f"{where} is no readable image: found {size} ({error or type(error).__name__}).") from error
+            raise CoterieError(
+                f"{where} is no readable image: found {size} ({error or type(error).__name__})."
+            ) from error
         if layout is not None and answer.shape[1:] != (layout.height, layout.width):
             raise self._another_size(row, layout, (answer.shape[2], answer.shape[1]))
         return answer
@@ -110,7 +124,8 @@ class _Reader:
         limit = Pillow.MAX_IMAGE_PIXELS
         if limit is not None and image.width * image.height > limit:
             raise CoterieError(
-                f"{where} has {image.width}x{image.height} pixels, more than {limit:,}, which may be an attack on memory. "
+                f"{where} has {image.width}x{image.height} pixels, more than {limit:,}, which may "
+                "be an attack on memory. "
                 "If it is not: raise PIL.Image.MAX_IMAGE_PIXELS, or make it smaller."
             )
         rule = rule_of(image, where)
@@ -118,16 +133,20 @@ class _Reader:
             return rule
         if rule.bits != layout.bits:
             raise CoterieError(
-                f"All images of column {self.column!r} must have one depth; {layout.whose} is {layout.bits}-bit, "
+                f"All images of column {self.column!r} must have one depth; {layout.whose} is "
+                f"{layout.bits}-bit, "
                 f"row {row} is {rule.bits}-bit. Convert them first."
             )
-        if sorted(image.size) != sorted((layout.width, layout.height)):  # which way it lies is known after decoding
+        if sorted(image.size) != sorted(
+            (layout.width, layout.height)
+        ):  # which way it lies is known after decoding
             raise self._another_size(row, layout, image.size)
         return rule
 
     def _another_size(self, row: Any, layout: _Layout, size: tuple[int, int]) -> CoterieError:
         return CoterieError(
-            f"All images of column {self.column!r} must have one size; {layout.whose} is {layout.width}x{layout.height}, "
+            f"All images of column {self.column!r} must have one size; {layout.whose} is "
+            f"{layout.width}x{layout.height}, "
             f"row {row} is {size[0]}x{size[1]}. Resize them first."
         )
 
@@ -144,21 +163,33 @@ def _source(cell: Any, where: str) -> tuple[Any, str]:
 
 
 def _allocate(n_images: int, first: np.ndarray, column: str) -> np.ndarray:
-    remedy = "Use fewer (`limit`), make them smaller, or stream them from a map-style torch dataset."
+    remedy = (
+        "Use fewer (`limit`), make them smaller, or stream them from a map-style torch dataset."
+    )
     what = f"{n_images} images of column {column!r}, {first.shape[2]}x{first.shape[1]} each,"
-    # Besides the result, each thread holds an image in several forms: as a file, decoded, converted, turned.
+    # Besides the result, each thread holds an image in several forms: as a file, decoded,
+    # converted, turned.
     threads = min(os.cpu_count() or 1, -(-n_images // _CHUNK))
     require_memory((n_images + 4 * threads) * first.nbytes, what, remedy)
     try:
         return np.empty((n_images, *first.shape), dtype=first.dtype)
     except MemoryError as error:
-        raise CoterieError(f"{what} need {n_images * first.nbytes / 1e9:.1f} GB, which cannot be had. {remedy}") from error
+        raise CoterieError(
+            f"{what} need {n_images * first.nbytes / 1e9:.1f} GB, which cannot be had. {remedy}"
+        ) from error
 
 
 def _fill(
-    images: np.ndarray, cells: pa.ChunkedArray, rows: Sequence[int] | np.ndarray, reader: _Reader, layout: _Layout
+    images: np.ndarray,
+    cells: pa.ChunkedArray,
+    rows: Sequence[int] | np.ndarray,
+    reader: _Reader,
+    layout: _Layout,
 ) -> Counter[str]:
-    """Decode all cells in threads, each holding one encoded image at a time; the first row at fault is the one reported."""
+    """Decode all cells in threads, each holding one encoded image at a time.
+
+    The first row at fault is the one reported.
+    """
 
     def decode(start: int) -> Counter[str]:
         found: Counter[str] = Counter()
@@ -178,7 +209,10 @@ def _fill(
 
 @contextmanager
 def _strict_pillow() -> Iterator[None]:
-    """What Pillow only warns of is either checked here or harmless; truncated files are errors whatever a program set."""
+    """What Pillow only warns of is either checked here or harmless.
+
+    Truncated files are errors whatever a program set.
+    """
     from PIL import ImageFile
 
     lenient, ImageFile.LOAD_TRUNCATED_IMAGES = ImageFile.LOAD_TRUNCATED_IMAGES, False

@@ -1,4 +1,6 @@
-"""What may stand on both sides of a split, or give an answer away: equal inputs, shared groups, order in time, telling columns.
+"""What may stand on both sides of a split, or give an answer away.
+
+Equal inputs, shared groups, order in time, telling columns.
 
 Shapes: ``N`` examples, ``T`` tasks, ``P`` columns of labels (one per class, or the value).
 """
@@ -48,7 +50,9 @@ def equal_inputs(stored: Any, features: Features | None) -> np.ndarray | None:
         plain: dict[str, Any] = {}
         for name in features.numeric:
             with np.errstate(over="ignore"):
-                plain[name] = as_numbers(series(stored, name))[0].astype(np.float32) + 0.0  # -0 is 0
+                plain[name] = (
+                    as_numbers(series(stored, name))[0].astype(np.float32) + 0.0
+                )  # -0 is 0
         for name in features.categorical:
             column = series(stored, name)
             plain[name] = np.where(column.isna().to_numpy(), "", as_text(column))
@@ -57,7 +61,12 @@ def equal_inputs(stored: Any, features: Features | None) -> np.ndarray | None:
     if not isinstance(stored, Tensor):
         return None
     rows = stored.flatten(1).numpy()
-    return pd.factorize(np.array([hashlib.blake2b(row.tobytes(), digest_size=16).hexdigest() for row in rows], dtype=object))[0]
+    return pd.factorize(
+        np.array(
+            [hashlib.blake2b(row.tobytes(), digest_size=16).hexdigest() for row in rows],
+            dtype=object,
+        )
+    )[0]
 
 
 def identical_note(same: np.ndarray, parts: np.ndarray) -> list[str]:
@@ -67,13 +76,17 @@ def identical_note(same: np.ndarray, parts: np.ndarray) -> list[str]:
     if not found:
         return []
     return [
-        f"{found} of {len(test)} test examples have inputs identical to those of a training example (duplicates): "
+        f"{found} of {len(test)} test examples have inputs identical to those of a training "
+        "example (duplicates): "
         "if they are the same things, keep them in one part with `group_column`."
     ]
 
 
 def shared_groups(groups: np.ndarray, parts: np.ndarray) -> tuple[np.ndarray, str]:
-    """Numbers of groups in several parts, and in which, such as "train and test"; examples of part -1 do not count."""
+    """Numbers of groups in several parts, and in which, such as "train and test".
+
+    Examples of part -1 do not count.
+    """
     found = [np.unique(groups[parts == part]) for part in range(3)]
     shared, where = [], dict[str, None]()
     for one, other in ((0, 2), (0, 1), (1, 2)):
@@ -93,7 +106,8 @@ def times_of(column: pd.Series) -> np.ndarray:
     name = str(column.name)
     if column.isna().any():
         raise CoterieError(
-            f"`time_column` {name!r} is empty in row {first_row(column, column.isna().to_numpy())}: every row needs a time."
+            f"`time_column` {name!r} is empty in row "
+            f"{first_row(column, column.isna().to_numpy())}: every row needs a time."
         )
     if not strange_cells(column):
         values, stray = as_numbers(column)
@@ -101,18 +115,28 @@ def times_of(column: pd.Series) -> np.ndarray:
             return values
     times = _parsed(column)
     if times is None:
-        raise CoterieError(f"`time_column` {name!r} must hold dates, times or numbers; found {column.iloc[0]!r}.")
+        raise CoterieError(
+            f"`time_column` {name!r} must hold dates, times or numbers; found {column.iloc[0]!r}."
+        )
     return times
 
 
 def time_order_note(frame: pd.DataFrame, sample: np.ndarray | None = None) -> list[str]:
     """A sentence if the rows are ordered by a column of times, so that a random split trains on the future of its test rows."""
     for name in frame.columns:
-        column = series(frame, name).dropna() if sample is None else series(frame, name).iloc[sample].dropna()
+        column = (
+            series(frame, name).dropna()
+            if sample is None
+            else series(frame, name).iloc[sample].dropna()
+        )
         if len(column) < _FEWEST:
             continue
         strange, kind = strange_cells(column), column.dtype.kind
-        dated = strange == "dates" or kind == "M" or (not strange and kind in "OT" and _looks_dated(column))
+        dated = (
+            strange == "dates"
+            or kind == "M"
+            or (not strange and kind in "OT" and _looks_dated(column))
+        )
         numeric = column.dtype.kind in "iuf" and _TIME.fullmatch(str(name)) is not None
         if not (dated or numeric) or column.nunique() < _FEWEST / 2:
             continue
@@ -122,7 +146,8 @@ def time_order_note(frame: pd.DataFrame, sample: np.ndarray | None = None) -> li
         steps = np.diff(np.asarray(values).astype(np.float64))
         if max((steps >= 0).mean(), (steps <= 0).mean()) >= _ORDERED:
             return [
-                f"The rows are ordered by {str(name)!r}: a random split trains on the future of its test rows. "
+                f"The rows are ordered by {str(name)!r}: a random split trains on the future of "
+                "its test rows. "
                 f"Split by time with `time_column`."
             ]
     return []
@@ -148,11 +173,16 @@ def _parsed(column: pd.Series) -> np.ndarray | None:
         return None
 
 
-def telling_columns(frame: pd.DataFrame, features: Features, labels: Labels, train: np.ndarray, seed: int) -> list[str]:
-    """Name columns that alone predict a target almost perfectly, on the training part: suspected leaks.
+def telling_columns(
+    frame: pd.DataFrame, features: Features, labels: Labels, train: np.ndarray, seed: int
+) -> list[str]:
+    """Name columns that alone predict a target almost perfectly, on the training part.
 
-    Half of at most 2,000 rows say the label of each category or range of a number, or the value between two numbers; the other
-    half is predicted. Balanced accuracy of .97 or R2 of .99 is almost perfect.
+    Suspected leaks.
+
+    Half of at most 2,000 rows say the label of each category or range of a number, or the value
+    between two numbers; the other half is predicted. Balanced accuracy of .97 or R2 of .99 is
+    almost perfect.
     """
     names = [*features.numeric, *features.categorical]
     rows = np.random.default_rng(seed).permutation(train)
@@ -178,7 +208,8 @@ def telling_columns(frame: pd.DataFrame, features: Features, labels: Labels, tra
             if told:
                 found.setdefault(name, []).append(task.name)
     return [
-        f"Column {name!r} alone predicts {some([repr(task) for task in tasks], 5)} almost perfectly: a suspected leak? "
+        f"Column {name!r} alone predicts {some([repr(task) for task in tasks], 5)} almost "
+        "perfectly: a suspected leak? "
         "`exclude` leaves it out."
         for name, tasks in found.items()
     ]
@@ -194,7 +225,9 @@ def _bins(cells: pd.Series, numbers: np.ndarray | None) -> np.ndarray:
     edges = np.unique(finite)
     if len(edges) > n_bins:
         edges = np.unique(np.quantile(finite, np.linspace(0, 1, n_bins)))
-    return np.where(np.isfinite(numbers), np.searchsorted(edges, numbers, side="right"), len(edges) + 1)
+    return np.where(
+        np.isfinite(numbers), np.searchsorted(edges, numbers, side="right"), len(edges) + 1
+    )
 
 
 def _one_hot(bins: np.ndarray, n_bins: int) -> Any:
@@ -206,7 +239,9 @@ def _one_hot(bins: np.ndarray, n_bins: int) -> Any:
 def _means(one_hot: Any, values: np.ndarray) -> np.ndarray:
     """Mean value of each bin, NaN where it has none."""
     with np.errstate(invalid="ignore", divide="ignore"):
-        return (one_hot @ np.nan_to_num(values)) / (one_hot @ (~np.isnan(values)).astype(np.float64))
+        return (one_hot @ np.nan_to_num(values)) / (
+            one_hot @ (~np.isnan(values)).astype(np.float64)
+        )
 
 
 def _between(known: np.ndarray, values: np.ndarray, asked: np.ndarray) -> np.ndarray:
@@ -226,10 +261,18 @@ def _explained(predicted: np.ndarray, truth: np.ndarray) -> bool:
     return 1 - np.square(predicted - truth)[both].mean() / truth[both].var() >= _EXPLAINED
 
 
-def _classified(one_hot: Any, values: np.ndarray, truth: np.ndarray, asked_bins: np.ndarray, n_classes: int) -> bool:
+def _classified(
+    one_hot: Any, values: np.ndarray, truth: np.ndarray, asked_bins: np.ndarray, n_classes: int
+) -> bool:
     classes = values[:, None] == np.arange(n_classes)
     shares = (one_hot @ classes.astype(np.float64)) / classes.sum(0).clip(1)
     predicted = shares.argmax(1)[asked_bins]
     seen = [truth == code for code in range(n_classes)]
-    recalls = [(predicted[mask] == code).mean() for code, mask in enumerate(seen) if mask.sum() >= _FEWEST]
-    return len(recalls) > 1 and len(recalls) >= sum(mask.any() for mask in seen) / 2 and float(np.mean(recalls)) >= _TELLING
+    recalls = [
+        (predicted[mask] == code).mean() for code, mask in enumerate(seen) if mask.sum() >= _FEWEST
+    ]
+    return (
+        len(recalls) > 1
+        and len(recalls) >= sum(mask.any() for mask in seen) / 2
+        and float(np.mean(recalls)) >= _TELLING
+    )

@@ -12,7 +12,16 @@ from torch import Tensor
 
 from coterie.data.arrays import describe
 from coterie.data.cells import NUMBER, reading_notes
-from coterie.data.columns import ZEROS, TargetColumn, as_text, first_row, plain_text, series, some, strange_cells
+from coterie.data.columns import (
+    ZEROS,
+    TargetColumn,
+    as_text,
+    first_row,
+    plain_text,
+    series,
+    some,
+    strange_cells,
+)
 from coterie.data.dataset import Dataset, Split
 from coterie.data.images import decode_images
 from coterie.data.preprocessing import Preprocessing
@@ -30,7 +39,12 @@ def load_like(source: Any, schema: Schema, asked: Columns, how: Reading) -> Data
         CoterieError: a column is absent, a label is no class of the model, inputs do not fit.
     """
     preprocessing, tasks = schema.preprocessing, schema.tasks
-    raw = read_like(source, preprocessing, how.encoding, labels=[task.name for task in tasks if task.kind.has_classes])
+    raw = read_like(
+        source,
+        preprocessing,
+        how.encoding,
+        labels=[task.name for task in tasks if task.kind.has_classes],
+    )
     inputs, notes = new_inputs(raw, preprocessing)
     values = np.stack([_labels(raw, task, asked) for task in tasks], axis=1)
     mean, std = (np.asarray(statistic, dtype=np.float64) for statistic in (tasks.mean, tasks.std))
@@ -40,20 +54,33 @@ def load_like(source: Any, schema: Schema, asked: Columns, how: Reading) -> Data
         raise CoterieError("`source` has no label of any task of the model.")
     nothing = torch.zeros(0, dtype=torch.int64)
     inputs_read = preprocessing.columns if preprocessing.kind == "table" else ()
-    notes += reading_notes(raw.read, [name for name in raw.frame.columns if name not in inputs_read])
+    notes += reading_notes(
+        raw.read, [name for name in raw.frame.columns if name not in inputs_read]
+    )
     if len(labelled) < len(values):
         notes.append(f"{len(values) - len(labelled)} rows have no label and are not used.")
     return Dataset(
-        inputs=inputs, targets=targets, tasks=tasks, split=Split(train=nothing, validation=nothing, test=labelled),
-        ids=raw.frame.index.to_numpy() if raw.ids is None else raw.ids, preprocessing=preprocessing, notes=tuple(notes),
+        inputs=inputs,
+        targets=targets,
+        tasks=tasks,
+        split=Split(train=nothing, validation=nothing, test=labelled),
+        ids=raw.frame.index.to_numpy() if raw.ids is None else raw.ids,
+        preprocessing=preprocessing,
+        notes=tuple(notes),
         values=None if all(task.kind.has_classes for task in tasks) else values,
-    )  # fmt: skip
+    )
 
 
 def read_like(
-    source: Any, preprocessing: Preprocessing, encoding: str | None = None, labels: list[str] | None = None
+    source: Any,
+    preprocessing: Preprocessing,
+    encoding: str | None = None,
+    labels: list[str] | None = None,
 ) -> Source:
-    """Read a source with the types of training: what was text stays text, and the same words are missing."""
+    """Read a source with the types of training.
+
+    What was text stays text, and the same words are missing.
+    """
     texts = frozenset([*(column.name for column in preprocessing.categorical), *(labels or ())])
     how = Reading(missing=preprocessing.missing, encoding=encoding, as_text=texts)
     return read_source(source, image_column=preprocessing.image_column, how=how)
@@ -62,22 +89,29 @@ def read_like(
 def new_inputs(raw: Source, preprocessing: Preprocessing) -> tuple[Tensor, list[str]]:
     """Inputs of a source as the model takes them, and what was interpreted, or not seen in training.
 
-    Raises:
-        CoterieError: a column is absent or of another type, or the shape or depth of the inputs is not the model's.
+    Raises: CoterieError: a column is absent or of another type, or the shape or depth of the inputs
+        is not the model's.
     """
     notes = list(raw.notes)
     if preprocessing.kind == "table":
         if raw.inputs is not None:
-            raise CoterieError("`source` must be a table with the columns of training; found arrays, or images.")
+            raise CoterieError(
+                "`source` must be a table with the columns of training; found arrays, or images."
+            )
         inputs = preprocessing.table(raw.frame)
         notes += reading_notes(raw.read, preprocessing.columns) + preprocessing.surprises(raw.frame)
     elif raw.images is not None:
-        inputs, found = decode_images(raw.images, raw.frame.index.to_numpy(), str(raw.image_column), like=preprocessing)
+        inputs, found = decode_images(
+            raw.images, raw.frame.index.to_numpy(), str(raw.image_column), like=preprocessing
+        )
         notes += found
     elif isinstance(raw.inputs, Tensor):
         inputs = raw.inputs
     else:
-        raise CoterieError(f"`source` must hold inputs of shape {preprocessing.input_shape}; found {describe(raw.inputs)}.")
+        raise CoterieError(
+            f"`source` must hold inputs of shape {preprocessing.input_shape}; found "
+            f"{describe(raw.inputs)}."
+        )
     preprocessing.require(inputs, "`source`")
     return inputs, notes
 
@@ -92,13 +126,17 @@ def _labels(raw: Source, task: Task, asked: Columns) -> np.ndarray:
         return np.where(mine, _codes(labels.where(mine), task), np.nan)
     if asked.one_vs_rest is not None and task.name not in frame.columns:
         column = series(frame, _there(frame, asked.one_vs_rest, "one_vs_rest"))
-        return np.where(column.isna().to_numpy(), np.nan, as_text(column) == task.name).astype(np.float64)
+        return np.where(column.isna().to_numpy(), np.nan, as_text(column) == task.name).astype(
+            np.float64
+        )
     return _codes(series(frame, _there(frame, task.name, "source")), task)
 
 
 def _there(frame: pd.DataFrame, name: str, argument: str) -> str:
     if name not in frame.columns:
-        raise CoterieError(f"`{argument}` lacks the column {name!r}; columns are {some(list(frame.columns))}.")
+        raise CoterieError(
+            f"`{argument}` lacks the column {name!r}; columns are {some(list(frame.columns))}."
+        )
     return name
 
 
@@ -113,14 +151,18 @@ def _codes(column: pd.Series, task: Task) -> np.ndarray:
     if (wrong := known & (codes < 0)).any():
         row = first_row(column, wrong)
         raise CoterieError(
-            f"Target {task.name!r} holds {column.loc[row]!r} in row {row}, which is no class of the model; "
+            f"Target {task.name!r} holds {column.loc[row]!r} in row {row}, which is no class of "
+            "the model; "
             f"its classes are {some(list(task.classes))}."
         )
     return np.where(known, codes, np.nan)
 
 
 def _plain(cell: str) -> str:
-    """How training names a class that is a number or a truth value, however it is written: 1.0, 1e0, TRUE."""
+    """How training names a class that is a number or a truth value, however it is written.
+
+    1.0, 1e0, TRUE.
+    """
     if re.match(NUMBER, cell) and not re.match(ZEROS, cell):
         return plain_text(float(cell))
     return cell.lower() if cell.lower() in ("true", "false") else cell

@@ -36,7 +36,10 @@ def metadata_of(schema: pa.Schema) -> dict[str, Any]:
 
 
 def class_names(metadata: Mapping[str, Any], column: str) -> list[str]:
-    """Names of the classes of a column: COLUMN_names, fine_names for fine_label, names for label."""
+    """Names of the classes of a column.
+
+    COLUMN_names, fine_names for fine_label, names for label.
+    """
     keys = [f"{column}_names", f"{column.removesuffix('label').rstrip('_')}_names"]
     if column == "label":
         keys.append("names")
@@ -68,17 +71,26 @@ def with_class_names(column: pd.Series, names: Sequence[str]) -> pd.Series:
     if (known % 1).any() or (known < NO_LABEL).any() or (known >= len(names)).any():
         return column
     if len(set(names)) < len(names):
-        raise CoterieError(f"The classes of column {str(column.name)!r} must have names that differ; found {list(names)[:20]}.")
+        raise CoterieError(
+            f"The classes of column {str(column.name)!r} must have names that differ; found "
+            f"{list(names)[:20]}."
+        )
     codes = np.where(np.isnan(numbers), NO_LABEL, numbers).astype(np.int64)
     return pd.Series(
-        pd.Categorical.from_codes(codes, categories=list(names), ordered=True), index=column.index, name=column.name
+        pd.Categorical.from_codes(codes, categories=list(names), ordered=True),
+        index=column.index,
+        name=column.name,
     )
 
 
 def named_labels(metadata: Mapping[str, Any], columns: Sequence[str]) -> frozenset[str]:
     """Columns that the file names as labels: its targets, and those whose classes have names."""
     targets = metadata.get("targets")
-    listed = [*(targets if isinstance(targets, list) else ()), metadata.get("target"), metadata.get("label")]
+    listed = [
+        *(targets if isinstance(targets, list) else ()),
+        metadata.get("target"),
+        metadata.get("label"),
+    ]
     named = {name for name in listed if isinstance(name, str)}
     return frozenset(name for name in columns if name in named or class_names(metadata, name))
 

@@ -1,22 +1,19 @@
-"""One image to whole numbers, by a rule that depends on its mode alone. Nothing is clipped or scaled by what one image holds.
+"""One image to whole numbers, by a rule that depends on its mode alone.
 
-| Found (Pillow's mode) | What becomes of it |
-|---|---|
-| 8-bit colour (RGB) | as it is: uint8, three channels |
-| 8-bit grey (L) | uint8, in three equal channels |
-| one bit per pixel (1) | 0 and 255, in three equal channels |
-| palette (P) | its colours: uint8, three channels |
-| CMYK | RGB by Pillow's formula; uint8, three channels |
-| transparency (RGBA, LA, PA, tRNS) | dropped if every pixel is opaque, else refused: the look depends on a background |
-| 16-bit grey (I;16; PGM above 255 levels) | int32, one channel, all 65,536 levels |
-| 16-bit colour, or more channels than Pillow reads | refused: Pillow would leave out half of it in silence |
-| floating point (F), 32-bit and signed whole numbers (I) | refused: no file says which value is white |
-| YCbCr, LAB, HSV and other modes | refused: they are not RGB, and Pillow's way there clips |
-| several frames (GIF, APNG, WebP, TIFF, MPO) | refused |
-| files of other formats than PNG, JPEG, TIFF, GIF, WebP, BMP, PPM | refused |
-| fourth byte of 32-bit BMP | ignored: the format gives it no meaning |
-| EXIF orientation | applied |
-| colour profile, gamma, resolution | ignored |
+Nothing is clipped or scaled by what one image holds.
+
+| Found (Pillow's mode) | What becomes of it | |---|---| | 8-bit colour (RGB) | as it is: uint8,
+three channels | | 8-bit grey (L) | uint8, in three equal channels | | one bit per pixel (1) | 0 and
+255, in three equal channels | | palette (P) | its colours: uint8, three channels | | CMYK | RGB by
+Pillow's formula; uint8, three channels | | transparency (RGBA, LA, PA, tRNS) | dropped if every
+pixel is opaque, else refused: the look depends on a background | | 16-bit grey (I;16; PGM above 255
+levels) | int32, one channel, all 65,536 levels | | 16-bit colour, or more channels than Pillow
+reads | refused: Pillow would leave out half of it in silence | | floating point (F), 32-bit and
+signed whole numbers (I) | refused: no file says which value is white | | YCbCr, LAB, HSV and other
+modes | refused: they are not RGB, and Pillow's way there clips | | several frames (GIF, APNG, WebP,
+TIFF, MPO) | refused | | files of other formats than PNG, JPEG, TIFF, GIF, WebP, BMP, PPM | refused
+| | fourth byte of 32-bit BMP | ignored: the format gives it no meaning | | EXIF orientation |
+applied | | colour profile, gamma, resolution | ignored |
 """
 
 from __future__ import annotations
@@ -98,7 +95,9 @@ def rule_of(image: Image, where: str) -> Rule:
         return _FOURTH_BYTE
     rule = _GREY16 if deep else _RULES.get(image.mode)
     if rule is None:
-        raise CoterieError(f"{where} {_REFUSED.get(image.mode, f'is of mode {image.mode}: convert it to RGB')}.")
+        raise CoterieError(
+            f"{where} {_REFUSED.get(image.mode, f'is of mode {image.mode}: convert it to RGB')}."
+        )
     return rule
 
 
@@ -111,8 +110,8 @@ def pixels(image: Image, rule: Rule, where: str, found: Counter[str] | None = No
         where: which image, for messages.
         found: counts what was done to the image, in words for a note.
 
-    Raises:
-        CoterieError: a pixel is transparent. A file that cannot be decoded raises whatever Pillow does.
+    Raises: CoterieError: a pixel is transparent. A file that cannot be decoded raises whatever
+        Pillow does.
 
     >>> from PIL import Image
     >>> image = Image.new("1", (3, 2), 1)
@@ -129,7 +128,10 @@ def pixels(image: Image, rule: Rule, where: str, found: Counter[str] | None = No
         # Pillow has no way from premultiplied grey to RGBA but through LA.
         image = (image.convert("LA") if image.mode == "La" else image).convert("RGBA")
         if image.getextrema()[3][0] < 255:  # type: ignore[index]
-            raise CoterieError(f"{where} has transparent pixels, whose look depends on a background: put it on one first.")
+            raise CoterieError(
+                f"{where} has transparent pixels, whose look depends on a background: put it on "
+                "one first."
+            )
     return np.asarray(image if image.mode == "RGB" else image.convert("RGB")).transpose(2, 0, 1)
 
 
@@ -148,7 +150,9 @@ def _upright(image: Image, found: Counter[str]) -> Image:
     image.load()
     try:
         orientation = image.getexif().get(_ORIENTATION, 1)
-    except Exception:  # damaged EXIF fails in every way there is, and the pixels are as good as before
+    except (
+        Exception
+    ):  # damaged EXIF fails in every way there is, and the pixels are as good as before
         found[_UNREAD] += 1
         return image
     if orientation not in range(2, 9):
@@ -168,18 +172,31 @@ def _left_out(image: Image) -> str:
             return "signed levels, which Pillow reads as unsigned: save it with levels 0 to 255"
         if image.mode.startswith("I;16") and tags.get(_WHITE_IS) == 0:
             return (
-                "black as its highest level, which Pillow turns round for 8-bit images only: save it with white as the highest"
+                "black as its highest level, which Pillow turns round for 8-bit images only: save it "
+                "with white as the highest"
             )
         deep = max(tags.get(_BITS, (1,))) > 8 and len(image.getbands()) > 1
     else:
         deep = image.mode in ("RGB", "RGBA") and (
-            (image.format == "PNG" and any(mode.endswith(";16B") for mode in _arguments(image, str)))
+            (
+                image.format == "PNG"
+                and any(mode.endswith(";16B") for mode in _arguments(image, str))
+            )
             or (image.format == "PPM" and any(white > 255 for white in _arguments(image, int)))
         )
-    return "16 bits per channel, of which Pillow reads 8: save it with 8, or as 16-bit grey" if deep else ""
+    return (
+        "16 bits per channel, of which Pillow reads 8: save it with 8, or as 16-bit grey"
+        if deep
+        else ""
+    )
 
 
 def _arguments(image: Image, kind: type[_T]) -> list[_T]:
-    """What an opened file's decoder was told: raw modes (str), numbers. Nothing is left of them once it has decoded."""
-    told = [tile[3] if isinstance(tile[3], tuple) else (tile[3],) for tile in getattr(image, "tile", ())]
+    """What an opened file's decoder was told: raw modes (str), numbers.
+
+    Nothing is left of them once it has decoded.
+    """
+    told = [
+        tile[3] if isinstance(tile[3], tuple) else (tile[3],) for tile in getattr(image, "tile", ())
+    ]
     return [argument for arguments in told for argument in arguments if isinstance(argument, kind)]

@@ -1,4 +1,7 @@
-"""From raw columns or pixels to what a network reads: numbers fitted on the training part, kept as plain JSON."""
+"""From raw columns or pixels to what a network reads.
+
+Numbers fitted on the training part, kept as plain JSON.
+"""
 
 from __future__ import annotations
 
@@ -25,12 +28,19 @@ FAR = 2.0
 FEW = 2
 NEARLY_ALL = 20
 _CHUNK = 4096
-_DEPTHS = {torch.uint8: "8-bit images (uint8)", torch.int32: "16-bit images (int32)", torch.float32: "numbers (float32)"}
+_DEPTHS = {
+    torch.uint8: "8-bit images (uint8)",
+    torch.int32: "16-bit images (int32)",
+    torch.float32: "numbers (float32)",
+}
 
 
 @dataclass(frozen=True, kw_only=True)
 class NumericColumn:
-    """Missing values become ``fill`` (the median); then ``(value - mean) / scale``. Training saw ``low`` to ``high``."""
+    """Missing values become ``fill`` (the median); then ``(value - mean) / scale``.
+
+    Training saw ``low`` to ``high``.
+    """
 
     name: str
     fill: float
@@ -42,7 +52,10 @@ class NumericColumn:
 
 @dataclass(frozen=True, kw_only=True)
 class CategoricalColumn:
-    """Missing values become ``fill`` (the most frequent); one 0/1 input per category, all 0 for a category never seen."""
+    """Missing values become ``fill`` (the most frequent).
+
+    One 0/1 input per category, all 0 for a category never seen.
+    """
 
     name: str
     fill: str
@@ -51,11 +64,13 @@ class CategoricalColumn:
 
 @dataclass(frozen=True, kw_only=True)
 class Preprocessing:
-    """How raw data become inputs: of a table (``numeric``, ``categorical``), of images (``mean``, ``std``), or not at all.
+    """How raw data become inputs.
 
-    ``mean`` and ``std`` are per channel on the scale 0 to 1. ``input_shape`` is that of one example. ``missing`` are the words
-    that stand for a missing cell. ``image_bits`` is the depth of a channel: 8 (images are stored as uint8) or 16 (as int32,
-    levels 0 to 65535).
+    Of a table (``numeric``, ``categorical``), of images (``mean``, ``std``), or not at all.
+
+    ``mean`` and ``std`` are per channel on the scale 0 to 1. ``input_shape`` is that of one
+    example. ``missing`` are the words that stand for a missing cell. ``image_bits`` is the depth of
+    a channel: 8 (images are stored as uint8) or 16 (as int32, levels 0 to 65535).
     """
 
     input_shape: tuple[int, ...]
@@ -75,7 +90,13 @@ class Preprocessing:
     @property
     def dtype(self) -> torch.dtype:
         """Type of stored inputs."""
-        return torch.float32 if self.kind != "images" else torch.uint8 if self.image_bits == 8 else torch.int32
+        return (
+            torch.float32
+            if self.kind != "images"
+            else torch.uint8
+            if self.image_bits == 8
+            else torch.int32
+        )
 
     def require(self, inputs: Tensor, what: str, *, batched: bool = True) -> None:
         """Refuse stored inputs of another shape or depth than those that this was fitted on.
@@ -93,12 +114,16 @@ class Preprocessing:
         """Refuse inputs of another shape."""
         shape = tuple(inputs.shape[batched:])
         if shape != tuple(self.input_shape) or inputs.dim() < batched:
-            raise CoterieError(f"{what} must hold inputs of shape {tuple(self.input_shape)}; found {shape}.")
+            raise CoterieError(
+                f"{what} must hold inputs of shape {tuple(self.input_shape)}; found {shape}."
+            )
 
     def _require_depth(self, inputs: Tensor, what: str) -> None:
         if inputs.dtype != self.dtype:
             found = _DEPTHS.get(inputs.dtype, inputs.dtype)
-            raise CoterieError(f"{what} must hold {_DEPTHS[self.dtype]} like those trained on; found {found}.")
+            raise CoterieError(
+                f"{what} must hold {_DEPTHS[self.dtype]} like those trained on; found {found}."
+            )
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -109,7 +134,11 @@ class Preprocessing:
     def feature_names(self) -> tuple[str, ...]:
         """Name of each input of a table: a column, or ``column=category``."""
         numeric = tuple(column.name for column in self.numeric)
-        return numeric + tuple(f"{column.name}={category}" for column in self.categorical for category in column.categories)
+        return numeric + tuple(
+            f"{column.name}={category}"
+            for column in self.categorical
+            for category in column.categories
+        )
 
     def table(self, frame: pd.DataFrame) -> Tensor:
         """Turn a frame into inputs, (N, F) float32.
@@ -119,7 +148,10 @@ class Preprocessing:
         """
         parts = []
         if self.numeric:
-            values = np.stack([finite_numbers(self._column(frame, column.name)) for column in self.numeric], axis=1)
+            values = np.stack(
+                [finite_numbers(self._column(frame, column.name)) for column in self.numeric],
+                axis=1,
+            )
             fill, mean, scale = np.array([(c.fill, c.mean, c.scale) for c in self.numeric]).T
             parts.append((np.where(np.isnan(values), fill, values) - mean) / scale)
             self._require_float32(values, parts[0], frame)
@@ -131,7 +163,9 @@ class Preprocessing:
         return torch.from_numpy(np.ascontiguousarray(inputs))
 
     def surprises(self, frame: pd.DataFrame) -> list[str]:
-        """What training did not see: categories, and values further outside its range than ``FAR`` times its width.
+        """What training did not see.
+
+        Categories, and values further outside its range than ``FAR`` times its width.
 
         >>> import pandas as pd
         >>> fitted, _ = fit_table(pd.DataFrame({"a": [1.0, 2.0, 4.0]}), ["a"], [])
@@ -145,7 +179,8 @@ class Preprocessing:
             far = (values < column.low - reach) | (values > column.high + reach)
             if np.isfinite(reach) and far.any():
                 notes.append(
-                    f"Column {column.name!r}: {far.sum()} of {len(values)} values far outside the training range "
+                    f"Column {column.name!r}: {far.sum()} of {len(values)} values far outside the "
+                    "training range "
                     f"({column.low:g} to {column.high:g}), such as {values[far][0]:g}."
                 )
         for column in self.categorical:
@@ -155,7 +190,8 @@ class Preprocessing:
             if len(unseen):
                 names = list(dict.fromkeys(unseen.tolist()))
                 notes.append(
-                    f"Column {column.name!r}: {len(unseen)} of {len(cells)} cells hold categories that training never saw: "
+                    f"Column {column.name!r}: {len(unseen)} of {len(cells)} cells hold categories "
+                    "that training never saw: "
                     f"{some([repr(name) for name in names], 5)}."
                 )
         return notes
@@ -172,14 +208,17 @@ class Preprocessing:
         if beyond.any():
             row, place = np.argwhere(beyond)[0]
             raise CoterieError(
-                f"Column {self.numeric[place].name!r} holds {values[row, place]:g} in row {frame.index[row]}: scaled as in "
-                "training, that is beyond what float32 can hold. Mend the cell, or leave the column out."
+                f"Column {self.numeric[place].name!r} holds {values[row, place]:g} in row "
+                f"{frame.index[row]}: scaled as in "
+                "training, that is beyond what float32 can hold. Mend the cell, or leave the "
+                "column out."
             )
 
     def normalise(self, inputs: Tensor) -> Tensor:
         """Turn a batch of stored inputs into float32; images (..., C, H, W) are scaled per channel.
 
-        Floating-point images are taken as scaled already; whole numbers of another depth are refused.
+        Floating-point images are taken as scaled already; whole numbers of another depth are
+        refused.
 
         >>> preprocessing = Preprocessing(input_shape=(1, 1, 1), mean=(0.5,), std=(0.25,))
         >>> preprocessing.normalise(torch.full((1, 1, 1, 1), 255, dtype=torch.uint8))
@@ -191,7 +230,10 @@ class Preprocessing:
         # What a tracer would leave in the cache is no tensor.
         constant = _per_channel.__wrapped__ if torch.compiler.is_compiling() else _per_channel
         white = 2**self.image_bits - 1
-        mean, std = constant(self.mean, white, inputs.device), constant(self.std, white, inputs.device)
+        mean, std = (
+            constant(self.mean, white, inputs.device),
+            constant(self.std, white, inputs.device),
+        )
         return inputs.float().sub_(mean).div_(std)
 
     def to_dict(self) -> dict[str, Any]:
@@ -202,8 +244,8 @@ class Preprocessing:
     def from_dict(cls, saved: Mapping[str, Any]) -> Self:
         """Rebuild what :meth:`to_dict` gave, also after a round trip through JSON.
 
-        Raises:
-            CoterieError: a field is missing, unknown or wrong, or they do not fit together; it is named.
+        Raises: CoterieError: a field is missing, unknown or wrong, or they do not fit together; it
+            is named.
         """
         found: Self = structure(saved, cls, "preprocessing")
         found._check()
@@ -212,26 +254,34 @@ class Preprocessing:
     def _check(self) -> None:
         """Refuse what no input could be made with."""
         if not self.input_shape or min(self.input_shape) < 1:
-            raise CoterieError(f"`preprocessing.input_shape` must be sizes of at least 1; found {list(self.input_shape)}.")
+            raise CoterieError(
+                "`preprocessing.input_shape` must be sizes of at least 1; found "
+                f"{list(self.input_shape)}."
+            )
         if self.columns:
             distinct(self.columns, "preprocessing columns")
             if self.input_shape != (len(self.feature_names),):
                 raise CoterieError(
-                    f"`preprocessing.input_shape` must be [{len(self.feature_names)}], one input for each number and category; "
+                    f"`preprocessing.input_shape` must be [{len(self.feature_names)}], one input "
+                    "for each number and category; "
                     f"found {list(self.input_shape)}."
                 )
         for column in self.categorical:
             distinct(column.categories, f"categories of {column.name}")
         if len(self.mean) != len(self.std) or (self.mean and len(self.mean) != self.input_shape[0]):
             raise CoterieError(
-                f"`preprocessing.mean` and `std` must have one number for each of {self.input_shape[0]} channels."
+                "`preprocessing.mean` and `std` must have one number for each of "
+                f"{self.input_shape[0]} channels."
             )
         scales = {
             **{column.name: column.scale for column in self.numeric},
             **{f"channel {i}": s for i, s in enumerate(self.std)},
         }
         if wrong := [name for name, scale in scales.items() if scale <= 0]:
-            raise CoterieError(f"The scale of {wrong[0]!r} in `preprocessing` must be positive; found {scales[wrong[0]]}.")
+            raise CoterieError(
+                f"The scale of {wrong[0]!r} in `preprocessing` must be positive; found "
+                f"{scales[wrong[0]]}."
+            )
 
 
 @lru_cache(maxsize=64)
@@ -241,12 +291,18 @@ def _per_channel(values: tuple[float, ...], white: int, device: torch.device) ->
 
 
 def fit_table(
-    frame: pd.DataFrame, numeric: Sequence[str], categorical: Sequence[str], *, keep: Collection[str] = ()
+    frame: pd.DataFrame,
+    numeric: Sequence[str],
+    categorical: Sequence[str],
+    *,
+    keep: Collection[str] = (),
 ) -> tuple[Preprocessing, list[str]]:
-    """Measure medians, means, scales and categories on ``frame``, the training part; return notes on what is left out.
+    """Measure medians, means, scales and categories on ``frame``, the training part.
 
-    A column that is empty there, constant, or the same in all but ``FEW`` rows, teaches nothing and is left out unless it is in
-    ``keep``.
+    Return notes on what is left out.
+
+    A column that is empty there, constant, or the same in all but ``FEW`` rows, teaches nothing and
+    is left out unless it is in ``keep``.
 
     Raises:
         CoterieError: no column is left.
@@ -260,10 +316,17 @@ def fit_table(
     from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
     idle = {
-        name: reason for name in (*numeric, *categorical) if (reason := _teaches_nothing(series(frame, name), name in keep))
+        name: reason
+        for name in (*numeric, *categorical)
+        if (reason := _teaches_nothing(series(frame, name), name in keep))
     }
-    notes = [f"Column {name!r} left out: it is {reason} in the training part." for name, reason in idle.items()]
-    numeric, categorical = ([name for name in names if name not in idle] for names in (numeric, categorical))
+    notes = [
+        f"Column {name!r} left out: it is {reason} in the training part."
+        for name, reason in idle.items()
+    ]
+    numeric, categorical = (
+        [name for name in names if name not in idle] for names in (numeric, categorical)
+    )
     if not numeric and not categorical:
         raise CoterieError("No column is left to be an input. " + " ".join(notes))
     numeric_columns: list[NumericColumn] = []
@@ -272,7 +335,9 @@ def fit_table(
         imputer: Any = SimpleImputer(strategy="median", keep_empty_features=True)
         scaler: Any = StandardScaler().fit(imputer.fit_transform(values))
         low, high = np.nanmin(values, axis=0), np.nanmax(values, axis=0)
-        numbers = np.stack([imputer.statistics_, scaler.mean_, scaler.scale_, low, high], axis=1).tolist()
+        numbers = np.stack(
+            [imputer.statistics_, scaler.mean_, scaler.scale_, low, high], axis=1
+        ).tolist()
         numeric_columns = [
             NumericColumn(name=name, fill=fill, mean=mean, scale=scale, low=low, high=high)
             for name, (fill, mean, scale, low, high) in zip(numeric, numbers, strict=True)
@@ -283,13 +348,20 @@ def fit_table(
         imputer = SimpleImputer(strategy="most_frequent").fit(text)
         encoder: Any = OneHotEncoder().fit(text)
         categories = tuple(str(category) for category in encoder.categories_[0])
-        categorical_columns.append(CategoricalColumn(name=name, fill=str(imputer.statistics_[0]), categories=categories))
+        categorical_columns.append(
+            CategoricalColumn(name=name, fill=str(imputer.statistics_[0]), categories=categories)
+        )
     width = len(numeric_columns) + sum(len(column.categories) for column in categorical_columns)
-    return Preprocessing(input_shape=(width,), numeric=tuple(numeric_columns), categorical=tuple(categorical_columns)), notes
+    return Preprocessing(
+        input_shape=(width,), numeric=tuple(numeric_columns), categorical=tuple(categorical_columns)
+    ), notes
 
 
 def _teaches_nothing(column: pd.Series, kept: bool) -> str:
-    """Why a column cannot be learnt from: "empty", "constant", "the same in all but 2 rows", or ""."""
+    """Why a column cannot be learnt from.
+
+    "empty", "constant", "the same in all but 2 rows", or "".
+    """
     counts = column.value_counts()
     if len(counts) == 0:
         return "empty"
@@ -300,7 +372,11 @@ def _teaches_nothing(column: pd.Series, kept: bool) -> str:
     others = int(counts.sum() - counts.iloc[0])
     if others <= FEW and counts.iloc[0] > FEW * NEARLY_ALL:
         return f"the same in all but {others} row{'s'[: others > 1]}"
-    return "constant but for rounding" if not as_numbers(column)[1].any() and constant(as_numbers(column)[0]) else ""
+    return (
+        "constant but for rounding"
+        if not as_numbers(column)[1].any() and constant(as_numbers(column)[0])
+        else ""
+    )
 
 
 def fit_images(images: Tensor, train: Tensor, image_column: str | None = None) -> Preprocessing:
@@ -316,9 +392,12 @@ def fit_images(images: Tensor, train: Tensor, image_column: str | None = None) -
     std = (torch.as_tensor(squares) / pixels - mean.square()).clamp(min=0).sqrt()
     std = torch.where(std < 1e-6, 1.0, std)
     return Preprocessing(
-        input_shape=tuple(images.shape[1:]), mean=tuple(mean.tolist()), std=tuple(std.tolist()), image_column=image_column,
+        input_shape=tuple(images.shape[1:]),
+        mean=tuple(mean.tolist()),
+        std=tuple(std.tolist()),
+        image_column=image_column,
         image_bits=bits,
-    )  # fmt: skip
+    )
 
 
 def finite_numbers(column: pd.Series) -> np.ndarray:
@@ -326,12 +405,18 @@ def finite_numbers(column: pd.Series) -> np.ndarray:
     values, stray = as_numbers(column)
     if stray.any():
         row = first_row(column, stray)
-        raise CoterieError(f"Column {column.name!r} must hold numbers; found {column.loc[row]!r} in row {row}.")
+        raise CoterieError(
+            f"Column {column.name!r} must hold numbers; found {column.loc[row]!r} in row {row}."
+        )
     if np.isinf(values).any():
-        raise CoterieError(f"Column {column.name!r} holds an infinite value in row {first_row(column, np.isinf(values))}.")
+        raise CoterieError(
+            f"Column {column.name!r} holds an infinite value in row "
+            f"{first_row(column, np.isinf(values))}."
+        )
     if (huge := np.abs(values) > np.finfo(np.float32).max).any():
         row = first_row(column, huge)
         raise CoterieError(
-            f"Column {column.name!r} holds {values[huge][0]:g} in row {row}, which is beyond what float32 can hold."
+            f"Column {column.name!r} holds {values[huge][0]:g} in row {row}, which is beyond what "
+            "float32 can hold."
         )
     return values

@@ -19,7 +19,10 @@ if TYPE_CHECKING:
 
 
 def read_files(source: Any, encoding: str | None = None) -> pa.Table:
-    """Read one file or a list of files (Parquet, CSV, Arrow) as one table; the file at fault is named."""
+    """Read one file or a list of files (Parquet, CSV, Arrow) as one table.
+
+    The file at fault is named.
+    """
     paths = [source] if isinstance(source, (str, Path)) else list(source)
     for path in paths:
         if not isinstance(path, (str, Path)):
@@ -35,7 +38,9 @@ def concatenate(tables: list[pa.Table], paths: Sequence[Any]) -> pa.Table:
     try:
         return pa.concat_tables(_alike(tables), promote_options="permissive")
     except pa.ArrowException as error:
-        raise CoterieError(f"{', '.join(map(str, paths))}: their columns do not fit together ({reason(error)}).") from error
+        raise CoterieError(
+            f"{', '.join(map(str, paths))}: their columns do not fit together ({reason(error)})."
+        ) from error
 
 
 def stacked_frames(frames: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
@@ -48,22 +53,40 @@ def stacked_frames(frames: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
 
     frames = dict(frames)
     unique = all(frame.columns.is_unique for frame in frames.values())
-    for name in dict.fromkeys(name for frame in frames.values() for name in frame.columns) if unique else ():
-        held = {part: series(frame, name) for part, frame in frames.items() if name in frame.columns}
-        kinds = [column.dtype for column in held.values() if isinstance(column.dtype, pd.CategoricalDtype)]
+    for name in (
+        dict.fromkeys(name for frame in frames.values() for name in frame.columns) if unique else ()
+    ):
+        held = {
+            part: series(frame, name) for part, frame in frames.items() if name in frame.columns
+        }
+        kinds = [
+            column.dtype
+            for column in held.values()
+            if isinstance(column.dtype, pd.CategoricalDtype)
+        ]
         if len(kinds) == len(held) and len(set(kinds)) == 1:
             continue
         if any(kind.ordered for kind in kinds):
-            raise CoterieError(f"Column {name!r} must have the same ordered categories in every part; found {shown(kinds)}.")
+            raise CoterieError(
+                f"Column {name!r} must have the same ordered categories in every part; found "
+                f"{shown(kinds)}."
+            )
         if len(kinds) < len(held):
             continue
-        union = pd.CategoricalDtype(list(dict.fromkeys(value for kind in kinds for value in kind.categories)))
-        frames |= {part: frames[part].assign(**{name: column.astype(union)}) for part, column in held.items()}
+        union = pd.CategoricalDtype(
+            list(dict.fromkeys(value for kind in kinds for value in kind.categories))
+        )
+        frames |= {
+            part: frames[part].assign(**{name: column.astype(union)})
+            for part, column in held.items()
+        }
     counted = all(isinstance(frame.index, pd.RangeIndex) for frame in frames.values())
     try:
         return pd.concat(frames.values(), ignore_index=counted)
     except (ValueError, TypeError, pd.errors.InvalidIndexError) as error:
-        raise CoterieError(f"`source`: the columns of its parts do not fit together ({reason(error)}).") from error
+        raise CoterieError(
+            f"`source`: the columns of its parts do not fit together ({reason(error)})."
+        ) from error
 
 
 def _same_classes(tables: list[pa.Table], paths: Sequence[Any]) -> None:
@@ -76,7 +99,8 @@ def _same_classes(tables: list[pa.Table], paths: Sequence[Any]) -> None:
                 other, theirs = found.setdefault(column, (path, names))
                 if theirs != names:
                     raise CoterieError(
-                        f"Column {column!r} must have the same classes everywhere; {other} names them {shown(theirs)}, {path} "
+                        f"Column {column!r} must have the same classes everywhere; {other} names "
+                        f"them {shown(theirs)}, {path} "
                         f"{shown(names)}."
                     )
 
@@ -103,10 +127,13 @@ def _alike(tables: list[pa.Table]) -> list[pa.Table]:
     texts = {name for name, found in kinds.items() if len(found) > 1 and any(map(is_text, found))}
     as_text = lambda field: field.with_type(pa.large_string()) if field.name in texts else field  # noqa: E731
     return [
-        table if texts.isdisjoint(table.column_names)
-        else table.cast(pa.schema([as_text(field) for field in table.schema], metadata=table.schema.metadata))
+        table
+        if texts.isdisjoint(table.column_names)
+        else table.cast(
+            pa.schema([as_text(field) for field in table.schema], metadata=table.schema.metadata)
+        )
         for table in tables
-    ]  # fmt: skip
+    ]
 
 
 def _read_file(path: Path, encoding: str | None) -> pa.Table:
@@ -122,5 +149,7 @@ def _read_file(path: Path, encoding: str | None) -> pa.Table:
         if kind in ("arrow", "feather", "ipc"):
             return read_arrow(path)
     except (pa.ArrowException, OSError) as error:
-        raise CoterieError(f"{str(path)!r} is no readable {kind} file ({reason(error)}).") from error
+        raise CoterieError(
+            f"{str(path)!r} is no readable {kind} file ({reason(error)})."
+        ) from error
     raise CoterieError(f"{str(path)!r} must end in .parquet, .csv, .tsv or .arrow; found .{kind}.")

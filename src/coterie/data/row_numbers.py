@@ -1,4 +1,7 @@
-"""Columns that say which row it is: row numbers and ids, which memorise a table instead of describing it."""
+"""Columns that say which row it is.
+
+Row numbers and ids, which memorise a table instead of describing it.
+"""
 
 from __future__ import annotations
 
@@ -36,7 +39,9 @@ def named_like_an_id(name: str) -> bool:
 
 
 def named_like_a_row_number(name: str) -> bool:
-    """Whether the name says that the column numbers rows, if its content agrees; an empty name does.
+    """Whether the name says that the column numbers rows, if its content agrees.
+
+    An empty name does.
 
     >>> [named_like_a_row_number(name) for name in ("", "Unnamed: 0", "__index_level_0__", "row", "arrow")]
     [True, True, True, True, False]
@@ -50,7 +55,9 @@ def nearly_unique(n_distinct: int, n_known: int) -> bool:
 
 
 def counts_rows(values: np.ndarray) -> str:
-    """Say how numbers (n,) follow the row number, or "": they count rows, with gaps, restarts or repeats, or they rise or fall.
+    """Say how numbers (n,) follow the row number, or "".
+
+    They count rows, with gaps, restarts or repeats, or they rise or fall.
 
     Time, dose and ramps look the same, which is why the user may overrule.
 
@@ -77,13 +84,18 @@ def counts_rows(values: np.ndarray) -> str:
     ):
         return f"it counts the rows in runs of {lengths[0]}"
     steps = np.diff(known)
-    if nearly_unique(n_distinct, len(known)) and max((steps > 0).mean(), (steps < 0).mean()) >= NEARLY:
+    if (
+        nearly_unique(n_distinct, len(known))
+        and max((steps > 0).mean(), (steps < 0).mean()) >= NEARLY
+    ):
         return f"it {'rises' if (steps > 0).mean() >= NEARLY else 'falls'} with the row number"
     return ""
 
 
 def evenly_numbered(values: np.ndarray) -> bool:
-    """Whether whole numbers (n,) fill a range evenly, in any order, hardly one twice: row numbers of a shuffled table.
+    """Whether whole numbers (n,) fill a range evenly, in any order, hardly one twice.
+
+    Row numbers of a shuffled table.
 
     >>> evenly_numbered(np.random.default_rng(0).permutation(40)), evenly_numbered(np.array([3.0, 90, 17, 4, 55] * 4))
     (True, False)

@@ -1,4 +1,7 @@
-"""What a model was trained on: its tasks and how its inputs are made. New data are read by it, never by themselves."""
+"""What a model was trained on: its tasks and how its inputs are made.
+
+New data are read by it, never by themselves.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +18,9 @@ from coterie.tasks import Tasks
 
 @dataclass(frozen=True, eq=False)
 class Schema:
-    """``tasks`` with their classes and units, and ``preprocessing``. ``Fit``, ``GroupedModel`` and ``Dataset`` have one.
+    """``tasks`` with their classes and units, and ``preprocessing``.
+
+    ``Fit``, ``GroupedModel`` and ``Dataset`` have one.
 
     >>> from coterie.data import load
     >>> data = load("digits", targets=["even"])
@@ -32,7 +37,10 @@ class Schema:
         require_type("preprocessing", self.preprocessing, Preprocessing)
 
     def difference(self, other: Schema) -> str:
-        """What ``other``, a data set's schema, has otherwise than this model's, in words; "" if they agree."""
+        """What ``other``, a data set's schema, has otherwise than this model's, in words.
+
+        "" if they agree.
+        """
         names, theirs = self.tasks.names, other.tasks.names
         if names != theirs:
             return f"its tasks are {_listed(theirs)}; the model's are {_listed(names)}"
@@ -41,8 +49,13 @@ class Schema:
                 return f"task {task!r} is {found.kind} there, {mine.kind} in the model"
             if mine.classes != found.classes:
                 return f"the classes of task {task!r} are {_listed(found.classes)}; the model's are {_listed(mine.classes)}"
-        for position in (position for position, task in enumerate(self.tasks) if not task.kind.has_classes):
-            units = [(float(tasks.mean[position]), float(tasks.std[position])) for tasks in (self.tasks, other.tasks)]
+        for position in (
+            position for position, task in enumerate(self.tasks) if not task.kind.has_classes
+        ):
+            units = [
+                (float(tasks.mean[position]), float(tasks.std[position]))
+                for tasks in (self.tasks, other.tasks)
+            ]
             if not np.allclose(*units, rtol=1e-6, atol=0):
                 return f"task {names[position]!r} is scaled otherwise"
         mine, found = self.preprocessing, other.preprocessing
@@ -60,7 +73,8 @@ class Schema:
         """
         if difference := self.difference(data.schema):
             raise CoterieError(
-                f"`data` was not prepared as the model's own: {difference}. Read the file with the model's schema: "
+                f"`data` was not prepared as the model's own: {difference}. Read the file with the "
+                "model's schema: "
                 "load(file, like=model)."
             )
 
@@ -73,7 +87,10 @@ def schema_of(like: Any) -> Schema:
     """
     found = like if isinstance(like, Schema) else getattr(like, "schema", None)
     if not isinstance(found, Schema):
-        raise CoterieError(f"`like` must be a Fit, a GroupedModel or a Dataset; found {type(like).__name__} without a schema.")
+        raise CoterieError(
+            f"`like` must be a Fit, a GroupedModel or a Dataset; found {type(like).__name__} "
+            "without a schema."
+        )
     return found
 
 

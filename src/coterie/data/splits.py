@@ -11,10 +11,18 @@ from coterie.errors import CoterieError, is_listed, shown
 
 PARTS = ("train", "validation", "test")
 _PART_OF = {
-    "train": 0, "training": 0, "0": 0,
-    "validation": 1, "valid": 1, "val": 1, "dev": 1, "1": 1,
-    "test": 2, "testing": 2, "2": 2,
-}  # fmt: skip
+    "train": 0,
+    "training": 0,
+    "0": 0,
+    "validation": 1,
+    "valid": 1,
+    "val": 1,
+    "dev": 1,
+    "1": 1,
+    "test": 2,
+    "testing": 2,
+    "2": 2,
+}
 
 
 def check_fractions(split: Sequence[float]) -> tuple[float, float, float]:
@@ -23,7 +31,8 @@ def check_fractions(split: Sequence[float]) -> tuple[float, float, float]:
     fractions = tuple(map(float, listed)) if all(isinstance(each, Real) for each in listed) else ()
     if len(fractions) != 3 or min(fractions) <= 0 or abs(sum(fractions) - 1) > 1e-6:
         raise CoterieError(
-            f"`split` must be three positive fractions (train, validation, test) that sum to 1; found {shown(split)}."
+            "`split` must be three positive fractions (train, validation, test) that sum to 1; "
+            f"found {shown(split)}."
         )
     return fractions
 
@@ -38,19 +47,27 @@ def assign_parts(
 ) -> np.ndarray:
     """Assign each example to one of ``len(fractions)`` parts at random, (N,) int8.
 
-    Each unit (an example, or a whole group) stands at the middle of its stretch of a shuffled line of length 1; the part whose
-    stretch of the line holds that point takes it. With ``strata`` (N,) every stratum has a line of its own; a group stands in
-    that of its first example. In strata too small for every part the points are shifted, evenly over these strata: all at the
-    middle would leave the same part out each time.
+    Each unit (an example, or a whole group) stands at the middle of its stretch of a shuffled line
+    of length 1; the part whose stretch of the line holds that point takes it. With ``strata`` (N,)
+    every stratum has a line of its own; a group stands in that of its first example. In strata too
+    small for every part the points are shifted, evenly over these strata: all at the middle would
+    leave the same part out each time.
 
     >>> assign_parts(10, (0.6, 0.2, 0.2), np.random.default_rng(0))
     array([1, 2, 0, 0, 0, 0, 0, 0, 2, 1], dtype=int8)
     """
     ends = np.cumsum(fractions)[:-1]
     units, first, unit, sizes = np.unique(
-        np.arange(n_examples) if groups is None else groups, return_index=True, return_inverse=True, return_counts=True
+        np.arange(n_examples) if groups is None else groups,
+        return_index=True,
+        return_inverse=True,
+        return_counts=True,
     )
-    stratum = np.zeros(len(units), np.int64) if strata is None else np.unique(strata[first], return_inverse=True)[1]
+    stratum = (
+        np.zeros(len(units), np.int64)
+        if strata is None
+        else np.unique(strata[first], return_inverse=True)[1]
+    )
     totals = np.bincount(stratum, weights=sizes)
     order = generator.permutation(len(units))
     order = order[np.argsort(stratum[order], kind="stable")]
@@ -65,7 +82,9 @@ def assign_parts(
 
 
 def parts_in_time(times: np.ndarray, fractions: Sequence[float]) -> np.ndarray:
-    """Assign examples to parts by time, earliest first, (N,) int8; examples of one time share a part.
+    """Assign examples to parts by time, earliest first, (N,) int8.
+
+    Examples of one time share a part.
 
     >>> parts_in_time(np.array([5, 1, 2, 3, 4]), (0.6, 0.2, 0.2))
     array([2, 0, 0, 0, 1], dtype=int8)
@@ -86,7 +105,8 @@ def given_parts(values: np.ndarray, column: str) -> np.ndarray:
     unknown = [name for name in names if name not in _PART_OF]
     if unknown:
         raise CoterieError(
-            f"`split_column` {column!r} may hold train, validation and test (or 0, 1, 2); found {str(unknown[0])!r}"
+            f"`split_column` {column!r} may hold train, validation and test (or 0, 1, 2); found "
+            f"{str(unknown[0])!r}"
             + (f" and {len(unknown) - 1} other values." if len(unknown) > 1 else ".")
         )
     return np.array([_PART_OF[name] for name in names], dtype=np.int8)[inverse]

@@ -9,7 +9,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from coterie.data.columns import as_numbers, first_row, is_text, series, some, strange_cells
-from coterie.data.row_numbers import counts_rows, evenly_numbered, named_like_a_row_number, named_like_an_id, nearly_unique
+from coterie.data.row_numbers import (
+    counts_rows,
+    evenly_numbered,
+    named_like_a_row_number,
+    named_like_an_id,
+    nearly_unique,
+)
 from coterie.data.targets import constant
 from coterie.errors import CoterieError
 
@@ -25,7 +31,10 @@ _RANKS = 2
 
 @dataclass(frozen=True, kw_only=True)
 class Features:
-    """Names of the input columns by type, ``notes`` on the columns left out, and ``ids``: columns that number the rows."""
+    """Names of the input columns by type, ``notes`` on the columns left out, and ``ids``.
+
+    Columns that number the rows.
+    """
 
     numeric: tuple[str, ...]
     categorical: tuple[str, ...]
@@ -43,12 +52,11 @@ def choose_features(
 ) -> Features:
     """Type every column of ``frame`` as numeric, categorical or left out (constant, id, date, free text, nested values).
 
-    Args:
-        frame: columns as :func:`coterie.data.cells.read_cells` understood them.
-        keep: columns that are inputs even if they look like an id or a row number, or are named as labels.
-        index: columns that the source calls its index.
-        labels: columns that the source names as labels.
-        sample: rows of one task in long form, in which counters start anew; they are judged on these as well.
+    Args: frame: columns as :func:`coterie.data.cells.read_cells` understood them. keep: columns
+        that are inputs even if they look like an id or a row number, or are named as labels. index:
+        columns that the source calls its index. labels: columns that the source names as labels.
+        sample: rows of one task in long form, in which counters start anew; they are judged on
+        these as well.
 
     Raises:
         CoterieError: ``keep`` names a column that cannot be an input.
@@ -61,7 +69,10 @@ def choose_features(
     notes = []
     named = [name for name in frame.columns if name in labels and name not in keep]
     if named:
-        notes.append(f"Left out, because the source names them as labels ({_KEEP}): {some([repr(name) for name in named])}.")
+        notes.append(
+            f"Left out, because the source names them as labels ({_KEEP}): "
+            f"{some([repr(name) for name in named])}."
+        )
     ranks = _shuffled_numbers(frame, keep)
     for name in frame.columns:
         if name in named:
@@ -71,10 +82,17 @@ def choose_features(
         if role and name not in keep:
             if name in index:
                 role, reason = "id", "it is the index of the table"
-            elif number := _row_number(column, role) or ranks.get(name, "") or _sampled(column, role, sample):
+            elif (
+                number := _row_number(column, role)
+                or ranks.get(name, "")
+                or _sampled(column, role, sample)
+            ):
                 role, reason = "id", number
             elif role == "numeric" and named_like_an_id(name):
-                notes.append(f"Column {name!r} is used as a number although it is named like an id; `exclude` leaves it out.")
+                notes.append(
+                    f"Column {name!r} is used as a number although it is named like an id; "
+                    "`exclude` leaves it out."
+                )
         elif name in keep:
             role = _kept(column, role, reason)
             reason = ""
@@ -83,7 +101,10 @@ def choose_features(
         if reason:
             notes.append(f"Column {name!r} left out: {reason}.")
     return Features(
-        numeric=tuple(chosen["numeric"]), categorical=tuple(chosen["categorical"]), notes=tuple(notes), ids=tuple(chosen["id"])
+        numeric=tuple(chosen["numeric"]),
+        categorical=tuple(chosen["categorical"]),
+        notes=tuple(notes),
+        ids=tuple(chosen["id"]),
     )
 
 
@@ -98,21 +119,35 @@ def _role(column: pd.Series) -> tuple[str, str]:
         return "", "its cells are lists or structures"
     if n_distinct <= 1:
         return "", "it is constant" if n_distinct else "it is empty"
-    if kinds.is_datetime64_any_dtype(column) or kinds.is_timedelta64_dtype(column) or strange_cells(column) == "dates":
+    if (
+        kinds.is_datetime64_any_dtype(column)
+        or kinds.is_timedelta64_dtype(column)
+        or strange_cells(column) == "dates"
+    ):
         return "", "it holds dates"
     if strange := strange_cells(column):
-        return "", f"it holds {strange}{' (`image_column` reads images)' * strange.startswith('bytes')}"
+        return (
+            "",
+            f"it holds {strange}{' (`image_column` reads images)' * strange.startswith('bytes')}",
+        )
     if isinstance(column.dtype, pd.CategoricalDtype):
         return "categorical", ""
     values, stray = as_numbers(column)
     if not stray.any():
-        return ("", "it is constant but for rounding") if constant(values, column.dtype) else ("numeric", "")
+        return (
+            ("", "it is constant but for rounding")
+            if constant(values, column.dtype)
+            else ("numeric", "")
+        )
     return _text_role(column, stray, n_distinct)
 
 
 def _text_role(column: pd.Series, stray: np.ndarray, n_distinct: int) -> tuple[str, str]:
     text = column.dropna()
-    if not is_text(column) or not text.map(lambda value: isinstance(value, (str, int, float, bool))).all():
+    if (
+        not is_text(column)
+        or not text.map(lambda value: isinstance(value, (str, int, float, bool))).all()
+    ):
         return "", "its cells are neither numbers nor text"
     if text.astype(str).str.fullmatch(_DATE).all():
         return "", "it holds dates"
@@ -150,10 +185,17 @@ def _row_number(column: pd.Series, role: str) -> str:
 def _shuffled_numbers(frame: pd.DataFrame, keep: Collection[str]) -> dict[str, str]:
     """Columns that number the rows in another order. Many of them are ranks, which describe."""
     found = [
-        name for name in frame.columns
-        if name not in keep and series(frame, name).dtype.kind in "iuf" and evenly_numbered(as_numbers(series(frame, name))[0])
-    ]  # fmt: skip
-    return dict.fromkeys(found, f"it numbers the rows in another order ({_KEEP})") if len(found) <= _RANKS else {}
+        name
+        for name in frame.columns
+        if name not in keep
+        and series(frame, name).dtype.kind in "iuf"
+        and evenly_numbered(as_numbers(series(frame, name))[0])
+    ]
+    return (
+        dict.fromkeys(found, f"it numbers the rows in another order ({_KEEP})")
+        if len(found) <= _RANKS
+        else {}
+    )
 
 
 def _sampled(column: pd.Series, role: str, sample: np.ndarray | None) -> str:

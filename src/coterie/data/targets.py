@@ -23,9 +23,12 @@ ROUNDING = 1e-12  # of the largest value; float64 carries 16 digits, and sums lo
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Labels:
-    """Tasks and their labels: (N, T) float64 codes of classes or numbers in units, NaN where missing.
+    """Tasks and their labels.
 
-    ``strata`` (N,) keeps the shares of the parts equal within its values; None where a plain random split is right.
+    (N, T) float64 codes of classes or numbers in units, NaN where missing.
+
+    ``strata`` (N,) keeps the shares of the parts equal within its values; None where a plain random
+    split is right.
     """
 
     tasks: tuple[Task, ...]
@@ -38,28 +41,30 @@ class Labels:
         return replace(self, tasks=tasks, values=self.values[:, mask])
 
 
-def encode_column(column: pd.Series, kind: Kind | None = None, positive: str | None = None) -> tuple[Task, np.ndarray]:
+def encode_column(
+    column: pd.Series, kind: Kind | None = None, positive: str | None = None
+) -> tuple[Task, np.ndarray]:
     """Infer the kind of a target unless given, and return its task and its codes or values, (N,) float64.
 
-    Kinds are asked in the order of ``KINDS`` whether they recognise the column. Declared classes (ordered categories, names in
-    the file) are binary if they are two, else multi-class, and keep their order, seen or not. Two distinct values: binary.
-    Text, categories, or at most 20 whole numbers: multi-class, in ascending order. Else regression.
+    Kinds are asked in the order of ``KINDS`` whether they recognise the column. Declared classes
+    (ordered categories, names in the file) are binary if they are two, else multi-class, and keep
+    their order, seen or not. Two distinct values: binary. Text, categories, or at most 20 whole
+    numbers: multi-class, in ascending order. Else regression.
 
-    Args:
-        column: the target as :func:`coterie.data.cells.read_cells` understood it, indexed by row number.
-        kind: overrides the inferred kind.
-        positive: the positive class of a binary target.
+    Args: column: the target as :func:`coterie.data.cells.read_cells` understood it, indexed by row
+        number. kind: overrides the inferred kind. positive: the positive class of a binary target.
 
-    Raises:
-        CoterieError: constant or empty column, dates, lists, text among numbers, infinite values, classes that do not suit
-            the kind, a positive class that is none.
+    Raises: CoterieError: constant or empty column, dates, lists, text among numbers, infinite
+        values, classes that do not suit the kind, a positive class that is none.
 
     >>> import pandas as pd
     >>> encode_column(pd.Series(["no", "yes", None], name="smiles"))
     (Task(name='smiles', kind='binary', classes=('no', 'yes'), loss=None, metric=None), array([ 0.,  1., nan]))
     """
     if strange := strange_cells(column):
-        raise CoterieError(f"Target {str(column.name)!r} holds {strange}; it must hold numbers or classes.")
+        raise CoterieError(
+            f"Target {str(column.name)!r} holds {strange}; it must hold numbers or classes."
+        )
     cells = TargetColumn(column)
     name, n_distinct = cells.name, cells.n_distinct
     if n_distinct == 0:
@@ -70,7 +75,11 @@ def encode_column(column: pd.Series, kind: Kind | None = None, positive: str | N
     kind = kind or next(kind for kind in KINDS.values() if kind.recognises(cells))
     classes, values = kind.read(cells, positive if kind.has_positive else None)
     if positive is not None and not kind.has_positive:
-        what = f"has {len(classes)} classes; a binary target has two" if classes else f"is a {kind} target"
+        what = (
+            f"has {len(classes)} classes; a binary target has two"
+            if classes
+            else f"is a {kind} target"
+        )
         raise CoterieError(f"`positive` names a class of {name!r}, which {what}.")
     return Task(name=name, kind=kind, classes=classes), values
 
@@ -87,7 +96,9 @@ def constant(values: np.ndarray, dtype: Any = np.float64) -> bool:
     with np.errstate(over="ignore"):  # from -1e308 to 1e308, say
         spread = float(known.max() - known.min())
     rounding = SINGLE_ROUNDING if dtype == np.float32 else ROUNDING
-    return spread == 0 or (spread <= rounding * float(np.abs(known).max()) and bool((known % 1).any()))
+    return spread == 0 or (
+        spread <= rounding * float(np.abs(known).max()) and bool((known % 1).any())
+    )
 
 
 def one_vs_rest(column: pd.Series) -> tuple[list[Task], np.ndarray]:
@@ -105,8 +116,12 @@ def one_vs_rest(column: pd.Series) -> tuple[list[Task], np.ndarray]:
     return tasks, values
 
 
-def long_form(column: pd.Series, task_of: pd.Series, kind: Kind | None = None, positive: str | None = None) -> Labels:
-    """Spread one target over as many tasks as ``task_of`` has values: (N, T) with one label in each row.
+def long_form(
+    column: pd.Series, task_of: pd.Series, kind: Kind | None = None, positive: str | None = None
+) -> Labels:
+    """Spread one target over as many tasks as ``task_of`` has values.
+
+    (N, T) with one label in each row.
 
     >>> import pandas as pd
     >>> labels = long_form(pd.Series([0, 1, 1], name="mine"), pd.Series([5, 5, 7], name="field"))
@@ -119,7 +134,9 @@ def long_form(column: pd.Series, task_of: pd.Series, kind: Kind | None = None, p
 
     task, values = encode_column(column, kind, positive)
     if strange_cells(task_of).startswith("lists"):
-        raise CoterieError(f"`task_column` {str(task_of.name)!r} holds lists or structures; it must name tasks.")
+        raise CoterieError(
+            f"`task_column` {str(task_of.name)!r} holds lists or structures; it must name tasks."
+        )
     codes, names = pd.factorize(task_of, sort=True)
     if len(names) == 0:
         raise CoterieError(f"`task_column` {str(task_of.name)!r} is empty.")
@@ -151,7 +168,10 @@ def rare_tasks(labels: Labels, parts: np.ndarray, n_parts: int = 3) -> list[str]
 
 
 def unseen_classes(labels: Labels, parts: np.ndarray) -> list[str]:
-    """Name the classes that the other parts hold and the training part does not: no model can know them."""
+    """Name the classes that the other parts hold and the training part does not.
+
+    No model can know them.
+    """
     notes = []
     for position, task in enumerate(labels.tasks):
         if not task.kind.has_classes:
@@ -163,15 +183,21 @@ def unseen_classes(labels: Labels, parts: np.ndarray) -> list[str]:
             several = "es" if len(names) > 1 else ""
             count = int(np.isin(column[parts > 0], missing).sum())
             notes.append(
-                f"Class{several} {some(names, 5)} of {task.name!r} not in the training part ({count} labels elsewhere)."
+                f"Class{several} {some(names, 5)} of {task.name!r} not in the training part "
+                f"({count} labels elsewhere)."
             )
     return notes
 
 
 def task_notes(tasks: Sequence[Task]) -> list[str]:
     """Kinds of the tasks, and the positive class of those that are binary."""
-    named = {kind: [tasks[position].name for position in mine] for kind, mine in by_kind(tasks).items()}
-    notes = [f"{len(found)} {kind} task{'s'[: len(found) > 1]}: {some(found)}." for kind, found in named.items()]
+    named = {
+        kind: [tasks[position].name for position in mine] for kind, mine in by_kind(tasks).items()
+    }
+    notes = [
+        f"{len(found)} {kind} task{'s'[: len(found) > 1]}: {some(found)}."
+        for kind, found in named.items()
+    ]
     return notes + [f"Positive class {said}." for said in positive_classes(tasks)]
 
 
@@ -192,38 +218,53 @@ def positive_classes(tasks: Sequence[Task]) -> list[str]:
 def measure(labels: Labels, train: np.ndarray, *, balance: bool = True) -> tuple[Tasks, Tensor]:
     """Measure the tasks' statistics on the positions ``train`` and return them with the encoded targets, (N, T) float32.
 
-    Numbers are brought to the scale of training. Where kinds are mixed, ``loss_scale`` is the loss of the best constant
-    prediction.
+    Numbers are brought to the scale of training. Where kinds are mixed, ``loss_scale`` is the loss
+    of the best constant prediction.
 
-    Raises:
-        CoterieError: a target without labels in the training part, or that is constant there, or too large to compute with.
+    Raises: CoterieError: a target without labels in the training part, or that is constant there,
+        or too large to compute with.
     """
     values = labels.values
     part = values[train]
     observed = ~np.isnan(part)
     for position in np.flatnonzero(~observed.any(0)):
-        raise CoterieError(f"Target {labels.tasks[position].name!r} has no label in the training part.")
+        raise CoterieError(
+            f"Target {labels.tasks[position].name!r} has no label in the training part."
+        )
     for position, task in enumerate(labels.tasks):
         if not task.kind.has_classes and constant(part[:, position]):
             raise CoterieError(f"Target {task.name!r} is constant in the training part.")
-    mean, std, pos_weight = np.zeros(len(labels.tasks)), np.ones(len(labels.tasks)), np.ones(len(labels.tasks))
+    mean, std, pos_weight = (
+        np.zeros(len(labels.tasks)),
+        np.ones(len(labels.tasks)),
+        np.ones(len(labels.tasks)),
+    )
     with np.errstate(over="ignore", invalid="ignore"):  # what is lost is refused below
         for kind, mine in by_kind(labels.tasks).items():
             # Of all columns: sums over some of them are rounded otherwise.
             mean[mine], std[mine] = (statistic[mine] for statistic in kind.units(part))
-            balanced = [position for position in mine if balance and labels.tasks[position].loss is None]
+            balanced = [
+                position for position in mine if balance and labels.tasks[position].loss is None
+            ]
             pos_weight[balanced] = kind.pos_weight(part)[balanced]
-        # Rows must be contiguous: joined columns are not, and gathering a batch of 1,000 tasks from them is 15 times slower.
+        # Rows must be contiguous: joined columns are not, and gathering a batch of 1,000 tasks from
+        # them is 15 times slower.
         scaled = ((values - mean) / std).astype(np.float32, order="C")
     lost = (np.isinf(scaled) | ~np.isfinite(mean + std)) & ~np.isnan(values)
     for position in np.flatnonzero(lost.any(0)):
         largest = np.nanmax(np.abs(values[:, position]))
         raise CoterieError(
-            f"Target {labels.tasks[position].name!r} holds values up to {largest:g} in size, which cannot be computed with "
+            f"Target {labels.tasks[position].name!r} holds values up to {largest:g} in size, which "
+            "cannot be computed with "
             "beside the others; bring it to another scale."
         )
     targets = torch.from_numpy(scaled)
-    numbers = {"pos_weight": pos_weight, "mean": mean, "std": std, "observed_share": observed.mean(0)}
+    numbers = {
+        "pos_weight": pos_weight,
+        "mean": mean,
+        "std": std,
+        "observed_share": observed.mean(0),
+    }
     statistics: dict[str, Any] = {name: statistic(name, value) for name, value in numbers.items()}
     mixed = len({task.kind for task in labels.tasks}) > 1
     tasks = Tasks(items=labels.tasks, loss_scale=torch.ones(len(labels.tasks)), **statistics)
@@ -233,13 +274,20 @@ def measure(labels: Labels, train: np.ndarray, *, balance: bool = True) -> tuple
 
 
 def constant_losses(tasks: Tasks, targets: Tensor) -> Tensor:
-    """Loss of the best constant prediction of each task, (T,), on encoded targets (n, T); ``loss_scale`` is not applied.
+    """Loss of the best constant prediction of each task, (T,), on encoded targets (n, T).
+
+    ``loss_scale`` is not applied.
 
     >>> tasks = Tasks.plain([Task(name="a", kind=Kind.BINARY)])
     >>> constant_losses(tasks, torch.tensor([[0.0], [1.0]]))
     tensor([0.6931])
     """
-    return torch.tensor([_constant_loss(task, targets[:, t], float(tasks.pos_weight[t])) for t, task in enumerate(tasks)])
+    return torch.tensor(
+        [
+            _constant_loss(task, targets[:, t], float(tasks.pos_weight[t]))
+            for t, task in enumerate(tasks)
+        ]
+    )
 
 
 def _constant_loss(task: Task, targets: Tensor, pos_weight: float) -> float:
@@ -252,12 +300,20 @@ def _constant_loss(task: Task, targets: Tensor, pos_weight: float) -> float:
 
 
 def with_functions(
-    tasks: Sequence[Task], losses: Mapping[str, TaskFunction] | None, metrics: Mapping[str, TaskFunction] | None
+    tasks: Sequence[Task],
+    losses: Mapping[str, TaskFunction] | None,
+    metrics: Mapping[str, TaskFunction] | None,
 ) -> tuple[Task, ...]:
     """Give tasks the user's own losses and metrics, by task name."""
     names = [task.name for task in tasks]
     for argument, functions in (("losses", losses), ("metrics", metrics)):
         unknown = [name for name in functions or {} if name not in names]
         if unknown:
-            raise CoterieError(f"`{argument}` names {unknown[0]!r}, which is no task; tasks are {', '.join(names[:20])}.")
-    return tuple(replace(task, loss=(losses or {}).get(task.name), metric=(metrics or {}).get(task.name)) for task in tasks)
+            raise CoterieError(
+                f"`{argument}` names {unknown[0]!r}, which is no task; tasks are "
+                f"{', '.join(names[:20])}."
+            )
+    return tuple(
+        replace(task, loss=(losses or {}).get(task.name), metric=(metrics or {}).get(task.name))
+        for task in tasks
+    )

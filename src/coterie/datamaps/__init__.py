@@ -1,8 +1,9 @@
 """Data maps: how each task learns each training example.
 
-A recorder watches one training run and keeps running statistics of the confidence in the true label, per task and example;
-the finished map is a :class:`coterie.results.DataMap`. All that grouping needs of a map is the T x T matrix of distances
-between its tasks, accumulated over chunks of examples, so maps may be far bigger than memory. Nothing here knows a model.
+A recorder watches one training run and keeps running statistics of the confidence in the true
+label, per task and example; the finished map is a :class:`coterie.results.DataMap`. All that
+grouping needs of a map is the T x T matrix of distances between its tasks, accumulated over chunks
+of examples, so maps may be far bigger than memory. Nothing here knows a model.
 """
 
 from typing import TYPE_CHECKING, Any

@@ -1,7 +1,10 @@
-"""A recorder's state in files: updates go to a working map, and whole epochs are published beside it.
+"""A recorder's state in files.
 
-Files of a folder: ``working.bin`` (scratch, worthless after a crash), ``epoch-3.safetensors`` (the state after epoch 3;
-older ones stay where they are wanted as snapshots), ``snapshots.json`` (which), ``data_map.safetensors`` (the finished map).
+Updates go to a working map, and whole epochs are published beside it.
+
+Files of a folder: ``working.bin`` (scratch, worthless after a crash), ``epoch-3.safetensors`` (the
+state after epoch 3; older ones stay where they are wanted as snapshots), ``snapshots.json``
+(which), ``data_map.safetensors`` (the finished map).
 """
 
 from __future__ import annotations
@@ -56,9 +59,14 @@ class RecorderFolder:
         return torch.from_numpy(working), epoch
 
     def publish(self, state: Tensor, epoch: int, keep: set[int]) -> None:
-        """Write the state of a whole epoch, whole or not at all; then drop older epochs not wanted."""
+        """Write the state of a whole epoch, whole or not at all.
+
+        Then drop older epochs not wanted.
+        """
         about = {"epoch": epoch, "tasks": list(self.names)}
-        with create_arrays(self._path(epoch), {"state": (np.dtype(np.float32), self.shape)}, about) as arrays:
+        with create_arrays(
+            self._path(epoch), {"state": (np.dtype(np.float32), self.shape)}, about
+        ) as arrays:
             self._copy(state.numpy(), arrays["state"])
         self._tidy(epoch, keep)
 
@@ -72,10 +80,15 @@ class RecorderFolder:
             about: _About = structure(saved, _About)
             arrays_of(arrays, {"state": "f N numbers T"})
             state = arrays["state"]
-            if verify and not (float(state.min(initial=0)) > -1e-3 and float(state.max(initial=0)) < np.inf):
+            if verify and not (
+                float(state.min(initial=0)) > -1e-3 and float(state.max(initial=0)) < np.inf
+            ):
                 raise CoterieError("`state` must be finite and not negative.")
         if arrays["state"].shape != self.shape or about["tasks"] != self.names:
-            raise CoterieError(f"`folder` {self.folder} was recorded for other tasks or another number of examples.")
+            raise CoterieError(
+                f"`folder` {self.folder} was recorded for other tasks or another number of "
+                "examples."
+            )
         return torch.from_numpy(arrays["state"])
 
     def want(self, epochs: set[int]) -> None:
@@ -91,11 +104,19 @@ class RecorderFolder:
         """Snapshots taken."""
         return {epoch: self.published(epoch) for epoch in sorted(self._listed() & self._epochs())}
 
-    def data_map(self, states: dict[int, Tensor], names: tuple[str, ...], kinds: tuple[str, ...], ids: np.ndarray) -> DataMap:
+    def data_map(
+        self,
+        states: dict[int, Tensor],
+        names: tuple[str, ...],
+        kinds: tuple[str, ...],
+        ids: np.ndarray,
+    ) -> DataMap:
         """Write the finished map in chunks and open it memory-mapped."""
         path = self.folder / "data_map.safetensors"
         n, _, t = self.shape
-        with write_map(path, (n, t), tasks=names, kinds=kinds, ids=ids, epochs=list(states)) as arrays:
+        with write_map(
+            path, (n, t), tasks=names, kinds=kinds, ids=ids, epochs=list(states)
+        ) as arrays:
             for epoch, state in states.items():
                 for start in range(0, n, self.step):
                     rows = slice(start, start + self.step)
@@ -107,7 +128,10 @@ class RecorderFolder:
         return self.folder / f"epoch-{epoch}.safetensors"
 
     def _epochs(self) -> set[int]:
-        found = (re.fullmatch(r"epoch-(\d{1,9})", path.stem) for path in self.folder.glob("epoch-*.safetensors"))
+        found = (
+            re.fullmatch(r"epoch-(\d{1,9})", path.stem)
+            for path in self.folder.glob("epoch-*.safetensors")
+        )
         return {int(name[1]) for name in found if name}
 
     def _listed(self) -> set[int]:
@@ -117,7 +141,9 @@ class RecorderFolder:
         saved = read_json(path)
         # Earlier versions wrote the bare list.
         with within(path, "list of snapshots"):
-            found: _Snapshots = structure({"epochs": saved} if isinstance(saved, list) else saved, _Snapshots)
+            found: _Snapshots = structure(
+                {"epochs": saved} if isinstance(saved, list) else saved, _Snapshots
+            )
         return set(found["epochs"])
 
     def _tidy(self, last: int, keep: set[int]) -> None:

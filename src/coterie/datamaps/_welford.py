@@ -1,4 +1,6 @@
-"""Running mean and spread of confidences: Welford's update and Chan's merge on a state of 4 float32 a cell.
+"""Running mean and spread of confidences.
+
+Welford's update and Chan's merge on a state of 4 float32 a cell.
 
 The state has shape (..., 4, T), so that a batch is one gather and one scatter of whole rows.
 """
@@ -37,25 +39,34 @@ def fold(state: Tensor, index: Tensor, confidence: Tensor, observed: Tensor) -> 
 
 
 def merge(into: Tensor, other: Tensor) -> None:
-    """Merge two states (n, 4, T) by Chan's formula, in place: exact where a cell was seen by one of them only."""
+    """Merge two states (n, 4, T) by Chan's formula, in place.
+
+    Exact where a cell was seen by one of them only.
+    """
     mean, squares, correct, count = into.unbind(1)
     other_mean, other_squares, other_correct, other_count = other.unbind(1)
     share = other_count / (count + other_count).clamp(min=1)
     delta = other_mean - mean
     squares += other_squares + delta.square() * count * share
-    # Not mean + delta * share: where only the other saw the cell this must give back its mean to the last bit.
+    # Not mean + delta * share: where only the other saw the cell this must give back its mean to
+    # the last bit.
     mean.copy_(torch.where(count == 0, other_mean, mean + delta * share))
     correct += other_correct
     count += other_count
 
 
 def statistics(state: np.ndarray) -> dict[str, Any]:
-    """Confidence, variability, correctness and count of a state (n, 4, T), each (n, T); NaN, with count 0, if never observed.
+    """Confidence, variability, correctness and count of a state (n, 4, T), each (n, T).
+
+    NaN, with count 0, if never observed.
 
     Variability of a cell seen once is 0: nothing was seen to vary.
     """
     mean, squares, correct, count = (state[:, i] for i in range(N_NUMBERS))
     seen = count > 0
     values = (mean, np.sqrt(squares / np.maximum(count - 1, 1)), correct / np.maximum(count, 1))
-    found = {name: np.where(seen, value, np.float32(np.nan)) for name, value in zip(STATISTICS, values, strict=False)}
+    found = {
+        name: np.where(seen, value, np.float32(np.nan))
+        for name, value in zip(STATISTICS, values, strict=False)
+    }
     return {**found, "count": count.copy()}

@@ -19,23 +19,30 @@ Extract = Callable[[Any, Any], tuple[Tensor, Tensor, Tensor]]
 class DataMapCallback(Callback):
     """Records a data map while a ``lightning.Trainer`` fits.
 
-    The module says where index, logits and targets are: either its ``training_step`` returns a mapping with "index" (B,),
-    "logits" (B, P) and "targets" (B, T) beside "loss", or ``extract(batch, outputs)`` returns these three from the batch and
-    from what ``training_step`` returned.
+    The module says where index, logits and targets are: either its ``training_step`` returns a
+    mapping with "index" (B,), "logits" (B, P) and "targets" (B, T) beside "loss", or
+    ``extract(batch, outputs)`` returns these three from the batch and from what ``training_step``
+    returned.
 
     Args:
         recorder: where to record; examples are numbered as in its ``n_examples``.
         task: all tasks, or the kind that they share (see :func:`coterie.confidence`).
         extract: where the three are, if not in the outputs.
 
-    After fitting, ``callback.recorder.data_map()`` is the map. With several processes each records its own examples:
-    :meth:`DataMapRecorder.merge` the recorders. The recorder's state is part of Lightning's checkpoints.
+    After fitting, ``callback.recorder.data_map()`` is the map. With several processes each records
+    its own examples: :meth:`DataMapRecorder.merge` the recorders. The recorder's state is part of
+    Lightning's checkpoints.
 
     >>> from coterie.datamaps import DataMapRecorder
     >>> callback = DataMapCallback(DataMapRecorder(2, 100), "binary")
     """
 
-    def __init__(self, recorder: DataMapRecorder, task: Task | Tasks | Kind | str, extract: Extract | None = None) -> None:
+    def __init__(
+        self,
+        recorder: DataMapRecorder,
+        task: Task | Tasks | Kind | str,
+        extract: Extract | None = None,
+    ) -> None:
         super().__init__()
         self.recorder, self.task = recorder, task
         self._extract = extract or _from_outputs
@@ -71,6 +78,7 @@ def _from_outputs(_batch: Any, outputs: Any) -> tuple[Tensor, Tensor, Tensor]:
     if not isinstance(outputs, Mapping) or not set(names) <= set(outputs):
         found = sorted(outputs) if isinstance(outputs, Mapping) else type(outputs).__name__
         raise CoterieError(
-            f"`training_step` must return a dict with {', '.join(names)} and loss, or pass `extract=`; found {found}."
+            f"`training_step` must return a dict with {', '.join(names)} and loss, or pass "
+            f"`extract=`; found {found}."
         )
     return outputs["index"], outputs["logits"], outputs["targets"]

@@ -1,6 +1,7 @@
 """Density features: where a task's examples lie on its map, whatever these examples are.
 
-For tasks that share few examples or none: a 2-D histogram over confidence and variability, compared by Hellinger's distance.
+For tasks that share few examples or none: a 2-D histogram over confidence and variability, compared
+by Hellinger's distance.
 """
 
 from __future__ import annotations
@@ -16,21 +17,33 @@ _BINS = 10
 
 @dataclass(frozen=True, kw_only=True)
 class Densities:
-    """Histograms of the examples of each task: ``counts`` (R blocks, S snapshots, T, bins confidence, bins variability)."""
+    """Histograms of the examples of each task.
+
+    ``counts`` (R blocks, S snapshots, T, bins confidence, bins variability).
+    """
 
     counts: np.ndarray
     variability_limit: float
 
     @classmethod
     def of(cls, source: Features, bins: int = _BINS) -> Densities:
-        """Count the examples of all tasks in one pass; confidence spans [0, 1], variability its possible range."""
+        """Count the examples of all tasks in one pass.
+
+        Confidence spans [0, 1], variability its possible range.
+        """
         t = source.n_tasks
         counts = np.zeros((source.n_blocks, source.n_snapshots, t * bins * bins), dtype=np.int64)
         for part in source:
             c = (part.confidence * bins).astype(np.int32).clip(0, bins - 1)
-            v = (part.variability * (bins / source.variability_limit)).astype(np.int32).clip(0, bins - 1)
+            v = (
+                (part.variability * (bins / source.variability_limit))
+                .astype(np.int32)
+                .clip(0, bins - 1)
+            )
             cell = (np.arange(t) * bins + c) * bins + v
-            counts[part.block, part.snapshot] += np.bincount(cell[part.observed], minlength=t * bins * bins)
+            counts[part.block, part.snapshot] += np.bincount(
+                cell[part.observed], minlength=t * bins * bins
+            )
         shape = (source.n_blocks, source.n_snapshots, t, bins, bins)
         return cls(counts=counts.reshape(shape), variability_limit=source.variability_limit)
 

@@ -14,9 +14,12 @@ _CHUNK_CELLS = 1 << 20
 
 
 def to_parquet(data_map: DataMap, path: str | Path) -> Path:
-    """Write a map in long form: one row per example, task and snapshot, streamed, whole or not at all.
+    """Write a map in long form.
 
-    Columns: id, task, epoch, confidence, variability, correctness, count. Cells never observed are left out.
+    One row per example, task and snapshot, streamed, whole or not at all.
+
+    Columns: id, task, epoch, confidence, variability, correctness, count. Cells never observed are
+    left out.
 
     >>> import tempfile, pyarrow.parquet as pq, torch
     >>> from coterie.datamaps import DataMapRecorder
@@ -37,7 +40,12 @@ def to_parquet(data_map: DataMap, path: str | Path) -> Path:
     statistics = [(name, pa.int32() if name == "count" else pa.float32()) for name in STATISTICS]
     task_type = pa.dictionary(pa.int32(), pa.string())
     schema = pa.schema(
-        [("id", pa.int64() if integer else pa.string()), ("task", task_type), ("epoch", pa.int32()), *statistics]
+        [
+            ("id", pa.int64() if integer else pa.string()),
+            ("task", task_type),
+            ("epoch", pa.int32()),
+            *statistics,
+        ]
     )
     step = max(1, _CHUNK_CELLS // len(data_map.tasks))
     with atomic(path) as temporary, pq.ParquetWriter(temporary, schema) as writer:
@@ -45,12 +53,18 @@ def to_parquet(data_map: DataMap, path: str | Path) -> Path:
             for start in range(0, len(ids), step):
                 count = np.nan_to_num(np.asarray(snapshot.count[start : start + step]))
                 example, task = np.nonzero(count)
-                values = [np.asarray(getattr(snapshot, name)[start : start + step])[example, task] for name in STATISTICS]
+                values = [
+                    np.asarray(getattr(snapshot, name)[start : start + step])[example, task]
+                    for name in STATISTICS
+                ]
                 columns = [
                     pa.array(ids[start + example], schema.field("id").type),
                     pa.DictionaryArray.from_arrays(pa.array(task.astype(np.int32)), names),
                     pa.array(np.full(len(task), snapshot.epoch, dtype=np.int32)),
-                    *(pa.array(v.astype(kind.to_pandas_dtype())) for v, (_, kind) in zip(values, statistics, strict=True)),
+                    *(
+                        pa.array(v.astype(kind.to_pandas_dtype()))
+                        for v, (_, kind) in zip(values, statistics, strict=True)
+                    ),
                 ]
                 writer.write_table(pa.Table.from_arrays(columns, schema=schema))
     return path

@@ -1,4 +1,7 @@
-"""Features of tasks, chunk by chunk of examples: (confidence, variability) of every snapshot, or their ranks."""
+"""Features of tasks, chunk by chunk of examples.
+
+(confidence, variability) of every snapshot, or their ranks.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,9 @@ from coterie.errors import CoterieError
 from coterie.results import DataMap
 from coterie.seeds import numpy_generator
 
-MOST_VARIABLE = np.sqrt(0.5)  # the largest sample standard deviation of values in [0, 1], reached by two of them
+MOST_VARIABLE = np.sqrt(
+    0.5
+)  # the largest sample standard deviation of values in [0, 1], reached by two of them
 N_BLOCKS = 20
 _CHUNK_CELLS = 1 << 22
 _IN_MEMORY = 1 << 28
@@ -21,7 +26,10 @@ _IN_MEMORY = 1 << 28
 
 @dataclass(frozen=True, kw_only=True)
 class Chunk:
-    """Features of some examples of one block in one snapshot: 0 where not ``observed``; all of shape (n, T), float64."""
+    """Features of some examples of one block in one snapshot: 0 where not ``observed``.
+
+    All of shape (n, T), float64.
+    """
 
     snapshot: int
     block: int
@@ -33,8 +41,9 @@ class Chunk:
 class Features:
     """The features of all tasks of a map, read in chunks and assigned to blocks of examples.
 
-    Blocks are the unit that bootstraps resample: about 20 of them, drawn by a seeded permutation of the examples. Tasks of
-    mixed kinds have different chance levels, so their features are ranks within the task, scaled to [0, 1].
+    Blocks are the unit that bootstraps resample: about 20 of them, drawn by a seeded permutation of
+    the examples. Tasks of mixed kinds have different chance levels, so their features are ranks
+    within the task, scaled to [0, 1].
 
     Args:
         data_map: the map, possibly memory-mapped.
@@ -58,14 +67,20 @@ class Features:
         for snapshot, (confidence, variability) in enumerate(self._pairs):
             for start in range(0, self.n_examples, self.chunk):
                 rows = slice(start, start + self.chunk)
-                c, v = (np.array(part[rows], dtype=np.float64) for part in (confidence, variability))
+                c, v = (
+                    np.array(part[rows], dtype=np.float64) for part in (confidence, variability)
+                )
                 observed = ~np.isnan(c)
                 np.nan_to_num(c, copy=False)
                 np.nan_to_num(v, copy=False)
                 for block in range(self.n_blocks):
                     mine = self._block[rows] == block
                     yield Chunk(
-                        snapshot=snapshot, block=block, confidence=c[mine], variability=v[mine], observed=observed[mine]
+                        snapshot=snapshot,
+                        block=block,
+                        confidence=c[mine],
+                        variability=v[mine],
+                        observed=observed[mine],
                     )
 
 
@@ -85,11 +100,16 @@ def check_map(data_map: DataMap) -> None:
         if seen.all():
             return
     never = [name for name, known in zip(data_map.tasks, seen, strict=True) if not known]
-    raise CoterieError(f"`data_map` has tasks that were never observed: {', '.join(never)}. Leave them out.")
+    raise CoterieError(
+        f"`data_map` has tasks that were never observed: {', '.join(never)}. Leave them out."
+    )
 
 
 def _ranks(values: np.ndarray) -> np.ndarray:
-    """Mid-ranks within each task over its observed examples, in (0, 1), (N, T) float32; a scratch file when big."""
+    """Mid-ranks within each task over its observed examples, in (0, 1), (N, T) float32.
+
+    A scratch file when big.
+    """
     n, t = values.shape
     if values.size * 4 > _IN_MEMORY:
         with tempfile.TemporaryFile() as file:
@@ -100,5 +120,7 @@ def _ranks(values: np.ndarray) -> np.ndarray:
     for start in range(0, t, step):
         columns = np.asarray(values[:, start : start + step], dtype=np.float64)
         count = (~np.isnan(columns)).sum(axis=0).clip(1)
-        ranks[:, start : start + step] = (rankdata(columns, axis=0, nan_policy="omit") - 0.5) / count
+        ranks[:, start : start + step] = (
+            rankdata(columns, axis=0, nan_policy="omit") - 0.5
+        ) / count
     return ranks

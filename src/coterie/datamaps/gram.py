@@ -1,7 +1,10 @@
-"""Distances between tasks without their long feature vectors: one pass over the examples (STG-MTL, section 2).
+"""Distances between tasks without their long feature vectors.
 
-There are far fewer tasks than features, so all that clustering needs of T vectors of length 2 * N * snapshots are their
-T x T distances; classical scaling turns these into T points of T - 1 coordinates.
+One pass over the examples (STG-MTL, section 2).
+
+There are far fewer tasks than features, so all that clustering needs of T vectors of length 2 * N *
+snapshots are their T x T distances; classical scaling turns these into T points of T - 1
+coordinates.
 """
 
 from __future__ import annotations
@@ -36,7 +39,10 @@ class BlockSums(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class CellSums:
-    """Per block and pair of tasks: summed squared differences over shared features, and their number, both (R, T, T)."""
+    """Per block and pair of tasks.
+
+    Summed squared differences over shared features, and their number, both (R, T, T).
+    """
 
     numerators: np.ndarray
     counts: np.ndarray
@@ -47,7 +53,10 @@ class CellSums:
         return len(self.counts)
 
     def distances(self, weights: np.ndarray) -> np.ndarray:
-        """D2 = (S + S' - 2 G) / n, (T, T): the mean squared difference over shared features; NaN where none is shared."""
+        """D2 = (S + S' - 2 G) / n, (T, T): the mean squared difference over shared features.
+
+        NaN where none is shared.
+        """
         numerator = np.tensordot(weights, self.numerators, 1)
         count = np.tensordot(weights, self.counts, 1)
         with np.errstate(invalid="ignore"):
@@ -60,8 +69,9 @@ class CellSums:
 class Gram:
     """Distances between T tasks and what follows from them.
 
-    ``distances2`` (T, T): squared distances. ``shared`` (T, T): examples that both tasks observed. ``features``: those that
-    were used, "cells" or "density". ``sums`` keeps blocks of examples for :meth:`resample`.
+    ``distances2`` (T, T): squared distances. ``shared`` (T, T): examples that both tasks observed.
+    ``features``: those that were used, "cells" or "density". ``sums`` keeps blocks of examples for
+    :meth:`resample`.
     """
 
     tasks: tuple[str, ...]
@@ -83,7 +93,10 @@ class Gram:
 
     @property
     def negative_share(self) -> float:
-        """Share of the spectrum that was negative and clipped: 0 where the distances are Euclidean."""
+        """Share of the spectrum that was negative and clipped.
+
+        0 where the distances are Euclidean.
+        """
         return self.scaling[1]
 
     def resample(self, weights: np.ndarray) -> np.ndarray:
@@ -99,17 +112,21 @@ class Gram:
 
 
 def gram(
-    data_map: DataMap, features: Literal["cells", "density"] = "cells", *, chunk: int | None = None, seed: int = 0
+    data_map: DataMap,
+    features: Literal["cells", "density"] = "cells",
+    *,
+    chunk: int | None = None,
+    seed: int = 0,
 ) -> Gram:
     """Distances between the tasks of a map, in float64, in chunks of examples.
 
-    If any pair of tasks shares fewer than 30 examples, all tasks use "density" features instead, and ``notes`` says so.
+    If any pair of tasks shares fewer than 30 examples, all tasks use "density" features instead,
+    and ``notes`` says so.
 
-    Args:
-        data_map: a map, possibly memory-mapped; its snapshots are concatenated.
-        features: "cells" compares tasks example by example, "density" their distributions over the map.
-        chunk: examples at a time; by default as many as 4 million cells.
-        seed: draws the blocks of examples that bootstraps resample.
+    Args: data_map: a map, possibly memory-mapped; its snapshots are concatenated. features: "cells"
+        compares tasks example by example, "density" their distributions over the map. chunk:
+        examples at a time; by default as many as 4 million cells. seed: draws the blocks of
+        examples that bootstraps resample.
 
     Raises:
         CoterieError: unknown features, fewer than two tasks, or a task never observed.
@@ -125,25 +142,36 @@ def gram(
     if features not in FEATURES:
         raise CoterieError(f"`features` must be one of {', '.join(FEATURES)}; found {features!r}.")
     source = Features(data_map, chunk=chunk, seed=seed)
-    notes = ("Tasks are of mixed kinds: features are ranks within the task.",) if source.ranked else ()
+    notes = (
+        ("Tasks are of mixed kinds: features are ranks within the task.",) if source.ranked else ()
+    )
     cells, shared = _accumulate(source)
     fewest = int(shared[~np.eye(len(shared), dtype=bool)].min())
     sums: BlockSums = cells
     if features == "cells" and fewest < FEWEST_SHARED:
         features = "density"
-        notes = (*notes, f"Some pairs of tasks share only {fewest} examples (< {FEWEST_SHARED}): density features are used.")
+        notes = (
+            *notes,
+            f"Some pairs of tasks share only {fewest} examples (< {FEWEST_SHARED}): density "
+            "features are used.",
+        )
     if features == "density":
         sums = Densities.of(source)
     return Gram(
-        tasks=data_map.tasks, distances2=sums.distances(np.ones(source.n_blocks)), shared=shared,
-        features=features, sums=sums, notes=notes,
-    )  # fmt: skip
+        tasks=data_map.tasks,
+        distances2=sums.distances(np.ones(source.n_blocks)),
+        shared=shared,
+        features=features,
+        sums=sums,
+        notes=notes,
+    )
 
 
 def classical_scaling(distances2: np.ndarray) -> tuple[np.ndarray, float]:
     """Points (T, T - 1) whose squared distances are ``distances2`` (T, T), and the share of the spectrum clipped.
 
-    Distances over different examples need not be Euclidean: negative eigenvalues are clipped, their share is reported.
+    Distances over different examples need not be Euclidean: negative eigenvalues are clipped, their
+    share is reported.
 
     >>> points, clipped = classical_scaling(np.array([[0.0, 4.0], [4.0, 0.0]]))
     >>> np.abs(points).ravel().round(6), abs(round(clipped, 6))

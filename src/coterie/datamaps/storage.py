@@ -1,4 +1,7 @@
-"""Big maps on disk: safetensors files written piece by piece and read through memory maps, never loaded whole."""
+"""Big maps on disk.
+
+Safetensors files written piece by piece and read through memory maps, never loaded whole.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +18,17 @@ from safetensors import safe_open
 
 from coterie.datamaps._welford import STATISTICS
 from coterie.errors import CoterieError
-from coterie.files import allocate, atomic, check_seal, explained, naming_damage, path_of, seal, sealed_text, unsealed
+from coterie.files import (
+    allocate,
+    atomic,
+    check_seal,
+    explained,
+    naming_damage,
+    path_of,
+    seal,
+    sealed_text,
+    unsealed,
+)
 from coterie.results import DataMap
 from coterie.schema import within
 
@@ -36,7 +49,11 @@ def create_arrays(
     end = 0
     for name, (dtype, shape) in layout.items():
         size = prod(shape) * dtype.itemsize
-        header[name] = {"dtype": _CODES[dtype], "shape": list(shape), "data_offsets": [end, end + size]}
+        header[name] = {
+            "dtype": _CODES[dtype],
+            "shape": list(shape),
+            "data_offsets": [end, end + size],
+        }
         end += size
     text = json.dumps(header).encode()
     text += b" " * (-len(text) % 8)  # the format asks for aligned data
@@ -52,10 +69,15 @@ def create_arrays(
         seal(temporary)
 
 
-def map_arrays(path: str | Path, mode: Literal["r", "c"] = "r", *, verify: bool = True) -> tuple[dict[str, np.ndarray], Any]:
-    """Memory maps of the arrays of a safetensors file and what its header says; ``mode`` as in :class:`numpy.memmap`.
+def map_arrays(
+    path: str | Path, mode: Literal["r", "c"] = "r", *, verify: bool = True
+) -> tuple[dict[str, np.ndarray], Any]:
+    """Memory maps of the arrays of a safetensors file and what its header says.
 
-    With ``verify`` the file is read through once to check its seal, about a second per gigabyte; nothing of it is held.
+    ``mode`` as in :class:`numpy.memmap`.
+
+    With ``verify`` the file is read through once to check its seal, about a second per gigabyte;
+    nothing of it is held.
 
     Raises:
         CoterieError: the file is damaged.
@@ -85,8 +107,13 @@ def write_map(
     epochs: Sequence[int],
     dtype: Any = np.float32,
 ) -> Iterator[dict[str, np.ndarray]]:
-    """Yield memory maps "EPOCH/confidence", ... of shape (N, T) to fill; the file is what :meth:`DataMap.save` writes."""
-    layout = {f"{epoch}/{name}": (np.dtype(dtype), shape) for epoch in epochs for name in STATISTICS}
+    """Yield memory maps "EPOCH/confidence", ... of shape (N, T) to fill.
+
+    The file is what :meth:`DataMap.save` writes.
+    """
+    layout = {
+        f"{epoch}/{name}": (np.dtype(dtype), shape) for epoch in epochs for name in STATISTICS
+    }
     about: dict[str, Any] = {"tasks": list(tasks), "kinds": list(kinds), "epochs": list(epochs)}
     if ids.dtype.kind in "iu":
         layout["ids"] = (np.dtype(np.int64), ids.shape)
@@ -101,7 +128,8 @@ def write_map(
 def open_map(path: str | Path, *, verify: bool = True) -> DataMap:
     """Open a saved map without loading it: its arrays are read-only views of the file.
 
-    With ``verify`` the file is read through once to check its seal, about a second per gigabyte; nothing of it is held.
+    With ``verify`` the file is read through once to check its seal, about a second per gigabyte;
+    nothing of it is held.
 
     Raises:
         CoterieError: the file is damaged or no data map.
@@ -112,7 +140,9 @@ def open_map(path: str | Path, *, verify: bool = True) -> DataMap:
 
 
 def as_type(data_map: DataMap, dtype: Any, path: str | Path | None = None) -> DataMap:
-    """The same map with its statistics as ``dtype``, float16 or float32; with ``path`` written there and memory-mapped.
+    """The same map with its statistics as ``dtype``, float16 or float32.
+
+    With ``path`` written there and memory-mapped.
 
     float16 keeps 3 decimals, half the size. Counts are exact up to 2,048 epochs.
 
@@ -125,13 +155,22 @@ def as_type(data_map: DataMap, dtype: Any, path: str | Path | None = None) -> Da
     if dtype not in (np.float16, np.float32):
         raise CoterieError(f"`dtype` must be float16 or float32; found {dtype}.")
     if path is None:
-        cast = [replace(s, earlier=(), **{n: getattr(s, n).astype(dtype) for n in STATISTICS}) for s in data_map.snapshots]
+        cast = [
+            replace(s, earlier=(), **{n: getattr(s, n).astype(dtype) for n in STATISTICS})
+            for s in data_map.snapshots
+        ]
         return replace(cast[-1], earlier=tuple(cast[:-1]))
     n, t = data_map.confidence.shape
     step = max(1, _CHUNK_CELLS // t)
     epochs = [s.epoch for s in data_map.snapshots]
     with write_map(
-        path, (n, t), tasks=data_map.tasks, kinds=data_map.kinds, ids=data_map.ids, epochs=epochs, dtype=dtype
+        path,
+        (n, t),
+        tasks=data_map.tasks,
+        kinds=data_map.kinds,
+        ids=data_map.ids,
+        epochs=epochs,
+        dtype=dtype,
     ) as arrays:
         for snapshot in data_map.snapshots:
             for name in STATISTICS:
@@ -151,5 +190,9 @@ def _views(path: Path, header: Mapping[str, Any], start: int, mode: Any) -> dict
         if end - begin != prod(shape) * dtype.itemsize:
             raise ValueError(f"array {name!r} has the wrong size")
         offset = start + begin
-        views[name] = np.memmap(path, dtype, mode, offset=offset, shape=shape) if end > begin else np.empty(shape, dtype)
+        views[name] = (
+            np.memmap(path, dtype, mode, offset=offset, shape=shape)
+            if end > begin
+            else np.empty(shape, dtype)
+        )
     return views

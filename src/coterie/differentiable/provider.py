@@ -1,4 +1,6 @@
-"""Differentiable grouping: the assignment of tasks to branches is learnt with the branches (Gao et al., ICML 2024).
+"""Differentiable grouping.
+
+The assignment of tasks to branches is learnt with the branches (Gao et al., ICML 2024).
 
 Shapes: ``T`` tasks, ``K`` branches.
 """
@@ -16,8 +18,20 @@ from torch import Tensor, nn
 
 from coterie.data import Dataset
 from coterie.data.targets import constant_losses
-from coterie.differentiable.relaxations import binary_entropy, gumbel_softmax, imbalance, straight_through
-from coterie.errors import CoterieError, is_listed, require_choice, require_positive, require_whole, shown
+from coterie.differentiable.relaxations import (
+    binary_entropy,
+    gumbel_softmax,
+    imbalance,
+    straight_through,
+)
+from coterie.errors import (
+    CoterieError,
+    is_listed,
+    require_choice,
+    require_positive,
+    require_whole,
+    shown,
+)
 from coterie.models.architecture import initialisations
 from coterie.results import Grouping
 from coterie.seeds import torch_generator
@@ -29,7 +43,10 @@ MODES: tuple[Mode, ...] = get_args(Mode)
 
 @dataclass(frozen=True, kw_only=True)
 class _Preset:
-    """What a mode stands for: temperatures at the start and the end, how the branches start, how the logits are learnt."""
+    """What a mode stands for.
+
+    Temperatures at the start and the end, how the branches start, how the logits are learnt.
+    """
 
     temperature: tuple[float, float]
     init: str
@@ -49,39 +66,39 @@ _PRESETS: dict[Mode, _Preset] = {
 class DifferentiableGrouping(WeightsProvider):
     """A weights provider that learns which of K branches serves which task, while the branches train.
 
-    W is the transposed relaxed sample of a categorical variable per task, so the loss is sum_tk z(t, k) L(t, k), each loss
-    divided by that of the best constant prediction and the whole scaled so that one branch is joint training. Each task ends
-    in the branch of its largest logit; :attr:`Fit.grouping` has it, with the assignment probabilities of every epoch.
+    W is the transposed relaxed sample of a categorical variable per task, so the loss is sum_tk
+    z(t, k) L(t, k), each loss divided by that of the best constant prediction and the whole scaled
+    so that one branch is joint training. Each task ends in the branch of its largest logit;
+    :attr:`Fit.grouping` has it, with the assignment probabilities of every epoch.
 
-    ================== ======================= ============ ==============================================================
-    mode               sample                  temperature  starts of the branches
-    ================== ======================= ============ ==============================================================
-    paper              Gumbel-softmax          2.5          identical
-    annealed           Gumbel-softmax          4 to 0.1     identical
-    expected           softmax, no noise       1            independent; with identical ones it would stay where it starts
-    straight_through   one-hot, soft gradient  1            identical
-    ================== ======================= ============ ==============================================================
+    ================== ======================= ============
+    ============================================================== mode               sample
+    temperature  starts of the branches ================== ======================= ============
+    ============================================================== paper              Gumbel-softmax
+    2.5          identical annealed           Gumbel-softmax          4 to 0.1     identical
+    expected           softmax, no noise       1            independent; with identical ones it
+    would stay where it starts straight_through   one-hot, soft gradient  1            identical
+    ================== ======================= ============
+    ==============================================================
 
-    In mode "paper" logits are learnt as the models are, by their optimiser at their rate (DMTG). Adam's steps do not depend on
-    how large a gradient is, so that logits run wherever noise sends them while the branches are still alike. In the other modes
-    a logit moves by its gradient: it waits for a difference.
+    In mode "paper" logits are learnt as the models are, by their optimiser at their rate (DMTG).
+    Adam's steps do not depend on how large a gradient is, so that logits run wherever noise sends
+    them while the branches are still alike. In the other modes a logit moves by its gradient: it
+    waits for a difference.
 
-    Args:
-        n_groups: number of branches K; some may end without a task.
-        mode: see the table.
-        learning_rate: of the logits; 500 over the number of steps by default, so that short and long searches decide alike. It
-            multiplies the gradient with respect to a logit of the task's loss over that of the best constant prediction. In
-            mode "paper" it is a rate of the models' optimiser, by default the models' own.
-        warmup: share of all steps in which all branches train on all tasks alike and the logits rest.
-        held_out: share of the *training* examples on which no branch trains and whose losses move the logits (0: those of
-            the batch that trains).
-        balance: weight of a penalty on uneven branches.
-        entropy: weight of a penalty on undecided tasks.
-        prune: a task leaves a branch for good when its probability there falls below this at the end of an epoch; a branch
-            without tasks is no longer computed.
-        stem: number of leading layers of the encoder that all branches share.
-        temperature: start and end of a geometric schedule, instead of the mode's.
-        init: how branches start, instead of the mode's: "independent", "shared", or K integers.
+    Args: n_groups: number of branches K; some may end without a task. mode: see the table.
+        learning_rate: of the logits; 500 over the number of steps by default, so that short and
+        long searches decide alike. It multiplies the gradient with respect to a logit of the task's
+        loss over that of the best constant prediction. In mode "paper" it is a rate of the models'
+        optimiser, by default the models' own. warmup: share of all steps in which all branches
+        train on all tasks alike and the logits rest. held_out: share of the *training* examples on
+        which no branch trains and whose losses move the logits (0: those of the batch that trains).
+        balance: weight of a penalty on uneven branches. entropy: weight of a penalty on undecided
+        tasks. prune: a task leaves a branch for good when its probability there falls below this at
+        the end of an epoch; a branch without tasks is no longer computed. stem: number of leading
+        layers of the encoder that all branches share. temperature: start and end of a geometric
+        schedule, instead of the mode's. init: how branches start, instead of the mode's:
+        "independent", "shared", or K integers.
 
     Raises:
         CoterieError: a setting is out of range.
@@ -119,7 +136,10 @@ class DifferentiableGrouping(WeightsProvider):
             require_positive("learning_rate", learning_rate)
         if temperature is not None:
             if not is_listed(temperature) or len(temperature) != 2:
-                raise CoterieError(f"`temperature` must be two numbers, of the start and the end; found {shown(temperature)}.")
+                raise CoterieError(
+                    "`temperature` must be two numbers, of the start and the end; found "
+                    f"{shown(temperature)}."
+                )
             for each in temperature:
                 require_positive("temperature", each)
         if init is not None:
@@ -129,23 +149,46 @@ class DifferentiableGrouping(WeightsProvider):
         self.mode, self.n_rows, self.stem = mode, n_groups, stem
         self.init = preset.init if init is None else init
         self.asked_rate = self.learning_rate = learning_rate
-        self.temperature = preset.temperature if temperature is None else (float(temperature[0]), float(temperature[1]))
-        if mode == "expected" and isinstance(self.init, str) and self.init == "shared" and n_groups > 1:
+        self.temperature = (
+            preset.temperature
+            if temperature is None
+            else (float(temperature[0]), float(temperature[1]))
+        )
+        if (
+            mode == "expected"
+            and isinstance(self.init, str)
+            and self.init == "shared"
+            and n_groups > 1
+        ):
             raise CoterieError(
-                "`init='shared'` with mode 'expected' never leaves its start: all branches would be the same for ever. "
+                "`init='shared'` with mode 'expected' never leaves its start: all branches would "
+                "be the same for ever. "
                 "Use init='independent'."
             )
-        self.warmup, self.held_out, self.balance, self.entropy, self.prune = warmup, held_out, balance, entropy, prune
+        self.warmup, self.held_out, self.balance, self.entropy, self.prune = (
+            warmup,
+            held_out,
+            balance,
+            entropy,
+            prune,
+        )
 
-    def prepare(self, data: Dataset, n_steps: int, seed: int, device: torch.device | str = "cpu") -> None:
-        """Start from even logits for these tasks, on the device of the branches: a step then never waits for it.
+    def prepare(
+        self, data: Dataset, n_steps: int, seed: int, device: torch.device | str = "cpu"
+    ) -> None:
+        """Start from even logits for these tasks, on the device of the branches.
+
+        A step then never waits for it.
 
         Raises:
             CoterieError: more branches than tasks.
         """
         tasks, n_tasks = data.tasks, len(data.tasks)
         if self.n_rows > n_tasks:
-            raise CoterieError(f"`n_groups` asks for {self.n_rows} groups of {n_tasks} tasks: fewer tasks than groups.")
+            raise CoterieError(
+                f"`n_groups` asks for {self.n_rows} groups of {n_tasks} tasks: fewer tasks than "
+                "groups."
+            )
         self.names, self.n_steps, self.seed = tasks.names, n_steps, seed
         if self.plain_steps:
             # In units of a task's own relative loss, which its weight in the loss makes smaller.
@@ -153,9 +196,14 @@ class DifferentiableGrouping(WeightsProvider):
             self.learning_rate = rate * n_tasks / self.n_rows
         self.logits = nn.Parameter(torch.ones(n_tasks, self.n_rows, device=device))
         self._prune(torch.zeros(n_tasks, self.n_rows, dtype=torch.bool, device=device))
-        scale = (self.n_rows / n_tasks) * tasks.loss_scale / constant_losses(tasks, data.targets[data.split.train])
+        scale = (
+            (self.n_rows / n_tasks)
+            * tasks.loss_scale
+            / constant_losses(tasks, data.targets[data.split.train])
+        )
         if n_tasks == 1 or self.n_rows == 1:
-            # One branch has nothing to choose: it is joint training, with the losses as they are there.
+            # One branch has nothing to choose: it is joint training, with the losses as they are
+            # there.
             scale = torch.full((n_tasks,), 1 / n_tasks)
         self.scale = scale.to(device)
         self.history: list[np.ndarray] = []
@@ -165,13 +213,18 @@ class DifferentiableGrouping(WeightsProvider):
         return (self.sample(step) * self.scale[:, None]).T
 
     def sample(self, step: int) -> Tensor:
-        """The relaxed assignment of this step, (T, K); a function of the logits, the seed and the step."""
+        """The relaxed assignment of this step, (T, K).
+
+        A function of the logits, the seed and the step.
+        """
         logits = self._logits()
         if step < self.warmup * self.n_steps:
             return (logits.detach() * 0).masked_fill(self.pruned, -torch.inf).softmax(1)
         if self.mode == "expected":
             return logits.softmax(1)
-        soft = gumbel_softmax(logits, self.temperature_at(step), torch_generator(self.seed, "gumbel", step))
+        soft = gumbel_softmax(
+            logits, self.temperature_at(step), torch_generator(self.seed, "gumbel", step)
+        )
         return straight_through(soft) if self.mode == "straight_through" else soft
 
     def alive(self) -> Sequence[bool] | None:
@@ -206,24 +259,37 @@ class DifferentiableGrouping(WeightsProvider):
         self._prune(self.pruned | ((probabilities < self.prune) & ~best))
 
     def result(self) -> Grouping:
-        """Each task in the branch of its largest probability; branches keep their numbers, those without tasks too."""
+        """Each task in the branch of its largest probability.
+
+        Branches keep their numbers, those without tasks too.
+        """
         probabilities = self.probabilities().cpu().numpy()
         return Grouping(
             tasks=self.names,
             membership=np.eye(self.n_rows)[probabilities.argmax(1)],
             method="dmtg",
             details={
-                "mode": self.mode, "probabilities": [np.round(p, 6).tolist() for p in self.history],
+                "mode": self.mode,
+                "probabilities": [np.round(p, 6).tolist() for p in self.history],
                 "pruned": int(self.pruned.sum()),
             },
-        )  # fmt: skip
+        )
 
     def settings(self) -> Mapping[str, Any]:
         """All arguments."""
         names = (
-            "mode", "n_rows", "stem", "init", "asked_rate", "temperature", "warmup", "held_out", "balance", "entropy",
+            "mode",
+            "n_rows",
+            "stem",
+            "init",
+            "asked_rate",
+            "temperature",
+            "warmup",
+            "held_out",
+            "balance",
+            "entropy",
             "prune",
-        )  # fmt: skip
+        )
         return {name: getattr(self, name) for name in names}
 
     def state(self) -> dict[str, np.ndarray]:
@@ -250,4 +316,6 @@ class DifferentiableGrouping(WeightsProvider):
 
 def _check_range(name: str, value: float, low: float, high: float) -> None:
     if isinstance(value, bool) or not isinstance(value, Real) or not low <= value < high:
-        raise CoterieError(f"`{name}` must be at least {low} and below {high:g}; found {shown(value)}.")
+        raise CoterieError(
+            f"`{name}` must be at least {low} and below {high:g}; found {shown(value)}."
+        )

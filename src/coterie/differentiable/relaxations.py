@@ -1,4 +1,6 @@
-"""From assignment logits to weights (T, K) whose rows sum to 1. Shapes: ``T`` tasks, ``K`` branches.
+"""From assignment logits to weights (T, K) whose rows sum to 1. Shapes.
+
+``T`` tasks, ``K`` branches.
 
 A pair that was pruned has a logit of minus infinity and weight 0.
 """
@@ -10,13 +12,17 @@ from torch import Tensor
 
 
 def gumbel_softmax(logits: Tensor, temperature: float, generator: torch.Generator) -> Tensor:
-    """A relaxed sample: softmax over branches of (logits + Gumbel noise) / temperature (DMTG, section 1), (T, K).
+    """A relaxed sample.
+
+    Softmax over branches of (logits + Gumbel noise) / temperature (DMTG, section 1), (T, K).
 
     >>> sample = gumbel_softmax(torch.zeros(2, 3), 1.0, torch.Generator().manual_seed(0))
     >>> sample.shape, sample.sum(1)
     (torch.Size([2, 3]), tensor([1., 1.]))
     """
-    uniform = torch.rand(logits.shape, generator=generator, dtype=torch.float64).clamp(1e-12, 1 - 1e-12)
+    uniform = torch.rand(logits.shape, generator=generator, dtype=torch.float64).clamp(
+        1e-12, 1 - 1e-12
+    )
     noise = -(-uniform.log()).log()
     return ((logits + noise.to(logits)) / temperature).softmax(1)
 
@@ -34,7 +40,8 @@ def straight_through(soft: Tensor) -> Tensor:
 def binary_entropy(logits: Tensor) -> Tensor:
     """Mean over tasks of sum over branches of -p log p - (1 - p) log(1 - p), p = softmax(logits), a scalar.
 
-    Finite and differentiable for saturated rows too: log(1 - p) is a log-sum over the other branches.
+    Finite and differentiable for saturated rows too: log(1 - p) is a log-sum over the other
+    branches.
 
     >>> abs(binary_entropy(torch.tensor([[200.0, 0.0, 0.0]])).item()), round(binary_entropy(torch.zeros(1, 2)).item(), 4)
     (0.0, 1.3863)
@@ -52,7 +59,9 @@ def binary_entropy(logits: Tensor) -> Tensor:
 
 
 def imbalance(probabilities: Tensor) -> Tensor:
-    """How unevenly tasks (T, K) spread over branches: K * sum of squared mean shares - 1, 0 when even, K - 1 when all in one.
+    """How unevenly tasks (T, K) spread over branches.
+
+    K * sum of squared mean shares - 1, 0 when even, K - 1 when all in one.
 
     >>> imbalance(torch.eye(2)).item(), imbalance(torch.tensor([[1.0, 0.0], [1.0, 0.0]])).item()
     (0.0, 1.0)

@@ -1,8 +1,9 @@
 """Score estimators: what models of many task subsets would score, without training all of them.
 
-The exact estimator trains (:class:`TrainedScores`) or looks up (:class:`TableScores`); as an *oracle* it answers the questions
-of the cheaper ones, each of which has a file of its own. All share one question, ``predict(W) -> scores (M, T)``, where W is
-the loss-weight matrix (M, T) of :func:`coterie.fit`; a selection of rows reads any of them::
+The exact estimator trains (:class:`TrainedScores`) or looks up (:class:`TableScores`); as an
+*oracle* it answers the questions of the cheaper ones, each of which has a file of its own. All
+share one question, ``predict(W) -> scores (M, T)``, where W is the loss-weight matrix (M, T) of
+:func:`coterie.fit`; a selection of rows reads any of them::
 
     from coterie.estimators import PairScores, TrainedScores
 

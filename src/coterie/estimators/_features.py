@@ -1,7 +1,11 @@
-"""Per-cell gradient features: projections of each margin's gradient on the shared parameters, z = P^T g.
+"""Per-cell gradient features.
 
-Two projections share one interface. :class:`DenseProjection` is the published one, random signs over all parameters, and
-takes any module. :class:`coterie.estimators._kronecker.KroneckerProjection` never forms a gradient and takes the usual layers.
+Projections of each margin's gradient on the shared parameters, z = P^T g.
+
+Two projections share one interface. :class:`DenseProjection` is the published one, random signs
+over all parameters, and takes any module.
+:class:`coterie.estimators._kronecker.KroneckerProjection` never forms a gradient and takes the
+usual layers.
 
 Shapes: ``B`` examples, ``K`` cells of an example, ``p`` shared parameters, ``d`` features.
 """
@@ -53,9 +57,10 @@ class Projection(Protocol):
 class DenseProjection:
     """P of random signs over sqrt(d), so that E[P P^T] = 1 and inner products are kept in expectation (engine A).
 
-    P is never held as one (p, d) matrix: it comes in blocks of 4,096 entries of one parameter, each from a generator of its
-    own, so that a block does not depend on the others, on the chunks or on the device. Blocks are kept as int8 if they all
-    take at most a quarter of ``memory`` bytes, else drawn again for every chunk.
+    P is never held as one (p, d) matrix: it comes in blocks of 4,096 entries of one parameter, each
+    from a generator of its own, so that a block does not depend on the others, on the chunks or on
+    the device. Blocks are kept as int8 if they all take at most a quarter of ``memory`` bytes, else
+    drawn again for every chunk.
     """
 
     linearised: Linearised
@@ -65,7 +70,10 @@ class DenseProjection:
     _kept: dict[tuple[str, int], Tensor] = field(init=False, repr=False, default_factory=dict)
 
     def features(self, inputs: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
-        """Features (B, K, d) and outputs (B, P), a few examples at a time: their gradients take at most ``memory`` bytes."""
+        """Features (B, K, d) and outputs (B, P), a few examples at a time.
+
+        Their gradients take at most ``memory`` bytes.
+        """
         with torch.no_grad():
             outputs = self.linearised.model(inputs)
         index, _ = cells(targets)
@@ -94,7 +102,11 @@ class DenseProjection:
         if key in self._kept:
             return self._kept[key]
         generator = torch_generator(self.seed, "projection", name, number)
-        signs = torch.randint(0, 2, (rows, self.n_features), dtype=torch.int8, generator=generator).mul_(2).sub_(1)
+        signs = (
+            torch.randint(0, 2, (rows, self.n_features), dtype=torch.int8, generator=generator)
+            .mul_(2)
+            .sub_(1)
+        )
         if self.linearised.n_parameters * self.n_features <= self.memory // _KEPT:
             self._kept[key] = signs.to(self.linearised.tasks.pos_weight.device)
         return signs
@@ -102,9 +114,12 @@ class DenseProjection:
 
 @dataclass(frozen=True, eq=False)
 class Cells:
-    """Observed cells of one task: features ``z`` (n, d), ``margin``, ``lead``, ``target`` and ``weight`` (n,).
+    """Observed cells of one task.
 
-    The task's loss is the sum over cells of weight times loss: the weight holds balance, scale and 1 / n.
+    Features ``z`` (n, d), ``margin``, ``lead``, ``target`` and ``weight`` (n,).
+
+    The task's loss is the sum over cells of weight times loss: the weight holds balance, scale and
+    1 / n.
     """
 
     kind: Kind
@@ -120,7 +135,9 @@ class Cells:
         if not parts:
             return None
         names = [f.name for f in fields(Cells) if f.name != "kind"]
-        return Cells(parts[0].kind, *(torch.cat([getattr(part, name) for part in parts]) for name in names))
+        return Cells(
+            parts[0].kind, *(torch.cat([getattr(part, name) for part in parts]) for name in names)
+        )
 
 
 def extract(
@@ -152,7 +169,10 @@ def extract(
 
 
 def examples_that_fit(linearised: Linearised, data: Dataset, beside: float, memory: int) -> int:
-    """Examples that take ``memory`` bytes: activations, their gradients and projections, and ``beside`` bytes of each."""
+    """Examples that take ``memory`` bytes.
+
+    Activations, their gradients and projections, and ``beside`` bytes of each.
+    """
     inputs = torch.zeros(2, *data.input_shape, device=linearised.tasks.pos_weight.device)
     kept = saved_bytes(lambda: linearised.model(inputs)) / 2
     return int(min(LARGEST_CHUNK, max(2, memory // (4 * kept + beside))))

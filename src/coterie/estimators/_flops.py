@@ -36,9 +36,17 @@ class Flops:
         """Count one small batch, to be multiplied by the work that was done."""
         work = replace(projection.linearised.work)
         train = data.split.train
-        n_train_cells, n_validation_cells = (int((~data.targets[p].isnan()).sum()) for p in (train, data.split.validation))
+        n_train_cells, n_validation_cells = (
+            int((~data.targets[p].isnan()).sum()) for p in (train, data.split.validation)
+        )
         batch = next(
-            Batches(data, train[:2], batch_size=2, seed=0, device=projection.linearised.tasks.pos_weight.device).ordered()
+            Batches(
+                data,
+                train[:2],
+                batch_size=2,
+                seed=0,
+                device=projection.linearised.tasks.pos_weight.device,
+            ).ordered()
         )
         with torch.no_grad(), FlopCounterMode(display=False) as counter:
             projection.linearised.model(batch.inputs)
@@ -47,19 +55,30 @@ class Flops:
             projection.features(batch.inputs, batch.targets)
         backward = counter.get_total_flops() - forward
         return cls(
-            forward=forward / len(batch.inputs), backward=backward / cells(batch.targets)[0].numel(), work=work,
-            n_features=projection.n_features, n_tasks=len(data.tasks), n_train=len(train), epochs=int(joint.config["epochs"]),
-            train_cells=n_train_cells, validation_cells=n_validation_cells,
-        )  # fmt: skip
+            forward=forward / len(batch.inputs),
+            backward=backward / cells(batch.targets)[0].numel(),
+            work=work,
+            n_features=projection.n_features,
+            n_tasks=len(data.tasks),
+            n_train=len(train),
+            epochs=int(joint.config["epochs"]),
+            train_cells=n_train_cells,
+            validation_cells=n_validation_cells,
+        )
 
     def of_rows(self, n_rows: int) -> dict[str, float]:
-        """Operations by part; a training step is three forward passes; rows are read out for all tasks at most."""
+        """Operations by part; a training step is three forward passes.
+
+        Rows are read out for all tasks at most.
+        """
         d = self.n_features
         joint = 3.0 * self.epochs * self.n_train * self.forward
         parts = {
             "joint": joint,
             "features": (
-                self.work.forwards * self.forward + self.work.backwards * self.backward + 2.0 * self.train_cells * d**2
+                self.work.forwards * self.forward
+                + self.work.backwards * self.backward
+                + 2.0 * self.train_cells * d**2
             ),
             "solves": n_rows * (d**3 / 3 + 2.0 * d**2 * (1 + self.n_tasks)),
             "readout": 2.0 * n_rows * self.validation_cells * d,

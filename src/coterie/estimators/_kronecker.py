@@ -1,17 +1,20 @@
 """Gradient features of linear, convolution and normalisation layers without any gradient of a weight (engine C).
 
-The gradient of one cell's margin with respect to a weight is sum_tau delta_tau a_tau^T, with the layer's inputs a (the patches
-of a convolution) and the margin's gradient delta with respect to its outputs, over positions tau. Samples do not interact in
-evaluation mode, so one ordinary backward pass of sum_n h[n] gives delta for the whole batch, and a feature
-b_i^T (sum_tau delta a^T) a_j = sum_tau (b_i . delta)(a_j . a) costs O(tau (d_in + d_out)).
+The gradient of one cell's margin with respect to a weight is sum_tau delta_tau a_tau^T, with the
+layer's inputs a (the patches of a convolution) and the margin's gradient delta with respect to its
+outputs, over positions tau. Samples do not interact in evaluation mode, so one ordinary backward
+pass of sum_n h[n] gives delta for the whole batch, and a feature b_i^T (sum_tau delta a^T) a_j =
+sum_tau (b_i . delta)(a_j . a) costs O(tau (d_in + d_out)).
 
-The a_j and b_i are the leading eigenvectors of sum a a^T and sum delta delta^T over a sample of the training part, and the
-features kept are those (layer, i, j) of the largest mean square there, as eigenvalue-corrected K-FAC ranks them (George et
-al., NeurIPS 2018). They are orthonormal directions of the parameter space: with as many features as parameters nothing is lost.
-A bias is the weight of an input that is always 1; scale and shift of a normalisation are one vector, delta = (sum_tau delta x,
-sum_tau delta) with the normalised input x, of a layer whose only input is 1.
+The a_j and b_i are the leading eigenvectors of sum a a^T and sum delta delta^T over a sample of the
+training part, and the features kept are those (layer, i, j) of the largest mean square there, as
+eigenvalue-corrected K-FAC ranks them (George et al., NeurIPS 2018). They are orthonormal directions
+of the parameter space: with as many features as parameters nothing is lost. A bias is the weight of
+an input that is always 1; scale and shift of a normalisation are one vector, delta = (sum_tau delta
+x, sum_tau delta) with the normalised input x, of a layer whose only input is 1.
 
-Shapes: ``B`` examples, ``K`` cells of an example, ``tau`` positions, ``r`` basis vectors, ``d`` features.
+Shapes: ``B`` examples, ``K`` cells of an example, ``tau`` positions, ``r`` basis vectors, ``d``
+features.
 """
 
 from __future__ import annotations
@@ -35,7 +38,10 @@ Batch = tuple[Tensor, Tensor]
 
 @dataclass(frozen=True, eq=False)
 class Basis:
-    """Directions of one layer: ``right`` (d_in, r) and ``left`` (d_out, r'); ``chosen`` (d_l,) counts along (r', r)."""
+    """Directions of one layer: ``right`` (d_in, r) and ``left`` (d_out, r').
+
+    ``chosen`` (d_l,) counts along (r', r).
+    """
 
     right: Tensor
     left: Tensor
@@ -65,12 +71,17 @@ class KroneckerProjection:
 
     @classmethod
     def fit(
-        cls, linearised: Linearised, sample: Callable[[], Iterator[Batch]], n_features: int, seed: int = 0
+        cls,
+        linearised: Linearised,
+        sample: Callable[[], Iterator[Batch]],
+        n_features: int,
+        seed: int = 0,
     ) -> KroneckerProjection:
         """Find the bases in passes over a sample of (inputs, targets), and keep the ``n_features`` largest products.
 
-        One pass forward for the layers' inputs and one forward and back for their output gradients, four of either where some
-        layer has more than 1,024, and one forward and back for the products.
+        One pass forward for the layers' inputs and one forward and back for their output gradients,
+        four of either where some layer has more than 1,024, and one forward and back for the
+        products.
 
         Raises:
             UnsupportedError: a shared parameter belongs to no layer that is known here.
@@ -78,7 +89,9 @@ class KroneckerProjection:
         layers, rank = find_layers(linearised), _rank(n_features)
         bases = _eigenbases(linearised, layers, sample, rank, seed)
         everything = cls(linearised, layers, bases)
-        energy = torch.cat([torch.zeros(len(basis.chosen)) for basis in bases]).to(bases[0].right.device)
+        energy = torch.cat([torch.zeros(len(basis.chosen)) for basis in bases]).to(
+            bases[0].right.device
+        )
         for inputs, targets in sample():
             for _, z in everything._passes(inputs, targets):
                 energy += z.square().sum(0)
@@ -92,7 +105,10 @@ class KroneckerProjection:
         return cls(linearised, layers, split)
 
     def features(self, inputs: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
-        """Features (B, K, d) and outputs (B, P): one forward pass, and one backward pass for each of the K cells."""
+        """Features (B, K, d) and outputs (B, P).
+
+        One forward pass, and one backward pass for each of the K cells.
+        """
         index, _ = cells(targets)
         outputs: list[Tensor] = []
         found = inputs.new_zeros(*index.shape, self.n_features, dtype=torch.float32)
@@ -109,18 +125,27 @@ class KroneckerProjection:
         return torch.cat(parts, dim=-1)
 
     def agrees(self, inputs: Tensor, targets: Tensor, tolerance: float = 1e-3) -> bool:
-        """Whether a batch gives what its examples give one by one: no weight is used elsewhere, no example by another."""
+        """Whether a batch gives what its examples give one by one.
+
+        No weight is used elsewhere, no example by another.
+        """
         found, _ = self.features(inputs, targets)
         wanted = self.project(self.linearised.one_by_one(inputs, targets))
         return bool((found - wanted).norm() <= tolerance * wanted.norm() + 1e-12)
 
-    def _passes(self, inputs: Tensor, targets: Tensor, outputs: list[Tensor] | None = None) -> Iterator[tuple[int, Tensor]]:
+    def _passes(
+        self, inputs: Tensor, targets: Tensor, outputs: list[Tensor] | None = None
+    ) -> Iterator[tuple[int, Tensor]]:
         """Yield the features (B, d) of every example's first, second, ... cell."""
         rights: list[list[Tensor]] = []
-        for number, calls, deltas in _backward_passes(self.linearised, self.layers, inputs, targets, outputs):
+        for number, calls, deltas in _backward_passes(
+            self.linearised, self.layers, inputs, targets, outputs
+        ):
             pairs = list(zip(self.layers, self.bases, calls, strict=True))
             if not rights:
-                rights = [[layer.right(x, basis.right) for x, _ in mine] for layer, basis, mine in pairs]
+                rights = [
+                    [layer.right(x, basis.right) for x, _ in mine] for layer, basis, mine in pairs
+                ]
             parts = []
             for (layer, basis, mine), own, right in zip(pairs, deltas, rights, strict=True):
                 products = [
@@ -135,7 +160,11 @@ Calls = list[tuple[Tensor, Tensor]]
 
 
 def _backward_passes(
-    linearised: Linearised, layers: Sequence[Layer], inputs: Tensor, targets: Tensor, outputs: list[Tensor] | None = None
+    linearised: Linearised,
+    layers: Sequence[Layer],
+    inputs: Tensor,
+    targets: Tensor,
+    outputs: list[Tensor] | None = None,
 ) -> Iterator[tuple[int, list[Calls], list[list[Tensor]]]]:
     """One forward pass, then for every example's k-th cell the output gradients of each call of each layer."""
     index, used = cells(targets)
@@ -149,12 +178,20 @@ def _backward_passes(
     for number in range(index.shape[1]):
         last = number == index.shape[1] - 1
         each = iter(
-            torch.autograd.grad(margin[:, number].sum(), flat, retain_graph=not last, allow_unused=True, materialize_grads=True)
+            torch.autograd.grad(
+                margin[:, number].sum(),
+                flat,
+                retain_graph=not last,
+                allow_unused=True,
+                materialize_grads=True,
+            )
         )
         yield number, calls, [[next(each) for _ in mine] for mine in calls]
 
 
-def _forward_pass(linearised: Linearised, layers: Sequence[Layer], inputs: Tensor) -> tuple[Tensor, list[Calls]]:
+def _forward_pass(
+    linearised: Linearised, layers: Sequence[Layer], inputs: Tensor
+) -> tuple[Tensor, list[Calls]]:
     """The model's outputs and each layer's calls.
 
     Raises:
@@ -182,7 +219,10 @@ def _recorded(layers: Sequence[Layer]) -> Iterator[list[Calls]]:
 
         return record
 
-    handles = [layer.module.register_forward_hook(hook(mine)) for layer, mine in zip(layers, calls, strict=True)]
+    handles = [
+        layer.module.register_forward_hook(hook(mine))
+        for layer, mine in zip(layers, calls, strict=True)
+    ]
     try:
         yield calls
     finally:
@@ -196,7 +236,9 @@ def _rank(n_features: int) -> int:
 
 
 def bytes_of_sampling(linearised: Linearised, inputs: Tensor, n_features: int) -> float:
-    """What one example takes when bases are found, beside activations and their gradients: patches, and all products.
+    """What one example takes when bases are found, beside activations and their gradients.
+
+    Patches, and all products.
 
     Raises:
         UnsupportedError: as :meth:`KroneckerProjection.fit`.
@@ -215,9 +257,16 @@ def bytes_of_sampling(linearised: Linearised, inputs: Tensor, n_features: int) -
 
 
 def _eigenbases(
-    linearised: Linearised, layers: Sequence[Layer], sample: Callable[[], Iterator[Batch]], rank: int, seed: int
+    linearised: Linearised,
+    layers: Sequence[Layer],
+    sample: Callable[[], Iterator[Batch]],
+    rank: int,
+    seed: int,
 ) -> list[Basis]:
-    """Leading eigenvectors of sum a a^T and sum delta delta^T of each layer; all products of them are chosen."""
+    """Leading eigenvectors of sum a a^T and sum delta delta^T of each layer.
+
+    All products of them are chosen.
+    """
     device = linearised.tasks.pos_weight.device
 
     def inputs_of(due: Collection[int]) -> Iterator[tuple[int, Tensor]]:
@@ -232,13 +281,20 @@ def _eigenbases(
             for _, calls, deltas in _backward_passes(linearised, layers, inputs, targets):
                 for position in due:
                     pairs = zip(calls[position], deltas[position], strict=True)
-                    yield from ((position, layers[position].left(x, delta)) for (x, _), delta in pairs)
+                    yield from (
+                        (position, layers[position].left(x, delta)) for (x, _), delta in pairs
+                    )
 
     def leading(
-        name: str, sizes: Sequence[int], rows_of: Callable[[Collection[int]], Iterator[tuple[int, Tensor]]]
+        name: str,
+        sizes: Sequence[int],
+        rows_of: Callable[[Collection[int]], Iterator[tuple[int, Tensor]]],
     ) -> list[Tensor]:
         generators = [torch_generator(seed, "basis", f"{layer.name} {name}") for layer in layers]
-        sides = [Side.of(size, rank, generator, device) for size, generator in zip(sizes, generators, strict=True)]
+        sides = [
+            Side.of(size, rank, generator, device)
+            for size, generator in zip(sizes, generators, strict=True)
+        ]
         due = list(range(len(sides)))
         for turn in range(_TURNS):
             for position in due if turn else ():
@@ -252,15 +308,19 @@ def _eigenbases(
 
     rights = leading("right", [layer.d_in for layer in layers], inputs_of)
     lefts = leading("left", [layer.d_out for layer in layers], output_gradients_of)
-    return [Basis(a, b, torch.arange(a.shape[1] * b.shape[1], device=device)) for a, b in zip(rights, lefts, strict=True)]
+    return [
+        Basis(a, b, torch.arange(a.shape[1] * b.shape[1], device=device))
+        for a, b in zip(rights, lefts, strict=True)
+    ]
 
 
 @dataclass(eq=False)
 class Side:
     """The sum S of outer products of rows (n,), or its products with some orthonormal ``vectors`` (n, v).
 
-    Up to 1,024 entries S is kept itself. Beyond, it is never formed: the vectors are random and turned towards the leading
-    ones with every pass over the rows (subspace iteration). Near is near enough, for any orthonormal basis is a valid one.
+    Up to 1,024 entries S is kept itself. Beyond, it is never formed: the vectors are random and
+    turned towards the leading ones with every pass over the rows (subspace iteration). Near is near
+    enough, for any orthonormal basis is a valid one.
     """
 
     total: Tensor
@@ -286,9 +346,14 @@ class Side:
         self.total.zero_()
 
     def leading(self, rank: int) -> Tensor:
-        """The ``rank`` leading eigenvectors as columns (n, r), orthonormal; all n if there are no more."""
+        """The ``rank`` leading eigenvectors as columns (n, r), orthonormal.
+
+        All n if there are no more.
+        """
         inside = self.total if self.vectors is None else self.vectors.T @ self.total
-        found = torch.linalg.eigh(inside.double()).eigenvectors.flip(1)[:, :rank].to(self.total.dtype)
+        found = (
+            torch.linalg.eigh(inside.double()).eigenvectors.flip(1)[:, :rank].to(self.total.dtype)
+        )
         return found if self.vectors is None else self.vectors @ found
 
 

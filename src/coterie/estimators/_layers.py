@@ -1,4 +1,6 @@
-"""Layers whose per-sample gradients are sums of outer products: what their inputs and output gradients look like.
+"""Layers whose per-sample gradients are sums of outer products.
+
+What their inputs and output gradients look like.
 
 Shapes: ``B`` examples, ``K`` cells of an example, ``tau`` positions, ``r`` basis vectors.
 """
@@ -16,15 +18,18 @@ from coterie.estimators._linearised import Linearised
 
 
 class UnsupportedError(Exception):
-    """A module with parameters that no layer here covers; the message says which, for a note to the user."""
+    """A module with parameters that no layer here covers.
+
+    The message says which, for a note to the user.
+    """
 
 
 @dataclass(frozen=True, eq=False)
 class Layer:
     """A module of known form and the names of its trained parameters, None where it has none.
 
-    Its per-sample gradient is a matrix (d_out, d_in), the sum over tau of :meth:`left` (B, tau, d_out) times :meth:`right`
-    (B, tau, d_in); the last input is 1 where there is a bias.
+    Its per-sample gradient is a matrix (d_out, d_in), the sum over tau of :meth:`left` (B, tau,
+    d_out) times :meth:`right` (B, tau, d_in); the last input is 1 where there is a bias.
     """
 
     name: str
@@ -53,7 +58,11 @@ class Layer:
     def matrix(self, gradients: Mapping[str, Tensor]) -> Tensor:
         """Explicit gradients by parameter name, (B, K, ...), as matrices (B, K, d_out, d_in)."""
         found = gradients[self.weight or ""].flatten(3)
-        return found if self.bias is None else torch.cat([found, gradients[self.bias].unsqueeze(-1)], dim=-1)
+        return (
+            found
+            if self.bias is None
+            else torch.cat([found, gradients[self.bias].unsqueeze(-1)], dim=-1)
+        )
 
 
 class Linear(Layer):
@@ -85,7 +94,10 @@ class Linear(Layer):
 
 
 class Convolution(Layer):
-    """``nn.Conv2d`` without groups, padded with zeros; the positions are those of its output, the inputs its patches."""
+    """``nn.Conv2d`` without groups, padded with zeros.
+
+    The positions are those of its output, the inputs its patches.
+    """
 
     module: nn.Conv2d
 
@@ -116,7 +128,10 @@ class Convolution(Layer):
 
 
 class Normalisation(Layer):
-    """BatchNorm with running statistics or LayerNorm: the gradient of scale and shift is a vector, a matrix of one column."""
+    """BatchNorm with running statistics or LayerNorm.
+
+    The gradient of scale and shift is a vector, a matrix of one column.
+    """
 
     module: nn.BatchNorm1d | nn.BatchNorm2d | nn.LayerNorm
 
@@ -128,7 +143,11 @@ class Normalisation(Layer):
     @property
     def d_out(self) -> int:
         """Scales and shifts."""
-        return sum(getattr(self.module, own).numel() for own in ("weight", "bias") if getattr(self, own) is not None)
+        return sum(
+            getattr(self.module, own).numel()
+            for own in ("weight", "bias")
+            if getattr(self, own) is not None
+        )
 
     def right(self, x: Tensor, basis: Tensor | None = None) -> Tensor:
         """One, or the basis itself."""
@@ -137,11 +156,15 @@ class Normalisation(Layer):
     def left(self, x: Tensor, delta: Tensor) -> Tensor:
         """Gradient of scale and shift, summed over positions, (B, 1, d_out)."""
         parts = [] if self.weight is None else [self._summed(delta * self._normalised(x))]
-        return torch.cat(parts + ([] if self.bias is None else [self._summed(delta)]), dim=-1).unsqueeze(1)
+        return torch.cat(
+            parts + ([] if self.bias is None else [self._summed(delta)]), dim=-1
+        ).unsqueeze(1)
 
     def matrix(self, gradients: Mapping[str, Tensor]) -> Tensor:
         """Scales, then shifts, as one column."""
-        return torch.cat([gradients[name].flatten(2) for name in (self.weight, self.bias) if name], dim=-1).unsqueeze(-1)
+        return torch.cat(
+            [gradients[name].flatten(2) for name in (self.weight, self.bias) if name], dim=-1
+        ).unsqueeze(-1)
 
     def _summed(self, values: Tensor) -> Tensor:
         if isinstance(self.module, nn.LayerNorm):
@@ -152,7 +175,9 @@ class Normalisation(Layer):
         module = self.module
         if isinstance(module, nn.LayerNorm):
             return F.layer_norm(x, module.normalized_shape, None, None, module.eps)
-        return F.batch_norm(x, module.running_mean, module.running_var, None, None, False, 0.0, module.eps)
+        return F.batch_norm(
+            x, module.running_mean, module.running_var, None, None, False, 0.0, module.eps
+        )
 
 
 def find_layers(linearised: Linearised) -> list[Layer]:
@@ -164,10 +189,16 @@ def find_layers(linearised: Linearised) -> list[Layer]:
     names = {id(parameter): name for name, parameter in linearised.shared.items()}
     layers, covered = [], []
     for path, module in linearised.model.encoder.named_modules():
-        own = {key: names[id(p)] for key, p in module.named_parameters(recurse=False) if id(p) in names}
+        own = {
+            key: names[id(p)] for key, p in module.named_parameters(recurse=False) if id(p) in names
+        }
         if own:
             form = _form(module)
-            if form is None or set(own) - {"weight", "bias"} or (form is not Normalisation and "weight" not in own):
+            if (
+                form is None
+                or set(own) - {"weight", "bias"}
+                or (form is not Normalisation and "weight" not in own)
+            ):
                 raise UnsupportedError(f"{path or 'the encoder'} is a {type(module).__name__}")
             layers.append(form(path, module, own.get("weight"), own.get("bias")))
             covered += own.values()
@@ -180,7 +211,11 @@ def _form(module: nn.Module) -> type[Layer] | None:
     if isinstance(module, nn.Linear):
         return Linear
     if isinstance(module, nn.Conv2d):
-        plain = module.groups == 1 and module.padding_mode == "zeros" and not isinstance(module.padding, str)
+        plain = (
+            module.groups == 1
+            and module.padding_mode == "zeros"
+            and not isinstance(module.padding, str)
+        )
         return Convolution if plain else None
     if isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d):
         return Normalisation if module.track_running_stats else None

@@ -1,4 +1,6 @@
-"""Everything that Grad-TAG keeps of a joint model: sums over training cells, and features of the validation cells.
+"""Everything that Grad-TAG keeps of a joint model.
+
+Sums over training cells, and features of the validation cells.
 
 Shapes: ``M`` rows, ``T`` tasks, ``d`` features.
 """
@@ -15,7 +17,13 @@ from torch import Tensor
 
 from coterie.data import Batches, Dataset
 from coterie.errors import CoterieError
-from coterie.estimators._features import Cells, DenseProjection, Projection, examples_that_fit, extract
+from coterie.estimators._features import (
+    Cells,
+    DenseProjection,
+    Projection,
+    examples_that_fit,
+    extract,
+)
 from coterie.estimators._flops import Flops
 from coterie.estimators._kronecker import KroneckerProjection, bytes_of_sampling
 from coterie.estimators._layers import UnsupportedError
@@ -44,7 +52,10 @@ class Settings:
 
 @dataclass(frozen=True, eq=False)
 class LinearModel:
-    """A joint model to first order; ``train`` is empty where one Newton step is all that is asked for."""
+    """A joint model to first order.
+
+    ``train`` is empty where one Newton step is all that is asked for.
+    """
 
     settings: Settings
     tasks: Tasks
@@ -64,16 +75,26 @@ class LinearModel:
         projection, notes = _project(linearised, data, settings)
         moments, train = _summed(projection, data, settings, chunk)
         validation = _validation(projection, data, chunk)
-        held = sum(mine.z.nbytes for mine in (*train, *validation) if mine is not None) + moments.hessian.nbytes
+        held = (
+            sum(mine.z.nbytes for mine in (*train, *validation) if mine is not None)
+            + moments.hessian.nbytes
+        )
         return cls(
-            settings, linearised.tasks, moments, train, validation,
+            settings,
+            linearised.tasks,
+            moments,
+            train,
+            validation,
             model_steps=linearised.work.model_steps / int(joint.config["batch_size"]),
             flops=Flops.measure(projection, joint, data),
             details={
                 "projection": "dense" if isinstance(projection, DenseProjection) else "kronecker",
-                "features": projection.n_features, "parameters": linearised.n_parameters, "bytes": held, "notes": notes,
+                "features": projection.n_features,
+                "parameters": linearised.n_parameters,
+                "bytes": held,
+                "notes": notes,
             },
-        )  # fmt: skip
+        )
 
     def estimate(self, shares: Tensor, ridge: float, measure: str) -> Tensor:
         """Scores (M, T), float64, higher is better, NaN where the share is 0.
@@ -84,7 +105,10 @@ class LinearModel:
             measure: "loss" or "score".
         """
         energy = self.moments.energy[self.moments.energy > 0]
-        memory, absolute = self.settings.memory, ridge * (energy.mean().item() if len(energy) else 1.0)
+        memory, absolute = (
+            self.settings.memory,
+            ridge * (energy.mean().item() if len(energy) else 1.0),
+        )
         shares = shares.to(self.moments.gradient)
         if self.settings.newton_steps == 1:
             steps = self.moments.steps(shares, absolute, memory)
@@ -96,7 +120,9 @@ class LinearModel:
         return scores(self.validation, steps, shares > 0, self.tasks, memory)
 
 
-def _project(linearised: Linearised, data: Dataset, settings: Settings) -> tuple[Projection, list[str]]:
+def _project(
+    linearised: Linearised, data: Dataset, settings: Settings
+) -> tuple[Projection, list[str]]:
     """The projection asked for, or the one that any module bears and a note why."""
     dense = DenseProjection(linearised, settings.n_features, settings.seed, settings.memory)
     if settings.projection == "dense":
@@ -120,11 +146,14 @@ def _project(linearised: Linearised, data: Dataset, settings: Settings) -> tuple
     except UnsupportedError as error:
         reason = str(error)
     return dense, [
-        f"Dense projection: the encoder is not made of linear, convolution and normalisation layers only ({reason})."
+        "Dense projection: the encoder is not made of linear, convolution and normalisation "
+        f"layers only ({reason})."
     ]
 
 
-def _summed(projection: Projection, data: Dataset, settings: Settings, chunk: int) -> tuple[Moments, list[Cells | None]]:
+def _summed(
+    projection: Projection, data: Dataset, settings: Settings, chunk: int
+) -> tuple[Moments, list[Cells | None]]:
     """Sums over the training cells, and the cells themselves if further Newton steps need them."""
     tasks, positions = projection.linearised.tasks, _labelled(data, data.split.train)
     n_cells = (~data.targets[positions].isnan()).sum(0).float()
@@ -139,7 +168,10 @@ def _summed(projection: Projection, data: Dataset, settings: Settings, chunk: in
 
 
 def _validation(projection: Projection, data: Dataset, chunk: int) -> list[Cells | None]:
-    """The validation cells, weighted as a training weights the losses of its validation part: a mean over observed cells."""
+    """The validation cells, weighted as a training weights the losses of its validation part.
+
+    A mean over observed cells.
+    """
     positions = _labelled(data, data.split.validation)
     divisor = (~data.targets[positions].isnan()).sum(0) * data.tasks.loss_scale
     kept: list[list[Cells]] = [[] for _ in data.tasks]
@@ -157,5 +189,7 @@ def _labelled(data: Dataset, positions: Tensor) -> Tensor:
     """
     found = positions[(~data.targets[positions].isnan()).any(1)]
     if not len(found):
-        raise CoterieError("`data` has no labels in its training part, or none in its validation part.")
+        raise CoterieError(
+            "`data` has no labels in its training part, or none in its validation part."
+        )
     return found

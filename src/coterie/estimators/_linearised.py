@@ -1,6 +1,7 @@
 """A trained model as a function of its shared parameters, and the gradients of its margins, one per cell.
 
-Shapes: ``B`` examples, ``T`` tasks, ``K`` cells of an example (its observed labels, at most T), ``p`` shared parameters.
+Shapes: ``B`` examples, ``T`` tasks, ``K`` cells of an example (its observed labels, at most T),
+``p`` shared parameters.
 """
 
 from __future__ import annotations
@@ -27,10 +28,12 @@ _ENCODER = "encoder."
 
 @dataclass(frozen=True, eq=False)
 class Linearised:
-    """``model`` in evaluation mode with its ``shared`` parameters by name: those of the encoder that are trained.
+    """``model`` in evaluation mode with its ``shared`` parameters by name.
 
-    Heads are left out: a task's own head says nothing about its neighbours. Projections count in ``work`` the
-    examples that they pass forward, and backward for each of their cells.
+    Those of the encoder that are trained.
+
+    Heads are left out: a task's own head says nothing about its neighbours. Projections count in
+    ``work`` the examples that they pass forward, and backward for each of their cells.
     """
 
     model: TaskModel
@@ -46,9 +49,14 @@ class Linearised:
             CoterieError: its encoder has nothing to train.
         """
         model = joint.stack.model(0)
-        shared = {n: p for n, p in model.named_parameters() if n.startswith(_ENCODER) and p.requires_grad}
+        shared = {
+            n: p for n, p in model.named_parameters() if n.startswith(_ENCODER) and p.requires_grad
+        }
         if not shared:
-            raise CoterieError("`joint`: the encoder has no parameters that are trained, so no task can help another.")
+            raise CoterieError(
+                "`joint`: the encoder has no parameters that are trained, so no task can help "
+                "another."
+            )
         return cls(model, joint.tasks.to(joint.stack.device), shared)
 
     @property
@@ -57,14 +65,18 @@ class Linearised:
         return sum(parameter.numel() for parameter in self.shared.values())
 
     def gradients(self, inputs: Tensor, targets: Tensor) -> dict[str, Tensor]:
-        """Gradient of every cell's margin by parameter name, (B, K, ...); 0 where an example has fewer than K labels.
+        """Gradient of every cell's margin by parameter name, (B, K, ...).
 
-        ``vmap`` over the examples of the Jacobian of one; example by example where the module does not bear ``vmap``.
+        0 where an example has fewer than K labels.
+
+        ``vmap`` over the examples of the Jacobian of one; example by example where the module does
+        not bear ``vmap``.
         """
         index, used = cells(targets)
         try:
             with warnings.catch_warnings(), _own_recurrence(self.model):
-                # Operations without a batching rule are looped over by torch: slower, and no news to the user.
+                # Operations without a batching rule are looped over by torch: slower, and no news
+                # to the user.
                 warnings.filterwarnings("ignore", message="There is a performance drop")
                 found = self._vectorised(inputs, targets, index)
         except (RuntimeError, ValueError, NotImplementedError):
@@ -77,21 +89,38 @@ class Linearised:
         rows: list[list[Tensor]] = [[] for _ in self.shared]
         for example in range(len(inputs)):
             with _own_recurrence(self.model):
-                found = margins(self.model(inputs[example : example + 1]), targets[example : example + 1], self.tasks)[0]
+                found = margins(
+                    self.model(inputs[example : example + 1]),
+                    targets[example : example + 1],
+                    self.tasks,
+                )[0]
             for task in index[example].tolist():
                 leaves = list(self.shared.values())
-                each = torch.autograd.grad(found[task], leaves, retain_graph=True, materialize_grads=True, allow_unused=True)
+                each = torch.autograd.grad(
+                    found[task],
+                    leaves,
+                    retain_graph=True,
+                    materialize_grads=True,
+                    allow_unused=True,
+                )
                 for row, gradient in zip(rows, each, strict=True):
                     row.append(gradient)
         stacked = (torch.stack(row).unflatten(0, index.shape) for row in rows)
-        return {name: gradient * _like(used, gradient) for name, gradient in zip(self.shared, stacked, strict=True)}
+        return {
+            name: gradient * _like(used, gradient)
+            for name, gradient in zip(self.shared, stacked, strict=True)
+        }
 
     def _vectorised(self, inputs: Tensor, targets: Tensor, index: Tensor) -> dict[str, Tensor]:
         shared = {name: parameter.detach() for name, parameter in self.shared.items()}
-        others = {name: p.detach() for name, p in self.model.named_parameters() if name not in shared}
+        others = {
+            name: p.detach() for name, p in self.model.named_parameters() if name not in shared
+        }
         others |= dict(self.model.named_buffers())
 
-        def of_one(learnt: dict[str, Tensor], example: Tensor, target: Tensor, wanted: Tensor) -> Tensor:
+        def of_one(
+            learnt: dict[str, Tensor], example: Tensor, target: Tensor, wanted: Tensor
+        ) -> Tensor:
             outputs = functional_call(self.model, {**others, **learnt}, (example.unsqueeze(0),))
             return margins(outputs, target.unsqueeze(0), self.tasks)[0].gather(0, wanted)
 
@@ -107,14 +136,17 @@ def _own_recurrence(model: nn.Module) -> AbstractContextManager[Any]:
 def cells(targets: Tensor) -> tuple[Tensor, Tensor]:
     """Tasks of each example's observed labels, (B, K), and which of these entries are used, (B, K).
 
-    K is the largest number of labels that an example has: where every example has one label, one backward pass serves all.
+    K is the largest number of labels that an example has: where every example has one label, one
+    backward pass serves all.
 
     >>> index, used = cells(torch.tensor([[0.0, torch.nan, 1.0], [torch.nan, 1.0, torch.nan]]))
     >>> index.tolist(), used.tolist()
     ([[0, 2], [1, 0]], [[True, True], [True, False]])
     """
     observed = ~targets.isnan()
-    order = observed.int().argsort(dim=1, descending=True, stable=True)[:, : max(1, int(observed.sum(1).max()))]
+    order = observed.int().argsort(dim=1, descending=True, stable=True)[
+        :, : max(1, int(observed.sum(1).max()))
+    ]
     return order, observed.gather(1, order)
 
 

@@ -1,6 +1,7 @@
 """Margins of all tasks, see :class:`coterie.tasks.Margin`, and what of the losses is not in them.
 
-Shapes: ``B`` examples, ``T`` tasks, ``P`` output columns, ``n`` cells of one task, ``...`` any leading dimensions.
+Shapes: ``B`` examples, ``T`` tasks, ``P`` output columns, ``n`` cells of one task, ``...`` any
+leading dimensions.
 """
 
 from __future__ import annotations
@@ -73,19 +74,27 @@ def require_known_losses(tasks: Tasks) -> None:
     """
     if tasks.own:
         raise CoterieError(
-            f"`data`: task {tasks.names[tasks.own[0]]!r} has a loss of its own; gradtag knows cross-entropy and "
+            f"`data`: task {tasks.names[tasks.own[0]]!r} has a loss of its own; gradtag knows "
+            "cross-entropy and "
             "squared error only."
         )
     for task in tasks:
         if task.kind.margin is None:
             raise CoterieError(
-                f"`data`: task {task.name!r} is of kind {task.kind}, of which gradtag knows no margin; take another estimator."
+                f"`data`: task {task.name!r} is of kind {task.kind}, of which gradtag knows no "
+                "margin; take another estimator."
             )
 
 
 def _by_kind(
-    outputs: Tensor, targets: Tensor, tasks: Tasks, what: Callable[[Margin], Callable[[Tensor, Tensor], Tensor]]
+    outputs: Tensor,
+    targets: Tensor,
+    tasks: Tasks,
+    what: Callable[[Margin], Callable[[Tensor, Tensor], Tensor]],
 ) -> Tensor:
     known = targets.nan_to_num()
-    parts = [what(margin_of(block.kind))(block.outputs(outputs), block.select(known)) for block in tasks.blocks]
+    parts = [
+        what(margin_of(block.kind))(block.outputs(outputs), block.select(known))
+        for block in tasks.blocks
+    ]
     return tasks.blocks.in_task_order(parts)

@@ -1,10 +1,13 @@
-"""From gradient features to scores: for every row of weights one regularised regression on linearised margins.
+"""From gradient features to scores.
 
-With margins h = b + z . w, row m minimises sum_t p_t L_t(w) + lambda / 2 |w|^2, p_t = W[m, t] / sum_t W[m, t], where L_t is
-the mean over the task's observed cells of the same loss that a training minimises. From w = 0 one Newton step is
-w = -(sum_t p_t H_t + lambda)^-1 sum_t p_t g_t with the gradient g_t and Hessian H_t of L_t: sums over examples that are
-made once for all rows (Li, Sharma & Zhang, KDD 2024, section 3, who fit each subset with a solver). Of squared losses one
-step is the exact minimum.
+For every row of weights one regularised regression on linearised margins.
+
+With margins h = b + z . w, row m minimises sum_t p_t L_t(w) + lambda / 2 |w|^2, p_t = W[m, t] /
+sum_t W[m, t], where L_t is the mean over the task's observed cells of the same loss that a training
+minimises. From w = 0 one Newton step is w = -(sum_t p_t H_t + lambda)^-1 sum_t p_t g_t with the
+gradient g_t and Hessian H_t of L_t: sums over examples that are made once for all rows (Li, Sharma
+& Zhang, KDD 2024, section 3, who fit each subset with a solver). Of squared losses one step is the
+exact minimum.
 
 Shapes: ``M`` rows, ``T`` tasks, ``d`` features, ``n`` cells of one task.
 """
@@ -36,7 +39,10 @@ class Moments:
     def empty(cls, n_tasks: int, n_features: int, device: torch.device) -> Moments:
         """Nothing seen yet."""
         shape = (n_tasks, n_features)
-        zeros = [torch.zeros(size, dtype=torch.float64, device=device) for size in (shape, (*shape, n_features), (n_tasks,))]
+        zeros = [
+            torch.zeros(size, dtype=torch.float64, device=device)
+            for size in (shape, (*shape, n_features), (n_tasks,))
+        ]
         return cls(*zeros)
 
     def add(self, task: int, cells: Cells, n_cells: float) -> None:
@@ -56,14 +62,25 @@ class Moments:
         """
         size = self.gradient.shape[1]
         n_rows = max(1, memory // (3 * 8 * size**2))
-        return torch.cat([
-            _solve(torch.tensordot(part, self.hessian, dims=1), -(part @ self.gradient), ridge)
-            for part in shares.split(n_rows)
-        ])  # fmt: skip
+        return torch.cat(
+            [
+                _solve(torch.tensordot(part, self.hessian, dims=1), -(part @ self.gradient), ridge)
+                for part in shares.split(n_rows)
+            ]
+        )
 
 
-def refined(cells: Sequence[Cells | None], shares: Tensor, n_features: int, ridge: float, steps: int, memory: int) -> Tensor:
-    """Damped Newton steps from w = 0 over all cells, (M, d): a step that does not lower the row's objective is halved.
+def refined(
+    cells: Sequence[Cells | None],
+    shares: Tensor,
+    n_features: int,
+    ridge: float,
+    steps: int,
+    memory: int,
+) -> Tensor:
+    """Damped Newton steps from w = 0 over all cells, (M, d).
+
+    A step that does not lower the row's objective is halved.
 
     Args:
         cells: of each task, T.
@@ -75,13 +92,18 @@ def refined(cells: Sequence[Cells | None], shares: Tensor, n_features: int, ridg
     """
     most = max((len(mine.margin) for mine in cells if mine is not None), default=1)
     n_rows = max(1, memory // (8 * (3 * n_features**2 + 4 * most)))
-    return torch.cat([_refined(cells, part, n_features, ridge, steps) for part in shares.split(n_rows)])
+    return torch.cat(
+        [_refined(cells, part, n_features, ridge, steps) for part in shares.split(n_rows)]
+    )
 
 
-def losses(cells: Sequence[Cells | None], steps: Tensor, members: Tensor, memory: int = 2**28) -> Tensor:
+def losses(
+    cells: Sequence[Cells | None], steps: Tensor, members: Tensor, memory: int = 2**28
+) -> Tensor:
     """Loss (M, T) of each task after each row's step (M, d), float64, NaN where the row does not train the task.
 
-    Also NaN where no cell of the task is known. Margins of a chunk of rows take at most ``memory`` bytes.
+    Also NaN where no cell of the task is known. Margins of a chunk of rows take at most ``memory``
+    bytes.
     """
     found = steps.new_full(members.shape, torch.nan)
     for task, mine in enumerate(cells):
@@ -90,14 +112,20 @@ def losses(cells: Sequence[Cells | None], steps: Tensor, members: Tensor, memory
             continue
         for part in rows.split(max(1, memory // (32 * len(mine.target)))):
             margin = mine.margin + steps[part].to(mine.z) @ mine.z.T
-            found[part, task] = (expansion(mine.kind, margin, mine.target)[0] @ mine.weight).to(found)
+            found[part, task] = (expansion(mine.kind, margin, mine.target)[0] @ mine.weight).to(
+                found
+            )
     return found
 
 
-def _refined(cells: Sequence[Cells | None], shares: Tensor, n_features: int, ridge: float, steps: int) -> Tensor:
+def _refined(
+    cells: Sequence[Cells | None], shares: Tensor, n_features: int, ridge: float, steps: int
+) -> Tensor:
     at = shares.new_zeros(len(shares), n_features)
     value = _objective(cells, shares, at, ridge)
-    rounding = max((torch.finfo(mine.z.dtype).eps for mine in cells if mine is not None), default=0.0)
+    rounding = max(
+        (torch.finfo(mine.z.dtype).eps for mine in cells if mine is not None), default=0.0
+    )
     for _ in range(steps):
         gradient, hessian = _derivatives(cells, shares, at)
         direction = _solve(hessian, -(gradient + ridge * at), ridge)
@@ -122,7 +150,9 @@ def _objective(cells: Sequence[Cells | None], shares: Tensor, at: Tensor, ridge:
     return (shares * tasks).sum(1) + ridge / 2 * at.square().sum(1)
 
 
-def _derivatives(cells: Sequence[Cells | None], shares: Tensor, at: Tensor) -> tuple[Tensor, Tensor]:
+def _derivatives(
+    cells: Sequence[Cells | None], shares: Tensor, at: Tensor
+) -> tuple[Tensor, Tensor]:
     """Gradient (M, d) and Hessian (M, d, d) of each row's loss, without the ridge."""
     gradient, hessian = torch.zeros_like(at), at.new_zeros(*at.shape, at.shape[1])
     for task, mine in enumerate(cells):
@@ -130,7 +160,9 @@ def _derivatives(cells: Sequence[Cells | None], shares: Tensor, at: Tensor) -> t
             continue
         for row in shares[:, task].nonzero().flatten().tolist():
             share = shares[row, task]
-            _, slope, curvature = expansion(mine.kind, mine.margin + mine.z @ at[row].to(mine.z), mine.target)
+            _, slope, curvature = expansion(
+                mine.kind, mine.margin + mine.z @ at[row].to(mine.z), mine.target
+            )
             gradient[row] += share * ((mine.weight * slope) @ mine.z)
             hessian[row] += share * (mine.z.T @ (mine.z * (mine.weight * curvature).unsqueeze(1)))
     return gradient, hessian
@@ -143,6 +175,7 @@ def _solve(hessian: Tensor, right: Tensor, ridge: float) -> Tensor:
         factor = torch.linalg.cholesky(hessian)
     except RuntimeError as error:
         raise CoterieError(
-            f"`ridge` is too small for these features: curvature + {ridge:g} is not positive definite."
+            f"`ridge` is too small for these features: curvature + {ridge:g} is not positive "
+            "definite."
         ) from error
     return torch.cholesky_solve(right.unsqueeze(-1), factor).squeeze(-1)

@@ -1,4 +1,6 @@
-"""What estimated steps say: metrics of the linearised validation predictions, and affinities averaged over subsets.
+"""What estimated steps say.
+
+Metrics of the linearised validation predictions, and affinities averaged over subsets.
 
 Shapes: ``M`` rows, ``T`` tasks, ``d`` features, ``n`` cells of one task.
 """
@@ -18,11 +20,14 @@ from coterie.metrics import example_statistics, own_metric, primary_metric
 from coterie.tasks import Task, Tasks
 
 
-def scores(cells: Sequence[Cells | None], steps: Tensor, members: Tensor, tasks: Tasks, memory: int) -> Tensor:
+def scores(
+    cells: Sequence[Cells | None], steps: Tensor, members: Tensor, tasks: Tasks, memory: int
+) -> Tensor:
     """Each task's metric (M, T) after each row's step (M, d), float64, NaN where the row does not train the task.
 
-    A multi-class cell is a hit where the lead that it had over the largest other logit plus the change of its margin is
-    positive, so that w = 0 gives the very accuracy of the model that was linearised.
+    A multi-class cell is a hit where the lead that it had over the largest other logit plus the
+    change of its margin is positive, so that w = 0 gives the very accuracy of the model that was
+    linearised.
 
     Args:
         cells: validation cells of each task, T.
@@ -40,15 +45,22 @@ def scores(cells: Sequence[Cells | None], steps: Tensor, members: Tensor, tasks:
         if mine is None or not len(rows):
             continue
         n_rows = max(1, memory // (48 * len(mine.target)))
-        found[rows, position] = torch.cat([_score(mine, steps[part], tasks[position]) for part in rows.split(n_rows)]).to(found)
+        found[rows, position] = torch.cat(
+            [_score(mine, steps[part], tasks[position]) for part in rows.split(n_rows)]
+        ).to(found)
     return found
 
 
-def co_averages(members: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Mean over the rows that hold both tasks of the target's standardised value, [source, target]; counts and standard errors.
+def co_averages(
+    members: np.ndarray, values: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Mean over the rows that hold both tasks of the target's standardised value, [source, target].
 
-    Values are standardised per target over the rows that hold it (their scales differ), so that the diagonal is 0. NaN where no
-    row holds both (Li, Sharma & Zhang, KDD 2024, section 3; standardised as in their "Boosting multitask learning on graphs").
+    Counts and standard errors.
+
+    Values are standardised per target over the rows that hold it (their scales differ), so that the
+    diagonal is 0. NaN where no row holds both (Li, Sharma & Zhang, KDD 2024, section 3;
+    standardised as in their "Boosting multitask learning on graphs").
 
     Args:
         members: (M, T) bool.
@@ -89,6 +101,7 @@ def _own(mine: Cells, change: Tensor, task: Task, alone: Tasks) -> float:
     outputs = margin_of(task.kind).outputs(mine.margin + change, mine.target)
     if outputs is None:
         raise CoterieError(
-            f"`measure`: the metric of the {task.kind} task {task.name!r} is its own and needs all its outputs; use 'loss'."
+            f"`measure`: the metric of the {task.kind} task {task.name!r} is its own and needs all "
+            "its outputs; use 'loss'."
         )
     return own_metric(outputs.unsqueeze(1), mine.target.unsqueeze(1), alone, 0)

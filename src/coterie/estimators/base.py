@@ -26,9 +26,10 @@ _ENUMERATED = 100_000
 class Estimator(Protocol):
     """Answers what models trained under the rows of W would score, without training all of them.
 
-    ``measure`` is "score" (the task's validation metric, as in ``Fit.scores``) or "loss" (minus the validation loss of the
-    epoch that is kept). ``cost`` holds ``model_steps`` (steps of one model, forward and backward) and ``seconds`` spent so
-    far. An estimator that is exact, because it trains or looks up, serves the others as their *oracle*.
+    ``measure`` is "score" (the task's validation metric, as in ``Fit.scores``) or "loss" (minus the
+    validation loss of the epoch that is kept). ``cost`` holds ``model_steps`` (steps of one model,
+    forward and backward) and ``seconds`` spent so far. An estimator that is exact, because it
+    trains or looks up, serves the others as their *oracle*.
     """
 
     @property
@@ -47,15 +48,20 @@ class Estimator(Protocol):
         ...
 
     def predict(self, weights: Weights) -> np.ndarray:
-        """Scores (M, T) in float64 of the rows of ``weights`` (M, T): higher is better, NaN where the weight is 0."""
+        """Scores (M, T) in float64 of the rows of ``weights`` (M, T).
+
+        Higher is better, NaN where the weight is 0.
+        """
         ...
 
 
 class FromOracle:
-    """What estimators that ask an oracle have in common: its tasks, its measure, and what asking it has cost.
+    """What estimators that ask an oracle have in common.
 
-    ``cost`` is what the oracle had spent when the estimator was done with it, so give each estimator an oracle of its own where
-    costs are to be compared.
+    Its tasks, its measure, and what asking it has cost.
+
+    ``cost`` is what the oracle had spent when the estimator was done with it, so give each
+    estimator an oracle of its own where costs are to be compared.
     """
 
     _about: tuple[tuple[str, ...], str, Mapping[str, Any]] | None = None
@@ -72,28 +78,37 @@ class FromOracle:
 
     @property
     def cost(self) -> Mapping[str, Any]:
-        """What was spent: ``model_steps`` and ``trainings`` of the oracle, ``seconds`` of oracle and estimator."""
+        """What was spent.
+
+        ``model_steps`` and ``trainings`` of the oracle, ``seconds`` of oracle and estimator.
+        """
         return dict(require_fitted(self, "_about")[2])
 
     def _asked(self, oracle: Estimator, seconds: float = 0.0) -> None:
         """Note who was asked; ``seconds`` are the estimator's own."""
         cost = dict(oracle.cost)
-        self._about = (tuple(oracle.tasks), oracle.measure, {**cost, "seconds": cost.get("seconds", 0.0) + seconds})
+        self._about = (
+            tuple(oracle.tasks),
+            oracle.measure,
+            {**cost, "seconds": cost.get("seconds", 0.0) + seconds},
+        )
 
 
 def ask(oracle: Estimator, rows: np.ndarray) -> np.ndarray:
     """The oracle's scores (M, T) of 0/1 rows (M, T), complete.
 
-    Raises:
-        CoterieError: a task of a row has no score, as when a metric is not defined on its few validation examples.
+    Raises: CoterieError: a task of a row has no score, as when a metric is not defined on its few
+        validation examples.
     """
     scores = oracle.predict(rows)
     missing = np.argwhere(np.isnan(scores) & (rows > 0))
     if len(missing):
         row, task = missing[0]
         raise CoterieError(
-            f"Task {oracle.tasks[task]!r} has no {oracle.measure} in the row {rows[row].astype(int).tolist()}: its metric may "
-            "not be defined on the validation part. Estimate measure='loss', or give that task more validation examples."
+            f"Task {oracle.tasks[task]!r} has no {oracle.measure} in the row "
+            f"{rows[row].astype(int).tolist()}: its metric may "
+            "not be defined on the validation part. Estimate measure='loss', or give that task "
+            "more validation examples."
         )
     return scores
 
@@ -101,8 +116,8 @@ def ask(oracle: Estimator, rows: np.ndarray) -> np.ndarray:
 def as_rows(weights: Weights, n_tasks: int) -> np.ndarray:
     """The weights as training would use them, (M, T) in float64: negligible ones are 0.
 
-    Raises:
-        CoterieError: another number of columns, weights that are negative or not finite, or a row of zeros.
+    Raises: CoterieError: another number of columns, weights that are negative or not finite, or a
+        row of zeros.
 
     >>> as_rows([[1, 0, 1]], 3)
     array([[1., 0., 1.]])
@@ -127,7 +142,9 @@ def subsets_of_size(n_tasks: int, size: int) -> np.ndarray:
 
 
 def random_subsets(n_tasks: int, size: int, n_subsets: int, seed: int) -> np.ndarray:
-    """Distinct subsets of ``size`` tasks, drawn uniformly, as 0/1 rows (R, T); all of them if there are no more than asked for.
+    """Distinct subsets of ``size`` tasks, drawn uniformly, as 0/1 rows (R, T).
+
+    All of them if there are no more than asked for.
 
     Raises:
         CoterieError: ``size`` is not from 1 to ``n_tasks``, or no subset is wanted.
@@ -153,7 +170,9 @@ def check_measure(measure: str) -> None:
         CoterieError: naming what was found.
     """
     if measure not in MEASURES:
-        raise CoterieError(f"`measure` must be one of {', '.join(map(repr, MEASURES))}; found {measure!r}.")
+        raise CoterieError(
+            f"`measure` must be one of {', '.join(map(repr, MEASURES))}; found {measure!r}."
+        )
 
 
 def require_fitted(estimator: object, attribute: str) -> Any:
@@ -164,7 +183,9 @@ def require_fitted(estimator: object, attribute: str) -> Any:
     """
     fitted = getattr(estimator, attribute, None)
     if fitted is None:
-        raise CoterieError(f"This {type(estimator).__name__} knows nothing yet: call fit(...) before asking it.")
+        raise CoterieError(
+            f"This {type(estimator).__name__} knows nothing yet: call fit(...) before asking it."
+        )
     return fitted
 
 
@@ -175,7 +196,10 @@ def require_several_tasks(oracle: Estimator, name: str) -> int:
         CoterieError: there is one only, so that there are no groups to tell apart.
     """
     if len(oracle.tasks) < 2:
-        raise CoterieError(f"{name} compares groups of tasks and needs at least 2 tasks; found {len(oracle.tasks)}.")
+        raise CoterieError(
+            f"{name} compares groups of tasks and needs at least 2 tasks; found "
+            f"{len(oracle.tasks)}."
+        )
     return len(oracle.tasks)
 
 
@@ -189,4 +213,6 @@ def _rows(subsets: Sequence[tuple[int, ...]], n_tasks: int) -> np.ndarray:
 def _check_size(n_tasks: int, size: int) -> None:
     require_whole("size", size, 1)
     if size > n_tasks:
-        raise CoterieError(f"`size` must be from 1 to the number of tasks, {n_tasks}; found {size}.")
+        raise CoterieError(
+            f"`size` must be from 1 to the number of tasks, {n_tasks}; found {size}."
+        )

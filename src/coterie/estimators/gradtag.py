@@ -18,7 +18,14 @@ from coterie.estimators._features import LARGEST_CHUNK
 from coterie.estimators._linear_model import SAMPLE, LinearModel, Settings
 from coterie.estimators._margins import require_known_losses
 from coterie.estimators._readout import co_averages
-from coterie.estimators.base import Estimator, Weights, as_rows, check_measure, random_subsets, require_fitted
+from coterie.estimators.base import (
+    Estimator,
+    Weights,
+    as_rows,
+    check_measure,
+    random_subsets,
+    require_fitted,
+)
 from coterie.estimators.judge import within_target_correlation
 from coterie.results import Affinity, Fit
 from coterie.training.work import Work
@@ -30,30 +37,32 @@ RIDGES = (0.0003, 0.001, 0.003, 0.01, 0.03, 0.1)
 class GradTagScores:
     """Scores by linearising one joint model: no row is trained.
 
-    Li, Sharma & Zhang, "Scalable multitask learning using gradient-based estimation of task affinity", KDD 2024. Every margin
-    is linear in the shared parameters around the joint model, b + z . w with gradient features z; a row of weights becomes a
-    regularised regression on them, solved for all rows at once, and its scores are read off the validation margins b + z . w
-    (nothing is loaded back into the network). What differs from the published method: tasks share their examples, so features
-    are per example and task; the task heads stay as they are; the offset b is kept, without which the estimate is worthless;
-    regression targets are taken too.
+    Li, Sharma & Zhang, "Scalable multitask learning using gradient-based estimation of task
+    affinity", KDD 2024. Every margin is linear in the shared parameters around the joint model, b +
+    z . w with gradient features z; a row of weights becomes a regularised regression on them,
+    solved for all rows at once, and its scores are read off the validation margins b + z . w
+    (nothing is loaded back into the network). What differs from the published method: tasks share
+    their examples, so features are per example and task; the task heads stay as they are; the
+    offset b is kept, without which the estimate is worthless; regression targets are taken too.
 
-    What is estimated is a training that goes *on from the joint model*, under one linear model of it, and only the ridge keeps
-    the step from going too far. The ridge is relative to the mean squared norm of the features, so that it depends on no scale;
-    ``tune`` chooses it on a few rows that are trained.
+    What is estimated is a training that goes *on from the joint model*, under one linear model of
+    it, and only the ridge keeps the step from going too far. The ridge is relative to the mean
+    squared norm of the features, so that it depends on no scale; ``tune`` chooses it on a few rows
+    that are trained.
 
-    Work is cut so that activations, gradients, signs and matrices take at most ``memory`` bytes. Kept are 8 T d^2 bytes of
-    sums, 4 d bytes of each validation cell, and as much of each training cell if ``newton_steps`` is above 1.
+    Work is cut so that activations, gradients, signs and matrices take at most ``memory`` bytes.
+    Kept are 8 T d^2 bytes of sums, 4 d bytes of each validation cell, and as much of each training
+    cell if ``newton_steps`` is above 1.
 
-    Args:
-        projection: "kronecker", from layer inputs and output gradients, for linear, convolution and normalisation layers; an
-            encoder with others falls back to "dense", random signs, which takes any module and is slower.
-        n_features: d; fewer if the bases of "kronecker" have fewer products.
-        ridge: relative; half of it times the squared norm of w is added to mean losses; :data:`DEFAULT_RIDGE` if left out.
-        measure: "loss" (minus the validation loss, which tells more of few examples) or "score" (the task's metric).
-        newton_steps: 1, from sums over examples; more are damped and go through all training cells for every row.
-        chunk: examples at a time; as many as fit if left out.
-        memory: bytes.
-        seed: of the signs, and of the examples that bases are fitted on.
+    Args: projection: "kronecker", from layer inputs and output gradients, for linear, convolution
+        and normalisation layers; an encoder with others falls back to "dense", random signs, which
+        takes any module and is slower. n_features: d; fewer if the bases of "kronecker" have fewer
+        products. ridge: relative; half of it times the squared norm of w is added to mean losses;
+        :data:`DEFAULT_RIDGE` if left out. measure: "loss" (minus the validation loss, which tells
+        more of few examples) or "score" (the task's metric). newton_steps: 1, from sums over
+        examples; more are damped and go through all training cells for every row. chunk: examples
+        at a time; as many as fit if left out. memory: bytes. seed: of the signs, and of the
+        examples that bases are fitted on.
 
     Raises:
         CoterieError: an argument that cannot work.
@@ -82,14 +91,26 @@ class GradTagScores:
     ) -> None:
         check_measure(measure)
         if projection not in ("kronecker", "dense"):
-            raise CoterieError(f"`projection` must be 'kronecker' or 'dense'; found {projection!r}.")
-        whole = {"n_features": (n_features, 1), "newton_steps": (newton_steps, 1), "chunk": (chunk, 2), "memory": (memory, 1)}
+            raise CoterieError(
+                f"`projection` must be 'kronecker' or 'dense'; found {projection!r}."
+            )
+        whole = {
+            "n_features": (n_features, 1),
+            "newton_steps": (newton_steps, 1),
+            "chunk": (chunk, 2),
+            "memory": (memory, 1),
+        }
         for name, (value, least) in whole.items():
             if value is not None:
                 require_whole(name, value, least)
         if ridge is not None:
             require_positive("ridge", ridge)
-        self.projection, self.n_features, self.ridge, self.measure = projection, n_features, ridge, measure
+        self.projection, self.n_features, self.ridge, self.measure = (
+            projection,
+            n_features,
+            ridge,
+            measure,
+        )
         self.newton_steps, self.chunk, self.memory, self.seed = newton_steps, chunk, memory, seed
         self.tuned: dict[float, float] = {}
         self._model: LinearModel | None = None
@@ -104,11 +125,14 @@ class GradTagScores:
     def cost(self) -> Mapping[str, Any]:
         """``model_steps`` and ``seconds`` beyond the joint training, rows that were trained for :meth:`tune` included.
 
-        A batch passed forward counts 1/3 of a step of the joint training and a batch passed backward 2/3; solving and reading
-        out are in the seconds only.
+        A batch passed forward counts 1/3 of a step of the joint training and a batch passed
+        backward 2/3; solving and reading out are in the seconds only.
         """
         steps = require_fitted(self, "_model").model_steps
-        return {"model_steps": steps + self._oracle["model_steps"], "seconds": self._seconds + self._oracle["seconds"]}
+        return {
+            "model_steps": steps + self._oracle["model_steps"],
+            "seconds": self._seconds + self._oracle["seconds"],
+        }
 
     @property
     def chosen_ridge(self) -> float:
@@ -119,7 +143,10 @@ class GradTagScores:
 
     @property
     def details(self) -> Mapping[str, Any]:
-        """What was done, as plain JSON types: projection, features, parameters, ridge, bytes kept, and notes for the user."""
+        """What was done, as plain JSON types.
+
+        Projection, features, parameters, ridge, bytes kept, and notes for the user.
+        """
         return {**require_fitted(self, "_model").details, "ridge": self.chosen_ridge}
 
     def fit(self, joint: Fit, data: Dataset) -> Self:
@@ -129,15 +156,19 @@ class GradTagScores:
             joint: one model that was trained on all tasks of ``data``.
             data: what it was trained on.
 
-        Raises:
-            CoterieError: another data set, a model that does not train all tasks, or losses that are not known here.
+        Raises: CoterieError: another data set, a model that does not train all tasks, or losses
+            that are not known here.
         """
         _check(joint, data)
         started = perf_counter()
         settings = Settings(
-            projection=self.projection, n_features=self.n_features, newton_steps=self.newton_steps, chunk=self.chunk,
-            memory=self.memory, seed=self.seed,
-        )  # fmt: skip
+            projection=self.projection,
+            n_features=self.n_features,
+            newton_steps=self.newton_steps,
+            chunk=self.chunk,
+            memory=self.memory,
+            seed=self.seed,
+        )
         self._model = LinearModel.of(joint, data, settings)
         self.tuned, self._oracle = {}, {"model_steps": 0.0, "seconds": 0.0}
         self._seconds = perf_counter() - started
@@ -164,14 +195,15 @@ class GradTagScores:
         return self._estimate(as_rows(weights, len(self.tasks)), self.chosen_ridge)
 
     def tune(self, oracle: Estimator, rows: Weights, grid: Sequence[float] = RIDGES) -> Self:
-        """Choose the ridge by within-target correlation with an exact estimator on some rows; 5 to 10 subsets will do.
+        """Choose the ridge by within-target correlation with an exact estimator on some rows.
+
+        5 to 10 subsets will do.
 
         The correlations are kept in ``tuned``. A ridge that the constructor was given stays in use.
 
-        Args:
-            oracle: of the same tasks and measure, such as :class:`coterie.estimators.train.TrainedScores`.
-            rows: (M, T), in which some task has at least two subsets to be told apart.
-            grid: ridges to choose from.
+        Args: oracle: of the same tasks and measure, such as
+            :class:`coterie.estimators.train.TrainedScores`. rows: (M, T), in which some task has at
+            least two subsets to be told apart. grid: ridges to choose from.
 
         Raises:
             CoterieError: not fitted yet, an oracle of something else, or rows that tell nothing.
@@ -182,16 +214,23 @@ class GradTagScores:
             require_positive("grid", ridge)
         if tuple(oracle.tasks) != self.tasks or oracle.measure != self.measure:
             raise CoterieError(
-                f"`oracle` must measure the {self.measure} of the {len(self.tasks)} tasks; it measures the {oracle.measure} of "
+                f"`oracle` must measure the {self.measure} of the {len(self.tasks)} tasks; it "
+                f"measures the {oracle.measure} of "
                 f"{len(oracle.tasks)}."
             )
         matrix, before = as_rows(rows, len(self.tasks)), dict(oracle.cost)
         truth = oracle.predict(matrix)
-        self._oracle = {name: spent + oracle.cost[name] - before[name] for name, spent in self._oracle.items()}
-        found = {float(r): within_target_correlation(self._estimate(matrix, r), truth, matrix > 0) for r in grid}
+        self._oracle = {
+            name: spent + oracle.cost[name] - before[name] for name, spent in self._oracle.items()
+        }
+        found = {
+            float(r): within_target_correlation(self._estimate(matrix, r), truth, matrix > 0)
+            for r in grid
+        }
         if np.isnan(list(found.values())).any():
             raise CoterieError(
-                "`rows` tell nothing: at least one task must be trained with others in two rows that score differently."
+                "`rows` tell nothing: at least one task must be trained with others in two rows "
+                "that score differently."
             )
         self.tuned = found
         return self
@@ -199,11 +238,9 @@ class GradTagScores:
     def affinity(self, n_subsets: int = 2000, size: int | None = None, seed: int = 0) -> Affinity:
         """Mean standardised score of each target over random subsets that hold the source too.
 
-        Args:
-            n_subsets: distinct subsets; all of them if there are no more. A pair is met in about
-                n_subsets size (size - 1) / (T (T - 1)) of them; where it is in none the entry is NaN.
-            size: tasks of a subset; half of all, but 2 to 10, if left out.
-            seed: of the subsets.
+        Args: n_subsets: distinct subsets; all of them if there are no more. A pair is met in about
+            n_subsets size (size - 1) / (T (T - 1)) of them; where it is in none the entry is NaN.
+            size: tasks of a subset; half of all, but 2 to 10, if left out. seed: of the subsets.
 
         Raises:
             CoterieError: not fitted yet, fewer than two tasks, or a size that does not fit.
@@ -216,14 +253,22 @@ class GradTagScores:
         rows = random_subsets(n_tasks, size, n_subsets, seed)
         matrix, counts, stderr = co_averages(rows > 0, self.predict(rows))
         return Affinity(
-            tasks=self.tasks, matrix=matrix, method="gradtag", counts=counts, stderr=stderr, cost=dict(self.cost),
+            tasks=self.tasks,
+            matrix=matrix,
+            method="gradtag",
+            counts=counts,
+            stderr=stderr,
+            cost=dict(self.cost),
             details={**self.details, "measure": self.measure, "subsets": len(rows), "size": size},
-        )  # fmt: skip
+        )
 
     def flops(self, n_rows: int) -> dict[str, float]:
-        """Floating-point operations for ``n_rows`` rows: ``joint``, ``features``, ``solves``, ``readout``; ``direct`` training.
+        """Floating-point operations for ``n_rows`` rows.
 
-        ``share`` is the sum of the first four over the last. Only products of matrices and convolutions are counted.
+        ``joint``, ``features``, ``solves``, ``readout``; ``direct`` training.
+
+        ``share`` is the sum of the first four over the last. Only products of matrices and
+        convolutions are counted.
 
         Raises:
             CoterieError: not fitted yet.
@@ -238,17 +283,28 @@ class GradTagScores:
         return found
 
     def __repr__(self) -> str:
-        fitted = "" if self._model is None else f", {len(self.tasks)} tasks, {self.details['features']} features"
+        fitted = (
+            ""
+            if self._model is None
+            else f", {len(self.tasks)} tasks, {self.details['features']} features"
+        )
         return f"GradTagScores({self.measure}{fitted})"
 
 
 def _check(joint: Fit, data: Dataset) -> None:
-    if joint.tasks.names != data.tasks.names or joint.stack.architecture.input_shape != data.input_shape:
+    if (
+        joint.tasks.names != data.tasks.names
+        or joint.stack.architecture.input_shape != data.input_shape
+    ):
         raise CoterieError(
             f"`joint` was trained on other data: {len(joint.tasks)} tasks and inputs of shape "
-            f"{joint.stack.architecture.input_shape}; `data` has {len(data.tasks)} tasks and inputs of {data.input_shape}."
+            f"{joint.stack.architecture.input_shape}; `data` has {len(data.tasks)} tasks and "
+            f"inputs of {data.input_shape}."
         )
     idle = np.flatnonzero(np.asarray(joint.weights)[0] == 0)
     if len(idle):
-        raise CoterieError(f"`joint` must train all tasks; its first model does not train {data.tasks.names[idle[0]]!r}.")
+        raise CoterieError(
+            "`joint` must train all tasks; its first model does not train "
+            f"{data.tasks.names[idle[0]]!r}."
+        )
     require_known_losses(data.tasks)

@@ -1,8 +1,9 @@
 """How good estimated scores are, given the truth.
 
-Scores of a joint model are close to those of any group, so an estimate may be within a few percent of the truth and still
-know nothing about groups. What a choice of groups needs is the order of the groups *within* each task: judge by
-:func:`within_target_correlation`, and show :func:`relative_distance` beside that of the :func:`blind_baseline` only.
+Scores of a joint model are close to those of any group, so an estimate may be within a few percent
+of the truth and still know nothing about groups. What a choice of groups needs is the order of the
+groups *within* each task: judge by :func:`within_target_correlation`, and show
+:func:`relative_distance` beside that of the :func:`blind_baseline` only.
 
 Shapes: ``R`` rows (subsets of tasks), ``T`` tasks.
 """
@@ -20,12 +21,15 @@ Kind = Literal["pearson", "spearman"]
 _FLAT = 1e-9
 
 
-def within_target_correlation(estimated: np.ndarray, true: np.ndarray, subsets: np.ndarray, kind: Kind = "pearson") -> float:
+def within_target_correlation(
+    estimated: np.ndarray, true: np.ndarray, subsets: np.ndarray, kind: Kind = "pearson"
+) -> float:
     """Correlation of estimated and true scores after centring each target.
 
-    A target's cells are the rows in which it is trained with at least one other task. "pearson" pools the cells of all targets
-    after each target's mean is subtracted from both; "spearman" is the mean over targets of the rank correlation. An estimate
-    that does not tell a target's rows apart counts 0; NaN where the truth does not either.
+    A target's cells are the rows in which it is trained with at least one other task. "pearson"
+    pools the cells of all targets after each target's mean is subtracted from both; "spearman" is
+    the mean over targets of the rank correlation. An estimate that does not tell a target's rows
+    apart counts 0; NaN where the truth does not either.
 
     Args:
         estimated: (R, T).
@@ -33,8 +37,8 @@ def within_target_correlation(estimated: np.ndarray, true: np.ndarray, subsets: 
         subsets: (R, T), nonzero for the tasks of a row.
         kind: "pearson" or "spearman".
 
-    Raises:
-        CoterieError: shapes that differ, an unknown kind, or an estimate that is missing where the truth is known.
+    Raises: CoterieError: shapes that differ, an unknown kind, or an estimate that is missing where
+        the truth is known.
 
     >>> subsets = np.array([[1, 1, 0], [1, 0, 1], [1, 1, 1]])
     >>> true = np.array([[1.0, 3.0, np.nan], [2.0, np.nan, 5.0], [3.0, 4.0, 6.0]])
@@ -45,13 +49,20 @@ def within_target_correlation(estimated: np.ndarray, true: np.ndarray, subsets: 
         raise CoterieError(f"`kind` must be 'pearson' or 'spearman'; found {kind!r}.")
     estimated, true, used = _cells(estimated, true, subsets)
     used = used & (used.sum(axis=1, keepdims=True) > 1)
-    columns = [(estimated[rows, t], true[rows, t]) for t, rows in enumerate(used.T) if rows.sum() > 1]
+    columns = [
+        (estimated[rows, t], true[rows, t]) for t, rows in enumerate(used.T) if rows.sum() > 1
+    ]
     if kind == "spearman":
-        found = [_cosine(_centred(_ranks(guess)), _centred(_ranks(truth))) for guess, truth in columns]
+        found = [
+            _cosine(_centred(_ranks(guess)), _centred(_ranks(truth))) for guess, truth in columns
+        ]
         known = [value for value in found if not np.isnan(value)]
         return float(np.mean(known)) if known else float("nan")
     nothing = [np.zeros(0)]
-    guesses, truths = [_centred(guess) for guess, _ in columns], [_centred(truth) for _, truth in columns]
+    guesses, truths = (
+        [_centred(guess) for guess, _ in columns],
+        [_centred(truth) for _, truth in columns],
+    )
     return _cosine(np.concatenate(nothing + guesses), np.concatenate(nothing + truths))
 
 
@@ -88,18 +99,26 @@ def served_score(serves: np.ndarray, scores: np.ndarray) -> float:
     """
     scores, serves = np.asarray(scores, dtype=np.float64), np.asarray(serves)
     if serves.shape != (scores.shape[1],) or ((serves < 0) | (serves >= len(scores))).any():
-        raise CoterieError(f"`serves` must name one of {len(scores)} rows for each of {scores.shape[1]} tasks; found {serves}.")
+        raise CoterieError(
+            f"`serves` must name one of {len(scores)} rows for each of {scores.shape[1]} tasks; "
+            f"found {serves}."
+        )
     found = scores[serves, np.arange(len(serves))]
     if np.isnan(found).any():
         task = int(np.isnan(found).argmax())
-        raise CoterieError(f"`serves` gives task {task} to row {serves[task]}, which has no score for it.")
+        raise CoterieError(
+            f"`serves` gives task {task} to row {serves[task]}, which has no score for it."
+        )
     return float(found.sum())
 
 
 def regret(serves: np.ndarray, best: np.ndarray, scores: np.ndarray) -> float:
-    """What a selection loses against the best one: difference of their totals on ``scores`` (R, T), say of the test part.
+    """What a selection loses against the best one.
 
-    ``serves`` and ``best`` (T,) name the row that serves each task. Negative where ``best`` was chosen on other scores.
+    Difference of their totals on ``scores`` (R, T), say of the test part.
+
+    ``serves`` and ``best`` (T,) name the row that serves each task. Negative where ``best`` was
+    chosen on other scores.
 
     >>> regret(np.array([0, 1]), np.array([1, 1]), np.array([[0.5, np.nan], [0.75, 0.25]]))
     0.25
@@ -107,24 +126,33 @@ def regret(serves: np.ndarray, best: np.ndarray, scores: np.ndarray) -> float:
     return served_score(best, scores) - served_score(serves, scores)
 
 
-def _cells(estimated: np.ndarray, true: np.ndarray, subsets: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _cells(
+    estimated: np.ndarray, true: np.ndarray, subsets: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     estimated, true, subsets = (np.asarray(a, dtype=np.float64) for a in (estimated, true, subsets))
     if not estimated.shape == true.shape == subsets.shape or true.ndim != 2:
         raise CoterieError(
-            f"`estimated`, `true` and `subsets` must agree in shape (R, T); found {estimated.shape}, {true.shape} and "
+            "`estimated`, `true` and `subsets` must agree in shape (R, T); found "
+            f"{estimated.shape}, {true.shape} and "
             f"{subsets.shape}."
         )
     used = (subsets > 0) & ~np.isnan(true)
     missing = np.argwhere(used & np.isnan(estimated))
     if len(missing):
         row, task = missing[0]
-        raise CoterieError(f"`estimated` is missing where the truth is known: row {row}, task {task}.")
+        raise CoterieError(
+            f"`estimated` is missing where the truth is known: row {row}, task {task}."
+        )
     return estimated, true, used
 
 
 def _centred(values: np.ndarray) -> np.ndarray:
     """Differences from the mean; those that are rounding only are none."""
-    return np.zeros_like(values) if np.ptp(values) <= _FLAT * np.abs(values).max() else values - values.mean()
+    return (
+        np.zeros_like(values)
+        if np.ptp(values) <= _FLAT * np.abs(values).max()
+        else values - values.mean()
+    )
 
 
 def _ranks(values: np.ndarray) -> np.ndarray:

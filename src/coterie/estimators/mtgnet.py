@@ -1,4 +1,7 @@
-"""MTG-Net: attention over task embeddings learns the gains of groups from those trained so far, and says which to train next.
+"""MTG-Net.
+
+Attention over task embeddings learns the gains of groups from those trained so far, and says which
+to train next.
 
 Shapes: ``B`` groups, ``R`` trained rows, ``M`` models, ``T`` tasks, ``H`` width of an embedding.
 """
@@ -36,27 +39,28 @@ _ENUMERATED_TASKS, _POOL, _CHUNK = 12, 4096, 1024
 class MTGNetScores(FromOracle):
     """Scores by a small transformer over task embeddings, trained on groups of its own choice.
 
-    Song et al., "Efficient and effective multi-task grouping via meta learning on task combinations", NeurIPS 2022. Every task
-    has an embedding; the members of a group attend to each other, and a linear layer shared by all tasks reads each member's
-    gain over its single-task score. Single tasks and the group of all are trained first. Then, round after round, the network
-    is trained anew, and among the groups with task c (the tasks take turns) those with the largest absolute predicted gain of
-    c are trained next: one in each of the first T rounds, ``step`` later on. Rows that were trained answer with what training
-    gave, others with the prediction averaged over the two states of least training loss of several ``networks`` (one in the
-    paper; a few steady the prediction and cost little, as they are trained after the last round only).
+    Song et al., "Efficient and effective multi-task grouping via meta learning on task
+    combinations", NeurIPS 2022. Every task has an embedding; the members of a group attend to each
+    other, and a linear layer shared by all tasks reads each member's gain over its single-task
+    score. Single tasks and the group of all are trained first. Then, round after round, the network
+    is trained anew, and among the groups with task c (the tasks take turns) those with the largest
+    absolute predicted gain of c are trained next: one in each of the first T rounds, ``step`` later
+    on. Rows that were trained answer with what training gave, others with the prediction averaged
+    over the two states of least training loss of several ``networks`` (one in the paper; a few
+    steady the prediction and cost little, as they are trained after the last round only).
 
-    The paper's gains are relative to the single-task score; here they are differences, divided by each task's mean absolute
-    gain while the network learns, so that scores may be near 0 and have any unit. Groups are chosen among all of them up to 12
-    tasks, beyond that among 4,096 random ones of all sizes, drawn anew each round.
-    The network takes seconds of one core up to 9 tasks and minutes at 27; a larger ``step`` means fewer rounds.
+    The paper's gains are relative to the single-task score; here they are differences, divided by
+    each task's mean absolute gain while the network learns, so that scores may be near 0 and have
+    any unit. Groups are chosen among all of them up to 12 tasks, beyond that among 4,096 random
+    ones of all sizes, drawn anew each round. The network takes seconds of one core up to 9 tasks
+    and minutes at 27; a larger ``step`` means fewer rounds.
 
-    Args:
-        n_rows: rows to train in all; by default 1 + T + T (T - 1) / 2, one more than all singles and pairs.
-        step: rows of a later round; T / 3 by default, so that every task has its turn once or twice more.
-        hidden: H.
-        layers: number of attention layers.
-        networks: how many are averaged in the end; they differ in their initialisation.
-        max_epochs: bound of each training of the network, which stops after 5 epochs without less training loss.
-        seed: of the network and of the candidates.
+    Args: n_rows: rows to train in all; by default 1 + T + T (T - 1) / 2, one more than all singles
+        and pairs. step: rows of a later round; T / 3 by default, so that every task has its turn
+        once or twice more. hidden: H. layers: number of attention layers. networks: how many are
+        averaged in the end; they differ in their initialisation. max_epochs: bound of each training
+        of the network, which stops after 5 epochs without less training loss. seed: of the network
+        and of the candidates.
 
     >>> from coterie.estimators.table import TableScores
     >>> from coterie.results import ScoreTable
@@ -77,7 +81,13 @@ class MTGNetScores(FromOracle):
         max_epochs: int = 300,
         seed: int = 0,
     ) -> None:
-        settings = {"step": step, "hidden": hidden, "layers": layers, "networks": networks, "max_epochs": max_epochs}
+        settings = {
+            "step": step,
+            "hidden": hidden,
+            "layers": layers,
+            "networks": networks,
+            "max_epochs": max_epochs,
+        }
         for name, value in settings.items():
             if value is not None:
                 require_whole(name, value, 1)
@@ -89,17 +99,23 @@ class MTGNetScores(FromOracle):
 
     def trainings(self, n_tasks: int) -> int:
         """How many rows fitting asks for."""
-        return min(2**n_tasks - 1, 1 + n_tasks * (n_tasks + 1) // 2 if self.n_rows is None else self.n_rows)
+        return min(
+            2**n_tasks - 1, 1 + n_tasks * (n_tasks + 1) // 2 if self.n_rows is None else self.n_rows
+        )
 
     def rounds(self, n_tasks: int) -> list[int]:
-        """How many rows each round asks for; some rounds less, and there are more, where a task has all its groups trained.
+        """How many rows each round asks for.
+
+        Some rounds less, and there are more, where a task has all its groups trained.
 
         >>> MTGNetScores().rounds(6)
         [7, 1, 1, 1, 1, 1, 1, 2, 2, 2, 2, 1]
         """
         left, found = self.trainings(n_tasks) - n_tasks - 1, [n_tasks + 1]
         while left > 0:
-            found.append(min(1 if len(found) <= n_tasks else self.step or max(1, n_tasks // 3), left))
+            found.append(
+                min(1 if len(found) <= n_tasks else self.step or max(1, n_tasks // 3), left)
+            )
             left -= found[-1]
         return found
 
@@ -117,8 +133,8 @@ class MTGNetScores(FromOracle):
     def fit(self, oracle: Estimator) -> Self:
         """Ask the oracle for rows, round by round, and learn their gains.
 
-        Raises:
-            CoterieError: fewer than 2 tasks, or ``n_rows`` too few for the rows that every run starts from.
+        Raises: CoterieError: fewer than 2 tasks, or ``n_rows`` too few for the rows that every run
+            starts from.
         """
         n_tasks, started = require_several_tasks(oracle, "MTGNetScores"), perf_counter()
         asking = oracle.cost.get("seconds", 0.0)
@@ -126,7 +142,8 @@ class MTGNetScores(FromOracle):
         start = np.vstack([np.eye(n_tasks), np.ones((1, n_tasks))])
         if n_rows < len(start):
             raise CoterieError(
-                f"`n_rows` must be at least {len(start)}, all {n_tasks} single tasks and the group of all; found {n_rows}."
+                f"`n_rows` must be at least {len(start)}, all {n_tasks} single tasks and the group "
+                f"of all; found {n_rows}."
             )
         known = _Known(start > 0, ask(oracle, start))
         step, turn = self.step or max(1, n_tasks // 3), 0
@@ -148,7 +165,9 @@ class MTGNetScores(FromOracle):
         return require_fitted(self, "_known").rows.astype(np.float64)
 
     def predict(self, weights: Weights) -> np.ndarray:
-        """Scores (M, T) of the rows of ``weights`` (M, T), NaN where the weight is 0; weights above 0 say who is a member.
+        """Scores (M, T) of the rows of ``weights`` (M, T), NaN where the weight is 0.
+
+        Weights above 0 say who is a member.
 
         Raises:
             CoterieError: not fitted yet, or weights that name no group.
@@ -191,7 +210,12 @@ class MTGNetScores(FromOracle):
         rng = numpy_generator(self.seed, "mtgnet", "candidates", turn)
         ranks = rng.permuted(np.tile(np.arange(n_tasks), (_POOL, 1)), axis=1)
         ranks[:, column] = -1
-        rows = ranks < np.sort(ranks, axis=1)[np.arange(_POOL), rng.integers(2, n_tasks, size=_POOL)][:, None]
+        rows = (
+            ranks
+            < np.sort(ranks, axis=1)[np.arange(_POOL), rng.integers(2, n_tasks, size=_POOL)][
+                :, None
+            ]
+        )
         return np.unique(rows, axis=0)
 
 
@@ -202,7 +226,9 @@ class _Known:
         self.rows, self.scores = rows, scores
         self.single = np.diag(scores[: rows.shape[1]])
         apart = rows & (rows.sum(axis=1, keepdims=True) > 1)
-        size = np.where(apart, np.abs(scores - self.single), 0.0).sum(axis=0) / np.maximum(apart.sum(axis=0), 1)
+        size = np.where(apart, np.abs(scores - self.single), 0.0).sum(axis=0) / np.maximum(
+            apart.sum(axis=0), 1
+        )
         self.scale = np.where(size > 0, size, 1.0)
 
     def gains(self) -> np.ndarray:
@@ -236,7 +262,10 @@ class _Attention(nn.Module):
 
     def __init__(self, hidden: int) -> None:
         super().__init__()
-        self.queries_keys_values, self.out = nn.Linear(hidden, 3 * hidden), nn.Linear(hidden, hidden)
+        self.queries_keys_values, self.out = (
+            nn.Linear(hidden, 3 * hidden),
+            nn.Linear(hidden, hidden),
+        )
         self.feed = nn.Sequential(nn.Linear(hidden, hidden), nn.ReLU(), nn.Linear(hidden, hidden))
         self.norm, self.feed_norm = nn.LayerNorm(hidden), nn.LayerNorm(hidden)
 
@@ -250,8 +279,13 @@ class _Attention(nn.Module):
 
 
 def _train(net: _GainNet, members: Tensor, gains: Tensor, max_epochs: int) -> list[_GainNet]:
-    """Least absolute error on the members by full-batch Adam; copies of the states of least training loss."""
-    optimiser = torch.optim.Adam(net.parameters(), lr=LEARNING_RATE, weight_decay=WEIGHT_DECAY, fused=True)
+    """Least absolute error on the members by full-batch Adam.
+
+    Copies of the states of least training loss.
+    """
+    optimiser = torch.optim.Adam(
+        net.parameters(), lr=LEARNING_RATE, weight_decay=WEIGHT_DECAY, fused=True
+    )
     best: list[tuple[float, int, Tensor]] = []
     least, waited = float("inf"), 0
     for epoch in range(max_epochs):
@@ -277,5 +311,7 @@ def _gains(snapshots: list[_GainNet], members: np.ndarray) -> np.ndarray:
     """Mean prediction (B, T) of several states."""
     rows = torch.from_numpy(members)
     with torch.no_grad():
-        parts = [torch.stack([net(part) for net in snapshots]).mean(0) for part in rows.split(_CHUNK)]
+        parts = [
+            torch.stack([net(part) for net in snapshots]).mean(0) for part in rows.split(_CHUNK)
+        ]
     return torch.cat(parts).double().numpy()

@@ -9,7 +9,15 @@ from typing import Self
 
 import numpy as np
 
-from coterie.estimators.base import Estimator, FromOracle, Weights, as_rows, ask, require_fitted, subsets_of_size
+from coterie.estimators.base import (
+    Estimator,
+    FromOracle,
+    Weights,
+    as_rows,
+    ask,
+    require_fitted,
+    subsets_of_size,
+)
 from coterie.grouping.subset_scores import mean_over_others
 from coterie.results import Affinity
 
@@ -17,8 +25,9 @@ from coterie.results import Affinity
 class PairScores(FromOracle):
     """Scores from all single tasks and all pairs (HOA; Standley et al., ICML 2020, section 4.2).
 
-    A single task scores what it was trained to, task t in a group A what it scored on average in its pairs with the other
-    members: mean over s in A without t of score_t({s, t}). Weights above 0 say who is a member; how large they are is not used.
+    A single task scores what it was trained to, task t in a group A what it scored on average in
+    its pairs with the other members: mean over s in A without t of score_t({s, t}). Weights above 0
+    say who is a member; how large they are is not used.
 
     >>> from coterie.estimators.table import TableScores
     >>> from coterie.results import ScoreTable
@@ -65,13 +74,19 @@ class PairScores(FromOracle):
         return mean_over_others(matrix, as_rows(weights, len(matrix)) > 0)
 
     def affinity(self) -> Affinity:
-        """The pairs as an affinity: ``matrix[source, target]`` is the target's score with the source, the diagonal that alone.
+        """The pairs as an affinity.
+
+        ``matrix[source, target]`` is the target's score with the source, the diagonal that alone.
 
         Raises:
             CoterieError: not fitted yet, or fewer than two tasks.
         """
         matrix = require_fitted(self, "_matrix")
         return Affinity(
-            tasks=self.tasks, matrix=matrix.copy(), method="pairs", counts=np.ones_like(matrix), cost=dict(self.cost),
+            tasks=self.tasks,
+            matrix=matrix.copy(),
+            method="pairs",
+            counts=np.ones_like(matrix),
+            cost=dict(self.cost),
             details={"measure": self.measure},
-        )  # fmt: skip
+        )

@@ -31,9 +31,12 @@ _ALL_PREFIXES = 10
 
 @dataclass(frozen=True, kw_only=True)
 class SourceChoice:
-    """The ``sources`` that serve a ``target`` best: ``scores`` of the target with the first ``sizes`` sources by relevance.
+    """The ``sources`` that serve a ``target`` best.
 
-    ``threshold`` is the relevance that the sources reach and the others do not: infinite if there are none.
+    ``scores`` of the target with the first ``sizes`` sources by relevance.
+
+    ``threshold`` is the relevance that the sources reach and the others do not: infinite if there
+    are none.
     """
 
     target: str
@@ -44,23 +47,26 @@ class SourceChoice:
 
 
 class SurrogateScores(FromOracle):
-    """Scores by one linear model per target: its score in a group is an intercept plus a relevance for each other member.
+    """Scores by one linear model per target.
 
-    Li, Nguyen and Zhang, "Identification of negative transfers in multitask learning using surrogate models", TMLR 2023, with
-    every member of a trained subset as a target, as in their "Boosting multitask learning on graphs", KDD 2023. Subsets are of
-    one size, drawn such that every pair of tasks meets; targets are standardised, the intercept is free and the relevances
-    shrink by ridge. As subsets of one size cannot tell what size itself does, a target's relevances add up to zero and groups
-    of other sizes are guessed without such an effect. Single tasks are trained too and answer for themselves, so that
-    ``predict(W) - diag(predict(I))`` tells negative transfer. In the paper relevance is of losses and low is good; here
-    scores are modelled and high is good.
+    Its score in a group is an intercept plus a relevance for each other member.
 
-    Args:
-        n_subsets: R; 8 T by default, or all subsets of the size if there are fewer. With the default size each target is in a
-            third of them, which leaves 8/3 equations for each of its unknowns.
-        size: tasks of a subset; a third of all by default, but at least 3.
-        ridge: penalty of squared relevances against the sum of squared errors of the standardised scores.
-        bootstraps: B, resamplings of the subsets for :meth:`interval`.
-        seed: of the subsets and the resamplings.
+    Li, Nguyen and Zhang, "Identification of negative transfers in multitask learning using
+    surrogate models", TMLR 2023, with every member of a trained subset as a target, as in their
+    "Boosting multitask learning on graphs", KDD 2023. Subsets are of one size, drawn such that
+    every pair of tasks meets; targets are standardised, the intercept is free and the relevances
+    shrink by ridge. As subsets of one size cannot tell what size itself does, a target's relevances
+    add up to zero and groups of other sizes are guessed without such an effect. Single tasks are
+    trained too and answer for themselves, so that ``predict(W) - diag(predict(I))`` tells negative
+    transfer. In the paper relevance is of losses and low is good; here scores are modelled and high
+    is good.
+
+    Args: n_subsets: R; 8 T by default, or all subsets of the size if there are fewer. With the
+        default size each target is in a third of them, which leaves 8/3 equations for each of its
+        unknowns. size: tasks of a subset; a third of all by default, but at least 3. ridge: penalty
+        of squared relevances against the sum of squared errors of the standardised scores.
+        bootstraps: B, resamplings of the subsets for :meth:`interval`. seed: of the subsets and the
+        resamplings.
 
     >>> from coterie.estimators.table import TableScores
     >>> from coterie.estimators.base import subsets_of_size
@@ -84,7 +90,13 @@ class SurrogateScores(FromOracle):
         require_whole("bootstraps", bootstraps, 2)
         if n_subsets is not None:
             require_whole("n_subsets", n_subsets, 1)
-        self.n_subsets, self.size, self.ridge, self.bootstraps, self.seed = n_subsets, size, ridge, bootstraps, seed
+        self.n_subsets, self.size, self.ridge, self.bootstraps, self.seed = (
+            n_subsets,
+            size,
+            ridge,
+            bootstraps,
+            seed,
+        )
         self._oracle: Estimator | None = None
         self._model: _Fitted | None = None
 
@@ -95,8 +107,8 @@ class SurrogateScores(FromOracle):
     def fit(self, oracle: Estimator) -> Self:
         """Ask the oracle for all singles and random subsets, in one question, and fit.
 
-        Raises:
-            CoterieError: fewer than 2 tasks, or subsets of a size or number that cannot bring every pair of tasks together.
+        Raises: CoterieError: fewer than 2 tasks, or subsets of a size or number that cannot bring
+            every pair of tasks together.
         """
         n_tasks = require_several_tasks(oracle, "SurrogateScores")
         size, n_subsets = self._design_size(n_tasks)
@@ -113,7 +125,9 @@ class SurrogateScores(FromOracle):
         return require_fitted(self, "_model").relevance
 
     def predict(self, weights: Weights) -> np.ndarray:
-        """Scores (M, T) of the rows of ``weights`` (M, T), NaN where the weight is 0; weights above 0 say who is a member.
+        """Scores (M, T) of the rows of ``weights`` (M, T), NaN where the weight is 0.
+
+        Weights above 0 say who is a member.
 
         Raises:
             CoterieError: not fitted yet, or weights that name no group.
@@ -134,11 +148,15 @@ class SurrogateScores(FromOracle):
             raise CoterieError(f"`level` must be between 0 and 1; found {level!r}.")
         alone = np.eye(len(self.tasks), dtype=bool)
         found = np.where(alone, 0.0, self._resampled())
-        lower, upper = np.where(alone, np.nan, np.nanquantile(found, [(1 - level) / 2, (1 + level) / 2], axis=0))
+        lower, upper = np.where(
+            alone, np.nan, np.nanquantile(found, [(1 - level) / 2, (1 + level) / 2], axis=0)
+        )
         return lower, upper
 
     def affinity(self) -> Affinity:
-        """Relevances of standardised scores, comparable between targets; stderr by the bootstrap, counts of subsets shared.
+        """Relevances of standardised scores, comparable between targets.
+
+        Stderr by the bootstrap, counts of subsets shared.
 
         Raises:
             CoterieError: not fitted yet.
@@ -148,15 +166,21 @@ class SurrogateScores(FromOracle):
         stderr = np.nan_to_num(self._resampled() / model.scale).std(axis=0, ddof=1)
         together = model.rows.T.astype(np.float64) @ model.rows
         return Affinity(
-            tasks=self.tasks, matrix=matrix, method="surrogate", counts=together, stderr=stderr, cost=self.cost,
+            tasks=self.tasks,
+            matrix=matrix,
+            method="surrogate",
+            counts=together,
+            stderr=stderr,
+            cost=self.cost,
             details={"measure": self.measure, "subsets": len(model.rows)},
-        )  # fmt: skip
+        )
 
     def choose_sources(self, target: str, oracle: Estimator | None = None) -> SourceChoice:
         """Sources for one target, above a threshold of relevance that is chosen by the score of the trained prefixes.
 
-        The target is trained with its most relevant source, its two most relevant ones and so on (all numbers up to ten tasks,
-        powers of two and all beyond) and alone; the best score decides. The oracle is asked in one question.
+        The target is trained with its most relevant source, its two most relevant ones and so on
+        (all numbers up to ten tasks, powers of two and all beyond) and alone; the best score
+        decides. The oracle is asked in one question.
 
         Args:
             target: name of the task.
@@ -168,11 +192,17 @@ class SurrogateScores(FromOracle):
         model: _Fitted = require_fitted(self, "_model")
         asked: Estimator = require_fitted(self, "_oracle") if oracle is None else oracle
         if target not in self.tasks:
-            raise CoterieError(f"`target` {target!r} is unknown; the tasks are {', '.join(self.tasks)}.")
+            raise CoterieError(
+                f"`target` {target!r} is unknown; the tasks are {', '.join(self.tasks)}."
+            )
         place, n_tasks = self.tasks.index(target), len(self.tasks)
         relevance = model.relevance[:, place]
         order = [int(source) for source in np.argsort(-relevance, kind="stable") if source != place]
-        sizes = range(n_tasks) if n_tasks <= _ALL_PREFIXES else [0, *(2**power for power in range(10)), n_tasks - 1]
+        sizes = (
+            range(n_tasks)
+            if n_tasks <= _ALL_PREFIXES
+            else [0, *(2**power for power in range(10)), n_tasks - 1]
+        )
         sizes = sorted({size for size in sizes if size < n_tasks})
         rows = np.zeros((len(sizes), n_tasks))
         rows[:, place] = 1
@@ -182,15 +212,20 @@ class SurrogateScores(FromOracle):
         best = sizes[int(np.argmax(scores))]
         self._asked(asked)
         return SourceChoice(
-            target=target, sources=tuple(self.tasks[source] for source in order[:best]), sizes=tuple(sizes), scores=scores,
+            target=target,
+            sources=tuple(self.tasks[source] for source in order[:best]),
+            sizes=tuple(sizes),
+            scores=scores,
             threshold=float(relevance[order[best - 1]]) if best else float("inf"),
-        )  # fmt: skip
+        )
 
     def _design_size(self, n_tasks: int) -> tuple[int, int]:
         largest = max(2, n_tasks - 1)
         size = min(max(3, round(n_tasks / 3)), largest) if self.size is None else self.size
         if not 2 <= size <= largest:
-            raise CoterieError(f"`size` must be from 2 to {largest} for {n_tasks} tasks; found {size}.")
+            raise CoterieError(
+                f"`size` must be from 2 to {largest} for {n_tasks} tasks; found {size}."
+            )
         wanted = _PER_TASK * n_tasks if self.n_subsets is None else self.n_subsets
         return size, min(wanted, comb(n_tasks, size))
 
@@ -198,13 +233,20 @@ class SurrogateScores(FromOracle):
         """Relevances (B, T, T) of resampled subsets."""
         model: _Fitted = require_fitted(self, "_model")
         n = len(model.rows)
-        draws = numpy_generator(self.seed, "surrogate", "bootstrap").multinomial(n, np.full(n, 1 / n), size=self.bootstraps)
-        return ridge_relevance(model.rows, model.scores, draws.astype(np.float64), self.ridge, model.scale)[0]
+        draws = numpy_generator(self.seed, "surrogate", "bootstrap").multinomial(
+            n, np.full(n, 1 / n), size=self.bootstraps
+        )
+        return ridge_relevance(
+            model.rows, model.scores, draws.astype(np.float64), self.ridge, model.scale
+        )[0]
 
 
 @dataclass(frozen=True, kw_only=True)
 class _Fitted:
-    """Trained ``rows`` (R, T) with their ``scores``, and what was fitted: per target an intercept and relevances."""
+    """Trained ``rows`` (R, T) with their ``scores``, and what was fitted.
+
+    Per target an intercept and relevances.
+    """
 
     rows: np.ndarray
     scores: np.ndarray
@@ -219,7 +261,14 @@ class _Fitted:
         scale = np.array([scores[rows[:, t], t].std() for t in range(rows.shape[1])])
         scale = np.where(scale > 0, scale, 1.0)
         relevance, intercept = ridge_relevance(rows, scores, np.ones((1, len(rows))), ridge, scale)
-        return cls(rows=rows, scores=scores, single=single, scale=scale, intercept=intercept[0], relevance=relevance[0])
+        return cls(
+            rows=rows,
+            scores=scores,
+            single=single,
+            scale=scale,
+            intercept=intercept[0],
+            relevance=relevance[0],
+        )
 
 
 def ridge_relevance(
@@ -227,20 +276,27 @@ def ridge_relevance(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Relevances (B, T, T) [source, target], diagonal NaN, and intercepts (B, T) by ridge regression.
 
-    Row r of the trained subsets ``rows`` (R, T) with ``scores`` (R, T) is counted ``counts[b, r]`` times in fit b; ``scale``
-    (T,) divides the scores while fitting. NaN for a target that a fit never counts.
+    Row r of the trained subsets ``rows`` (R, T) with ``scores`` (R, T) is counted ``counts[b, r]``
+    times in fit b; ``scale`` (T,) divides the scores while fitting. NaN for a target that a fit
+    never counts.
     """
     n_tasks = rows.shape[1]
     relevance = np.full((len(counts), n_tasks, n_tasks), np.nan)
     intercept = np.full((len(counts), n_tasks), np.nan)
     for target in range(n_tasks):
         mine, sources = rows[:, target], np.arange(n_tasks) != target
-        x, y, weight = rows[mine][:, sources].astype(np.float64), scores[mine, target] / scale[target], counts[:, mine]
+        x, y, weight = (
+            rows[mine][:, sources].astype(np.float64),
+            scores[mine, target] / scale[target],
+            counts[:, mine],
+        )
         total = weight.sum(axis=1)
         seen = total > 0
         weight, total = weight[seen], total[seen, None]
         mean_x, mean_y = weight @ x / total, weight @ y / total[:, 0]
-        gram = (weight[:, None, :] * x.T) @ x - total[:, :, None] * mean_x[:, :, None] * mean_x[:, None, :]
+        gram = (weight[:, None, :] * x.T) @ x - total[:, :, None] * mean_x[:, :, None] * mean_x[
+            :, None, :
+        ]
         moment = (weight * y) @ x - total * mean_x * mean_y[:, None]
         found = np.linalg.solve(gram + ridge * np.eye(n_tasks - 1), moment[:, :, None])[:, :, 0]
         relevance[np.ix_(seen, sources, [target])] = scale[target] * found[:, :, None]
@@ -251,7 +307,8 @@ def ridge_relevance(
 def covering_subsets(n_tasks: int, size: int, n: int, seed: int) -> np.ndarray:
     """``n`` distinct random subsets of ``size`` tasks as boolean rows (n, T), in which every pair of tasks meets.
 
-    Drawn uniformly; while a pair is missing, a subset that can be spared gives way to one with that pair.
+    Drawn uniformly; while a pair is missing, a subset that can be spared gives way to one with that
+    pair.
 
     Raises:
         CoterieError: there are too few subsets to bring all pairs together.
@@ -270,7 +327,8 @@ def covering_subsets(n_tasks: int, size: int, n: int, seed: int) -> np.ndarray:
         spare = [r for r, row in enumerate(rows) if together[np.ix_(row, row)].min() > 1]
         if not spare:
             raise CoterieError(
-                f"{n} subsets of {size} do not bring all pairs of {n_tasks} tasks together; give more `n_subsets`, or a larger "
+                f"{n} subsets of {size} do not bring all pairs of {n_tasks} tasks together; give "
+                "more `n_subsets`, or a larger "
                 "`size`."
             )
         group = list(missing[0])

@@ -1,4 +1,6 @@
-"""The exact estimator: it trains the rows that it is asked about, all new ones of a question as one stack.
+"""The exact estimator.
+
+It trains the rows that it is asked about, all new ones of a question as one stack.
 
 Shapes: ``M`` models, ``T`` tasks.
 """
@@ -25,17 +27,15 @@ _DIGITS = 12
 class TrainedScores:
     """Scores by training.
 
-    All rows start alike, as rows of a ground truth should: what tells them apart is their tasks. A row is trained once, however
-    often it is asked for, and no model is kept. With a ``share`` of the epochs below 1 this is the *early* estimate (ESA;
-    Standley et al., ICML 2020, section 4.2): a schedule of the learning rate is then run through in the shorter time.
+    All rows start alike, as rows of a ground truth should: what tells them apart is their tasks. A
+    row is trained once, however often it is asked for, and no model is kept. With a ``share`` of
+    the epochs below 1 this is the *early* estimate (ESA; Standley et al., ICML 2020, section 4.2):
+    a schedule of the learning rate is then run through in the shorter time.
 
-    Args:
-        model: as for :func:`coterie.fit`.
-        data: what :func:`coterie.load` returned.
-        seed: of every training.
-        measure: "score", the task's validation metric, or "loss", minus the validation loss of the epoch that is kept.
-        share: of the epochs to train, above 0 and at most 1; at least one epoch is trained.
-        progress: called with (steps done, all steps, text).
+    Args: model: as for :func:`coterie.fit`. data: what :func:`coterie.load` returned. seed: of
+        every training. measure: "score", the task's validation metric, or "loss", minus the
+        validation loss of the epoch that is kept. share: of the epochs to train, above 0 and at
+        most 1; at least one epoch is trained. progress: called with (steps done, all steps, text).
         **settings: of :func:`coterie.fit`.
 
     Raises:
@@ -60,9 +60,19 @@ class TrainedScores:
     ) -> None:
         check_measure(measure)
         if not isinstance(share, Real) or not 0 < share <= 1:
-            raise CoterieError(f"`share` is the part of the epochs that is trained, above 0 and at most 1; found {share!r}.")
+            raise CoterieError(
+                "`share` is the part of the epochs that is trained, above 0 and at most 1; found "
+                f"{share!r}."
+            )
         epochs = make_config(settings).epochs
-        self.model, self.data, self.seed, self.measure, self.share, self.progress = model, data, seed, measure, share, progress
+        self.model, self.data, self.seed, self.measure, self.share, self.progress = (
+            model,
+            data,
+            seed,
+            measure,
+            share,
+            progress,
+        )
         self.settings: TrainingSettings = {**settings, "epochs": max(1, round(share * epochs))}
         self.tasks: tuple[str, ...] = tuple(data.tasks.names)
         self._known: dict[bytes, tuple[np.ndarray, np.ndarray]] = {}
@@ -74,7 +84,9 @@ class TrainedScores:
         return dict(self._cost)
 
     def predict(self, weights: Weights) -> np.ndarray:
-        """Scores (M, T) of the rows of ``weights`` (M, T), NaN where the weight is 0; rows not seen before are trained.
+        """Scores (M, T) of the rows of ``weights`` (M, T), NaN where the weight is 0.
+
+        Rows not seen before are trained.
 
         Raises:
             CoterieError: weights that cannot be trained, or a training that breaks.
@@ -87,22 +99,39 @@ class TrainedScores:
         return np.array([self._known[key][1] for key in keys]).reshape(rows.shape)
 
     def table(self) -> ScoreTable:
-        """What was trained so far, as a table; rows whose tasks have unequal weights are no subsets and are left out."""
-        plain = [(row, scores) for row, scores in self._known.values() if len(np.unique(row[row > 0])) == 1]
+        """What was trained so far, as a table.
+
+        Rows whose tasks have unequal weights are no subsets and are left out.
+        """
+        plain = [
+            (row, scores)
+            for row, scores in self._known.values()
+            if len(np.unique(row[row > 0])) == 1
+        ]
         shape = (len(plain), len(self.tasks))
         return ScoreTable(
             tasks=self.tasks,
             subsets=np.array([row > 0 for row, _ in plain], dtype=bool).reshape(shape),
             scores=np.array([scores for _, scores in plain]).reshape(shape),
             costs=np.ones(len(plain)),
-            details={"measure": self.measure, "seed": self.seed, "share": self.share, "cost": self.cost},
+            details={
+                "measure": self.measure,
+                "seed": self.seed,
+                "share": self.share,
+                "cost": self.cost,
+            },
         )
 
     def _train(self, new: Mapping[bytes, np.ndarray]) -> None:
         found = fit(
-            self.model, self.data, np.stack(list(new.values())), init="shared", seed=self.seed, progress=self.progress,
+            self.model,
+            self.data,
+            np.stack(list(new.values())),
+            init="shared",
+            seed=self.seed,
+            progress=self.progress,
             **self.settings,
-        )  # fmt: skip
+        )
         scores = found.scores
         if self.measure == "loss":
             scores = -found.history.validation_loss[found.history.best_epoch, np.arange(len(new))]

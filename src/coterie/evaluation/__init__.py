@@ -1,9 +1,10 @@
 """Evaluation: does grouping pay?
 
-:func:`compare` trains the joint model, the groupings and the baselines on every split and seed (``units``, ``arms``),
-scores them on the test part (``metrics``), pairs them (``gains``, ``tables``) and gives what came out as a
-:class:`Comparison`. The arithmetic of ``gains`` works on plain arrays. What is compared is a :class:`Grouping` or a method
-that finds one (``methods``); a new method is any callable ``(case: Case, *, seed) -> Grouping``.
+:func:`compare` trains the joint model, the groupings and the baselines on every split and seed
+(``units``, ``arms``), scores them on the test part (``metrics``), pairs them (``gains``,
+``tables``) and gives what came out as a :class:`Comparison`. The arithmetic of ``gains`` works on
+plain arrays. What is compared is a :class:`Grouping` or a method that finds one (``methods``); a
+new method is any callable ``(case: Case, *, seed) -> Grouping``.
 """
 
 from coterie.evaluation._compare import check_counts, compare
@@ -25,7 +26,13 @@ from coterie.evaluation.arms import (
     single_arm,
 )
 from coterie.evaluation.comparison import Comparison
-from coterie.evaluation.gains import bootstrap_interval, bootstrap_scores, holm, paired_interval, relative_gain
+from coterie.evaluation.gains import (
+    bootstrap_interval,
+    bootstrap_scores,
+    holm,
+    paired_interval,
+    relative_gain,
+)
 from coterie.evaluation.measured import AffinityMethod, DifferentiableMethod, EstimatorMethod
 from coterie.evaluation.methods import Case, DataMapMethod, GroupingMethod
 from coterie.evaluation.metrics import all_metrics, primary_scores

@@ -17,7 +17,13 @@ from coterie.affinities import check_measurable
 from coterie.data import Dataset
 from coterie.data.targets import positive_classes
 from coterie.errors import CoterieError, require_count, require_type, shown
-from coterie.evaluation._repetitions import MOST, derived_seed, read_repeats, read_seeds, repeated_splits
+from coterie.evaluation._repetitions import (
+    MOST,
+    derived_seed,
+    read_repeats,
+    read_seeds,
+    repeated_splits,
+)
 from coterie.evaluation.arms import ARMS, BASELINES, references
 from coterie.evaluation.arms import baselines as known_baselines
 from coterie.evaluation.comparison import Comparison
@@ -58,31 +64,31 @@ def compare(
 ) -> Comparison:
     """Train the joint model, the groupings and the baselines on every split and seed, and compare them on the test part.
 
-    Each unit (split and seed) is two fits: the joint model, which records a data map, and all other models as one stack. All
-    arms share code, epochs, optimiser, batches and, as far as they can, initialisation (:mod:`coterie.evaluation.arms`).
+    Each unit (split and seed) is two fits: the joint model, which records a data map, and all other
+    models as one stack. All arms share code, epochs, optimiser, batches and, as far as they can,
+    initialisation (:mod:`coterie.evaluation.arms`).
 
-    Args:
-        model: as for :func:`coterie.fit`.
-        data: what :func:`coterie.load` returned.
-        groupings: a :class:`Grouping` (used as it is), a method or the name of one (finds one in every unit: "data_map",
-            affinities such as "lookahead", score estimators such as "gradtag"), several of them, or a mapping from name to
-            one. A single one is called "grouped"; of several, the best on validation is scored once more as "chosen". For
-            other settings than the usual ones give objects, such as ``AffinityMethod(Lookahead(batch_size=256))``.
-        n_groups: number of groups of methods that are given by name; score estimators need a number.
-        seeds: 3 means 0, 1, 2; or the seeds themselves. A seed changes initialisation, batch order, dropout and the grouping.
-        repeats: random splits, each trained with all seeds (units = repeats x seeds): 5 below 1,000 examples, else 1. Split 0
-            is the data's own; one in which a task is too rare is drawn again.
-        draws: random groupings of the same sizes per grouping and unit.
-        baselines: which of "single", "random", "ensemble" to train besides joint; single-task models are one per task.
-        bootstraps: resamples of the test examples.
-        run: a run directory; every finished unit stays there, and a stopped comparison continues. What is the same comparison
-            is told by names and settings: a method, model, loss or metric of your own that has neither (a lambda, a closure)
-            needs an attribute ``key`` of JSON types, such as ``mine.key = "first"``.
-        progress: called with (steps done, all steps, text).
-        **options: settings of :func:`coterie.fit`: epochs, lr, batch_size, snapshots, ...
+    Args: model: as for :func:`coterie.fit`. data: what :func:`coterie.load` returned. groupings: a
+        :class:`Grouping` (used as it is), a method or the name of one (finds one in every unit:
+        "data_map", affinities such as "lookahead", score estimators such as "gradtag"), several of
+        them, or a mapping from name to one. A single one is called "grouped"; of several, the best
+        on validation is scored once more as "chosen". For other settings than the usual ones give
+        objects, such as ``AffinityMethod(Lookahead(batch_size=256))``. n_groups: number of groups
+        of methods that are given by name; score estimators need a number. seeds: 3 means 0, 1, 2;
+        or the seeds themselves. A seed changes initialisation, batch order, dropout and the
+        grouping. repeats: random splits, each trained with all seeds (units = repeats x seeds): 5
+        below 1,000 examples, else 1. Split 0 is the data's own; one in which a task is too rare is
+        drawn again. draws: random groupings of the same sizes per grouping and unit. baselines:
+        which of "single", "random", "ensemble" to train besides joint; single-task models are one
+        per task. bootstraps: resamples of the test examples. run: a run directory; every finished
+        unit stays there, and a stopped comparison continues. What is the same comparison is told by
+        names and settings: a method, model, loss or metric of your own that has neither (a lambda,
+        a closure) needs an attribute ``key`` of JSON types, such as ``mine.key = "first"``.
+        progress: called with (steps done, all steps, text). **options: settings of
+        :func:`coterie.fit`: epochs, lr, batch_size, snapshots, ...
 
-    Raises:
-        CoterieError: an argument is wrong, or another process works in ``run``; said before anything is trained.
+    Raises: CoterieError: an argument is wrong, or another process works in ``run``; said before
+        anything is trained.
 
     >>> import coterie as ct
     >>> import numpy as np
@@ -95,11 +101,17 @@ def compare(
     find_factory(model)
     require_type("data", data, Dataset)
     if progress is not None and not callable(progress):
-        raise CoterieError(f"`progress` must be called with (steps done, all steps, text); found {shown(progress)}.")
+        raise CoterieError(
+            "`progress` must be called with (steps done, all steps, text); found "
+            f"{shown(progress)}."
+        )
     if run is not None:
         require_type("run", run, Run, str, Path)
     if MEAN in data.tasks.names:
-        raise CoterieError(f"`data` has a task called {MEAN!r}, which stands for the mean over tasks here; rename it.")
+        raise CoterieError(
+            f"`data` has a task called {MEAN!r}, which stands for the mean over tasks here; rename "
+            "it."
+        )
     methods = named_methods(groupings, data.tasks.names, n_groups)
     seeds = read_seeds(seeds)
     splits = read_repeats(repeats, data)
@@ -107,20 +119,41 @@ def compare(
     given = spelled(options)
     settings, recording = _split_options(given)
     check_probes(methods, data, make_config(settings))
-    tell = identity if isinstance(run, (str, Path)) else lambda thing, _what: identity_or_name(thing)
+    tell = (
+        identity if isinstance(run, (str, Path)) else lambda thing, _what: identity_or_name(thing)
+    )
     config = _config(
-        tell, model, methods, data, given, seeds=seeds, repeats=splits, draws=draws, baselines=list(baselines),
+        tell,
+        model,
+        methods,
+        data,
+        given,
+        seeds=seeds,
+        repeats=splits,
+        draws=draws,
+        baselines=list(baselines),
         bootstraps=bootstraps,
-    )  # fmt: skip
+    )
     if isinstance(run, (str, Path)):
         run = Run.open(run, config=config, fingerprint=data.fingerprint())
-    plan = Plan(model=model, methods=methods, draws=draws, baselines=baselines, settings=settings, recording=recording)
+    plan = Plan(
+        model=model,
+        methods=methods,
+        draws=draws,
+        baselines=baselines,
+        settings=settings,
+        recording=recording,
+    )
     units = list(_units(plan, repeated_splits(data, splits), seeds, run, progress))
     return _assemble(units, data, plan, bootstraps, _about(config, model, data, methods))
 
 
 def _units(
-    plan: Plan, splits: Sequence[Dataset], seeds: Sequence[int], run: Run | None, progress: Progress | None
+    plan: Plan,
+    splits: Sequence[Dataset],
+    seeds: Sequence[int],
+    run: Run | None,
+    progress: Progress | None,
 ) -> Iterator[Unit]:
     """Yield every unit, read back where it is finished; the run is held meanwhile."""
     with nullcontext() if run is None else run.held():
@@ -131,9 +164,19 @@ def _units(
                 continue
             labelled = replace(plan, progress=_labelled(progress, f"split {split}, seed {seed}"))
             # The models of the first unit are what a user takes away.
-            keep_model = split == 0 and seed == seeds[0] and _architecture(plan.model, data).is_importable
+            keep_model = (
+                split == 0 and seed == seeds[0] and _architecture(plan.model, data).is_importable
+            )
             train_seed = derived_seed(seed, split)
-            yield run_unit(labelled, data, split=split, seed=seed, train_seed=train_seed, run=run, keep_model=keep_model)
+            yield run_unit(
+                labelled,
+                data,
+                split=split,
+                seed=seed,
+                train_seed=train_seed,
+                run=run,
+                keep_model=keep_model,
+            )
 
 
 def _labelled(progress: Progress | None, where: str) -> Progress | None:
@@ -142,12 +185,18 @@ def _labelled(progress: Progress | None, where: str) -> Progress | None:
     return lambda done, steps, text: progress(done, steps, f"{where}: {text}")
 
 
-def _assemble(units: Sequence[Unit], data: Dataset, plan: Plan, bootstraps: int, config: dict[str, Any]) -> Comparison:
+def _assemble(
+    units: Sequence[Unit], data: Dataset, plan: Plan, bootstraps: int, config: dict[str, Any]
+) -> Comparison:
     methods = plan.methods
     arms = arm_scores(units, data.tasks, bootstraps=bootstraps)
     # What was chosen comes first: it is the answer, the rest is how it compares.
     names = sorted(units[0].groupings, key=lambda name: name != CHOSEN)
-    pairs = [(name, other) for name in names for other in references(name, _asked(name, methods), arms.arms).values()]
+    pairs = [
+        (name, other)
+        for name in names
+        for other in references(name, _asked(name, methods), arms.arms).values()
+    ]
     pairs += [(arm, "joint") for arm in arms.arms if arm != "joint" and arm not in names]
     scores = pa.concat_tables([unit.scores for unit in units])
     parts = parts_of(scores)
@@ -165,7 +214,8 @@ def _assemble(units: Sequence[Unit], data: Dataset, plan: Plan, bootstraps: int,
         data_map=units[0].data_map,
         history=units[0].histories,
         stability={
-            name: _stability(found, methods.get(name), units[0].data_map, measured) for name, found in groupings.items()
+            name: _stability(found, methods.get(name), units[0].data_map, measured)
+            for name, found in groupings.items()
         },
         agreement=_agreement({name: groupings[name] for name in methods}),
         findings=find(scores, gains, costs),
@@ -176,7 +226,11 @@ def _assemble(units: Sequence[Unit], data: Dataset, plan: Plan, bootstraps: int,
 
 def _asked(name: str, methods: Mapping[str, Candidate]) -> int | Literal["auto"]:
     """The number of groups asked for; of the choice that of all methods, if they agree on it."""
-    sizes: set[Any] = {getattr(method, "n_groups", "auto") for each, method in methods.items() if name in (each, CHOSEN)}
+    sizes: set[Any] = {
+        getattr(method, "n_groups", "auto")
+        for each, method in methods.items()
+        if name in (each, CHOSEN)
+    }
     return sizes.pop() if len(sizes) == 1 else "auto"
 
 
@@ -187,7 +241,10 @@ def _agreement(groupings: Mapping[str, Sequence[Grouping]]) -> dict[str, dict[st
     def between(one: Sequence[Grouping], other: Sequence[Grouping]) -> float:
         return sum(agreement(pair)["mean"] for pair in zip(one, other, strict=True)) / len(one)
 
-    return {a: {b: between(one, other) for b, other in groupings.items() if b != a} for a, one in groupings.items()}
+    return {
+        a: {b: between(one, other) for b, other in groupings.items() if b != a}
+        for a, one in groupings.items()
+    }
 
 
 def _stability(
@@ -195,19 +252,25 @@ def _stability(
 ) -> dict[str, Any]:
     """How far groupings agree: between units, and over resampled examples of the first unit's map.
 
-    A grouping that was given is the same in every unit; if a clustering of data maps made it, the map says how firm it is.
+    A grouping that was given is the same in every unit; if a clustering of data maps made it, the
+    map says how firm it is.
     """
     from coterie.grouping import METHODS, agreement
 
     facts: dict[str, Any] = {}
     if not isinstance(method, Grouping) and len(found) > 1:
         facts["adjusted Rand between repetitions"] = agreement(found)["adjusted_rand"]
-    clustering = _clustering(method) if isinstance(method, Grouping) and method.method in METHODS else method
+    clustering = (
+        _clustering(method) if isinstance(method, Grouping) and method.method in METHODS else method
+    )
     if isinstance(clustering, DataMapMethod) and found[0].n_groups > 1:
         try:
-            facts |= _resampled(found[0], clustering, data_map, measured, given=isinstance(method, Grouping))
+            facts |= _resampled(
+                found[0], clustering, data_map, measured, given=isinstance(method, Grouping)
+            )
         except CoterieError as error:
-            # Everything is trained by now: a map that cannot be clustered so must not cost the comparison.
+            # Everything is trained by now: a map that cannot be clustered so must not cost the
+            # comparison.
             facts["not resampled"] = str(error)
     return facts
 
@@ -224,15 +287,24 @@ def _clustering(grouping: Grouping) -> DataMapMethod:
 
 
 def _resampled(
-    grouping: Grouping, method: DataMapMethod, data_map: DataMap, measured: dict[str, Any], *, given: bool
+    grouping: Grouping,
+    method: DataMapMethod,
+    data_map: DataMap,
+    measured: dict[str, Any],
+    *,
+    given: bool,
 ) -> dict[str, Any]:
     from coterie.grouping import agreement, stability
 
     facts: dict[str, Any] = {}
     if given:
         own = method.group(data_map, seed=0, measured=measured)
-        facts["adjusted Rand with the groups of this comparison's data map"] = agreement([grouping, own])["adjusted_rand"]
-    settings = {name: getattr(method, name) for name in ("method", "fuzziness", "features", "restarts")}
+        facts["adjusted Rand with the groups of this comparison's data map"] = agreement(
+            [grouping, own]
+        )["adjusted_rand"]
+    settings = {
+        name: getattr(method, name) for name in ("method", "fuzziness", "features", "restarts")
+    }
     resampled = stability(method.source(data_map, measured), grouping.n_groups, **settings)
     return {**facts, "adjusted Rand over resampled examples": resampled["adjusted_rand"]}
 
@@ -257,7 +329,10 @@ def check_counts(draws: int, baselines: Sequence[str], bootstraps: int) -> None:
     require_count("bootstraps", bootstraps, 10**6)
     listed = isinstance(baselines, Sequence) and not isinstance(baselines, str)
     if not listed or any(name not in known_baselines() for name in baselines):
-        raise CoterieError(f"`baselines` must be a sequence of {', '.join(known_baselines())}; found {shown(baselines)}.")
+        raise CoterieError(
+            f"`baselines` must be a sequence of {', '.join(known_baselines())}; found "
+            f"{shown(baselines)}."
+        )
 
 
 def _split_options(options: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -273,16 +348,24 @@ def _split_options(options: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str
 
 
 def _config(
-    tell: Callable[[Any, str], Any], model: Any, methods: Mapping[str, Candidate], data: Dataset, options: Mapping[str, Any],
+    tell: Callable[[Any, str], Any],
+    model: Any,
+    methods: Mapping[str, Candidate],
+    data: Dataset,
+    options: Mapping[str, Any],
     **settings: Any,
-) -> dict[str, Any]:  # fmt: skip
-    """What the results depend on, besides the data, as JSON types; ``tell`` says what tells code apart.
+) -> dict[str, Any]:
+    """What the results depend on, besides the data, as JSON types.
+
+    ``tell`` says what tells code apart.
 
     Raises:
         CoterieError: something that nothing tells from others.
     """
     groupings = {
-        name: tell(method.to_dict() if isinstance(method, Grouping) else method, f"`groupings`: {name!r}")
+        name: tell(
+            method.to_dict() if isinstance(method, Grouping) else method, f"`groupings`: {name!r}"
+        )
         for name, method in methods.items()
     }
     own = {
@@ -295,16 +378,21 @@ def _config(
     }
     training = {name: tell(value, f"`{name}`") for name, value in options.items()}
     return {
-        "model": tell(model, "`model`"), "groupings": groupings, **identity_or_name(settings), "training": training,
+        "model": tell(model, "`model`"),
+        "groupings": groupings,
+        **identity_or_name(settings),
+        "training": training,
         **{what: told for what, told in own.items() if told},
-    }  # fmt: skip
+    }
 
 
 def _architecture(model: Any, data: Dataset) -> Architecture:
     return Architecture(model, data.input_shape, data.tasks.n_outputs)
 
 
-def _about(config: Mapping[str, Any], model: Any, data: Dataset, methods: Mapping[str, Candidate]) -> dict[str, Any]:
+def _about(
+    config: Mapping[str, Any], model: Any, data: Dataset, methods: Mapping[str, Candidate]
+) -> dict[str, Any]:
     """The configuration as a report shows it, with data, versions and hardware."""
     import torch
 
@@ -313,14 +401,22 @@ def _about(config: Mapping[str, Any], model: Any, data: Dataset, methods: Mappin
         **config,
         "model": _architecture(model, data).name,
         "groupings": {
-            name: repr(method) if isinstance(method, Grouping) else in_words(identity_or_name(method))
+            name: repr(method)
+            if isinstance(method, Grouping)
+            else in_words(identity_or_name(method))
             for name, method in methods.items()
         },
-        "data": {"examples": len(data), **parts, "input shape": list(data.input_shape), "notes": list(data.notes),
-                 "positive classes": positive_classes(data.tasks)},
+        "data": {
+            "examples": len(data),
+            **parts,
+            "input shape": list(data.input_shape),
+            "notes": list(data.notes),
+            "positive classes": positive_classes(data.tasks),
+        },
         **environment(),
         "hardware": {
-            "processor": platform.processor() or platform.machine(), "cores": os.cpu_count(),
+            "processor": platform.processor() or platform.machine(),
+            "cores": os.cpu_count(),
             "gpu": torch.cuda.get_device_name() if torch.cuda.is_available() else None,
         },
-    }  # fmt: skip
+    }

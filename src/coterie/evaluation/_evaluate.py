@@ -18,16 +18,18 @@ _BATCH = 512
 
 
 def evaluate(
-    trained: Fit | GroupedModel, data: Dataset, part: Literal["train", "validation", "test"] = "validation"
+    trained: Fit | GroupedModel,
+    data: Dataset,
+    part: Literal["train", "validation", "test"] = "validation",
 ) -> list[dict[str, Any]]:
     """Every metric of every task, for each model of a fit or for a grouped model, as rows of a table.
 
-    A row is ``{"task", "metric", "value"}``, with ``"model"`` in front for a fit, whose untrained tasks (W = 0) are left out.
+    A row is ``{"task", "metric", "value"}``, with ``"model"`` in front for a fit, whose untrained
+    tasks (W = 0) are left out.
 
-    Args:
-        trained: what :func:`coterie.fit` returned, or a :class:`coterie.GroupedModel`.
-        data: the data set that it was trained on, or another one read with ``load(..., like=trained)``.
-        part: "validation" while anything is still being chosen; "test" once, at the end.
+    Args: trained: what :func:`coterie.fit` returned, or a :class:`coterie.GroupedModel`. data: the
+        data set that it was trained on, or another one read with ``load(..., like=trained)``. part:
+        "validation" while anything is still being chosen; "test" once, at the end.
 
     Raises:
         CoterieError: no such part, an empty one, or data that were prepared otherwise.
@@ -45,7 +47,9 @@ def evaluate(
         trained.schema.require(data)
     positions = getattr(data.split, part)
     if not len(positions):
-        raise CoterieError(f"`part` {part!r} of `data` is empty; data that were read with `like` are all 'test'.")
+        raise CoterieError(
+            f"`part` {part!r} of `data` is empty; data that were read with `like` are all 'test'."
+        )
     targets, units = data.targets[positions], data.in_units(positions)
     if isinstance(trained, GroupedModel):
         return all_metrics(_outputs(trained, data, positions), targets, data.tasks, units)

@@ -27,7 +27,8 @@ def read_seeds(seeds: int | Sequence[int]) -> list[int]:
     given = list(islice(seeds, MOST + 1)) if is_listed(seeds) else []  # pyright: ignore[reportArgumentType]
     if not 0 < len(given) <= MOST or not all(map(_is_seed, given)) or len(set(given)) != len(given):
         raise CoterieError(
-            "`seeds` must be a positive number of seeds or distinct seeds of at least 0, and at most "
+            "`seeds` must be a positive number of seeds or distinct seeds of at least 0, and at "
+            "most "
             f"{MOST:,} of them; found {shown(seeds)}."
         )
     return [int(seed) for seed in given]
@@ -58,7 +59,10 @@ def read_repeats(repeats: int | None, data: Dataset) -> int:
     if repeats is None:
         return 5 if len(data) < SMALL_TABLE and can_resplit else 1
     if repeats > 1 and not can_resplit:
-        raise CoterieError(f"`repeats` is {repeats}, but the split of this data was given: only `repeats=1` is possible.")
+        raise CoterieError(
+            f"`repeats` is {repeats}, but the split of this data was given: only `repeats=1` is "
+            "possible."
+        )
     return repeats
 
 
@@ -76,7 +80,11 @@ def _usable_split(data: Dataset, split: int) -> Dataset:
     problem = ""
     for attempt in range(SPLIT_ATTEMPTS):
         try:
-            other = data.resplit(derived_seed(0, split) if attempt == 0 else derive(0, "split", split, attempt) % 2**31)
+            other = data.resplit(
+                derived_seed(0, split)
+                if attempt == 0
+                else derive(0, "split", split, attempt) % 2**31
+            )
         except CoterieError as error:
             problem = str(error)
             continue
@@ -84,10 +92,14 @@ def _usable_split(data: Dataset, split: int) -> Dataset:
             return other
         problem = f"{len(data.tasks) - len(other.tasks)} tasks of the data's own split are too rare in it."
     raise CoterieError(
-        f"`repeats`: none of {SPLIT_ATTEMPTS} draws of split {split} can be used. The last: {problem} Compare with repeats=1."
+        f"`repeats`: none of {SPLIT_ATTEMPTS} draws of split {split} can be used. The last: "
+        f"{problem} Compare with repeats=1."
     )
 
 
 def derived_seed(seed: int, split: int) -> int:
-    """Splits are independent repetitions: each has its own seeds; split 0 has those that the user named."""
+    """Splits are independent repetitions: each has its own seeds.
+
+    Split 0 has those that the user named.
+    """
     return seed if split == 0 else derive(seed, "split", split) % 2**31

@@ -1,4 +1,6 @@
-"""What is compared: every arm is a set of rows of W and a matrix that says which row serves which task.
+"""What is compared.
+
+Every arm is a set of rows of W and a matrix that says which row serves which task.
 
 ==================== ============================ =================== =========================
 arm                  rows of W                    initialisation      serves
@@ -12,9 +14,9 @@ ensemble (K)         K of ones                    0 .. K - 1          every task
 
 Equal initialisation pairs the arms; equal rows of equal initialisation are one model, trained once.
 
-:data:`ARMS` has all kinds of arms by the role that they play. To add one is to register it: what it is trained as, which one a
-grouping is compared with, and a sentence for those who read of it. Tables say which role an arm plays, and for which grouping;
-names are for readers only.
+:data:`ARMS` has all kinds of arms by the role that they play. To add one is to register it: what it
+is trained as, which one a grouping is compared with, and a sentence for those who read of it.
+Tables say which role an arm plays, and for which grouping; names are for readers only.
 """
 
 from __future__ import annotations
@@ -39,9 +41,9 @@ _DRAWS_OF_ANOTHER_GROUPING = 20
 class Arm:
     """R models that together predict all T tasks.
 
-    ``weights`` (R, T) trains them, ``init`` (R,) names their initialisations, ``serves`` (T, R) sums to 1 over models.
-    ``role`` is its kind in :data:`ARMS`, ``of`` the grouping that it belongs to, if to one; ``draw`` counts the random
-    repetitions of one arm.
+    ``weights`` (R, T) trains them, ``init`` (R,) names their initialisations, ``serves`` (T, R)
+    sums to 1 over models. ``role`` is its kind in :data:`ARMS`, ``of`` the grouping that it belongs
+    to, if to one; ``draw`` counts the random repetitions of one arm.
     """
 
     name: str
@@ -70,7 +72,13 @@ def single_arm(n_tasks: int) -> Arm:
            [0., 1.]])
     """
     own = np.eye(n_tasks)
-    return Arm(name="single", role="single", weights=own, init=np.zeros(n_tasks, dtype=np.int64), serves=own)
+    return Arm(
+        name="single",
+        role="single",
+        weights=own,
+        init=np.zeros(n_tasks, dtype=np.int64),
+        serves=own,
+    )
 
 
 def ensemble_arm(n_tasks: int, n_models: int, name: str | None = None) -> Arm:
@@ -97,14 +105,24 @@ def grouped_arm(name: str, grouping: Grouping) -> Arm:
     """
     membership = np.asarray(grouping.membership)
     weights = grouping.weights()
-    return _serving(Arm(name=name, of=name, weights=weights, init=np.arange(grouping.n_groups), serves=membership))
+    return _serving(
+        Arm(
+            name=name,
+            of=name,
+            weights=weights,
+            init=np.arange(grouping.n_groups),
+            serves=membership,
+        )
+    )
 
 
 def random_arms(name: str, grouping: Grouping, draws: int, seed: int) -> list[Arm]:
-    """The grouping's own membership rows, permuted among the tasks: the same softness and sizes, other companions.
+    """The grouping's own membership rows, permuted among the tasks.
 
-    A permutation that gives the grouping itself back would compare it with itself and is drawn again (unless nearly all
-    permutations do, as with one group).
+    The same softness and sizes, other companions.
+
+    A permutation that gives the grouping itself back would compare it with itself and is drawn
+    again (unless nearly all permutations do, as with one group).
 
     >>> g = Grouping(tasks=("a", "b", "c"), membership=np.eye(3)[[0, 0, 1], :2], method="hard")
     >>> [arm.serves[:, 1].argmax() in (0, 1) for arm in random_arms("mine", g, 3, seed=0)]
@@ -120,7 +138,9 @@ def random_arms(name: str, grouping: Grouping, draws: int, seed: int) -> list[Ar
             if not np.array_equal(_together(grouping.labels[order]), together):
                 break
             order = rng.permutation(len(together))
-        arms.append(replace(arm, weights=arm.weights[:, order], serves=arm.serves[order], draw=draw))
+        arms.append(
+            replace(arm, weights=arm.weights[:, order], serves=arm.serves[order], draw=draw)
+        )
     return arms
 
 
@@ -133,7 +153,10 @@ def chosen_arms(best: str, arms: Sequence[Arm]) -> list[tuple[int, Arm]]:
     """
     renamed = {"grouped": (CHOSEN, CHOSEN), "random": (random_name(CHOSEN), "random")}
     own = [(place, arm) for place, arm in enumerate(arms) if arm.of == best and arm.role in renamed]
-    return [(place, replace(arm, name=renamed[arm.role][0], role=renamed[arm.role][1], of=CHOSEN)) for place, arm in own]
+    return [
+        (place, replace(arm, name=renamed[arm.role][0], role=renamed[arm.role][1], of=CHOSEN))
+        for place, arm in own
+    ]
 
 
 def random_name(name: str) -> str:
@@ -152,7 +175,10 @@ def ensemble_name(name: str, n_groups: int | Literal["auto"]) -> str:
 
 @dataclass(frozen=True, kw_only=True)
 class Lineup:
-    """For what arms are made: the groupings of one unit, by name, and the number of groups that each was ``asked`` for."""
+    """For what arms are made.
+
+    The groupings of one unit, by name, and the number of groups that each was ``asked`` for.
+    """
 
     n_tasks: int
     groupings: Mapping[str, Grouping]
@@ -165,9 +191,10 @@ class Lineup:
 class ArmKind:
     """A kind of arms.
 
-    ``role`` is its name, which no grouping may have if it ``is_reserved``; ``sentence`` says what it is to a reader, in plain
-    text with *emphasis*. ``make`` gives the arms to train. Of a baseline, ``beside`` gives the name of that arm of it which a
-    grouping is compared with, from the grouping's name and the number of groups it was asked for.
+    ``role`` is its name, which no grouping may have if it ``is_reserved``; ``sentence`` says what
+    it is to a reader, in plain text with *emphasis*. ``make`` gives the arms to train. Of a
+    baseline, ``beside`` gives the name of that arm of it which a grouping is compared with, from
+    the grouping's name and the number of groups it was asked for.
     """
 
     role: str
@@ -189,57 +216,86 @@ def _ensembles(lineup: Lineup) -> list[Arm]:
     """One for each number of groups; groupings that find their number themselves have their own."""
     made = {
         ensemble_name(name, n_groups): (grouping.n_groups, name if n_groups == "auto" else None)
-        for (name, grouping), n_groups in zip(lineup.groupings.items(), lineup.asked.values(), strict=True)
+        for (name, grouping), n_groups in zip(
+            lineup.groupings.items(), lineup.asked.values(), strict=True
+        )
     }
-    return [replace(ensemble_arm(lineup.n_tasks, n_models, name), of=of) for name, (n_models, of) in made.items()]
+    return [
+        replace(ensemble_arm(lineup.n_tasks, n_models, name), of=of)
+        for name, (n_models, of) in made.items()
+    ]
 
 
-register(ArmKind(
-    role="grouped",
-    sentence="Tasks that belong together share a model: one model per group, trained on its own tasks, or, where groups are "
-    "soft, on all tasks weighted by how much they belong to it. This is what is being judged.",
-    make=lambda lineup: [grouped_arm(name, grouping) for name, grouping in lineup.groupings.items()],
-    is_reserved=False,
-))  # fmt: skip
-register(ArmKind(
-    role=CHOSEN,
-    sentence="On each repetition, the grouping with the best mean score on validation examples: what to expect when one does "
-    "not know beforehand which method is best. It pays for all that were tried. Its scores on test examples took no part in "
-    "the choice; the best of the other rows was picked by them and looks better than it is.",
-    make=lambda _: [],  # one of the others, once they are trained
-))  # fmt: skip
-register(ArmKind(
-    role="joint",
-    sentence="One model for all tasks together: the cheapest choice.",
-    make=lambda lineup: [joint_arm(lineup.n_tasks)],
-    beside=lambda _name, _n_groups: "joint",
-))  # fmt: skip
-register(ArmKind(
-    role="single",
-    sentence="One model per task, none shared: the most expensive choice.",
-    make=lambda lineup: [single_arm(lineup.n_tasks)],
-    beside=lambda _name, _n_groups: "single",
-))  # fmt: skip
-register(ArmKind(
-    role="random",
-    sentence="As many groups, of the same sizes and softness, with the tasks shuffled among them. Only a gain over *random* "
-    "shows that it matters *which* tasks are together.",
-    make=lambda lineup: [
-        arm for name, grouping in lineup.groupings.items() for arm in random_arms(name, grouping, lineup.draws, lineup.seed)
-    ],
-    beside=lambda name, _n_groups: random_name(name),
-))  # fmt: skip
-register(ArmKind(
-    role="ensemble",
-    sentence="As many joint models as there are groups, averaged. Only a gain over the *ensemble* shows that grouping beats "
-    "simply training more models.",
-    make=_ensembles,
-    beside=ensemble_name,
-))  # fmt: skip
+register(
+    ArmKind(
+        role="grouped",
+        sentence="Tasks that belong together share a model: one model per group, trained on its "
+        "own tasks, or, where groups are "
+        "soft, on all tasks weighted by how much they belong to it. This is what is being judged.",
+        make=lambda lineup: [
+            grouped_arm(name, grouping) for name, grouping in lineup.groupings.items()
+        ],
+        is_reserved=False,
+    )
+)
+register(
+    ArmKind(
+        role=CHOSEN,
+        sentence="On each repetition, the grouping with the best mean score on validation "
+        "examples: what to expect when one does "
+        "not know beforehand which method is best. It pays for all that were tried. Its scores on "
+        "test examples took no part in "
+        "the choice; the best of the other rows was picked by them and looks better than it is.",
+        make=lambda _: [],  # one of the others, once they are trained
+    )
+)
+register(
+    ArmKind(
+        role="joint",
+        sentence="One model for all tasks together: the cheapest choice.",
+        make=lambda lineup: [joint_arm(lineup.n_tasks)],
+        beside=lambda _name, _n_groups: "joint",
+    )
+)
+register(
+    ArmKind(
+        role="single",
+        sentence="One model per task, none shared: the most expensive choice.",
+        make=lambda lineup: [single_arm(lineup.n_tasks)],
+        beside=lambda _name, _n_groups: "single",
+    )
+)
+register(
+    ArmKind(
+        role="random",
+        sentence="As many groups, of the same sizes and softness, with the tasks shuffled among "
+        "them. Only a gain over *random* "
+        "shows that it matters *which* tasks are together.",
+        make=lambda lineup: [
+            arm
+            for name, grouping in lineup.groupings.items()
+            for arm in random_arms(name, grouping, lineup.draws, lineup.seed)
+        ],
+        beside=lambda name, _n_groups: random_name(name),
+    )
+)
+register(
+    ArmKind(
+        role="ensemble",
+        sentence="As many joint models as there are groups, averaged. Only a gain over the "
+        "*ensemble* shows that grouping beats "
+        "simply training more models.",
+        make=_ensembles,
+        beside=ensemble_name,
+    )
+)
 
 
 def baselines() -> tuple[str, ...]:
-    """Roles of the arms that groupings are compared with; joint, which is always trained, is one of them."""
+    """Roles of the arms that groupings are compared with.
+
+    Joint, which is always trained, is one of them.
+    """
     return tuple(role for role, kind in ARMS.items() if kind.beside is not None)
 
 
@@ -247,18 +303,25 @@ BASELINES = baselines()
 
 
 def line_up(lineup: Lineup, wanted: Sequence[str]) -> list[Arm]:
-    """All arms of a unit: joint, then the groupings in order, then the other baselines that are wanted."""
+    """All arms of a unit.
+
+    Joint, then the groupings in order, then the other baselines that are wanted.
+    """
     others = [role for role in baselines() if role in wanted and role != "joint"]
     return [arm for role in ("joint", "grouped", *others) for arm in ARMS[role].make(lineup)]
 
 
-def references(name: str, n_groups: int | Literal["auto"], trained: Sequence[str]) -> dict[str, str]:
+def references(
+    name: str, n_groups: int | Literal["auto"], trained: Sequence[str]
+) -> dict[str, str]:
     """What a grouping is compared with, as far as it was ``trained``: role to arm.
 
     >>> references("mine", 3, ["joint", "mine", "random (mine)", "ensemble (K=3)"])
     {'joint': 'joint', 'random': 'random (mine)', 'ensemble': 'ensemble (K=3)'}
     """
-    arms = {role: kind.beside(name, n_groups) for role, kind in ARMS.items() if kind.beside is not None}
+    arms = {
+        role: kind.beside(name, n_groups) for role, kind in ARMS.items() if kind.beside is not None
+    }
     return {role: arm for role, arm in arms.items() if arm in trained}
 
 
@@ -284,7 +347,10 @@ def stack_rows(arms: Sequence[Arm]) -> tuple[np.ndarray, np.ndarray, list[np.nda
     used = []
     for arm in arms:
         # Rows that agree in single precision would be the same training run.
-        keys = [(row.tobytes(), int(i)) for row, i in zip(arm.weights.astype(np.float32), arm.init, strict=True)]
+        keys = [
+            (row.tobytes(), int(i))
+            for row, i in zip(arm.weights.astype(np.float32), arm.init, strict=True)
+        ]
         for key, row in zip(keys, arm.weights, strict=True):
             if key not in place:
                 place[key] = len(rows)
@@ -294,7 +360,9 @@ def stack_rows(arms: Sequence[Arm]) -> tuple[np.ndarray, np.ndarray, list[np.nda
 
 
 def combine(members: Tensor, serves: np.ndarray, tasks: Tasks) -> Tensor:
-    """Average the members' logits by who serves which task (STG-MTL, section 4: the soft ensemble), (n, P).
+    """Average the members' logits by who serves which task (STG-MTL, section 4.
+
+    The soft ensemble), (n, P).
 
     Args:
         members: logits of the models, (R, n, P).

@@ -1,4 +1,7 @@
-"""What :func:`coterie.compare` returns: the record of a comparison, and the verb that writes its report."""
+"""What :func:`coterie.compare` returns.
+
+The record of a comparison, and the verb that writes its report.
+"""
 
 from __future__ import annotations
 
@@ -13,8 +16,8 @@ from coterie.results import ComparisonRecord
 class Comparison(ComparisonRecord):
     """Joint, single-task, random, ensemble and grouped training, scored on the test part.
 
-    All that it holds and tells is in :class:`coterie.results.ComparisonRecord`. Records lie below the report, which reads them;
-    what ``compare`` and ``Comparison.load`` return can also write it.
+    All that it holds and tells is in :class:`coterie.results.ComparisonRecord`. Records lie below
+    the report, which reads them; what ``compare`` and ``Comparison.load`` return can also write it.
     """
 
     def report(self, path: str | Path = "report.html") -> Path:

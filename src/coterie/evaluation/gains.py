@@ -1,6 +1,9 @@
-"""Paired gains between two arms: interval over seeds and splits, Holm's correction, bootstrap over test examples.
+"""Paired gains between two arms.
 
-Shapes: ``U`` units (a split and a seed each), ``A`` arms, ``n`` test examples, ``T`` tasks, ``R`` resamples.
+Interval over seeds and splits, Holm's correction, bootstrap over test examples.
+
+Shapes: ``U`` units (a split and a seed each), ``A`` arms, ``n`` test examples, ``T`` tasks, ``R``
+resamples.
 """
 
 from __future__ import annotations
@@ -20,7 +23,10 @@ _EXAMPLES_AT_ONCE = 4096
 
 
 class Interval(NamedTuple):
-    """Mean of paired differences, its confidence interval and two-sided p value; NaN where they cannot be told."""
+    """Mean of paired differences, its confidence interval and two-sided p value.
+
+    NaN where they cannot be told.
+    """
 
     mean: np.ndarray
     low: np.ndarray
@@ -28,15 +34,20 @@ class Interval(NamedTuple):
     p: np.ndarray
 
 
-def paired_interval(differences: np.ndarray, *, overlap: float = 0.0, level: float = 0.95) -> Interval:
-    """Student's t interval of the mean of paired differences (U, ...), over the first axis; NaN differences are left out.
+def paired_interval(
+    differences: np.ndarray, *, overlap: float = 0.0, level: float = 0.95
+) -> Interval:
+    """Student's t interval of the mean of paired differences (U, ...), over the first axis.
 
-    ``overlap`` is 0 for seeds on one split. Random splits of one table share most of their training examples, so their
-    results vary together: with test / train examples as ``overlap``, the variance of the mean is
-    s**2 * (1 / U + overlap) (the corrected resampled t test of Nadeau and Bengio 2003).
+    NaN differences are left out.
 
-    Without two differences, or where all agree exactly, there is no spread to judge by and the interval is NaN; no
-    difference at all has the interval 0 to 0 and p = 1.
+    ``overlap`` is 0 for seeds on one split. Random splits of one table share most of their training
+    examples, so their results vary together: with test / train examples as ``overlap``, the
+    variance of the mean is s**2 * (1 / U + overlap) (the corrected resampled t test of Nadeau and
+    Bengio 2003).
+
+    Without two differences, or where all agree exactly, there is no spread to judge by and the
+    interval is NaN; no difference at all has the interval 0 to 0 and p = 1.
 
     >>> [round(float(x), 3) for x in paired_interval(np.array([1.0, 2.0, 3.0]))]
     [2.0, -0.484, 4.484, 0.074]
@@ -44,7 +55,9 @@ def paired_interval(differences: np.ndarray, *, overlap: float = 0.0, level: flo
     from scipy import stats
 
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", RuntimeWarning)  # an empty or single column is meant to give NaN
+        warnings.simplefilter(
+            "ignore", RuntimeWarning
+        )  # an empty or single column is meant to give NaN
         n = (~np.isnan(differences)).sum(0)
         mean = np.nanmean(differences, 0)
         spread = np.nanstd(differences, 0, ddof=1)
@@ -58,7 +71,9 @@ def paired_interval(differences: np.ndarray, *, overlap: float = 0.0, level: flo
 
 
 def holm(p: np.ndarray) -> np.ndarray:
-    """Holm's step-down correction of the p values (T,) of one family; NaN stays NaN and is not counted.
+    """Holm's step-down correction of the p values (T,) of one family.
+
+    NaN stays NaN and is not counted.
 
     >>> holm(np.array([0.01, 0.04, 0.03, np.nan]))
     array([0.03, 0.06, 0.06,  nan])
@@ -82,17 +97,15 @@ def bootstrap_scores(
 ) -> np.ndarray:
     """Primary metric of each arm and task on resampled test examples, (R, A, T), float64.
 
-    Each example gets a Poisson(1) weight in each resample, the same for all arms and tasks, so that arms stay paired; the
-    resampled sums are one matmul per arm and chunk of examples. Tasks with a metric of their own are NaN: it is no sum.
+    Each example gets a Poisson(1) weight in each resample, the same for all arms and tasks, so that
+    arms stay paired; the resampled sums are one matmul per arm and chunk of examples. Tasks with a
+    metric of their own are NaN: it is no sum.
 
-    Args:
-        outcomes: what came of each cell, (A, n, T), see :func:`coterie.metrics.outcomes`.
-        targets: encoded labels, (n, T), NaN = missing.
-        tasks: the tasks.
-        positions: where each example stands in its data set, (n,), ascending; 0 .. n-1 if left out. An example has the same
-            weight wherever it is tested, so that test parts of overlapping splits are resampled together.
-        resamples: number of resamples, R.
-        seed: units of one comparison should share it.
+    Args: outcomes: what came of each cell, (A, n, T), see :func:`coterie.metrics.outcomes`.
+        targets: encoded labels, (n, T), NaN = missing. tasks: the tasks. positions: where each
+        example stands in its data set, (n,), ascending; 0 .. n-1 if left out. An example has the
+        same weight wherever it is tested, so that test parts of overlapping splits are resampled
+        together. resamples: number of resamples, R. seed: units of one comparison should share it.
 
     >>> from coterie.tasks import Kind, Task
     >>> tasks = Tasks.plain([Task(name="a", kind=Kind.BINARY)])
@@ -105,17 +118,27 @@ def bootstrap_scores(
     for chunk in np.unique(places // _EXAMPLES_AT_ONCE).tolist():
         part = np.flatnonzero(places // _EXAMPLES_AT_ONCE == chunk)
         labels = torch.as_tensor(targets[part], dtype=torch.float32)
-        drawn = torch.poisson(torch.ones(resamples, _EXAMPLES_AT_ONCE), generator=torch_generator(seed, "bootstrap", chunk))
+        drawn = torch.poisson(
+            torch.ones(resamples, _EXAMPLES_AT_ONCE),
+            generator=torch_generator(seed, "bootstrap", chunk),
+        )
         weights = drawn[:, places[part] % _EXAMPLES_AT_ONCE]
-        each = [example_statistics(torch.as_tensor(arm[part], dtype=torch.float32), labels, tasks) for arm in outcomes]
-        sums = sums + torch.stack([(weights.to(of) @ of.flatten(1)).view(resamples, n_tasks, -1).double() for of in each])
+        each = [
+            example_statistics(torch.as_tensor(arm[part], dtype=torch.float32), labels, tasks)
+            for arm in outcomes
+        ]
+        sums = sums + torch.stack(
+            [(weights.to(of) @ of.flatten(1)).view(resamples, n_tasks, -1).double() for of in each]
+        )
     scores = primary_metric(sums, tasks).transpose(0, 1).numpy()
     scores[..., [task.metric is not None for task in tasks]] = np.nan
     return scores
 
 
 def bootstrap_interval(resampled: np.ndarray, level: float = 0.95) -> tuple[np.ndarray, np.ndarray]:
-    """Percentile interval over the first axis (R, ...); NaN resamples (a class left out) are dropped.
+    """Percentile interval over the first axis (R, ...).
+
+    NaN resamples (a class left out) are dropped.
 
     >>> [round(float(x), 6) for x in bootstrap_interval(np.arange(41.0))]
     [1.0, 39.0]
@@ -126,10 +149,13 @@ def bootstrap_interval(resampled: np.ndarray, level: float = 0.95) -> tuple[np.n
     return low, high
 
 
-def relative_gain(error: np.ndarray, reference: np.ndarray, reference_wrong: np.ndarray) -> np.ndarray:
+def relative_gain(
+    error: np.ndarray, reference: np.ndarray, reference_wrong: np.ndarray
+) -> np.ndarray:
     """(error_ref - error) / error_ref of each task, NaN where the reference makes fewer than ten errors.
 
-    ``reference_wrong`` counts the reference's wrong examples; NaN (every prediction is somewhat wrong) passes.
+    ``reference_wrong`` counts the reference's wrong examples; NaN (every prediction is somewhat
+    wrong) passes.
 
     >>> relative_gain(np.array([0.1, 0.1]), np.array([0.2, 0.2]), np.array([30.0, 9.0]))
     array([0.5, nan])

@@ -12,7 +12,9 @@ from coterie.tasks import Tasks
 
 
 def primary_scores(outputs: Tensor, targets: Tensor, tasks: Tasks) -> Tensor:
-    """The metric by which each task is compared, (T,), float64: its own where it has one, else that of its kind.
+    """The metric by which each task is compared, (T,), float64.
+
+    Its own where it has one, else that of its kind.
 
     >>> import torch
     >>> from coterie.tasks import Kind, Task
@@ -27,22 +29,26 @@ def primary_scores(outputs: Tensor, targets: Tensor, tasks: Tasks) -> Tensor:
     return scores
 
 
-def all_metrics(outputs: Tensor, targets: Tensor, tasks: Tasks, units: Tensor | None = None) -> list[dict[str, Any]]:
-    """Every metric of every task as ``{"task", "metric", "value"}``; the value is None where it is not defined.
+def all_metrics(
+    outputs: Tensor, targets: Tensor, tasks: Tasks, units: Tensor | None = None
+) -> list[dict[str, Any]]:
+    """Every metric of every task as ``{"task", "metric", "value"}``.
 
-    Binary: accuracy, balanced accuracy, F1 (all at threshold 0 of the balanced logit), AUROC, average precision.
-    Multi-class: accuracy. Regression: RMSE in original units, R2. Ordinal: quadratic-weighted kappa, accuracy, MAE in classes.
-    Count: D2, MAE. Then the task's own metric, if it has one.
+    The value is None where it is not defined.
 
-    A prediction of NaN is wrong, whatever the label; it has no rank, so that AUROC and average precision are None with it, as
-    RMSE and R2 are.
+    Binary: accuracy, balanced accuracy, F1 (all at threshold 0 of the balanced logit), AUROC,
+    average precision. Multi-class: accuracy. Regression: RMSE in original units, R2. Ordinal:
+    quadratic-weighted kappa, accuracy, MAE in classes. Count: D2, MAE. Then the task's own metric,
+    if it has one.
 
-    Args:
-        outputs: logits and standardised predictions, (n, P).
-        targets: encoded labels, (n, T), NaN = missing.
-        tasks: the tasks, with the statistics of the training split.
-        units: the targets in their own units, (n, T) float64, as :meth:`coterie.data.Dataset.in_units` gives them: RMSE is then
-            that of the predictions in units, digit for digit. Decoded from ``targets`` if left out.
+    A prediction of NaN is wrong, whatever the label; it has no rank, so that AUROC and average
+    precision are None with it, as RMSE and R2 are.
+
+    Args: outputs: logits and standardised predictions, (n, P). targets: encoded labels, (n, T), NaN
+        = missing. tasks: the tasks, with the statistics of the training split. units: the targets
+        in their own units, (n, T) float64, as :meth:`coterie.data.Dataset.in_units` gives them:
+        RMSE is then that of the predictions in units, digit for digit. Decoded from ``targets`` if
+        left out.
 
     >>> import torch
     >>> from coterie.tasks import Kind, Task
@@ -55,11 +61,18 @@ def all_metrics(outputs: Tensor, targets: Tensor, tasks: Tasks, units: Tensor | 
     for position, task in enumerate(tasks):
         seen = ~targets[:, position].isnan()
         y, z = targets[seen, position], outputs[seen][:, tasks.columns[position]]
-        truth = y.double() * tasks.std[position] + tasks.mean[position] if units is None else units[seen, position]
+        truth = (
+            y.double() * tasks.std[position] + tasks.mean[position]
+            if units is None
+            else units[seen, position]
+        )
         values = task.kind.metrics(z, y, truth, primary[position], tasks, position)
         if task.metric is not None:
             values[metric_names(tasks)[position]] = own_metric(outputs, targets, tasks, position)
-        table += [{"task": task.name, "metric": name, "value": _number(value)} for name, value in values.items()]
+        table += [
+            {"task": task.name, "metric": name, "value": _number(value)}
+            for name, value in values.items()
+        ]
     return table
 
 

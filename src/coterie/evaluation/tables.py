@@ -15,7 +15,13 @@ import numpy as np
 import pyarrow as pa
 import torch
 
-from coterie.evaluation.gains import bootstrap_interval, bootstrap_scores, holm, paired_interval, relative_gain
+from coterie.evaluation.gains import (
+    bootstrap_interval,
+    bootstrap_scores,
+    holm,
+    paired_interval,
+    relative_gain,
+)
 from coterie.evaluation.units import Unit
 from coterie.metrics import errors, example_statistics, metric_names
 from coterie.results.tables import COSTS, GAINS, MEAN, Part
@@ -25,7 +31,9 @@ from coterie.tasks import Tasks
 
 @dataclass(frozen=True, kw_only=True)
 class ArmScores:
-    """Primary metric of all arms, paired: ``scores``, ``errors``, ``wrong`` (U, A, T); ``resampled`` (R, A, T) means.
+    """Primary metric of all arms, paired: ``scores``, ``errors``, ``wrong`` (U, A, T).
+
+    ``resampled`` (R, A, T) means.
 
     ``splits`` (U,) is the split of each unit, ``overlap`` what :func:`paired_interval` asks for.
     """
@@ -40,21 +48,37 @@ class ArmScores:
 
 
 def arm_scores(units: Sequence[Unit], tasks: Tasks, *, bootstraps: int) -> ArmScores:
-    """Put the units' scores side by side; draws of a random arm are averaged, and resamples are shared by all units."""
+    """Put the units' scores side by side.
+
+    Draws of a random arm are averaged, and resamples are shared by all units.
+    """
     names = tuple(dict.fromkeys(name for name, _ in units[0].arms))
     own = [task.metric is not None for task in tasks]
     per_unit: dict[str, list[np.ndarray]] = {"scores": [], "errors": [], "wrong": []}
-    total, count = np.zeros((bootstraps, len(names), len(tasks))), np.zeros((bootstraps, len(names), len(tasks)))
+    total, count = (
+        np.zeros((bootstraps, len(names), len(tasks))),
+        np.zeros((bootstraps, len(names), len(tasks))),
+    )
     for unit in units:
         share = _averages_draws(unit, names)
         targets = torch.from_numpy(unit.targets)
-        sums = torch.stack([example_statistics(torch.from_numpy(o).float(), targets, tasks).sum(0) for o in unit.outcomes])
+        sums = torch.stack(
+            [
+                example_statistics(torch.from_numpy(o).float(), targets, tasks).sum(0)
+                for o in unit.outcomes
+            ]
+        )
         error, wrong = (value.numpy() for value in errors(sums, tasks))
         error[:, own], wrong[:, own] = np.nan, np.nan
         for name, values in (("scores", unit.primary), ("errors", error), ("wrong", wrong)):
             per_unit[name].append(share @ values)
         drawn = share @ bootstrap_scores(
-            unit.outcomes, unit.targets, tasks, positions=unit.positions, resamples=bootstraps, seed=derive(0, "bootstrap")
+            unit.outcomes,
+            unit.targets,
+            tasks,
+            positions=unit.positions,
+            resamples=bootstraps,
+            seed=derive(0, "bootstrap"),
         )
         # A resample without one of the classes is undefined for every arm alike.
         total += np.nan_to_num(drawn)
@@ -68,8 +92,12 @@ def arm_scores(units: Sequence[Unit], tasks: Tasks, *, bootstraps: int) -> ArmSc
     return ArmScores(arms=names, resampled=resampled, splits=splits, overlap=overlap, **stacked)
 
 
-def gains_table(arms: ArmScores, pairs: Sequence[tuple[str, str]], tasks: Tasks, parts: Mapping[str, Part]) -> pa.Table:
-    """One row per pair of arms and task, and one for the mean over tasks; ``parts`` says what each arm is.
+def gains_table(
+    arms: ArmScores, pairs: Sequence[tuple[str, str]], tasks: Tasks, parts: Mapping[str, Part]
+) -> pa.Table:
+    """One row per pair of arms and task, and one for the mean over tasks.
+
+    ``parts`` says what each arm is.
 
     Holm's correction is over the tasks of one pair; the mean stands for itself.
     """
@@ -78,8 +106,15 @@ def gains_table(arms: ArmScores, pairs: Sequence[tuple[str, str]], tasks: Tasks,
     rows: list[dict[str, Any]] = []
     for name, reference in pairs:
         columns = _pair(arms, arms.arms.index(name), arms.arms.index(reference))
-        about = {"arm": name, **parts[name]._asdict(), "reference": reference, "reference_role": parts[reference].role}
-        for position, (task, metric) in enumerate(zip((*tasks.names, MEAN), (*metrics, mean_metric), strict=True)):
+        about = {
+            "arm": name,
+            **parts[name]._asdict(),
+            "reference": reference,
+            "reference_role": parts[reference].role,
+        }
+        for position, (task, metric) in enumerate(
+            zip((*tasks.names, MEAN), (*metrics, mean_metric), strict=True)
+        ):
             values = {column: _number(array[position]) for column, array in columns.items()}
             rows.append({**about, "task": task, "metric": metric, **values})
     return pa.Table.from_pylist(rows, schema=GAINS)
@@ -91,9 +126,15 @@ def _pair(arms: ArmScores, first: int, second: int) -> dict[str, np.ndarray]:
     interval = paired_interval(_repetitions(differences, arms.splits), overlap=arms.overlap)
     low, high = bootstrap_interval(_points(arms.resampled[:, first] - arms.resampled[:, second]))
     if (np.isnan(low) & ~np.isnan(interval.mean))[:-1].any():
-        # A task with a metric of its own cannot be resampled, so the mean over all tasks cannot either.
+        # A task with a metric of its own cannot be resampled, so the mean over all tasks cannot
+        # either.
         low[-1] = high[-1] = np.nan
-    relative = relative_gain(*(_over_units(a) for a in (arms.errors[:, first], arms.errors[:, second], arms.wrong[:, second])))
+    relative = relative_gain(
+        *(
+            _over_units(a)
+            for a in (arms.errors[:, first], arms.errors[:, second], arms.wrong[:, second])
+        )
+    )
     return {
         "gain": interval.mean,
         "low": interval.low,
@@ -107,7 +148,9 @@ def _pair(arms: ArmScores, first: int, second: int) -> dict[str, np.ndarray]:
 
 
 def _repetitions(differences: np.ndarray, splits: np.ndarray) -> np.ndarray:
-    """What an interval is taken over, (U, T + 1): seeds on one split; with several splits, their means over seeds.
+    """What an interval is taken over, (U, T + 1): seeds on one split.
+
+    With several splits, their means over seeds.
 
     Seeds of one split share its test examples, so they are not further independent repetitions.
     """
@@ -118,7 +161,9 @@ def _repetitions(differences: np.ndarray, splits: np.ndarray) -> np.ndarray:
 
 
 def costs_table(units: Sequence[Unit], parts: Mapping[str, Part]) -> pa.Table:
-    """What one repetition of each arm takes, on average over units and draws; ``parts`` says what each arm is.
+    """What one repetition of each arm takes, on average over units and draws.
+
+    ``parts`` says what each arm is.
 
     >>> costs_table([], {}).num_rows
     0
@@ -129,7 +174,10 @@ def costs_table(units: Sequence[Unit], parts: Mapping[str, Part]) -> pa.Table:
             by_arm.setdefault(cost["arm"], []).append(cost)
     rows = [
         {"arm": arm, **parts[arm]._asdict()}
-        | {name: float(np.mean([cost[name] for cost in costs])) for name in ("models", "parameters", "model_steps", "seconds")}
+        | {
+            name: float(np.mean([cost[name] for cost in costs]))
+            for name in ("models", "parameters", "model_steps", "seconds")
+        }
         for arm, costs in by_arm.items()
     ]
     return pa.Table.from_pylist(rows, schema=COSTS)

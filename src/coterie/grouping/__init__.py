@@ -1,12 +1,14 @@
 """Grouping: which tasks to train together.
 
-A clustering is one file with one function ``array, settings -> Clusters``. Of data maps it gets points (T, D) and is
-registered in ``_group.METHODS``, of affinities a matrix (T, T) and is registered in ``_group.AFFINITY_METHODS``; either is
-reachable through :func:`group`, which measures the source, asks for clusters, orders them and names the outcome. One of the
-user's own is given to it as a function (``own``).
-:func:`stability` and :func:`agreement` say how far to trust it. :func:`subset_scores` reads an affinity as scores of whole
-subsets of tasks, :func:`candidates` lists subsets worth scoring, and :func:`select` chooses those that serve all tasks best;
-:func:`densest_partition` finds exactly what "sdp" finds nearly. Nothing here knows a model: everything works on arrays.
+A clustering is one file with one function ``array, settings -> Clusters``. Of data maps it gets
+points (T, D) and is registered in ``_group.METHODS``, of affinities a matrix (T, T) and is
+registered in ``_group.AFFINITY_METHODS``; either is reachable through :func:`group`, which measures
+the source, asks for clusters, orders them and names the outcome. One of the user's own is given to
+it as a function (``own``). :func:`stability` and :func:`agreement` say how far to trust it.
+:func:`subset_scores` reads an affinity as scores of whole subsets of tasks, :func:`candidates`
+lists subsets worth scoring, and :func:`select` chooses those that serve all tasks best;
+:func:`densest_partition` finds exactly what "sdp" finds nearly. Nothing here knows a model:
+everything works on arrays.
 """
 
 from coterie.grouping._candidates import candidates, most_asked

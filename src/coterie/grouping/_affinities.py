@@ -1,4 +1,7 @@
-"""What is read off an affinity before clustering: one symmetric matrix in which all targets count alike."""
+"""What is read off an affinity before clustering.
+
+One symmetric matrix in which all targets count alike.
+"""
 
 from __future__ import annotations
 
@@ -37,10 +40,15 @@ class TaskAffinities:
     def least_silhouette(self) -> float:
         """The silhouette that several groups need, see :func:`noise_silhouette`."""
         given = np.where(np.eye(len(self.matrix), dtype=bool), 0.0, self.affinity.matrix)
-        return noise_silhouette(len(given), symmetric=np.allclose(given, given.T, rtol=1e-5, atol=0))
+        return noise_silhouette(
+            len(given), symmetric=np.allclose(given, given.T, rtol=1e-5, atol=0)
+        )
 
     def distances(self) -> np.ndarray:
-        """Squared dissimilarities (T, T): of two tasks, how far their affinity is below the largest of all pairs."""
+        """Squared dissimilarities (T, T).
+
+        Of two tasks, how far their affinity is below the largest of all pairs.
+        """
         between = ~np.eye(len(self.matrix), dtype=bool)
         return np.square(np.where(between, self.matrix[between].max() - self.matrix, 0.0))
 
@@ -48,7 +56,9 @@ class TaskAffinities:
         """Cluster the tasks in an order of their own, so that the given order of tasks has no influence."""
         n_tasks, n_groups = len(self.matrix), settings.n_groups
         if n_groups in (1, n_tasks):
-            clusters = Clusters(membership=np.eye(n_groups)[np.arange(n_tasks) % n_groups])  # nothing to choose
+            clusters = Clusters(
+                membership=np.eye(n_groups)[np.arange(n_tasks) % n_groups]
+            )  # nothing to choose
         else:
             order = self.matrix.sum(axis=0).argsort(kind="stable")
             found = self.algorithm(self.matrix[np.ix_(order, order)], settings)
@@ -58,14 +68,18 @@ class TaskAffinities:
 
 
 def standardised(matrix: np.ndarray) -> np.ndarray:
-    """Affinities (T, T), [source, target], as deviations from what is usual for their target; symmetric, diagonal 0.
+    """Affinities (T, T), [source, target], as deviations from what is usual for their target.
 
-    Of each target's affinities, the diagonal left out, the mean is subtracted, and they are divided by their standard deviation
-    plus a millionth of the largest, so that a target all of whose affinities are equal but for rounding says nothing. Then both
-    directions are averaged (Grad-TAG, Li et al. 2024: targets on larger scales would decide alone otherwise).
+    Symmetric, diagonal 0.
 
-    The given diagonal is not read: methods disagree on what it means, and a density needs it only where tasks differ in how
-    well they do alone. At 0 no task is more attractive alone than another, and company of average use is worth as much as none.
+    Of each target's affinities, the diagonal left out, the mean is subtracted, and they are divided
+    by their standard deviation plus a millionth of the largest, so that a target all of whose
+    affinities are equal but for rounding says nothing. Then both directions are averaged (Grad-TAG,
+    Li et al. 2024: targets on larger scales would decide alone otherwise).
+
+    The given diagonal is not read: methods disagree on what it means, and a density needs it only
+    where tasks differ in how well they do alone. At 0 no task is more attractive alone than
+    another, and company of average use is worth as much as none.
 
     >>> standardised(np.array([[9.0, 4.0, 0.1], [3.0, np.nan, 0.3], [1.0, 2.0, 0.2]])).round(3) + 0
     array([[ 0.,  1., -1.],
@@ -76,18 +90,23 @@ def standardised(matrix: np.ndarray) -> np.ndarray:
     values = np.where(between, matrix, 0.0).astype(np.float64)
     others = len(matrix) - 1
     centred = np.where(between, values - values.sum(axis=0) / others, 0.0)
-    scale = np.sqrt(np.square(centred).sum(axis=0) / others) + _ROUNDING * np.abs(values).max(axis=0)
+    scale = np.sqrt(np.square(centred).sum(axis=0) / others) + _ROUNDING * np.abs(values).max(
+        axis=0
+    )
     deviations = centred / np.where(scale > 0, scale, 1.0)
     return (deviations + deviations.T) / 2
 
 
 def noise_silhouette(n_tasks: int, *, symmetric: bool = False) -> float:
-    """The silhouette that affinities without structure exceed in one case of ten to twenty: exp(a - b sqrt(T)).
+    """The silhouette that affinities without structure exceed in one case of ten to twenty.
 
-    Standardised affinities are never all alike, and few tasks always look grouped: among 9 tasks of pure Gaussian noise the
-    best grouping often has a silhouette of 0.4, and more where one number stands for both directions (``symmetric``). Both
-    curves were fitted to simulations of 4 to 40 tasks, which ``tests/grouping`` repeats. From 60 tasks on it is 0.1, as for
-    data maps; three tasks can hardly show structure at all.
+    Exp(a - b sqrt(T)).
+
+    Standardised affinities are never all alike, and few tasks always look grouped: among 9 tasks of
+    pure Gaussian noise the best grouping often has a silhouette of 0.4, and more where one number
+    stands for both directions (``symmetric``). Both curves were fitted to simulations of 4 to 40
+    tasks, which ``tests/grouping`` repeats. From 60 tasks on it is 0.1, as for data maps; three
+    tasks can hardly show structure at all.
 
     >>> [round(noise_silhouette(n_tasks), 2) for n_tasks in (3, 5, 10, 20, 100)]
     [0.99, 0.82, 0.57, 0.35, 0.1]

@@ -30,40 +30,46 @@ def candidates(
 ) -> tuple[np.ndarray, str]:
     """Rows of tasks to score and select from, and a statement of how they came about.
 
-    Where all 2^T - 1 subsets are at most ``limit``, these. Otherwise all subsets of sizes 1, 2, ... up to ``max_size`` while
-    their number stays within ``limit``; the row of all tasks; ``groups`` of your own; 2 to 8 clusters of the predicted scores
-    of pairs, by the semidefinite relaxation of :func:`coterie.group`; rows grown by beam search (after MTG-Net: Song et al.,
-    NeurIPS 2022): from the best rows of the largest size listed, each step adds one task to each, asks ``predict`` and keeps
-    the ``beam`` rows of the largest total and the best row of each task. Scores are standardised within each task by the mean
-    and spread of the listed rows, so that no task's scale rules the total.
+    Where all 2^T - 1 subsets are at most ``limit``, these. Otherwise all subsets of sizes 1, 2, ...
+    up to ``max_size`` while their number stays within ``limit``; the row of all tasks; ``groups``
+    of your own; 2 to 8 clusters of the predicted scores of pairs, by the semidefinite relaxation of
+    :func:`coterie.group`; rows grown by beam search (after MTG-Net: Song et al., NeurIPS 2022):
+    from the best rows of the largest size listed, each step adds one task to each, asks ``predict``
+    and keeps the ``beam`` rows of the largest total and the best row of each task. Scores are
+    standardised within each task by the mean and spread of the listed rows, so that no task's scale
+    rules the total.
 
-    Args:
-        tasks: number or names of the T tasks.
-        predict: scores (M, T) of weights (M, T), higher is better, NaN where the weight is 0; never asked about a task
-            alone. Without it nothing is clustered or grown.
-        max_size: largest size of which all subsets are listed.
-        groups: further rows, as names or positions.
-        beam: rows kept by their total at each size.
-        limit: largest number of rows that are listed.
+    Args: tasks: number or names of the T tasks. predict: scores (M, T) of weights (M, T), higher is
+        better, NaN where the weight is 0; never asked about a task alone. Without it nothing is
+        clustered or grown. max_size: largest size of which all subsets are listed. groups: further
+        rows, as names or positions. beam: rows kept by their total at each size. limit: largest
+        number of rows that are listed.
 
     Returns:
         Distinct rows (R, T) bool, and the statement, for ``details["candidates"]`` of a table.
 
-    Raises:
-        CoterieError: fewer than 2 tasks, settings below 1, unknown tasks, predictions of another shape.
+    Raises: CoterieError: fewer than 2 tasks, settings below 1, unknown tasks, predictions of
+        another shape.
 
     >>> candidates(3)[1]
     'all 7 subsets'
     >>> candidates(20, groups=[range(10)], max_size=2)[1]
     'all 210 subsets of at most 2 tasks, the row of all tasks, 1 given group; 212 rows'
     """
-    names = tuple(f"task {t}" for t in range(tasks)) if isinstance(tasks, int | np.integer) else tuple(tasks)
+    names = (
+        tuple(f"task {t}" for t in range(tasks))
+        if isinstance(tasks, int | np.integer)
+        else tuple(tasks)
+    )
     _check(len(names), max_size=max_size, beam=beam, limit=limit)
     if 2 ** len(names) - 1 <= limit:
         return every_subset(len(names)), f"all {2 ** len(names) - 1} subsets"
     listed, size = _listed(len(names), max_size, limit)
     parts = [listed, np.ones((1, len(names)), dtype=bool)]
-    statement = [f"all {len(listed)} subsets of at most {size} task{'s' * (size > 1)}", "the row of all tasks"]
+    statement = [
+        f"all {len(listed)} subsets of at most {size} task{'s' * (size > 1)}",
+        "the row of all tasks",
+    ]
     if len(groups):
         parts.append(np.zeros((len(groups), len(names)), dtype=bool))
         for row, members in zip(parts[-1], groups, strict=True):
@@ -74,7 +80,9 @@ def candidates(
         scores = _asked(predict, several)
         parts += [_clusters(several, scores), _grown(several, scores, size, predict, beam)]
         statement.append(f"{len(parts[-2])} clusters of predicted pairs")
-        statement.append(f"{len(parts[-1])} rows grown by beam search of width {beam} over predicted scores")
+        statement.append(
+            f"{len(parts[-1])} rows grown by beam search of width {beam} over predicted scores"
+        )
     rows = np.vstack(parts)
     rows = rows[np.sort(np.unique(rows[rows.any(axis=1)], axis=0, return_index=True)[1])]
     return rows, f"{', '.join(statement)}; {len(rows)} rows"
@@ -89,7 +97,9 @@ def most_asked(n_tasks: int) -> int:
     if 2**n_tasks - 1 <= LIMIT:
         return 0
     listed, size = _listed(n_tasks, MAX_SIZE, LIMIT)
-    return len(listed) + sum((BEAM + n_tasks) * (n_tasks - each) for each in range(size, n_tasks - 1))
+    return len(listed) + sum(
+        (BEAM + n_tasks) * (n_tasks - each) for each in range(size, n_tasks - 1)
+    )
 
 
 def _check(n_tasks: int, **settings: int) -> None:
@@ -113,7 +123,10 @@ def _listed(n_tasks: int, max_size: int, limit: int) -> tuple[np.ndarray, int]:
 
 
 def _clusters(several: np.ndarray, scores: np.ndarray) -> np.ndarray:
-    """The groups of 2, 3, ... up to 8 clusters of the tasks, (R, T), where the affinity of two is what they score as a pair."""
+    """The groups of 2, 3, ...
+
+    Up to 8 clusters of the tasks, (R, T), where the affinity of two is what they score as a pair.
+    """
     pairs = several.sum(axis=1) == 2
     affinity = np.zeros((several.shape[1],) * 2)
     for row, found in zip(several[pairs], scores[pairs], strict=True):
@@ -121,12 +134,15 @@ def _clusters(several: np.ndarray, scores: np.ndarray) -> np.ndarray:
         affinity[other, one], affinity[one, other] = found[one], found[other]
     matrix = standardised(affinity)
     parts = [
-        sdp(matrix, Settings(n_groups=k, fuzziness=2.0, restarts=1, seed=0)) for k in range(2, min(_CLUSTERS, len(matrix)) + 1)
+        sdp(matrix, Settings(n_groups=k, fuzziness=2.0, restarts=1, seed=0))
+        for k in range(2, min(_CLUSTERS, len(matrix)) + 1)
     ]
     return np.vstack([part.membership.T > 0 for part in parts])
 
 
-def _grown(several: np.ndarray, scores: np.ndarray, size: int, predict: Predict, beam: int) -> np.ndarray:
+def _grown(
+    several: np.ndarray, scores: np.ndarray, size: int, predict: Predict, beam: int
+) -> np.ndarray:
     """Rows kept by the beam at every size from the listed ones to all tasks but one, (R, T)."""
     mean, spread = np.nanmean(scores, axis=0), np.nanstd(scores, axis=0)
     spread[spread == 0] = 1.0
@@ -152,7 +168,9 @@ def _best(rows: np.ndarray, standard: np.ndarray, beam: int) -> np.ndarray:
 def _asked(predict: Predict, rows: np.ndarray) -> np.ndarray:
     scores = np.asarray(predict(rows.astype(np.float64)), dtype=np.float64)
     if scores.shape != rows.shape:
-        raise CoterieError(f"`predict` must answer with one score per weight, {rows.shape}; found {scores.shape}.")
+        raise CoterieError(
+            f"`predict` must answer with one score per weight, {rows.shape}; found {scores.shape}."
+        )
     if not np.isfinite(scores[rows]).all():
         raise CoterieError("`predict` must answer with finite scores wherever a weight is 1.")
     return np.where(rows, scores, np.nan)

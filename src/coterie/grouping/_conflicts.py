@@ -51,7 +51,11 @@ def read_constraints(
     for name, values, limit in _limits(rows, "resources", resources):
         # A limit of 0 is no capacity to take shares of.
         label = f"resource {name} {limit:g}"
-        found.append(Constraint(label, loads=values / limit) if limit > 0 else Constraint(label, allowed=values == 0))
+        found.append(
+            Constraint(label, loads=values / limit)
+            if limit > 0
+            else Constraint(label, allowed=values == 0)
+        )
     for name, values, limit in _limits(rows, "row_limits", row_limits):
         found.append(Constraint(f"row limit {name} {limit:g}", allowed=values <= limit))
     return found
@@ -90,8 +94,8 @@ def allowed_rows(constraints: Iterable[Constraint], n_rows: int) -> np.ndarray:
 def explain(rows: Rows, constraints: Sequence[Constraint], deadline: float) -> CoterieError:
     """Name a conflict of which every part is needed.
 
-    Deletion filtering (Chinneck and Dravnieks, 1991): constraints, then tasks, go one by one where the rest still conflicts.
-    What is not tried in time stays; tasks are given a few seconds only.
+    Deletion filtering (Chinneck and Dravnieks, 1991): constraints, then tasks, go one by one where
+    the rest still conflicts. What is not tried in time stays; tasks are given a few seconds only.
     """
     tasks, active = list(range(len(rows.tasks))), list(constraints)
     for constraint in constraints:
@@ -107,7 +111,9 @@ def explain(rows: Rows, constraints: Sequence[Constraint], deadline: float) -> C
     more = f" and {len(names) - _NAMED_TASKS} more tasks" if len(names) > _NAMED_TASKS else ""
     listed = ", ".join(names[:_NAMED_TASKS]) + more
     advice = "Relax it." if len(active) == 1 else "Relax one of them."
-    return CoterieError(f"No choice of rows serves {listed} under {', '.join(c.name for c in active)}. {advice}")
+    return CoterieError(
+        f"No choice of rows serves {listed} under {', '.join(c.name for c in active)}. {advice}"
+    )
 
 
 def _conflict(rows: Rows, tasks: list[int], constraints: list[Constraint], deadline: float) -> bool:
@@ -116,7 +122,9 @@ def _conflict(rows: Rows, tasks: list[int], constraints: list[Constraint], deadl
     subsets = rows.subsets[allowed]
     if not subsets[:, tasks].any(axis=0).all():
         return True
-    given = [constraint.loads[allowed] for constraint in constraints if constraint.loads is not None]
+    given = [
+        constraint.loads[allowed] for constraint in constraints if constraint.loads is not None
+    ]
     loads, serves = np.reshape(given, (len(given), len(subsets))), subsets[:, tasks]
     apart = subsets if any(constraint.parts for constraint in constraints) else None
     found = cover_tasks(serves, loads, deadline, at_most_once=apart)
@@ -124,7 +132,10 @@ def _conflict(rows: Rows, tasks: list[int], constraints: list[Constraint], deadl
 
 
 def _shares(costs: np.ndarray, budget: float) -> np.ndarray:
-    """What each row takes of the budget; where all cost the same, the budget is a number of rows."""
+    """What each row takes of the budget.
+
+    Where all cost the same, the budget is a number of rows.
+    """
     if costs.min() == costs.max() > 0:
         affordable = np.floor(budget / costs[0] + 1e-9)
         return np.full(len(costs), 1 / affordable if affordable else 2.0)
@@ -135,17 +146,31 @@ def _sizes(members: np.ndarray, sizes: tuple[int | None, int | None]) -> list[Co
     try:
         least, most = sizes
     except (TypeError, ValueError):
-        raise CoterieError(f"`sizes` must be a pair (smallest, largest), None for no bound; found {sizes!r}.") from None
+        raise CoterieError(
+            f"`sizes` must be a pair (smallest, largest), None for no bound; found {sizes!r}."
+        ) from None
     for bound in (least, most):
-        if bound is not None and (isinstance(bound, bool) or not isinstance(bound, int | np.integer) or bound < 1):
-            raise CoterieError(f"`sizes` must be whole numbers of at least 1, or None; found {bound!r}.")
+        if bound is not None and (
+            isinstance(bound, bool) or not isinstance(bound, int | np.integer) or bound < 1
+        ):
+            raise CoterieError(
+                f"`sizes` must be whole numbers of at least 1, or None; found {bound!r}."
+            )
     if least is not None and most is not None and least > most:
         raise CoterieError(f"`sizes` must be (smallest, largest); found {least} > {most}.")
-    found = [] if least is None else [Constraint(f"sizes of at least {least}", allowed=members >= least)]
-    return found + ([] if most is None else [Constraint(f"sizes of at most {most}", allowed=members <= most)])
+    found = (
+        []
+        if least is None
+        else [Constraint(f"sizes of at least {least}", allowed=members >= least)]
+    )
+    return found + (
+        [] if most is None else [Constraint(f"sizes of at most {most}", allowed=members <= most)]
+    )
 
 
-def _pairs(tasks: tuple[str, ...], name: str, pairs: Iterable[tuple[Task, Task]]) -> list[tuple[int, int]]:
+def _pairs(
+    tasks: tuple[str, ...], name: str, pairs: Iterable[tuple[Task, Task]]
+) -> list[tuple[int, int]]:
     found = []
     with blame(f"`{name}` must be pairs of tasks"):
         pairs = list(pairs)
@@ -159,18 +184,27 @@ def _pairs(tasks: tuple[str, ...], name: str, pairs: Iterable[tuple[Task, Task]]
     return found
 
 
-def _limits(rows: Rows, argument: str, limits: Limits | None) -> list[tuple[str, np.ndarray, float]]:
+def _limits(
+    rows: Rows, argument: str, limits: Limits | None
+) -> list[tuple[str, np.ndarray, float]]:
     found = []
     for name, entry in (limits or {}).items():
         try:
             given, limit = entry
             values = np.asarray(given, dtype=np.float64)
         except (TypeError, ValueError):
-            raise CoterieError(f"`{argument}`: {name!r} must be a pair (one value per row, limit).") from None
+            raise CoterieError(
+                f"`{argument}`: {name!r} must be a pair (one value per row, limit)."
+            ) from None
         if values.shape != (len(rows.costs),):
-            raise CoterieError(f"`{argument}`: {name!r} must have one value for each of the {len(rows.costs)} rows.")
+            raise CoterieError(
+                f"`{argument}`: {name!r} must have one value for each of the {len(rows.costs)} "
+                "rows."
+            )
         if not (np.isfinite(values) & (values >= 0)).all():
-            raise CoterieError(f"`{argument}`: {name!r} must be finite and not negative in every row.")
+            raise CoterieError(
+                f"`{argument}`: {name!r} must be finite and not negative in every row."
+            )
         _check_number(f"{argument}[{name!r}]", limit, positive=False)
         found.append((name, values, float(limit)))
     return found

@@ -1,7 +1,10 @@
-"""Selection as facility location, made small: what rows dominate, what prices rule out, what a local search finds.
+"""Selection as facility location, made small.
 
-R rows, T tasks, C capacities of which the first is the budget. Sources: the programme of section 7 of Standley et al. (ICML
-2020) as facility location; its Lagrangian bound with prices on the tasks, Cornuejols, Fisher and Nemhauser (1977).
+What rows dominate, what prices rule out, what a local search finds.
+
+R rows, T tasks, C capacities of which the first is the budget. Sources: the programme of section 7
+of Standley et al. (ICML 2020) as facility location; its Lagrangian bound with prices on the tasks,
+Cornuejols, Fisher and Nemhauser (1977).
 """
 
 from __future__ import annotations
@@ -20,7 +23,10 @@ _STEPS = 300
 
 @dataclass(frozen=True)
 class Cover:
-    """``gains`` (R, T) in [0, 1], -inf where a row does not serve a task; ``loads`` (C, R), of which 1 in total is free."""
+    """``gains`` (R, T) in [0, 1], -inf where a row does not serve a task.
+
+    ``loads`` (C, R), of which 1 in total is free.
+    """
 
     gains: np.ndarray
     loads: np.ndarray
@@ -36,7 +42,10 @@ class Cover:
         return np.where(np.isfinite(self.gains), self.gains, self.unserved)
 
     def worth(self, chosen: Sequence[int]) -> float:
-        """Sum over tasks of the best gain among the chosen rows; far below 0 where they do not serve all."""
+        """Sum over tasks of the best gain among the chosen rows.
+
+        Far below 0 where they do not serve all.
+        """
         return float(self.padded[list(chosen)].max(axis=0, initial=self.unserved).sum())
 
     def only(self, rows: np.ndarray) -> Cover:
@@ -44,7 +53,10 @@ class Cover:
         return Cover(self.gains[rows], self.loads[:, rows])
 
     def value(self, chosen: Sequence[int]) -> float:
-        """Sum over tasks of the best gain among the chosen rows; -inf where they do not serve all, or do not fit."""
+        """Sum over tasks of the best gain among the chosen rows.
+
+        -inf where they do not serve all, or do not fit.
+        """
         return self.worth(chosen) if self.fits(chosen) and self.worth(chosen) >= 0 else -np.inf
 
     def fits(self, chosen: Sequence[int]) -> bool:
@@ -63,7 +75,9 @@ class Prices:
 
 
 def undominated(cover: Cover) -> np.ndarray:
-    """Which rows (R,) no other row replaces: one that serves its tasks as well or better, at no more of any capacity.
+    """Which rows (R,) no other row replaces.
+
+    One that serves its tasks as well or better, at no more of any capacity.
 
     Of equal rows the first stays.
 
@@ -88,9 +102,14 @@ def undominated(cover: Cover) -> np.ndarray:
 def price(cover: Cover, target: float, start: Prices | None, deadline: float) -> Prices:
     """Find prices with a small bound by subgradient steps (Polyak's length towards ``target``).
 
-    The bound is that of the linear relaxation at best: sum of prices and dues, plus what the rows earn beyond both.
+    The bound is that of the linear relaxation at best: sum of prices and dues, plus what the rows
+    earn beyond both.
     """
-    tasks = np.maximum(np.sort(cover.gains, axis=0)[-max(2, len(cover.gains) // 50) :][0], 0) if start is None else start.tasks
+    tasks = (
+        np.maximum(np.sort(cover.gains, axis=0)[-max(2, len(cover.gains) // 50) :][0], 0)
+        if start is None
+        else start.tasks
+    )
     dues = np.zeros(len(cover.loads)) if start is None else start.dues
     best, sets, length, idle = Prices(np.inf, tasks, dues), {}, 1.0, 0
     for _ in range(_STEPS):
@@ -112,7 +131,10 @@ def price(cover: Cover, target: float, start: Prices | None, deadline: float) ->
 
 
 def _respond(cover: Cover, tasks: np.ndarray, dues: np.ndarray) -> tuple[float, float, np.ndarray]:
-    """The rows that pay most for what they cost (a fractional knapsack): bound, due per unit of budget, share taken of each."""
+    """The rows that pay most for what they cost (a fractional knapsack).
+
+    Bound, due per unit of budget, share taken of each.
+    """
     earned = np.maximum(cover.gains - tasks, 0).sum(axis=1) - dues[1:] @ cover.loads[1:]
     taken = np.zeros(len(earned))
     worth = np.flatnonzero(earned > 0)
@@ -128,14 +150,20 @@ def _respond(cover: Cover, tasks: np.ndarray, dues: np.ndarray) -> tuple[float, 
 
 
 def ruled_out(cover: Cover, prices: Prices, target: float) -> np.ndarray:
-    """Which tasks no row (R, T) serves in a choice of value ``target`` or more: by what either falls short of the prices."""
+    """Which tasks no row (R, T) serves in a choice of value ``target`` or more.
+
+    By what either falls short of the prices.
+    """
     earned = np.maximum(cover.gains - prices.tasks, 0).sum(axis=1) - prices.dues @ cover.loads
     loss = np.maximum(-earned, 0)[:, None] + np.maximum(prices.tasks - cover.gains, 0)
     return prices.bound - loss < target - 1e-7
 
 
 def reduced(cover: Cover, prices: Prices, target: float) -> tuple[np.ndarray, Cover]:
-    """Rows (positions) and what they may serve in a choice of value ``target`` or more; the rest cannot be part of one."""
+    """Rows (positions) and what they may serve in a choice of value ``target`` or more.
+
+    The rest cannot be part of one.
+    """
     smaller = Cover(np.where(ruled_out(cover, prices, target), -np.inf, cover.gains), cover.loads)
     rows = np.flatnonzero(undominated(smaller))
     return rows, smaller.only(rows)
@@ -154,7 +182,9 @@ def improved(cover: Cover, chosen: Sequence[int]) -> list[int]:
         moves = []
         for rest in [best, *(best[:i] + best[i + 1 :] for i in range(len(best)))]:
             serving = gains[rest].max(axis=0, initial=cover.unserved)
-            fits = (cover.loads + cover.loads[:, rest].sum(axis=1, keepdims=True) <= FITS).all(axis=0)
+            fits = (cover.loads + cover.loads[:, rest].sum(axis=1, keepdims=True) <= FITS).all(
+                axis=0
+            )
             totals = np.where(fits, np.maximum(gains, serving).sum(axis=1), -np.inf)
             row = int(totals.argmax())
             moves.append((float(totals[row]), [*rest, row]))

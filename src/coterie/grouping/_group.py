@@ -33,7 +33,11 @@ METHODS: dict[str, Measuring] = {
     "kmeans": partial(measure_distances, kmeans),
     "points": measure_points,
 }
-AFFINITY_METHODS: dict[str, Cluster] = {"sdp": sdp, "spectral": spectral, "hierarchical": hierarchical}
+AFFINITY_METHODS: dict[str, Cluster] = {
+    "sdp": sdp,
+    "spectral": spectral,
+    "hierarchical": hierarchical,
+}
 _MOST_RESTARTS = 10_000
 FUZZY = ("fuzzy-kmeans", "fuzzy-cmeans")
 
@@ -50,30 +54,29 @@ def group(
 ) -> Grouping:
     """Group the tasks of a data map (STG-MTL, section 2), or those of an affinity (Grad-TAG, Li et al., KDD 2024).
 
-    Groups are ordered by their first task, so that groupings of different seeds can be compared; the order of the tasks
-    has no other influence. Groups of an affinity are hard. Its targets count alike whatever their scale: affinities are taken
-    as deviations from the target's mean in units of its standard deviation, and both directions are averaged; its diagonal is
-    not read.
+    Groups are ordered by their first task, so that groupings of different seeds can be compared;
+    the order of the tasks has no other influence. Groups of an affinity are hard. Its targets count
+    alike whatever their scale: affinities are taken as deviations from the target's mean in units
+    of its standard deviation, and both directions are averaged; its diagonal is not read.
 
-    Args:
-        source: a map of T tasks, possibly memory-mapped, or its :func:`coterie.datamaps.gram` when several groupings are
-            taken from it (``features`` is then settled), or an affinity of T tasks. A fit that recorded a map stands for it.
-        n_groups: number of groups K; "auto" takes the largest silhouette, or 1 where that is below what tasks without structure
-            reach: 0.1 for maps, more for affinities of few tasks. What it saw is in ``details["silhouette"]``.
-        method: of maps "fuzzy-kmeans" (default; centres by k-means, then the fuzzy formula), "fuzzy-cmeans" (iterated),
-            "kmeans" (hard), "points" (every single point votes). Of affinities "sdp" (default; groups of the greatest density),
-            "spectral", "hierarchical" (average linkage). Or a function ``(values, n_groups, seed)`` of your own: it gets
-            the maps' principal coordinates (T, D), or the affinities (T, T) prepared as said above, and answers labels (T,)
-            from 0 to K - 1 or a membership (T, K). Tasks come in an order that depends on the values only, and affinities
-            only where there is something to choose: 1 < K < T.
-        fuzziness: m > 1 of the fuzzy methods; near 1 is hard, 2 is for reading.
-        features: "cells" compares tasks example by example, "density" their distributions over the map; not for affinities.
-        restarts: random starts, of which the best is kept.
-        seed: of the starts and of the blocks of examples.
+    Args: source: a map of T tasks, possibly memory-mapped, or its :func:`coterie.datamaps.gram`
+        when several groupings are taken from it (``features`` is then settled), or an affinity of T
+        tasks. A fit that recorded a map stands for it. n_groups: number of groups K; "auto" takes
+        the largest silhouette, or 1 where that is below what tasks without structure reach: 0.1 for
+        maps, more for affinities of few tasks. What it saw is in ``details["silhouette"]``. method:
+        of maps "fuzzy-kmeans" (default; centres by k-means, then the fuzzy formula), "fuzzy-cmeans"
+        (iterated), "kmeans" (hard), "points" (every single point votes). Of affinities "sdp"
+        (default; groups of the greatest density), "spectral", "hierarchical" (average linkage). Or
+        a function ``(values, n_groups, seed)`` of your own: it gets the maps' principal coordinates
+        (T, D), or the affinities (T, T) prepared as said above, and answers labels (T,) from 0 to K
+        - 1 or a membership (T, K). Tasks come in an order that depends on the values only, and
+        affinities only where there is something to choose: 1 < K < T. fuzziness: m > 1 of the fuzzy
+        methods; near 1 is hard, 2 is for reading. features: "cells" compares tasks example by
+        example, "density" their distributions over the map; not for affinities. restarts: random
+        starts, of which the best is kept. seed: of the starts and of the blocks of examples.
 
-    Raises:
-        CoterieError: an argument out of range, more groups than tasks, a task never observed, an affinity with gaps, or a
-            method that does not group such a source.
+    Raises: CoterieError: an argument out of range, more groups than tasks, a task never observed,
+        an affinity with gaps, or a method that does not group such a source.
 
     >>> from coterie.datamaps import DataMapRecorder
     >>> import torch
@@ -95,33 +98,51 @@ def group(
     check_group(len(source.tasks), n_groups, method, fuzziness, features, restarts, methods=methods)
     if isinstance(source, Affinity):
         source.require_complete()
-        measured = TaskAffinities(source, AFFINITY_METHODS[method] if isinstance(method, str) else own_clustering(method))
+        measured = TaskAffinities(
+            source, AFFINITY_METHODS[method] if isinstance(method, str) else own_clustering(method)
+        )
         least = measured.least_silhouette
     else:
         measured, least = measuring(method)(source, features, seed), THRESHOLD
     details: dict[str, Any] = {}
     if n_groups == "auto":
-        n_groups, details = choose_n_groups(measured.distances(), restarts=restarts, seed=seed, least=least)
+        n_groups, details = choose_n_groups(
+            measured.distances(), restarts=restarts, seed=seed, least=least
+        )
     settings = Settings(n_groups=n_groups, fuzziness=fuzziness, restarts=restarts, seed=seed)
     clusters = _by_first_task(measured.cluster(settings))
     name = clustering_name(method)
     if callable(method) and name in (*METHODS, *AFFINITY_METHODS):
         name = f"own {name}"  # not to be taken for that of the house
     return Grouping(
-        tasks=source.tasks, membership=clusters.membership, method=name, distances=clusters.distances,
-        fuzziness=fuzziness if method in FUZZY else None, details={**measured.details, **details, **clusters.details},
-    )  # fmt: skip
+        tasks=source.tasks,
+        membership=clusters.membership,
+        method=name,
+        distances=clusters.distances,
+        fuzziness=fuzziness if method in FUZZY else None,
+        details={**measured.details, **details, **clusters.details},
+    )
 
 
 def measuring(method: str | Clustering) -> Measuring:
     """How a data map is measured for a clustering."""
-    return METHODS[method] if isinstance(method, str) else partial(measure_distances, own_clustering(method))
+    return (
+        METHODS[method]
+        if isinstance(method, str)
+        else partial(measure_distances, own_clustering(method))
+    )
 
 
 def check_group(
-    n_tasks: int, n_groups: Any, method: str | Clustering, fuzziness: float, features: str, restarts: int, *,
+    n_tasks: int,
+    n_groups: Any,
+    method: str | Clustering,
+    fuzziness: float,
+    features: str,
+    restarts: int,
+    *,
     methods: Collection[str] = METHODS.keys(),
-) -> None:  # fmt: skip
+) -> None:
     """Refuse impossible settings before any work; ``methods`` are those that group such a source.
 
     Raises:
@@ -131,13 +152,20 @@ def check_group(
     if n_tasks < 2:
         raise CoterieError(f"`data_map` must have at least 2 tasks to group; found {n_tasks}.")
     if n_groups != "auto" and n_groups > n_tasks:
-        raise CoterieError(f"`n_groups` asks for {n_groups} groups of {n_tasks} tasks: fewer tasks than groups.")
+        raise CoterieError(
+            f"`n_groups` asks for {n_groups} groups of {n_tasks} tasks: fewer tasks than groups."
+        )
 
 
 def check_settings(
-    n_groups: Any, method: str | Clustering, fuzziness: float, features: str, restarts: int, *,
+    n_groups: Any,
+    method: str | Clustering,
+    fuzziness: float,
+    features: str,
+    restarts: int,
+    *,
     methods: Collection[str] = METHODS.keys(),
-) -> None:  # fmt: skip
+) -> None:
     """Refuse settings that are impossible for any number of tasks.
 
     Raises:
@@ -159,9 +187,13 @@ def check_clustering(name: str, method: Any, methods: Collection[str]) -> None:
     """
     named = method if isinstance(method, str) else ""
     if not callable(method) and named not in methods:
-        groups = "data maps" if named in METHODS else "affinities" if named in AFFINITY_METHODS else ""
+        groups = (
+            "data maps" if named in METHODS else "affinities" if named in AFFINITY_METHODS else ""
+        )
         reads = f", which groups {groups}" if groups else ""
-        raise CoterieError(f"`{name}` must be one of {', '.join(methods)}; found {shown(method)}{reads}.")
+        raise CoterieError(
+            f"`{name}` must be one of {', '.join(methods)}; found {shown(method)}{reads}."
+        )
 
 
 def check_n_groups(n_groups: Any) -> None:
@@ -173,7 +205,9 @@ def check_n_groups(n_groups: Any) -> None:
     if isinstance(n_groups, str) and n_groups == "auto":
         return
     if isinstance(n_groups, bool) or not isinstance(n_groups, Integral) or n_groups < 1:
-        raise CoterieError(f"`n_groups` must be a whole number of at least 1, or 'auto'; found {shown(n_groups)}.")
+        raise CoterieError(
+            f"`n_groups` must be a whole number of at least 1, or 'auto'; found {shown(n_groups)}."
+        )
 
 
 def _methods(source: Any) -> Collection[str]:
@@ -183,7 +217,8 @@ def _methods(source: Any) -> Collection[str]:
     if isinstance(source, DataMap | Gram):
         return METHODS.keys()
     raise CoterieError(
-        f"`source` must be a DataMap, its Gram, an Affinity or a Fit with a data map; found {type(source).__name__}."
+        "`source` must be a DataMap, its Gram, an Affinity or a Fit with a data map; found "
+        f"{type(source).__name__}."
     )
 
 
@@ -191,5 +226,7 @@ def _by_first_task(clusters: Clusters) -> Clusters:
     """Order groups by the first task that each holds; groups that hold none come last."""
     labels = clusters.membership.argmax(axis=1)
     n_tasks, n_groups = clusters.membership.shape
-    first = [np.flatnonzero(labels == k)[0] if (labels == k).any() else n_tasks for k in range(n_groups)]
+    first = [
+        np.flatnonzero(labels == k)[0] if (labels == k).any() else n_tasks for k in range(n_groups)
+    ]
     return clusters.reordered(np.arange(n_tasks), np.argsort(first, kind="stable"))

@@ -55,8 +55,10 @@ class TaskDistances:
     def details(self) -> dict[str, Any]:
         """Features used, share of the spectrum clipped, notes."""
         return {
-            "features": self.gram.features, "negative_share": self.gram.negative_share, "notes": list(self.gram.notes),
-        }  # fmt: skip
+            "features": self.gram.features,
+            "negative_share": self.gram.negative_share,
+            "notes": list(self.gram.notes),
+        }
 
     def distances(self) -> np.ndarray:
         """Squared distances between tasks (T, T)."""
@@ -67,7 +69,9 @@ class TaskDistances:
         distances2 = self.gram.distances2 if weights is None else self.gram.resample(weights)
         order = distances2.sum(axis=0).argsort(kind="stable")
         coordinates, _ = classical_scaling(distances2[np.ix_(order, order)])
-        return self.algorithm(coordinates, settings).reordered(order.argsort(), np.arange(settings.n_groups))
+        return self.algorithm(coordinates, settings).reordered(
+            order.argsort(), np.arange(settings.n_groups)
+        )
 
 
 @dataclass(frozen=True)
@@ -90,7 +94,11 @@ class PointHistograms:
     @property
     def details(self) -> dict[str, Any]:
         """Features used and notes."""
-        notes = ["Tasks are of mixed kinds: features are ranks within the task."] if self.source.ranked else []
+        notes = (
+            ["Tasks are of mixed kinds: features are ranks within the task."]
+            if self.source.ranked
+            else []
+        )
         return {"features": "points", "notes": notes}
 
     def distances(self) -> np.ndarray:
@@ -99,7 +107,9 @@ class PointHistograms:
 
     def cluster(self, settings: Settings, weights: np.ndarray | None = None) -> Clusters:
         """Cluster the points and let them vote."""
-        histograms = self._densities.histograms(np.ones(self.n_blocks) if weights is None else weights)
+        histograms = self._densities.histograms(
+            np.ones(self.n_blocks) if weights is None else weights
+        )
         return point_votes(histograms, self._densities.variability_limit, settings)
 
 
@@ -107,11 +117,16 @@ def measure_distances(
     algorithm: Cluster, data_map: DataMap | Gram, features: Literal["cells", "density"], seed: int
 ) -> TaskDistances:
     """Measure distances between tasks, unless that was done."""
-    return TaskDistances(data_map if isinstance(data_map, Gram) else gram(data_map, features, seed=seed), algorithm)
+    return TaskDistances(
+        data_map if isinstance(data_map, Gram) else gram(data_map, features, seed=seed), algorithm
+    )
 
 
 def measure_points(data_map: DataMap | Gram, _features: str, seed: int) -> PointHistograms:
     """Count points; that needs the map itself."""
     if isinstance(data_map, Gram):
-        raise CoterieError("`data_map` must be a DataMap for method 'points': distances between tasks do not hold its points.")
+        raise CoterieError(
+            "`data_map` must be a DataMap for method 'points': distances between tasks do not hold "
+            "its points."
+        )
     return PointHistograms(Features(data_map, seed=seed), data_map.tasks, data_map)

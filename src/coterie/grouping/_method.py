@@ -21,7 +21,10 @@ class Settings:
 
 @dataclass(frozen=True, kw_only=True)
 class Clusters:
-    """What every clustering answers: ``membership`` (T, K), squared ``distances`` (T, K) to the centres where it has them."""
+    """What every clustering answers.
+
+    ``membership`` (T, K), squared ``distances`` (T, K) to the centres where it has them.
+    """
 
     membership: np.ndarray
     distances: np.ndarray | None = None
@@ -30,7 +33,11 @@ class Clusters:
     def reordered(self, tasks: np.ndarray, groups: np.ndarray) -> Clusters:
         """Rows and columns in another order."""
         pick = lambda a: None if a is None else a[tasks][:, groups]  # noqa: E731
-        return Clusters(membership=self.membership[tasks][:, groups], distances=pick(self.distances), details=self.details)
+        return Clusters(
+            membership=self.membership[tasks][:, groups],
+            distances=pick(self.distances),
+            details=self.details,
+        )
 
 
 Cluster = Callable[[np.ndarray, Settings], Clusters]

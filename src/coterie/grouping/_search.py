@@ -1,4 +1,7 @@
-"""The exact search: local search for a choice, prices for a bound, and HiGHS for the rows that both leave."""
+"""The exact search.
+
+Local search for a choice, prices for a bound, and HiGHS for the rows that both leave.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +19,10 @@ _POLISHED = 20
 
 @dataclass(frozen=True)
 class Choice:
-    """An answer about all rows: how many were ``dominated``, how many were ``left`` for HiGHS to decide."""
+    """An answer about all rows.
+
+    How many were ``dominated``, how many were ``left`` for HiGHS to decide.
+    """
 
     answer: Answer
     dominated: int
@@ -26,7 +32,8 @@ class Choice:
 def best_cover(cover: Cover, deadline: float) -> Choice:
     """Choose the rows whose best gains have the largest sum; tasks may be in several of them.
 
-    What prices rule out and HiGHS decides is exact; the local search only makes the bound bite earlier.
+    What prices rule out and HiGHS decides is exact; the local search only makes the bound bite
+    earlier.
     """
     rows = np.flatnonzero(undominated(cover))
     dominated, small = len(cover.gains) - len(rows), cover.only(rows)
@@ -60,11 +67,16 @@ def best_partition(cover: Cover, deadline: float) -> Choice:
     rows = _best_of_each_subset(values, subsets, cover.loads)
     found = part(values[rows], subsets[rows], cover.loads[:, rows], deadline)
     chosen = None if found.rows is None else [int(rows[place]) for place in found.rows]
-    return Choice(Answer(chosen, found.bound * n_tasks, found.finished), len(values) - len(rows), len(rows))
+    return Choice(
+        Answer(chosen, found.bound * n_tasks, found.finished), len(values) - len(rows), len(rows)
+    )
 
 
 def _best_of_each_subset(values: np.ndarray, subsets: np.ndarray, loads: np.ndarray) -> np.ndarray:
-    """Positions of the rows that no row of the same subset replaces: at least its value, at no more of any capacity."""
+    """Positions of the rows that no row of the same subset replaces.
+
+    At least its value, at no more of any capacity.
+    """
     same: dict[bytes, list[int]] = {}
     for row in np.argsort(-values, kind="stable").tolist():
         kept = same.setdefault(np.packbits(subsets[row]).tobytes(), [])
@@ -79,7 +91,9 @@ def _first(cover: Cover, deadline: float) -> Answer:
     if np.isfinite(cover.value(chosen)):
         return Answer(chosen, np.inf, finished=True)
     found = cover_tasks(np.isfinite(cover.gains), cover.loads, deadline)
-    return found if found.rows is None else Answer(improved(cover, found.rows), np.inf, finished=True)
+    return (
+        found if found.rows is None else Answer(improved(cover, found.rows), np.inf, finished=True)
+    )
 
 
 class _Search:
@@ -93,7 +107,9 @@ class _Search:
         if (value := self.cover.value(rows)) > self.value:
             self.rows, self.value = rows, value
 
-    def polish(self, small: Cover, rows: np.ndarray, sets: tuple[tuple[int, ...], ...], deadline: float) -> None:
+    def polish(
+        self, small: Cover, rows: np.ndarray, sets: tuple[tuple[int, ...], ...], deadline: float
+    ) -> None:
         """Improve the best of the sets that the prices suggested."""
         for chosen in sorted(sets, key=small.worth, reverse=True)[:_POLISHED]:
             if perf_counter() > deadline:

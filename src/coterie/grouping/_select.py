@@ -34,27 +34,26 @@ def select(
 ) -> Selection:
     """Choose the candidate rows that serve all tasks best within a budget, and prove it.
 
-    Each task is served by its best chosen row; the sum over tasks is maximised exactly, as facility location (Standley et al.,
-    ICML 2020, ask for it by search): dominated rows go first, then whatever a Lagrangian bound rules out against a choice found
-    by local search; HiGHS decides on the rest.
+    Each task is served by its best chosen row; the sum over tasks is maximised exactly, as facility
+    location (Standley et al., ICML 2020, ask for it by search): dominated rows go first, then
+    whatever a Lagrangian bound rules out against a choice found by local search; HiGHS decides on
+    the rest.
 
-    Args:
-        scores: a table, or scores (R, T) of R candidate models, higher is better, NaN where a row does not train a task.
-        subsets: which tasks each row trains: (R, T) of 0 and 1, or lists of names or positions; default: those it scores.
-        budget: limit on the sum of ``costs``: a number of models where they are all 1.
-        costs: what each row takes of the budget (R,); default 1. The same subset at another cost is another row.
-        partition: whether each task is in exactly one chosen row; rows may overlap otherwise.
-        sizes: smallest and largest number of tasks of a row.
-        must_link: pairs of tasks, by name or position, of which a row has both or none.
-        cannot_link: pairs of tasks of which a row has one at most.
-        resources: by name, a value per row (R,) and a limit on the sum over the chosen rows.
-        row_limits: by name, a value per row (R,) and a limit on each chosen row.
-        task_weights: what a unit of score counts for each task (T,), 0 or more; default 1.
-        tasks: names of the columns of an array.
-        time_limit: seconds; the best choice so far is then returned with its gap.
+    Args: scores: a table, or scores (R, T) of R candidate models, higher is better, NaN where a row
+        does not train a task. subsets: which tasks each row trains: (R, T) of 0 and 1, or lists of
+        names or positions; default: those it scores. budget: limit on the sum of ``costs``: a
+        number of models where they are all 1. costs: what each row takes of the budget (R,);
+        default 1. The same subset at another cost is another row. partition: whether each task is
+        in exactly one chosen row; rows may overlap otherwise. sizes: smallest and largest number of
+        tasks of a row. must_link: pairs of tasks, by name or position, of which a row has both or
+        none. cannot_link: pairs of tasks of which a row has one at most. resources: by name, a
+        value per row (R,) and a limit on the sum over the chosen rows. row_limits: by name, a value
+        per row (R,) and a limit on each chosen row. task_weights: what a unit of score counts for
+        each task (T,), 0 or more; default 1. tasks: names of the columns of an array. time_limit:
+        seconds; the best choice so far is then returned with its gap.
 
-    Raises:
-        CoterieError: bad input, named; constraints that cannot hold together, and which; nothing found in time.
+    Raises: CoterieError: bad input, named; constraints that cannot hold together, and which;
+        nothing found in time.
 
     >>> scores = np.array([[0.5, np.nan], [np.nan, 0.6], [0.4, 0.7]])
     >>> select(scores, budget=2, tasks=["a", "b"])
@@ -74,9 +73,15 @@ def select(
     rows = read_rows(scores, subsets, costs, tasks)
     weights = _weights(task_weights, len(rows.tasks))
     constraints = read_constraints(
-        rows, budget=budget, partition=partition, sizes=sizes, must_link=must_link, cannot_link=cannot_link,
-        resources=resources, row_limits=row_limits,
-    )  # fmt: skip
+        rows,
+        budget=budget,
+        partition=partition,
+        sizes=sizes,
+        must_link=must_link,
+        cannot_link=cannot_link,
+        resources=resources,
+        row_limits=row_limits,
+    )
     allowed = _allowed(rows, constraints)
     if not rows.subsets[allowed].any(axis=0).all():
         raise explain(rows, constraints, perf_counter() + time_limit)
@@ -85,17 +90,27 @@ def select(
     if choice.answer.rows is None:
         if choice.answer.finished:
             raise explain(rows, constraints, perf_counter() + time_limit)
-        raise CoterieError(f"`time_limit` of {time_limit:g} s ended before any choice of rows was found; give more.")
+        raise CoterieError(
+            f"`time_limit` of {time_limit:g} s ended before any choice of rows was found; give "
+            "more."
+        )
     chosen = allowed[np.sort(choice.answer.rows)]
-    return _selection(rows, weights, chosen, choice, choice.answer.bound * scale + offset, len(allowed), started)
+    return _selection(
+        rows, weights, chosen, choice, choice.answer.bound * scale + offset, len(allowed), started
+    )
 
 
 def _weights(task_weights: Any, n_tasks: int) -> np.ndarray:
     weights = np.ones(n_tasks) if task_weights is None else numbers("task_weights", task_weights)
     if weights.shape != (n_tasks,):
-        raise CoterieError(f"`task_weights` must have one value for each of the {n_tasks} tasks; found {weights.shape}.")
+        raise CoterieError(
+            f"`task_weights` must have one value for each of the {n_tasks} tasks; found "
+            f"{weights.shape}."
+        )
     if not (np.isfinite(weights) & (weights >= 0)).all() or not weights.any():
-        raise CoterieError(f"`task_weights` must be finite, not negative and not all 0; found {weights.tolist()}.")
+        raise CoterieError(
+            f"`task_weights` must be finite, not negative and not all 0; found {weights.tolist()}."
+        )
     return weights
 
 
@@ -108,7 +123,10 @@ def _allowed(rows: Rows, constraints: Sequence[Constraint]) -> np.ndarray:
 def _cover(
     rows: Rows, weights: np.ndarray, constraints: Sequence[Constraint], allowed: np.ndarray
 ) -> tuple[Cover, float, float]:
-    """Weighted scores of the allowed rows, brought to [0, 1]; a sum of gains is worth itself times scale plus offset."""
+    """Weighted scores of the allowed rows, brought to [0, 1].
+
+    A sum of gains is worth itself times scale plus offset.
+    """
     worth = (rows.scores * weights)[allowed]
     present = ~np.isnan(worth)
     lowest = np.min(worth, axis=0, where=present, initial=np.inf)
@@ -119,7 +137,13 @@ def _cover(
 
 
 def _selection(
-    rows: Rows, weights: np.ndarray, chosen: np.ndarray, choice: Choice, bound: float, n_allowed: int, started: float
+    rows: Rows,
+    weights: np.ndarray,
+    chosen: np.ndarray,
+    choice: Choice,
+    bound: float,
+    n_allowed: int,
+    started: float,
 ) -> Selection:
     """Give each task to its best chosen row; rows that serve none are not needed."""
     served = np.where(rows.subsets[chosen], rows.scores[chosen], -np.inf)
@@ -130,11 +154,21 @@ def _selection(
     above = 0.0 if proven else max(bound - objective, 0.0)
     gap = above / abs(objective) if objective else float(np.inf if above else 0.0)
     return Selection(
-        tasks=rows.tasks, rows=chosen, serves=serves, subsets=rows.subsets[chosen], objective=objective,
-        cost=float(rows.costs[chosen].sum()), gap=gap, proven=proven,
+        tasks=rows.tasks,
+        rows=chosen,
+        serves=serves,
+        subsets=rows.subsets[chosen],
+        objective=objective,
+        cost=float(rows.costs[chosen].sum()),
+        gap=gap,
+        proven=proven,
         details={
-            "candidates": rows.source, "rows": len(rows.costs), "allowed": n_allowed, "dominated": choice.dominated,
-            "left": choice.left, "seconds": perf_counter() - started,
+            "candidates": rows.source,
+            "rows": len(rows.costs),
+            "allowed": n_allowed,
+            "dominated": choice.dominated,
+            "left": choice.left,
+            "seconds": perf_counter() - started,
             "status": "proven best" if proven else "time limit reached",
         },
-    )  # fmt: skip
+    )

@@ -1,4 +1,7 @@
-"""The partition of largest density, exactly (principled task grouping: Wang, Pan and Yu, arXiv 2402.15328)."""
+"""The partition of largest density, exactly (principled task grouping.
+
+Wang, Pan and Yu, arXiv 2402.15328).
+"""
 
 from __future__ import annotations
 
@@ -26,10 +29,11 @@ def densest_partition(
 ) -> np.ndarray:
     """Part T <= 16 tasks into exactly K groups so that the sum of their densities is largest.
 
-    A group is worth the mean over its members i of what they get from all members, the diagonal included: sum over i and k of
-    ``matrix[i, k]`` divided by its size (the objective of the paper's program, with membership in exactly one group: with the
-    "at least one" of its released code a good nucleus is counted once per group that holds it). All 2^T - 1 groups are columns
-    of a set partitioning programme.
+    A group is worth the mean over its members i of what they get from all members, the diagonal
+    included: sum over i and k of ``matrix[i, k]`` divided by its size (the objective of the paper's
+    program, with membership in exactly one group: with the "at least one" of its released code a
+    good nucleus is counted once per group that holds it). All 2^T - 1 groups are columns of a set
+    partitioning programme.
 
     Args:
         matrix: affinity between tasks (T, T), complete; its two directions are added.
@@ -55,10 +59,16 @@ def densest_partition(
     groups = groups[allowed_rows(constraints, len(groups))]
     found = _part(values, groups, n_groups, perf_counter() + time_limit)
     if not found.finished:
-        raise CoterieError(f"`time_limit` of {time_limit:g} s ended before the best partition was proven; give more.")
+        raise CoterieError(
+            f"`time_limit` of {time_limit:g} s ended before the best partition was proven; give "
+            "more."
+        )
     if found.rows is None:
         asked = ", ".join(constraint.name for constraint in constraints)
-        raise CoterieError(f"No partition of the {len(values)} tasks into {n_groups} groups keeps to {asked}. Relax them.")
+        raise CoterieError(
+            f"No partition of the {len(values)} tasks into {n_groups} groups keeps to {asked}. "
+            "Relax them."
+        )
     labels = groups[found.rows].argmax(axis=0)
     _, first, number = np.unique(labels, return_index=True, return_inverse=True)
     return np.argsort(np.argsort(first))[number]
@@ -68,7 +78,9 @@ def _part(values: np.ndarray, groups: np.ndarray, n_groups: int, deadline: float
     if not groups.any(axis=0).all():
         return Answer(None, -np.inf, finished=True)
     density = ((groups @ values) * groups).sum(axis=1) / groups.sum(axis=1)
-    worth = (density - density.min()) / (np.ptp(density) or 1.0)  # exactly K groups: what is the same for all does not matter
+    worth = (density - density.min()) / (
+        np.ptp(density) or 1.0
+    )  # exactly K groups: what is the same for all does not matter
     return part(worth, groups, np.zeros((0, len(groups))), deadline, n_rows=n_groups)
 
 
@@ -78,11 +90,21 @@ def _checked(matrix: np.ndarray, n_groups: int) -> np.ndarray:
         raise CoterieError(f"`matrix` must be square, tasks by tasks; found {values.shape}.")
     if not 2 <= len(values) <= _MOST_TASKS:
         raise CoterieError(
-            f"`matrix` must be between 2 and {_MOST_TASKS} tasks, whose groups can all be listed; found {len(values)}. "
+            f"`matrix` must be between 2 and {_MOST_TASKS} tasks, whose groups can all be listed; "
+            f"found {len(values)}. "
             "For more, use group(affinity, method='sdp')."
         )
     if not np.isfinite(values).all():
-        raise CoterieError("`matrix` must be finite everywhere; NaN stands for pairs that were never measured.")
-    if isinstance(n_groups, bool) or not isinstance(n_groups, int | np.integer) or not 1 <= n_groups <= len(values):
-        raise CoterieError(f"`n_groups` must be a whole number from 1 to the {len(values)} tasks; found {n_groups!r}.")
+        raise CoterieError(
+            "`matrix` must be finite everywhere; NaN stands for pairs that were never measured."
+        )
+    if (
+        isinstance(n_groups, bool)
+        or not isinstance(n_groups, int | np.integer)
+        or not 1 <= n_groups <= len(values)
+    ):
+        raise CoterieError(
+            f"`n_groups` must be a whole number from 1 to the {len(values)} tasks; found "
+            f"{n_groups!r}."
+        )
     return values

@@ -17,4 +17,8 @@ def fuzzy_kmeans(points: np.ndarray, settings: Settings) -> Clusters:
     array([1., 1., 1.])
     """
     distances, details = kmeans_distances(points, settings)
-    return Clusters(membership=fuzzy_membership(distances, settings.fuzziness), distances=distances, details=details)
+    return Clusters(
+        membership=fuzzy_membership(distances, settings.fuzziness),
+        distances=distances,
+        details=details,
+    )

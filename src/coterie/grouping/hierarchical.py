@@ -1,4 +1,7 @@
-"""Groups by average linkage: the two whose tasks go best together on average are merged first (Sokal and Michener 1958)."""
+"""Groups by average linkage.
+
+The two whose tasks go best together on average are merged first (Sokal and Michener 1958).
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,9 @@ from coterie.grouping._method import Clusters, Settings
 
 
 def hierarchical(matrix: np.ndarray, settings: Settings) -> Clusters:
-    """Average linkage on the dissimilarity max(A) - A of a symmetric affinity (T, T); its diagonal is not read.
+    """Average linkage on the dissimilarity max(A) - A of a symmetric affinity (T, T).
+
+    Its diagonal is not read.
 
     Returns:
         One-hot membership (T, K), no group empty.
@@ -31,4 +36,6 @@ def average_linkage(dissimilarity: np.ndarray, n_groups: int) -> np.ndarray:
     from scipy.spatial.distance import squareform
 
     # Merges are undone to K groups, not cut at a height: ties would leave fewer.
-    return cut_tree(linkage(squareform(dissimilarity, checks=False), "average"), n_clusters=n_groups)[:, 0]
+    return cut_tree(
+        linkage(squareform(dissimilarity, checks=False), "average"), n_clusters=n_groups
+    )[:, 0]

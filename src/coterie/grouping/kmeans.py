@@ -21,7 +21,9 @@ def kmeans(points: np.ndarray, settings: Settings) -> Clusters:
     """
     distances, details = kmeans_distances(points, settings)
     nearest = distances.argmin(axis=1)
-    return Clusters(membership=np.eye(settings.n_groups)[nearest], distances=distances, details=details)
+    return Clusters(
+        membership=np.eye(settings.n_groups)[nearest], distances=distances, details=details
+    )
 
 
 def kmeans_distances(points: np.ndarray, settings: Settings) -> tuple[np.ndarray, dict[str, Any]]:
@@ -29,9 +31,14 @@ def kmeans_distances(points: np.ndarray, settings: Settings) -> tuple[np.ndarray
     from sklearn.cluster import KMeans
     from sklearn.exceptions import ConvergenceWarning
 
-    model = KMeans(settings.n_groups, n_init=settings.restarts, random_state=derive(settings.seed, "kmeans") % 2**32)  # pyright: ignore[reportArgumentType]
+    model = KMeans(
+        settings.n_groups,
+        n_init=settings.restarts,  # pyright: ignore[reportArgumentType]
+        random_state=derive(settings.seed, "kmeans") % 2**32,
+    )
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)  # fewer distinct points than groups: centres coincide
+        # Fewer distinct points than groups: centres coincide.
+        warnings.simplefilter("ignore", ConvergenceWarning)
         model.fit(points)
     distances = squared_distances(points, np.asarray(model.cluster_centers_))
     return distances, {"inertia": float(distances.min(axis=1).sum())}

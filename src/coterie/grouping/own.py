@@ -17,8 +17,9 @@ _ROUNDING = 1e-6
 def own_clustering(function: Clustering) -> Cluster:
     """The function as any other clustering; what it answers is checked.
 
-    It is called as ``function(values, n_groups, seed)`` with points (T, D) of a data map or the standardised, symmetric
-    affinities (T, T), whose tasks are in an order of their own, and answers labels (T,) from 0 to K - 1 or a membership (T, K).
+    It is called as ``function(values, n_groups, seed)`` with points (T, D) of a data map or the
+    standardised, symmetric affinities (T, T), whose tasks are in an order of their own, and answers
+    labels (T,) from 0 to K - 1 or a membership (T, K).
 
     >>> own_clustering(lambda values, n_groups, seed: values[:, 0] > 0)(
     ...     np.array([[-1.0], [2.0]]), Settings(n_groups=2, fuzziness=2.0, restarts=1, seed=0)
@@ -46,13 +47,20 @@ def clustering_name(method: str | Clustering) -> str:
 
 
 def _membership(found: np.ndarray, n_tasks: int, n_groups: int, what: str) -> np.ndarray:
-    if found.shape == (n_tasks,) and found.dtype.kind in "biu" and found.min() >= 0 and found.max() < n_groups:
+    if (
+        found.shape == (n_tasks,)
+        and found.dtype.kind in "biu"
+        and found.min() >= 0
+        and found.max() < n_groups
+    ):
         return np.eye(n_groups)[found.astype(np.int64)]
     if found.shape == (n_tasks, n_groups) and found.dtype.kind in "biuf":
         shares = found.astype(np.float64)
         if (shares >= 0).all() and np.allclose(shares.sum(axis=1), 1, atol=_ROUNDING):
             return shares
     raise CoterieError(
-        f"{what} must answer one label from 0 to {n_groups - 1} for each of {n_tasks} tasks, or a membership of shape "
-        f"({n_tasks}, {n_groups}) whose rows sum to 1; found {shown(found.tolist())} of shape {found.shape}."
+        f"{what} must answer one label from 0 to {n_groups - 1} for each of {n_tasks} tasks, or a "
+        "membership of shape "
+        f"({n_tasks}, {n_groups}) whose rows sum to 1; found {shown(found.tolist())} of shape "
+        f"{found.shape}."
     )

@@ -1,4 +1,7 @@
-"""Point votes: cluster all single (task, example) points, then let each task's points vote (STG-MTL, section 2)."""
+"""Point votes.
+
+Cluster all single (task, example) points, then let each task's points vote (STG-MTL, section 2).
+"""
 
 from __future__ import annotations
 
@@ -14,9 +17,12 @@ BINS = 64
 
 
 def point_votes(histograms: np.ndarray, variability_limit: float, settings: Settings) -> Clusters:
-    """K-means on all points of the (confidence, variability) plane; membership = share of a task's points per cluster.
+    """K-means on all points of the (confidence, variability) plane.
 
-    The T * N points enter as a weighted histogram, each at the centre of its bin; snapshots share the plane.
+    Membership = share of a task's points per cluster.
+
+    The T * N points enter as a weighted histogram, each at the centre of its bin; snapshots share
+    the plane.
 
     Args:
         histograms: counts, (S snapshots, T, bins of confidence, bins of variability).
@@ -37,10 +43,17 @@ def point_votes(histograms: np.ndarray, variability_limit: float, settings: Sett
     counts = histograms.sum(axis=0)
     used = np.argwhere(counts.sum(axis=0))
     if len(used) < settings.n_groups:
-        raise CoterieError(f"`n_groups` must be at most the {len(used)} distinct points of the map; found {settings.n_groups}.")
+        raise CoterieError(
+            f"`n_groups` must be at most the {len(used)} distinct points of the map; found "
+            f"{settings.n_groups}."
+        )
     places = (used + 0.5) / counts.shape[1:] * (1.0, variability_limit)
     votes = counts[:, used[:, 0], used[:, 1]]
-    model = KMeans(settings.n_groups, n_init=settings.restarts, random_state=derive(settings.seed, "points") % 2**32)  # pyright: ignore[reportArgumentType]
+    model = KMeans(
+        settings.n_groups,
+        n_init=settings.restarts,  # pyright: ignore[reportArgumentType]
+        random_state=derive(settings.seed, "points") % 2**32,
+    )
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
         labels = model.fit(places, sample_weight=votes.sum(axis=0)).labels_

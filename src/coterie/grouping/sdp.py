@@ -1,8 +1,9 @@
 """Groups of the greatest density, by relaxing partitions to positive semidefinite matrices (Grad-TAG, Li et al., KDD 2024).
 
-A partition of T tasks into groups C_1..C_K is worth sum_j (1/|C_j|) sum_{u,v in C_j} A_uv: each target counts the mean over its
-group of what the members do for it. With X = sum_j v_j v_j' / |C_j| of the groups' indicators v_j that is <A, X>, and such an X
-has unit row sums, trace K, no negative entry and no negative eigenvalue. Dropping only its rank leaves a convex program.
+A partition of T tasks into groups C_1..C_K is worth sum_j (1/|C_j|) sum_{u,v in C_j} A_uv: each
+target counts the mean over its group of what the members do for it. With X = sum_j v_j v_j' / |C_j|
+of the groups' indicators v_j that is <A, X>, and such an X has unit row sums, trace K, no negative
+entry and no negative eigenvalue. Dropping only its rank leaves a convex program.
 
 Shapes: ``T`` tasks, ``K`` groups.
 """
@@ -23,15 +24,17 @@ _BALANCE_EVERY, _BALANCE_BY, _BALANCE_ABOVE = 20, 1.5, 3.0
 
 
 def sdp(matrix: np.ndarray, settings: Settings) -> Clusters:
-    """Groups of nearly the greatest density: relaxed, rounded by average linkage, improved by moving single tasks.
+    """Groups of nearly the greatest density.
+
+    Relaxed, rounded by average linkage, improved by moving single tasks.
 
     Args:
         matrix: symmetric affinity (T, T), its diagonal included.
         settings: number of groups; nothing here is random.
 
-    Returns:
-        One-hot membership (T, K), no group empty. ``details``: ``iterations``, ``residual`` and ``converged`` of the
-        relaxation, and ``relaxed_density``, which no groups can exceed by more than the residual allows.
+    Returns: One-hot membership (T, K), no group empty. ``details``: ``iterations``, ``residual``
+        and ``converged`` of the relaxation, and ``relaxed_density``, which no groups can exceed by
+        more than the residual allows.
 
     >>> matrix = np.kron(np.eye(2), np.ones((2, 2)))
     >>> sdp(matrix, Settings(n_groups=2, fuzziness=2.0, restarts=1, seed=0)).membership
@@ -41,14 +44,16 @@ def sdp(matrix: np.ndarray, settings: Settings) -> Clusters:
            [0., 1.]])
     """
     relaxed, details = density_sdp(matrix, settings.n_groups)
-    # X_uv is 1/|C| for two tasks of one group: relative to its diagonal, small and large groups are linked alike.
+    # X_uv is 1/|C| for two tasks of one group: relative to its diagonal, small and large groups are
+    # linked alike.
     roots = np.sqrt(relaxed.diagonal().clip(1e-12))
     together = relaxed / (roots[:, None] * roots)
     labels = improve_density(matrix, average_linkage(together.max() - together, settings.n_groups))
     details["relaxed_density"] = float((matrix * relaxed).sum())
     if not details["converged"]:
         details["notes"] = [
-            f"The relaxation was stopped after {details['iterations']} iterations at a residual of {details['residual']:.1g}: "
+            f"The relaxation was stopped after {details['iterations']} iterations at a residual of "
+            f"{details['residual']:.1g}: "
             "its density is no bound, but the groups were improved all the same."
         ]
     return Clusters(membership=np.eye(settings.n_groups)[labels], details=details)
@@ -57,8 +62,8 @@ def sdp(matrix: np.ndarray, settings: Settings) -> Clusters:
 def density(matrix: np.ndarray, labels: np.ndarray) -> float:
     """Sum over groups of (1/size) * all affinities within, the diagonal included, of ``labels`` (T,).
 
-    Adding a to all of the diagonal and b to all of the rest adds K a + (T - K) b to every partition into K groups, so neither
-    changes which one is best.
+    Adding a to all of the diagonal and b to all of the rest adds K a + (T - K) b to every partition
+    into K groups, so neither changes which one is best.
 
     >>> density(np.array([[0.0, 3.0, 1.0], [3.0, 0.0, 1.0], [1.0, 1.0, 0.0]]), np.array([0, 0, 1]))
     3.0
@@ -73,17 +78,16 @@ def density_sdp(
 ) -> tuple[np.ndarray, dict[str, Any]]:
     """Maximise <A, X> over symmetric X with X e = e, tr X = K, X >= 0 entrywise and X positive semidefinite.
 
-    By consensus ADMM (Boyd et al. 2011, sections 3 and 7) with one copy of X for each of the three sets: the affine one, whose
-    projection has a closed form, the positive semidefinite and the non-negative one. One eigendecomposition an iteration.
+    By consensus ADMM (Boyd et al. 2011, sections 3 and 7) with one copy of X for each of the three
+    sets: the affine one, whose projection has a closed form, the positive semidefinite and the
+    non-negative one. One eigendecomposition an iteration.
 
-    Args:
-        matrix: A (T, T), T >= 2; of both directions the mean counts.
-        n_groups: K, from 1 to T.
-        tolerance: stop when primal and dual residual (root mean square over entries) are at most this.
-        max_iterations: stop at the latest then.
+    Args: matrix: A (T, T), T >= 2; of both directions the mean counts. n_groups: K, from 1 to T.
+        tolerance: stop when primal and dual residual (root mean square over entries) are at most
+        this. max_iterations: stop at the latest then.
 
-    Returns:
-        X (T, T) in the affine set, in the others up to the residual; ``iterations``, ``residual`` and ``converged``.
+    Returns: X (T, T) in the affine set, in the others up to the residual; ``iterations``,
+        ``residual`` and ``converged``.
 
     Raises:
         CoterieError: a matrix that is not square or not finite, or K out of range.
@@ -105,17 +109,30 @@ def density_sdp(
     while residual > tolerance and iteration < max_iterations:
         iteration += 1
         before = psd + nonnegative
-        found = affine_projection((psd - psd_dual + nonnegative - nonnegative_dual) / 2 + target / (2 * rho), n_groups)
+        found = affine_projection(
+            (psd - psd_dual + nonnegative - nonnegative_dual) / 2 + target / (2 * rho), n_groups
+        )
         psd = _positive_semidefinite(found + psd_dual)
         nonnegative = (found + nonnegative_dual).clamp(min=0)
         psd_dual, nonnegative_dual = psd_dual + found - psd, nonnegative_dual + found - nonnegative
         primal = float(torch.cat([found - psd, found - nonnegative]).norm()) / size
         dual = float((psd + nonnegative - before).norm()) * rho / size
         residual = max(primal, dual)
-        if iteration % _BALANCE_EVERY == 0 and not 1 / _BALANCE_ABOVE <= primal / max(dual, 1e-300) <= _BALANCE_ABOVE:
+        if (
+            iteration % _BALANCE_EVERY == 0
+            and not 1 / _BALANCE_ABOVE <= primal / max(dual, 1e-300) <= _BALANCE_ABOVE
+        ):
             factor = _BALANCE_BY if primal > dual else 1 / _BALANCE_BY
-            rho, psd_dual, nonnegative_dual = rho * factor, psd_dual / factor, nonnegative_dual / factor
-    return found.numpy(), {"iterations": iteration, "residual": residual, "converged": residual <= tolerance}
+            rho, psd_dual, nonnegative_dual = (
+                rho * factor,
+                psd_dual / factor,
+                nonnegative_dual / factor,
+            )
+    return found.numpy(), {
+        "iterations": iteration,
+        "residual": residual,
+        "converged": residual <= tolerance,
+    }
 
 
 def affine_projection(matrix: Tensor, trace: float) -> Tensor:
@@ -133,7 +150,9 @@ def affine_projection(matrix: Tensor, trace: float) -> Tensor:
 
 
 def improve_density(matrix: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """Move single tasks, the best move first, until no move raises the density; no group becomes empty.
+    """Move single tasks, the best move first, until no move raises the density.
+
+    No group becomes empty.
 
     Args:
         matrix: affinity (T, T), its diagonal included.
@@ -154,7 +173,9 @@ def improve_density(matrix: np.ndarray, labels: np.ndarray) -> np.ndarray:
         within = (member * links).sum(axis=0)
         left = within[labels] - 2 * links[rows, labels] + own
         with np.errstate(divide="ignore", invalid="ignore"):
-            leaving = np.where(sizes[labels] > 1, left / (sizes[labels] - 1) - (within / sizes)[labels], -np.inf)
+            leaving = np.where(
+                sizes[labels] > 1, left / (sizes[labels] - 1) - (within / sizes)[labels], -np.inf
+            )
         joining = (within + 2 * links + own[:, None]) / (sizes + 1) - within / sizes
         gain = np.where(member > 0, -np.inf, joining + leaving[:, None])
         task, group = np.unravel_index(gain.argmax(), gain.shape)
@@ -165,10 +186,20 @@ def improve_density(matrix: np.ndarray, labels: np.ndarray) -> np.ndarray:
 
 
 def _check(matrix: np.ndarray, n_groups: int) -> None:
-    if np.ndim(matrix) != 2 or len(matrix) < 2 or len(matrix) != len(matrix.T) or not np.isfinite(matrix).all():
-        raise CoterieError(f"`matrix` must be square, of at least 2 tasks, and finite; found shape {np.shape(matrix)}.")
+    if (
+        np.ndim(matrix) != 2
+        or len(matrix) < 2
+        or len(matrix) != len(matrix.T)
+        or not np.isfinite(matrix).all()
+    ):
+        raise CoterieError(
+            "`matrix` must be square, of at least 2 tasks, and finite; found shape "
+            f"{np.shape(matrix)}."
+        )
     if not 1 <= n_groups <= len(matrix):
-        raise CoterieError(f"`n_groups` must be from 1 to {len(matrix)}, the number of tasks; found {n_groups}.")
+        raise CoterieError(
+            f"`n_groups` must be from 1 to {len(matrix)}, the number of tasks; found {n_groups}."
+        )
 
 
 def _positive_semidefinite(matrix: Tensor) -> Tensor:

@@ -1,4 +1,7 @@
-"""Groups by spectral clustering: tasks as nodes of a graph, affinities as weights of its edges (von Luxburg 2007)."""
+"""Groups by spectral clustering.
+
+Tasks as nodes of a graph, affinities as weights of its edges (von Luxburg 2007).
+"""
 
 from __future__ import annotations
 
@@ -15,9 +18,10 @@ _STARTS = 100
 def spectral(matrix: np.ndarray, settings: Settings) -> Clusters:
     """Normalised spectral clustering by scikit-learn of a symmetric affinity (T, T) in units of standard deviations.
 
-    Edges must not be negative: an affinity a becomes the weight log(1 + exp(a)), which is nearly a where a is large and nearly
-    0 where it is far below what is usual; no edge vanishes, so the graph stays connected. The diagonal is not read. K-means on
-    the eigenvectors starts at least 100 times.
+    Edges must not be negative: an affinity a becomes the weight log(1 + exp(a)), which is nearly a
+    where a is large and nearly 0 where it is far below what is usual; no edge vanishes, so the
+    graph stays connected. The diagonal is not read. K-means on the eigenvectors starts at least 100
+    times.
 
     Args:
         matrix: affinities, standardised.
@@ -35,10 +39,14 @@ def spectral(matrix: np.ndarray, settings: Settings) -> Clusters:
     from sklearn.exceptions import ConvergenceWarning
 
     model = SpectralClustering(
-        settings.n_groups, affinity="precomputed", n_init=max(settings.restarts, _STARTS),
+        settings.n_groups,
+        affinity="precomputed",
+        n_init=max(settings.restarts, _STARTS),
         random_state=derive(settings.seed, "spectral") % 2**32,
-    )  # fmt: skip
+    )
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)  # tasks that coincide: fewer distinct points than groups
+        warnings.simplefilter(
+            "ignore", ConvergenceWarning
+        )  # tasks that coincide: fewer distinct points than groups
         labels = model.fit(np.logaddexp(0.0, matrix)).labels_
     return Clusters(membership=np.eye(settings.n_groups)[labels])

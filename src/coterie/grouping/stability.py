@@ -30,7 +30,8 @@ def stability(
 ) -> dict[str, Any]:
     """Adjusted Rand index between the grouping of all examples and those of bootstraps of examples.
 
-    Blocks of about a twentieth of the examples are drawn with replacement, so a bootstrap re-adds sums and reads no map.
+    Blocks of about a twentieth of the examples are drawn with replacement, so a bootstrap re-adds
+    sums and reads no map.
 
     Args:
         data_map: a map or its Gram, as in :func:`group`.
@@ -42,9 +43,9 @@ def stability(
         restarts: as in :func:`group`.
         seed: of the clusterings and of the bootstraps.
 
-    Returns:
-        ``adjusted_rand`` (one per bootstrap), their ``mean``, ``lowest``, and ``together`` (T, T): the share of bootstraps in
-        which two tasks were in one group. 1 is the same groups always, 0 what chance gives.
+    Returns: ``adjusted_rand`` (one per bootstrap), their ``mean``, ``lowest``, and ``together`` (T,
+        T): the share of bootstraps in which two tasks were in one group. 1 is the same groups
+        always, 0 what chance gives.
 
     Raises:
         CoterieError: as in :func:`group`; no bootstraps.
@@ -59,7 +60,9 @@ def stability(
     from sklearn.metrics import adjusted_rand_score
 
     if isinstance(data_map, Affinity):
-        raise CoterieError("`data_map` must be a DataMap or its Gram: an affinity keeps no examples to resample.")
+        raise CoterieError(
+            "`data_map` must be a DataMap or its Gram: an affinity keeps no examples to resample."
+        )
     check_group(len(data_map.tasks), n_groups, method, fuzziness, features, restarts)
     if bootstraps < 1:
         raise CoterieError(f"`bootstraps` must be at least 1; found {bootstraps}.")
@@ -69,14 +72,18 @@ def stability(
     random = numpy_generator(seed, "bootstraps")
     scores, together = [], np.zeros((len(reference), len(reference)))
     for _ in range(bootstraps):
-        drawn = np.bincount(random.integers(measured.n_blocks, size=measured.n_blocks), minlength=measured.n_blocks)
+        drawn = np.bincount(
+            random.integers(measured.n_blocks, size=measured.n_blocks), minlength=measured.n_blocks
+        )
         labels = measured.cluster(settings, drawn.astype(np.float64)).membership.argmax(axis=1)
         scores.append(float(adjusted_rand_score(reference, labels)))
         together += labels[:, None] == labels
     return {
-        "adjusted_rand": scores, "mean": float(np.mean(scores)), "lowest": min(scores),
+        "adjusted_rand": scores,
+        "mean": float(np.mean(scores)),
+        "lowest": min(scores),
         "together": (together / bootstraps).tolist(),
-    }  # fmt: skip
+    }
 
 
 def agreement(groupings: Sequence[Grouping]) -> dict[str, Any]:
@@ -98,6 +105,9 @@ def agreement(groupings: Sequence[Grouping]) -> dict[str, Any]:
         raise CoterieError(f"`groupings` must be at least 2 to agree; found {len(groupings)}.")
     for other in groupings[1:]:
         if other.tasks != groupings[0].tasks:
-            raise CoterieError(f"`groupings` must be of the same tasks; found {groupings[0].tasks} and {other.tasks}.")
+            raise CoterieError(
+                f"`groupings` must be of the same tasks; found {groupings[0].tasks} and "
+                f"{other.tasks}."
+            )
     scores = [float(adjusted_rand_score(a.labels, b.labels)) for a, b in combinations(groupings, 2)]
     return {"adjusted_rand": scores, "mean": float(np.mean(scores)), "lowest": min(scores)}

@@ -36,7 +36,9 @@ class TaskModel(nn.Module):
 
 @dataclass(frozen=True)
 class Architecture:
-    """How to build one model: a built-in name, ``"module:factory"`` or a callable, the input shape and the number of outputs.
+    """How to build one model.
+
+    A built-in name, ``"module:factory"`` or a callable, the input shape and the number of outputs.
 
     The factory is called as ``factory(input_shape, **options)`` and returns the encoder.
     """
@@ -49,7 +51,9 @@ class Architecture:
     def __post_init__(self) -> None:
         """Refuse a shape that is none: it is handed to the factory, and may come from a file."""
         if not all(isinstance(size, Integral) and size > 0 for size in self.input_shape):  # pyright: ignore[reportOperatorIssue]
-            raise CoterieError(f"`input_shape` must be sizes of at least 1; found {shown(self.input_shape)}.")
+            raise CoterieError(
+                f"`input_shape` must be sizes of at least 1; found {shown(self.input_shape)}."
+            )
 
     @property
     def name(self) -> str:
@@ -76,7 +80,8 @@ class Architecture:
         """
         if not self.is_importable:
             raise CoterieError(
-                f"`model` {self.name!r} could not be found again when loading; define the factory at the top level of a module "
+                f"`model` {self.name!r} could not be found again when loading; define the factory "
+                "at the top level of a module "
                 "and pass 'module:factory'."
             )
 
@@ -91,11 +96,15 @@ class Architecture:
             # The outline comes first: what is absurdly large is refused before it takes memory.
             outline = self.outline
             encoder = self._made()
-            return TaskModel(encoder, self._n_features(encoder if outline is None else outline), self.n_outputs)
+            return TaskModel(
+                encoder, self._n_features(encoder if outline is None else outline), self.n_outputs
+            )
 
     @cached_property
     def outline(self) -> nn.Module | None:
-        """A built-in encoder with shapes but without memory; None for one of the user, which may not work so.
+        """A built-in encoder with shapes but without memory.
+
+        None for one of the user, which may not work so.
 
         Raises:
             CoterieError: options that the encoder does not have, or that make it absurdly large.
@@ -107,7 +116,8 @@ class Architecture:
         n_parameters = sum(parameter.numel() for parameter in encoder.parameters())
         if n_parameters > MOST_PARAMETERS:
             raise CoterieError(
-                f"`model` {self.name!r} for inputs of shape {self.input_shape} with options {dict(self.options)} has "
+                f"`model` {self.name!r} for inputs of shape {self.input_shape} with options "
+                f"{dict(self.options)} has "
                 f"{n_parameters:,} parameters; at most {MOST_PARAMETERS:,} are built."
             )
         return encoder
@@ -117,32 +127,53 @@ class Architecture:
         with blame(f"`model` {self.name!r} could not be built as factory({self.input_shape}, ...)"):
             encoder = factory(self.input_shape, **self.options)
         if not isinstance(encoder, nn.Module):
-            raise CoterieError(f"`model` {self.name!r} must return a torch.nn.Module; found {type(encoder).__name__}.")
+            raise CoterieError(
+                f"`model` {self.name!r} must return a torch.nn.Module; found "
+                f"{type(encoder).__name__}."
+            )
         return encoder
 
     def _n_features(self, encoder: nn.Module) -> int:
         was_training = encoder.training
         encoder.eval()
-        with blame(f"`model` {self.name!r} fails on inputs of shape {(2, *self.input_shape)}"), torch.no_grad():
-            features = encoder(torch.zeros(2, *self.input_shape, device="meta" if encoder is self.outline else None))
+        with (
+            blame(f"`model` {self.name!r} fails on inputs of shape {(2, *self.input_shape)}"),
+            torch.no_grad(),
+        ):
+            features = encoder(
+                torch.zeros(
+                    2, *self.input_shape, device="meta" if encoder is self.outline else None
+                )
+            )
         encoder.train(was_training)
-        if not isinstance(features, Tensor) or features.dim() != 2 or len(features) != 2 or not features.is_floating_point():
+        if (
+            not isinstance(features, Tensor)
+            or features.dim() != 2
+            or len(features) != 2
+            or not features.is_floating_point()
+        ):
             found = type(features).__name__
             if isinstance(features, Tensor):
                 found = f"{tuple(features.shape)} of {str(features.dtype).removeprefix('torch.')}"
             raise CoterieError(
-                f"`model` {self.name!r} must be an encoder that maps (B, *{self.input_shape}) to features (B, F), in floating "
+                f"`model` {self.name!r} must be an encoder that maps (B, *{self.input_shape}) to "
+                "features (B, F), in floating "
                 f"point; for B = 2 it gave {found}. coterie adds the head itself."
             )
         if features.shape[1] == 0:
-            raise CoterieError(f"`model` {self.name!r} must give at least one feature; found features of shape (2, 0).")
+            raise CoterieError(
+                f"`model` {self.name!r} must give at least one feature; found features of shape "
+                "(2, 0)."
+            )
         return features.shape[1]
 
 
 def trusted(
     named: Any, given: str | Callable[..., nn.Module] | None, path: object, *, trust: bool = False
 ) -> str | Callable[..., nn.Module]:
-    """The factory of a saved model. A file's word is not enough to run code: it must be built in, or named by the caller again.
+    """The factory of a saved model. A file's word is not enough to run code.
+
+    It must be built in, or named by the caller again.
 
     Args:
         named: what the file names.
@@ -150,8 +181,8 @@ def trusted(
         path: the file.
         trust: whether the caller trusts whatever the file names.
 
-    Raises:
-        CoterieError: an encoder that is not built in and that the caller did not name, or named otherwise.
+    Raises: CoterieError: an encoder that is not built in and that the caller did not name, or named
+        otherwise.
 
     >>> trusted("mlp", None, "model.safetensors")
     'mlp'
@@ -162,20 +193,26 @@ def trusted(
     if not isinstance(named, str):
         raise CoterieError(f"{path} is damaged: it must name its encoder; found {shown(named)}.")
     if isinstance(given, str) and given != named:
-        raise CoterieError(f"`model` is {given!r}, but {path} names {named!r}: give that name, or the factory itself.")
+        raise CoterieError(
+            f"`model` is {given!r}, but {path} names {named!r}: give that name, or the factory "
+            "itself."
+        )
     if given is None and named not in ENCODERS and not trust:
         raise CoterieError(
-            f"{path} names an encoder that is not built in, {named!r}, and loading it runs code. If you trust it, say so: "
+            f"{path} names an encoder that is not built in, {named!r}, and loading it runs code. "
+            "If you trust it, say so: "
             f"model={named!r} or trust=True, on the command line --model {named} or --trust."
         )
     return named if given is None else given
 
 
 def find_factory(model: str | Callable[..., nn.Module]) -> Callable[..., nn.Module]:
-    """Return the encoder factory that ``model`` names: the caller's word, never a file's (:func:`trusted`).
+    """Return the encoder factory that ``model`` names.
 
-    Raises:
-        CoterieError: no such built-in model, module or attribute, or what is there is no factory of modules.
+    The caller's word, never a file's (:func:`trusted`).
+
+    Raises: CoterieError: no such built-in model, module or attribute, or what is there is no
+        factory of modules.
     """
     if isinstance(model, str) and model in ENCODERS:
         return ENCODERS[model]
@@ -183,16 +220,27 @@ def find_factory(model: str | Callable[..., nn.Module]) -> Callable[..., nn.Modu
     if problem := _no_factory(found):
         if isinstance(model, str):
             wanted = "a callable that takes an input shape and returns a torch.nn.Module"
-            raise CoterieError(f"`model` {model!r} could not be built: it must be {wanted}; found {problem}.")
-        raise CoterieError(f"`model` must be a name, 'module:factory' or a callable; found {problem}.")
+            raise CoterieError(
+                f"`model` {model!r} could not be built: it must be {wanted}; found {problem}."
+            )
+        raise CoterieError(
+            f"`model` must be a name, 'module:factory' or a callable; found {problem}."
+        )
     return found
 
 
 def _no_factory(found: Any) -> str:
-    """What else it is, if it cannot build modules: os.system or a class of another kind must not be called to find that out."""
+    """What else it is, if it cannot build modules.
+
+    Os.system or a class of another kind must not be called to find that out.
+    """
     if isinstance(found, nn.Module):
         return "a module, not what builds one"
-    other = not issubclass(found, nn.Module) if isinstance(found, type) else isbuiltin(found) or not callable(found)
+    other = (
+        not issubclass(found, nn.Module)
+        if isinstance(found, type)
+        else isbuiltin(found) or not callable(found)
+    )
     return str(type(found).__name__) if other else ""
 
 
@@ -201,9 +249,16 @@ def _imported(model: str) -> Any:
     if not separator:
         close = get_close_matches(model, ENCODERS, n=1)
         hint = f" Did you mean {close[0]!r}?" if close else ""
-        raise CoterieError(f"`model` {model!r} is unknown; use one of {', '.join(ENCODERS)} or 'module:factory'.{hint}")
-    if not attribute.isidentifier() or not all(part.isidentifier() for part in module_name.split(".")):
-        raise CoterieError(f"`model` must be like 'module:factory', such as my_models:encoder; found {model!r}.")
+        raise CoterieError(
+            f"`model` {model!r} is unknown; use one of {', '.join(ENCODERS)} or "
+            f"'module:factory'.{hint}"
+        )
+    if not attribute.isidentifier() or not all(
+        part.isidentifier() for part in module_name.split(".")
+    ):
+        raise CoterieError(
+            f"`model` must be like 'module:factory', such as my_models:encoder; found {model!r}."
+        )
     try:
         return getattr(importlib.import_module(module_name), attribute)
     except Exception as error:  # a module of the user's may raise anything when it is executed
@@ -221,7 +276,14 @@ def initialisations(init: str | Sequence[int], n_models: int) -> list[int]:
         return list(range(n_models))
     if named == "shared":
         return [0] * n_models
-    listed = isinstance(init, Sequence) and not isinstance(init, str) and all(isinstance(each, Integral) for each in init)
+    listed = (
+        isinstance(init, Sequence)
+        and not isinstance(init, str)
+        and all(isinstance(each, Integral) for each in init)
+    )
     if not listed or len(init) != n_models:
-        raise CoterieError(f"`init` must be 'independent', 'shared' or {n_models} integers, one a model; found {shown(init)}.")
+        raise CoterieError(
+            f"`init` must be 'independent', 'shared' or {n_models} integers, one a model; found "
+            f"{shown(init)}."
+        )
     return [int(identity) for identity in init]

@@ -1,4 +1,7 @@
-"""Batch normalisation under ``vmap``, which changes what the kernels are given: some then refuse it."""
+"""Batch normalisation under ``vmap``, which changes what the kernels are given.
+
+Some then refuse it.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,10 @@ from torch.overrides import TorchFunctionMode
 
 
 def vmapped_batch_norm(device: torch.device) -> AbstractContextManager[Any]:
-    """A context in which every batch normalisation can be vmapped; in full precision on a CPU all can already."""
+    """A context in which every batch normalisation can be vmapped.
+
+    In full precision on a CPU all can already.
+    """
     if device.type == "cpu" and not torch.is_autocast_enabled("cpu"):
         return nullcontext()
     return _OwnKernel()
@@ -22,8 +28,9 @@ def vmapped_batch_norm(device: torch.device) -> AbstractContextManager[Any]:
 class _OwnKernel(TorchFunctionMode):
     """Sends batch normalisation to a kernel that bears ``vmap``, whatever module calls it.
 
-    CuDNN's kernel asks for a memory layout that nobody can tell it, so torch's own is used; and that one takes statistics in
-    float32 beside inputs of lower precision for images only, so other inputs are widened.
+    CuDNN's kernel asks for a memory layout that nobody can tell it, so torch's own is used; and
+    that one takes statistics in float32 beside inputs of lower precision for images only, so other
+    inputs are widened.
     """
 
     def __torch_function__(
@@ -39,5 +46,9 @@ class _OwnKernel(TorchFunctionMode):
         inputs: Tensor = args[0]
         wide = inputs if inputs.dim() == 4 else inputs.float()
         # A compiler writes its own kernel, and cannot read through the flags.
-        with nullcontext() if torch.compiler.is_compiling() else torch.backends.cudnn.flags(enabled=False):
+        with (
+            nullcontext()
+            if torch.compiler.is_compiling()
+            else torch.backends.cudnn.flags(enabled=False)
+        ):
             return func(wide, *args[1:], **kwargs).to(inputs.dtype)

@@ -1,4 +1,6 @@
-"""Built-in encoders. Each is ``factory(input_shape, **options) -> nn.Module`` mapping (B, *input_shape) to (B, F).
+"""Built-in encoders.
+
+Each is ``factory(input_shape, **options) -> nn.Module`` mapping (B, *input_shape) to (B, F).
 
 Layers before a BatchNorm have no bias: its gradient would be rounding noise, which Adam amplifies.
 """
@@ -17,7 +19,9 @@ from coterie.errors import CoterieError, require_number, require_whole
 _MOST_LAYERS, _MOST_WIDE = 1000, 2**20
 
 
-def mlp(input_shape: Sequence[int], *, hidden: Sequence[int] = (128, 128), dropout: float = 0.0) -> nn.Module:
+def mlp(
+    input_shape: Sequence[int], *, hidden: Sequence[int] = (128, 128), dropout: float = 0.0
+) -> nn.Module:
     """Fully connected layers, each with BatchNorm and ReLU, on the flattened input.
 
     >>> mlp((8,), hidden=(16,))(torch.zeros(4, 8)).shape
@@ -25,7 +29,8 @@ def mlp(input_shape: Sequence[int], *, hidden: Sequence[int] = (128, 128), dropo
     """
     if isinstance(hidden, str) or not isinstance(hidden, Sequence) or len(hidden) > _MOST_LAYERS:
         raise CoterieError(
-            f"`hidden` must be the widths of at most {_MOST_LAYERS} layers, such as (128, 128); found {hidden!r}."
+            f"`hidden` must be the widths of at most {_MOST_LAYERS} layers, such as (128, 128); "
+            f"found {hidden!r}."
         )
     for width in hidden:
         require_whole("hidden", width, 1, _MOST_WIDE)
@@ -39,7 +44,9 @@ def mlp(input_shape: Sequence[int], *, hidden: Sequence[int] = (128, 128), dropo
 
 
 def cnn(input_shape: Sequence[int], *, dropout: float = 0.2) -> nn.Module:
-    """The small network of STG-MTL (section "Models and data"): three convolutions and a linear layer, F = 128.
+    """The small network of STG-MTL (section "Models and data").
+
+    Three convolutions and a linear layer, F = 128.
 
     >>> cnn((3, 32, 32))(torch.zeros(2, 3, 32, 32)).shape
     torch.Size([2, 128])
@@ -71,15 +78,21 @@ def resnet18(input_shape: Sequence[int]) -> nn.Module:
     widths = [64, 64, 128, 256, 512]
     blocks: list[nn.Module] = []
     for stage, (n_in, n_out) in enumerate(pairwise(widths)):
-        blocks += [_ResidualBlock(n_in, n_out, stride=1 if stage == 0 else 2), _ResidualBlock(n_out, n_out)]
-    return nn.Sequential(*_convolution(channels, 64), *blocks, nn.AdaptiveAvgPool2d(1), nn.Flatten())
+        blocks += [
+            _ResidualBlock(n_in, n_out, stride=1 if stage == 0 else 2),
+            _ResidualBlock(n_out, n_out),
+        ]
+    return nn.Sequential(
+        *_convolution(channels, 64), *blocks, nn.AdaptiveAvgPool2d(1), nn.Flatten()
+    )
 
 
 class Dropout(nn.Module):
     """Dropout whose mask does not depend on how a stack is executed.
 
-    torch's own fills the mask in memory order, or by another kernel under ``vmap``; here it is drawn in the order of the
-    dimensions, so that the same seed gives the same mask to every row, looped or batched, in any memory format.
+    torch's own fills the mask in memory order, or by another kernel under ``vmap``; here it is
+    drawn in the order of the dimensions, so that the same seed gives the same mask to every row,
+    looped or batched, in any memory format.
     """
 
     def __init__(self, p: float) -> None:
@@ -101,7 +114,9 @@ class Dropout(nn.Module):
 class _ResidualBlock(nn.Module):
     def __init__(self, n_in: int, n_out: int, stride: int = 1) -> None:
         super().__init__()
-        self.body = nn.Sequential(*_convolution(n_in, n_out, stride=stride), *_convolution(n_out, n_out)[:-1])
+        self.body = nn.Sequential(
+            *_convolution(n_in, n_out, stride=stride), *_convolution(n_out, n_out)[:-1]
+        )
         same = stride == 1 and n_in == n_out
         shortcut = _convolution(n_in, n_out, kernel=1, padding=0, stride=stride)[:-1]
         self.skip = nn.Identity() if same else nn.Sequential(*shortcut)
@@ -110,7 +125,9 @@ class _ResidualBlock(nn.Module):
         return torch.relu(self.body(x) + self.skip(x))
 
 
-def _convolution(n_in: int, n_out: int, *, kernel: int = 3, padding: int = 1, stride: int = 1) -> list[nn.Module]:
+def _convolution(
+    n_in: int, n_out: int, *, kernel: int = 3, padding: int = 1, stride: int = 1
+) -> list[nn.Module]:
     convolution = nn.Conv2d(n_in, n_out, kernel, padding=padding, stride=stride, bias=False)
     return [convolution, nn.BatchNorm2d(n_out), nn.ReLU()]
 
@@ -122,7 +139,8 @@ def _check_dropout(dropout: float) -> None:
 def _image_shape(name: str, input_shape: Sequence[int], smallest: int) -> tuple[int, int, int]:
     if len(input_shape) != 3 or min(input_shape[1:]) < smallest:
         raise CoterieError(
-            f"`model` {name!r} needs images of shape (channels, height, width) with sides of at least {smallest}; "
+            f"`model` {name!r} needs images of shape (channels, height, width) with sides of at "
+            f"least {smallest}; "
             f"found inputs of shape {tuple(input_shape)}. Use 'mlp' for tables."
         )
     channels, height, width = input_shape

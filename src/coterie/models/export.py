@@ -1,15 +1,17 @@
 """A grouped model as one program from raw numbers to predictions, for ``torch.export`` and ONNX.
 
-The program does what :meth:`GroupedModel.predict` does and, before it, what is arithmetic of the preprocessing. It reads, with
-any number of examples ``B``,
+The program does what :meth:`GroupedModel.predict` does and, before it, what is arithmetic of the
+preprocessing. It reads, with any number of examples ``B``,
 
-* of a table ``numeric`` (B, n) float64, NaN where missing, and ``categories`` (B, c) int64: the position of each value among
-  the categories of its column, -1 where missing, -2 for a value that is none of them; either is left out where there is none;
-* of images ``inputs`` (B, C, H, W) uint8 (int32 of 16-bit images), and of arrays ``inputs`` (B, ...) float32;
+* of a table ``numeric`` (B, n) float64, NaN where missing, and ``categories`` (B, c) int64: the
+  position of each value among the categories of its column, -1 where missing, -2 for a value that
+  is none of them; either is left out where there is none;
+* of images ``inputs`` (B, C, H, W) uint8 (int32 of 16-bit images), and of arrays ``inputs`` (B,
+  ...) float32;
 
-and gives ``predictions``, a column for each of :attr:`Tasks.prediction_columns`: a probability for each binary task and each
-class, a value in units for each number.
-Names, order and meaning of all columns are in the file, under ``coterie`` (ONNX metadata) or ``coterie.json`` (``.pt2``).
+and gives ``predictions``, a column for each of :attr:`Tasks.prediction_columns`: a probability for
+each binary task and each class, a value in units for each number. Names, order and meaning of all
+columns are in the file, under ``coterie`` (ONNX metadata) or ``coterie.json`` (``.pt2``).
 """
 
 from __future__ import annotations
@@ -48,11 +50,12 @@ _LARGEST_ONNX = 2**31 - 2**24  # of a protocol buffer, less room for the graph
 
 
 def export(model: GroupedModel, path: str | Path) -> dict[str, Any]:
-    """Write ``model`` as a program and return what it reads and gives; what was written is run and compared before it stays.
+    """Write ``model`` as a program and return what it reads and gives.
 
-    Raises:
-        CoterieError: another suffix than .pt2 and .onnx, packages that are not installed, an encoder that cannot be exported,
-            or a program that predicts something else than the model.
+    What was written is run and compared before it stays.
+
+    Raises: CoterieError: another suffix than .pt2 and .onnx, packages that are not installed, an
+        encoder that cannot be exported, or a program that predicts something else than the model.
 
     >>> import tempfile
     >>> from coterie.models import Architecture, GroupedModel
@@ -78,7 +81,9 @@ def export(model: GroupedModel, path: str | Path) -> dict[str, Any]:
                 about = _describe(program)
             exported = _trace(program, name)
             for node in exported.graph.nodes:
-                node.meta.pop("stack_trace", None)  # where on this machine the code lies is nobody's business
+                node.meta.pop(
+                    "stack_trace", None
+                )  # where on this machine the code lies is nobody's business
             try:
                 with atomic(path) as temporary:
                     _check(write(exported, about, temporary), program, name)
@@ -87,7 +92,9 @@ def export(model: GroupedModel, path: str | Path) -> dict[str, Any]:
             except Exception as error:
                 raise _refusal(name, path.suffix, error) from error
     except OSError as error:
-        raise CoterieError(f"`path` {str(path)!r} cannot be written: {error.strerror or error}.") from error
+        raise CoterieError(
+            f"`path` {str(path)!r} cannot be written: {error.strerror or error}."
+        ) from error
     return about
 
 
@@ -96,7 +103,12 @@ def _describe(program: _Program) -> dict[str, Any]:
     preprocessing, tasks = program.model.preprocessing, program.model.tasks
     dtype = program(*_examples(preprocessing, 1).values()).dtype
     columns = [column for task in tasks for column in _output_columns(task)]
-    gives = {"name": OUTPUT, "dtype": str(dtype).removeprefix("torch."), "shape": ["batch", len(columns)], "columns": columns}
+    gives = {
+        "name": OUTPUT,
+        "dtype": str(dtype).removeprefix("torch."),
+        "shape": ["batch", len(columns)],
+        "columns": columns,
+    }
     return {"format": _FORMAT, "inputs": _inputs(preprocessing), "outputs": [gives]}
 
 
@@ -105,17 +117,35 @@ def _inputs(preprocessing: Preprocessing) -> list[dict[str, Any]]:
         dtype = str(preprocessing.dtype).removeprefix("torch.")
         return [{"name": "inputs", "dtype": dtype, "shape": ["batch", *preprocessing.input_shape]}]
     numeric = [{"name": column.name} for column in preprocessing.numeric]
-    named = [{"name": column.name, "categories": list(column.categories)} for column in preprocessing.categorical]
+    named = [
+        {"name": column.name, "categories": list(column.categories)}
+        for column in preprocessing.categorical
+    ]
     found = [
-        {"name": "numeric", "dtype": "float64", "shape": ["batch", len(numeric)], "missing": "NaN", "columns": numeric},
-        {"name": "categories", "dtype": "int64", "shape": ["batch", len(named)], "missing": MISSING, "unseen": UNSEEN,
-         "columns": named},
-    ]  # fmt: skip
+        {
+            "name": "numeric",
+            "dtype": "float64",
+            "shape": ["batch", len(numeric)],
+            "missing": "NaN",
+            "columns": numeric,
+        },
+        {
+            "name": "categories",
+            "dtype": "int64",
+            "shape": ["batch", len(named)],
+            "missing": MISSING,
+            "unseen": UNSEEN,
+            "columns": named,
+        },
+    ]
     return [entry for entry in found if entry["columns"]]
 
 
 def _output_columns(task: Task) -> list[dict[str, Any]]:
-    return [{"task": task.name, "kind": task.kind.value, **meaning} for meaning in task.kind.meanings(task)]
+    return [
+        {"task": task.name, "kind": task.kind.value, **meaning}
+        for meaning in task.kind.meanings(task)
+    ]
 
 
 def _program(model: GroupedModel) -> _Program:
@@ -128,7 +158,10 @@ def _program(model: GroupedModel) -> _Program:
 
 
 class _Program(nn.Module):
-    """The model with the arithmetic of :meth:`Preprocessing.table` before it. Subclasses name the inputs."""
+    """The model with the arithmetic of :meth:`Preprocessing.table` before it.
+
+    Subclasses name the inputs.
+    """
 
     fill: Tensor
     mean: Tensor
@@ -142,17 +175,33 @@ class _Program(nn.Module):
         self.model = model
         numeric, categorical = model.preprocessing.numeric, model.preprocessing.categorical
         for name in ("fill", "mean", "scale"):
-            self.register_buffer(name, torch.tensor([getattr(column, name) for column in numeric], dtype=torch.float64))
-        self.register_buffer("usual", torch.tensor([_code(c.fill, c.categories) for c in categorical], dtype=torch.int64))
-        inputs = [(c, code) for c, column in enumerate(categorical) for code in range(len(column.categories))]
+            self.register_buffer(
+                name,
+                torch.tensor([getattr(column, name) for column in numeric], dtype=torch.float64),
+            )
+        self.register_buffer(
+            "usual",
+            torch.tensor([_code(c.fill, c.categories) for c in categorical], dtype=torch.int64),
+        )
+        inputs = [
+            (c, code)
+            for c, column in enumerate(categorical)
+            for code in range(len(column.categories))
+        ]
         self.register_buffer("column", torch.tensor([c for c, _ in inputs], dtype=torch.int64))
-        self.register_buffer("category", torch.tensor([code for _, code in inputs], dtype=torch.int64))
+        self.register_buffer(
+            "category", torch.tensor([code for _, code in inputs], dtype=torch.int64)
+        )
 
     def from_table(self, numeric: Tensor | None, categories: Tensor | None) -> Tensor:
         """Predictions (B, P) for columns of a table."""
         parts = []
         if numeric is not None:
-            parts.append(((torch.where(numeric.isnan(), self.fill, numeric) - self.mean) / self.scale).float())
+            parts.append(
+                (
+                    (torch.where(numeric.isnan(), self.fill, numeric) - self.mean) / self.scale
+                ).float()
+            )
         if categories is not None:
             known = torch.where(categories == MISSING, self.usual, categories)
             parts.append((known.index_select(1, self.column) == self.category).float())
@@ -190,13 +239,21 @@ def _examples(preprocessing: Preprocessing, n: int) -> dict[str, Tensor]:
         shape = (n, *preprocessing.input_shape)
         if preprocessing.kind == "images":
             white = 2**preprocessing.image_bits - 1
-            return {"inputs": torch.randint(0, white + 1, shape, generator=generator, dtype=preprocessing.dtype)}
+            return {
+                "inputs": torch.randint(
+                    0, white + 1, shape, generator=generator, dtype=preprocessing.dtype
+                )
+            }
         return {"inputs": torch.randn(shape, generator=generator)}
     found = {}
     if preprocessing.numeric:
-        mean, scale = torch.tensor([(column.mean, column.scale) for column in preprocessing.numeric], dtype=torch.float64).T
+        mean, scale = torch.tensor(
+            [(column.mean, column.scale) for column in preprocessing.numeric], dtype=torch.float64
+        ).T
         values = mean + scale * torch.randn(n, len(mean), generator=generator, dtype=torch.float64)
-        found["numeric"] = values.masked_fill(torch.rand(values.shape, generator=generator) < 0.1, torch.nan)
+        found["numeric"] = values.masked_fill(
+            torch.rand(values.shape, generator=generator) < 0.1, torch.nan
+        )
     if preprocessing.categorical:
         sizes = [len(column.categories) for column in preprocessing.categorical]
         codes = [torch.randint(UNSEEN, size, (n,), generator=generator) for size in sizes]
@@ -205,7 +262,10 @@ def _examples(preprocessing: Preprocessing, n: int) -> dict[str, Tensor]:
 
 
 def _trace(program: _Program, name: str) -> ExportedProgram:
-    """The program with a dynamic batch. What one tracer takes for a constant, such as ``len(x)``, the other follows."""
+    """The program with a dynamic batch.
+
+    What one tracer takes for a constant, such as ``len(x)``, the other follows.
+    """
     examples = _examples(program.model.preprocessing, 3)
     dynamic = {key: {0: torch.export.Dim("batch")} for key in examples}
     trace = partial(torch.export.export, program, tuple(examples.values()), dynamic_shapes=dynamic)
@@ -237,14 +297,21 @@ def _write_onnx(exported: ExportedProgram, about: Mapping[str, Any], path: Path)
     names = [entry["name"] for entry in about["inputs"]]
     # The runtime optimises what it loads.
     found = torch.onnx.export(
-        exported, dynamo=True, input_names=names, output_names=[OUTPUT], verbose=False, optimize=False
-    )  # fmt: skip
+        exported,
+        dynamo=True,
+        input_names=names,
+        output_names=[OUTPUT],
+        verbose=False,
+        optimize=False,
+    )
     if found is None:
         raise CoterieError("`path`: torch.onnx.export gave no program.")
     found.model.metadata_props[ABOUT] = json.dumps(about)
     found.save(path)
     session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
-    return lambda inputs: torch.from_numpy(session.run(None, {key: value.numpy() for key, value in inputs.items()})[0])
+    return lambda inputs: torch.from_numpy(
+        session.run(None, {key: value.numpy() for key, value in inputs.items()})[0]
+    )
 
 
 def _check(written: Written, program: _Program, name: str) -> None:
@@ -254,7 +321,10 @@ def _check(written: Written, program: _Program, name: str) -> None:
         expected, found = program(*examples.values()).double(), written(examples).double()
         allowed = _TOLERANCE * expected.abs().amax(0).clamp_min(1)
         if found.shape != expected.shape or not ((found - expected).abs() <= allowed).all():
-            raise CoterieError(f"`model` {name!r} cannot be exported: for {n} examples the program predicts something else.")
+            raise CoterieError(
+                f"`model` {name!r} cannot be exported: for {n} examples the program predicts "
+                "something else."
+            )
 
 
 def _require_onnx(model: GroupedModel) -> None:
@@ -263,10 +333,15 @@ def _require_onnx(model: GroupedModel) -> None:
         import onnxruntime  # noqa: F401
         import onnxscript  # noqa: F401
     except ImportError as error:
-        raise CoterieError("Exporting to ONNX needs further packages: pip install 'coterie[onnx]'.") from error
+        raise CoterieError(
+            "Exporting to ONNX needs further packages: pip install 'coterie[onnx]'."
+        ) from error
     size = sum(tensor.numel() * tensor.element_size() for tensor in model.state_dict().values())
     if size > _LARGEST_ONNX:
-        raise CoterieError(f"`path`: the model takes {size / 2**30:.1f} GiB, and an ONNX file at most 2; export a .pt2 file.")
+        raise CoterieError(
+            f"`path`: the model takes {size / 2**30:.1f} GiB, and an ONNX file at most 2; export a "
+            ".pt2 file."
+        )
 
 
 @contextmanager
@@ -275,7 +350,11 @@ def _quiet() -> Iterator[None]:
     before = logging.root.manager.disable
     logging.disable(logging.WARNING)
     try:
-        with warnings.catch_warnings(), redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()):
+        with (
+            warnings.catch_warnings(),
+            redirect_stdout(io.StringIO()),
+            redirect_stderr(io.StringIO()),
+        ):
             warnings.simplefilter("ignore")
             yield
     finally:

@@ -55,11 +55,13 @@ class _Saved(TypedDict):
 class GroupedModel(nn.Module):
     """K specialised models as one module (STG-MTL, section 4).
 
-    Soft: logit(t, x) = sum_k u(t, k) logit_k(t, x), with membership u (T, K); with ``average="probabilities"`` the
-    probabilities are averaged instead and turned back into logits. :meth:`hard` gives the module in which each task is
-    computed by the model of its largest membership only. Models that share a ``stem`` hold it once, and run it once.
+    Soft: logit(t, x) = sum_k u(t, k) logit_k(t, x), with membership u (T, K); with
+    ``average="probabilities"`` the probabilities are averaged instead and turned back into logits.
+    :meth:`hard` gives the module in which each task is computed by the model of its largest
+    membership only. Models that share a ``stem`` hold it once, and run it once.
 
-    ``inputs`` are those of the data set: preprocessed features, or images as uint8 (int32 of 16 bits) or normalised float.
+    ``inputs`` are those of the data set: preprocessed features, or images as uint8 (int32 of 16
+    bits) or normalised float.
     """
 
     def __init__(
@@ -78,10 +80,16 @@ class GroupedModel(nn.Module):
         require_choice("average", average, ("logits", "probabilities"))
         require_type("tasks", tasks, Tasks)
         require_type("preprocessing", preprocessing, Preprocessing)
-        shares = torch.as_tensor(array_of("membership", membership, "fiub T K"), dtype=torch.float32)
+        shares = torch.as_tensor(
+            array_of("membership", membership, "fiub T K"), dtype=torch.float32
+        )
         if shares.shape != (len(tasks), len(members)):
-            raise CoterieError(f"`membership` must have shape {(len(tasks), len(members))}; found {tuple(shares.shape)}.")
-        # Members keep placeholders where the stem's layers were, so that all names stay as they are.
+            raise CoterieError(
+                f"`membership` must have shape {(len(tasks), len(members))}; found "
+                f"{tuple(shares.shape)}."
+            )
+        # Members keep placeholders where the stem's layers were, so that all names stay as they
+        # are.
         self.stem = nn.Sequential() if stem is None else stem
         self.members = nn.ModuleList(members)
         self.tasks = tasks
@@ -89,7 +97,11 @@ class GroupedModel(nn.Module):
         self.preprocessing = preprocessing
         self.average: Average = average
         # Which tasks each member computes; its head has the columns of these only.
-        self.served = tuple(tuple(s) for s in served) if served is not None else (tuple(range(len(tasks))),) * len(members)
+        self.served = (
+            tuple(tuple(s) for s in served)
+            if served is not None
+            else (tuple(range(len(tasks))),) * len(members)
+        )
         self.membership: Tensor
         self.register_buffer("membership", shares)
         for k, positions in enumerate(self.served):
@@ -121,10 +133,21 @@ class GroupedModel(nn.Module):
         require_type("tasks", tasks, Tasks)
         members = [stack.branch(row).cpu() for row in range(stack.n_models)]
         stem = None if stack.stem is None else stack.stem.copy().module.cpu()
-        return cls(members, membership, tasks.to("cpu"), stack.architecture, preprocessing, average=average, stem=stem).eval()
+        return cls(
+            members,
+            membership,
+            tasks.to("cpu"),
+            stack.architecture,
+            preprocessing,
+            average=average,
+            stem=stem,
+        ).eval()
 
     def hard(self) -> GroupedModel:
-        """Return the module in which every task has exactly one model; heads are sliced, models without a task dropped."""
+        """Return the module in which every task has exactly one model.
+
+        Heads are sliced, models without a task dropped.
+        """
         labels = self.membership.argmax(1)
         members, served, kept = [], [], []
         for k, member in enumerate(self.members):
@@ -135,9 +158,15 @@ class GroupedModel(nn.Module):
                 kept.append(k)
         one_hot = torch.nn.functional.one_hot(labels, self.membership.shape[1])[:, kept]
         model = GroupedModel(
-            members, one_hot.cpu(), self.tasks, self.architecture, self.preprocessing, average=self.average, served=served,
+            members,
+            one_hot.cpu(),
+            self.tasks,
+            self.architecture,
+            self.preprocessing,
+            average=self.average,
+            served=served,
             stem=copied(self.stem),
-        )  # fmt: skip
+        )
         return model.to(self.membership.device).train(self.training)
 
     def forward(self, inputs: Tensor) -> Tensor:
@@ -146,8 +175,12 @@ class GroupedModel(nn.Module):
         shared = self.stem(inputs)
         outputs = [member(shared).float() for member in self.members]
         if self.average == "probabilities":
-            outputs = [_to_means(o, self.tasks, served) for o, served in zip(outputs, self.served, strict=True)]
-        # What exporters bear: the batch is never a plain number, and nothing is added in place, which ONNX loses.
+            outputs = [
+                _to_means(o, self.tasks, served)
+                for o, served in zip(outputs, self.served, strict=True)
+            ]
+        # What exporters bear: the batch is never a plain number, and nothing is added in place,
+        # which ONNX loses.
         total = outputs[0].new_zeros(outputs[0].shape[0], self.tasks.n_outputs)
         for k, output in enumerate(outputs):
             part = F.pad(output * self.get_buffer(f"share_{k}"), (0, 1))
@@ -163,17 +196,19 @@ class GroupedModel(nn.Module):
     def predict(self, inputs: Any) -> Any:
         """Return predictions in the sort that was given: a tensor, an array, or a frame.
 
-        From a tensor or an array of inputs (B, ...), as the data set holds them: calibrated probabilities (binary, and per
-        class where there are more) and values in units, in the columns that ``tasks.prediction_columns`` says. float32; float64
-        throughout if any task is a number in units, which may need more digits. From a frame with the columns of training: a
-        frame with the same index and a column per task: the probability of the positive class, the likeliest class (and ``NAME
-        probability``), or the value in units. The frame is read with the types and categories of training; what training did
-        not see is a :class:`coterie.CoterieWarning`.
+        From a tensor or an array of inputs (B, ...), as the data set holds them: calibrated
+        probabilities (binary, and per class where there are more) and values in units, in the
+        columns that ``tasks.prediction_columns`` says. float32; float64 throughout if any task is a
+        number in units, which may need more digits. From a frame with the columns of training: a
+        frame with the same index and a column per task: the probability of the positive class, the
+        likeliest class (and ``NAME probability``), or the value in units. The frame is read with
+        the types and categories of training; what training did not see is a
+        :class:`coterie.CoterieWarning`.
 
         Balanced binary logits are shifted back by log(pos_weight) before the sigmoid.
 
-        Raises:
-            CoterieError: a column is absent or of another type, or inputs have another shape or are not finite.
+        Raises: CoterieError: a column is absent or of another type, or inputs have another shape or
+            are not finite.
         """
         if isinstance(inputs, Tensor):
             self.preprocessing.require_shape(inputs, "`inputs`")
@@ -185,13 +220,20 @@ class GroupedModel(nn.Module):
         import pandas as pd
 
         if not isinstance(inputs, pd.DataFrame):
-            raise CoterieError(f"`inputs` must be a tensor, an array or a pandas frame; found {type(inputs).__name__}.")
+            raise CoterieError(
+                "`inputs` must be a tensor, an array or a pandas frame; found "
+                f"{type(inputs).__name__}."
+            )
         tensor, notes = new_inputs(read_like(inputs, self.preprocessing), self.preprocessing)
         for note in notes:
             warnings.warn(note, CoterieWarning, stacklevel=2)
-        values = [self._predict(batch.to(self.membership.device)).cpu() for batch in tensor.split(_BATCH)]
+        values = [
+            self._predict(batch.to(self.membership.device)).cpu() for batch in tensor.split(_BATCH)
+        ]
         columns = prediction_columns(torch.cat(values), self.tasks)
-        return pd.DataFrame({name: column.to_pandas() for name, column in columns.items()}).set_axis(inputs.index)
+        return pd.DataFrame(
+            {name: column.to_pandas() for name, column in columns.items()}
+        ).set_axis(inputs.index)
 
     @torch.no_grad()
     def _predict(self, inputs: Tensor) -> Tensor:
@@ -199,8 +241,12 @@ class GroupedModel(nn.Module):
         outputs = self.eval()(inputs)
         self.train(was_training)
         tasks = self.tasks.to(outputs.device)
-        columns = self.tasks.columns  # known since __init__: torch.export cannot enter a cached property
-        parts = [task.kind.predict(outputs[:, columns[t]], tasks, t) for t, task in enumerate(tasks)]
+        columns = (
+            self.tasks.columns
+        )  # known since __init__: torch.export cannot enter a cached property
+        parts = [
+            task.kind.predict(outputs[:, columns[t]], tasks, t) for t, task in enumerate(tasks)
+        ]
         exact = any(part.dtype == torch.float64 for part in parts)
         return torch.cat([part.double() for part in parts] if exact else parts, dim=1)
 
@@ -222,21 +268,28 @@ class GroupedModel(nn.Module):
             "served": self.served,
             "stem": len(self.stem),
         }
-        write_arrays(path, {name: tensor.cpu().numpy() for name, tensor in self.state_dict().items()}, about)
+        write_arrays(
+            path, {name: tensor.cpu().numpy() for name, tensor in self.state_dict().items()}, about
+        )
 
     @classmethod
     def load(
-        cls, path: str | Path, *, model: str | Callable[..., nn.Module] | None = None, trust: bool = False
+        cls,
+        path: str | Path,
+        *,
+        model: str | Callable[..., nn.Module] | None = None,
+        trust: bool = False,
     ) -> GroupedModel:
-        """Read what :meth:`save` wrote; nothing is unpickled, and no code that the file names is run unless you name it too.
+        """Read what :meth:`save` wrote.
 
-        Args:
-            path: the file.
-            model: if the encoder is not a built-in one, its factory: the "module:factory" of the file again, or a callable.
-            trust: import whatever factory the file names.
+        Nothing is unpickled, and no code that the file names is run unless you name it too.
 
-        Raises:
-            CoterieError: no such file, a damaged one, one of another kind, or one whose encoder ``model`` must provide.
+        Args: path: the file. model: if the encoder is not a built-in one, its factory: the
+            "module:factory" of the file again, or a callable. trust: import whatever factory the
+            file names.
+
+        Raises: CoterieError: no such file, a damaged one, one of another kind, or one whose encoder
+            ``model`` must provide.
         """
         arrays, about = read_arrays(path)
         if not isinstance(about, Mapping) or about.get("format") != _FORMAT:
@@ -248,32 +301,50 @@ class GroupedModel(nn.Module):
             _check_shares(state, found["served"], tasks)
         factory = trusted(found["model"], model, path, trust=trust)
         with within(path, "grouped model"):
-            architecture = Architecture(factory, found["input_shape"], tasks.n_outputs, found["options"])
+            architecture = Architecture(
+                factory, found["input_shape"], tasks.n_outputs, found["options"]
+            )
             with without_memory(architecture):
-                require_state(state, cls._from_saved(found, tasks, architecture, state["membership"]).state_dict())
+                require_state(
+                    state,
+                    cls._from_saved(found, tasks, architecture, state["membership"]).state_dict(),
+                )
             made = cls._from_saved(found, tasks, architecture, state["membership"])
             for name, tensor in made.named_buffers(recurse=False):
                 if name in state and not torch.equal(tensor, state[name]):
-                    raise CoterieError(f"Tensor `{name}` is not what the membership and the tasks served give.")
+                    raise CoterieError(
+                        f"Tensor `{name}` is not what the membership and the tasks served give."
+                    )
             made.load_state_dict(state)
         return made.eval()
 
     @classmethod
-    def _from_saved(cls, found: _Saved, tasks: Tasks, architecture: Architecture, membership: Tensor) -> GroupedModel:
+    def _from_saved(
+        cls, found: _Saved, tasks: Tasks, architecture: Architecture, membership: Tensor
+    ) -> GroupedModel:
         """The model that a file describes, its weights not yet those of the file."""
         built = [architecture.build(0, k) for k in range(len(found["served"]))]
         stems = [split(model, found.get("stem", 0), architecture.name) for model in built]
         everything = range(len(tasks))
         members = [
-            _with_columns(model, everything, positions, tasks) for model, positions in zip(built, found["served"], strict=True)
+            _with_columns(model, everything, positions, tasks)
+            for model, positions in zip(built, found["served"], strict=True)
         ]
         return cls(
-            members, membership, tasks, architecture, Preprocessing.from_dict(found["preprocessing"]),
-            average=found["average"], served=found["served"], stem=None if stems[0] is None else stems[0].module,
-        )  # fmt: skip
+            members,
+            membership,
+            tasks,
+            architecture,
+            Preprocessing.from_dict(found["preprocessing"]),
+            average=found["average"],
+            served=found["served"],
+            stem=None if stems[0] is None else stems[0].module,
+        )
 
     def export(self, path: str | Path) -> dict[str, Any]:
-        """Write the model, from raw numbers to probabilities and units, as one program; see :mod:`coterie.models.export`.
+        """Write the model, from raw numbers to probabilities and units, as one program.
+
+        See :mod:`coterie.models.export`.
 
         Args:
             path: ends in .pt2 (``torch.export.load``) or, with the extra ``[onnx]``, in .onnx.
@@ -281,8 +352,8 @@ class GroupedModel(nn.Module):
         Returns:
             What the program reads and gives, as it also stands in the file.
 
-        Raises:
-            CoterieError: another suffix, packages that are not installed, or an encoder that cannot be exported.
+        Raises: CoterieError: another suffix, packages that are not installed, or an encoder that
+            cannot be exported.
         """
         from coterie.models.export import export
 
@@ -294,13 +365,18 @@ class GroupedModel(nn.Module):
 
 
 def _places(columns: Sequence[int], n_outputs: int) -> Tensor:
-    """Where each of P outputs stands among the columns of a member, (P,): behind the last where it has none."""
+    """Where each of P outputs stands among the columns of a member, (P,).
+
+    Behind the last where it has none.
+    """
     places = torch.full((n_outputs,), len(columns))
     places[torch.tensor(columns, dtype=torch.int64)] = torch.arange(len(columns))
     return places
 
 
-def _check_shares(state: Mapping[str, Tensor], served: Sequence[Sequence[int]], tasks: Tasks) -> None:
+def _check_shares(
+    state: Mapping[str, Tensor], served: Sequence[Sequence[int]], tasks: Tasks
+) -> None:
     """Refuse a membership (T, K) that is none, or groups that serve tasks which there are not."""
     membership = {name: tensor.numpy() for name, tensor in state.items() if name == "membership"}
     arrays_of(membership, {"membership": "f T K"}, sizes={"T": len(tasks), "K": len(served)})
@@ -308,14 +384,23 @@ def _check_shares(state: Mapping[str, Tensor], served: Sequence[Sequence[int]], 
     for k, positions in enumerate(served):
         rising = all(a < b for a, b in pairwise(positions))
         if not positions or not rising or positions[0] < 0 or positions[-1] >= len(tasks):
-            raise CoterieError(f"`served[{k}]` must be rising positions of the {len(tasks)} tasks; found {list(positions)}.")
+            raise CoterieError(
+                f"`served[{k}]` must be rising positions of the {len(tasks)} tasks; found "
+                f"{list(positions)}."
+            )
 
 
 def _columns(tasks: Tasks, positions: Sequence[int]) -> list[int]:
-    return [column for position in positions for column in range(tasks.n_outputs)[tasks.columns[position]]]
+    return [
+        column
+        for position in positions
+        for column in range(tasks.n_outputs)[tasks.columns[position]]
+    ]
 
 
-def _with_columns(member: nn.Module, has: Sequence[int], wanted: Sequence[int], tasks: Tasks) -> TaskModel:
+def _with_columns(
+    member: nn.Module, has: Sequence[int], wanted: Sequence[int], tasks: Tasks
+) -> TaskModel:
     """A copy of the member whose head computes the wanted tasks only."""
     if not isinstance(member, TaskModel):
         raise CoterieError(f"A member must be a TaskModel; found {type(member).__name__}.")
@@ -343,4 +428,7 @@ def _to_means(outputs: Tensor, tasks: Tasks, positions: Sequence[int]) -> Tensor
 
 
 def _to_outputs(means: Tensor, tasks: Tasks) -> Tensor:
-    return torch.cat([task.kind.link(means[:, part]) for task, part in zip(tasks, tasks.columns, strict=True)], dim=1)
+    return torch.cat(
+        [task.kind.link(means[:, part]) for task, part in zip(tasks, tasks.columns, strict=True)],
+        dim=1,
+    )

@@ -22,13 +22,20 @@ def described(tasks: Tasks) -> dict[str, dict[str, Any]]:
     'active'
     """
     return {
-        task.name: {"kind": task.kind.value, "column": name, **task.kind.described(task, likelihood)}
+        task.name: {
+            "kind": task.kind.value,
+            "column": name,
+            **task.kind.described(task, likelihood),
+        }
         for task, (name, likelihood) in zip(tasks, column_names(tasks), strict=True)
     }
 
 
 def column_names(tasks: Tasks) -> list[tuple[str, str]]:
-    """Names of the columns of each task: the task's own, and one for the probability of a class that no other task has."""
+    """Names of the columns of each task.
+
+    The task's own, and one for the probability of a class that no other task has.
+    """
     taken = set(tasks.names)
     answer = []
     for task in tasks:
@@ -48,9 +55,10 @@ def _free(name: str, taken: set[str]) -> str:
 def prediction_table(ids: np.ndarray, values: Tensor, tasks: Tasks) -> pa.Table:
     """Turn ``values`` (n, ...) of :meth:`GroupedModel.predict` into a table.
 
-    A binary task has one column, the probability of its positive class; a task with more classes the likeliest and, in
-    ``NAME probability``, how likely; a number the value in the target's units. Probabilities are float32, values float64. A
-    prediction that is not a number is null, and no class.
+    A binary task has one column, the probability of its positive class; a task with more classes
+    the likeliest and, in ``NAME probability``, how likely; a number the value in the target's
+    units. Probabilities are float32, values float64. A prediction that is not a number is null, and
+    no class.
 
     >>> import torch
     >>> from coterie.tasks import Kind, Task
@@ -67,7 +75,11 @@ def prediction_table(ids: np.ndarray, values: Tensor, tasks: Tasks) -> pa.Table:
 def prediction_columns(values: Tensor, tasks: Tasks) -> dict[str, pa.Array]:
     """The columns of :func:`prediction_table` but for the ids."""
     columns = {}
-    for task, where, names in zip(tasks, tasks.prediction_columns, column_names(tasks), strict=True):
+    for task, where, names in zip(
+        tasks, tasks.prediction_columns, column_names(tasks), strict=True
+    ):
         found = task.kind.columns(values[:, where], task)
-        columns |= dict(zip(names, found, strict=False))  # a likelihood that the kind does not have has a name all the same
+        columns |= dict(
+            zip(names, found, strict=False)
+        )  # a likelihood that the kind does not have has a name all the same
     return columns

@@ -26,12 +26,15 @@ from coterie.seeds import derive
 
 
 class ModelStack:
-    """Models that share architecture, data and schedule, trained together; each row is independent of the others.
+    """Models that share architecture, data and schedule, trained together.
 
-    ``parameters`` and ``buffers`` map names to tensors (M, ...). Trainable parameters own a preallocated ``grad``, so a
-    row's backward pass writes straight into its slice. ``strategy`` decides how rows are executed, ``training`` is the mode of
-    this stack alone. ``stem``, if any, holds the leading layers, which are one ordinary module: its rows are coupled, and its
-    tensors have a leading dimension of 1. ``schema`` is that of the data it was trained on.
+    Each row is independent of the others.
+
+    ``parameters`` and ``buffers`` map names to tensors (M, ...). Trainable parameters own a
+    preallocated ``grad``, so a row's backward pass writes straight into its slice. ``strategy``
+    decides how rows are executed, ``training`` is the mode of this stack alone. ``stem``, if any,
+    holds the leading layers, which are one ordinary module: its rows are coupled, and its tensors
+    have a leading dimension of 1. ``schema`` is that of the data it was trained on.
 
     >>> stack = ModelStack.create(Architecture("mlp", (8,), n_outputs=3), n_models=4, seed=0)
     >>> stack(torch.zeros(5, 8)).shape
@@ -48,7 +51,8 @@ class ModelStack:
     ) -> None:
         self.architecture = architecture
         self.training = template.training
-        # Stacks share it: it says what to compute, and lends neither its tensors nor its mode nor its device.
+        # Stacks share it: it says what to compute, and lends neither its tensors nor its mode nor
+        # its device.
         self._template = template
         self.stem = stem
         self.parameters = dict(parameters)
@@ -61,21 +65,36 @@ class ModelStack:
 
     @classmethod
     def create(
-        cls, architecture: Architecture, *, n_models: int, seed: int, init: str | Sequence[int] = "independent", stem: int = 0
+        cls,
+        architecture: Architecture,
+        *,
+        n_models: int,
+        seed: int,
+        init: str | Sequence[int] = "independent",
+        stem: int = 0,
     ) -> ModelStack:
         """Build M models; row m starts from initialisation ``init[m]``, whatever M is.
 
-        Raises:
-            CoterieError: the first ``stem`` layers cannot be shared, because the encoder is not a longer ``nn.Sequential``.
+        Raises: CoterieError: the first ``stem`` layers cannot be shared, because the encoder is not
+            a longer ``nn.Sequential``.
         """
         identities = initialisations(init, n_models)
-        built = {identity: architecture.build(seed, identity) for identity in sorted(set(identities))}
-        stems = {identity: split(model, stem, architecture.name) for identity, model in built.items()}
+        built = {
+            identity: architecture.build(seed, identity) for identity in sorted(set(identities))
+        }
+        stems = {
+            identity: split(model, stem, architecture.name) for identity, model in built.items()
+        }
         template = built[identities[0]]
-        trainable = {name for name, parameter in template.named_parameters() if parameter.requires_grad}
+        trainable = {
+            name for name, parameter in template.named_parameters() if parameter.requires_grad
+        }
 
         def stacked(named: Callable[[nn.Module], Mapping[str, Tensor]]) -> dict[str, Tensor]:
-            return {name: torch.stack([named(built[i])[name].detach() for i in identities]) for name in named(template)}
+            return {
+                name: torch.stack([named(built[i])[name].detach() for i in identities])
+                for name in named(template)
+            }
 
         parameters = stacked(lambda module: dict(module.named_parameters()))
         buffers = stacked(lambda module: dict(module.named_buffers()))
@@ -84,20 +103,32 @@ class ModelStack:
         return cls(architecture, template, parameters, buffers, stems[identities[0]])
 
     @classmethod
-    def from_state(cls, architecture: Architecture, state: Mapping[str, Tensor], *, stem: int = 0) -> ModelStack:
+    def from_state(
+        cls, architecture: Architecture, state: Mapping[str, Tensor], *, stem: int = 0
+    ) -> ModelStack:
         """Rebuild a stack from what :meth:`state` gave."""
         template = architecture.build(0, 0)
         shared = split(template, stem, architecture.name)
         if shared is not None:
             shared.load({name: state[name] for name in shared.tensors()})
         parameters = {
-            name: state[name].requires_grad_(parameter.requires_grad) for name, parameter in template.named_parameters()
+            name: state[name].requires_grad_(parameter.requires_grad)
+            for name, parameter in template.named_parameters()
         }
-        return cls(architecture, template, parameters, {name: state[name] for name, _ in template.named_buffers()}, shared)
+        return cls(
+            architecture,
+            template,
+            parameters,
+            {name: state[name] for name, _ in template.named_buffers()},
+            shared,
+        )
 
     @property
     def template(self) -> TaskModel:
-        """One model in the mode of this stack, to be called with tensors of its rows; those that it holds mean nothing."""
+        """One model in the mode of this stack, to be called with tensors of its rows.
+
+        Those that it holds mean nothing.
+        """
         if self._template.training != self.training:
             self._template.train(self.training)
         return self._template
@@ -121,7 +152,11 @@ class ModelStack:
     def n_parameters(self) -> int:
         """Number of parameters of one model, the stem included."""
         own = sum(parameter[0].numel() for parameter in self.parameters.values())
-        return own + (0 if self.stem is None else sum(parameter.numel() for parameter in self.stem.module.parameters()))
+        return own + (
+            0
+            if self.stem is None
+            else sum(parameter.numel() for parameter in self.stem.module.parameters())
+        )
 
     def trainable(self) -> list[Tensor]:
         """Stacked parameters that an optimiser updates, those of a stem after them."""
@@ -131,7 +166,10 @@ class ModelStack:
     def state(self) -> dict[str, Tensor]:
         """All tensors by name, detached; writing to them changes the stack."""
         stem = {} if self.stem is None else self.stem.tensors()
-        return {name: tensor.detach() for name, tensor in {**stem, **self.parameters, **self.buffers}.items()}
+        return {
+            name: tensor.detach()
+            for name, tensor in {**stem, **self.parameters, **self.buffers}.items()
+        }
 
     def load_state(self, state: Mapping[str, Tensor]) -> None:
         """Copy the tensors named in, keeping device and memory layout."""
@@ -154,24 +192,40 @@ class ModelStack:
         return self._like(move, None if self.stem is None else self.stem.to(device))
 
     def train(self, mode: bool = True) -> None:
-        """Switch all models to training mode, or to evaluation; a frozen stem stays in evaluation."""
+        """Switch all models to training mode, or to evaluation.
+
+        A frozen stem stays in evaluation.
+        """
         self.training = mode
         self._template.train(mode)
         if self.stem is not None:
             self.stem.module.train(mode and not self.stem.frozen)
 
     def compile(self) -> None:
-        """Compile the forward pass of a chunk with ``torch.compile``; random layers draw what they draw otherwise."""
+        """Compile the forward pass of a chunk with ``torch.compile``.
+
+        Random layers draw what they draw otherwise.
+        """
         options: dict[str, Any] = {"fallback_random": True}
-        self._one, self._several = torch.compile(_one, options=options), torch.compile(_several, options=options)
+        self._one, self._several = (
+            torch.compile(_one, options=options),
+            torch.compile(_several, options=options),
+        )
 
     def through_stem(self, inputs: Tensor, seed: int = 0, *, per_row: bool = False) -> Tensor:
-        """What the rows read: the inputs themselves, (B, ...) or (M, B, ...) if ``per_row``, or what the stem makes of them."""
+        """What the rows read.
+
+        The inputs themselves, (B, ...) or (M, B, ...) if ``per_row``, or what the stem makes of
+        them.
+        """
         if self.stem is None:
             return inputs
         if self.stem.module.training:
             torch.manual_seed(derive(seed, "stem"))
-        with self.blame(inputs.shape), torch.set_grad_enabled(torch.is_grad_enabled() and not self.stem.frozen):
+        with (
+            self.blame(inputs.shape),
+            torch.set_grad_enabled(torch.is_grad_enabled() and not self.stem.frozen),
+        ):
             if per_row:
                 return self.stem.module(inputs.flatten(0, 1)).unflatten(0, inputs.shape[:2])
             return self.stem.module(inputs)
@@ -188,16 +242,15 @@ class ModelStack:
     ) -> Tensor:
         """Return the outputs (M, B, P) of the rows asked for.
 
-        Args:
-            inputs: (B, ...) shared by all rows, or (M, B, ...) for the rows asked for if ``per_row``.
-            rows: which rows; all by default, executed chunk by chunk.
-            per_row: every row has its own inputs.
-            seed: of the random layers; rows draw the same masks, so that a row does not depend on its neighbours.
-            after_stem: the inputs are what :meth:`through_stem` gave.
-            alive: which of all rows are computed; the outputs of the others are zero.
+        Args: inputs: (B, ...) shared by all rows, or (M, B, ...) for the rows asked for if
+            ``per_row``. rows: which rows; all by default, executed chunk by chunk. per_row: every
+            row has its own inputs. seed: of the random layers; rows draw the same masks, so that a
+            row does not depend on its neighbours. after_stem: the inputs are what
+            :meth:`through_stem` gave. alive: which of all rows are computed; the outputs of the
+            others are zero.
 
-        Raises:
-            CoterieError: the encoder raises something, or gives other than one row of features for each example.
+        Raises: CoterieError: the encoder raises something, or gives other than one row of features
+            for each example.
         """
         if not after_stem:
             inputs = self.through_stem(inputs, seed, per_row=per_row)
@@ -212,7 +265,9 @@ class ModelStack:
         ]
         return outputs[0] if len(outputs) == 1 else torch.cat(outputs)
 
-    def blame(self, shape: Sequence[int], doing: str = "fails on inputs of shape") -> AbstractContextManager[None]:
+    def blame(
+        self, shape: Sequence[int], doing: str = "fails on inputs of shape"
+    ) -> AbstractContextManager[None]:
         """A context in which what the encoder raises becomes a :class:`CoterieError` that names it."""
         remedy = " It was compiled: try without `compile`." if self._one is not _one else ""
         return blame(f"`model` {self.architecture.name!r} {doing} {tuple(shape)}", remedy=remedy)
@@ -223,7 +278,8 @@ class ModelStack:
             outputs = self._forward(rows, inputs, per_row, seed)
         if outputs.dim() != 3 or outputs.shape[1] != n_examples:
             raise CoterieError(
-                f"`model` {self.architecture.name!r} must map (B, ...) to features (B, F), whatever B is; of a batch of "
+                f"`model` {self.architecture.name!r} must map (B, ...) to features (B, F), "
+                "whatever B is; of a batch of "
                 f"{n_examples} examples it made outputs of shape {tuple(outputs.shape[1:])}."
             )
         return outputs
@@ -239,13 +295,18 @@ class ModelStack:
             return self._one(self.template, tensors, inputs[0] if per_row else inputs).unsqueeze(0)
         one_by_one = [slice(row, row + 1) for row in range(rows.start, rows.stop)]
         per_row_inputs = inputs if per_row else [inputs] * len(one_by_one)
-        return torch.cat([
-            self._forward(row, x.unsqueeze(0) if per_row else x, per_row, seed)
-            for row, x in zip(one_by_one, per_row_inputs, strict=True)
-        ])  # fmt: skip
+        return torch.cat(
+            [
+                self._forward(row, x.unsqueeze(0) if per_row else x, per_row, seed)
+                for row, x in zip(one_by_one, per_row_inputs, strict=True)
+            ]
+        )
 
     def _slices(self, rows: slice) -> dict[str, Tensor]:
-        """Leaf views of some rows, made once: their gradients are views of the stacked gradients."""
+        """Leaf views of some rows, made once.
+
+        Their gradients are views of the stacked gradients.
+        """
         looped = self.strategy.kind == "loop"
         if not looped and (rows.start, rows.stop) == (0, self.n_models):
             return {**self.parameters, **self.buffers}
@@ -253,7 +314,10 @@ class ModelStack:
         key = (self.strategy.kind, rows.start, rows.stop, learning)
         if key not in self._leaves:
             index = rows.start if looped else rows
-            leaves = {name: tensor.detach()[index] for name, tensor in {**self.parameters, **self.buffers}.items()}
+            leaves = {
+                name: tensor.detach()[index]
+                for name, tensor in {**self.parameters, **self.buffers}.items()
+            }
             for name, parameter in self.parameters.items():
                 if parameter.requires_grad and learning:
                     if parameter.grad is None:
@@ -264,7 +328,10 @@ class ModelStack:
         return self._leaves[key]
 
     def zero_grad(self) -> None:
-        """Forget all gradients; where rows hold views of them they are zeroed in place, so that the views stay valid."""
+        """Forget all gradients.
+
+        Where rows hold views of them they are zeroed in place, so that the views stay valid.
+        """
         for parameter in self.trainable():
             if self._leaves and parameter.grad is not None:
                 parameter.grad.zero_()
@@ -274,18 +341,30 @@ class ModelStack:
     def select(self, rows: Sequence[int]) -> ModelStack:
         """Return a new stack with copies of some rows, repeated if asked for repeatedly."""
         listed = list(rows) if is_listed(rows) else []
-        if not listed or not all(isinstance(row, Integral) and 0 <= row < self.n_models for row in listed):
-            raise CoterieError(f"`rows` must be positions of models, 0 to {self.n_models - 1}; found {shown(rows)}.")
+        if not listed or not all(
+            isinstance(row, Integral) and 0 <= row < self.n_models for row in listed
+        ):
+            raise CoterieError(
+                f"`rows` must be positions of models, 0 to {self.n_models - 1}; found "
+                f"{shown(rows)}."
+            )
         index = torch.tensor(listed)
 
         def pick(tensor: Tensor) -> Tensor:
-            return tensor.detach()[index.to(tensor.device)].clone().requires_grad_(tensor.requires_grad)
+            return (
+                tensor.detach()[index.to(tensor.device)]
+                .clone()
+                .requires_grad_(tensor.requires_grad)
+            )
 
         return self._like(pick, None if self.stem is None else self.stem.copy())
 
     def _like(self, change: Callable[[Tensor], Tensor], stem: Stem | None) -> ModelStack:
         """A stack with other tensors and all else as here."""
-        parameters, buffers = ({name: change(t) for name, t in tensors.items()} for tensors in (self.parameters, self.buffers))
+        parameters, buffers = (
+            {name: change(t) for name, t in tensors.items()}
+            for tensors in (self.parameters, self.buffers)
+        )
         stack = ModelStack(self.architecture, self._template, parameters, buffers, stem)
         stack.training, stack.strategy, stack.schema = self.training, self.strategy, self.schema
         return stack
@@ -299,7 +378,8 @@ class ModelStack:
         module = copied(self._template).to(self.device)
         state = self.state()
         with torch.no_grad():
-            # By name, because a state dict leaves out non-persistent buffers and doubles tied parameters.
+            # By name, because a state dict leaves out non-persistent buffers and doubles tied
+            # parameters.
             for name, tensor in (*module.named_parameters(), *module.named_buffers()):
                 tensor.copy_(state[name][row])
         return module.eval()
@@ -310,7 +390,10 @@ class ModelStack:
         return branch if self.stem is None else self.stem.joined(branch).eval()
 
     def freeze_stem(self) -> ModelStack:
-        """Return a copy whose stem no longer learns, nor follows the statistics of batches: its rows are independent again."""
+        """Return a copy whose stem no longer learns, nor follows the statistics of batches.
+
+        Its rows are independent again.
+        """
         stack = self.select(range(self.n_models))
         if stack.stem is not None:
             stack.stem = stack.stem.copy(frozen=True)
@@ -318,21 +401,31 @@ class ModelStack:
 
     @staticmethod
     def concatenate(stacks: Sequence[ModelStack]) -> ModelStack:
-        """Return one stack with the rows of all, in order; they must share their architecture, and a stem that is frozen."""
+        """Return one stack with the rows of all, in order.
+
+        They must share their architecture, and a stem that is frozen.
+        """
         first = stacks[0]
         if any(stack.architecture != first.architecture for stack in stacks):
             raise CoterieError("Only stacks of one architecture can be concatenated.")
         if not all(_same_frozen_stem(first.stem, stack.stem) for stack in stacks):
-            raise CoterieError("Only stacks without a stem, or with one and the same frozen stem, can be concatenated.")
+            raise CoterieError(
+                "Only stacks without a stem, or with one and the same frozen stem, can be "
+                "concatenated."
+            )
 
         def joined(kind: str) -> dict[str, Tensor]:
             return {
-                name: torch.cat([getattr(stack, kind)[name].detach() for stack in stacks]).requires_grad_(tensor.requires_grad)
+                name: torch.cat(
+                    [getattr(stack, kind)[name].detach() for stack in stacks]
+                ).requires_grad_(tensor.requires_grad)
                 for name, tensor in getattr(first, kind).items()
             }
 
         stem = None if first.stem is None else first.stem.copy()
-        stack = ModelStack(first.architecture, first._template, joined("parameters"), joined("buffers"), stem)
+        stack = ModelStack(
+            first.architecture, first._template, joined("parameters"), joined("buffers"), stem
+        )
         stack.training, stack.schema = first.training, first.schema
         return stack
 
@@ -357,5 +450,9 @@ def _one(template: nn.Module, tensors: dict[str, Tensor], inputs: Tensor) -> Ten
     return functional_call(template, tensors, (inputs,))
 
 
-def _several(template: nn.Module, tensors: dict[str, Tensor], inputs: Tensor, per_row: bool) -> Tensor:
-    return vmap(partial(_one, template), in_dims=(0, 0 if per_row else None), randomness="same")(tensors, inputs)
+def _several(
+    template: nn.Module, tensors: dict[str, Tensor], inputs: Tensor, per_row: bool
+) -> Tensor:
+    return vmap(partial(_one, template), in_dims=(0, 0 if per_row else None), randomness="same")(
+        tensors, inputs
+    )

@@ -15,12 +15,17 @@ from coterie.models.stem import split
 
 
 def without_memory(architecture: Architecture) -> AbstractContextManager[object]:
-    """Build models of shapes only, because a damaged file may ask for any size; encoders of one's own need not stand that."""
+    """Build models of shapes only, because a damaged file may ask for any size.
+
+    Encoders of one's own need not stand that.
+    """
     built_in = isinstance(architecture.model, str) and architecture.model in ENCODERS
     return torch.device("meta") if built_in else nullcontext()
 
 
-def check_stack_state(architecture: Architecture, state: Mapping[str, Tensor], n_models: int, *, stem: int = 0) -> None:
+def check_stack_state(
+    architecture: Architecture, state: Mapping[str, Tensor], n_models: int, *, stem: int = 0
+) -> None:
     """Refuse what is no state of a stack of ``n_models``.
 
     Raises:
@@ -32,8 +37,12 @@ def check_stack_state(architecture: Architecture, state: Mapping[str, Tensor], n
         template = architecture.build(0, 0)
         shared = split(template, stem, architecture.name)
     wanted = {} if shared is None else shared.tensors()
-    rows = {name: tensor.expand(n_models, *tensor.shape) for name, tensor in template.named_parameters()}
-    rows |= {name: tensor.expand(n_models, *tensor.shape) for name, tensor in template.named_buffers()}
+    rows = {
+        name: tensor.expand(n_models, *tensor.shape) for name, tensor in template.named_parameters()
+    }
+    rows |= {
+        name: tensor.expand(n_models, *tensor.shape) for name, tensor in template.named_buffers()
+    }
     require_state(state, {**wanted, **rows})
 
 

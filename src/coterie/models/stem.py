@@ -1,4 +1,7 @@
-"""Leading layers that all rows of a stack share: one ordinary module, run once for the whole stack."""
+"""Leading layers that all rows of a stack share.
+
+One ordinary module, run once for the whole stack.
+"""
 
 from __future__ import annotations
 
@@ -30,10 +33,17 @@ class Stem:
 
     def trainable(self) -> list[Tensor]:
         """Parameters that an optimiser updates."""
-        return [] if self.frozen else [parameter for parameter in self.module.parameters() if parameter.requires_grad]
+        return (
+            []
+            if self.frozen
+            else [parameter for parameter in self.module.parameters() if parameter.requires_grad]
+        )
 
     def tensors(self) -> dict[str, Tensor]:
-        """Parameters and buffers under their names in the whole model, (1, ...) each: views, to be written to."""
+        """Parameters and buffers under their names in the whole model, (1, ...) each.
+
+        Views, to be written to.
+        """
         named = (*self.module.named_parameters(), *self.module.named_buffers())
         return {_ENCODER + name: tensor.detach().unsqueeze(0) for name, tensor in named}
 
@@ -73,9 +83,14 @@ def split(model: TaskModel, n_layers: int, name: str) -> Stem | None:
         return None
     encoder = model.encoder
     if not isinstance(encoder, nn.Sequential) or not 0 < n_layers < len(encoder):
-        found = f"an nn.Sequential of {len(encoder)}" if isinstance(encoder, nn.Sequential) else type(encoder).__name__
+        found = (
+            f"an nn.Sequential of {len(encoder)}"
+            if isinstance(encoder, nn.Sequential)
+            else type(encoder).__name__
+        )
         raise CoterieError(
-            f"`stem` asks for the first {n_layers} layers of the encoder of `model` {name!r} to be shared, which needs an "
+            f"`stem` asks for the first {n_layers} layers of the encoder of `model` {name!r} to be "
+            "shared, which needs an "
             f"nn.Sequential of more than these; found {found}."
         )
     stem = nn.Sequential(*(encoder[position] for position in range(n_layers)))

@@ -24,7 +24,10 @@ MEASURED_ROWS = 8
 
 @dataclass(frozen=True)
 class Strategy:
-    """``kind`` and rows executed at a time, with the reason in words. Results do not depend on it beyond rounding."""
+    """``kind`` and rows executed at a time, with the reason in words.
+
+    Results do not depend on it beyond rounding.
+    """
 
     kind: Literal["vmap", "loop"]
     rows: Annotated[int, least(1)] = 1
@@ -32,15 +35,19 @@ class Strategy:
 
 
 def choose_strategy(
-    stack: ModelStack, step: Callable[[ModelStack], object], activation_bytes: int, device: torch.device
+    stack: ModelStack,
+    step: Callable[[ModelStack], object],
+    activation_bytes: int,
+    device: torch.device,
 ) -> Strategy:
-    """Time one training step of a few rows both ways and return the faster; modules that vmap rejects are looped over.
+    """Time one training step of a few rows both ways and return the faster.
 
-    Args:
-        stack: the stack to be trained, at least two rows; it is left as it was.
-        step: runs one forward and backward pass of the stack that it is given.
-        activation_bytes: what autograd keeps of one row in one step, which bounds the rows of a chunk.
-        device: where the stack lives.
+    Modules that vmap rejects are looped over.
+
+    Args: stack: the stack to be trained, at least two rows; it is left as it was. step: runs one
+        forward and backward pass of the stack that it is given. activation_bytes: what autograd
+        keeps of one row in one step, which bounds the rows of a chunk. device: where the stack
+        lives.
     """
     sample = stack.select(range(min(stack.n_models, MEASURED_ROWS)))
     sample.train()
@@ -52,8 +59,12 @@ def choose_strategy(
         return rejected(reason(error.__cause__ or error))
     sample.strategy = Strategy("loop")
     looped = _seconds(lambda: step(sample), device)
-    measured = f"{sample.n_models} rows: vmap {vmapped * 1e3:.1f} ms, loop {looped * 1e3:.1f} ms a step"
-    return Strategy("vmap", chunk, measured) if vmapped < looped else Strategy("loop", reason=measured)
+    measured = (
+        f"{sample.n_models} rows: vmap {vmapped * 1e3:.1f} ms, loop {looped * 1e3:.1f} ms a step"
+    )
+    return (
+        Strategy("vmap", chunk, measured) if vmapped < looped else Strategy("loop", reason=measured)
+    )
 
 
 def rejected(why: str) -> Strategy:
@@ -62,12 +73,14 @@ def rejected(why: str) -> Strategy:
 
 
 def why_not_vmap(
-    stack: ModelStack, step: Callable[[ModelStack], object], evaluate: Callable[[ModelStack], object]
+    stack: ModelStack,
+    step: Callable[[ModelStack], object],
+    evaluate: Callable[[ModelStack], object],
 ) -> str | None:
     """Why ``vmap`` cannot run a training step or an evaluation of this stack, which is left as it was; None if it can.
 
-    Raises:
-        CoterieError: nor can a loop, so that it is the model, or a loss of the user's own, that fails.
+    Raises: CoterieError: nor can a loop, so that it is the model, or a loss of the user's own, that
+        fails.
     """
 
     def attempt(strategy: Strategy) -> None:
@@ -110,13 +123,21 @@ def rows_that_fit(activation_bytes: int, device: torch.device, n_models: int) ->
     if device.type == "cuda":
         free, _ = torch.cuda.mem_get_info(device)
     else:
-        free = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") if hasattr(os, "sysconf") else 2**32
+        free = (
+            os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+            if hasattr(os, "sysconf")
+            else 2**32
+        )
     # Gradients of activations live beside them during the backward pass.
     return int(min(n_models, max(1, MEMORY_SHARE * free // (2 * max(activation_bytes, 1)))))
 
 
-def chunks(n_models: int, strategy: Strategy, alive: Sequence[bool] | None = None) -> Sequence[slice]:
-    """Slices of rows that are executed together; none holds both rows that are ``alive`` and rows that are not.
+def chunks(
+    n_models: int, strategy: Strategy, alive: Sequence[bool] | None = None
+) -> Sequence[slice]:
+    """Slices of rows that are executed together.
+
+    None holds both rows that are ``alive`` and rows that are not.
 
     >>> chunks(5, Strategy("vmap", 2))
     [slice(0, 2, None), slice(2, 4, None), slice(4, 5, None)]
@@ -124,11 +145,17 @@ def chunks(n_models: int, strategy: Strategy, alive: Sequence[bool] | None = Non
     [slice(0, 1, None), slice(1, 2, None), slice(2, 4, None)]
     """
     if alive is None or all(alive):
-        return [slice(start, min(start + strategy.rows, n_models)) for start in range(0, n_models, strategy.rows)]
+        return [
+            slice(start, min(start + strategy.rows, n_models))
+            for start in range(0, n_models, strategy.rows)
+        ]
     found, start = [], 0
     for _, run in groupby(alive):
         stop = start + len(list(run))
-        found += [slice(first, min(first + strategy.rows, stop)) for first in range(start, stop, strategy.rows)]
+        found += [
+            slice(first, min(first + strategy.rows, stop))
+            for first in range(start, stop, strategy.rows)
+        ]
         start = stop
     return found
 

@@ -27,7 +27,9 @@ def settings(comparison: ComparisonRecord) -> dict[str, Any]:
     for key, value in comparison.config.items():
         if isinstance(value, Mapping):
             notes += value.get("notes", [])
-            rows = _flat({name: item for name, item in value.items() if name not in _SAID_ELSEWHERE})
+            rows = _flat(
+                {name: item for name, item in value.items() if name not in _SAID_ELSEWHERE}
+            )
             sections |= {_words(key): rows} if rows else {}
         elif value is not None:
             general.append((_words(key), plain(value)))
@@ -41,7 +43,11 @@ def _flat(mapping: Mapping[str, Any], before: str = "") -> list[tuple[str, str]]
         if value is None:
             continue
         name = f"{before}{_words(key)}"
-        rows += _flat(value, f"{name}, ") if isinstance(value, Mapping) and value else [(name, plain(value))]
+        rows += (
+            _flat(value, f"{name}, ")
+            if isinstance(value, Mapping) and value
+            else [(name, plain(value))]
+        )
     return rows
 
 
@@ -75,7 +81,11 @@ def downloads(comparison: ComparisonRecord) -> list[dict[str, Any]]:
         ("gains.csv", "gains with intervals and p values", comparison.gains),
         ("scores.csv", what, scores),
         ("costs.csv", "cost per arm", comparison.costs),
-        ("membership.csv", "membership of the first seed", pa.Table.from_pylist(rows) if rows else None),
+        (
+            "membership.csv",
+            "membership of the first seed",
+            pa.Table.from_pylist(rows) if rows else None,
+        ),
         ("methods.csv", "measurement cost and regret per method", _methods(comparison)),
     ]
     return [
@@ -95,8 +105,14 @@ def _methods(comparison: ComparisonRecord) -> pa.Table | None:
 def _summary(scores: pa.Table) -> pa.Table:
     import pyarrow.compute as pc
 
-    kinds: Sequence[Any] = [("value", "mean"), ("value", "stddev", pc.VarianceOptions(ddof=1)), ("value", "count")]
-    return scores.group_by(["arm", "role", "of", "task", "metric"], use_threads=False).aggregate(kinds)
+    kinds: Sequence[Any] = [
+        ("value", "mean"),
+        ("value", "stddev", pc.VarianceOptions(ddof=1)),
+        ("value", "count"),
+    ]
+    return scores.group_by(["arm", "role", "of", "task", "metric"], use_threads=False).aggregate(
+        kinds
+    )
 
 
 def _data_uri(table: pa.Table) -> str:

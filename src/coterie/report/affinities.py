@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from coterie.results import ComparisonRecord, Grouping
 
 _NAMED_PAIRS = 3
-# Similarities, and gains that are below zero by construction for almost every pair: only their order tells something.
+# Similarities, and gains that are below zero by construction for almost every pair: only their
+# order tells something.
 _ONLY_ORDER = ("transfer_gain", "data_map")
 _READINGS = {
     "cosine": "Above 0 the two tasks pull the shared parameters the same way, below 0 against each other.",
@@ -32,8 +33,14 @@ _READINGS = {
 
 
 def chapter(comparison: ComparisonRecord) -> list[dict[str, Any]]:
-    """One heat map per measured affinity, the mean over repetitions; methods that share a measurement share the map."""
-    return [_entry(names, comparison.groupings[names[0]], position) for position, names in enumerate(_measurements(comparison))]
+    """One heat map per measured affinity, the mean over repetitions.
+
+    Methods that share a measurement share the map.
+    """
+    return [
+        _entry(names, comparison.groupings[names[0]], position)
+        for position, names in enumerate(_measurements(comparison))
+    ]
 
 
 def _measurements(comparison: ComparisonRecord) -> list[list[str]]:
@@ -47,7 +54,10 @@ def _measurements(comparison: ComparisonRecord) -> list[list[str]]:
 
 
 def _is_drawn(affinity: Any, grouping: Grouping) -> bool:
-    return isinstance(affinity, Mapping) and len(affinity.get("matrix") or ()) == len(grouping.tasks) > 1
+    return (
+        isinstance(affinity, Mapping)
+        and len(affinity.get("matrix") or ()) == len(grouping.tasks) > 1
+    )
 
 
 def _entry(names: Sequence[str], seeds: Sequence[Grouping], position: int) -> dict[str, Any]:
@@ -57,7 +67,8 @@ def _entry(names: Sequence[str], seeds: Sequence[Grouping], position: int) -> di
     figure = inline(
         matrices.heat_map(matrix, tasks, signed=signed),
         name=f"affinity{position}",
-        alt=f"Affinity by {measure} between {len(tasks)} tasks, sources as rows and targets as columns. {_said(matrix, tasks)}",
+        alt=f"Affinity by {measure} between {len(tasks)} tasks, sources as rows and targets as "
+        f"columns. {_said(matrix, tasks)}",
         keeps_size=True,
     )
     power = matrices.scale_of(matrices.off_diagonal(matrix))
@@ -81,14 +92,20 @@ def _entry(names: Sequence[str], seeds: Sequence[Grouping], position: int) -> di
 
 def _measure(seeds: Sequence[Grouping]) -> str:
     return next(
-        str(g.details["affinity"].get("method", g.method)) for g in seeds if _is_drawn(g.details.get("affinity"), seeds[0])
+        str(g.details["affinity"].get("method", g.method))
+        for g in seeds
+        if _is_drawn(g.details.get("affinity"), seeds[0])
     )
 
 
 def _matrices(seeds: Sequence[Grouping], which: str = "matrix") -> np.ndarray:
     """The affinities (U, T, T), or their standard errors, of all repetitions that have one."""
-    found = [g.details["affinity"].get(which) for g in seeds if _is_drawn(g.details.get("affinity"), g)]
-    return np.array([each for each in found if each is not None], dtype=np.float64)  # None becomes NaN
+    found = [
+        g.details["affinity"].get(which) for g in seeds if _is_drawn(g.details.get("affinity"), g)
+    ]
+    return np.array(
+        [each for each in found if each is not None], dtype=np.float64
+    )  # None becomes NaN
 
 
 def _mean(seeds: Sequence[Grouping]) -> np.ndarray:
@@ -103,7 +120,9 @@ def _ranked(matrix: np.ndarray, tasks: Sequence[str]) -> list[tuple[float, str]]
     """All measured pairs from the highest to the lowest; of a symmetric matrix each pair once."""
     same = np.allclose(matrix, matrix.T, equal_nan=True)
     link = "\u2009–\u2009" if same else "\u2009→\u2009"
-    away = np.triu(np.ones_like(matrix, dtype=bool), 1) if same else ~np.eye(len(matrix), dtype=bool)
+    away = (
+        np.triu(np.ones_like(matrix, dtype=bool), 1) if same else ~np.eye(len(matrix), dtype=bool)
+    )
     pairs = np.argwhere(away & np.isfinite(matrix))
     values = matrix[tuple(pairs.T)]
     order = np.argsort(-values, kind="stable")
@@ -115,16 +134,26 @@ def _pairs(matrix: np.ndarray, tasks: Sequence[str], power: int) -> dict[str, li
     ranked = _ranked(matrix, tasks)
     few = min(_NAMED_PAIRS, len(ranked) // 2)
     text = lambda pair: f"{pair[1]} ({matrices.scaled(pair[0], power)})"  # noqa: E731
-    return {"highest": [text(pair) for pair in ranked[:few]], "lowest": [text(pair) for pair in ranked[::-1][:few]]}
+    return {
+        "highest": [text(pair) for pair in ranked[:few]],
+        "lowest": [text(pair) for pair in ranked[::-1][:few]],
+    }
 
 
 def _said(matrix: np.ndarray, tasks: Sequence[str]) -> str:
     found = _pairs(matrix, tasks, 0)
-    return f"Highest: {', '.join(found['highest'])}. Lowest: {', '.join(found['lowest'])}." if found["highest"] else ""
+    return (
+        f"Highest: {', '.join(found['highest'])}. Lowest: {', '.join(found['lowest'])}."
+        if found["highest"]
+        else ""
+    )
 
 
 def _firmness(repeated: np.ndarray, seeds: Sequence[Grouping], power: int) -> str:
-    """How far the values can be trusted: rank correlation between repetitions, or the median standard error of one."""
+    """How far the values can be trusted.
+
+    Rank correlation between repetitions, or the median standard error of one.
+    """
     from scipy.stats import rankdata
 
     away = ~np.eye(repeated.shape[1], dtype=bool)
@@ -134,17 +163,26 @@ def _firmness(repeated: np.ndarray, seeds: Sequence[Grouping], power: int) -> st
         return f"Rank correlation of the pairs between repetitions: {share(float(correlations.mean()))} (mean)."
     errors = _matrices(seeds, "stderr")
     errors = errors[:, away][np.isfinite(errors[:, away])] if errors.ndim == 3 else np.empty(0)
-    return f"Median standard error of a value: {matrices.scaled(float(np.median(errors)), power)}." if len(errors) else ""
+    return (
+        f"Median standard error of a value: {matrices.scaled(float(np.median(errors)), power)}."
+        if len(errors)
+        else ""
+    )
 
 
 def slim(details: Mapping[str, Any], *, again: bool) -> dict[str, Any]:
-    """Details for the JSON twin: affinities in four digits, or left out where another grouping has the same (``again``)."""
+    """Details for the JSON twin.
+
+    Affinities in four digits, or left out where another grouping has the same (``again``).
+    """
     found = details.get("affinity")
     rest = {key: value for key, value in details.items() if key != "affinity"}
     if again or not isinstance(found, Mapping):
         return rest
     arrays = {
-        key: rounded(np.array(value, dtype=np.float64)) if key in ("matrix", "stderr") and value is not None else value
+        key: rounded(np.array(value, dtype=np.float64))
+        if key in ("matrix", "stderr") and value is not None
+        else value
         for key, value in found.items()
     }
     return {**rest, "affinity": arrays}

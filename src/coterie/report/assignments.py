@@ -1,6 +1,9 @@
-"""The chapter of assignments: how groups that are learnt while models train came about, task by task, epoch by epoch.
+"""The chapter of assignments.
 
-Shapes: ``E`` epochs, ``T`` tasks, ``K`` groups; probabilities are (E, T, K), those at the end of each epoch.
+How groups that are learnt while models train came about, task by task, epoch by epoch.
+
+Shapes: ``E`` epochs, ``T`` tasks, ``K`` groups; probabilities are (E, T, K), those at the end of
+each epoch.
 """
 
 from __future__ import annotations
@@ -34,19 +37,37 @@ _MODES = {
 
 
 def chapter(comparison: ComparisonRecord) -> list[dict[str, Any]]:
-    """One entry per grouping whose assignment probabilities were kept; that of the choice is among them."""
+    """One entry per grouping whose assignment probabilities were kept.
+
+    That of the choice is among them.
+    """
     every = {name: comparison.groupings[name] for name in comparison.methods}
-    learnt = {name: found for name, seeds in every.items() if seeds and (found := record(seeds[0])) is not None}
-    return [_entry(name, every[name], found, position) for position, (name, found) in enumerate(learnt.items())]
+    learnt = {
+        name: found
+        for name, seeds in every.items()
+        if seeds and (found := record(seeds[0])) is not None
+    }
+    return [
+        _entry(name, every[name], found, position)
+        for position, (name, found) in enumerate(learnt.items())
+    ]
 
 
 def record(grouping: Grouping) -> np.ndarray | None:
-    """The probabilities (E, T, K) that led to these groups; None where there are none, or where they belong to others."""
+    """The probabilities (E, T, K) that led to these groups.
+
+    None where there are none, or where they belong to others.
+    """
     try:
         found = np.array(grouping.details.get("probabilities"), dtype=np.float64)
     except (TypeError, ValueError):
         return None
-    if found.ndim != 3 or len(found) == 0 or found.shape[1:] != grouping.membership.shape or not np.isfinite(found).all():
+    if (
+        found.ndim != 3
+        or len(found) == 0
+        or found.shape[1:] != grouping.membership.shape
+        or not np.isfinite(found).all()
+    ):
         return None
     return found if (final(found, grouping.labels) == found[-1].max(1)).all() else None
 
@@ -57,12 +78,16 @@ def final(probabilities: np.ndarray, labels: np.ndarray) -> np.ndarray:
 
 
 def leaders(probabilities: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """The most probable group of each epoch and task (E, T); where several are, the one that the task ends in.
+    """The most probable group of each epoch and task (E, T).
+
+    Where several are, the one that the task ends in.
 
     >>> leaders(np.array([[[0.5, 0.5], [0.6, 0.4]]]), np.array([1, 1])).tolist()
     [[1, 0]]
     """
-    own = np.take_along_axis(probabilities, np.broadcast_to(labels[:, None], (len(probabilities), len(labels), 1)), 2)[..., 0]
+    own = np.take_along_axis(
+        probabilities, np.broadcast_to(labels[:, None], (len(probabilities), len(labels), 1)), 2
+    )[..., 0]
     return np.where(own == probabilities.max(2), labels, probabilities.argmax(2))
 
 
@@ -76,7 +101,9 @@ def settled(led: np.ndarray) -> np.ndarray:
     return np.where(moved.any(0), len(led) - moved[::-1].argmax(0) + 1, 1)
 
 
-def _entry(name: str, seeds: Sequence[Grouping], probabilities: np.ndarray, position: int) -> dict[str, Any]:
+def _entry(
+    name: str, seeds: Sequence[Grouping], probabilities: np.ndarray, position: int
+) -> dict[str, Any]:
     first, many = seeds[0], len(seeds[0].tasks) > FEW
     rows = _rows(first, probabilities) if first.n_groups > 1 else []
     return {
@@ -104,7 +131,10 @@ def reading(probability: float) -> str:
 
 
 def _summary(seeds: Sequence[Grouping], probabilities: np.ndarray) -> list[str]:
-    """What there is to know without the figure: how many tasks are decided, since when, and which are not."""
+    """What there is to know without the figure.
+
+    How many tasks are decided, since when, and which are not.
+    """
     first = seeds[0]
     if first.n_groups == 1:
         return ["With one group there was nothing to decide."]
@@ -119,7 +149,11 @@ def _summary(seeds: Sequence[Grouping], probabilities: np.ndarray) -> list[str]:
 
 def _decided(ends: np.ndarray) -> str:
     n, n_firm = len(ends), _n_firm(ends)
-    some = f"{n_firm} of {n} tasks end" if n_firm > 1 else f"{'One' if n_firm else 'None'} of the {n} tasks ends"
+    some = (
+        f"{n_firm} of {n} tasks end"
+        if n_firm > 1
+        else f"{'One' if n_firm else 'None'} of the {n} tasks ends"
+    )
     return f"{f'All {n} tasks end' if n_firm == n else some} in a group with a probability of {share(FIRM)} or more"
 
 
@@ -150,7 +184,11 @@ def _undecided(tasks: Sequence[str], ends: np.ndarray) -> str:
 
 
 def _named(names: Sequence[str]) -> str:
-    return listing(names if len(names) <= MOST_NAMED else [*names[:MOST_NAMED], f"{len(names) - MOST_NAMED} more"])
+    return listing(
+        names
+        if len(names) <= MOST_NAMED
+        else [*names[:MOST_NAMED], f"{len(names) - MOST_NAMED} more"]
+    )
 
 
 def _pruned(grouping: Grouping) -> list[str]:
@@ -158,11 +196,17 @@ def _pruned(grouping: Grouping) -> list[str]:
     n = grouping.details.get("pruned", 0)
     if not is_number(n) or n < 1:
         return []
-    return [f"{n} of {grouping.membership.size} pairs of a task and a group were ruled out on the way, as next to impossible."]
+    return [
+        f"{n} of {grouping.membership.size} pairs of a task and a group were ruled out on the way, "
+        "as next to impossible."
+    ]
 
 
 def _others(seeds: Sequence[Grouping]) -> str:
-    """How many tasks are decided on the repetitions that are not shown; nothing where these are the same groups again."""
+    """How many tasks are decided on the repetitions that are not shown.
+
+    Nothing where these are the same groups again.
+    """
     known = [(grouping, found) for grouping in seeds if (found := record(grouping)) is not None]
     if all(np.array_equal(found, known[0][1]) for _, found in known):
         return ""
@@ -183,7 +227,9 @@ def _rows(grouping: Grouping, probabilities: np.ndarray) -> list[dict[str, Any]]
             "probability": share(float(ends[t])),
             "since": int(since[t]),
             "reading": reading(ends[t]),
-            "next": _runner_up(probabilities[-1, t], int(labels[t])) if reading(ends[t]) == "undecided" else "",
+            "next": _runner_up(probabilities[-1, t], int(labels[t]))
+            if reading(ends[t]) == "undecided"
+            else "",
             "strip": strips.strip(probabilities[:, t].max(1), led[:, t], grouping.n_groups),
             "said": strips.said(led[:, t]),
             "first": position > 0 and labels[t] != labels[order[position - 1]],
@@ -206,13 +252,21 @@ def _figure(probabilities: np.ndarray, labels: np.ndarray, position: int) -> Any
     since = settled(leaders(probabilities, labels))
     kept = (since[None] <= np.arange(1, len(probabilities) + 1)[:, None]).sum(1)
     firm = np.array([_n_firm(epoch.max(1)) for epoch in probabilities])
-    lines = {"in the group they end in, for good": kept, f"with a probability of {share(FIRM)} or more": firm}
-    said = "; ".join(f"{values[-1]} {what} at the end, {values[0]} after the first epoch" for what, values in lines.items())
+    lines = {
+        "in the group they end in, for good": kept,
+        f"with a probability of {share(FIRM)} or more": firm,
+    }
+    said = "; ".join(
+        f"{values[-1]} {what} at the end, {values[0]} after the first epoch"
+        for what, values in lines.items()
+    )
     axes = tasks_over_epochs(lines, n_tasks=len(labels))
     return inline(axes, name=f"assigned{position}", alt=f"Number of tasks by epoch: {said}.")
 
 
-def tasks_over_epochs(lines: Mapping[str, np.ndarray], *, n_tasks: int, ax: Axes | None = None) -> Axes:
+def tasks_over_epochs(
+    lines: Mapping[str, np.ndarray], *, n_tasks: int, ax: Axes | None = None
+) -> Axes:
     """Draw how many tasks have reached what, a line (E,) each.
 
     >>> tasks_over_epochs({"decided": np.array([0, 3])}, n_tasks=5).get_ylabel()
@@ -226,8 +280,18 @@ def tasks_over_epochs(lines: Mapping[str, np.ndarray], *, n_tasks: int, ax: Axes
         axes = own.add_subplot() if ax is None else ax
         for look, (what, values) in zip(_LINES, lines.items(), strict=False):
             every = max(1, len(values) // 8)
-            axes.plot(range(1, len(values) + 1), values, label=what, linewidth=1.6, markersize=4, markevery=every, **look)
-        axes.axhline(n_tasks, color=figures.INK, linestyle="--", linewidth=1, label=f"all {n_tasks}")
+            axes.plot(
+                range(1, len(values) + 1),
+                values,
+                label=what,
+                linewidth=1.6,
+                markersize=4,
+                markevery=every,
+                **look,
+            )
+        axes.axhline(
+            n_tasks, color=figures.INK, linestyle="--", linewidth=1, label=f"all {n_tasks}"
+        )
         axes.set(xlabel="epoch", ylabel="tasks", ylim=(0, 1.05 * n_tasks))
         axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
         axes.yaxis.set_major_locator(MaxNLocator(5, integer=True))
@@ -241,7 +305,9 @@ def tasks_over_epochs(lines: Mapping[str, np.ndarray], *, n_tasks: int, ax: Axes
 
 
 def slim(details: Mapping[str, Any], *, again: bool) -> dict[str, Any]:
-    """Details for the JSON twin: probabilities are left out where another grouping has the same (``again``).
+    """Details for the JSON twin.
+
+    Probabilities are left out where another grouping has the same (``again``).
 
     >>> slim({"mode": "paper", "probabilities": []}, again=True)
     {'mode': 'paper'}

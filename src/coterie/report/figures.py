@@ -1,7 +1,10 @@
-"""Figures of the report. Each takes arrays, draws on ``ax`` (or on a new figure) and returns the axes.
+"""Figures of the report.
 
-Names are drawn as they are: ``$x_1$`` is never read as a formula. Colours are those of Okabe and Ito, densities cividis;
-lines and points differ in dash and marker as well, so that nothing rests on colour alone.
+Each takes arrays, draws on ``ax`` (or on a new figure) and returns the axes.
+
+Names are drawn as they are: ``$x_1$`` is never read as a formula. Colours are those of Okabe and
+Ito, densities cividis; lines and points differ in dash and marker as well, so that nothing rests on
+colour alone.
 """
 
 from __future__ import annotations
@@ -20,7 +23,14 @@ if TYPE_CHECKING:
 
 MAP_COLOURS = "cividis"
 INK, RULE = "#010203", "#d0d1d2"
-BLUE, ORANGE, GREEN, PURPLE, VERMILION, SKY = "#0072b2", "#e69f00", "#009e73", "#cc79a7", "#d55e00", "#56b4e9"
+BLUE, ORANGE, GREEN, PURPLE, VERMILION, SKY = (
+    "#0072b2",
+    "#e69f00",
+    "#009e73",
+    "#cc79a7",
+    "#d55e00",
+    "#56b4e9",
+)
 _ROLES: dict[str, dict[str, Any]] = {
     "grouped": {"color": BLUE, "marker": "D", "linestyle": "-"},
     "joint": {"color": INK, "marker": "o", "linestyle": "--"},
@@ -40,20 +50,44 @@ _KINDS: dict[str, dict[str, Any]] = {
     "other": {"color": PURPLE, "marker": "o"},
 }
 _KIND_NAMES = {
-    "affinity": "affinities", "selection": "score estimators", "data map": "data maps", "learnt": "learnt in training",
+    "affinity": "affinities",
+    "selection": "score estimators",
+    "data map": "data maps",
+    "learnt": "learnt in training",
     "other": "others",
-}  # fmt: skip
+}
 _WIDE_NAME = 22  # characters of which two columns still fit under a figure
 _LEVELS = ("--", ":", "-.")
 _MAP_RANGE = ((0.0, 1.0), (0.0, float(np.sqrt(0.5))))
 _STYLE: dict[Any, Any] = {
-    "text.parse_math": False, "text.usetex": False, "axes.formatter.use_mathtext": False, "axes.unicode_minus": True,
-    "font.size": 10, "axes.titlesize": 10, "axes.labelsize": 10, "xtick.labelsize": 9, "ytick.labelsize": 9,
-    "legend.fontsize": 9.5, "text.color": INK, "axes.edgecolor": INK, "axes.labelcolor": INK, "xtick.color": INK,
-    "ytick.color": INK, "grid.color": RULE, "axes.spines.top": False, "axes.spines.right": False, "axes.linewidth": 0.7,
-    "axes.axisbelow": True, "figure.facecolor": "none", "axes.facecolor": "none", "savefig.facecolor": "none",
-    "legend.frameon": False, "svg.fonttype": "none", "svg.hashsalt": "coterie", "image.composite_image": False,
-}  # fmt: skip
+    "text.parse_math": False,
+    "text.usetex": False,
+    "axes.formatter.use_mathtext": False,
+    "axes.unicode_minus": True,
+    "font.size": 10,
+    "axes.titlesize": 10,
+    "axes.labelsize": 10,
+    "xtick.labelsize": 9,
+    "ytick.labelsize": 9,
+    "legend.fontsize": 9.5,
+    "text.color": INK,
+    "axes.edgecolor": INK,
+    "axes.labelcolor": INK,
+    "xtick.color": INK,
+    "ytick.color": INK,
+    "grid.color": RULE,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.linewidth": 0.7,
+    "axes.axisbelow": True,
+    "figure.facecolor": "none",
+    "axes.facecolor": "none",
+    "savefig.facecolor": "none",
+    "legend.frameon": False,
+    "svg.fonttype": "none",
+    "svg.hashsalt": "coterie",
+    "image.composite_image": False,
+}
 
 
 @contextmanager
@@ -74,13 +108,18 @@ def _axes(ax: Axes | None, size: tuple[float, float]) -> Axes:
 
 
 def density(confidence: np.ndarray, variability: np.ndarray, *, bins: int = 32) -> np.ndarray:
-    """Share of examples in each bin of confidence [0, 1] x variability [0, sqrt(1/2)]: (bins, bins), unobserved ones left out.
+    """Share of examples in each bin of confidence [0, 1] x variability [0, sqrt(1/2)].
+
+    (bins, bins), unobserved ones left out.
 
     >>> float(density(np.array([0.9, np.nan]), np.array([0.1, np.nan])).sum())
     1.0
     """
     seen = np.isfinite(confidence) & np.isfinite(variability)
-    pairs = [np.clip(a[seen].astype(np.float64), *r) for a, r in zip((confidence, variability), _MAP_RANGE, strict=True)]
+    pairs = [
+        np.clip(a[seen].astype(np.float64), *r)
+        for a, r in zip((confidence, variability), _MAP_RANGE, strict=True)
+    ]
     counts = np.histogram2d(*pairs, bins=bins, range=_MAP_RANGE)[0]
     return counts / max(counts.sum(), 1)
 
@@ -95,7 +134,9 @@ def shades(shares: np.ndarray, limits: tuple[float, float]) -> np.ndarray:
     return np.clip(np.log(np.maximum(shares, low) / low) / np.log(high / low), 0, 1)
 
 
-def data_map(shares: np.ndarray, *, limits: tuple[float, float] | None = None, ax: Axes | None = None) -> Axes:
+def data_map(
+    shares: np.ndarray, *, limits: tuple[float, float] | None = None, ax: Axes | None = None
+) -> Axes:
     """Draw a :func:`density`: confidence upwards, variability to the right, log colours.
 
     Args:
@@ -111,7 +152,14 @@ def data_map(shares: np.ndarray, *, limits: tuple[float, float] | None = None, a
         axes = _axes(ax, (3.3, 2.75))
         extent = (*_MAP_RANGE[1], *_MAP_RANGE[0])
         axes.imshow(
-            shade, origin="lower", extent=extent, aspect="auto", cmap=MAP_COLOURS, vmin=0, vmax=1, interpolation="nearest"
+            shade,
+            origin="lower",
+            extent=extent,
+            aspect="auto",
+            cmap=MAP_COLOURS,
+            vmin=0,
+            vmax=1,
+            interpolation="nearest",
         )
         axes.set_xticks([0, 0.35, 0.7], ["0", ".35", ".7"])
         axes.set_yticks([0, 0.5, 1], ["0", ".5", "1"])
@@ -121,7 +169,9 @@ def data_map(shares: np.ndarray, *, limits: tuple[float, float] | None = None, a
 
 
 def density_limits(densities: Sequence[np.ndarray]) -> tuple[float, float]:
-    """Smallest and largest shares to colour, common to all ``densities``: from just below one example, four decades at most.
+    """Smallest and largest shares to colour, common to all ``densities``.
+
+    From just below one example, four decades at most.
 
     >>> density_limits([np.array([[0.25, 0.75]])])
     (0.125, 0.75)
@@ -132,9 +182,15 @@ def density_limits(densities: Sequence[np.ndarray]) -> tuple[float, float]:
 
 
 def learning_curves(
-    curves: Mapping[str, np.ndarray], *, what: str, roles: Mapping[str, str] | None = None, ax: Axes | None = None
+    curves: Mapping[str, np.ndarray],
+    *,
+    what: str,
+    roles: Mapping[str, str] | None = None,
+    ax: Axes | None = None,
 ) -> Axes:
-    """Draw one line per arm over epochs, each (E,); ``roles`` say by arm what it is, where its name does not.
+    """Draw one line per arm over epochs, each (E,).
+
+    ``roles`` say by arm what it is, where its name does not.
 
     >>> learning_curves({"joint": np.array([0.5, 0.7])}, what="validation score").get_xlabel()
     'epoch'
@@ -147,7 +203,15 @@ def learning_curves(
             epochs = np.arange(1, len(values) + 1)
             every = max(1, len(values) // 8)
             look = _ROLES.get((roles or {}).get(arm, arm), _ANOTHER)
-            axes.plot(epochs, values, label=_label(arm, 26), linewidth=1.6, markersize=4, markevery=every, **look)
+            axes.plot(
+                epochs,
+                values,
+                label=_label(arm, 26),
+                linewidth=1.6,
+                markersize=4,
+                markevery=every,
+                **look,
+            )
         axes.set(xlabel="epoch", ylabel=what)
         axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
         axes.yaxis.set_major_locator(MaxNLocator(5))
@@ -186,7 +250,17 @@ def cost_against_quality(
             if before > 1 and role == "grouped":
                 look["marker"] = _MORE_MARKERS[before // 2 % len(_MORE_MARKERS)]
             error = bar if np.isfinite(bar) and bar > 0 else None
-            axes.errorbar(x, y, yerr=error, label=_label(arm, 30), markersize=6, elinewidth=1, capsize=2.5, mfc=face, **look)
+            axes.errorbar(
+                x,
+                y,
+                yerr=error,
+                label=_label(arm, 30),
+                markersize=6,
+                elinewidth=1,
+                capsize=2.5,
+                mfc=face,
+                **look,
+            )
         finite = cost[np.isfinite(cost) & (cost > 0)]
         if len(finite) and finite.max() > 5 * finite.min():
             axes.set_xscale("log")
@@ -226,7 +300,14 @@ def regret_against_cost(
         axes.set_xscale("log")
         for kind in dict.fromkeys(kinds):
             own = [position for position, other in enumerate(kinds) if other == kind]
-            axes.plot(cost[own], regret[own], linestyle="none", markersize=6, label=_KIND_NAMES[kind], **_KINDS[kind])
+            axes.plot(
+                cost[own],
+                regret[own],
+                linestyle="none",
+                markersize=6,
+                label=_KIND_NAMES[kind],
+                **_KINDS[kind],
+            )
         drawn = [value for value in levels.values() if value is not None]
         for dash, (name, value) in zip(_LEVELS, levels.items(), strict=False):
             if value is not None:
@@ -243,9 +324,17 @@ def regret_against_cost(
 
 
 def criterion(
-    choices: Sequence[int], values: np.ndarray, chosen: int, *, threshold: float, what: str, ax: Axes | None = None
+    choices: Sequence[int],
+    values: np.ndarray,
+    chosen: int,
+    *,
+    threshold: float,
+    what: str,
+    ax: Axes | None = None,
 ) -> Axes:
-    """Draw the criterion (choices,) by which the number of groups was chosen: the choice ringed, the threshold as a line.
+    """Draw the criterion (choices,) by which the number of groups was chosen.
+
+    The choice ringed, the threshold as a line.
 
     >>> criterion([2, 3], np.array([0.3, 0.5]), 3, threshold=0.1, what="silhouette").get_xlabel()
     'number of groups'
@@ -258,7 +347,16 @@ def criterion(
         axes.axhline(threshold, color=INK, linestyle="--", linewidth=1, label="below: one group")
         for k, value in zip(choices, values, strict=True):
             if k == chosen:
-                axes.plot(k, value, marker="o", markersize=12, mfc="none", color=VERMILION, linestyle="none", label="chosen")
+                axes.plot(
+                    k,
+                    value,
+                    marker="o",
+                    markersize=12,
+                    mfc="none",
+                    color=VERMILION,
+                    linestyle="none",
+                    label="chosen",
+                )
         axes.set(xlabel="number of groups", ylabel=what)
         axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
         axes.margins(0.1)
@@ -278,7 +376,9 @@ def _plain_ticks(ax: Axes) -> None:
     from matplotlib.ticker import EngFormatter, LogLocator, MaxNLocator, NullFormatter
 
     logarithmic = ax.get_xscale() == "log"
-    ax.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5), numticks=8) if logarithmic else MaxNLocator(5))
+    ax.xaxis.set_major_locator(
+        LogLocator(subs=(1, 2, 5), numticks=8) if logarithmic else MaxNLocator(5)
+    )
     ax.xaxis.set_major_formatter(EngFormatter(sep=""))
     ax.xaxis.set_minor_formatter(NullFormatter())
     ax.yaxis.set_major_locator(MaxNLocator(5))
@@ -292,6 +392,12 @@ def _legend(axes: Axes, *, below: bool) -> None:
         columns = 2 if max(map(len, names), default=0) <= _WIDE_NAME else 1
         rows = -(-len(names) // columns)
         figure.set_figheight(figure.get_figheight() + 0.18 * max(0, rows - 4))
-        figure.legend(loc="outside lower left", ncols=columns, handlelength=2.6, columnspacing=1.4, borderaxespad=0.2)
+        figure.legend(
+            loc="outside lower left",
+            ncols=columns,
+            handlelength=2.6,
+            columnspacing=1.4,
+            borderaxespad=0.2,
+        )
     else:
         axes.legend()

@@ -1,4 +1,7 @@
-"""The chapters about the groups themselves: who is in them, how each task learnt, how far the groups can be trusted."""
+"""The chapters about the groups themselves.
+
+Who is in them, how each task learnt, how far the groups can be trusted.
+"""
 
 from __future__ import annotations
 
@@ -27,19 +30,30 @@ _FEATURES = {
 
 
 def task_order(comparison: ComparisonRecord) -> list[str]:
-    """All task names, those of one group together (by the first grouping); the order of every chapter."""
+    """All task names, those of one group together (by the first grouping).
+
+    The order of every chapter.
+    """
     first = next((groupings[0] for groupings in comparison.groupings.values() if groupings), None)
-    return [comparison.tasks[t] for t in (range(len(comparison.tasks)) if first is None else by_group(first))]
+    return [
+        comparison.tasks[t]
+        for t in (range(len(comparison.tasks)) if first is None else by_group(first))
+    ]
 
 
 def by_group(grouping: Grouping) -> list[int]:
     """Task positions: group after group, in each the surest first."""
     strength = _reading(grouping).max(1)
-    return sorted(range(len(grouping.tasks)), key=lambda t: (grouping.labels[t], -round(float(strength[t]), 6), t))
+    return sorted(
+        range(len(grouping.tasks)),
+        key=lambda t: (grouping.labels[t], -round(float(strength[t]), 6), t),
+    )
 
 
 def memberships(comparison: ComparisonRecord) -> list[dict[str, Any]]:
-    """One entry per grouping but the choice, which is one of them: its groups by name and its heat maps.
+    """One entry per grouping but the choice, which is one of them.
+
+    Its groups by name and its heat maps.
 
     Among several methods, hard groups need no heat map: it would repeat the names.
     """
@@ -51,8 +65,12 @@ def memberships(comparison: ComparisonRecord) -> list[dict[str, Any]]:
             "fuzziness": plain(seeds[0].fuzziness),
             "groups": [list(names) for names in seeds[0].groups],
             "besides": besides(seeds[0]),
-            "folded": bool(chosen) and len(comparison.tasks) > FEW and name != chosen[0].details.get("chosen"),
-            "readings": _readings(seeds[0]) if seeds[0].n_groups > 1 and not (chosen and _is_listed(seeds[0])) else [],
+            "folded": bool(chosen)
+            and len(comparison.tasks) > FEW
+            and name != chosen[0].details.get("chosen"),
+            "readings": _readings(seeds[0])
+            if seeds[0].n_groups > 1 and not (chosen and _is_listed(seeds[0]))
+            else [],
         }
         for name, seeds in comparison.groupings.items()
         if seeds and name != CHOSEN
@@ -60,12 +78,21 @@ def memberships(comparison: ComparisonRecord) -> list[dict[str, Any]]:
 
 
 def _is_listed(grouping: Grouping) -> bool:
-    """Whether the list of its groups says all: each task in one group only, without distances to the others."""
-    return grouping.distances is None and not any(besides(grouping)) and bool(np.isin(grouping.membership, (0, 1)).all())
+    """Whether the list of its groups says all.
+
+    Each task in one group only, without distances to the others.
+    """
+    return (
+        grouping.distances is None
+        and not any(besides(grouping))
+        and bool(np.isin(grouping.membership, (0, 1)).all())
+    )
 
 
 def besides(grouping: Grouping) -> list[list[str]]:
-    """Tasks that each group trains but serves less than another group does; of groups that train only what they serve, none.
+    """Tasks that each group trains but serves less than another group does.
+
+    Of groups that train only what they serve, none.
 
     >>> from coterie.results import Grouping
     >>> serves, trains = np.eye(2)[[0, 0, 1]], np.array([[1.0, 1.0, 0.0], [0.0, 1.0, 1.0]])
@@ -94,9 +121,13 @@ def _readings(grouping: Grouping) -> list[dict[str, Any]]:
     )
     tables = {trained: np.asarray(grouping.membership)}
     if grouping.distances is not None and grouping.fuzziness != READ_AT:
-        tables = {f"how near each task is to each group, m\u00a0=\u00a0{READ_AT:g}": _reading(grouping)} | tables
+        tables = {
+            f"how near each task is to each group, m\u00a0=\u00a0{READ_AT:g}": _reading(grouping)
+        } | tables
     return [
-        _heat_map(title, grouping, table / table.max(), [[share(float(v)) for v in row] for row in table])
+        _heat_map(
+            title, grouping, table / table.max(), [[share(float(v)) for v in row] for row in table]
+        )
         for title, table in tables.items()
     ]
 
@@ -106,14 +137,23 @@ def _trained_and_served(grouping: Grouping, weights: np.ndarray) -> dict[str, An
     own = np.arange(grouping.n_groups) == grouping.labels[:, None]
     plainly = bool(np.isin(weights, (0, 1)).all())
     texts = [
-        [("serves" if mine else "trains") if plainly and v else "" if plainly else share(float(v)) for v, mine in cells]
+        [
+            ("serves" if mine else "trains")
+            if plainly and v
+            else ""
+            if plainly
+            else share(float(v))
+            for v, mine in cells
+        ]
         for cells in (zip(row, mine, strict=True) for row, mine in zip(weights, own, strict=True))
     ]
     shades = np.where(own, 1.0, 0.45) * weights / weights.max()
     return _heat_map("what each group trains, and whom it serves", grouping, shades, texts)
 
 
-def _heat_map(title: str, grouping: Grouping, shades: np.ndarray, texts: Sequence[Sequence[str]]) -> dict[str, Any]:
+def _heat_map(
+    title: str, grouping: Grouping, shades: np.ndarray, texts: Sequence[Sequence[str]]
+) -> dict[str, Any]:
     """A heat map (T, K) with ``shades`` from 0 to 1, tasks in the order of their groups."""
     order, labels = by_group(grouping), grouping.labels
     return {
@@ -140,7 +180,9 @@ def data_maps(comparison: ComparisonRecord) -> dict[str, Any] | None:
     where = {name: position for position, name in enumerate(recorded.tasks)}
     order = [where[name] for name in task_order(comparison) if name in where]
     shown = order[:MOST_MAPS]
-    densities = {t: figures.density(recorded.confidence[:, t], recorded.variability[:, t]) for t in order}
+    densities = {
+        t: figures.density(recorded.confidence[:, t], recorded.variability[:, t]) for t in order
+    }
     limits = figures.density_limits(list(densities.values()))
     panels = {t: _task_panel(recorded, t, densities[t], limits) for t in shown}
     typical = [t for t in _typical(comparison, where) if t in panels] if len(shown) > FEW else shown
@@ -157,14 +199,23 @@ def data_maps(comparison: ComparisonRecord) -> dict[str, Any] | None:
 
 
 def density_table(maps: Mapping[str, Any]) -> dict[str, Any]:
-    """The densities that the maps draw, as JSON types: share of examples by bin of confidence and of variability."""
+    """The densities that the maps draw, as JSON types.
+
+    Share of examples by bin of confidence and of variability.
+    """
     drawn = {"tasks": maps["all"] or maps["few"], "groups": maps["groups"]}
     return {
         "examples": maps["examples"],
         "epochs": maps["epochs"],
         "confidence": [0.0, 1.0],
         "variability": [0.0, round(float(np.sqrt(0.5)), 4)],
-        **{what: {p["title"]: {"facts": p["facts"], "density": rounded(p["density"])} for p in drawn[what]} for what in drawn},
+        **{
+            what: {
+                p["title"]: {"facts": p["facts"], "density": rounded(p["density"])}
+                for p in drawn[what]
+            }
+            for what in drawn
+        },
     }
 
 
@@ -178,7 +229,9 @@ def _typical(comparison: ComparisonRecord, where: Mapping[str, int]) -> list[int
     return [where[grouping.tasks[first_of[k]]] for k in sorted(first_of)][:12]
 
 
-def _task_panel(recorded: DataMap, t: int, density: np.ndarray, limits: tuple[float, float]) -> dict[str, Any]:
+def _task_panel(
+    recorded: DataMap, t: int, density: np.ndarray, limits: tuple[float, float]
+) -> dict[str, Any]:
     facts = _facts(recorded.confidence[:, t], recorded.variability[:, t])
     image = raster(figures.shades(density, limits))
     return {"title": recorded.tasks[t], "facts": facts, "image": image, "density": density}
@@ -187,12 +240,18 @@ def _task_panel(recorded: DataMap, t: int, density: np.ndarray, limits: tuple[fl
 def _facts(confidence: np.ndarray, variability: np.ndarray) -> str:
     if not np.isfinite(confidence).any():
         return "never observed"
-    middle = [share(float(np.nanmedian(values.astype(np.float64)))) for values in (confidence, variability)]
+    middle = [
+        share(float(np.nanmedian(values.astype(np.float64))))
+        for values in (confidence, variability)
+    ]
     return f"median confidence {middle[0]}, variability {middle[1]}"
 
 
 def _group_panels(
-    comparison: ComparisonRecord, where: Mapping[str, int], densities: Mapping[int, np.ndarray], limits: tuple[float, float]
+    comparison: ComparisonRecord,
+    where: Mapping[str, int],
+    densities: Mapping[int, np.ndarray],
+    limits: tuple[float, float],
 ) -> list[dict[str, Any]]:
     grouping = next(iter(comparison.groupings.values()))[0] if comparison.groupings else None
     if grouping is None:
@@ -216,7 +275,10 @@ def _group_panels(
 
 
 def stability(comparison: ComparisonRecord) -> list[dict[str, Any]]:
-    """Per grouping: agreement figures, tasks that changed group between repetitions, how the number of groups was found.
+    """Per grouping.
+
+    Agreement figures, tasks that changed group between repetitions, how the number of groups was
+    found.
 
     Only groups that each repetition found anew can be said to be the same again; others were given.
     """
@@ -231,7 +293,8 @@ def stability(comparison: ComparisonRecord) -> list[dict[str, Any]]:
                 "name": name,
                 "given": given,
                 "chosen": not own,
-                "facts": [_fact(label, value) for label, value in agreed.items()] + _measured_by(details),
+                "facts": [_fact(label, value) for label, value in agreed.items()]
+                + _measured_by(details),
                 "notes": [str(note) for note in details.get("notes", ())],
                 "moved": [] if given or not own else moved_tasks(seeds),
                 "repetitions": len(seeds),
@@ -244,15 +307,26 @@ def stability(comparison: ComparisonRecord) -> list[dict[str, Any]]:
 def _measured_by(details: Mapping[str, Any]) -> list[dict[str, str]]:
     rows = []
     if "features" in details:
-        rows.append(_fact("tasks compared by", _FEATURES.get(details["features"], details["features"])))
+        rows.append(
+            _fact("tasks compared by", _FEATURES.get(details["features"], details["features"]))
+        )
     if is_number(details.get("negative_share")):
-        rows.append(_fact("share of distances that points cannot show, left out", abs(details["negative_share"])))
+        rows.append(
+            _fact(
+                "share of distances that points cannot show, left out",
+                abs(details["negative_share"]),
+            )
+        )
     return rows
 
 
 def _fact(label: str, value: Any) -> dict[str, str]:
     """A labelled number, or the mean and range of several."""
-    many = [v for v in value if is_number(v)] if isinstance(value, Sequence) and not isinstance(value, str) else []
+    many = (
+        [v for v in value if is_number(v)]
+        if isinstance(value, Sequence) and not isinstance(value, str)
+        else []
+    )
     if len(many) > 1:
         low, mean, high = (number(float(v), 2) for v in (min(many), np.mean(many), max(many)))
         text = f"mean {mean}, from {low} to {high} (n = {len(many)})"
@@ -265,7 +339,8 @@ def _fact(label: str, value: Any) -> dict[str, str]:
 def moved_tasks(seeds: Sequence[Grouping]) -> list[dict[str, Any]]:
     """Tasks that are not in the same group on all seeds, with their group on each, numbered as on the first.
 
-    Groups of other seeds get the number of the first seed's group with which they share most tasks (one to one).
+    Groups of other seeds get the number of the first seed's group with which they share most tasks
+    (one to one).
     """
     from scipy.optimize import linear_sum_assignment
 
@@ -277,7 +352,11 @@ def moved_tasks(seeds: Sequence[Grouping]) -> list[dict[str, Any]]:
         np.add.at(shared, (grouping.labels, first.labels), 1)
         columns.append(linear_sum_assignment(-shared)[1][grouping.labels] + 1)
     table = np.stack(columns, axis=1)
-    return [{"task": first.tasks[t], "groups": row.tolist()} for t, row in enumerate(table) if len(set(row.tolist())) > 1]
+    return [
+        {"task": first.tasks[t], "groups": row.tolist()}
+        for t, row in enumerate(table)
+        if len(set(row.tolist())) > 1
+    ]
 
 
 def _criterion(grouping: Grouping, name: str) -> dict[str, Any] | None:

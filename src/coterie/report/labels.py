@@ -1,4 +1,7 @@
-"""Names beside the points of a figure, where they cover neither points nor each other. Lengths are in points (1/72 inch)."""
+"""Names beside the points of a figure, where they cover neither points nor each other.
+
+Lengths are in points (1/72 inch).
+"""
 
 from __future__ import annotations
 
@@ -20,7 +23,9 @@ Box = tuple[float, float, float, float]
 Shift = tuple[float, float]
 
 
-def beside_points(axes: Axes, names: Sequence[str], x: np.ndarray, y: np.ndarray, *, levels: Sequence[float] = ()) -> None:
+def beside_points(
+    axes: Axes, names: Sequence[str], x: np.ndarray, y: np.ndarray, *, levels: Sequence[float] = ()
+) -> None:
     """Write each name near its point, at the first of several places that is free, with a line to it where that is far.
 
     Args:
@@ -38,34 +43,59 @@ def beside_points(axes: Axes, names: Sequence[str], x: np.ndarray, y: np.ndarray
     points = axes.transData.transform(np.column_stack([x, y])) * scale
     left, low, right, high = (edge * scale for edge in axes.get_window_extent().extents)
     taken = [(px - _REACH, py - _REACH, px + _REACH, py + _REACH) for px, py in points]
-    heights = axes.transData.transform([(x[0], level) for level in levels])[:, 1] * scale if levels else []
+    heights = (
+        axes.transData.transform([(x[0], level) for level in levels])[:, 1] * scale
+        if levels
+        else []
+    )
     taken += [(left, height - 1, right, height + 1) for height in heights]
     for position in np.lexsort((points[:, 0], -points[:, 1])):
         size = (_WIDTH * SIZE * len(names[position]), _HEIGHT * SIZE)
         tried = list(_places(points[position], size))
-        shift, box = min(tried, key=lambda place: _covered(place[1], taken, (left, low, right, high)))
+        shift, box = min(
+            tried, key=lambda place: _covered(place[1], taken, (left, low, right, high))
+        )
         taken.append(box)
-        far = {"arrowstyle": "-", "linewidth": 0.6, "color": axes.yaxis.label.get_color(), "shrinkA": 0, "shrinkB": 4}
+        far = {
+            "arrowstyle": "-",
+            "linewidth": 0.6,
+            "color": axes.yaxis.label.get_color(),
+            "shrinkA": 0,
+            "shrinkB": 4,
+        }
         axes.annotate(
-            str(names[position]), (x[position], y[position]), xytext=shift, textcoords="offset points", fontsize=SIZE,
-            ha=("right", "center", "left")[int(np.sign(shift[0])) + 1], va="center",
+            str(names[position]),
+            (x[position], y[position]),
+            xytext=shift,
+            textcoords="offset points",
+            fontsize=SIZE,
+            ha=("right", "center", "left")[int(np.sign(shift[0])) + 1],
+            va="center",
             arrowprops=far if np.hypot(*shift) > 3 * _REACH else None,
-        )  # fmt: skip
+        )
 
 
 def _places(point: np.ndarray, size: tuple[float, float]) -> Iterator[tuple[Shift, Box]]:
     """Where a text may go, the nearest first: its shift from the point, and its box."""
     for distance in _DISTANCES:
         for across, up in _DIRECTIONS:
-            shift = (across * (_REACH + 2) * (1 if up else distance), up * (_REACH + 2.5) * distance)
-            left, low = point[0] + shift[0] - size[0] * (1 - across) / 2, point[1] + shift[1] - size[1] / 2
+            shift = (
+                across * (_REACH + 2) * (1 if up else distance),
+                up * (_REACH + 2.5) * distance,
+            )
+            left, low = (
+                point[0] + shift[0] - size[0] * (1 - across) / 2,
+                point[1] + shift[1] - size[1] / 2,
+            )
             yield shift, (left, low, left + size[0], low + size[1])
 
 
 def _covered(box: Box, taken: Sequence[Box], inside: Box) -> float:
     """How much of what is ``taken`` a text in ``box`` would cover, and how much of it would lie outside the axes."""
     cut = _overlap(box, inside)
-    return sum(_overlap(box, other) for other in taken) + (box[2] - box[0]) * (box[3] - box[1]) - cut
+    return (
+        sum(_overlap(box, other) for other in taken) + (box[2] - box[0]) * (box[3] - box[1]) - cut
+    )
 
 
 def _overlap(one: Box, other: Box) -> float:

@@ -1,7 +1,7 @@
 """Heat maps of square matrices between tasks, in the order of a dendrogram.
 
-``T`` tasks; matrices are [source, target] and may have NaN where nothing was measured. Colours lie over the page with some
-transparency, so that "nothing" looks like the page in light and dark alike.
+``T`` tasks; matrices are [source, target] and may have NaN where nothing was measured. Colours lie
+over the page with some transparency, so that "nothing" looks like the page in light and dark alike.
 """
 
 from __future__ import annotations
@@ -32,7 +32,10 @@ _LARGEST = 640
 
 @dataclass(frozen=True)
 class Tree:
-    """A dendrogram: ``order`` (T,) of tasks, ``lines`` (T - 1, 4, 2) in cells across and shares of the height."""
+    """A dendrogram.
+
+    ``order`` (T,) of tasks, ``lines`` (T - 1, 4, 2) in cells across and shares of the height.
+    """
 
     order: np.ndarray
     lines: np.ndarray
@@ -41,8 +44,8 @@ class Tree:
 def tree(matrix: np.ndarray) -> Tree:
     """Average linkage on how far the affinity between two tasks is below the largest, both directions averaged.
 
-    Pairs never measured count as the most distant ones. Of the orders that the tree allows it is the one in which neighbours
-    are nearest (Bar-Joseph et al. 2001); beyond 300 tasks, any.
+    Pairs never measured count as the most distant ones. Of the orders that the tree allows it is
+    the one in which neighbours are nearest (Bar-Joseph et al. 2001); beyond 300 tasks, any.
 
     >>> tree(np.array([[0.0, 0.1, 0.9], [0.1, 0.0, 0.2], [0.9, 0.2, 0.0]])).order.tolist()
     [1, 2, 0]
@@ -58,7 +61,9 @@ def tree(matrix: np.ndarray) -> Tree:
     far = np.where(np.isfinite(pairs), (known.max() if len(known) else 0.0) - pairs, spread)
     # The same for all, which joins alike: the nearest two would have no branch to be seen.
     far += 0.15 * spread or 1.0
-    drawn = dendrogram(linkage(far, method="average", optimal_ordering=n_tasks <= _MOST_OPTIMAL), no_plot=True)
+    drawn = dendrogram(
+        linkage(far, method="average", optimal_ordering=n_tasks <= _MOST_OPTIMAL), no_plot=True
+    )
     across = (np.array(drawn["icoord"]) - 5) / 10
     up = np.array(drawn["dcoord"])
     return Tree(np.array(drawn["leaves"]), np.stack([across, up / (up.max() or 1.0)], axis=-1))
@@ -67,7 +72,8 @@ def tree(matrix: np.ndarray) -> Tree:
 def limits(matrix: np.ndarray, *, signed: bool) -> tuple[float, float]:
     """Values at the two ends of the colours; equally far from zero where signs matter.
 
-    Of more than 12 tasks, the outermost hundredth of the values is cut off: one pair must not make all others pale.
+    Of more than 12 tasks, the outermost hundredth of the values is cut off: one pair must not make
+    all others pale.
 
     >>> limits(np.array([[9.0, 1.0], [-3.0, 9.0]]), signed=True)
     (-3.0, 3.0)
@@ -88,7 +94,9 @@ def off_diagonal(matrix: np.ndarray) -> np.ndarray:
 
 
 def colours(matrix: np.ndarray, *, signed: bool) -> np.ndarray:
-    """Colours (T, T, 4) with transparency: blue for more, vermilion below zero; grey for the diagonal and what is unknown.
+    """Colours (T, T, 4) with transparency: blue for more, vermilion below zero.
+
+    Grey for the diagonal and what is unknown.
 
     >>> colours(np.array([[9.0, 1.0], [-0.5, 9.0]]), signed=True)[..., 3].tolist()
     [[0.32, 0.8], [0.4, 0.32]]
@@ -105,8 +113,12 @@ def colours(matrix: np.ndarray, *, signed: bool) -> np.ndarray:
     return shades
 
 
-def heat_map(matrix: np.ndarray, tasks: Sequence[str], *, signed: bool, ax: Axes | None = None) -> Axes:
-    """Draw a matrix [source, target] in the order of its dendrogram, which stands above; up to 12 tasks with their values.
+def heat_map(
+    matrix: np.ndarray, tasks: Sequence[str], *, signed: bool, ax: Axes | None = None
+) -> Axes:
+    """Draw a matrix [source, target] in the order of its dendrogram, which stands above.
+
+    Up to 12 tasks with their values.
 
     Args:
         matrix: (T, T), NaN where nothing was measured.
@@ -131,7 +143,9 @@ def heat_map(matrix: np.ndarray, tasks: Sequence[str], *, signed: bool, ax: Axes
         _names(axes, [str(tasks[t]) for t in grown.order], cell)
         if len(tasks) <= MOST_VALUES:
             _values(axes, ordered)
-        above = axes.inset_axes((0, 1.0 + 4 / (cell * len(tasks)), 1, _TREE_HEIGHT / (cell * len(tasks))))
+        above = axes.inset_axes(
+            (0, 1.0 + 4 / (cell * len(tasks)), 1, _TREE_HEIGHT / (cell * len(tasks)))
+        )
         above.set_axis_off()
         above.set(xlim=(-0.5, len(tasks) - 0.5), ylim=(0, 1.03))
         for line in grown.lines:
@@ -154,7 +168,9 @@ def _names(axes: Axes, names: Sequence[str], cell: float) -> None:
     if max(map(len, texts)) <= 3 and cell > 20:
         return
     for label in axes.get_xticklabels():
-        label.set(rotation=90 if cell <= 12 else 45, rotation_mode="anchor" if cell > 12 else "default")
+        label.set(
+            rotation=90 if cell <= 12 else 45, rotation_mode="anchor" if cell > 12 else "default"
+        )
         label.set_horizontalalignment("right" if cell > 12 else "center")
 
 

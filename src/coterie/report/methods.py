@@ -1,4 +1,6 @@
-"""The chapter about the methods that were compared: what each measured, at which cost, how good its groups are, who agrees.
+"""The chapter about the methods that were compared.
+
+What each measured, at which cost, how good its groups are, who agrees.
 
 Shapes: ``U`` units (repetitions), ``T`` tasks, ``K`` groups.
 """
@@ -40,25 +42,37 @@ _MEASURED = ("cost", "affinity", "proven", "candidates")
 
 
 def choice(comparison: ComparisonRecord) -> dict[str, Any] | None:
-    """Which grouping was chosen on validation, and on how many repetitions; None where there was no choice."""
+    """Which grouping was chosen on validation, and on how many repetitions.
+
+    None where there was no choice.
+    """
     seeds = comparison.groupings.get(CHOSEN)
     if not seeds:
         return None
     picked = [str(grouping.details.get("chosen", "–")) for grouping in seeds]
     parts = [
-        (name, f"on {n} of {len(seeds)} repetitions" if len(seeds) > 1 else "") for name, n in Counter(picked).most_common()
+        (name, f"on {n} of {len(seeds)} repetitions" if len(seeds) > 1 else "")
+        for name, n in Counter(picked).most_common()
     ]
     return {"first": picked[0], "parts": parts, "repetitions": len(seeds)}
 
 
 def is_shown(comparison: ComparisonRecord) -> bool:
     """Whether there is more to tell of the methods than the groups they found."""
-    measured = any(key in seeds[0].details for seeds in comparison.groupings.values() if seeds for key in _MEASURED)
+    measured = any(
+        key in seeds[0].details
+        for seeds in comparison.groupings.values()
+        if seeds
+        for key in _MEASURED
+    )
     return measured or CHOSEN in comparison.groupings or any(comparison.agreement.values())
 
 
 def chapter(comparison: ComparisonRecord) -> dict[str, Any] | None:
-    """The table of methods, regret against cost, and how far the methods agree; None where nothing was measured or chosen."""
+    """The table of methods, regret against cost, and how far the methods agree.
+
+    None where nothing was measured or chosen.
+    """
     if not is_shown(comparison):
         return None
     found = table(comparison)
@@ -66,7 +80,10 @@ def chapter(comparison: ComparisonRecord) -> dict[str, Any] | None:
         "best": found["best"] if len(found["methods"]) > 1 else None,
         "metric": _metric(comparison),
         "rows": [_row(row, comparison) for row in found["methods"]],
-        "references": [{"name": _REFERENCES[row["arm"]], "regret": _regret_text(row)} for row in found["references"]],
+        "references": [
+            {"name": _REFERENCES[row["arm"]], "regret": _regret_text(row)}
+            for row in found["references"]
+        ],
         "proof": any(row["proven"] is not None for row in found["methods"]),
         "svg": _figure(found),
         "agreement": agreement(comparison),
@@ -74,12 +91,23 @@ def chapter(comparison: ComparisonRecord) -> dict[str, Any] | None:
 
 
 def table(comparison: ComparisonRecord) -> dict[str, Any]:
-    """Cost and regret of every method, as JSON types; ``references`` are joint training and the choice on validation."""
+    """Cost and regret of every method, as JSON types.
+
+    ``references`` are joint training and the choice on validation.
+    """
     rows = [
-        {"method": row["method"], "measured": what_it_measured(comparison, row["method"], row["kind"]), **row}
+        {
+            "method": row["method"],
+            "measured": what_it_measured(comparison, row["method"], row["kind"]),
+            **row,
+        }
         for row in comparison.methods_table.to_pylist()
     ]
-    references = [name for name in _REFERENCES if comparison.unit_means.get(name) and comparison.best is not None]
+    references = [
+        name
+        for name in _REFERENCES
+        if comparison.unit_means.get(name) and comparison.best is not None
+    ]
     return {
         "best": comparison.best,
         "methods": rows,
@@ -162,7 +190,13 @@ def agreement(comparison: ComparisonRecord) -> dict[str, Any] | None:
         return None
     return {
         "rows": [
-            {"method": one, "cells": [_agreement_cell(comparison.agreement[one].get(other), one == other) for other in known]}
+            {
+                "method": one,
+                "cells": [
+                    _agreement_cell(comparison.agreement[one].get(other), one == other)
+                    for other in known
+                ],
+            }
             for one in known
         ],
         "repetitions": len(comparison.groupings[known[0]]),
@@ -185,10 +219,14 @@ def _metric(comparison: ComparisonRecord) -> str:
 
 def _figure(found: Mapping[str, Any]) -> Markup | None:
     """Regret against the cost of measurement; None where fewer than two methods have both."""
-    rows = [row for row in found["methods"] if is_number(row["regret"]) and is_number(row["with_joint"])]
+    rows = [
+        row for row in found["methods"] if is_number(row["regret"]) and is_number(row["with_joint"])
+    ]
     if len(rows) < 2:
         return None
-    levels = {_REFERENCES[reference["arm"]]: reference["regret"] for reference in found["references"]}
+    levels = {
+        _REFERENCES[reference["arm"]]: reference["regret"] for reference in found["references"]
+    }
     axes = figures.regret_against_cost(
         [row["method"] for row in rows],
         [row["kind"] for row in rows],
@@ -196,6 +234,12 @@ def _figure(found: Mapping[str, Any]) -> Markup | None:
         np.array([row["regret"] for row in rows]),
         levels=levels,
     )
-    said = [f"{row['method']}: {number(row['regret'], 2)} points for {count(row['with_joint'])} model-steps" for row in rows]
+    said = [
+        f"{row['method']}: {number(row['regret'], 2)} points for {count(row['with_joint'])} "
+        "model-steps"
+        for row in rows
+    ]
     said += [f"{name}: {signed(value, 2)}" for name, value in levels.items()]
-    return inline(axes, name="regret", alt="Regret against the cost of measurement. " + "; ".join(said) + ".")
+    return inline(
+        axes, name="regret", alt="Regret against the cost of measurement. " + "; ".join(said) + "."
+    )

@@ -27,7 +27,8 @@ _STRESSED = re.compile(r"\*([^*]+)\*")
 def write_report(comparison: ComparisonRecord, path: str | Path) -> Path:
     """Write ``comparison`` as one HTML file that needs no network, and the same facts as JSON beside it.
 
-    The same comparison gives the same bytes. Returns the path of the page; ``report.html`` has ``report.json`` as its twin.
+    The same comparison gives the same bytes. Returns the path of the page; ``report.html`` has
+    ``report.json`` as its twin.
 
     Raises:
         CoterieError: ``path`` is a folder, is itself the name of a JSON file, or cannot be written.
@@ -41,16 +42,21 @@ def write_report(comparison: ComparisonRecord, path: str | Path) -> Path:
         raise CoterieError(f"`path` must name a file such as report.html; found the folder {page}.")
     if page == twin:
         raise CoterieError(
-            f"`path` must not end in .json, which is the name of the report's twin; found {page}. Try report.html."
+            f"`path` must not end in .json, which is the name of the report's twin; found {page}. "
+            "Try report.html."
         )
     maps = groups.data_maps(comparison)
     html = render(comparison, maps, twin_name=twin.name)
-    twin_of = _twin(comparison) | {"curves": curves.table(comparison), "data_maps": maps and groups.density_table(maps)}
+    twin_of = _twin(comparison) | {
+        "curves": curves.table(comparison),
+        "data_maps": maps and groups.density_table(maps),
+    }
     try:
         with atomic(page) as temporary:
             temporary.write_text(html, encoding="utf-8")
         with atomic(twin) as temporary:
-            # Without line breaks: those of write_json, one for each number, would be most of the file.
+            # Without line breaks: those of write_json, one for each number, would be most of the
+            # file.
             text = json.dumps(twin_of, separators=(",", ":"), allow_nan=False)
             temporary.write_text(text + "\n", encoding="utf-8")
     except CoterieError as error:
@@ -59,11 +65,21 @@ def write_report(comparison: ComparisonRecord, path: str | Path) -> Path:
 
 
 def render(comparison: ComparisonRecord, maps: dict[str, Any] | None, *, twin_name: str) -> str:
-    """The page as text; ``maps`` is its chapter of data maps, ``twin_name`` the file name of the JSON twin that it mentions."""
+    """The page as text.
+
+    ``maps`` is its chapter of data maps, ``twin_name`` the file name of the JSON twin that it
+    mentions.
+    """
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     loader = PackageLoader("coterie.report", "")
-    page = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    page = Environment(
+        loader=loader,
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
     style = files("coterie.report").joinpath("style.css").read_text(encoding="utf-8")
     order = groups.task_order(comparison)
     html = page.get_template("template.html.j2").render(
@@ -117,15 +133,32 @@ def _verdict(comparison: ComparisonRecord) -> dict[str, list[str]]:
 
     Where the best on validation was chosen, that choice is what is judged; the rest are findings.
     """
-    judged = [name for name in comparison.groupings if name == CHOSEN or CHOSEN not in comparison.groupings]
-    headlines = [each for each in comparison.findings if each.about == "worth" and each.of in judged]
+    judged = [
+        name
+        for name in comparison.groupings
+        if name == CHOSEN or CHOSEN not in comparison.groupings
+    ]
+    headlines = [
+        each for each in comparison.findings if each.about == "worth" and each.of in judged
+    ]
     rest = [each for each in comparison.findings if each not in headlines]
-    plain = [each for each in rest if each.about == "rivals" or (len(headlines) < 2 and CHOSEN not in comparison.groupings)]
-    found = {"headlines": headlines, "plain": plain, "findings": [each for each in rest if each not in plain]}
+    plain = [
+        each
+        for each in rest
+        if each.about == "rivals" or (len(headlines) < 2 and CHOSEN not in comparison.groupings)
+    ]
+    found = {
+        "headlines": headlines,
+        "plain": plain,
+        "findings": [each for each in rest if each not in plain],
+    }
     return {place: [each.sentence for each in some] for place, some in found.items()}
 
 
 def _glossary(comparison: ComparisonRecord) -> dict[str, Markup]:
-    """What each kind of arm is, as far as the comparison tells; what stands between asterisks is stressed."""
+    """What each kind of arm is, as far as the comparison tells.
+
+    What stands between asterisks is stressed.
+    """
     told = {role: str(escape(sentence)) for role, sentence in comparison.roles.items() if sentence}
     return {role: Markup(_STRESSED.sub(r"<em>\1</em>", text)) for role, text in told.items()}  # noqa: S704, escaped

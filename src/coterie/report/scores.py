@@ -22,7 +22,10 @@ Values = dict[tuple[str, str, str], list[float]]
 
 
 def arms_of(comparison: ComparisonRecord) -> list[str]:
-    """Arms in reading order: the groupings, then joint, single, random, ensemble; what was chosen comes first."""
+    """Arms in reading order: the groupings, then joint, single, random, ensemble.
+
+    What was chosen comes first.
+    """
     rank = {role: position for position, role in enumerate(comparison.roles or ROLES)}
     parts = comparison.arms
     # The choice is one of the groupings.
@@ -56,7 +59,9 @@ def score_table(comparison: ComparisonRecord, order: Sequence[str]) -> dict[str,
 
 def _values(comparison: ComparisonRecord) -> Values:
     values: Values = defaultdict(list)
-    columns = [comparison.scores.column(name).to_pylist() for name in ("arm", "task", "metric", "value")]
+    columns = [
+        comparison.scores.column(name).to_pylist() for name in ("arm", "task", "metric", "value")
+    ]
     for arm, task, metric, value in zip(*columns, strict=True):
         if is_number(value):
             values[arm, task, metric].append(value)
@@ -65,7 +70,9 @@ def _values(comparison: ComparisonRecord) -> Values:
 
 def _cells(many: Sequence[Sequence[float]]) -> list[dict[str, Any]]:
     means = np.array([np.mean(values) if values else np.nan for values in many])
-    return _mean_cells(means, np.array([np.std(values, ddof=1) if len(values) > 1 else np.nan for values in many]))
+    return _mean_cells(
+        means, np.array([np.std(values, ddof=1) if len(values) > 1 else np.nan for values in many])
+    )
 
 
 def _mean_cells(means: np.ndarray, spread: np.ndarray) -> list[dict[str, Any]]:
@@ -73,7 +80,11 @@ def _mean_cells(means: np.ndarray, spread: np.ndarray) -> list[dict[str, Any]]:
     rounded = means.round(3)
     best = np.nanmax(rounded, initial=-np.inf)
     return [
-        {"text": number(float(mean)), "spread": number(float(sd)) if np.isfinite(sd) else "", "best": bool(mean == best)}
+        {
+            "text": number(float(mean)),
+            "spread": number(float(sd)) if np.isfinite(sd) else "",
+            "best": bool(mean == best),
+        }
         for mean, sd in zip(rounded, spread, strict=True)
     ]
 
@@ -87,13 +98,18 @@ def _metric_rows(values: Values, arms: Sequence[str]) -> list[dict[str, Any]]:
         {
             "metric": metric.replace("_", " "),
             "tasks": max(len(means) for means in by_arm.values()),
-            "cells": [number(float(np.mean(by_arm[arm]))) if by_arm.get(arm) else number(None) for arm in arms],
+            "cells": [
+                number(float(np.mean(by_arm[arm]))) if by_arm.get(arm) else number(None)
+                for arm in arms
+            ],
         }
         for metric, by_arm in per_metric.items()
     ]
 
 
-def _mean_scores(comparison: ComparisonRecord, arms: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+def _mean_scores(
+    comparison: ComparisonRecord, arms: Sequence[str]
+) -> tuple[np.ndarray, np.ndarray]:
     """Mean scores and their standard deviations, (arms,) each."""
     means, spread = zip(*map(comparison.mean_score, arms), strict=True) if arms else ((), ())
     return np.array(means), np.array(spread)
@@ -115,25 +131,33 @@ def costs(comparison: ComparisonRecord) -> dict[str, Any]:
         }
         for arm, mean in zip(arms, means, strict=True)
     ]
-    # Random groups cost what the groups cost: where several are compared, those of the choice stand for all in the figure.
+    # Random groups cost what the groups cost: where several are compared, those of the choice stand
+    # for all in the figure.
     drawn = [
         position
         for position, arm in enumerate(arms)
-        if CHOSEN not in comparison.groupings or parts[arm].role != "random" or parts[arm].of == CHOSEN
+        if CHOSEN not in comparison.groupings
+        or parts[arm].role != "random"
+        or parts[arm].of == CHOSEN
     ]
     svg = _cost_figure([table[arms[position]] for position in drawn], means[drawn], spread[drawn])
     return {"rows": rows, "svg": svg, "left_out": len(arms) - len(drawn)}
 
 
-def _cost_figure(rows: Sequence[dict[str, Any]], means: np.ndarray, spread: np.ndarray) -> Markup | None:
+def _cost_figure(
+    rows: Sequence[dict[str, Any]], means: np.ndarray, spread: np.ndarray
+) -> Markup | None:
     column = "model_steps" if all(is_number(row["model_steps"]) for row in rows) else "seconds"
-    cost = np.array([row[column] if is_number(row[column]) else np.nan for row in rows], dtype=float)
+    cost = np.array(
+        [row[column] if is_number(row[column]) else np.nan for row in rows], dtype=float
+    )
     if not np.isfinite(cost).any():
         return None
     what = {"model_steps": "model-steps in training", "seconds": "seconds of training"}[column]
     roles = {row["arm"]: row["role"] for row in rows}
     axes = figures.cost_against_quality(list(roles), cost, means, spread, what=what, roles=roles)
     alt = f"Mean test score against {what}. " + "; ".join(
-        f"{row['arm']}: {number(float(m))} for {count(c)}" for row, m, c in zip(rows, means, cost, strict=True)
+        f"{row['arm']}: {number(float(m))} for {count(c)}"
+        for row, m, c in zip(rows, means, cost, strict=True)
     )
     return inline(axes, name="cost", alt=alt)

@@ -1,4 +1,6 @@
-"""A task's way through training as a strip: shades tell how probable its most probable group is, numbers which one it is.
+"""A task's way through training as a strip.
+
+Shades tell how probable its most probable group is, numbers which one it is.
 
 Shapes: ``E`` epochs. Positions are in per cent of the strip's width.
 """
@@ -19,7 +21,9 @@ _PALEST = 8  # per cent of the colour that an even probability has
 
 
 def strip(highest: np.ndarray, led: np.ndarray, n_groups: int) -> dict[str, list[dict[str, Any]]]:
-    """A task's epochs from left to right: pieces of one shade, stretches of one group, whose number is left out if narrow.
+    """A task's epochs from left to right.
+
+    Pieces of one shade, stretches of one group, whose number is left out if narrow.
 
     Args:
         highest: probability of the most probable group (E,).
@@ -43,7 +47,13 @@ def strip(highest: np.ndarray, led: np.ndarray, n_groups: int) -> dict[str, list
         stretches.append({"at": start, "text": text, "hi": sum(beneath) > _DARK * len(beneath)})
         for percent, shade in groupby(mine, key=lambda column: column[1]):
             same = list(shade)
-            pieces.append({"at": at(same[0][2]), "width": round(at(same[-1][3]) - at(same[0][2]), 2), "percent": percent})
+            pieces.append(
+                {
+                    "at": at(same[0][2]),
+                    "width": round(at(same[-1][3]) - at(same[0][2]), 2),
+                    "percent": percent,
+                }
+            )
     return {"pieces": pieces, "stretches": stretches}
 
 
@@ -73,5 +83,10 @@ def ticks(n_epochs: int) -> list[dict[str, Any]]:
     shown = [1, *(round(epoch) for epoch in round_ones if 1 + apart <= epoch <= n_epochs)]
     places = [(epoch, round(100 * (epoch - 0.5) / n_epochs, 2)) for epoch in shown]
     return [
-        {"at": at, "text": str(epoch), "anchor": "start" if at < 2 else "end" if at > 98 else "middle"} for epoch, at in places
+        {
+            "at": at,
+            "text": str(epoch),
+            "anchor": "start" if at < 2 else "end" if at > 98 else "middle",
+        }
+        for epoch, at in places
     ]

@@ -19,14 +19,19 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 _PAGE_COLOURS = {
-    figures.INK: "currentColor", figures.RULE: "var(--rule)", figures.BLUE: "var(--blue)", figures.GREEN: "var(--green)",
-    figures.PURPLE: "var(--purple)", figures.VERMILION: "var(--vermilion)",
+    figures.INK: "currentColor",
+    figures.RULE: "var(--rule)",
+    figures.BLUE: "var(--blue)",
+    figures.GREEN: "var(--green)",
+    figures.PURPLE: "var(--purple)",
+    figures.VERMILION: "var(--vermilion)",
     figures.ORANGE: "var(--orange)",
-}  # fmt: skip
+}
 _COLOUR = re.compile("|".join(_PAGE_COLOURS))
 _FONT_FAMILY = re.compile(r"font-family:[^;]*;? ?")
 _LINK = re.compile(r"#(\w+)")
-# The page has one style sheet and says itself what it is; matplotlib's own copies would leak out of the figure.
+# The page has one style sheet and says itself what it is; matplotlib's own copies would leak out of
+# the figure.
 _DROPPED = {"metadata", "style"}
 
 
@@ -49,14 +54,20 @@ def inline(ax: Axes, *, name: str, alt: str, keeps_size: bool = False) -> Markup
         raise CoterieError(f"`ax` must lie directly in a figure; found {type(figure).__name__}.")
     file = io.BytesIO()
     with figures.style(), warnings.catch_warnings():
-        # Names in scripts that the measuring font lacks are still text in the SVG: the reader's own font draws them.
+        # Names in scripts that the measuring font lacks are still text in the SVG: the reader's own
+        # font draws them.
         warnings.filterwarnings("ignore", message="Glyph")
         figure.savefig(file, format="svg", metadata={"Date": None})
     root = ET.fromstring(file.getvalue())  # noqa: S314, it is matplotlib's own output
     _adapt(root, name)
     width = float(root.attrib["width"].removesuffix("pt")) * 4 / 3
     size = f"width:{width:.0f}px" if keeps_size else f"max-width:{width:.0f}px"
-    root.attrib = {"viewBox": root.attrib["viewBox"], "role": "img", "aria-label": alt, "style": size}
+    root.attrib = {
+        "viewBox": root.attrib["viewBox"],
+        "role": "img",
+        "aria-label": alt,
+        "style": size,
+    }
     return Markup(ET.tostring(root, encoding="unicode"))  # noqa: S704, escaped by ElementTree
 
 
@@ -83,7 +94,12 @@ def _adapt(root: ET.Element, name: str) -> None:
         if element.tag != "text":
             element.text = element.tail = None
         element.tail = None
-    linked = {match for e in root.iter() for key in ("href", "clip-path") for match in _LINK.findall(e.get(key, ""))}
+    linked = {
+        match
+        for e in root.iter()
+        for key in ("href", "clip-path")
+        for match in _LINK.findall(e.get(key, ""))
+    }
     for element in root.iter():
         if element.get("id") in linked:
             element.set("id", f"{name}-{element.get('id')}")

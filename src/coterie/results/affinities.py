@@ -28,14 +28,17 @@ class _Saved(TypedDict):
 
 @dataclass(frozen=True, kw_only=True, repr=False)
 class Affinity:
-    """``matrix[source, target]`` (T, T): what training on the source does for the target, higher is better.
+    """``matrix[source, target]`` (T, T).
 
-    ``counts`` (T, T) says how many measurements each entry is the mean of, ``stderr`` (T, T) how firm that mean is (NaN below
-    two measurements). Entries never measured are NaN. ``cost`` holds ``seconds`` and ``model_steps`` of the measurement, the
-    training that it rode on included; ``details`` what the method wants shown.
+    What training on the source does for the target, higher is better.
 
-    Raises:
-        CoterieError: one task, or one twice, a matrix that is not square or not of numbers, or infinite entries.
+    ``counts`` (T, T) says how many measurements each entry is the mean of, ``stderr`` (T, T) how
+    firm that mean is (NaN below two measurements). Entries never measured are NaN. ``cost`` holds
+    ``seconds`` and ``model_steps`` of the measurement, the training that it rode on included;
+    ``details`` what the method wants shown.
+
+    Raises: CoterieError: one task, or one twice, a matrix that is not square or not of numbers, or
+        infinite entries.
 
     >>> Affinity(tasks=("a", "b"), matrix=np.array([[0.0, 2.0], [1.0, 0.0]]), method="by hand").symmetric()
     array([[0. , 1.5],
@@ -62,10 +65,15 @@ class Affinity:
             require_type(name, getattr(self, name), Mapping)
         for name in ("matrix", "counts", "stderr"):
             if (value := getattr(self, name)) is not None or name == "matrix":
-                array = array_of(name, value, "fiub source target", source=len(tasks), target=len(tasks))
+                array = array_of(
+                    name, value, "fiub source target", source=len(tasks), target=len(tasks)
+                )
                 object.__setattr__(self, name, array)
         if np.isinf(self.matrix).any():
-            raise CoterieError("`matrix` must not be infinite anywhere; NaN stands for a pair that was never measured.")
+            raise CoterieError(
+                "`matrix` must not be infinite anywhere; NaN stands for a pair that was never "
+                "measured."
+            )
 
     def symmetric(self) -> np.ndarray:
         """Mean of both directions, (T, T); where one was never measured, the other."""
@@ -81,14 +89,24 @@ class Affinity:
         if len(gaps):
             source, target = (self.tasks[position] for position in gaps[0])
             raise CoterieError(
-                f"The affinity by {self.method!r} has {len(gaps)} pairs that were never measured (NaN), such as {source!r} to "
+                f"The affinity by {self.method!r} has {len(gaps)} pairs that were never measured "
+                f"(NaN), such as {source!r} to "
                 f"{target!r}: measure more often, or over more examples."
             )
 
     def save(self, path: str | Path) -> None:
         """Write the affinity as one safetensors file."""
-        arrays = {name: getattr(self, name) for name in ("matrix", "counts", "stderr") if getattr(self, name) is not None}
-        about = {"tasks": self.tasks, "method": self.method, "cost": dict(self.cost), "details": dict(self.details)}
+        arrays = {
+            name: getattr(self, name)
+            for name in ("matrix", "counts", "stderr")
+            if getattr(self, name) is not None
+        }
+        about = {
+            "tasks": self.tasks,
+            "method": self.method,
+            "cost": dict(self.cost),
+            "details": dict(self.details),
+        }
         write_arrays(path, arrays, about)
 
     @classmethod
@@ -101,14 +119,25 @@ class Affinity:
         arrays, saved = read_arrays(path)
         with within(path, "affinity"):
             found: _Saved = structure(saved, _Saved)
-            layout = {"matrix": "biuf source target", "counts": "biuf source target", "stderr": "f source target"}
+            layout = {
+                "matrix": "biuf source target",
+                "counts": "biuf source target",
+                "stderr": "f source target",
+            }
             n_tasks = len(found["tasks"])
-            arrays_of(arrays, layout, optional=("counts", "stderr"), sizes={"source": n_tasks, "target": n_tasks})
+            arrays_of(
+                arrays,
+                layout,
+                optional=("counts", "stderr"),
+                sizes={"source": n_tasks, "target": n_tasks},
+            )
             for name in ("counts", "stderr"):
                 if name in arrays and ((arrays[name] < 0) | np.isinf(arrays[name])).any():
                     raise CoterieError(f"`{name}` must be finite and not negative.")
             if np.isnan(arrays.get("counts", 0)).any():
-                raise CoterieError("`counts` must be numbers; 0 stands for a pair that was never measured.")
+                raise CoterieError(
+                    "`counts` must be numbers; 0 stands for a pair that was never measured."
+                )
             made: dict[str, Any] = {**found, **arrays}
             return cls(**made)
 

@@ -1,4 +1,7 @@
-"""A comparison as a record: scores, gains with intervals and costs in tables, the groupings, and what was found."""
+"""A comparison as a record.
+
+Scores, gains with intervals and costs in tables, the groupings, and what was found.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +24,17 @@ from coterie.results.fits import History
 from coterie.results.groupings import Grouping
 from coterie.results.histories import read_histories, write_histories
 from coterie.results.standings import METHODS, kind_of, proof, regret, run_means, spent, unit_means
-from coterie.results.tables import CHOSEN, COSTS, GAINS, MEAN, ROLES, SCORES, Part, parts_of, read_frame
+from coterie.results.tables import (
+    CHOSEN,
+    COSTS,
+    GAINS,
+    MEAN,
+    ROLES,
+    SCORES,
+    Part,
+    parts_of,
+    read_frame,
+)
 from coterie.schema import OPEN, distinct, structure, within
 from coterie.tasks import unknown_kind
 from coterie.wording import is_number
@@ -53,15 +66,17 @@ class _Saved(TypedDict):
 class ComparisonRecord:
     """Joint, single-task, random, ensemble and grouped training, scored on the test part.
 
-    ``scores`` [arm, role, of, seed, split, draw, task, metric, value]: the full set of metrics. ``gains`` [arm, role, of,
-    reference, reference_role, task, metric, gain, low, high, p, p_holm, bootstrap_low, bootstrap_high, relative_gain]: points
-    (x 100) of the primary metric, paired over seeds and splits, draws averaged, 95 % t interval; the task "mean" is the
-    unweighted mean over tasks; relative gains are shares of the reference's error; what cannot be told is null. ``costs`` [arm,
-    role, of, models, parameters, model_steps, seconds]: of one repetition on average, and groups found on a data map pay for
-    its recording. ``role`` says what an arm is, one of ``roles``, which have a sentence each and are in the order in which to
-    read of them; ``of`` names the grouping that it belongs to, null where to none or to several. ``groupings`` has one entry
-    per unit. ``findings`` judge the groupings. ``agreement`` is the adjusted Rand index between methods, averaged over units.
-    ``data_map`` and ``history`` are those of the first unit.
+    ``scores`` [arm, role, of, seed, split, draw, task, metric, value]: the full set of metrics.
+    ``gains`` [arm, role, of, reference, reference_role, task, metric, gain, low, high, p, p_holm,
+    bootstrap_low, bootstrap_high, relative_gain]: points (x 100) of the primary metric, paired over
+    seeds and splits, draws averaged, 95 % t interval; the task "mean" is the unweighted mean over
+    tasks; relative gains are shares of the reference's error; what cannot be told is null.
+    ``costs`` [arm, role, of, models, parameters, model_steps, seconds]: of one repetition on
+    average, and groups found on a data map pay for its recording. ``role`` says what an arm is, one
+    of ``roles``, which have a sentence each and are in the order in which to read of them; ``of``
+    names the grouping that it belongs to, null where to none or to several. ``groupings`` has one
+    entry per unit. ``findings`` judge the groupings. ``agreement`` is the adjusted Rand index
+    between methods, averaged over units. ``data_map`` and ``history`` are those of the first unit.
     """
 
     tasks: tuple[str, ...]
@@ -90,7 +105,10 @@ class ComparisonRecord:
             if (row["arm"], row["reference"], row["task"]) == (arm, reference, task):
                 return row
         pairs = dict.fromkeys(f"{row['arm']!r} against {row['reference']!r}" for row in rows)
-        raise CoterieError(f"No gain of {arm!r} against {reference!r} for task {task!r}; there are {', '.join(pairs)}.")
+        raise CoterieError(
+            f"No gain of {arm!r} against {reference!r} for task {task!r}; there are "
+            f"{', '.join(pairs)}."
+        )
 
     @property
     def verdict(self) -> tuple[str, ...]:
@@ -118,7 +136,9 @@ class ComparisonRecord:
         return {arm: unit_means(runs) for arm, runs in self.run_means.items()}
 
     def mean_score(self, arm: str) -> tuple[float, float]:
-        """Mean over tasks and runs of each task's own metric, and its standard deviation over runs; NaN where unknown.
+        """Mean over tasks and runs of each task's own metric, and its standard deviation over runs.
+
+        NaN where unknown.
 
         A run is a seed, split and draw; an arm that is not there has none.
         """
@@ -128,7 +148,10 @@ class ComparisonRecord:
 
     @cached_property
     def best(self) -> str | None:
-        """The method with the best mean score on test, which looks better than it is: it was picked on these scores."""
+        """The method with the best mean score on test, which looks better than it is.
+
+        It was picked on these scores.
+        """
         known = [name for name in self.methods if self.unit_means.get(name)]
         means = {name: float(np.mean(list(self.unit_means[name].values()))) for name in known}
         return max(means, key=means.__getitem__, default=None)
@@ -142,21 +165,31 @@ class ComparisonRecord:
     def methods_table(self) -> pa.Table:
         """What each method spent, how good its groups are, and on how many repetitions they are proven best.
 
-        ``kind`` says how it comes to groups: "affinity", "selection", "data map", "learnt", "given" or "other"; ``candidates``
-        from which rows it selected. ``model_steps`` and ``seconds`` were spent on measuring beyond the joint training,
-        ``with_joint`` are steps that include it: means over repetitions, null for groups that were given. ``score``, ``regret``
-        and ``regret_sd`` are those of :meth:`regret`. ``proven`` counts the repetitions on which the groups are the best by the
-        method's own estimates, ``gap`` bounds by which share others could be better.
+        ``kind`` says how it comes to groups: "affinity", "selection", "data map", "learnt", "given"
+        or "other"; ``candidates`` from which rows it selected. ``model_steps`` and ``seconds`` were
+        spent on measuring beyond the joint training, ``with_joint`` are steps that include it:
+        means over repetitions, null for groups that were given. ``score``, ``regret`` and
+        ``regret_sd`` are those of :meth:`regret`. ``proven`` counts the repetitions on which the
+        groups are the best by the method's own estimates, ``gap`` bounds by which share others
+        could be better.
         """
-        joint = {row["arm"]: row for row in self.costs.to_pylist()}.get("joint", {}).get("model_steps")
+        joint = {row["arm"]: row for row in self.costs.to_pylist()}.get("joint", {}).get(
+            "model_steps"
+        )
         rows = []
         for name in self.methods:
             seeds, given = self.groupings[name], self._was_given(name)
-            steps, seconds = (None if given else spent(seeds, what) for what in ("model_steps", "seconds"))
+            steps, seconds = (
+                None if given else spent(seeds, what) for what in ("model_steps", "seconds")
+            )
             candidates = seeds[0].details.get("candidates")
             rows.append(
                 {"method": name, "kind": kind_of(seeds[0], given=given)}
-                | {"candidates": None if candidates is None else str(candidates), "model_steps": steps, "seconds": seconds}
+                | {
+                    "candidates": None if candidates is None else str(candidates),
+                    "model_steps": steps,
+                    "seconds": seconds,
+                }
                 | {"with_joint": joint + steps if is_number(steps) and is_number(joint) else None}
                 | self.regret(name)
                 | proof(seeds)
@@ -169,15 +202,26 @@ class ComparisonRecord:
     def to_dict(self) -> dict[str, Any]:
         """Everything but the data map and the curves, as plain JSON types."""
         return {
-            "tasks": list(self.tasks), "kinds": list(self.kinds), "metric_names": list(self.metric_names),
-            "verdict": list(self.verdict), "findings": [each.to_dict() for each in self.findings], "roles": dict(self.roles),
+            "tasks": list(self.tasks),
+            "kinds": list(self.kinds),
+            "metric_names": list(self.metric_names),
+            "verdict": list(self.verdict),
+            "findings": [each.to_dict() for each in self.findings],
+            "roles": dict(self.roles),
             **{name: getattr(self, name).to_pylist() for name in _TABLES},
-            "groupings": {name: [g.to_dict() for g in found] for name, found in self.groupings.items()},
-            "stability": dict(self.stability), "agreement": dict(self.agreement), "config": dict(self.config),
-        }  # fmt: skip
+            "groupings": {
+                name: [g.to_dict() for g in found] for name, found in self.groupings.items()
+            },
+            "stability": dict(self.stability),
+            "agreement": dict(self.agreement),
+            "config": dict(self.config),
+        }
 
     def save(self, folder: str | Path) -> list[Path]:
-        """Write tables as Parquet, arrays as safetensors and the rest as JSON; returns the files."""
+        """Write tables as Parquet, arrays as safetensors and the rest as JSON.
+
+        Returns the files.
+        """
         folder = path_of(folder, "folder")
         rest = {name: value for name, value in self.to_dict().items() if name not in _TABLES}
         for name in _TABLES:
@@ -188,7 +232,10 @@ class ComparisonRecord:
         # Last, so that a comparison that can be read is whole.
         write_json(folder / "comparison.json", {**rest, "data_map": self.data_map is not None})
         names = [*(f"{name}.parquet" for name in _TABLES), "history.safetensors", "comparison.json"]
-        return [folder / name for name in [*names, *(["data_map.safetensors"] if self.data_map is not None else [])]]
+        return [
+            folder / name
+            for name in [*names, *(["data_map.safetensors"] if self.data_map is not None else [])]
+        ]
 
     @classmethod
     def load(cls, folder: str | Path) -> Self:
@@ -204,14 +251,23 @@ class ComparisonRecord:
         with within(folder / "comparison.json", "comparison"):
             found: _Saved = structure(saved, _Saved)
             parts: dict[str, Any] = {**found}
-            parts["groupings"] = {name: _groupings(each, name, found["tasks"]) for name, each in found["groupings"].items()}
+            parts["groupings"] = {
+                name: _groupings(each, name, found["tasks"])
+                for name, each in found["groupings"].items()
+            }
             for name in ("tasks", "kinds", "metric_names"):
                 if len(parts[name]) != len(found["tasks"]) or not found["tasks"]:
-                    raise CoterieError(f"`{name}` must have one entry a task; found {list(parts[name])}.")
+                    raise CoterieError(
+                        f"`{name}` must have one entry a task; found {list(parts[name])}."
+                    )
         tasks, groupings = found["tasks"], found["groupings"]
         tables: dict[str, pa.Table] = {
             name: read_frame(folder / f"{name}.parquet", schema, tasks=about, groupings=groupings)
-            for name, schema, about in (("scores", SCORES, tasks), ("gains", GAINS, [*tasks, MEAN]), ("costs", COSTS, ()))
+            for name, schema, about in (
+                ("scores", SCORES, tasks),
+                ("gains", GAINS, [*tasks, MEAN]),
+                ("costs", COSTS, ()),
+            )
         }
         del parts["verdict"]  # the findings, in words
         if "findings" not in found or "roles" not in found:
@@ -221,7 +277,12 @@ class ComparisonRecord:
         with within(folder, "comparison"):
             _fit_together(tables, parts["roles"], history)
         return cls(
-            **{**parts, "data_map": DataMap.load(folder / "data_map.safetensors") if found["data_map"] else None},
+            **{
+                **parts,
+                "data_map": DataMap.load(folder / "data_map.safetensors")
+                if found["data_map"]
+                else None,
+            },
             history=history,
             **tables,
         )
@@ -241,13 +302,23 @@ def _groupings(saved: list[dict[str, Any]], name: str, tasks: tuple[str, ...]) -
     return found
 
 
-def _fit_together(tables: Mapping[str, pa.Table], roles: Mapping[str, str], history: Mapping[str, Any]) -> None:
-    """Refuse files of different comparisons: arms that have no scores, or play a role that nothing tells of."""
+def _fit_together(
+    tables: Mapping[str, pa.Table], roles: Mapping[str, str], history: Mapping[str, Any]
+) -> None:
+    """Refuse files of different comparisons.
+
+    Arms that have no scores, or play a role that nothing tells of.
+    """
     arms = parts_of(tables["scores"])
     others = {"gains.parquet": tables["gains"], "costs.parquet": tables["costs"]}
-    named = {**{file: list(parts_of(table)) for file, table in others.items()}, "history.safetensors": list(history)}
+    named = {
+        **{file: list(parts_of(table)) for file, table in others.items()},
+        "history.safetensors": list(history),
+    }
     for file, names in named.items():
         if unknown := [name for name in names if name not in arms]:
-            raise CoterieError(f"{file} has the arm {unknown[0]!r}, of which scores.parquet has no scores.")
+            raise CoterieError(
+                f"{file} has the arm {unknown[0]!r}, of which scores.parquet has no scores."
+            )
     if untold := [part.role for part in arms.values() if part.role not in roles]:
         raise CoterieError(f"`roles` of comparison.json lacks {untold[0]!r}.")

@@ -27,10 +27,11 @@ class _Saved(TypedDict):
 class DataMap:
     """How each task learnt each training example (Swayamdipta et al. 2020).
 
-    ``confidence`` (mean over epochs), ``variability`` (sample standard deviation), ``correctness`` (share of epochs above
-    1/2) and ``count`` (epochs observed) have shape (N, T), float32 or float16, NaN where never observed, where ``count`` is 0.
-    ``ids`` (N,) names the examples, ``epoch`` is the number of epochs recorded, ``earlier`` holds snapshots of the same
-    run taken before, oldest first.
+    ``confidence`` (mean over epochs), ``variability`` (sample standard deviation), ``correctness``
+    (share of epochs above 1/2) and ``count`` (epochs observed) have shape (N, T), float32 or
+    float16, NaN where never observed, where ``count`` is 0. ``ids`` (N,) names the examples,
+    ``epoch`` is the number of epochs recorded, ``earlier`` holds snapshots of the same run taken
+    before, oldest first.
 
     Raises:
         CoterieError: arrays whose shapes do not fit.
@@ -47,13 +48,18 @@ class DataMap:
     earlier: tuple[DataMap, ...] = ()
 
     def __post_init__(self) -> None:
-        """Refuse arrays that do not fit together; values are not looked at, they may lie on disk."""
+        """Refuse arrays that do not fit together.
+
+        Values are not looked at, they may lie on disk.
+        """
         for name in ("tasks", "kinds"):
             object.__setattr__(self, name, require_texts(name, getattr(self, name)))
         require_whole("epoch", self.epoch, 0)
         sizes = {"T": len(self.tasks)}
         if len(self.kinds) != len(self.tasks):
-            raise CoterieError(f"`kinds` must have one entry for each of `tasks`; found {len(self.kinds)}.")
+            raise CoterieError(
+                f"`kinds` must have one entry for each of `tasks`; found {len(self.kinds)}."
+            )
         for name in _STATISTICS:
             array = array_of(name, getattr(self, name), "fiub N T", **sizes)
             sizes["N"] = len(array)
@@ -70,8 +76,14 @@ class DataMap:
 
     def save(self, path: str | Path) -> None:
         """Write the map with all its snapshots as one safetensors file."""
-        arrays = {f"{s.epoch}/{name}": getattr(s, name) for s in self.snapshots for name in _STATISTICS}
-        about = {"tasks": self.tasks, "kinds": self.kinds, "epochs": [s.epoch for s in self.snapshots]}
+        arrays = {
+            f"{s.epoch}/{name}": getattr(s, name) for s in self.snapshots for name in _STATISTICS
+        }
+        about = {
+            "tasks": self.tasks,
+            "kinds": self.kinds,
+            "epochs": [s.epoch for s in self.snapshots],
+        }
         ids = self.ids
         if ids.dtype.kind not in "iu":
             about["ids"] = [str(i) for i in ids]
@@ -103,27 +115,43 @@ class DataMap:
         found: _Saved = structure(about, _Saved)
         tasks, kinds, epochs = found["tasks"], found["kinds"], found["epochs"]
         if not tasks or len(kinds) != len(tasks):
-            raise CoterieError(f"`kinds` must have one entry for each of `tasks`; found {len(kinds)} for {len(tasks)}.")
+            raise CoterieError(
+                f"`kinds` must have one entry for each of `tasks`; found {len(kinds)} for "
+                f"{len(tasks)}."
+            )
         if not epochs or sorted(set(epochs)) != epochs:
             raise CoterieError(f"`epochs` must be rising numbers, at least one; found {epochs}.")
-        arrays = {**arrays, "ids": np.asarray(found["ids"], dtype=str)} if "ids" in found else arrays
+        arrays = (
+            {**arrays, "ids": np.asarray(found["ids"], dtype=str)} if "ids" in found else arrays
+        )
         names = {f"{epoch}/{name}": "f N T" for epoch in epochs for name in _STATISTICS}
         arrays_of(arrays, {**names, "ids": "iuU N"}, sizes={"T": len(tasks)})
         snapshots: list[DataMap] = []
         for epoch in epochs:
             statistics: dict[str, Any] = {name: arrays[f"{epoch}/{name}"] for name in _STATISTICS}
-            snapshots.append(cls(tasks=tasks, kinds=kinds, ids=arrays["ids"], epoch=epoch, **statistics))
+            snapshots.append(
+                cls(tasks=tasks, kinds=kinds, ids=arrays["ids"], epoch=epoch, **statistics)
+            )
         return replace(snapshots[-1], earlier=tuple(snapshots[:-1]))
 
     def _check_values(self) -> None:
         """Refuse shares outside [0, 1] and counts below 0; NaN is a cell never observed."""
         for name in _STATISTICS:
             values = getattr(self, name)
-            low, high = (float(f.reduce(values, axis=None, initial=0.0)) for f in (np.fmin, np.fmax))
+            low, high = (
+                float(f.reduce(values, axis=None, initial=0.0)) for f in (np.fmin, np.fmax)
+            )
             top = np.inf if name == "count" else 1.001
-            if low < -1e-3 or high > top or np.isposinf(high) or (name == "count" and np.isnan(values).any()):
+            if (
+                low < -1e-3
+                or high > top
+                or np.isposinf(high)
+                or (name == "count" and np.isnan(values).any())
+            ):
                 right = "finite and not negative" if name == "count" else "in [0, 1]"
-                raise CoterieError(f"`{self.epoch}/{name}` must be {right}; found {low:.4g} to {high:.4g}.")
+                raise CoterieError(
+                    f"`{self.epoch}/{name}` must be {right}; found {low:.4g} to {high:.4g}."
+                )
 
     def __repr__(self) -> str:
         n, t = self.confidence.shape

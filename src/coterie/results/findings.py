@@ -1,7 +1,7 @@
 """What a comparison found, finding by finding: each grouping judged, and what that rests on.
 
-Findings are read off the tables (:func:`find`) and are facts and numbers; :attr:`Finding.sentence` says each in plain words,
-for someone who reads nothing else.
+Findings are read off the tables (:func:`find`) and are facts and numbers; :attr:`Finding.sentence`
+says each in plain words, for someone who reads nothing else.
 """
 
 from __future__ import annotations
@@ -19,7 +19,14 @@ from coterie.wording import MOST_NAMED, is_number, signed
 
 Row = Mapping[str, Any]
 Worth = Literal[
-    "one group", "undecided", "no difference", "worse", "ensembling", "any companions", "single is better", "worth it"
+    "one group",
+    "undecided",
+    "no difference",
+    "worse",
+    "ensembling",
+    "any companions",
+    "single is better",
+    "worth it",
 ]
 
 
@@ -27,18 +34,21 @@ Worth = Literal[
 class Finding:
     """One thing that a comparison found, about the arm ``of``, a grouping.
 
-    ==================== ===================================================================================================
-    ``about``            ``outcome``
-    ==================== ===================================================================================================
-    "worth"              whether to use the grouping: "worth it", or why not; ``times`` the training steps of joint, ``models``
-    "mean"               whether its mean gain over the arm ``against`` differs from zero: "gain", "loss", "none", "unknown"
-    "tasks that lose"    "loss": ``tasks`` with their gains, after Holm's correction; "none": not one of ``count`` tasks
-    "tasks that gain"    "gain": likewise
-    "rivals"             "optimistic": ``count`` groupings were compared on the same test examples; ``of`` is empty
-    ==================== ===================================================================================================
+    ====================
+    ===================================================================================================
+    ``about``            ``outcome`` ====================
+    ===================================================================================================
+    "worth"              whether to use the grouping: "worth it", or why not; ``times`` the training
+    steps of joint, ``models`` "mean"               whether its mean gain over the arm ``against``
+    differs from zero: "gain", "loss", "none", "unknown" "tasks that lose"    "loss": ``tasks`` with
+    their gains, after Holm's correction; "none": not one of ``count`` tasks "tasks that gain"
+    "gain": likewise "rivals"             "optimistic": ``count`` groupings were compared on the
+    same test examples; ``of`` is empty ====================
+    ===================================================================================================
 
-    ``gain`` is in points, the mean over tasks; ``interval`` its 95 % interval over ``repetitions``, ``resampled`` that over
-    test examples. ``role`` is what the arm ``against`` is: "joint", "single", "random", "ensemble".
+    ``gain`` is in points, the mean over tasks; ``interval`` its 95 % interval over ``repetitions``,
+    ``resampled`` that over test examples. ``role`` is what the arm ``against`` is: "joint",
+    "single", "random", "ensemble".
     """
 
     about: Literal["worth", "mean", "tasks that lose", "tasks that gain", "rivals"]
@@ -78,18 +88,20 @@ class Finding:
                 return f"{which} with {self.of} against joint, after Holm's correction: {_listing(self.tasks)}."
             case "rivals":
                 return (
-                    f"{self.count} groupings were compared on the same test examples: the best of them on test looks better "
+                    f"{self.count} groupings were compared on the same test examples: the best of "
+                    "them on test looks better "
                     "than it is."
                 )
 
 
 def find(scores: pa.Table, gains: pa.Table, costs: pa.Table) -> tuple[Finding, ...]:
-    """Judge each grouping of a comparison: whether it paid, against what, at which cost, and which tasks lose.
+    """Judge each grouping of a comparison.
 
-    Args:
-        scores: the tables of :class:`coterie.results.ComparisonRecord`; this one says how often everything was repeated.
-        gains: groupings in the order in which they are judged.
-        costs: of every grouping, and of joint.
+    Whether it paid, against what, at which cost, and which tasks lose.
+
+    Args: scores: the tables of :class:`coterie.results.ComparisonRecord`; this one says how often
+        everything was repeated. gains: groupings in the order in which they are judged. costs: of
+        every grouping, and of joint.
 
     Raises:
         CoterieError: a row is missing that a grouping is judged by.
@@ -103,14 +115,23 @@ def find(scores: pa.Table, gains: pa.Table, costs: pa.Table) -> tuple[Finding, .
     found: list[Finding] = []
     for name in judged:
         pairs = [rows for (arm, _), rows in by_pair.items() if arm == name]
-        means = {row["reference_role"]: row for rows in pairs for row in rows if row["task"] == MEAN}
+        means = {
+            row["reference_role"]: row for rows in pairs for row in rows if row["task"] == MEAN
+        }
         if "joint" not in means or not {name, "joint"} <= cost.keys():
-            raise CoterieError(f"there must be a mean gain of {name!r} over joint and what both cost; one is missing.")
+            raise CoterieError(
+                f"there must be a mean gain of {name!r} over joint and what both cost; one is "
+                "missing."
+            )
         found.append(_worth(name, means, cost[name], cost["joint"]))
         found += [_mean(row, repetitions) for row in means.values()]
         found += _tasks_that_differ(name, by_pair[name, means["joint"]["reference"]])
     rivals = sum(name != CHOSEN for name in judged)
-    return (*found, Finding(about="rivals", outcome="optimistic", count=rivals)) if rivals > 1 else tuple(found)
+    return (
+        (*found, Finding(about="rivals", outcome="optimistic", count=rivals))
+        if rivals > 1
+        else tuple(found)
+    )
 
 
 def repetitions_of(scores: pa.Table) -> str:
@@ -128,17 +149,28 @@ def _worth(name: str, means: Mapping[str, Row], cost: Row, joint_cost: Row) -> F
     """Whether to use the grouping."""
     mean = means["joint"]
     return Finding(
-        about="worth", outcome=_worth_of({role: outcome(row) for role, row in means.items()}, cost["models"]), of=name,
-        against=mean["reference"], role="joint", gain=mean["gain"], interval=_ends(mean, ""),
-        resampled=_ends(mean, "bootstrap_"), times=cost["model_steps"] / joint_cost["model_steps"], models=cost["models"],
-    )  # fmt: skip
+        about="worth",
+        outcome=_worth_of({role: outcome(row) for role, row in means.items()}, cost["models"]),
+        of=name,
+        against=mean["reference"],
+        role="joint",
+        gain=mean["gain"],
+        interval=_ends(mean, ""),
+        resampled=_ends(mean, "bootstrap_"),
+        times=cost["model_steps"] / joint_cost["model_steps"],
+        models=cost["models"],
+    )
 
 
 def _worth_of(found: Mapping[str, str], models: float) -> Worth:
     if models == 1:
         return "one group"
     if found["joint"] != "gain":
-        answers: dict[str, Worth] = {"unknown": "undecided", "none": "no difference", "loss": "worse"}
+        answers: dict[str, Worth] = {
+            "unknown": "undecided",
+            "none": "no difference",
+            "loss": "worse",
+        }
         return answers[found["joint"]]
     if found.get("ensemble", "gain") != "gain":
         return "ensembling"
@@ -149,9 +181,16 @@ def _worth_of(found: Mapping[str, str], models: float) -> Worth:
 
 def _mean(row: Row, repetitions: str) -> Finding:
     return Finding(
-        about="mean", outcome=outcome(row), of=row["arm"], against=row["reference"], role=row["reference_role"],
-        gain=row["gain"], interval=_ends(row, ""), resampled=_ends(row, "bootstrap_"), repetitions=repetitions,
-    )  # fmt: skip
+        about="mean",
+        outcome=outcome(row),
+        of=row["arm"],
+        against=row["reference"],
+        role=row["reference_role"],
+        gain=row["gain"],
+        interval=_ends(row, ""),
+        resampled=_ends(row, "bootstrap_"),
+        repetitions=repetitions,
+    )
 
 
 def _ends(row: Row, what: str) -> tuple[float, float] | None:
@@ -164,13 +203,21 @@ def _tasks_that_differ(name: str, rows: Sequence[Row]) -> list[Finding]:
     tasks = [row for row in rows if row["task"] != MEAN]
     sure = [row for row in tasks if row["p_holm"] is not None and row["p_holm"] < LEVEL]
     worse, better = (
-        tuple((row["task"], row["gain"]) for row in sorted(sure, key=lambda row: -abs(row["gain"])) if sign * row["gain"] > 0)
+        tuple(
+            (row["task"], row["gain"])
+            for row in sorted(sure, key=lambda row: -abs(row["gain"]))
+            if sign * row["gain"] > 0
+        )
         for sign in (-1, 1)
     )
     about = {"of": name, "against": "joint", "role": "joint", "count": len(tasks)}
     found = []
     if worse or any(row["p_holm"] is not None for row in tasks):
-        found.append(Finding(about="tasks that lose", outcome="loss" if worse else "none", tasks=worse, **about))
+        found.append(
+            Finding(
+                about="tasks that lose", outcome="loss" if worse else "none", tasks=worse, **about
+            )
+        )
     if better:
         found.append(Finding(about="tasks that gain", outcome="gain", tasks=better, **about))
     return found
@@ -182,19 +229,23 @@ def _worth_in_words(found: Finding) -> str:
         case "one group":
             return "one group, which is joint training."
         case "undecided":
-            return f"undecided, because gains need at least two seeds that differ. It takes {price}."
+            return (
+                f"undecided, because gains need at least two seeds that differ. It takes {price}."
+            )
         case "no difference":
             return f"not worth it here. No difference found to joint training, at {price}."
         case "worse":
             return f"not worth it. It does worse than joint training, at {price}."
         case "ensembling":
             return (
-                "better than joint training, but no gain is found over an ensemble of as many joint models: this is "
+                "better than joint training, but no gain is found over an ensemble of as many "
+                "joint models: this is "
                 "ensembling, not grouping."
             )
         case "any companions":
             return (
-                "better than joint training, but no gain is found over random groups of the same sizes: which tasks are "
+                "better than joint training, but no gain is found over random groups of the same "
+                "sizes: which tasks are "
                 "together did not matter."
             )
         case "single is better":
@@ -204,7 +255,10 @@ def _worth_in_words(found: Finding) -> str:
 
 
 def _mean_in_words(found: Finding) -> str:
-    pair, gain = f"{found.of} against {found.against}", f"{_points(found.gain)} on the mean over tasks"
+    pair, gain = (
+        f"{found.of} against {found.against}",
+        f"{_points(found.gain)} on the mean over tasks",
+    )
     if found.interval is None:
         return f"{pair}: {gain}, without an interval ({found.repetitions})."
     spread = f"95 % interval {_span(found.interval)} over {found.repetitions}"
@@ -212,7 +266,9 @@ def _mean_in_words(found: Finding) -> str:
         return f"No difference found between {found.of} and {found.against}: {gain} ({spread})."
     sentence = f"{pair}: {gain} ({spread})."
     if found.resampled is not None and found.resampled[0] <= 0 <= found.resampled[1]:
-        sentence += f" Other test examples could undo it: {_span(found.resampled)} over resampled ones."
+        sentence += (
+            f" Other test examples could undo it: {_span(found.resampled)} over resampled ones."
+        )
     return sentence
 
 

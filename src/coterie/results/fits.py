@@ -38,9 +38,12 @@ class _Saved(TypedDict):
 
 @dataclass(frozen=True, kw_only=True)
 class History:
-    """Training curves: ``train_loss``, ``validation_loss``, ``validation_score`` of shape (E, M, T), NaN where W = 0.
+    """Training curves.
 
-    ``best_epoch`` (M,) counts from 0 and names the epoch whose state each model keeps. ``learning_rate`` has shape (E,).
+    ``train_loss``, ``validation_loss``, ``validation_score`` of shape (E, M, T), NaN where W = 0.
+
+    ``best_epoch`` (M,) counts from 0 and names the epoch whose state each model keeps.
+    ``learning_rate`` has shape (E,).
     """
 
     train_loss: np.ndarray
@@ -64,7 +67,10 @@ class History:
         arrays_of(arrays, {**curves, "learning_rate": "f E", "best_epoch": "iu M"}, sizes=sizes)
         best, n_epochs = arrays["best_epoch"], len(arrays["learning_rate"])
         if best.size and not (int(best.min()) >= 0 and int(best.max()) < max(n_epochs, 1)):
-            raise CoterieError(f"`best_epoch` must count from 0 and lie within {n_epochs} epochs; found {best.tolist()}.")
+            raise CoterieError(
+                f"`best_epoch` must count from 0 and lie within {n_epochs} epochs; found "
+                f"{best.tolist()}."
+            )
         return cls(**arrays)
 
 
@@ -72,8 +78,9 @@ class History:
 class Fit:
     """A trained stack of M models and how it got there.
 
-    ``scores`` (M, T) is the task's metric on validation, higher is better, NaN where W = 0. ``cost`` holds ``seconds``,
-    ``model_steps`` (optimiser steps summed over models), ``parameters`` (of one model), ``strategy`` and why it was chosen.
+    ``scores`` (M, T) is the task's metric on validation, higher is better, NaN where W = 0.
+    ``cost`` holds ``seconds``, ``model_steps`` (optimiser steps summed over models), ``parameters``
+    (of one model), ``strategy`` and why it was chosen.
     """
 
     tasks: Tasks
@@ -94,12 +101,11 @@ class Fit:
     def grouped(self, grouping: Grouping | None = None) -> GroupedModel:
         """The models of groups as one module that predicts all tasks, to be saved and shipped.
 
-        Args:
-            grouping: what the models were trained as: ``fit(..., weights=grouping.weights())``; that of the fit itself, where
-                it learnt one, if left out.
+        Args: grouping: what the models were trained as: ``fit(..., weights=grouping.weights())``;
+            that of the fit itself, where it learnt one, if left out.
 
-        Raises:
-            CoterieError: there is no grouping, or not one model for each of its groups, or the fit does not know its data.
+        Raises: CoterieError: there is no grouping, or not one model for each of its groups, or the
+            fit does not know its data.
 
         >>> import coterie as ct
         >>> data = ct.load("digits", targets=["even", "random"])
@@ -108,20 +114,33 @@ class Fit:
         >>> ct.fit("mlp", data, groups.weights(), **settings).grouped(groups).predict(data.inputs[:3]).shape
         torch.Size([3, 2])
         """
-        from coterie.models import GroupedModel  # here only: results know models by name, not the other way round
+        from coterie.models import (
+            GroupedModel,
+        )  # here only: results know models by name, not the other way round
 
         grouping = self.grouping if grouping is None else grouping
         if not isinstance(grouping, Grouping):
-            raise CoterieError(f"`grouping` must be a Grouping, since the fit learnt none; found {shown(grouping)}.")
+            raise CoterieError(
+                "`grouping` must be a Grouping, since the fit learnt none; found "
+                f"{shown(grouping)}."
+            )
         if grouping.tasks != self.tasks.names:
-            raise CoterieError(f"`grouping` must be of the tasks of the fit, {self.tasks.names}; found {grouping.tasks}.")
+            raise CoterieError(
+                f"`grouping` must be of the tasks of the fit, {self.tasks.names}; found "
+                f"{grouping.tasks}."
+            )
         if grouping.n_groups != len(self.weights):
             raise CoterieError(
-                f"`grouping` must have a group for each of {len(self.weights)} models; found {grouping.n_groups}."
+                f"`grouping` must have a group for each of {len(self.weights)} models; found "
+                f"{grouping.n_groups}."
             )
         if self.schema is None:
-            raise CoterieError("The fit does not say how its data were encoded: it was saved by an early version.")
-        return GroupedModel.from_stack(self.stack, grouping.membership, self.tasks, self.schema.preprocessing)
+            raise CoterieError(
+                "The fit does not say how its data were encoded: it was saved by an early version."
+            )
+        return GroupedModel.from_stack(
+            self.stack, grouping.membership, self.tasks, self.schema.preprocessing
+        )
 
     def save(self, folder: str | Path) -> None:
         """Write ``fit.safetensors`` and, where there are any, ``data_map.safetensors`` and ``grouping.json`` into a folder.
@@ -131,15 +150,25 @@ class Fit:
         """
         folder, architecture = path_of(folder, "folder"), self.stack.architecture
         architecture.require_importable()
-        arrays = {f"stack/{name}": tensor.cpu().numpy() for name, tensor in self.stack.state().items()}
+        arrays = {
+            f"stack/{name}": tensor.cpu().numpy() for name, tensor in self.stack.state().items()
+        }
         arrays |= {f"history/{name}": array for name, array in self.history.arrays().items()}
         about = {
-            "model": architecture.name, "input_shape": architecture.input_shape, "options": dict(architecture.options),
-            "tasks": self.tasks.to_dict(), "cost": dict(self.cost), "config": dict(self.config),
+            "model": architecture.name,
+            "input_shape": architecture.input_shape,
+            "options": dict(architecture.options),
+            "tasks": self.tasks.to_dict(),
+            "cost": dict(self.cost),
+            "config": dict(self.config),
             "stem": 0 if self.stack.stem is None else self.stack.stem.n_layers,
             "preprocessing": None if self.schema is None else self.schema.preprocessing.to_dict(),
-        }  # fmt: skip
-        write_arrays(folder / "fit.safetensors", {**arrays, "weights": self.weights, "scores": self.scores}, about)
+        }
+        write_arrays(
+            folder / "fit.safetensors",
+            {**arrays, "weights": self.weights, "scores": self.scores},
+            about,
+        )
         if self.data_map is not None:
             self.data_map.save(folder / "data_map.safetensors")
         if self.grouping is not None:
@@ -147,14 +176,20 @@ class Fit:
 
     @classmethod
     def load(cls, folder: str | Path, *, model: Any = None, trust: bool = False) -> Fit:
-        """Read what :meth:`save` wrote; ``model`` and ``trust`` are those of :meth:`coterie.GroupedModel.load`.
+        """Read what :meth:`save` wrote.
+
+        ``model`` and ``trust`` are those of :meth:`coterie.GroupedModel.load`.
 
         Raises:
             CoterieError: a damaged file, or an encoder that ``model`` must provide.
         """
         folder = path_of(folder, "folder")
-        file, data_map, grouping = (folder / name for name in ("fit.safetensors", "data_map.safetensors", "grouping.json"))
-        from coterie.models.architecture import trusted  # here only: results know models by name, not the other way round
+        file, data_map, grouping = (
+            folder / name for name in ("fit.safetensors", "data_map.safetensors", "grouping.json")
+        )
+        from coterie.models.architecture import (
+            trusted,
+        )  # here only: results know models by name, not the other way round
 
         arrays, about = read_arrays(file)
         with within(file, "fit"):
@@ -197,6 +232,10 @@ def _parts(arrays: Mapping[str, np.ndarray], found: _Saved, factory: Any) -> dic
     if (preprocessing := found.get("preprocessing")) is not None:
         stack.schema = Schema(tasks, Preprocessing.from_dict(preprocessing))
     return {
-        "tasks": tasks, **rest, "history": History.from_arrays(history, M=n_models, T=len(tasks)), "cost": found["cost"],
-        "config": found["config"], "stack": stack,
-    }  # fmt: skip
+        "tasks": tasks,
+        **rest,
+        "history": History.from_arrays(history, M=n_models, T=len(tasks)),
+        "cost": found["cost"],
+        "config": found["config"],
+        "stack": stack,
+    }

@@ -43,13 +43,13 @@ class _Saved(TypedDict):
 class Grouping:
     """Which group serves which task.
 
-    ``membership`` (T, K) sums to 1 over groups. ``distances`` (T, K), where the method has them, are the squared distances
-    from tasks to group centres. ``details`` holds what the method wants shown (criterion of "auto", clipped share, ...).
-    ``row_weights`` (K, T) overrides the training weights, which are the transposed membership otherwise.
+    ``membership`` (T, K) sums to 1 over groups. ``distances`` (T, K), where the method has them,
+    are the squared distances from tasks to group centres. ``details`` holds what the method wants
+    shown (criterion of "auto", clipped share, ...). ``row_weights`` (K, T) overrides the training
+    weights, which are the transposed membership otherwise.
 
-    Raises:
-        CoterieError: one task twice or none, a membership whose rows do not sum to 1, arrays whose shapes do not fit or that
-            are negative somewhere, a fuzziness of 1 or below.
+    Raises: CoterieError: one task twice or none, a membership whose rows do not sum to 1, arrays
+        whose shapes do not fit or that are negative somewhere, a fuzziness of 1 or below.
 
     >>> Grouping(tasks=("a", "b"), membership=[[1, 0], [0.5, 0.4]], method="by hand")
     Traceback (most recent call last):
@@ -71,7 +71,9 @@ class Grouping:
         require_type("details", self.details, Mapping)
         if self.fuzziness is not None:
             require_fuzziness(self.fuzziness)
-        membership = membership_of(array_of("membership", self.membership, "fiub T K", T=len(tasks)))
+        membership = membership_of(
+            array_of("membership", self.membership, "fiub T K", T=len(tasks))
+        )
         arrays = {"membership": membership}
         for name, layout in (("distances", "fiub T K"), ("row_weights", "fiub K T")):
             if (value := getattr(self, name)) is not None:
@@ -95,7 +97,8 @@ class Grouping:
     def groups(self) -> tuple[tuple[str, ...], ...]:
         """Names of the tasks whose largest membership is in each group."""
         return tuple(
-            tuple(name for name, label in zip(self.tasks, self.labels, strict=True) if label == k) for k in range(self.n_groups)
+            tuple(name for name, label in zip(self.tasks, self.labels, strict=True) if label == k)
+            for k in range(self.n_groups)
         )
 
     def weights(self) -> np.ndarray:
@@ -109,7 +112,10 @@ class Grouping:
             CoterieError: the method kept no distances.
         """
         if self.distances is None:
-            raise CoterieError(f"Grouping by {self.method!r} has no distances to centres: its membership has one reading only.")
+            raise CoterieError(
+                f"Grouping by {self.method!r} has no distances to centres: its membership has one "
+                "reading only."
+            )
         return fuzzy_membership(self.distances, fuzziness)
 
     def save(self, path: str | Path) -> None:
@@ -120,17 +126,21 @@ class Grouping:
         """Everything as plain JSON types."""
         as_list = lambda a: None if a is None else np.asarray(a).tolist()  # noqa: E731
         return {
-            "tasks": list(self.tasks), "membership": as_list(self.membership), "method": self.method,
-            "fuzziness": self.fuzziness, "distances": as_list(self.distances), "row_weights": as_list(self.row_weights),
+            "tasks": list(self.tasks),
+            "membership": as_list(self.membership),
+            "method": self.method,
+            "fuzziness": self.fuzziness,
+            "distances": as_list(self.distances),
+            "row_weights": as_list(self.row_weights),
             "details": dict(self.details),
-        }  # fmt: skip
+        }
 
     @classmethod
     def from_dict(cls, saved: Mapping[str, Any]) -> Self:
         """Rebuild what :meth:`to_dict` gave.
 
-        Raises:
-            CoterieError: a field is missing, unknown or wrong, or they do not fit together; it is named.
+        Raises: CoterieError: a field is missing, unknown or wrong, or they do not fit together; it
+            is named.
         """
         found: _Saved = structure(saved, _Saved)
         membership, distances, rows = found["membership"], found["distances"], found["row_weights"]
@@ -138,13 +148,19 @@ class Grouping:
         made: dict[str, Any] = {
             **found,
             "membership": matrix_of(membership, (n_tasks, n_groups), "membership"),
-            "distances": None if distances is None else matrix_of(distances, (n_tasks, n_groups), "distances"),
-            "row_weights": None if rows is None else matrix_of(rows, (n_groups, n_tasks), "row_weights"),
+            "distances": None
+            if distances is None
+            else matrix_of(distances, (n_tasks, n_groups), "distances"),
+            "row_weights": None
+            if rows is None
+            else matrix_of(rows, (n_groups, n_tasks), "row_weights"),
         }
         if "silhouette" in found["details"] and "least_silhouette" not in found["details"]:
             raise CoterieError("Field `details.least_silhouette` is missing.")
         if wrong := [key for key in found["details"].get("silhouette", ()) if not key.isdecimal()]:
-            raise CoterieError(f"`details.silhouette` must be by number of groups; found {wrong[0]!r}.")
+            raise CoterieError(
+                f"`details.silhouette` must be by number of groups; found {wrong[0]!r}."
+            )
         return cls(**made)
 
     @classmethod
@@ -165,15 +181,21 @@ class Grouping:
 
 def require_fuzziness(fuzziness: Any) -> None:
     """Refuse what is no finite number above 1."""
-    if isinstance(fuzziness, bool) or not isinstance(fuzziness, int | float | np.number) or not 1 < fuzziness < inf:
-        raise CoterieError(f"`fuzziness` must be a number greater than 1; found {shown(fuzziness)}.")
+    if (
+        isinstance(fuzziness, bool)
+        or not isinstance(fuzziness, int | float | np.number)
+        or not 1 < fuzziness < inf
+    ):
+        raise CoterieError(
+            f"`fuzziness` must be a number greater than 1; found {shown(fuzziness)}."
+        )
 
 
 def fuzzy_membership(distances: np.ndarray, fuzziness: float) -> np.ndarray:
     """Fuzzy membership (T, K) of tasks at squared ``distances`` (T, K) from centres (STG-MTL, section 2).
 
-    u(t, k) = softmax over k of -log(d2(t, k)) / (m - 1), in float64. A task on a centre belongs to it fully, shared
-    equally if it sits on several; "on" is relative to the task's largest distance.
+    u(t, k) = softmax over k of -log(d2(t, k)) / (m - 1), in float64. A task on a centre belongs to
+    it fully, shared equally if it sits on several; "on" is relative to the task's largest distance.
 
     >>> fuzzy_membership(np.array([[1.0, 3.0], [0.0, 2.0]]), 2.0)
     array([[0.75, 0.25],

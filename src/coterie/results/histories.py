@@ -16,7 +16,11 @@ from coterie.schema import structure, within
 
 def write_histories(path: Path, histories: Mapping[str, History]) -> None:
     """Write the curves of several arms as one file."""
-    arrays = {f"{i}/{name}": array for i, h in enumerate(histories.values()) for name, array in h.arrays().items()}
+    arrays = {
+        f"{i}/{name}": array
+        for i, h in enumerate(histories.values())
+        for name, array in h.arrays().items()
+    }
     write_arrays(path, arrays, {"arms": list(histories)})
 
 
@@ -37,6 +41,11 @@ def read_histories(path: Path, n_tasks: int) -> dict[str, History]:
         parts.setdefault(number, {})[name] = array
     with within(path, "file of training curves"):
         about: _Arms = structure(saved, _Arms)
-        if unknown := [number for number in parts if number not in map(str, range(len(about["arms"])))]:
+        if unknown := [
+            number for number in parts if number not in map(str, range(len(about["arms"])))
+        ]:
             raise CoterieError(f"There are arrays of the unknown arm number {unknown[0]!r}.")
-        return {arm: History.from_arrays(parts.get(str(i), {}), T=n_tasks) for i, arm in enumerate(about["arms"])}
+        return {
+            arm: History.from_arrays(parts.get(str(i), {}), T=n_tasks)
+            for i, arm in enumerate(about["arms"])
+        }

@@ -31,11 +31,12 @@ class _About(TypedDict, total=False):
 class ScoreTable:
     """``scores`` (R, T) of R candidate models, higher is better, NaN where a model does not train a task.
 
-    ``subsets`` (R, T) says which tasks each row trains, ``costs`` (R,) what it takes of a budget (1 for a full-size model),
-    ``resources`` by name what it takes besides (R,), such as memory. Files are long tables with the columns ``subset`` (task
-    names joined by +), ``task``, ``value`` and, where models differ, ``cost`` and resources; Parquet keeps the order of the
-    tasks and ``details``, which must be JSON, besides. Written, a + or a backslash within a name stands behind a backslash;
-    read, it need not where the names leave no doubt.
+    ``subsets`` (R, T) says which tasks each row trains, ``costs`` (R,) what it takes of a budget (1
+    for a full-size model), ``resources`` by name what it takes besides (R,), such as memory. Files
+    are long tables with the columns ``subset`` (task names joined by +), ``task``, ``value`` and,
+    where models differ, ``cost`` and resources; Parquet keeps the order of the tasks and
+    ``details``, which must be JSON, besides. Written, a + or a backslash within a name stands
+    behind a backslash; read, it need not where the names leave no doubt.
 
     >>> table = ScoreTable.of(("a", "b"), {("a",): [0.5], ("a", "b"): [0.75, 0.25]})
     >>> table.scores
@@ -55,20 +56,28 @@ class ScoreTable:
         tasks = require_texts("tasks", self.tasks)
         scores = array_of("scores", self.scores, "fiu R T", T=len(tasks))
         sizes = {"R": len(scores), "T": len(tasks)}
-        made = {"tasks": tasks, "scores": scores, "subsets": array_of("subsets", self.subsets, "biu R T", **sizes)}
+        made = {
+            "tasks": tasks,
+            "scores": scores,
+            "subsets": array_of("subsets", self.subsets, "biu R T", **sizes),
+        }
         made["costs"] = array_of("costs", self.costs, "fiu R", **sizes)
         require_type("details", self.details, Mapping)
         require_type("resources", self.resources, Mapping)
-        made["resources"] = {name: array_of(name, each, "fiu R", **sizes) for name, each in self.resources.items()}
+        made["resources"] = {
+            name: array_of(name, each, "fiu R", **sizes) for name, each in self.resources.items()
+        }
         for name, value in made.items():
             object.__setattr__(self, name, value)
 
     @classmethod
     def of(cls, tasks: Sequence[str], scores: Mapping[tuple[str, ...], Sequence[float]]) -> Self:
-        """Make a table from a mapping: subset to the scores of its tasks, in the order of the subset.
+        """Make a table from a mapping.
 
-        Raises:
-            CoterieError: a subset names a task that is not among ``tasks``, or has another number of scores.
+        Subset to the scores of its tasks, in the order of the subset.
+
+        Raises: CoterieError: a subset names a task that is not among ``tasks``, or has another
+            number of scores.
         """
         require_type("scores", scores, Mapping)
         tasks = require_texts("tasks", tasks)
@@ -80,9 +89,13 @@ class ScoreTable:
             if unknown:
                 raise CoterieError(f"Row {join(subset)!r} names the unknown task {unknown[0]!r}.")
             if len(found) != len(subset):
-                raise CoterieError(f"Row {join(subset)!r} must have {len(subset)} scores; found {len(found)}.")
+                raise CoterieError(
+                    f"Row {join(subset)!r} must have {len(subset)} scores; found {len(found)}."
+                )
             values[row, [place[name] for name in subset]] = found
-        return cls(tasks=tasks, subsets=~np.isnan(values), scores=values, costs=np.ones(len(values)))
+        return cls(
+            tasks=tasks, subsets=~np.isnan(values), scores=values, costs=np.ones(len(values))
+        )
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -92,27 +105,43 @@ class ScoreTable:
     def to_arrow(self) -> pa.Table:
         """The long form; the order of the tasks and the details are in its metadata.
 
-        Raises:
-            CoterieError: what is written could not be read again: two tasks or rows are the same, a row trains nothing or has
-                no finite score, a resource has the name of a column, ``details`` are no JSON, or a name is no Unicode text.
+        Raises: CoterieError: what is written could not be read again: two tasks or rows are the
+            same, a row trains nothing or has no finite score, a resource has the name of a column,
+            ``details`` are no JSON, or a name is no Unicode text.
         """
         _check_readable(self)
         names = self.names
         columns: dict[str, list[Any]] = {name: [] for name in (*_COLUMNS, "cost", *self.resources)}
         for row, task in np.argwhere(self.subsets):
-            own = {name: values[row] for name, values in self.resources.items()} | {"cost": self.costs[row]}
-            written = {"subset": names[row], "task": self.tasks[task], "value": float(self.scores[row, task])}
-            for name, value in {**written, **{name: float(number) for name, number in own.items()}}.items():
+            own = {name: values[row] for name, values in self.resources.items()} | {
+                "cost": self.costs[row]
+            }
+            written = {
+                "subset": names[row],
+                "task": self.tasks[task],
+                "value": float(self.scores[row, task]),
+            }
+            for name, value in {
+                **written,
+                **{name: float(number) for name, number in own.items()},
+            }.items():
                 columns[name].append(value)
         try:
-            about = json.dumps({
-                "tasks": self.tasks, "details": dict(self.details), "resources": list(self.resources), "marked": True
-            })  # fmt: skip
+            about = json.dumps(
+                {
+                    "tasks": self.tasks,
+                    "details": dict(self.details),
+                    "resources": list(self.resources),
+                    "marked": True,
+                }
+            )
             return pa.table(columns).replace_schema_metadata({"coterie": about})
         except TypeError as error:
             raise CoterieError(f"`details` must be JSON to be saved: {error}.") from error
         except UnicodeEncodeError as error:
-            raise CoterieError(f"A name must be Unicode text to be saved; found {error.object!r}.") from error
+            raise CoterieError(
+                f"A name must be Unicode text to be saved; found {error.object!r}."
+            ) from error
 
     def save(self, path: str | Path) -> None:
         """Write the long form as Parquet.
@@ -125,19 +154,27 @@ class ScoreTable:
         write_parquet(path, self.to_arrow())
 
     @classmethod
-    def load(cls, path: str | Path, *, higher_is_better: bool = True, resources: Sequence[str] = ()) -> Self:
-        """Read a long table from Parquet or CSV; tasks are in order of appearance unless :meth:`save` wrote it.
+    def load(
+        cls, path: str | Path, *, higher_is_better: bool = True, resources: Sequence[str] = ()
+    ) -> Self:
+        """Read a long table from Parquet or CSV.
+
+        Tasks are in order of appearance unless :meth:`save` wrote it.
 
         ``resources`` names further columns to read.
 
-        Raises:
-            CoterieError: the file cannot be read, lacks a column, or is no table of scores, see :meth:`from_rows`.
+        Raises: CoterieError: the file cannot be read, lacks a column, or is no table of scores, see
+            :meth:`from_rows`.
         """
         table = _read(path_of(path))
         with naming_damage(path), within(path, "table of scores"):
-            about: Any = structure(json.loads((table.schema.metadata or {}).get(b"coterie", b"{}")), _About)
+            about: Any = structure(
+                json.loads((table.schema.metadata or {}).get(b"coterie", b"{}")), _About
+            )
         about["resources"] = list(dict.fromkeys([*about.get("resources", ()), *resources]))
-        return cls.from_rows(table.to_pylist(), higher_is_better=higher_is_better, source=str(path), **about)
+        return cls.from_rows(
+            table.to_pylist(), higher_is_better=higher_is_better, source=str(path), **about
+        )
 
     @classmethod
     def from_rows(
@@ -151,14 +188,16 @@ class ScoreTable:
         resources: Sequence[str] = (),
         marked: bool = False,
     ) -> Self:
-        """Make a table from records with ``subset``, ``task``, ``value`` and perhaps ``cost``; ``tasks`` come first, in order.
+        """Make a table from records with ``subset``, ``task``, ``value`` and perhaps ``cost``.
 
-        ``marked`` says that a + within a name stands behind a backslash in every ``subset``, as :meth:`save` writes it. Else
-        the tasks that have values decide how a text is read.
+        ``tasks`` come first, in order.
 
-        Raises:
-            CoterieError: a column is missing, a value is no number, a task has no values, a row is there twice at one cost, or
-                with two values of a resource, or a subset may be read in two ways.
+        ``marked`` says that a + within a name stands behind a backslash in every ``subset``, as
+        :meth:`save` writes it. Else the tasks that have values decide how a text is read.
+
+        Raises: CoterieError: a column is missing, a value is no number, a task has no values, a row
+            is there twice at one cost, or with two values of a resource, or a subset may be read in
+            two ways.
         """
         rows = require_list("rows", rows, Mapping)
         tasks, resources = require_texts("tasks", tasks), require_texts("resources", resources)
@@ -170,11 +209,16 @@ class ScoreTable:
         needed = (*_COLUMNS, *resources)
         if taken_names := [name for name in resources if name in _COLUMNS]:
             raise CoterieError(
-                f"`resources` must name further columns of {source}; {taken_names[0]!r} has a meaning of its own."
+                f"`resources` must name further columns of {source}; {taken_names[0]!r} has a "
+                "meaning of its own."
             )
-        missing = [f"column {name!r}" for name in needed if name not in rows[0]] if rows else ["rows"]
+        missing = (
+            [f"column {name!r}" for name in needed if name not in rows[0]] if rows else ["rows"]
+        )
         if missing:
-            raise CoterieError(f"{source} has no {missing[0]}; needed are {', '.join(needed)} and perhaps cost.")
+            raise CoterieError(
+                f"{source} has no {missing[0]}; needed are {', '.join(needed)} and perhaps cost."
+            )
         names = tuple(dict.fromkeys([*tasks, *(_text(row, "task", source) for row in rows)]))
         members = _members(rows, names, source, marked=marked)
         place = {name: position for position, name in enumerate(names)}
@@ -186,21 +230,35 @@ class ScoreTable:
             value = _number(row["value"], source, subset, task)
             cost = 1.0 if row.get("cost") is None else _number(row["cost"], source, subset, "cost")
             if task not in members[subset]:
-                raise CoterieError(f"{source}: row {subset!r} has a value for task {task!r}, which it does not train.")
+                raise CoterieError(
+                    f"{source}: row {subset!r} has a value for task {task!r}, which it does not "
+                    "train."
+                )
             key = (members[subset], cost)
             values = found.setdefault(key, np.full(len(names), np.nan))
             amounts = [_number(row.get(name), source, subset, name) for name in resources]
             if taken.setdefault(key, amounts) != amounts:
-                raise CoterieError(f"{source}: row {subset!r} has more than one value of {' or '.join(map(repr, resources))}.")
+                raise CoterieError(
+                    f"{source}: row {subset!r} has more than one value of "
+                    f"{' or '.join(map(repr, resources))}."
+                )
             if not np.isnan(values[place[task]]):
-                raise CoterieError(f"{source}: row {subset!r} gives task {task!r} twice at cost {cost:g}.")
+                raise CoterieError(
+                    f"{source}: row {subset!r} gives task {task!r} twice at cost {cost:g}."
+                )
             values[place[task]] = sign * value
         masks = np.array([[name in subset for name in names] for subset, _ in found])
         return cls(
-            tasks=names, subsets=masks, scores=np.stack(list(found.values())), costs=np.array([cost for _, cost in found]),
+            tasks=names,
+            subsets=masks,
+            scores=np.stack(list(found.values())),
+            costs=np.array([cost for _, cost in found]),
             details=details or {},
-            resources={name: np.array([amounts[n] for amounts in taken.values()]) for n, name in enumerate(resources)},
-        )  # fmt: skip
+            resources={
+                name: np.array([amounts[n] for amounts in taken.values()])
+                for n, name in enumerate(resources)
+            },
+        )
 
     def __repr__(self) -> str:
         return f"ScoreTable({len(self.subsets)} rows x {len(self.tasks)} tasks)"
@@ -222,11 +280,15 @@ def _members(
         if len(possible) > 1:
             one, other = (", ".join(map(repr, sorted(reading))) for reading in possible)
             raise CoterieError(
-                f"{source}: row {text!r} may be read as {one} or as {other}; write a + within a name as \\+ in every subset."
+                f"{source}: row {text!r} may be read as {one} or as {other}; write a + within a "
+                "name as \\+ in every subset."
             )
         unknown = [name for name in pieces if name not in names]
         if unknown and (marked or not possible):
-            raise CoterieError(f"{source}: row {text!r} names the task {unknown[0]!r}, of which there are no values.")
+            raise CoterieError(
+                f"{source}: row {text!r} names the task {unknown[0]!r}, of which there are no "
+                "values."
+            )
         if not possible or (marked and len(set(pieces)) < len(pieces)):
             raise CoterieError(f"{source}: row {text!r} names a task twice.")
         found[text] = possible[0]
@@ -245,7 +307,9 @@ def _number(value: Any, source: str, subset: str, what: str) -> float:
     except (TypeError, ValueError):
         number = np.nan
     if not np.isfinite(number):
-        raise CoterieError(f"{source}: row {subset!r} has {value!r} for {what!r}, which must be a finite number.")
+        raise CoterieError(
+            f"{source}: row {subset!r} has {value!r} for {what!r}, which must be a finite number."
+        )
     return number
 
 
@@ -256,7 +320,10 @@ def _check_readable(table: ScoreTable) -> None:
         raise CoterieError(f"`tasks` must differ to be saved; {twice!r} is there twice.")
     for name, values in table.resources.items():
         if name in _COLUMNS or (name == "cost" and not np.array_equal(values, table.costs)):
-            raise CoterieError(f"`resources` must have names of their own to be saved: {name!r} is a column of every table.")
+            raise CoterieError(
+                f"`resources` must have names of their own to be saved: {name!r} is a column of "
+                "every table."
+            )
     trained = np.asarray(table.subsets, dtype=bool)
     columns = np.stack([table.costs, *table.resources.values()], axis=1)
     numbers = np.concatenate([columns, np.where(trained, table.scores, 0)], axis=1)
@@ -265,9 +332,13 @@ def _check_readable(table: ScoreTable) -> None:
         if not subset.any():
             raise CoterieError(f"Row {row} of a table must train a task to be saved.")
         if not np.isfinite(numbers[row]).all():
-            raise CoterieError(f"Row {table.names[row]!r} must have finite scores, cost and resources to be saved.")
+            raise CoterieError(
+                f"Row {table.names[row]!r} must have finite scores, cost and resources to be saved."
+            )
         if (key := (subset.tobytes(), float(cost))) in seen:
-            raise CoterieError(f"Row {table.names[row]!r} must not be there twice at cost {cost:g} to be saved.")
+            raise CoterieError(
+                f"Row {table.names[row]!r} must not be there twice at cost {cost:g} to be saved."
+            )
         seen.add(key)
 
 
@@ -282,6 +353,10 @@ def _read(path: Path) -> pa.Table:
     texts = csv.ConvertOptions(column_types=dict.fromkeys(_COLUMNS[:2], pa.string()))
     try:
         named_csv = ".csv" in [suffix.lower() for suffix in path.suffixes]
-        return csv.read_csv(path, parse_options=layout, convert_options=texts) if named_csv else read_parquet(path)
+        return (
+            csv.read_csv(path, parse_options=layout, convert_options=texts)
+            if named_csv
+            else read_parquet(path)
+        )
     except (OSError, pa.ArrowException, CoterieError) as error:
         raise CoterieError(f"{path} cannot be read as a table of scores: {error}") from error

@@ -34,10 +34,11 @@ class _Saved(TypedDict):
 class Selection:
     """The candidate rows that serve all tasks best within a budget.
 
-    ``rows`` (K,) are the chosen candidates, sorted; ``serves`` (T,) the candidate that serves each task; ``subsets`` (K, T)
-    which tasks each chosen row trains. ``objective`` is the sum over tasks of the (weighted) scores of who serves them,
-    ``cost`` what the rows take of the budget. ``gap`` bounds how far a better choice could be, relative to the objective: 0
-    where ``proven``. ``details`` say how the candidates came about, how many were dominated, seconds, status.
+    ``rows`` (K,) are the chosen candidates, sorted; ``serves`` (T,) the candidate that serves each
+    task; ``subsets`` (K, T) which tasks each chosen row trains. ``objective`` is the sum over tasks
+    of the (weighted) scores of who serves them, ``cost`` what the rows take of the budget. ``gap``
+    bounds how far a better choice could be, relative to the objective: 0 where ``proven``.
+    ``details`` say how the candidates came about, how many were dominated, seconds, status.
     """
 
     tasks: tuple[str, ...]
@@ -59,14 +60,21 @@ class Selection:
         if (np.diff(rows) <= 0).any():
             raise CoterieError(f"`rows` must be sorted, each once; found {shown(rows.tolist())}.")
         if not np.isin(serves, rows).all():
-            raise CoterieError(f"`serves` must name one of `rows` for each task; found {shown(serves.tolist())}.")
+            raise CoterieError(
+                f"`serves` must name one of `rows` for each task; found {shown(serves.tolist())}."
+            )
         for name in ("objective", "cost"):
             require_number(name, getattr(self, name), least=-inf)
         if not isinstance(self.gap, Real) or not self.gap >= 0:
             raise CoterieError(f"`gap` must be a number of at least 0; found {shown(self.gap)}.")
         require_type("proven", self.proven, bool)
         require_type("details", self.details, Mapping)
-        for name, value in {"tasks": tasks, "rows": rows, "serves": serves, "subsets": subsets}.items():
+        for name, value in {
+            "tasks": tasks,
+            "rows": rows,
+            "serves": serves,
+            "subsets": subsets,
+        }.items():
             object.__setattr__(self, name, value)
 
     @property
@@ -76,12 +84,23 @@ class Selection:
 
     @property
     def grouping(self) -> Grouping:
-        """The selection as a grouping: each task is served by one group, each group trains its whole row."""
+        """The selection as a grouping.
+
+        Each task is served by one group, each group trains its whole row.
+        """
         membership = (self.serves[:, None] == self.rows[None, :]).astype(np.float64)
         return Grouping(
-            tasks=self.tasks, membership=membership, method="select", row_weights=self.subsets.astype(np.float64),
-            details={"objective": self.objective, "gap": self._finite_gap, "proven": self.proven, **self.details},
-        )  # fmt: skip
+            tasks=self.tasks,
+            membership=membership,
+            method="select",
+            row_weights=self.subsets.astype(np.float64),
+            details={
+                "objective": self.objective,
+                "gap": self._finite_gap,
+                "proven": self.proven,
+                **self.details,
+            },
+        )
 
     @property
     def _finite_gap(self) -> float | None:
@@ -92,9 +111,12 @@ class Selection:
         """Write the selection as JSON."""
         arrays = {name: getattr(self, name).tolist() for name in ("rows", "serves", "subsets")}
         plain = {
-            "tasks": self.tasks, "objective": self.objective, "cost": self.cost, "gap": self._finite_gap,
+            "tasks": self.tasks,
+            "objective": self.objective,
+            "cost": self.cost,
+            "gap": self._finite_gap,
             "proven": self.proven,
-        }  # fmt: skip
+        }
         write_json(path, {**plain, **arrays, "details": dict(self.details)})
 
     @classmethod
@@ -107,10 +129,19 @@ class Selection:
         saved = read_json(path)
         with within(path, "selection"):
             found: _Saved = structure(saved, _Saved)
-            rows, serves = np.array(found["rows"], dtype=np.int64), np.array(found["serves"], dtype=np.int64)
+            rows, serves = (
+                np.array(found["rows"], dtype=np.int64),
+                np.array(found["serves"], dtype=np.int64),
+            )
             subsets = matrix_of(found["subsets"], (len(rows), len(found["tasks"])), "subsets", bool)
             gap = np.inf if found["gap"] is None else found["gap"]
-            made: dict[str, Any] = {**found, "rows": rows, "serves": serves, "subsets": subsets, "gap": gap}
+            made: dict[str, Any] = {
+                **found,
+                "rows": rows,
+                "serves": serves,
+                "subsets": subsets,
+                "gap": gap,
+            }
             return cls(**made)
 
     def __repr__(self) -> str:

@@ -1,6 +1,9 @@
-"""How the arms of a comparison stand: mean scores, regret, and what each method spent and proved to find its groups.
+"""How the arms of a comparison stand.
 
-Works on what a comparison holds, tables of scores and groupings by method and repetition; a unit is a seed and a split.
+Mean scores, regret, and what each method spent and proved to find its groups.
+
+Works on what a comparison holds, tables of scores and groupings by method and repetition; a unit is
+a seed and a split.
 """
 
 from __future__ import annotations
@@ -15,27 +18,49 @@ import pyarrow as pa
 from coterie.results.groupings import Grouping
 from coterie.wording import is_number
 
-METHODS = pa.schema([
-    ("method", pa.string()), ("kind", pa.string()), ("candidates", pa.string()), ("model_steps", pa.float64()),
-    ("seconds", pa.float64()), ("with_joint", pa.float64()), ("score", pa.float64()), ("regret", pa.float64()),
-    ("regret_sd", pa.float64()), ("proven", pa.int64()), ("gap", pa.float64()), ("repetitions", pa.int64()),
-])  # fmt: skip
+METHODS = pa.schema(
+    [
+        ("method", pa.string()),
+        ("kind", pa.string()),
+        ("candidates", pa.string()),
+        ("model_steps", pa.float64()),
+        ("seconds", pa.float64()),
+        ("with_joint", pa.float64()),
+        ("score", pa.float64()),
+        ("regret", pa.float64()),
+        ("regret_sd", pa.float64()),
+        ("proven", pa.int64()),
+        ("gap", pa.float64()),
+        ("repetitions", pa.int64()),
+    ]
+)
 
 
-def run_means(scores: pa.Table, metrics: Mapping[str, str]) -> dict[str, dict[tuple[int, int, int], float]]:
-    """Mean over tasks of each task's metric, by arm and then by (seed, split, draw); what is not defined is left out.
+def run_means(
+    scores: pa.Table, metrics: Mapping[str, str]
+) -> dict[str, dict[tuple[int, int, int], float]]:
+    """Mean over tasks of each task's metric, by arm and then by (seed, split, draw).
+
+    What is not defined is left out.
 
     >>> rows = [{"arm": "joint", "seed": 0, "split": 0, "draw": 0, "task": t, "metric": "r2", "value": v}
     ...         for t, v in (("a", 0.25), ("b", 0.75), ("c", None))]
     >>> run_means(pa.Table.from_pylist(rows), dict.fromkeys("abc", "r2"))
     {'joint': {(0, 0, 0): 0.5}}
     """
-    runs: dict[str, dict[tuple[int, int, int], list[float]]] = defaultdict(lambda: defaultdict(list))
+    runs: dict[str, dict[tuple[int, int, int], list[float]]] = defaultdict(
+        lambda: defaultdict(list)
+    )
     names = ("arm", "seed", "split", "draw", "task", "metric", "value")
-    for arm, seed, split, draw, task, name, value in zip(*(scores.column(n).to_pylist() for n in names), strict=True):
+    for arm, seed, split, draw, task, name, value in zip(
+        *(scores.column(n).to_pylist() for n in names), strict=True
+    ):
         if name == metrics.get(task) and is_number(value):
             runs[arm][seed, split, draw].append(value)
-    return {arm: {run: float(np.mean(values)) for run, values in found.items()} for arm, found in runs.items()}
+    return {
+        arm: {run: float(np.mean(values)) for run, values in found.items()}
+        for arm, found in runs.items()
+    }
 
 
 def unit_means(runs: Mapping[tuple[int, int, int], float]) -> dict[tuple[int, int], float]:
@@ -50,7 +75,9 @@ def unit_means(runs: Mapping[tuple[int, int, int], float]) -> dict[tuple[int, in
     return {unit: float(np.mean(values)) for unit, values in found.items()}
 
 
-def regret(own: Mapping[Any, float], best: Mapping[Any, float], *, itself: bool = False) -> dict[str, float | None]:
+def regret(
+    own: Mapping[Any, float], best: Mapping[Any, float], *, itself: bool = False
+) -> dict[str, float | None]:
     """Mean score over units, points by which it lies below the best on the same units, and their standard deviation.
 
     >>> regret({0: 0.5, 1: 0.75}, {0: 0.75, 1: 0.75})["regret"]
@@ -65,7 +92,9 @@ def regret(own: Mapping[Any, float], best: Mapping[Any, float], *, itself: bool 
 
 
 def kind_of(grouping: Grouping, *, given: bool) -> str:
-    """How a method comes to its groups: "affinity", "selection", "data map", "learnt", "given", or "other".
+    """How a method comes to its groups.
+
+    "affinity", "selection", "data map", "learnt", "given", or "other".
 
     >>> kind_of(Grouping(tasks=("a",), membership=np.ones((1, 1)), method="mine"), given=False)
     'other'
@@ -82,7 +111,10 @@ def kind_of(grouping: Grouping, *, given: bool) -> str:
 
 
 def spent(seeds: Sequence[Grouping], what: str) -> float | None:
-    """What measuring took beyond the joint training, on average over units: "model_steps" or "seconds"."""
+    """What measuring took beyond the joint training, on average over units.
+
+    "model_steps" or "seconds".
+    """
     costs = [grouping.details.get("cost", {}).get(what, 0.0) for grouping in seeds]
     return float(np.mean(costs)) if all(is_number(cost) for cost in costs) else None
 

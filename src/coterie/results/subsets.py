@@ -1,7 +1,8 @@
 r"""Subsets of tasks as text: names joined by +, whatever is in the names.
 
-What is written can be read back: a + or a backslash within a name stands behind a backslash. What others wrote, such as a
-published table, has names as they are, and is understood by the names that are known.
+What is written can be read back: a + or a backslash within a name stands behind a backslash. What
+others wrote, such as a published table, has names as they are, and is understood by the names that
+are known.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The tables of a comparison: their columns, and the words in them that stand for something.
 
-``scores`` has one row per arm, seed, split, draw, task and metric; ``gains`` one per pair of arms and task, and one for the
-mean over tasks; ``costs`` one per arm.
+``scores`` has one row per arm, seed, split, draw, task and metric; ``gains`` one per pair of arms
+and task, and one for the mean over tasks; ``costs`` one per arm.
 """
 
 from __future__ import annotations
@@ -24,25 +24,57 @@ CHOSEN = "chosen"
 ROLES = ("grouped", CHOSEN, "joint", "single", "random", "ensemble")
 # Of a test after Holm's correction, and of 95 % intervals.
 LEVEL = 0.05
-SCORES = pa.schema([
-    ("arm", pa.string()), ("role", pa.string()), ("of", pa.string()), ("seed", pa.int64()), ("split", pa.int64()),
-    ("draw", pa.int64()), ("task", pa.string()), ("metric", pa.string()), ("value", pa.float64()),
-])  # fmt: skip
-GAINS = pa.schema([
-    ("arm", pa.string()), ("role", pa.string()), ("of", pa.string()), ("reference", pa.string()),
-    ("reference_role", pa.string()), ("task", pa.string()), ("metric", pa.string()), ("gain", pa.float64()),
-    ("low", pa.float64()), ("high", pa.float64()), ("p", pa.float64()), ("p_holm", pa.float64()),
-    ("bootstrap_low", pa.float64()), ("bootstrap_high", pa.float64()), ("relative_gain", pa.float64()),
-])  # fmt: skip
-COSTS = pa.schema([
-    ("arm", pa.string()), ("role", pa.string()), ("of", pa.string()), ("models", pa.float64()), ("parameters", pa.float64()),
-    ("model_steps", pa.float64()), ("seconds", pa.float64()),
-])  # fmt: skip
+SCORES = pa.schema(
+    [
+        ("arm", pa.string()),
+        ("role", pa.string()),
+        ("of", pa.string()),
+        ("seed", pa.int64()),
+        ("split", pa.int64()),
+        ("draw", pa.int64()),
+        ("task", pa.string()),
+        ("metric", pa.string()),
+        ("value", pa.float64()),
+    ]
+)
+GAINS = pa.schema(
+    [
+        ("arm", pa.string()),
+        ("role", pa.string()),
+        ("of", pa.string()),
+        ("reference", pa.string()),
+        ("reference_role", pa.string()),
+        ("task", pa.string()),
+        ("metric", pa.string()),
+        ("gain", pa.float64()),
+        ("low", pa.float64()),
+        ("high", pa.float64()),
+        ("p", pa.float64()),
+        ("p_holm", pa.float64()),
+        ("bootstrap_low", pa.float64()),
+        ("bootstrap_high", pa.float64()),
+        ("relative_gain", pa.float64()),
+    ]
+)
+COSTS = pa.schema(
+    [
+        ("arm", pa.string()),
+        ("role", pa.string()),
+        ("of", pa.string()),
+        ("models", pa.float64()),
+        ("parameters", pa.float64()),
+        ("model_steps", pa.float64()),
+        ("seconds", pa.float64()),
+    ]
+)
 _NEW = ("role", "of", "reference_role")
 
 
 class Part(NamedTuple):
-    """What an arm is in a comparison: its role, and the grouping that it belongs to, None where to none or to several."""
+    """What an arm is in a comparison.
+
+    Its role, and the grouping that it belongs to, None where to none or to several.
+    """
 
     role: str
     of: str | None
@@ -54,7 +86,9 @@ def parts_of(table: pa.Table) -> dict[str, Part]:
     >>> parts_of(pa.table({"arm": ["random (g)", "joint"], "role": ["random", "joint"], "of": ["g", None]}))
     {'random (g)': Part(role='random', of='g'), 'joint': Part(role='joint', of=None)}
     """
-    rows = dict.fromkeys(zip(*(table.column(name).to_pylist() for name in ("arm", *Part._fields)), strict=True))
+    rows = dict.fromkeys(
+        zip(*(table.column(name).to_pylist() for name in ("arm", *Part._fields)), strict=True)
+    )
     return {arm: Part(role, of) for arm, role, of in rows}
 
 
@@ -78,7 +112,11 @@ def with_parts(table: pa.Table, schema: pa.Schema, groupings: Iterable[str]) -> 
         if role in schema.names:
             own = [parts.get(name, ensemble) for name in table.column(arm).to_pylist()]
             table = table.append_column(role, pa.array([part.role for part in own], pa.string()))
-            table = table if of is None else table.append_column(of, pa.array([part.of for part in own], pa.string()))
+            table = (
+                table
+                if of is None
+                else table.append_column(of, pa.array([part.of for part in own], pa.string()))
+            )
     return table.select(schema.names)
 
 
@@ -93,10 +131,13 @@ def outcome(row: Mapping[str, Any]) -> Outcome:
     return "gain" if row["low"] > 0 else "loss" if row["high"] < 0 else "none"
 
 
-def read_frame(path: Path, schema: pa.Schema, *, tasks: Sequence[str], groupings: Iterable[str]) -> pa.Table:
+def read_frame(
+    path: Path, schema: pa.Schema, *, tasks: Sequence[str], groupings: Iterable[str]
+) -> pa.Table:
     """Read a table with the columns of ``schema`` whose texts are all there, about ``tasks`` only if it has such a column.
 
-    One of the old form gets its new columns from the names of the ``groupings`` (:func:`with_parts`).
+    One of the old form gets its new columns from the names of the ``groupings``
+    (:func:`with_parts`).
 
     Raises:
         CoterieError: the file is damaged, or its table is another one.
@@ -106,11 +147,20 @@ def read_frame(path: Path, schema: pa.Schema, *, tasks: Sequence[str], groupings
         if table.schema.equals(pa.schema([field for field in schema if field.name not in _NEW])):
             table = with_parts(table, schema, groupings)
         if not table.schema.equals(schema):
-            found, wanted = (", ".join(f"{field.name} {field.type}" for field in each) for each in (table.schema, schema))
+            found, wanted = (
+                ", ".join(f"{field.name} {field.type}" for field in each)
+                for each in (table.schema, schema)
+            )
             raise CoterieError(f"it must have the columns {wanted}; found {found}.")
         for field in schema:
-            if pa.types.is_string(field.type) and field.name != "of" and table[field.name].null_count:
+            if (
+                pa.types.is_string(field.type)
+                and field.name != "of"
+                and table[field.name].null_count
+            ):
                 raise CoterieError(f"column {field.name!r} must not be empty anywhere.")
-        if "task" in schema.names and (unknown := sorted(set(table["task"].to_pylist()).difference(tasks))):
+        if "task" in schema.names and (
+            unknown := sorted(set(table["task"].to_pylist()).difference(tasks))
+        ):
             raise CoterieError(f"column 'task' names the unknown task {unknown[0]!r}.")
     return table

@@ -1,8 +1,9 @@
 """Tasks: what is to be predicted, of which kind, and their losses and confidences.
 
-A kind of target is one file: :mod:`~coterie.tasks.binary`, :mod:`~coterie.tasks.multiclass`, :mod:`~coterie.tasks.regression`,
-:mod:`~coterie.tasks.ordinal`, :mod:`~coterie.tasks.count`. It says how labels are encoded, what the outputs are, the loss, the
-confidence, the metrics and the predictions; the rest of the library asks it, and knows no kind by name. A kind of your own is a
+A kind of target is one file: :mod:`~coterie.tasks.binary`, :mod:`~coterie.tasks.multiclass`,
+:mod:`~coterie.tasks.regression`, :mod:`~coterie.tasks.ordinal`, :mod:`~coterie.tasks.count`. It
+says how labels are encoded, what the outputs are, the loss, the confidence, the metrics and the
+predictions; the rest of the library asks it, and knows no kind by name. A kind of your own is a
 subclass of :class:`Kind`, of which :func:`register` makes an object known.
 """
 
@@ -11,7 +12,8 @@ from coterie.tasks._kind import KINDS, Column, Kind, Margin, kind_named, registe
 from coterie.tasks._numbers import Numbers
 
 # isort: off
-# Where a user does not say what a target is, kinds are asked in this order; regression takes whatever is left.
+# Where a user does not say what a target is, kinds are asked in this order; regression takes
+# whatever is left.
 from coterie.tasks.binary import Binary
 from coterie.tasks.multiclass import Multiclass
 from coterie.tasks.regression import Regression

@@ -46,14 +46,20 @@ class Classes(Kind):
 
     def described(self, task: Task, likelihood: str) -> dict[str, Any]:
         """The likeliest class, and how likely."""
-        return {"holds": "likeliest class", "probability column": likelihood, "classes": list(task.classes)}
+        return {
+            "holds": "likeliest class",
+            "probability column": likelihood,
+            "classes": list(task.classes),
+        }
 
     def columns(self, values: Tensor, task: Task) -> tuple[pa.Array, ...]:
         """The likeliest class, and how likely; null where that is not a number."""
         import pyarrow as pa
 
         share, code = values.float().max(1)  # of NaN and numbers it is NaN
-        found = pa.array(task.classes, pa.string()).take(pa.array(code.numpy(), mask=share.isnan().numpy()))
+        found = pa.array(task.classes, pa.string()).take(
+            pa.array(code.numpy(), mask=share.isnan().numpy())
+        )
         return found, numbers(share)
 
 

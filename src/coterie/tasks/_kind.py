@@ -1,7 +1,8 @@
 """What a kind of target is: everything that the library asks of it, and the register of all kinds.
 
-Shapes: ``B`` examples of a batch, ``T`` tasks, ``n`` tasks of this kind, ``K`` classes, ``w`` output columns of one task,
-``C`` those of the widest, ``...`` any leading dimensions such as the models of a stack.
+Shapes: ``B`` examples of a batch, ``T`` tasks, ``n`` tasks of this kind, ``K`` classes, ``w``
+output columns of one task, ``C`` those of the widest, ``...`` any leading dimensions such as the
+models of a stack.
 """
 
 from __future__ import annotations
@@ -52,7 +53,10 @@ class Column(Protocol):
 
     @property
     def declared(self) -> Sequence[str]:
-        """Classes in the order that the source declares, seen or not; empty where it declares none."""
+        """Classes in the order that the source declares, seen or not.
+
+        Empty where it declares none.
+        """
         ...
 
     @property
@@ -70,12 +74,15 @@ class Column(Protocol):
 
 
 class Margin(ABC):
-    """One number per cell that carries all that its loss needs to know of a prediction: what Grad-TAG asks of a kind.
+    """One number per cell that carries all that its loss needs to know of a prediction.
 
-    Of a binary task the margin is h = y z with y = -1 or 1 and logit z, of a multi-class task h = log(p / (1 - p)) with p the
-    probability of the true class; both have the cross-entropy log(1 + exp(-h)). Of a regression task it is the standardised
-    prediction itself, with the squared error (Li, Sharma & Zhang, KDD 2024, section 3; regression is our addition).
-    Missing labels are 0 in ``labels``.
+    What Grad-TAG asks of a kind.
+
+    Of a binary task the margin is h = y z with y = -1 or 1 and logit z, of a multi-class task h =
+    log(p / (1 - p)) with p the probability of the true class; both have the cross-entropy log(1 +
+    exp(-h)). Of a regression task it is the standardised prediction itself, with the squared error
+    (Li, Sharma & Zhang, KDD 2024, section 3; regression is our addition). Missing labels are 0 in
+    ``labels``.
     """
 
     @abstractmethod
@@ -95,16 +102,20 @@ class Margin(ABC):
         """What comes of each cell of one task, see :meth:`Kind.outcome`, (m, n), after the margin (n,) changed by (m, n)."""
 
     def outputs(self, margin: Tensor, labels: Tensor) -> Tensor | None:  # noqa: ARG002
-        """Outputs with these margins, or None where the margin does not tell them: a metric of one's own then cannot be had."""
+        """Outputs with these margins, or None where the margin does not tell them.
+
+        A metric of one's own then cannot be had.
+        """
         return None
 
 
 class Kind(str, ABC):  # noqa: SLOT000
     """What a target is. A kind is its name as well: ``task.kind == "binary"``.
 
-    To add a kind, subclass this, name it, answer what is asked below, and :func:`register` one object of the class. Labels
-    are encoded as one number a cell, NaN where missing. Methods that get outputs of several tasks see all ``n`` tasks of the
-    kind at once, (..., B, n), or (..., B, n, C) if :attr:`wide`; so a step of training has no loop over tasks.
+    To add a kind, subclass this, name it, answer what is asked below, and :func:`register` one
+    object of the class. Labels are encoded as one number a cell, NaN where missing. Methods that
+    get outputs of several tasks see all ``n`` tasks of the kind at once, (..., B, n), or (..., B,
+    n, C) if :attr:`wide`; so a step of training has no loop over tasks.
     """
 
     BINARY: ClassVar[Kind]
@@ -133,7 +144,9 @@ class Kind(str, ABC):  # noqa: SLOT000
     """What Grad-TAG needs of a kind; it refuses those without."""
 
     def __new__(cls) -> Self:
-        missing = [name for name in ("name", "metric_name", "has_classes") if not hasattr(cls, name)]
+        missing = [
+            name for name in ("name", "metric_name", "has_classes") if not hasattr(cls, name)
+        ]
         if missing := missing + sorted(cls.__abstractmethods__):
             raise TypeError(f"A kind must have {', '.join(missing)}; {cls.__name__} lacks them.")
         return str.__new__(cls, cls.name)
@@ -149,11 +162,16 @@ class Kind(str, ABC):  # noqa: SLOT000
     # Labels
 
     def recognises(self, column: Column) -> bool:  # noqa: ARG002
-        """Whether a column is taken for this kind where the user does not say; kinds are asked in the order of ``KINDS``."""
+        """Whether a column is taken for this kind where the user does not say.
+
+        Kinds are asked in the order of ``KINDS``.
+        """
         return False
 
     @abstractmethod
-    def read(self, column: Column, positive: str | None = None) -> tuple[tuple[str, ...], np.ndarray]:
+    def read(
+        self, column: Column, positive: str | None = None
+    ) -> tuple[tuple[str, ...], np.ndarray]:
         """Names of the classes, or none, and the labels as codes or numbers in their own units, (N,) float64, NaN if missing.
 
         ``positive`` is None unless the kind :attr:`has_positive`.
@@ -167,13 +185,16 @@ class Kind(str, ABC):  # noqa: SLOT000
         """Whether a task of this kind can have these classes."""
 
     def scarce(self, values: np.ndarray) -> list[tuple[str, np.ndarray, int]]:
-        """What a part of the data must hold: what it is called, how many there are, (n,), and the least number.
+        """What a part of the data must hold.
+
+        What it is called, how many there are, (n,), and the least number.
 
         ``values`` (rows, n) are labels of the part.
         """
         return [("labels", (~np.isnan(values)).sum(0), 2)]
 
-    # Measured on the training part. ``values`` (rows, T) has columns of other kinds, too; what is said of them is not read.
+    # Measured on the training part. ``values`` (rows, T) has columns of other kinds, too; what is
+    # said of them is not read.
 
     def pos_weight(self, values: np.ndarray) -> np.ndarray:
         """Weight of a label of 1 in the loss, (T,); 1 where classes are not balanced."""
@@ -191,14 +212,19 @@ class Kind(str, ABC):  # noqa: SLOT000
 
     @abstractmethod
     def loss(self, outputs: Tensor, labels: Tensor, block: Block) -> Tensor:
-        """Loss of each cell, (..., B, n); ``labels`` (..., B, n) are 0 where missing, whose loss is not read.
+        """Loss of each cell, (..., B, n).
+
+        ``labels`` (..., B, n) are 0 where missing, whose loss is not read.
 
         ``block`` has what was measured of the tasks, ``pos_weight``, ``mean`` and ``std`` (n,).
         """
 
     @abstractmethod
     def confidence(self, outputs: Tensor, labels: Tensor) -> Tensor:
-        """How right the model is about each label, in [0, 1], (..., B, n); ``labels`` are 0 where missing."""
+        """How right the model is about each label, in [0, 1], (..., B, n).
+
+        ``labels`` are 0 where missing.
+        """
 
     @abstractmethod
     def constant(self, labels: Tensor, n_classes: int, pos_weight: float) -> Tensor:
@@ -208,18 +234,26 @@ class Kind(str, ABC):  # noqa: SLOT000
 
     @abstractmethod
     def outcome(self, outputs: Tensor, labels: Tensor) -> Tensor:
-        """What came of each cell, (..., B, n) float32: with the label, all that the metric needs to know of a prediction.
+        """What came of each cell, (..., B, n) float32.
+
+        With the label, all that the metric needs to know of a prediction.
 
         ``labels`` are NaN where missing; the outcome is then 0.
         """
 
     @abstractmethod
     def statistics(self, outcome: Tensor, labels: Tensor) -> tuple[Tensor, ...]:
-        """What each cell adds to the sums that the metric is a function of: several (..., B, n), 0 where the label is NaN."""
+        """What each cell adds to the sums that the metric is a function of.
+
+        Several (..., B, n), 0 where the label is NaN.
+        """
 
     @abstractmethod
     def metric(self, sums: Sequence[Tensor], block: Block) -> Tensor:
-        """The metric from the sums of the :meth:`statistics`, (..., n) float64 each; higher is better, NaN if undefined."""
+        """The metric from the sums of the :meth:`statistics`, (..., n) float64 each.
+
+        Higher is better, NaN if undefined.
+        """
 
     def wrong(self, sums: Sequence[Tensor]) -> Tensor:
         """Number of wrong examples, (..., n); NaN where every prediction is somewhat wrong."""
@@ -227,7 +261,13 @@ class Kind(str, ABC):  # noqa: SLOT000
 
     @abstractmethod
     def metrics(
-        self, outputs: Tensor, labels: Tensor, truth: Tensor, primary: float, tasks: Tasks, position: int
+        self,
+        outputs: Tensor,
+        labels: Tensor,
+        truth: Tensor,
+        primary: float,
+        tasks: Tasks,
+        position: int,
     ) -> dict[str, Any]:
         """All metrics of one task by name, NaN where undefined.
 
@@ -252,7 +292,10 @@ class Kind(str, ABC):  # noqa: SLOT000
 
     @abstractmethod
     def predict(self, outputs: Tensor, tasks: Tasks, position: int) -> Tensor:
-        """What a user sees of outputs (B, w) of the task at ``position``: calibrated probabilities, or values in units."""
+        """What a user sees of outputs (B, w) of the task at ``position``.
+
+        Calibrated probabilities, or values in units.
+        """
 
     def n_predictions(self, classes: Sequence[str]) -> int:
         """Number of columns that :meth:`predict` gives."""
@@ -264,7 +307,10 @@ class Kind(str, ABC):  # noqa: SLOT000
 
     @abstractmethod
     def columns(self, values: Tensor, task: Task) -> tuple[pa.Array, ...]:
-        """Columns of a table of predictions from what :meth:`predict` gave: one, and the likelihood if there is one."""
+        """Columns of a table of predictions from what :meth:`predict` gave.
+
+        One, and the likelihood if there is one.
+        """
 
     @abstractmethod
     def described(self, task: Task, likelihood: str) -> dict[str, Any]:
@@ -276,13 +322,18 @@ KINDS: dict[str, Kind] = {}
 
 
 def register(kind: Kind) -> Kind:
-    """Make a kind known, so that ``kinds={"column": kind}``, ``--kind`` and saved models find it by its name, and return it.
+    """Make a kind known, so that ``kinds={"column".
+
+    Kind}``, ``--kind`` and saved models find it by its name, and return it.
 
     Raises:
         CoterieError: no kind, or another one goes by this name.
     """
     if not isinstance(kind, Kind) or not kind.value.isidentifier():
-        raise CoterieError(f"`kind` must be an object of a subclass of Kind whose `name` is a word; found {shown(kind)}.")
+        raise CoterieError(
+            "`kind` must be an object of a subclass of Kind whose `name` is a word; found "
+            f"{shown(kind)}."
+        )
     known = KINDS.get(kind)
     if known is not None and _origin(known) != _origin(kind):  # a cell of a notebook may run twice
         raise CoterieError(f"`kind`: another kind is called {kind!r}; choose another name.")

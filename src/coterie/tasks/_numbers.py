@@ -23,7 +23,11 @@ class Numbers(Kind):
 
     has_classes = False
 
-    def read(self, column: Column, positive: str | None = None) -> tuple[tuple[str, ...], np.ndarray]:  # noqa: ARG002
+    def read(
+        self,
+        column: Column,
+        positive: str | None = None,  # noqa: ARG002
+    ) -> tuple[tuple[str, ...], np.ndarray]:
         """The numbers.
 
         Raises:
@@ -58,7 +62,9 @@ def finite(column: Column) -> np.ndarray:
         raise CoterieError(stray_text(column))
     infinite = np.isinf(column.numbers)
     if infinite.any():
-        raise CoterieError(f"Target {column.name!r} holds an infinite value in row {column.first(infinite)[1]}.")
+        raise CoterieError(
+            f"Target {column.name!r} holds an infinite value in row {column.first(infinite)[1]}."
+        )
     return column.numbers
 
 

@@ -1,6 +1,7 @@
 """Tasks, their statistics, and blocks of tasks of one kind.
 
-Shapes: ``T`` tasks, ``P`` output columns, ``n`` tasks of a block, ``...`` any leading dimensions such as the models of a stack.
+Shapes: ``T`` tasks, ``P`` output columns, ``n`` tasks of a block, ``...`` any leading dimensions
+such as the models of a stack.
 """
 
 from __future__ import annotations
@@ -27,10 +28,11 @@ _STATISTICS = ("pos_weight", *_UNITS, "observed_share", "loss_scale")
 class Task:
     """One prediction target.
 
-    ``kind`` may be given by name. ``classes`` names the labels in the order of their codes (negative, positive for a binary
-    task; empty for numbers). ``loss(outputs, targets)`` gets (..., B, width) and (..., B) of this task, missing targets as 0,
-    and returns one value per example, (..., B); missing ones are dropped afterwards. ``metric(outputs, targets)``
-    gets the observed examples only and returns a number, higher is better. Neither is saved with a model.
+    ``kind`` may be given by name. ``classes`` names the labels in the order of their codes
+    (negative, positive for a binary task; empty for numbers). ``loss(outputs, targets)`` gets (...,
+    B, width) and (..., B) of this task, missing targets as 0, and returns one value per example,
+    (..., B); missing ones are dropped afterwards. ``metric(outputs, targets)`` gets the observed
+    examples only and returns a number, higher is better. Neither is saved with a model.
     """
 
     name: str
@@ -46,7 +48,9 @@ class Task:
         object.__setattr__(self, "classes", require_texts("classes", self.classes))
         for name in ("loss", "metric"):
             if (function := getattr(self, name)) is not None and not callable(function):
-                raise CoterieError(f"`{name}` must be called with (outputs, targets); found {shown(function)}.")
+                raise CoterieError(
+                    f"`{name}` must be called with (outputs, targets); found {shown(function)}."
+                )
 
     @property
     def width(self) -> int:
@@ -58,10 +62,12 @@ class Task:
 class Tasks(Sequence[Task]):
     """All tasks of a data set with what training needs to know of them, measured on the training split.
 
-    All tensors have shape (T,): ``pos_weight`` = negatives / positives (1 where not binary or not balanced), ``mean`` and
-    ``std`` = what numbers are shifted and divided by (0 and 1 elsewhere), ``observed_share`` = share of examples with a label,
-    ``loss_scale`` = the loss of the best constant prediction where kinds are mixed, else 1. They are float32, but for ``mean``
-    and ``std``, which are float64: they turn predictions into the target's own units, of which float32 holds seven digits only.
+    All tensors have shape (T,): ``pos_weight`` = negatives / positives (1 where not binary or not
+    balanced), ``mean`` and ``std`` = what numbers are shifted and divided by (0 and 1 elsewhere),
+    ``observed_share`` = share of examples with a label, ``loss_scale`` = the loss of the best
+    constant prediction where kinds are mixed, else 1. They are float32, but for ``mean`` and
+    ``std``, which are float64: they turn predictions into the target's own units, of which float32
+    holds seven digits only.
     """
 
     items: tuple[Task, ...]
@@ -77,9 +83,13 @@ class Tasks(Sequence[Task]):
         items = require_list("items", items, Task)
         one, size = torch.ones(len(items)), len(items)
         return cls(
-            items=items, pos_weight=one, mean=torch.zeros(size, dtype=torch.float64),
-            std=torch.ones(size, dtype=torch.float64), observed_share=one, loss_scale=one,
-        )  # fmt: skip
+            items=items,
+            pos_weight=one,
+            mean=torch.zeros(size, dtype=torch.float64),
+            std=torch.ones(size, dtype=torch.float64),
+            observed_share=one,
+            loss_scale=one,
+        )
 
     def __len__(self) -> int:
         return len(self.items)
@@ -113,26 +123,37 @@ class Tasks(Sequence[Task]):
 
     def to_dict(self) -> dict[str, Any]:
         """Everything but own losses and metrics, as plain JSON types."""
-        items = [{"name": task.name, "kind": task.kind.value, "classes": task.classes} for task in self.items]
+        items = [
+            {"name": task.name, "kind": task.kind.value, "classes": task.classes}
+            for task in self.items
+        ]
         return {"items": items, **{name: getattr(self, name).tolist() for name in _STATISTICS}}
 
     @classmethod
     def from_dict(cls, saved: Mapping[str, Any]) -> Self:
         """Rebuild what :meth:`to_dict` gave, also after a round trip through JSON.
 
-        Raises:
-            CoterieError: a field is missing, unknown or wrong, or they do not fit together; it is named.
+        Raises: CoterieError: a field is missing, unknown or wrong, or they do not fit together; it
+            is named.
         """
         found: _Saved = structure(saved, _Saved, "tasks")
         items = [Task(**{**task, "kind": kind_named(task["kind"])}) for task in found["items"]]
         distinct([task.name for task in items])
         for task in items:
             if not task.kind.fits(task.classes) or len(set(task.classes)) < len(task.classes):
-                raise CoterieError(f"`classes` of the {task.kind} task {task.name!r} do not fit: {list(task.classes)}.")
+                raise CoterieError(
+                    f"`classes` of the {task.kind} task {task.name!r} do not fit: "
+                    f"{list(task.classes)}."
+                )
         for name in _STATISTICS:
             if len(found[name]) != len(items):
-                raise CoterieError(f"`tasks.{name}` must have {len(items)} numbers, one a task; found {len(found[name])}.")
-        return cls(items=tuple(items), **{name: statistic(name, saved[name]) for name in _STATISTICS})
+                raise CoterieError(
+                    f"`tasks.{name}` must have {len(items)} numbers, one a task; found "
+                    f"{len(found[name])}."
+                )
+        return cls(
+            items=tuple(items), **{name: statistic(name, saved[name]) for name in _STATISTICS}
+        )
 
     def of_kind(self, kind: Kind) -> list[int]:
         """Positions of the tasks of one kind."""
@@ -145,8 +166,13 @@ class Tasks(Sequence[Task]):
 
     @cached_property
     def fused(self) -> Blocks:
-        """The tasks without a loss of their own, kind by kind; the others follow one by one in :attr:`own`."""
-        return Blocks.of(self, [p for p, task in enumerate(self.items) if task.loss is None], last=self.own)
+        """The tasks without a loss of their own, kind by kind.
+
+        The others follow one by one in :attr:`own`.
+        """
+        return Blocks.of(
+            self, [p for p, task in enumerate(self.items) if task.loss is None], last=self.own
+        )
 
     @cached_property
     def own(self) -> list[int]:
@@ -198,9 +224,9 @@ class _Saved(TypedDict):
 class Block:
     """Tasks of one kind as index tensors on the tasks' device, made once so that a step has no Python loop over tasks.
 
-    ``tasks`` (n,) are their positions, ``columns`` their output columns: (n,), or (n, C) where the kind is wide, padded to the
-    widest task; ``padding`` (n, C) says where. ``pos_weight``, ``mean`` and ``std`` (n,) are theirs. ``everything`` is True if
-    all T tasks are of this kind.
+    ``tasks`` (n,) are their positions, ``columns`` their output columns: (n,), or (n, C) where the
+    kind is wide, padded to the widest task; ``padding`` (n, C) says where. ``pos_weight``, ``mean``
+    and ``std`` (n,) are theirs. ``everything`` is True if all T tasks are of this kind.
     """
 
     kind: Kind
@@ -254,7 +280,10 @@ class Blocks(Sequence[Block]):
     @classmethod
     def of(cls, tasks: Tasks, positions: Sequence[int], last: Sequence[int] = ()) -> Self:
         """Blocks of the tasks at ``positions``; the tasks ``last`` will follow behind them."""
-        found = {kind: [positions[i] for i in mine] for kind, mine in by_kind([tasks[p] for p in positions]).items()}
+        found = {
+            kind: [positions[i] for i in mine]
+            for kind, mine in by_kind([tasks[p] for p in positions]).items()
+        }
         order = [p for mine in found.values() for p in mine] + list(last)
         with torch.inference_mode(False):  # made while validating, they serve training as well
             items = tuple(Block.of(tasks, mine, kind) for kind, mine in found.items())
@@ -268,4 +297,8 @@ class Blocks(Sequence[Block]):
 
     def in_task_order(self, parts: Sequence[Tensor]) -> Tensor:
         """Concatenate (..., n) of each block, and of what follows, into (..., T)."""
-        return parts[0] if len(parts) == 1 else torch.cat(list(parts), dim=-1).index_select(-1, self.back)
+        return (
+            parts[0]
+            if len(parts) == 1
+            else torch.cat(list(parts), dim=-1).index_select(-1, self.back)
+        )

@@ -1,9 +1,11 @@
 """Binary: one of two classes, one of them the positive one.
 
-Labels are 0 and 1, the output is a logit, the loss is the cross-entropy in which positives weigh ``pos_weight``. Metrics are at
-threshold 0 of the balanced logit; predictions shift it back by log(pos_weight) and are probabilities of the positive class.
+Labels are 0 and 1, the output is a logit, the loss is the cross-entropy in which positives weigh
+``pos_weight``. Metrics are at threshold 0 of the balanced logit; predictions shift it back by
+log(pos_weight) and are probabilities of the positive class.
 
-The sums are positives, positives that are hit, negatives, negatives that are hit. A prediction of NaN is a miss.
+The sums are positives, positives that are hit, negatives, negatives that are hit. A prediction of
+NaN is a miss.
 """
 
 from __future__ import annotations
@@ -27,10 +29,27 @@ if TYPE_CHECKING:
 
     from coterie.tasks._tasks import Block, Task, Tasks
 
-NEGATIVE = frozenset({
-    "no", "false", "off", "absent", "negative", "neg", "inactive", "normal", "healthy", "benign", "control", "controls",
-    "never", "none", "without", "unaffected", "other",
-})  # fmt: skip
+NEGATIVE = frozenset(
+    {
+        "no",
+        "false",
+        "off",
+        "absent",
+        "negative",
+        "neg",
+        "inactive",
+        "normal",
+        "healthy",
+        "benign",
+        "control",
+        "controls",
+        "never",
+        "none",
+        "without",
+        "unaffected",
+        "other",
+    }
+)
 _DENIALS = ("not ", "no ", "non-", "non ")
 _FEWEST = 5
 
@@ -74,18 +93,26 @@ class Binary(Kind):
         """Two declared classes, or two distinct values."""
         return (len(column.declared) or column.n_distinct) == 2
 
-    def read(self, column: Column, positive: str | None = None) -> tuple[tuple[str, ...], np.ndarray]:
+    def read(
+        self, column: Column, positive: str | None = None
+    ) -> tuple[tuple[str, ...], np.ndarray]:
         """Two classes, the positive one last.
 
         Raises:
             CoterieError: not two distinct values, or a positive class that is neither.
         """
         if column.n_distinct != 2:
-            raise CoterieError(f"Target {column.name!r} has {column.n_distinct} distinct values; a binary target has two.")
+            raise CoterieError(
+                f"Target {column.name!r} has {column.n_distinct} distinct values; a binary target "
+                "has two."
+            )
         classes, codes = column.classes()
         if len(classes) > 2:
             present = np.unique(codes[codes >= 0])
-            classes, codes = [classes[code] for code in present], np.where(codes < 0, -1, np.searchsorted(present, codes))
+            classes, codes = (
+                [classes[code] for code in present],
+                np.where(codes < 0, -1, np.searchsorted(present, codes)),
+            )
         if not positive_last(column.name, classes, positive, declared=bool(column.declared)):
             classes, codes = classes[::-1], np.where(codes < 0, -1, 1 - codes)
         return tuple(classes), np.where(codes < 0, np.nan, codes)
@@ -96,7 +123,10 @@ class Binary(Kind):
 
     def scarce(self, values: np.ndarray) -> list[tuple[str, np.ndarray, int]]:
         """Five of each class."""
-        return [("positives", (values == 1).sum(0), _FEWEST), ("negatives", (values == 0).sum(0), _FEWEST)]
+        return [
+            ("positives", (values == 1).sum(0), _FEWEST),
+            ("negatives", (values == 0).sum(0), _FEWEST),
+        ]
 
     def pos_weight(self, values: np.ndarray) -> np.ndarray:
         """Negatives / positives."""
@@ -120,8 +150,8 @@ class Binary(Kind):
 
     def outcome(self, outputs: Tensor, labels: Tensor) -> Tensor:
         """Hits."""
-        # NaN compares false: neither a missing label nor a prediction of NaN is a hit. Truth values spare a slow promotion to
-        # float of the largest tensor.
+        # NaN compares false: neither a missing label nor a prediction of NaN is a hit. Truth values
+        # spare a slow promotion to float of the largest tensor.
         return (((outputs > 0) & (labels == 1)) | ((outputs <= 0) & (labels == 0))).float()
 
     def statistics(self, outcome: Tensor, labels: Tensor) -> tuple[Tensor, ...]:
@@ -133,15 +163,23 @@ class Binary(Kind):
     def metric(self, sums: Sequence[Tensor], block: Block) -> Tensor:  # noqa: ARG002
         """Balanced accuracy; the share of hits of the one class if the other is absent."""
         positives, positives_hit, negatives, negatives_hit = sums[:4]
-        return torch.stack([positives_hit / positives, negatives_hit / negatives], dim=-1).nanmean(-1)
+        return torch.stack([positives_hit / positives, negatives_hit / negatives], dim=-1).nanmean(
+            -1
+        )
 
     def wrong(self, sums: Sequence[Tensor]) -> Tensor:
         """Misses."""
         return sums[0] - sums[1] + sums[2] - sums[3]
 
     def metrics(
-        self, outputs: Tensor, labels: Tensor, truth: Tensor, primary: float, tasks: Tasks, position: int  # noqa: ARG002
-    ) -> dict[str, Any]:  # fmt: skip
+        self,
+        outputs: Tensor,
+        labels: Tensor,
+        truth: Tensor,  # noqa: ARG002
+        primary: float,
+        tasks: Tasks,  # noqa: ARG002
+        position: int,  # noqa: ARG002
+    ) -> dict[str, Any]:
         """Accuracy, balanced accuracy and F1 at threshold 0 of the balanced logit, AUROC, average precision."""
         from torchmetrics.functional.classification import (
             binary_accuracy,
@@ -151,7 +189,9 @@ class Binary(Kind):
         )
 
         if not len(labels):
-            return dict.fromkeys(("accuracy", "balanced accuracy", "F1", "AUROC", "average precision"), math.nan)
+            return dict.fromkeys(
+                ("accuracy", "balanced accuracy", "F1", "AUROC", "average precision"), math.nan
+            )
         scores, labels = outputs[:, 0], labels.long()
         said_yes = torch.where(scores.isnan(), 1 - labels, (scores > 0).long())
         ranked = 0 < int(labels.sum()) < len(labels) and not scores.isnan().any()
@@ -184,7 +224,11 @@ class Binary(Kind):
 
     def described(self, task: Task, likelihood: str) -> dict[str, Any]:  # noqa: ARG002
         """The probability of the positive class."""
-        named = {"positive class": task.classes[1], "negative class": task.classes[0]} if task.classes else {}
+        named = (
+            {"positive class": task.classes[1], "negative class": task.classes[0]}
+            if task.classes
+            else {}
+        )
         return {"holds": "probability of the positive class", **named}
 
     def columns(self, values: Tensor, task: Task) -> tuple[pa.Array, ...]:  # noqa: ARG002
@@ -192,11 +236,14 @@ class Binary(Kind):
         return (numbers(values[:, 0].float()),)
 
 
-def positive_last(name: str, classes: Sequence[str], positive: str | None = None, *, declared: bool = False) -> bool:
+def positive_last(
+    name: str, classes: Sequence[str], positive: str | None = None, *, declared: bool = False
+) -> bool:
     """Whether the second of two classes is the positive one.
 
-    What the user says; else the second of declared classes; else the one that the other denies (``NEGATIVE``: no, inactive,
-    normal, ...); else the second in ascending order: the larger number, true, or the later in the alphabet.
+    What the user says; else the second of declared classes; else the one that the other denies
+    (``NEGATIVE``: no, inactive, normal, ...); else the second in ascending order: the larger
+    number, true, or the later in the alphabet.
 
     Raises:
         CoterieError: ``positive`` is neither class.
@@ -206,9 +253,14 @@ def positive_last(name: str, classes: Sequence[str], positive: str | None = None
     """
     if positive is not None:
         if positive not in classes:
-            raise CoterieError(f"`positive` must be a class of {name!r}, {classes[0]!r} or {classes[1]!r}; found {positive!r}.")
+            raise CoterieError(
+                f"`positive` must be a class of {name!r}, {classes[0]!r} or {classes[1]!r}; found "
+                f"{positive!r}."
+            )
         return positive == classes[1]
-    denied = [each.strip().lower() in NEGATIVE or each.lower().startswith(_DENIALS) for each in classes]
+    denied = [
+        each.strip().lower() in NEGATIVE or each.lower().startswith(_DENIALS) for each in classes
+    ]
     return declared or not denied[1] or denied[0]
 
 

@@ -1,11 +1,13 @@
 """Count: a whole number of events, 0, 1, 2, ...
 
-Labels are divided by their mean on the training part, and the output z is the logarithm of the rate on this scale, so that
-z = 0 predicts the mean. The loss is the Poisson deviance on this scale, 2 (y log y - y z - y + exp(z)): up to a constant and to
-the factor 2 / mean the negative Poisson log likelihood. Predictions are rates in the target's own units.
+Labels are divided by their mean on the training part, and the output z is the logarithm of the rate
+on this scale, so that z = 0 predicts the mean. The loss is the Poisson deviance on this scale, 2 (y
+log y - y z - y + exp(z)): up to a constant and to the factor 2 / mean the negative Poisson log
+likelihood. Predictions are rates in the target's own units.
 
-The sums are examples, y, y log y and the deviance; they give D2, the share of the deviance that is explained, 1 minus the
-deviance over that of the mean of the labels. A prediction of NaN leaves it undefined.
+The sums are examples, y, y log y and the deviance; they give D2, the share of the deviance that is
+explained, 1 minus the deviance over that of the mean of the labels. A prediction of NaN leaves it
+undefined.
 """
 
 from __future__ import annotations
@@ -34,7 +36,11 @@ class Count(Numbers):
     name = "count"
     metric_name = "D2"
 
-    def read(self, column: Column, positive: str | None = None) -> tuple[tuple[str, ...], np.ndarray]:  # noqa: ARG002
+    def read(
+        self,
+        column: Column,
+        positive: str | None = None,  # noqa: ARG002
+    ) -> tuple[tuple[str, ...], np.ndarray]:
         """The numbers.
 
         Raises:
@@ -44,7 +50,8 @@ class Count(Numbers):
         if (wrong := (values < 0) | (values % 1 > 0)).any():
             cell, row = column.first(wrong)
             raise CoterieError(
-                f"Target {column.name!r} must hold whole numbers from 0 to be a count; found {cell} in row {row}."
+                f"Target {column.name!r} must hold whole numbers from 0 to be a count; found "
+                f"{cell} in row {row}."
             )
         return (), values
 
@@ -80,10 +87,19 @@ class Count(Numbers):
         return 1 - deviance / null.masked_fill(null <= _CONSTANT * total, torch.nan)
 
     def metrics(
-        self, outputs: Tensor, labels: Tensor, truth: Tensor, primary: float, tasks: Tasks, position: int  # noqa: ARG002
-    ) -> dict[str, Any]:  # fmt: skip
+        self,
+        outputs: Tensor,
+        labels: Tensor,  # noqa: ARG002
+        truth: Tensor,
+        primary: float,
+        tasks: Tasks,
+        position: int,
+    ) -> dict[str, Any]:
         """D2, mean absolute error in units."""
-        return {"D2": primary, "MAE": (self.predict(outputs, tasks, position)[:, 0] - truth).abs().mean()}
+        return {
+            "D2": primary,
+            "MAE": (self.predict(outputs, tasks, position)[:, 0] - truth).abs().mean(),
+        }
 
     def inverse_link(self, outputs: Tensor) -> Tensor:
         """Rates."""
@@ -99,7 +115,9 @@ class Count(Numbers):
 
 
 def _deviance(outputs: Tensor, labels: Tensor) -> Tensor:
-    """2 (y log y - y z - y + exp(z)), (..., B, n); beyond z = 20 the exponential goes on as its tangent, and does not overflow.
+    """2 (y log y - y z - y + exp(z)), (..., B, n).
+
+    Beyond z = 20 the exponential goes on as its tangent, and does not overflow.
 
     >>> _deviance(torch.tensor([0.0, 1.0]), torch.tensor([1.0, 0.0]))
     tensor([0.0000, 5.4366])

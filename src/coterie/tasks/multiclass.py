@@ -1,6 +1,7 @@
 """Multi-class: one of K classes without an order.
 
-Labels are class indexes, the outputs are K logits, the loss is the cross-entropy; predictions are K probabilities.
+Labels are class indexes, the outputs are K logits, the loss is the cross-entropy; predictions are K
+probabilities.
 
 The sums are examples, and examples that are hit. A prediction of NaN is a miss.
 """
@@ -35,7 +36,10 @@ class MulticlassMargin(Margin):
         return mine - others.logsumexp(-1)
 
     def lead(self, outputs: Tensor, labels: Tensor) -> Tensor:
-        """Over the largest other logit: of three classes and more, a prediction may be right with p below 1/2."""
+        """Over the largest other logit.
+
+        Of three classes and more, a prediction may be right with p below 1/2.
+        """
         mine, others = _apart(outputs, labels)
         return mine - others.amax(-1)
 
@@ -67,20 +71,26 @@ class Multiclass(Classes):
             return True
         n_stray = column.stray.sum()
         if not n_stray:
-            # Whole numbers with gaps arrive as floats: the kind may not depend on how numbers are stored.
+            # Whole numbers with gaps arrive as floats: the kind may not depend on how numbers are
+            # stored.
             whole = not (column.numbers[np.isfinite(column.numbers)] % 1).any()
             return whole and column.n_distinct <= MAX_CLASSES
         if 2 * n_stray < column.n_labels:
             return False
         if column.n_distinct > max(MAX_CLASSES, column.n_labels / LABELS_PER_CLASS):
             raise CoterieError(
-                f"Target {column.name!r} is text with {column.n_distinct} distinct values in {column.n_labels} labels; up to "
+                f"Target {column.name!r} is text with {column.n_distinct} distinct values in "
+                f"{column.n_labels} labels; up to "
                 f"{MAX_CLASSES}, or one in {LABELS_PER_CLASS} labels, can be classes. "
                 f"Exclude it, or say kinds={{{column.name!r}: 'multiclass'}}."
             )
         return True
 
-    def read(self, column: Column, positive: str | None = None) -> tuple[tuple[str, ...], np.ndarray]:  # noqa: ARG002
+    def read(
+        self,
+        column: Column,
+        positive: str | None = None,  # noqa: ARG002
+    ) -> tuple[tuple[str, ...], np.ndarray]:
         """The classes, as declared or in ascending order."""
         return read_classes(column)
 
@@ -103,7 +113,9 @@ class Multiclass(Classes):
     def outcome(self, outputs: Tensor, labels: Tensor) -> Tensor:
         """Hits."""
         highest, said = outputs.max(-1)
-        return ((said == labels.nan_to_num(nan=-1).long()) & ~highest.isnan()).float()  # the maximum of NaN and numbers is NaN
+        return (
+            (said == labels.nan_to_num(nan=-1).long()) & ~highest.isnan()
+        ).float()  # the maximum of NaN and numbers is NaN
 
     def statistics(self, outcome: Tensor, labels: Tensor) -> tuple[Tensor, ...]:
         """Examples, and hits, which a missing label is not."""
@@ -118,8 +130,14 @@ class Multiclass(Classes):
         return sums[0] - sums[1]
 
     def metrics(
-        self, outputs: Tensor, labels: Tensor, truth: Tensor, primary: float, tasks: Tasks, position: int  # noqa: ARG002
-    ) -> dict[str, Any]:  # fmt: skip
+        self,
+        outputs: Tensor,  # noqa: ARG002
+        labels: Tensor,  # noqa: ARG002
+        truth: Tensor,  # noqa: ARG002
+        primary: float,
+        tasks: Tasks,  # noqa: ARG002
+        position: int,  # noqa: ARG002
+    ) -> dict[str, Any]:
         """Accuracy."""
         return {"accuracy": primary}
 
@@ -137,7 +155,10 @@ class Multiclass(Classes):
 
 
 def _log_probability(outputs: Tensor, labels: Tensor) -> Tensor:
-    """Of the true class, (..., B, n): tasks are padded to the widest, so that all are one softmax."""
+    """Of the true class, (..., B, n).
+
+    Tasks are padded to the widest, so that all are one softmax.
+    """
     true_class = labels.long().expand(outputs.shape[:-1]).unsqueeze(-1)
     return outputs.log_softmax(-1).gather(-1, true_class).squeeze(-1)
 

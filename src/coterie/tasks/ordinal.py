@@ -1,13 +1,16 @@
 """Ordinal: one of K classes in an order.
 
-Labels are class indexes. The K - 1 outputs z are those of a cumulative-logit model (McCullagh, "Regression models for ordinal
-data", JRSS B 1980): logit P(y > k) = c_k with c_0 = z_0 and c_k = c_(k-1) - softplus(z_k), so that the c_k never cross. In
-McCullagh's model of proportional odds the distances between them are the same for every input; here a network may change them.
-The loss is -log P(y); predictions are the probabilities of the K classes, of which the likeliest is what is said.
+Labels are class indexes. The K - 1 outputs z are those of a cumulative-logit model (McCullagh,
+"Regression models for ordinal data", JRSS B 1980): logit P(y > k) = c_k with c_0 = z_0 and c_k =
+c_(k-1) - softplus(z_k), so that the c_k never cross. In McCullagh's model of proportional odds the
+distances between them are the same for every input; here a network may change them. The loss is
+-log P(y); predictions are the probabilities of the K classes, of which the likeliest is what is
+said.
 
-The sums are examples, y, what was said s, y^2 + s^2 and (s - y)^2; they give the quadratic-weighted kappa (Cohen 1968), 1 minus
-the mean (s - y)^2 over that of the same labels and predictions paired at random. It is undefined if both are one class
-throughout. A prediction of NaN leaves it undefined, too.
+The sums are examples, y, what was said s, y^2 + s^2 and (s - y)^2; they give the quadratic-weighted
+kappa (Cohen 1968), 1 minus the mean (s - y)^2 over that of the same labels and predictions paired
+at random. It is undefined if both are one class throughout. A prediction of NaN leaves it
+undefined, too.
 """
 
 from __future__ import annotations
@@ -39,14 +42,21 @@ class Ordinal(Classes):
     metric_name = "quadratic-weighted kappa"
     padding = torch.inf  # beyond the last class nothing is left: P(y > k) = 0
 
-    def read(self, column: Column, positive: str | None = None) -> tuple[tuple[str, ...], np.ndarray]:  # noqa: ARG002
+    def read(
+        self,
+        column: Column,
+        positive: str | None = None,  # noqa: ARG002
+    ) -> tuple[tuple[str, ...], np.ndarray]:
         """The classes in the order that is declared, or that of numbers.
 
         Raises:
             CoterieError: text of which no order is declared.
         """
         if not column.declared and column.stray.any():
-            raise CoterieError(f"{stray_text(column)} The classes of an ordinal target are numbers, or ordered categories.")
+            raise CoterieError(
+                f"{stray_text(column)} The classes of an ordinal target are numbers, or ordered "
+                "categories."
+            )
         return read_classes(column)
 
     def width(self, classes: Sequence[str]) -> int:
@@ -78,7 +88,13 @@ class Ordinal(Classes):
     def statistics(self, outcome: Tensor, labels: Tensor) -> tuple[Tensor, ...]:
         """1, y, s, y^2 + s^2, (s - y)^2; ``outcome`` s is 0 where the label is missing."""
         known = labels.nan_to_num()
-        return (~labels.isnan()).float(), known, outcome, known.square() + outcome.square(), (outcome - known).square()
+        return (
+            (~labels.isnan()).float(),
+            known,
+            outcome,
+            known.square() + outcome.square(),
+            (outcome - known).square(),
+        )
 
     def metric(self, sums: Sequence[Tensor], block: Block) -> Tensor:  # noqa: ARG002
         """Quadratic-weighted kappa."""
@@ -87,8 +103,14 @@ class Ordinal(Classes):
         return 1 - apart / at_random.masked_fill(at_random <= 0, torch.nan)
 
     def metrics(
-        self, outputs: Tensor, labels: Tensor, truth: Tensor, primary: float, tasks: Tasks, position: int  # noqa: ARG002
-    ) -> dict[str, Any]:  # fmt: skip
+        self,
+        outputs: Tensor,
+        labels: Tensor,
+        truth: Tensor,  # noqa: ARG002
+        primary: float,
+        tasks: Tasks,  # noqa: ARG002
+        position: int,  # noqa: ARG002
+    ) -> dict[str, Any]:
         """Quadratic-weighted kappa, accuracy, mean absolute error in classes."""
         said = self.outcome(outputs, labels)
         return {
@@ -116,8 +138,9 @@ def _cumulative(outputs: Tensor) -> Tensor:
 def _log_probabilities(outputs: Tensor) -> Tensor:
     """Log P(y = k), (..., C + 1), from outputs (..., C).
 
-    With a = logit P(y >= k) and b = logit P(y > k), sigmoid(a) - sigmoid(b) = sigmoid(a) sigmoid(-b) (1 - exp(b - a)), and the
-    last factor is sigmoid(z_k), since a - b = softplus(z_k). Nothing is a small difference of large numbers.
+    With a = logit P(y >= k) and b = logit P(y > k), sigmoid(a) - sigmoid(b) = sigmoid(a)
+    sigmoid(-b) (1 - exp(b - a)), and the last factor is sigmoid(z_k), since a - b = softplus(z_k).
+    Nothing is a small difference of large numbers.
 
     >>> _log_probabilities(torch.tensor([0.0])).exp()
     tensor([0.5000, 0.5000])

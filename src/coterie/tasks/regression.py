@@ -1,11 +1,11 @@
 """Regression: a number.
 
-Labels are standardised on the training part, the output is the standardised prediction, the loss the squared error;
-predictions are in the target's own units.
+Labels are standardised on the training part, the output is the standardised prediction, the loss
+the squared error; predictions are in the target's own units.
 
-The sums are examples, y, y squared and the squared residual, in float64: of a part far from the training part's mean, the
-spread is a small difference of large sums. Standardised units will do, which R2 does not feel. A prediction of NaN leaves R2
-and RMSE undefined.
+The sums are examples, y, y squared and the squared residual, in float64: of a part far from the
+training part's mean, the spread is a small difference of large sums. Standardised units will do,
+which R2 does not feel. A prediction of NaN leaves R2 and RMSE undefined.
 """
 
 from __future__ import annotations
@@ -92,13 +92,22 @@ class Regression(Numbers):
         """R2; NaN where there is no variance to explain."""
         number, total, squares, residual = sums[:4]
         spread = squares - total.square() / number
-        # A constant leaves rounding noise only: of the float32 in which it is encoded, or of the float64 in which it was read.
+        # A constant leaves rounding noise only: of the float32 in which it is encoded, or of the
+        # float64 in which it was read.
         read = (_CONSTANT_AS_READ * block.mean / block.std).square().to(spread)
-        return 1 - residual / spread.masked_fill(spread <= _CONSTANT * squares + read * number, torch.nan)
+        return 1 - residual / spread.masked_fill(
+            spread <= _CONSTANT * squares + read * number, torch.nan
+        )
 
     def metrics(
-        self, outputs: Tensor, labels: Tensor, truth: Tensor, primary: float, tasks: Tasks, position: int  # noqa: ARG002
-    ) -> dict[str, Any]:  # fmt: skip
+        self,
+        outputs: Tensor,
+        labels: Tensor,  # noqa: ARG002
+        truth: Tensor,
+        primary: float,
+        tasks: Tasks,
+        position: int,
+    ) -> dict[str, Any]:
         """RMSE in units, R2."""
         predicted = self.predict(outputs, tasks, position)[:, 0]
         return {"RMSE": math.sqrt((predicted - truth).square().mean()), "R2": primary}

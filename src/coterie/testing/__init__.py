@@ -1,8 +1,9 @@
 """Checks that others run on their own extensions, and planted data with known groups.
 
-A suite of checks belongs to each kind of object that coterie lets you bring: an affinity, a clustering, a score estimator, a
-grouping method, an encoder, a weights provider, a kind of target. Each check is one property, named and said in one sentence,
-on trainings of a blink; it fails with what was expected and what was found::
+A suite of checks belongs to each kind of object that coterie lets you bring: an affinity, a
+clustering, a score estimator, a grouping method, an encoder, a weights provider, a kind of target.
+Each check is one property, named and said in one sentence, on trainings of a blink; it fails with
+what was expected and what was found::
 
     from coterie.testing import check_affinity, parametrize_with_checks
 
@@ -12,8 +13,8 @@ on trainings of a blink; it fails with what was expected and what was found::
     def test_mine(subject, check):                  # or one pytest case for each check
         check(subject)
 
-:func:`planted` makes tables whose true groups are known and worth finding, or known not to be. A suite is one file; this room
-is the top of the house: it may read all others, and none reads it.
+:func:`planted` makes tables whose true groups are known and worth finding, or known not to be. A
+suite is one file; this room is the top of the house: it may read all others, and none reads it.
 """
 
 from coterie.testing._checks import Check, CheckFailed, checks_of, parametrize_with_checks

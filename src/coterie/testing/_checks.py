@@ -1,4 +1,7 @@
-"""What all checks have in common: a name, a property in one sentence, and a failure that says what was expected and found."""
+"""What all checks have in common.
+
+A name, a property in one sentence, and a failure that says what was expected and found.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +23,10 @@ class CheckFailed(AssertionError):  # noqa: N818
     """A property does not hold; ``check`` names it, ``expected`` and ``found`` say how."""
 
     def __init__(self, subject: str, check: Check, expected: str, found: str) -> None:
-        super().__init__(f"{subject} fails check {check.name!r} ({check.says}): expected {expected}; found {found}.")
+        super().__init__(
+            f"{subject} fails check {check.name!r} ({check.says}): expected {expected}; found "
+            f"{found}."
+        )
         self.check, self.expected, self.found = check.name, expected, found
 
 
@@ -40,7 +46,10 @@ def require(holds: bool, expected: str, found: object) -> None:
 
 @dataclass(frozen=True)
 class Check:
-    """One property: its ``name``, what it ``says``, and ``look``, which gets the subject as its suite wraps it."""
+    """One property.
+
+    Its ``name``, what it ``says``, and ``look``, which gets the subject as its suite wraps it.
+    """
 
     suite: Suite = field(repr=False)
     name: str
@@ -61,7 +70,9 @@ class Check:
         except ViolationError as violation:
             raise CheckFailed(name_of(subject), self, *violation.args) from None
         except Exception as error:  # code of others may raise anything
-            raise CheckFailed(name_of(subject), self, "no error", f"{type(error).__name__}: {error}") from error
+            raise CheckFailed(
+                name_of(subject), self, "no error", f"{type(error).__name__}: {error}"
+            ) from error
 
 
 @dataclass(eq=False)
@@ -82,7 +93,9 @@ class Suite:
         self.checks.append(Check(self, look.__name__.replace("_", " ").strip(), says, look))
         return look
 
-    def run(self, subject: Any, expected_failures: Mapping[str, str] | None, **options: Any) -> tuple[str, ...]:
+    def run(
+        self, subject: Any, expected_failures: Mapping[str, str] | None, **options: Any
+    ) -> tuple[str, ...]:
         """Run all checks and return the names of those that hold.
 
         Raises:
@@ -100,7 +113,9 @@ class Suite:
                     raise
                 continue
             if check.name in expected:
-                raise CheckFailed(name_of(subject), check, f"a failure ({expected[check.name]})", "that it holds")
+                raise CheckFailed(
+                    name_of(subject), check, f"a failure ({expected[check.name]})", "that it holds"
+                )
             passed.append(check.name)
         return tuple(passed)
 
@@ -110,12 +125,17 @@ def known_failures(suite: Suite, expected: Mapping[str, str]) -> Mapping[str, st
     names = [check.name for check in suite.checks]
     for name in expected:
         if name not in names:
-            raise CoterieError(f"`expected_failures` names {name!r}; the checks of {suite.name!r} are {', '.join(names)}.")
+            raise CoterieError(
+                f"`expected_failures` names {name!r}; the checks of {suite.name!r} are "
+                f"{', '.join(names)}."
+            )
     return expected
 
 
 def checks_of(suite: str) -> tuple[Check, ...]:
-    """The checks of a kind of object, each of them callable with the object: for a test runner of your own.
+    """The checks of a kind of object, each of them callable with the object.
+
+    For a test runner of your own.
 
     Args:
         suite: "affinity", "clustering", "estimator", "method", "encoder", "weights" or "kind".
@@ -140,7 +160,8 @@ def parametrize_with_checks(
 ) -> pytest.MarkDecorator:
     """A ``pytest.mark.parametrize`` of every object with every check, as arguments ``subject`` and ``check``.
 
-    Write ``def test_mine(subject, check): check(subject)`` below it. A check with nothing to look at skips.
+    Write ``def test_mine(subject, check): check(subject)`` below it. A check with nothing to look
+    at skips.
 
     Args:
         suite: as for :func:`checks_of`.
@@ -148,26 +169,44 @@ def parametrize_with_checks(
         expected_failures: reasons by check, by name of the object; these are strict ``xfail``.
         **options: as of the suite's verb, such as ``input_shape`` of :func:`check_encoder`.
 
-    Raises:
-        CoterieError: there is no such suite, object or check, or two objects of one class in a list.
+    Raises: CoterieError: there is no such suite, object or check, or two objects of one class in a
+        list.
     """
     import pytest
 
-    pairs = list(subjects.items()) if isinstance(subjects, Mapping) else [(name_of(subject), subject) for subject in subjects]
+    pairs = (
+        list(subjects.items())
+        if isinstance(subjects, Mapping)
+        else [(name_of(subject), subject) for subject in subjects]
+    )
     named = dict(pairs)
     if len(named) < len(pairs):
-        raise CoterieError(f"`subjects` need names that differ; found {', '.join(name for name, _ in pairs)}. Pass a mapping.")
+        raise CoterieError(
+            f"`subjects` need names that differ; found {', '.join(name for name, _ in pairs)}. "
+            "Pass a mapping."
+        )
     expected = expected_failures or {}
     if unknown := set(expected) - set(named):
-        raise CoterieError(f"`expected_failures` names {sorted(unknown)}, which are none of {', '.join(named)}.")
+        raise CoterieError(
+            f"`expected_failures` names {sorted(unknown)}, which are none of {', '.join(named)}."
+        )
     checks = checks_of(suite)
 
     def params() -> Iterable[Any]:
         for name, subject in named.items():
             reasons = known_failures(SUITES[suite], expected.get(name, {}))
             for check in checks:
-                marks = [pytest.mark.xfail(reason=reasons[check.name], strict=True)] if check.name in reasons else []
-                yield pytest.param(subject, partial(_or_skip, check, **options), marks=marks, id=f"{name}-{check.name}")
+                marks = (
+                    [pytest.mark.xfail(reason=reasons[check.name], strict=True)]
+                    if check.name in reasons
+                    else []
+                )
+                yield pytest.param(
+                    subject,
+                    partial(_or_skip, check, **options),
+                    marks=marks,
+                    id=f"{name}-{check.name}",
+                )
 
     return pytest.mark.parametrize(("subject", "check"), list(params()))
 

@@ -11,9 +11,12 @@ from coterie.estimators.base import as_rows
 
 
 class RuleScores:
-    """Scores by a rule: what a task scores alone, plus the mean over the other members of what each does for it.
+    """Scores by a rule.
 
-    ``measure`` is "score"; asking costs one training and ten model steps a row. ``order`` puts the T tasks in another order.
+    What a task scores alone, plus the mean over the other members of what each does for it.
+
+    ``measure`` is "score"; asking costs one training and ten model steps a row. ``order`` puts the
+    T tasks in another order.
     """
 
     measure = "score"

@@ -1,4 +1,6 @@
-"""The small world in which objects are checked: tables, trainings of a blink, and what must stay as it was.
+"""The small world in which objects are checked.
+
+Tables, trainings of a blink, and what must stay as it was.
 
 Shapes: ``T`` tasks.
 """
@@ -25,8 +27,13 @@ from coterie.models import Architecture, ModelStack
 from coterie.testing._checks import NotApplicableError, require
 
 SETTINGS: dict[str, Any] = {
-    "epochs": 2, "batch_size": 16, "lr": 0.05, "optimiser": "sgd", "strategy": "loop", "device": "cpu",
-}  # fmt: skip
+    "epochs": 2,
+    "batch_size": 16,
+    "lr": 0.05,
+    "optimiser": "sgd",
+    "strategy": "loop",
+    "device": "cpu",
+}
 MIXED = ("binary", "multiclass", "regression")
 ORDER = [2, 0, 3, 1]
 _N, _N_INPUTS = 160, 5
@@ -44,11 +51,19 @@ def stopped(done: int, total: int, text: str) -> None:  # noqa: ARG001
 
 
 def encoder(input_shape: Sequence[int]) -> nn.Module:
-    """Of the least parts, and without batch statistics: an example's outputs do not depend on its company."""
+    """Of the least parts, and without batch statistics.
+
+    An example's outputs do not depend on its company.
+    """
     return nn.Sequential(nn.Linear(input_shape[0], 4), nn.Tanh())
 
 
-def table(kinds: Sequence[str] = ("binary",) * 4, *, missing: float = 0.0, order: Sequence[int] | None = None) -> Dataset:
+def table(
+    kinds: Sequence[str] = ("binary",) * 4,
+    *,
+    missing: float = 0.0,
+    order: Sequence[int] | None = None,
+) -> Dataset:
     """Related tasks of these kinds, a share of their labels ``missing``, in another ``order``."""
     rng = np.random.default_rng(0)
     inputs = rng.normal(size=(_N, _N_INPUTS)).astype(np.float32)
@@ -59,14 +74,17 @@ def table(kinds: Sequence[str] = ("binary",) * 4, *, missing: float = 0.0, order
         "multiclass": lambda s: np.digitize(s, [-0.7, 0.7]),
         "regression": lambda s: 3 * s + 10,
     }
-    targets = np.stack([made[kind](scores[:, t]) for t, kind in enumerate(kinds)], axis=1).astype(np.float32)
+    targets = np.stack([made[kind](scores[:, t]) for t, kind in enumerate(kinds)], axis=1).astype(
+        np.float32
+    )
     targets[rng.random(targets.shape) < missing] = np.nan
     order = range(len(kinds)) if order is None else order
     names = [f"task {t}" for t in order]
     return load(
-        {"inputs": inputs, "targets": targets[:, list(order)]}, names=names,
+        {"inputs": inputs, "targets": targets[:, list(order)]},
+        names=names,
         kinds={f"task {t}": kind for t, kind in enumerate(kinds)},
-    )  # fmt: skip
+    )
 
 
 def unlabelled_pair() -> tuple[Dataset, Dataset]:
@@ -89,17 +107,25 @@ def other_test_part() -> tuple[Dataset, Dataset]:
     return data, replace(data, targets=targets, inputs=inputs)
 
 
-def starts(data: Dataset, reordered: Dataset, order: Sequence[int]) -> tuple[ModelStack, ModelStack]:
+def starts(
+    data: Dataset, reordered: Dataset, order: Sequence[int]
+) -> tuple[ModelStack, ModelStack]:
     """One initialisation for binary tasks, and the same with its heads in another order."""
-    stack = ModelStack.create(Architecture(encoder, data.input_shape, data.tasks.n_outputs, {}), n_models=1, seed=0)
+    stack = ModelStack.create(
+        Architecture(encoder, data.input_shape, data.tasks.n_outputs, {}), n_models=1, seed=0
+    )
     other = stack.select([0])
     with torch.no_grad():
         for name in ("head.weight", "head.bias"):
             other.parameters[name].copy_(stack.parameters[name][:, list(order)])
     require(
-        all(torch.equal(getattr(data.split, part), getattr(reordered.split, part)) for part in ("train", "validation")),
-        "the same split for tasks in another order", "another one",
-    )  # fmt: skip
+        all(
+            torch.equal(getattr(data.split, part), getattr(reordered.split, part))
+            for part in ("train", "validation")
+        ),
+        "the same split for tasks in another order",
+        "another one",
+    )
     return stack, other
 
 
@@ -110,27 +136,51 @@ def random_state_kept() -> Iterator[None]:
     yield
     after = _random_states()
     changed = [name for name, state in before.items() if state != after[name]]
-    require(not changed, "the global random states as they were", f"that of {' and '.join(changed)} changed")
+    require(
+        not changed,
+        "the global random states as they were",
+        f"that of {' and '.join(changed)} changed",
+    )
 
 
 def content(thing: Any) -> dict[str, Any]:
     """Copies of what a stack or a data set holds, by name."""
     if isinstance(thing, Dataset):
-        held: dict[str, Any] = {"inputs": _tensor(thing.inputs).clone(), "targets": thing.targets.clone()}
-        return {**held, **{part: getattr(thing.split, part).clone() for part in ("train", "validation", "test")}}
+        held: dict[str, Any] = {
+            "inputs": _tensor(thing.inputs).clone(),
+            "targets": thing.targets.clone(),
+        }
+        return {
+            **held,
+            **{
+                part: getattr(thing.split, part).clone() for part in ("train", "validation", "test")
+            },
+        }
     state = {name: tensor.clone() for name, tensor in thing.state().items()}
-    flags = {name: (parameter.requires_grad, str(parameter.device)) for name, parameter in thing.parameters.items()}
+    flags = {
+        name: (parameter.requires_grad, str(parameter.device))
+        for name, parameter in thing.parameters.items()
+    }
     gradients = {
         f"gradient of {name}": None if parameter.grad is None else parameter.grad.clone()
         for name, parameter in thing.parameters.items()
     }
-    return {**state, **gradients, "flags": flags, "mode": thing.training, "strategy": thing.strategy}
+    return {
+        **state,
+        **gradients,
+        "flags": flags,
+        "mode": thing.training,
+        "strategy": thing.strategy,
+    }
 
 
 def content_of_arrays(thing: Any) -> dict[str, Any]:
     """Copies of the arrays among the fields of a result."""
     held = {each.name: getattr(thing, each.name) for each in fields(thing)}
-    return {name: np.array(value) if isinstance(value, np.ndarray) else value for name, value in held.items()}
+    return {
+        name: np.array(value) if isinstance(value, np.ndarray) else value
+        for name, value in held.items()
+    }
 
 
 def require_unchanged(before: dict[str, Any], after: dict[str, Any], what: str) -> None:
@@ -142,19 +192,33 @@ def require_unchanged(before: dict[str, Any], after: dict[str, Any], what: str) 
 def same(one: Any, other: Any) -> bool:
     """Equality to the last bit, NaN equal to NaN."""
     if isinstance(one, Tensor | np.ndarray) and isinstance(other, Tensor | np.ndarray):
-        one, other = (np.asarray(value.detach().cpu() if isinstance(value, Tensor) else value) for value in (one, other))
-        return one.shape == other.shape and one.dtype == other.dtype and one.tobytes() == other.tobytes()
+        one, other = (
+            np.asarray(value.detach().cpu() if isinstance(value, Tensor) else value)
+            for value in (one, other)
+        )
+        return (
+            one.shape == other.shape
+            and one.dtype == other.dtype
+            and one.tobytes() == other.tobytes()
+        )
     return type(one) is type(other) and one == other
 
 
-def require_close(one: np.ndarray, other: np.ndarray, expected: str, tolerance: float = 1e-2) -> None:
+def require_close(
+    one: np.ndarray, other: np.ndarray, expected: str, tolerance: float = 1e-2
+) -> None:
     """Compare arrays up to ``tolerance`` times the largest value of the first."""
     require(one.shape == other.shape, expected, f"shapes {one.shape} and {other.shape}")
     gaps = np.isnan(one) != np.isnan(other)
     require(not gaps.any(), expected, "values missing elsewhere")
-    difference, size = np.nanmax(np.abs(one - other), initial=0.0), np.nanmax(np.abs(one), initial=0.0)
+    difference, size = (
+        np.nanmax(np.abs(one - other), initial=0.0),
+        np.nanmax(np.abs(one), initial=0.0),
+    )
     require(
-        bool(difference <= tolerance * size + 1e-12), expected, f"a difference of {difference:.3g} in values up to {size:.3g}"
+        bool(difference <= tolerance * size + 1e-12),
+        expected,
+        f"a difference of {difference:.3g} in values up to {size:.3g}",
     )
 
 
@@ -182,10 +246,17 @@ def refused_or_done(do: Callable[[], Any]) -> None:
 
 
 def _with_other_settings(thing: Any) -> Iterator[tuple[str, Any]]:
-    """The same with one number or truth value among its settings changed: fields, or arguments kept under their names."""
+    """The same with one number or truth value among its settings changed.
+
+    Fields, or arguments kept under their names.
+    """
     if isinstance(thing, type) or not hasattr(thing, "__dict__"):
         return
-    for name in [each.name for each in fields(thing) if each.init] if is_dataclass(thing) else _arguments(type(thing)):
+    for name in (
+        [each.name for each in fields(thing) if each.init]
+        if is_dataclass(thing)
+        else _arguments(type(thing))
+    ):
         value = getattr(thing, name, None)
         if not isinstance(value, bool | int | float) or name in _WITHOUT_INFLUENCE:
             continue
@@ -226,6 +297,7 @@ def _tensor(inputs: Any) -> Tensor:
 def _random_states() -> dict[str, Any]:
     kind, keys, *rest = np.random.get_state()  # noqa: NPY002
     return {
-        "random": random.getstate(), "numpy": (kind, np.asarray(keys).tobytes(), *rest),
+        "random": random.getstate(),
+        "numpy": (kind, np.asarray(keys).tobytes(), *rest),
         "torch": torch.get_rng_state().numpy().tobytes(),
-    }  # fmt: skip
+    }

@@ -43,12 +43,17 @@ from coterie.training import Moment
 _EVERY = 2
 
 
-def check_affinity(subject: Any, *, expected_failures: Mapping[str, str] | None = None) -> tuple[str, ...]:
-    """Check an affinity: a probe, what makes one (its class), or a function ``(data_map, *, seed) -> Affinity``.
+def check_affinity(
+    subject: Any, *, expected_failures: Mapping[str, str] | None = None
+) -> tuple[str, ...]:
+    """Check an affinity.
 
-    It is measured on trainings of a few steps and four tasks. The checks, in order: *matrix*, *relabelling*, *missing labels*,
-    *the test part*, *seed*, *random state*, *training untouched*, *identity*, *resume*, *price*, *two tasks*, *one task*,
-    *gaps*, *mixed kinds*, *saved*; :func:`checks_of` tells what each one says.
+    A probe, what makes one (its class), or a function ``(data_map, *, seed) -> Affinity``.
+
+    It is measured on trainings of a few steps and four tasks. The checks, in order: *matrix*,
+    *relabelling*, *missing labels*, *the test part*, *seed*, *random state*, *training untouched*,
+    *identity*, *resume*, *price*, *two tasks*, *one task*, *gaps*, *mixed kinds*, *saved*;
+    :func:`checks_of` tells what each one says.
 
     Args:
         subject: what to check.
@@ -72,13 +77,17 @@ class _Measuring:
 
     def __init__(self, subject: Any) -> None:
         self.subject: Any = subject
-        self.is_probe = isinstance(subject, AffinityProbe) or (isinstance(subject, type) and issubclass(subject, AffinityProbe))
+        self.is_probe = isinstance(subject, AffinityProbe) or (
+            isinstance(subject, type) and issubclass(subject, AffinityProbe)
+        )
 
     def probe(self, every: int | None = _EVERY) -> Any:
         """One that has measured nothing."""
         if not self.is_probe:
             not_applicable("it is no probe")
-        return fresh_probe(self.subject() if isinstance(self.subject, type) else self.subject, every)
+        return fresh_probe(
+            self.subject() if isinstance(self.subject, type) else self.subject, every
+        )
 
     def on(self, data: Dataset, *, seed: int = 0, **options: Any) -> Affinity:
         """The affinity of one training."""
@@ -107,18 +116,31 @@ def matrix(measuring: _Measuring) -> None:
     require(found.tasks == data.tasks.names, "the tasks of the data", found.tasks)
     require(found.matrix.shape == shape, f"a matrix of shape {shape}", found.matrix.shape)
     between = ~np.eye(len(data.tasks), dtype=bool)
-    require(bool(np.isfinite(found.matrix[between]).all()), "finite affinities between all tasks", found.matrix)
+    require(
+        bool(np.isfinite(found.matrix[between]).all()),
+        "finite affinities between all tasks",
+        found.matrix,
+    )
     if found.stderr is not None:
         known = found.stderr[np.isfinite(found.stderr)]
-        require(bool((known >= 0).all()), "standard errors that are not negative", known.min(initial=0.0))
+        require(
+            bool((known >= 0).all()),
+            "standard errors that are not negative",
+            known.min(initial=0.0),
+        )
 
 
 @_SUITE.check
 def relabelling(measuring: _Measuring) -> None:
     """Tasks in another order, with their heads, give the same affinities in that order."""
     data, reordered = table(), table(order=ORDER)
-    one, other = (measuring.on(d, start=s) for d, s in zip((data, reordered), starts(data, reordered, ORDER), strict=True))
-    require_close(one.matrix[np.ix_(ORDER, ORDER)], other.matrix, "the same matrix in the order of the tasks")
+    one, other = (
+        measuring.on(d, start=s)
+        for d, s in zip((data, reordered), starts(data, reordered, ORDER), strict=True)
+    )
+    require_close(
+        one.matrix[np.ix_(ORDER, ORDER)], other.matrix, "the same matrix in the order of the tasks"
+    )
 
 
 @_SUITE.check
@@ -126,7 +148,9 @@ def missing_labels(measuring: _Measuring) -> None:
     """Examples without any label have no influence, whatever their inputs are."""
     one, other = (measuring.on(data) for data in unlabelled_pair())
     require(
-        same(one.matrix, other.matrix), "the same matrix with other inputs of unlabelled examples", other.matrix - one.matrix
+        same(one.matrix, other.matrix),
+        "the same matrix with other inputs of unlabelled examples",
+        other.matrix - one.matrix,
     )
 
 
@@ -134,14 +158,22 @@ def missing_labels(measuring: _Measuring) -> None:
 def the_test_part(measuring: _Measuring) -> None:
     """The test part is not read."""
     one, other = (measuring.on(data) for data in other_test_part())
-    require(same(one.matrix, other.matrix), "the same matrix with another test part", other.matrix - one.matrix)
+    require(
+        same(one.matrix, other.matrix),
+        "the same matrix with another test part",
+        other.matrix - one.matrix,
+    )
 
 
 @_SUITE.check
 def seed(measuring: _Measuring) -> None:
     """The same seed gives the same bits."""
     one, other = (measuring.on(table(), seed=3) for _ in range(2))
-    require(same(one.matrix, other.matrix), "the same matrix from the same seed", other.matrix - one.matrix)
+    require(
+        same(one.matrix, other.matrix),
+        "the same matrix from the same seed",
+        other.matrix - one.matrix,
+    )
 
 
 @_SUITE.check
@@ -154,12 +186,19 @@ def random_state(measuring: _Measuring) -> None:
 
 @_SUITE.check
 def training_untouched(measuring: _Measuring) -> None:
-    """Weights, buffers, gradients, mode, device, optimiser, batch and data stay as they are; the training goes on alike."""
+    """Weights, buffers, gradients, mode, device, optimiser, batch and data stay as they are.
+
+    The training goes on alike.
+    """
     data = table()
     before = content(data)
     watched = _Watched(measuring.probe())
     probed, plain = train(data, [watched]), train(data, [])
-    require(not watched.changed, "the state of the training as it was", f"changed: {', '.join(sorted(watched.changed))}")
+    require(
+        not watched.changed,
+        "the state of the training as it was",
+        f"changed: {', '.join(sorted(watched.changed))}",
+    )
     require_unchanged(content(plain.stack), content(probed.stack), "the trained model")
     require_unchanged(before, content(data), "the data")
 
@@ -167,7 +206,9 @@ def training_untouched(measuring: _Measuring) -> None:
 @_SUITE.check
 def identity(measuring: _Measuring) -> None:
     """Two made alike have one identity of JSON types, and each setting tells probes apart."""
-    require_identity(measuring.probe if measuring.is_probe else (lambda: measuring.subject), "`affinity`")
+    require_identity(
+        measuring.probe if measuring.is_probe else (lambda: measuring.subject), "`affinity`"
+    )
 
 
 @_SUITE.check
@@ -181,8 +222,16 @@ def resume(measuring: _Measuring) -> None:
         train(data, [again], checkpoint=Path(folder))
     one, other = whole.affinity(), again.affinity()
     for name in ("matrix", "counts", "stderr"):
-        require(same(getattr(one, name), getattr(other, name)), f"the same {name} as without the stop", getattr(other, name))
-    require(one.details.keys() == other.details.keys(), "the same details as without the stop", other.details)
+        require(
+            same(getattr(one, name), getattr(other, name)),
+            f"the same {name} as without the stop",
+            getattr(other, name),
+        )
+    require(
+        one.details.keys() == other.details.keys(),
+        "the same details as without the stop",
+        other.details,
+    )
 
 
 @_SUITE.check
@@ -226,7 +275,11 @@ def saved(measuring: _Measuring) -> None:
     with tempfile.TemporaryDirectory() as folder:
         found.save(path := Path(folder) / "affinity.json")
         again = Affinity.load(path)
-    require(same(again.matrix, found.matrix) and again.details == found.details, "the same after a file", again.details)
+    require(
+        same(again.matrix, found.matrix) and again.details == found.details,
+        "the same after a file",
+        again.details,
+    )
 
 
 class _Watched:
@@ -245,15 +298,32 @@ class _Watched:
 
 
 def _moment(moment: Moment) -> dict[str, Any]:
-    batch = {f"batch {name}": getattr(moment.batch, name).clone() for name in ("position", "inputs", "targets")}
+    batch = {
+        f"batch {name}": getattr(moment.batch, name).clone()
+        for name in ("position", "inputs", "targets")
+    }
     optimiser = {
         f"optimiser {i} {name}": value.clone() if isinstance(value, Tensor) else value
-        for i, held in enumerate(moment.optimiser.state.values()) for name, value in held.items()
-    }  # fmt: skip
-    rate = {"learning rate": moment.optimiser.param_groups[0]["lr"], "random state": torch.get_rng_state()}
-    return {**content(moment.stack), **batch, **optimiser, **rate, "weights": moment.weights.clone()}
+        for i, held in enumerate(moment.optimiser.state.values())
+        for name, value in held.items()
+    }
+    rate = {
+        "learning rate": moment.optimiser.param_groups[0]["lr"],
+        "random state": torch.get_rng_state(),
+    }
+    return {
+        **content(moment.stack),
+        **batch,
+        **optimiser,
+        **rate,
+        "weights": moment.weights.clone(),
+    }
 
 
 def _require_between(found: Affinity) -> None:
     between = ~np.eye(len(found.tasks), dtype=bool)
-    require(bool(np.isfinite(found.matrix[between]).all()), "finite affinities between all tasks", found.matrix)
+    require(
+        bool(np.isfinite(found.matrix[between]).all()),
+        "finite affinities between all tasks",
+        found.matrix,
+    )

@@ -33,11 +33,15 @@ _N_EXAMPLES = 200
 def check_clustering(
     subject: Any, *, reads: Reads = "both", expected_failures: Mapping[str, str] | None = None
 ) -> tuple[str, ...]:
-    """Check a clustering: a function ``(values, n_groups, seed)`` as for :func:`coterie.group`, or the name of one of ours.
+    """Check a clustering.
 
-    It groups an affinity and a data map of six tasks in two plain groups. The checks, in order: *membership*, *plain groups*,
-    *relabelling*, *missing labels*, *seed*, *random state*, *source untouched*, *identity*, *two tasks*, *every size*, *tasks
-    alike*, *saved*; :func:`checks_of` tells what each one says.
+    A function ``(values, n_groups, seed)`` as for :func:`coterie.group`, or the name of one of
+    ours.
+
+    It groups an affinity and a data map of six tasks in two plain groups. The checks, in order:
+    *membership*, *plain groups*, *relabelling*, *missing labels*, *seed*, *random state*, *source
+    untouched*, *identity*, *two tasks*, *every size*, *tasks alike*, *saved*; :func:`checks_of`
+    tells what each one says.
 
     Args:
         subject: what to check.
@@ -62,11 +66,19 @@ class _Clustering:
     def __init__(self, subject: Any, reads: Reads = "both") -> None:
         require_choice("reads", reads, ("both", "affinities", "data maps"))
         if isinstance(subject, str):
-            reads = "affinities" if subject in AFFINITY_METHODS else "data maps" if subject in METHODS else reads
+            reads = (
+                "affinities"
+                if subject in AFFINITY_METHODS
+                else "data maps"
+                if subject in METHODS
+                else reads
+            )
         self.subject = subject
         self.kinds = [kind for kind in ("affinities", "data maps") if reads in (kind, "both")]
 
-    def sources(self, order: Sequence[int] = range(6), *, labels: np.ndarray = _TRUE) -> Iterator[Affinity | DataMap]:
+    def sources(
+        self, order: Sequence[int] = range(6), *, labels: np.ndarray = _TRUE
+    ) -> Iterator[Affinity | DataMap]:
         """Tasks in groups by ``labels``, in an order."""
         for kind in self.kinds:
             yield _affinity(labels, order) if kind == "affinities" else _data_map(labels, order)
@@ -81,7 +93,10 @@ _SUITE = Suite("clustering", _Clustering)
 
 @_SUITE.check
 def membership(clustering: _Clustering) -> None:
-    """Every task is shared among at most K groups: a finite membership (T, K), not negative, whose rows sum to 1."""
+    """Every task is shared among at most K groups.
+
+    A finite membership (T, K), not negative, whose rows sum to 1.
+    """
     for source in clustering.sources():
         for n_groups in (2, 3):
             _require_membership(clustering.group(source, n_groups), n_groups)
@@ -92,7 +107,11 @@ def plain_groups(clustering: _Clustering) -> None:
     """Two groups that are far apart are found."""
     for source in clustering.sources():
         found = clustering.group(source)
-        require_close(_together(np.eye(2)[_TRUE]), _together(np.eye(2)[found.labels]), f"the groups {_TRUE.tolist()}")
+        require_close(
+            _together(np.eye(2)[_TRUE]),
+            _together(np.eye(2)[found.labels]),
+            f"the groups {_TRUE.tolist()}",
+        )
 
 
 @_SUITE.check
@@ -102,7 +121,9 @@ def relabelling(clustering: _Clustering) -> None:
         for n_groups in (2, 3):
             one, other = clustering.group(source, n_groups), clustering.group(reordered, n_groups)
             require_close(
-                _together(one.membership[_ORDER]), _together(other.membership), "the same groups for tasks in another order"
+                _together(one.membership[_ORDER]),
+                _together(other.membership),
+                "the same groups for tasks in another order",
             )
 
 
@@ -166,7 +187,11 @@ def every_size(clustering: _Clustering) -> None:
 def tasks_alike(clustering: _Clustering) -> None:
     """Tasks that nothing tells apart are grouped somehow."""
     for kind in clustering.kinds:
-        alike = Affinity(tasks=tuple("abcd"), matrix=np.zeros((4, 4)), method="none") if kind == "affinities" else _alike()
+        alike = (
+            Affinity(tasks=tuple("abcd"), matrix=np.zeros((4, 4)), method="none")
+            if kind == "affinities"
+            else _alike()
+        )
         _require_membership(clustering.group(alike), 2)
 
 
@@ -179,7 +204,9 @@ def saved(clustering: _Clustering) -> None:
 
 def _affinity(labels: np.ndarray, order: Sequence[int]) -> Affinity:
     rng = np.random.default_rng(0)
-    matrix = np.where(labels[:, None] == labels, 1.0, -1.0) + 0.05 * rng.normal(size=(len(labels), len(labels)))
+    matrix = np.where(labels[:, None] == labels, 1.0, -1.0) + 0.05 * rng.normal(
+        size=(len(labels), len(labels))
+    )
     names = tuple(f"task {t}" for t in order)
     return Affinity(tasks=names, matrix=matrix[np.ix_(order, order)], method="planted")
 
@@ -193,9 +220,10 @@ def _data_map(labels: np.ndarray, order: Sequence[int], missing: float = 0.0) ->
         seen = 0.9 * hard + 0.1 * rng.random(hard.shape)
         observed = rng.random(hard.shape) >= missing
         recorder.update(
-            torch.arange(_N_EXAMPLES), torch.from_numpy(seen[:, list(order)]).float(),
+            torch.arange(_N_EXAMPLES),
+            torch.from_numpy(seen[:, list(order)]).float(),
             observed=torch.from_numpy(observed[:, list(order)]),
-        )  # fmt: skip
+        )
         recorder.end_epoch()
     return recorder.data_map()
 
@@ -217,5 +245,9 @@ def _require_membership(found: Grouping, n_groups: int) -> None:
     shares = found.membership
     shape = (len(found.tasks), n_groups)
     require(shares.shape == shape, f"a membership of shape {shape}", shares.shape)
-    right = bool(np.isfinite(shares).all()) and bool((shares >= 0).all()) and np.allclose(shares.sum(axis=1), 1)
+    right = (
+        bool(np.isfinite(shares).all())
+        and bool((shares >= 0).all())
+        and np.allclose(shares.sum(axis=1), 1)
+    )
     require(right, "shares of each task that are not negative and sum to 1", shares.tolist())

@@ -10,7 +10,13 @@ from torch import Tensor, nn
 
 from coterie.models import Architecture, ModelStack, Strategy
 from coterie.testing._checks import Suite, require
-from coterie.testing._world import not_applicable, random_state_kept, require_close, require_identity, same
+from coterie.testing._world import (
+    not_applicable,
+    random_state_kept,
+    require_close,
+    require_identity,
+    same,
+)
 
 _B = 6
 
@@ -24,15 +30,15 @@ def check_encoder(
 ) -> tuple[str, ...]:
     """Check an encoder: what :func:`coterie.fit` takes as ``model``.
 
-    The checks, in order: *features*, *initialisation*, *built apart*, *random state*, *input untouched*, *evaluation*,
-    *examples apart*, *one example*, *gradients*, *state*, *registered*, *rows apart*, *vmap*, *identity*; :func:`checks_of`
-    tells what each one says. *vmap* has nothing to look at where vmap rejects the encoder: coterie then loops and says so.
+    The checks, in order: *features*, *initialisation*, *built apart*, *random state*, *input
+    untouched*, *evaluation*, *examples apart*, *one example*, *gradients*, *state*, *registered*,
+    *rows apart*, *vmap*, *identity*; :func:`checks_of` tells what each one says. *vmap* has nothing
+    to look at where vmap rejects the encoder: coterie then loops and says so.
 
-    Args:
-        subject: a factory ``(input_shape, **options) -> module``, the name of one of ours, or ``"module:factory"``.
-        input_shape: of one input, as of the data that it is meant for.
-        expected_failures: by check, the reason why it fails; such a check must fail.
-        **options: of the factory, as in ``model_options``.
+    Args: subject: a factory ``(input_shape, **options) -> module``, the name of one of ours, or
+        ``"module:factory"``. input_shape: of one input, as of the data that it is meant for.
+        expected_failures: by check, the reason why it fails; such a check must fail. **options: of
+        the factory, as in ``model_options``.
 
     Returns:
         Names of the checks that hold; those with nothing to look at are not among them.
@@ -83,8 +89,17 @@ def features(encoding: _Encoding) -> None:
             built.train(train)
             for n in (2, _B):
                 found = built(encoding.inputs(n))
-                right = isinstance(found, Tensor) and found.dim() == 2 and len(found) == n and found.is_floating_point()
-                require(right, f"features ({n}, F)", tuple(getattr(found, "shape", ())) or type(found).__name__)
+                right = (
+                    isinstance(found, Tensor)
+                    and found.dim() == 2
+                    and len(found) == n
+                    and found.is_floating_point()
+                )
+                require(
+                    right,
+                    f"features ({n}, F)",
+                    tuple(getattr(found, "shape", ())) or type(found).__name__,
+                )
                 require(bool(found.isfinite().all()), "finite features", found)
                 sizes.add(found.shape[1])
     require(len(sizes) == 1, "as many features whatever B is", sorted(sizes))
@@ -102,13 +117,24 @@ def built_apart(encoding: _Encoding) -> None:
     """Two encoders share no tensor, and training one leaves the other."""
     one, other = encoding.build(0), encoding.build(1)
     pointers = {tensor.data_ptr() for tensor in one.state_dict().values() if tensor.numel()}
-    shared = [name for name, tensor in other.state_dict().items() if tensor.numel() and tensor.data_ptr() in pointers]
-    require(not shared and one is not other, "tensors of their own in every encoder", f"shared: {', '.join(shared)}")
+    shared = [
+        name
+        for name, tensor in other.state_dict().items()
+        if tensor.numel() and tensor.data_ptr() in pointers
+    ]
+    require(
+        not shared and one is not other,
+        "tensors of their own in every encoder",
+        f"shared: {', '.join(shared)}",
+    )
 
 
 @_SUITE.check
 def random_state(encoding: _Encoding) -> None:
-    """Building draws from torch alone: the global random states of Python and numpy stay, and so does torch's after a fork."""
+    """Building draws from torch alone.
+
+    The global random states of Python and numpy stay, and so does torch's after a fork.
+    """
     with random_state_kept():
         encoding.build()
 
@@ -127,7 +153,10 @@ def input_untouched(encoding: _Encoding) -> None:
 
 @_SUITE.check
 def evaluation(encoding: _Encoding) -> None:
-    """In evaluation nothing is random and nothing is kept: the same features twice, buffers and mode as they were."""
+    """In evaluation nothing is random and nothing is kept.
+
+    The same features twice, buffers and mode as they were.
+    """
     built = encoding.build().eval()
     before = {name: tensor.clone() for name, tensor in built.state_dict().items()}
     with random_state_kept():
@@ -164,7 +193,11 @@ def gradients(encoding: _Encoding) -> None:
     for name, parameter in built.named_parameters():
         if parameter.requires_grad:
             known = parameter.grad is not None and bool(parameter.grad.isfinite().all())
-            require(known, f"a finite gradient of {name!r}", "none" if parameter.grad is None else parameter.grad)
+            require(
+                known,
+                f"a finite gradient of {name!r}",
+                "none" if parameter.grad is None else parameter.grad,
+            )
 
 
 @_SUITE.check
@@ -187,16 +220,24 @@ def registered(encoding: _Encoding) -> None:
         built.train()(encoding.inputs())
     plain = [
         f"{name}.{attribute}".lstrip(".")
-        for name, module in built.named_modules() for attribute, value in vars(module).items() if isinstance(value, Tensor)
-    ]  # fmt: skip
-    require(not plain, "tensors that are parameters or buffers", f"plain attributes: {', '.join(plain)}")
+        for name, module in built.named_modules()
+        for attribute, value in vars(module).items()
+        if isinstance(value, Tensor)
+    ]
+    require(
+        not plain, "tensors that are parameters or buffers", f"plain attributes: {', '.join(plain)}"
+    )
 
 
 @_SUITE.check
 def rows_apart(encoding: _Encoding) -> None:
     """A model of a stack gives what it gives alone."""
     three, one = encoding.outputs("loop"), encoding.outputs("loop", n_models=1)
-    require(same(three[:1].detach(), one.detach()), "the same outputs of the first of three models and of one", "others")
+    require(
+        same(three[:1].detach(), one.detach()),
+        "the same outputs of the first of three models and of one",
+        "others",
+    )
 
 
 @_SUITE.check
@@ -218,5 +259,7 @@ def identity(encoding: _Encoding) -> None:
 
 
 def _require_states(one: Mapping[str, Tensor], other: Mapping[str, Tensor], expected: str) -> None:
-    changed = [name for name, tensor in one.items() if name not in other or not same(tensor, other[name])]
+    changed = [
+        name for name, tensor in one.items() if name not in other or not same(tensor, other[name])
+    ]
     require(not changed and len(one) == len(other), expected, f"others: {', '.join(changed)}")

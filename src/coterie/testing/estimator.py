@@ -34,20 +34,27 @@ from coterie.testing._world import (
     unlabelled_pair,
 )
 
-_ROWS = np.array([[1, 1, 1, 1], [1, 1, 0, 0], [0, 1, 1, 1], [0, 0, 1, 0], [1, 0, 0, 1]], dtype=np.float64)
+_ROWS = np.array(
+    [[1, 1, 1, 1], [1, 1, 0, 0], [0, 1, 1, 1], [0, 0, 1, 0], [1, 0, 0, 1]], dtype=np.float64
+)
 _INFORMED = 0.5
 
 
-def check_estimator(subject: Any, *, expected_failures: Mapping[str, str] | None = None) -> tuple[str, ...]:
+def check_estimator(
+    subject: Any, *, expected_failures: Mapping[str, str] | None = None
+) -> tuple[str, ...]:
     """Check a score estimator, in one of three forms.
 
-    * An object with ``fit(oracle)`` and ``predict``, or its class: fitted on an oracle that follows a rule.
-    * The same with ``on_joint_model = True`` and ``fit(joint, data)``: fitted on a joint model of four tasks.
-    * A function ``(model, data, **settings)`` that makes one that needs no fitting, such as ``TrainedScores``.
+    * An object with ``fit(oracle)`` and ``predict``, or its class: fitted on an oracle that follows
+      a rule.
+    * The same with ``on_joint_model = True`` and ``fit(joint, data)``: fitted on a joint model of
+      four tasks.
+    * A function ``(model, data, **settings)`` that makes one that needs no fitting, such as
+      ``TrainedScores``.
 
-    The checks, in order: *scores*, *rows apart*, *relabelling*, *informed*, *missing labels*, *the test part*, *seed*, *random
-    state*, *untouched*, *identity*, *price*, *unfitted*, *fitted anew*, *two tasks*, *one task*, *gaps*, *mixed kinds*;
-    :func:`checks_of` tells what each one says.
+    The checks, in order: *scores*, *rows apart*, *relabelling*, *informed*, *missing labels*, *the
+    test part*, *seed*, *random state*, *untouched*, *identity*, *price*, *unfitted*, *fitted anew*,
+    *two tasks*, *one task*, *gaps*, *mixed kinds*; :func:`checks_of` tells what each one says.
 
     Args:
         subject: what to check; of an object copies are used.
@@ -101,26 +108,41 @@ _SUITE = Suite("estimator", _Estimating)
 
 @_SUITE.check
 def scores(estimating: _Estimating) -> None:
-    """Scores (M, T) in float64, finite where the weight is positive and NaN elsewhere; tasks, measure and cost are told."""
+    """Scores (M, T) in float64, finite where the weight is positive and NaN elsewhere.
+
+    Tasks, measure and cost are told.
+    """
     found = estimating.ready()
     predicted = found.predict(_ROWS.copy())
     require(
-        isinstance(predicted, np.ndarray) and predicted.dtype == np.float64, "an array of float64", type(predicted).__name__
+        isinstance(predicted, np.ndarray) and predicted.dtype == np.float64,
+        "an array of float64",
+        type(predicted).__name__,
     )
     require(predicted.shape == _ROWS.shape, f"scores of shape {_ROWS.shape}", predicted.shape)
-    require(same(np.isfinite(predicted), _ROWS > 0), "finite scores where the weight is positive only", predicted)
+    require(
+        same(np.isfinite(predicted), _ROWS > 0),
+        "finite scores where the weight is positive only",
+        predicted,
+    )
     require(bool(np.isnan(predicted[_ROWS == 0]).all()), "NaN where the weight is 0", predicted)
     require(tuple(found.tasks) == table().tasks.names, "the names of the tasks", found.tasks)
     require(found.measure in MEASURES, f"one of {MEASURES} as `measure`", found.measure)
     for what in ("model_steps", "seconds"):
-        require(found.cost.get(what, -1) >= 0, f"a cost with {what!r} that is not negative", dict(found.cost))
+        require(
+            found.cost.get(what, -1) >= 0,
+            f"a cost with {what!r} that is not negative",
+            dict(found.cost),
+        )
 
 
 @_SUITE.check
 def rows_apart(estimating: _Estimating) -> None:
     """A row's scores depend neither on its place nor on the other rows."""
     one = estimating.ready()
-    ask = one.predict if estimating.fits else lambda rows: estimating.ready().predict(rows)  # it may remember what it trained
+    ask = (
+        one.predict if estimating.fits else lambda rows: estimating.ready().predict(rows)
+    )  # it may remember what it trained
     whole, turned, alone = ask(_ROWS.copy()), ask(_ROWS[::-1].copy())[::-1], ask(_ROWS[1:2].copy())
     require_close(whole, turned, "the same scores of rows in another order", 1e-4)
     require_close(whole[1:2], alone, "the same scores of a row alone", 1e-4)
@@ -132,20 +154,32 @@ def relabelling(estimating: _Estimating) -> None:
     rows = _ROWS[:, ORDER]
     if estimating.on_joint_model:
         data, reordered = table(), table(order=ORDER)
-        one, other = (estimating.on(d, s) for d, s in zip((data, reordered), starts(data, reordered, ORDER), strict=True))
+        one, other = (
+            estimating.on(d, s)
+            for d, s in zip((data, reordered), starts(data, reordered, ORDER), strict=True)
+        )
     else:
         one, other = estimating.ready(), estimating.ready(order=ORDER)
-    require_close(one.predict(_ROWS.copy())[:, ORDER], other.predict(rows), "the same scores for tasks in another order")
+    require_close(
+        one.predict(_ROWS.copy())[:, ORDER],
+        other.predict(rows),
+        "the same scores for tasks in another order",
+    )
 
 
 @_SUITE.check
 def informed(estimating: _Estimating) -> None:
-    """Within a task, the groups of three that are better by the oracle's rule score better: a correlation above 0.5."""
+    """Within a task, the groups of three that are better by the oracle's rule score better.
+
+    A correlation above 0.5.
+    """
     if not estimating.asks:
         not_applicable("what it estimates has no rule")
     n_tasks = 5
     rows = subsets_of_size(n_tasks, 3)
-    found = within_target_correlation(estimating.ready(n_tasks).predict(rows), RuleScores(n_tasks).predict(rows), rows)
+    found = within_target_correlation(
+        estimating.ready(n_tasks).predict(rows), RuleScores(n_tasks).predict(rows), rows
+    )
     require(found > _INFORMED, f"a correlation within tasks above {_INFORMED}", f"{found:.2f}")
 
 
@@ -153,7 +187,9 @@ def informed(estimating: _Estimating) -> None:
 def missing_labels(estimating: _Estimating) -> None:
     """Examples without any label have no influence, whatever their inputs are."""
     one, other = (estimating.on(data).predict(_ROWS.copy()) for data in unlabelled_pair())
-    require(same(one, other), "the same scores with other inputs of unlabelled examples", other - one)
+    require(
+        same(one, other), "the same scores with other inputs of unlabelled examples", other - one
+    )
 
 
 @_SUITE.check
@@ -179,14 +215,21 @@ def random_state(estimating: _Estimating) -> None:
 
 @_SUITE.check
 def untouched(estimating: _Estimating) -> None:
-    """What it is given stays as it is: the joint model and the data, or the oracle; and the weights that it is asked about."""
+    """What it is given stays as it is: the joint model and the data, or the oracle.
+
+    And the weights that it is asked about.
+    """
     rows = _ROWS.copy()
     if estimating.asks:
         oracle = RuleScores(4)
         before = deepcopy((oracle.effects, oracle.alone, oracle.tasks))
         estimating.fresh().fit(oracle).predict(rows)
         after = (oracle.effects, oracle.alone, oracle.tasks)
-        require(all(same(a, b) for a, b in zip(before, after, strict=True)), "the oracle as it was", "another one")
+        require(
+            all(same(a, b) for a, b in zip(before, after, strict=True)),
+            "the oracle as it was",
+            "another one",
+        )
     elif estimating.on_joint_model:
         data = table()
         joint = fit(encoder, data, **SETTINGS)
@@ -205,7 +248,9 @@ def untouched(estimating: _Estimating) -> None:
 @_SUITE.check
 def identity(estimating: _Estimating) -> None:
     """Two made alike have one identity of JSON types, and each setting tells estimators apart."""
-    require_identity(estimating.fresh if estimating.fits else lambda: estimating.subject, "`estimator`")
+    require_identity(
+        estimating.fresh if estimating.fits else lambda: estimating.subject, "`estimator`"
+    )
 
 
 @_SUITE.check
@@ -220,7 +265,11 @@ def price(estimating: _Estimating) -> None:
         told, took = made.trainings(n_tasks), estimating.ready(n_tasks).cost["trainings"]
         require(told == took, f"{told} trainings for {n_tasks} tasks, as told", took)
         if hasattr(made, "rounds"):
-            require(sum(made.rounds(n_tasks)) == told, f"rounds that sum to {told}", made.rounds(n_tasks))
+            require(
+                sum(made.rounds(n_tasks)) == told,
+                f"rounds that sum to {told}",
+                made.rounds(n_tasks),
+            )
 
 
 @_SUITE.check
@@ -271,4 +320,8 @@ def mixed_kinds(estimating: _Estimating) -> None:
 
 def _require_finite(found: Estimator, rows: np.ndarray) -> None:
     predicted = found.predict(rows)
-    require(same(np.isfinite(predicted), rows > 0), "finite scores where the weight is positive only", predicted)
+    require(
+        same(np.isfinite(predicted), rows > 0),
+        "finite scores where the weight is positive only",
+        predicted,
+    )

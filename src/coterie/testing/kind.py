@@ -24,18 +24,21 @@ from coterie.testing._world import SETTINGS, require_close
 _N, _N_INPUTS = 240, 5
 
 
-def check_kind(subject: Kind, *, labels: Any = None, expected_failures: Mapping[str, str] | None = None) -> tuple[str, ...]:
-    """Check a kind of target: an object of a subclass of :class:`coterie.tasks.Kind` that was registered.
+def check_kind(
+    subject: Kind, *, labels: Any = None, expected_failures: Mapping[str, str] | None = None
+) -> tuple[str, ...]:
+    """Check a kind of target.
 
-    Two tasks of the kind stand beside a regression. The checks, in order: *name*, *labels*, *losses*, *tasks apart*, *missing
-    labels*, *confidences*, *constant*, *sums*, *metrics*, *link*, *predictions*, *training*; :func:`checks_of` tells what each
-    one says.
+    An object of a subclass of :class:`coterie.tasks.Kind` that was registered.
 
-    Args:
-        subject: what to check.
-        labels: 240 cells as a source may hold them, a list or a pandas series; by default classes a to d in their order (a and
-            b for a kind with a positive class), or whole numbers from 0.
-        expected_failures: by check, the reason why it fails; such a check must fail.
+    Two tasks of the kind stand beside a regression. The checks, in order: *name*, *labels*,
+    *losses*, *tasks apart*, *missing labels*, *confidences*, *constant*, *sums*, *metrics*, *link*,
+    *predictions*, *training*; :func:`checks_of` tells what each one says.
+
+    Args: subject: what to check. labels: 240 cells as a source may hold them, a list or a pandas
+        series; by default classes a to d in their order (a and b for a kind with a positive class),
+        or whole numbers from 0. expected_failures: by check, the reason why it fails; such a check
+        must fail.
 
     Returns:
         Names of the checks that hold.
@@ -59,11 +62,19 @@ class _Kind:
     def data(self) -> Dataset:
         """Inputs say something about the labels: rows are sorted by both, and shaken."""
         rng = np.random.default_rng(0)
-        column = pd.Series(_labels(self.subject, rng) if self.labels is None else self.labels).reset_index(drop=True)
+        column = pd.Series(
+            _labels(self.subject, rng) if self.labels is None else self.labels
+        ).reset_index(drop=True)
         column = column.sort_values(ignore_index=True)
         inputs = rng.normal(size=(len(column), _N_INPUTS)).astype(np.float32)
         inputs[:, 0] = np.sort(inputs[:, 0]) + 0.2 * rng.normal(size=len(column))
-        frame = pd.DataFrame({"own": column, "own again": column.iloc[::-1].reset_index(drop=True), "number": inputs[:, 1]})
+        frame = pd.DataFrame(
+            {
+                "own": column,
+                "own again": column.iloc[::-1].reset_index(drop=True),
+                "number": inputs[:, 1],
+            }
+        )
         mixed = rng.permutation(len(column))
         gaps = rng.random(len(column)) < 0.2
         frame["own again"] = frame["own again"].mask(gaps)
@@ -77,7 +88,9 @@ class _Kind:
 
     def outputs(self, scale: float = 1.0) -> Tensor:
         """Outputs (N, P) that know nothing."""
-        return scale * torch.randn(len(self.data), self.tasks.n_outputs, generator=torch.Generator().manual_seed(0))
+        return scale * torch.randn(
+            len(self.data), self.tasks.n_outputs, generator=torch.Generator().manual_seed(0)
+        )
 
     def alone(self) -> list[tuple[int, slice, Tasks]]:
         """Position, output columns, and tasks of its own for each task."""
@@ -91,10 +104,18 @@ _SUITE = Suite("kind", _Kind)
 def name(kind: _Kind) -> None:
     """It is registered, goes by its name, and is the same object after a file."""
     found = KINDS.get(str(kind.subject))
-    require(found is kind.subject, f"coterie.tasks.register to have made {str(kind.subject)!r} known", found)
+    require(
+        found is kind.subject,
+        f"coterie.tasks.register to have made {str(kind.subject)!r} known",
+        found,
+    )
     text = json.loads(json.dumps([kind.subject]))
     require(text == [kind.subject], f"the name {str(kind.subject)!r} in JSON", text)
-    require(pickle.loads(pickle.dumps(kind.subject)) is kind.subject, "the same object after pickle", "another one")  # noqa: S301
+    require(
+        pickle.loads(pickle.dumps(kind.subject)) is kind.subject,  # noqa: S301
+        "the same object after pickle",
+        "another one",
+    )
 
 
 @_SUITE.check
@@ -112,23 +133,48 @@ def losses(kind: _Kind) -> None:
     for scale in (0.0, 1.0, 100.0):
         outputs = kind.outputs(scale).requires_grad_()
         loss = task_losses(outputs, kind.data.targets, kind.tasks)
-        require(loss.shape == (len(kind.tasks),), f"a loss of each of {len(kind.tasks)} tasks", tuple(loss.shape))
+        require(
+            loss.shape == (len(kind.tasks),),
+            f"a loss of each of {len(kind.tasks)} tasks",
+            tuple(loss.shape),
+        )
         (gradient,) = torch.autograd.grad(loss.sum(), outputs)
-        require(bool(loss.isfinite().all()), f"finite losses of outputs of scale {scale:g}", loss.tolist())
-        require(bool(gradient.isfinite().all()), f"finite gradients of outputs of scale {scale:g}", "others")
+        require(
+            bool(loss.isfinite().all()),
+            f"finite losses of outputs of scale {scale:g}",
+            loss.tolist(),
+        )
+        require(
+            bool(gradient.isfinite().all()),
+            f"finite gradients of outputs of scale {scale:g}",
+            "others",
+        )
 
 
 @_SUITE.check
 def tasks_apart(kind: _Kind) -> None:
     """Tasks together have the losses, confidences and metrics that each has alone."""
     outputs, targets = kind.outputs(), kind.data.targets
-    loss, sure = example_losses(outputs, targets, kind.tasks), confidence(outputs, targets, kind.tasks)
+    loss, sure = (
+        example_losses(outputs, targets, kind.tasks),
+        confidence(outputs, targets, kind.tasks),
+    )
     score = primary_metric(summed_statistics(outputs, targets, kind.tasks), kind.tasks)
     for t, columns, alone in kind.alone():
         own, y = outputs[:, columns], targets[:, t : t + 1]
         known = ~y[:, 0].isnan()
-        require_close(loss[known, t].numpy(), example_losses(own, y, alone)[known, 0].numpy(), "the loss of a task alone", 1e-5)
-        require_close(sure[known, t].numpy(), confidence(own, y, alone)[known, 0].numpy(), "its confidence alone", 1e-5)
+        require_close(
+            loss[known, t].numpy(),
+            example_losses(own, y, alone)[known, 0].numpy(),
+            "the loss of a task alone",
+            1e-5,
+        )
+        require_close(
+            sure[known, t].numpy(),
+            confidence(own, y, alone)[known, 0].numpy(),
+            "its confidence alone",
+            1e-5,
+        )
         metric = primary_metric(summed_statistics(own, y, alone), alone)
         require_close(score[t : t + 1].numpy(), metric.numpy(), "the metric of a task alone", 1e-5)
 
@@ -140,10 +186,19 @@ def missing_labels(kind: _Kind) -> None:
     missing, other = targets[:, 1].isnan(), kind.outputs()
     other[missing, kind.tasks.columns[1]] = 7.0
     one, two = (
-        (task_losses(each, targets, kind.tasks), summed_statistics(each, targets, kind.tasks)) for each in (outputs, other)
+        (task_losses(each, targets, kind.tasks), summed_statistics(each, targets, kind.tasks))
+        for each in (outputs, other)
     )
-    require(torch.equal(one[0], two[0]), "the same losses whatever is predicted for missing labels", two[0].tolist())
-    require(torch.equal(one[1], two[1]), "the same sums whatever is predicted for missing labels", two[1].tolist())
+    require(
+        torch.equal(one[0], two[0]),
+        "the same losses whatever is predicted for missing labels",
+        two[0].tolist(),
+    )
+    require(
+        torch.equal(one[1], two[1]),
+        "the same sums whatever is predicted for missing labels",
+        two[1].tolist(),
+    )
     came = outcomes(outputs, targets, kind.tasks)[missing, 1]
     require(not came.any(), "outcomes of 0 where the label is missing", came.tolist())
 
@@ -154,20 +209,33 @@ def confidences(kind: _Kind) -> None:
     for scale in (0.0, 1.0, 100.0):
         sure = confidence(kind.outputs(scale), kind.data.targets, kind.tasks)
         sure = sure[~kind.data.targets.isnan()]
-        require(bool(((sure >= 0) & (sure <= 1)).all()), "confidences from 0 to 1", (float(sure.min()), float(sure.max())))
+        require(
+            bool(((sure >= 0) & (sure <= 1)).all()),
+            "confidences from 0 to 1",
+            (float(sure.min()), float(sure.max())),
+        )
 
 
 @_SUITE.check
 def constant(kind: _Kind) -> None:
     """No constant output has less loss than the one that is said to be best."""
-    task, y = _only(kind.tasks, 0), kind.data.targets[kind.data.split.train, 0]  # where statistics were measured
+    task, y = (
+        _only(kind.tasks, 0),
+        kind.data.targets[kind.data.split.train, 0],
+    )  # where statistics were measured
     best = kind.subject.constant(y, len(task[0].classes), float(task.pos_weight[0]))
-    require(tuple(best.shape) == (task[0].width,), f"a constant of shape ({task[0].width},)", tuple(best.shape))
+    require(
+        tuple(best.shape) == (task[0].width,),
+        f"a constant of shape ({task[0].width},)",
+        tuple(best.shape),
+    )
     best = best.double().requires_grad_()
     loss = example_losses(best.expand(len(y), -1), y.double()[:, None], task).mean()
     (gradient,) = torch.autograd.grad(loss, best)
     require(
-        bool((gradient.abs() < 1e-3).all()), "a loss that is flat at the best constant", f"the gradient {gradient.tolist()}"
+        bool((gradient.abs() < 1e-3).all()),
+        "a loss that is flat at the best constant",
+        f"the gradient {gradient.tolist()}",
     )
 
 
@@ -175,9 +243,16 @@ def constant(kind: _Kind) -> None:
 def sums(kind: _Kind) -> None:
     """Sums over parts of the examples add up to those over all."""
     outputs, targets = kind.outputs(), kind.data.targets
-    halves = [summed_statistics(outputs[part], targets[part], kind.tasks) for part in (slice(0, 80), slice(80, None))]
+    halves = [
+        summed_statistics(outputs[part], targets[part], kind.tasks)
+        for part in (slice(0, 80), slice(80, None))
+    ]
     whole = summed_statistics(outputs, targets, kind.tasks)
-    require(bool(torch.allclose(sum(halves, torch.zeros(())), whole, rtol=1e-4, atol=1e-4)), "sums that add up", "others")
+    require(
+        bool(torch.allclose(sum(halves, torch.zeros(())), whole, rtol=1e-4, atol=1e-4)),
+        "sums that add up",
+        "others",
+    )
 
 
 @_SUITE.check
@@ -187,7 +262,11 @@ def metrics(kind: _Kind) -> None:
     own = kind.outputs()[:, kind.tasks.columns[0]]
     for n in (len(y), 0):
         found = kind.subject.metrics(own[:n], y[:n], y[:n].double(), 0.5, kind.tasks, 0)
-        require(kind.subject.metric_name in found, f"{kind.subject.metric_name!r} among the metrics", list(found))
+        require(
+            kind.subject.metric_name in found,
+            f"{kind.subject.metric_name!r} among the metrics",
+            list(found),
+        )
 
 
 @_SUITE.check
@@ -196,7 +275,9 @@ def link(kind: _Kind) -> None:
     own = kind.outputs()[:, kind.tasks.columns[0]].double()
     means = kind.subject.inverse_link(own)
     again = kind.subject.inverse_link(kind.subject.link(means))
-    require_close(means.numpy(), again.numpy(), "the same averages after `link` and `inverse_link`", 1e-4)
+    require_close(
+        means.numpy(), again.numpy(), "the same averages after `link` and `inverse_link`", 1e-4
+    )
 
 
 @_SUITE.check
@@ -205,7 +286,11 @@ def predictions(kind: _Kind) -> None:
     task, columns = kind.tasks[0], kind.tasks.columns[0]
     values = kind.subject.predict(kind.outputs()[:, columns], kind.tasks, 0)
     announced = kind.subject.n_predictions(task.classes)
-    require(values.shape[1] == announced == len(kind.subject.meanings(task)), f"{announced} columns", tuple(values.shape))
+    require(
+        values.shape[1] == announced == len(kind.subject.meanings(task)),
+        f"{announced} columns",
+        tuple(values.shape),
+    )
     cells = [len(column) for column in kind.subject.columns(values, task)]
     wanted = [len(values)] * (2 if kind.subject.has_likelihood else 1)
     require(cells == wanted, f"columns of {wanted} cells in a table", cells)
@@ -213,12 +298,29 @@ def predictions(kind: _Kind) -> None:
 
 @_SUITE.check
 def training(kind: _Kind) -> None:
-    """A model learns it: the training loss falls well below that of the best constant, and predictions are finite."""
-    settings: Any = {**SETTINGS, "epochs": 30, "optimiser": "adam", "lr": 0.02, "model_options": {"hidden": (8,)}}
+    """A model learns it.
+
+    The training loss falls well below that of the best constant, and predictions are finite.
+    """
+    settings: Any = {
+        **SETTINGS,
+        "epochs": 30,
+        "optimiser": "adam",
+        "lr": 0.02,
+        "model_options": {"hidden": (8,)},
+    }
     found = fit("mlp", kind.data, **settings)
-    last = float(found.history.train_loss[-1, 0, 0])  # as a share of the constant's, since kinds are mixed
-    require(last < 0.95, "less than .95 of the loss of the best constant after 30 epochs", f"{last:.3g} of it")
-    model = GroupedModel.from_stack(found.stack, np.ones((3, 1)), kind.tasks, kind.data.preprocessing)
+    last = float(
+        found.history.train_loss[-1, 0, 0]
+    )  # as a share of the constant's, since kinds are mixed
+    require(
+        last < 0.95,
+        "less than .95 of the loss of the best constant after 30 epochs",
+        f"{last:.3g} of it",
+    )
+    model = GroupedModel.from_stack(
+        found.stack, np.ones((3, 1)), kind.tasks, kind.data.preprocessing
+    )
     told = model.predict(kind.data.inputs[kind.data.split.test])
     require(bool(torch.as_tensor(told).isfinite().all()), "finite predictions", "others")
 

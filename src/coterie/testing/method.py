@@ -41,13 +41,17 @@ from coterie.testing._world import (
 from coterie.training import Progress
 
 
-def check_method(subject: Any, *, expected_failures: Mapping[str, str] | None = None) -> tuple[str, ...]:
-    """Check what :func:`coterie.compare` takes as a method: a callable ``(case, *, seed) -> Grouping``, or what makes one.
+def check_method(
+    subject: Any, *, expected_failures: Mapping[str, str] | None = None
+) -> tuple[str, ...]:
+    """Check what :func:`coterie.compare` takes as a method.
 
-    It groups four tasks, and two in *two tasks*, on a joint training of a few steps; ``n_groups`` must let it. The checks, in
-    order: *grouping*, *relabelling*, *missing labels*, *the test part*, *seed*, *random state*, *case untouched*, *identity*,
-    *measurement*, *price*, *resume*, *two tasks*, *one task*, *gaps*, *mixed kinds*, *saved*; :func:`checks_of` tells what each
-    one says.
+    A callable ``(case, *, seed) -> Grouping``, or what makes one.
+
+    It groups four tasks, and two in *two tasks*, on a joint training of a few steps; ``n_groups``
+    must let it. The checks, in order: *grouping*, *relabelling*, *missing labels*, *the test part*,
+    *seed*, *random state*, *case untouched*, *identity*, *measurement*, *price*, *resume*, *two
+    tasks*, *one task*, *gaps*, *mixed kinds*, *saved*; :func:`checks_of` tells what each one says.
 
     Args:
         subject: what to check; a class is called without arguments, of an object copies are used.
@@ -78,16 +82,35 @@ class _Finding:
         return self.subject() if isinstance(self.subject, type) else deepcopy(self.subject)
 
     def case(
-        self, method: Any, data: Dataset, *, seed: int = 0, start: ModelStack | None = None, progress: Progress | None = None,
+        self,
+        method: Any,
+        data: Dataset,
+        *,
+        seed: int = 0,
+        start: ModelStack | None = None,
+        progress: Progress | None = None,
         checkpoints: Path | None = None,
-    ) -> Case:  # fmt: skip
+    ) -> Case:
         """A case as a comparison makes it."""
         probes = make_probes({"mine": method}, seed=seed)
-        joint = fit(encoder, data, seed=seed, start=start, record=True, probes=list(probes.values()), **SETTINGS)
+        joint = fit(
+            encoder,
+            data,
+            seed=seed,
+            start=start,
+            record=True,
+            probes=list(probes.values()),
+            **SETTINGS,
+        )
         return Case(
-            model=self._building, data=data, joint=joint, settings=SETTINGS, probes=probes, progress=progress,
+            model=self._building,
+            data=data,
+            joint=joint,
+            settings=SETTINGS,
+            probes=probes,
+            progress=progress,
             checkpoints=checkpoints,
-        )  # fmt: skip
+        )
 
     def on(self, data: Dataset, *, seed: int = 0, **options: Any) -> Grouping:
         """What it finds."""
@@ -106,7 +129,10 @@ _SUITE = Suite("method", _Finding)
 
 @_SUITE.check
 def grouping(finding: _Finding) -> None:
-    """A Grouping of all tasks in their order, into at most ``n_groups``; every task is served by a model that trains it."""
+    """A Grouping of all tasks in their order, into at most ``n_groups``.
+
+    Every task is served by a model that trains it.
+    """
     _require_grouping(finding.on(table()), finding, table())
 
 
@@ -114,7 +140,10 @@ def grouping(finding: _Finding) -> None:
 def relabelling(finding: _Finding) -> None:
     """Tasks in another order, with their heads, fall into the same groups."""
     data, reordered = table(), table(order=ORDER)
-    found = [finding.on(d, start=s) for d, s in zip((data, reordered), starts(data, reordered, ORDER), strict=True)]
+    found = [
+        finding.on(d, start=s)
+        for d, s in zip((data, reordered), starts(data, reordered, ORDER), strict=True)
+    ]
     if finding.built:
         not_applicable("it trains models of its own, whose heads start by their position")
     one, other = found
@@ -127,21 +156,33 @@ def relabelling(finding: _Finding) -> None:
 def missing_labels(finding: _Finding) -> None:
     """Examples without any label have no influence, whatever their inputs are."""
     one, other = (finding.on(data) for data in unlabelled_pair())
-    require(same(one.membership, other.membership), "the same groups with other inputs of unlabelled examples", other)
+    require(
+        same(one.membership, other.membership),
+        "the same groups with other inputs of unlabelled examples",
+        other,
+    )
 
 
 @_SUITE.check
 def the_test_part(finding: _Finding) -> None:
     """The test part is not read: it judges."""
     one, other = (finding.on(data) for data in other_test_part())
-    require(same(one.membership, other.membership), "the same groups with another test part", f"{other} instead of {one}")
+    require(
+        same(one.membership, other.membership),
+        "the same groups with another test part",
+        f"{other} instead of {one}",
+    )
 
 
 @_SUITE.check
 def seed(finding: _Finding) -> None:
     """The same seed gives the same bits."""
     one, other = (finding.on(table(), seed=3) for _ in range(2))
-    require(same(one.membership, other.membership), "the same groups from the same seed", f"{other} instead of {one}")
+    require(
+        same(one.membership, other.membership),
+        "the same groups from the same seed",
+        f"{other} instead of {one}",
+    )
 
 
 @_SUITE.check
@@ -176,28 +217,49 @@ def measurement(finding: _Finding) -> None:
     if getattr(one, "measurement", None) is None:
         not_applicable("nothing rides on the joint training")
     hash(one.measurement)
-    require(one.measurement == other.measurement, "one name of the measurement for two made alike", other.measurement)
+    require(
+        one.measurement == other.measurement,
+        "one name of the measurement for two made alike",
+        other.measurement,
+    )
     probe = one.probe(0)
     if probe is not None:
-        verbs = [verb for verb in ("on_step", "state", "restore") if not callable(getattr(probe, verb, None))]
-        require(not verbs and hasattr(probe, "every"), "a probe with every, on_step, state and restore", type(probe).__name__)
+        verbs = [
+            verb
+            for verb in ("on_step", "state", "restore")
+            if not callable(getattr(probe, verb, None))
+        ]
+        require(
+            not verbs and hasattr(probe, "every"),
+            "a probe with every, on_step, state and restore",
+            type(probe).__name__,
+        )
 
 
 @_SUITE.check
 def price(finding: _Finding) -> None:
-    """What it trains beyond the joint model it enters as ``details["cost"]``; where it tells the number, it keeps to it."""
+    """What it trains beyond the joint model it enters as ``details["cost"]``.
+
+    Where it tells the number, it keeps to it.
+    """
     data, method = table(), finding.fresh()
     found = finding.on(data)
     steps = found.details.get("cost", {}).get("model_steps", 0)
     if finding.built:
-        require(steps > 0, 'what was trained in `details["cost"]["model_steps"]`', dict(found.details.get("cost", {})))
+        require(
+            steps > 0,
+            'what was trained in `details["cost"]["model_steps"]`',
+            dict(found.details.get("cost", {})),
+        )
     told = getattr(method, "trainings", None)
     if told is not None:
         number, joint = told(len(data.tasks)), finding.case(method, data).joint
         require(isinstance(number, int) and number >= 0, "a whole number of trainings", number)
         most = number * joint.cost["model_steps"]
         require(
-            bool(steps >= most) and bool(number) == bool(finding.built), f"{most} model steps, of {number} trainings", steps
+            bool(steps >= most) and bool(number) == bool(finding.built),
+            f"{most} model steps, of {number} trainings",
+            steps,
         )
 
 
@@ -212,7 +274,11 @@ def resume(finding: _Finding) -> None:
         else:
             not_applicable("it trains nothing of which it tells the progress")
     one = finding.on(table())
-    require(same(one.membership, again.membership), "the same groups as without the stop", f"{again} instead of {one}")
+    require(
+        same(one.membership, again.membership),
+        "the same groups as without the stop",
+        f"{again} instead of {one}",
+    )
 
 
 @_SUITE.check
@@ -250,7 +316,10 @@ def saved(finding: _Finding) -> None:
 
 def _map_of(case: Case) -> dict[str, Any]:
     data_map = case.joint.data_map
-    return {name: np.array(getattr(data_map, name)) for name in ("confidence", "variability", "correctness", "count")}
+    return {
+        name: np.array(getattr(data_map, name))
+        for name in ("confidence", "variability", "correctness", "count")
+    }
 
 
 def _require_grouping(found: Any, finding: _Finding, data: Dataset) -> None:
@@ -261,5 +330,11 @@ def _require_grouping(found: Any, finding: _Finding, data: Dataset) -> None:
     require(found.n_groups <= most, f"at most {most} groups", found.n_groups)
     weights = found.weights()
     served = weights[found.labels, np.arange(len(data.tasks))]
-    require(bool(np.isfinite(weights).all()) and bool((weights >= 0).all()), "weights that are not negative", weights.tolist())
-    require(bool((served > 0).all()), "every task served by a model that trains it", weights.tolist())
+    require(
+        bool(np.isfinite(weights).all()) and bool((weights >= 0).all()),
+        "weights that are not negative",
+        weights.tolist(),
+    )
+    require(
+        bool((served > 0).all()), "every task served by a model that trains it", weights.tolist()
+    )

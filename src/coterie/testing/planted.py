@@ -16,7 +16,13 @@ from coterie.seeds import MOST_SEED, numpy_generator
 Regime = Literal["agreeing heads", "conflicting heads", "disjoint examples", "no structure"]
 REGIMES: tuple[Regime, ...] = get_args(Regime)
 N_INPUTS = 12
-_WIDE: dict[str, Any] = {"epochs": 15, "batch_size": 32, "lr": 3e-3, "keep": "last", "model_options": {"hidden": (32, 32)}}
+_WIDE: dict[str, Any] = {
+    "epochs": 15,
+    "batch_size": 32,
+    "lr": 3e-3,
+    "keep": "last",
+    "model_options": {"hidden": (32, 32)},
+}
 _SETTINGS: dict[Regime, dict[str, Any]] = {
     "agreeing heads": _WIDE,
     "conflicting heads": {**_WIDE, "epochs": 20, "lr": 5e-3, "model_options": {"hidden": (6,)}},
@@ -24,13 +30,19 @@ _SETTINGS: dict[Regime, dict[str, Any]] = {
     "no structure": {**_WIDE, "epochs": 10, "model_options": {"hidden": (64,)}},
 }
 _EXAMPLES: dict[Regime, int] = {
-    "agreeing heads": 1_000, "conflicting heads": 1_500, "disjoint examples": 2_000, "no structure": 1_500,
-}  # fmt: skip
+    "agreeing heads": 1_000,
+    "conflicting heads": 1_500,
+    "disjoint examples": 2_000,
+    "no structure": 1_500,
+}
 
 
 @dataclass(frozen=True, kw_only=True)
 class Gain:
-    """What true groups gain in points of balanced accuracy: ``mean`` over tasks and tables, 95 % from ``low`` to ``high``."""
+    """What true groups gain in points of balanced accuracy.
+
+    ``mean`` over tasks and tables, 95 % from ``low`` to ``high``.
+    """
 
     mean: float
     low: float
@@ -41,10 +53,11 @@ class Gain:
 class Planted:
     """Data with known groups.
 
-    ``groups`` holds the task names of each true group, ``grouping`` is the same as a :class:`coterie.Grouping`. ``settings``
-    are those of :func:`coterie.fit` under which the "mlp" was measured, ``gain`` what true groups then gained against
-    "random" groups of the same sizes, the "joint" model and "single" models: not on this table alone but over twenty of them,
-    see :func:`planted`.
+    ``groups`` holds the task names of each true group, ``grouping`` is the same as a
+    :class:`coterie.Grouping`. ``settings`` are those of :func:`coterie.fit` under which the "mlp"
+    was measured, ``gain`` what true groups then gained against "random" groups of the same sizes,
+    the "joint" model and "single" models: not on this table alone but over twenty of them, see
+    :func:`planted`.
     """
 
     regime: Regime
@@ -62,18 +75,23 @@ class Planted:
 def planted(regime: Regime, seed: int = 0, *, n_groups: int = 3, per_group: int = 3) -> Planted:
     """A table of ``n_groups`` times ``per_group`` binary tasks on twelve inputs, whose groups are known.
 
-    ===================== ============================================================================================
-    regime                what is true of it
-    ===================== ============================================================================================
-    "agreeing heads"      Tasks of a group are mixes of three functions of two directions of the inputs, which the
-                          other groups do not read. Few examples for a wide network: sharing them pays.
-    "conflicting heads"   Tasks of a group mix three functions of three directions of their own, and the only hidden
-                          layer has six units: enough for one group, of which others would take their part.
-    "disjoint examples"   Tasks of a group are one function, and every example is labelled for one task only: a group
-                          multiplies the examples.
-    "no structure"        Every task is a random linear function of the inputs, of its own, with noise, and the network
-                          is wide: no grouping should pay.
-    ===================== ============================================================================================
+    =====================
+    ============================================================================================
+    regime                what is true of it =====================
+    ============================================================================================
+    "agreeing heads"      Tasks of a group are mixes of three functions of two directions of the
+    inputs, which the
+                          other groups do not read. Few examples for a wide network: sharing them
+                          pays.
+    "conflicting heads"   Tasks of a group mix three functions of three directions of their own, and
+                          the only hidden layer has six units: enough for one group, of which others
+                          would take their part.
+    "disjoint examples"   Tasks of a group are one function, and every example is labelled for one
+                          task only: a group multiplies the examples.
+    "no structure"        Every task is a random linear function of the inputs, of its own, with
+                          noise, and the network is wide: no grouping should pay.
+    =====================
+    ============================================================================================
 
     What true groups gain in points of balanced accuracy on the validation part, over twenty tables
     (``benchmarks/planted.py``), paired, with 95 % intervals:
@@ -87,8 +105,8 @@ def planted(regime: Regime, seed: int = 0, *, n_groups: int = 3, per_group: int 
     no structure        0.0 (-0.1 to 0.1)    0.0 (-0.1 to 0.2)    0.1 (-0.1 to 0.3)
     =================== ==================== ==================== ====================
 
-    In "conflicting heads" single models are best of all, as they have the layer to themselves: groups are what a budget of
-    few models can reach.
+    In "conflicting heads" single models are best of all, as they have the layer to themselves:
+    groups are what a budget of few models can reach.
 
     Args:
         regime: one of the four.
@@ -114,13 +132,20 @@ def planted(regime: Regime, seed: int = 0, *, n_groups: int = 3, per_group: int 
     if regime == "disjoint examples":
         owner = rng.integers(len(columns), size=n_examples)
         targets[owner[:, None] != np.arange(len(columns))] = np.nan
-    names = [f"{chr(ord('a') + group)}{task + 1}" for group in range(n_groups) for task in range(per_group)]
+    names = [
+        f"{chr(ord('a') + group)}{task + 1}"
+        for group in range(n_groups)
+        for task in range(per_group)
+    ]
     data = load({"inputs": inputs.astype(np.float32), "targets": targets}, names=names, seed=seed)
     membership = np.repeat(np.eye(n_groups), per_group, axis=0)
     return Planted(
-        regime=regime, data=data, grouping=Grouping(tasks=tuple(names), membership=membership, method="planted"),
-        settings=_SETTINGS[regime], gain=_GAINS[regime],
-    )  # fmt: skip
+        regime=regime,
+        data=data,
+        grouping=Grouping(tasks=tuple(names), membership=membership, method="planted"),
+        settings=_SETTINGS[regime],
+        gain=_GAINS[regime],
+    )
 
 
 def _agreeing(inputs: np.ndarray, n_tasks: int, rng: np.random.Generator) -> list[np.ndarray]:

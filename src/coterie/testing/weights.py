@@ -41,19 +41,24 @@ _STEPS = 12
 
 
 def check_weights(
-    subject: Any, *, row_sums: float | None = None, expected_failures: Mapping[str, str] | None = None
+    subject: Any,
+    *,
+    row_sums: float | None = None,
+    expected_failures: Mapping[str, str] | None = None,
 ) -> tuple[str, ...]:
-    """Check a :class:`coterie.training.WeightsProvider`: an object, or what makes one of it for ``n_tasks`` tasks.
+    """Check a :class:`coterie.training.WeightsProvider`.
 
-    It weighs four tasks, or two, three and one, on trainings of a few steps. The checks, in order: *weights*, *row sums*,
-    *steps apart*, *seed*, *prepared anew*, *random state*, *data untouched*, *identity*, *learning*, *training*, *missing
-    labels*, *the test part*, *resume*, *result*, *settled*, *two tasks*, *one task*, *gaps*, *mixed kinds*;
-    :func:`checks_of` tells what each one says.
+    An object, or what makes one of it for ``n_tasks`` tasks.
 
-    Args:
-        subject: what to check: a function ``(n_tasks) -> WeightsProvider``, or a provider, of which copies are used.
-        row_sums: what the weights of every model sum to, if that is promised.
-        expected_failures: by check, the reason why it fails; such a check must fail.
+    It weighs four tasks, or two, three and one, on trainings of a few steps. The checks, in order:
+    *weights*, *row sums*, *steps apart*, *seed*, *prepared anew*, *random state*, *data untouched*,
+    *identity*, *learning*, *training*, *missing labels*, *the test part*, *resume*, *result*,
+    *settled*, *two tasks*, *one task*, *gaps*, *mixed kinds*; :func:`checks_of` tells what each one
+    says.
+
+    Args: subject: what to check: a function ``(n_tasks) -> WeightsProvider``, or a provider, of
+        which copies are used. row_sums: what the weights of every model sum to, if that is
+        promised. expected_failures: by check, the reason why it fails; such a check must fail.
 
     Returns:
         Names of the checks that hold; those with nothing to look at are not among them.
@@ -77,7 +82,11 @@ class _Weighing:
 
     def fresh(self, n_tasks: int = 4) -> WeightsProvider:
         """One that was not prepared."""
-        return deepcopy(self.subject) if isinstance(self.subject, WeightsProvider) else self.subject(n_tasks)
+        return (
+            deepcopy(self.subject)
+            if isinstance(self.subject, WeightsProvider)
+            else self.subject(n_tasks)
+        )
 
     def prepared(self, data: Dataset, seed: int = 0) -> WeightsProvider:
         """One before the first step."""
@@ -95,20 +104,37 @@ _SUITE = Suite("weights", _Weighing)
 
 @_SUITE.check
 def weights(weighing: _Weighing) -> None:
-    """W (M, T) at every step, with M = ``n_rows``, is finite and not negative; every task has some, and in time every row."""
+    """W (M, T) at every step, with M = ``n_rows``, is finite and not negative.
+
+    Every task has some, and in time every row.
+    """
     data = table()
     provider = weighing.prepared(data)
     shape, given = (provider.n_rows, len(data.tasks)), torch.zeros(provider.n_rows)
     for step in range(_STEPS):
         for found in (provider.weights(step).detach(), provider.settled(step).detach()):
             require(tuple(found.shape) == shape, f"weights of shape {shape}", tuple(found.shape))
-            require(bool(found.isfinite().all()) and bool((found >= 0).all()), "finite weights that are not negative", found)
-            require(bool((found.sum(0) > 0).all()), "a weight above 0 for every task in some row", found)
+            require(
+                bool(found.isfinite().all()) and bool((found >= 0).all()),
+                "finite weights that are not negative",
+                found,
+            )
+            require(
+                bool((found.sum(0) > 0).all()), "a weight above 0 for every task in some row", found
+            )
             alive = provider.alive()
-            rows = torch.ones(shape[0], dtype=torch.bool) if alive is None else torch.tensor(list(alive))
+            rows = (
+                torch.ones(shape[0], dtype=torch.bool)
+                if alive is None
+                else torch.tensor(list(alive))
+            )
             require(len(rows) == shape[0], f"{shape[0]} answers to which rows live", len(rows))
             given += torch.where(rows, found.sum(1), 1.0)
-    require(bool((given > 0).all()), f"a weight above 0 in every row within {_STEPS} steps", given.tolist())
+    require(
+        bool((given > 0).all()),
+        f"a weight above 0 in every row within {_STEPS} steps",
+        given.tolist(),
+    )
 
 
 @_SUITE.check
@@ -120,7 +146,11 @@ def row_sums(weighing: _Weighing) -> None:
     for step in range(_STEPS):
         found = provider.weights(step).detach().sum(1)
         expected = torch.full_like(found, weighing.row_sums)
-        require(torch.allclose(found, expected, rtol=1e-5), f"rows that sum to {weighing.row_sums:g}", found.tolist())
+        require(
+            torch.allclose(found, expected, rtol=1e-5),
+            f"rows that sum to {weighing.row_sums:g}",
+            found.tolist(),
+        )
 
 
 @_SUITE.check
@@ -129,14 +159,22 @@ def steps_apart(weighing: _Weighing) -> None:
     one, other = weighing.prepared(table()), weighing.prepared(table())
     for step in range(3):
         other.weights(step)
-    require(same(one.weights(3), other.weights(3)), "the same weights whatever was asked for before", other.weights(3))
+    require(
+        same(one.weights(3), other.weights(3)),
+        "the same weights whatever was asked for before",
+        other.weights(3),
+    )
 
 
 @_SUITE.check
 def seed(weighing: _Weighing) -> None:
     """The same seed gives the same bits."""
     one, other = (weighing.prepared(table(), seed=3) for _ in range(2))
-    require(all(same(one.weights(s), other.weights(s)) for s in range(3)), "the same weights from the same seed", "others")
+    require(
+        all(same(one.weights(s), other.weights(s)) for s in range(3)),
+        "the same weights from the same seed",
+        "others",
+    )
 
 
 @_SUITE.check
@@ -145,7 +183,11 @@ def prepared_anew(weighing: _Weighing) -> None:
     used, fresh = weighing.fresh(), weighing.prepared(table())
     fit(encoder, table(), used, **SETTINGS)
     used.prepare(table(), _STEPS, 0)
-    require(same(used.weights(0), fresh.weights(0)), "the same weights as of one that is new", used.weights(0))
+    require(
+        same(used.weights(0), fresh.weights(0)),
+        "the same weights as of one that is new",
+        used.weights(0),
+    )
 
 
 @_SUITE.check
@@ -171,7 +213,11 @@ def data_untouched(weighing: _Weighing) -> None:
 def identity(weighing: _Weighing) -> None:
     """Its settings are JSON types, one identity for two made alike, and each setting tells providers apart."""
     settings = weighing.fresh().settings()
-    require(json.loads(json.dumps(settings)).keys() == settings.keys(), "settings of JSON types", settings)
+    require(
+        json.loads(json.dumps(settings)).keys() == settings.keys(),
+        "settings of JSON types",
+        settings,
+    )
     require_identity(weighing.fresh, "`weights`")
     if not isinstance(weighing.subject, WeightsProvider):
         require_identity(lambda: weighing.subject, "what makes the weights")
@@ -179,25 +225,49 @@ def identity(weighing: _Weighing) -> None:
 
 @_SUITE.check
 def learning(weighing: _Weighing) -> None:
-    """What it learns are leaves on its device that the weights or the penalty reach; the penalty is one finite number."""
+    """What it learns are leaves on its device that the weights or the penalty reach.
+
+    The penalty is one finite number.
+    """
     provider = weighing.prepared(table())
     learnt = list(provider.parameters())
     penalty = provider.penalty()
-    require(penalty.dim() == 0 and bool(penalty.isfinite()), "a finite penalty of one number", penalty)
+    require(
+        penalty.dim() == 0 and bool(penalty.isfinite()), "a finite penalty of one number", penalty
+    )
     for parameter in learnt:
-        require(parameter.is_leaf and parameter.requires_grad, "parameters that are leaves and learn", parameter)
-        require(parameter.device.type == "cpu", "parameters on the device that was asked for", parameter.device)
+        require(
+            parameter.is_leaf and parameter.requires_grad,
+            "parameters that are leaves and learn",
+            parameter,
+        )
+        require(
+            parameter.device.type == "cpu",
+            "parameters on the device that was asked for",
+            parameter.device,
+        )
     if learnt:
         found = provider.weights(0)
-        (found * torch.rand(found.shape, generator=torch.Generator().manual_seed(0))).sum().add(provider.penalty()).backward()
-        require(all(p.grad is not None for p in learnt), "a gradient of everything that is learnt", "none of some")
+        (found * torch.rand(found.shape, generator=torch.Generator().manual_seed(0))).sum().add(
+            provider.penalty()
+        ).backward()
+        require(
+            all(p.grad is not None for p in learnt),
+            "a gradient of everything that is learnt",
+            "none of some",
+        )
 
 
 @_SUITE.check
 def training(weighing: _Weighing) -> None:
-    """Models train with it: scores (M, T) are finite where a weight is left, and a second training gives the same bits."""
+    """Models train with it.
+
+    Scores (M, T) are finite where a weight is left, and a second training gives the same bits.
+    """
     one, other = weighing.train(table()), weighing.train(table())
-    require(bool(np.isfinite(one.scores).any(axis=0).all()), "a finite score of every task", one.scores)
+    require(
+        bool(np.isfinite(one.scores).any(axis=0).all()), "a finite score of every task", one.scores
+    )
     _require_same(one, other, "as in the first training")
 
 
@@ -228,24 +298,38 @@ def resume(weighing: _Weighing) -> None:
 
 @_SUITE.check
 def result(weighing: _Weighing) -> None:
-    """What was learnt is a Grouping of all tasks into at most ``n_rows``, the same after a file; or None."""
+    """What was learnt is a Grouping of all tasks into at most ``n_rows``, the same after a file.
+
+    Or None.
+    """
     data, provider = table(), weighing.fresh()
     found = fit(encoder, data, provider, **SETTINGS).grouping
     if found is None:
         not_applicable("it learns no grouping")
-    require(isinstance(found, Grouping) and found.tasks == data.tasks.names, "a Grouping of the tasks", found)
+    require(
+        isinstance(found, Grouping) and found.tasks == data.tasks.names,
+        "a Grouping of the tasks",
+        found,
+    )
     require(found.n_groups <= provider.n_rows, f"at most {provider.n_rows} groups", found.n_groups)
     require_plain(found, "the same grouping after a file")
 
 
 @_SUITE.check
 def settled(weighing: _Weighing) -> None:
-    """``settled`` is without noise: while nothing is learnt, a pair of model and task that dropped out does not come back."""
+    """``settled`` is without noise.
+
+    While nothing is learnt, a pair of model and task that dropped out does not come back.
+    """
     provider = weighing.prepared(table())
     shown = provider.settled(0).detach() > 0
     for step in range(1, _STEPS):
         now = provider.settled(step).detach() > 0
-        require(bool((now <= shown).all()), "pairs that stay out", f"at step {step} of nothing learnt: {now.tolist()}")
+        require(
+            bool((now <= shown).all()),
+            "pairs that stay out",
+            f"at step {step} of nothing learnt: {now.tolist()}",
+        )
         shown = now
 
 
@@ -274,11 +358,17 @@ def mixed_kinds(weighing: _Weighing) -> None:
 
 
 def _require_scores(found: Fit) -> None:
-    require(bool(np.isfinite(found.scores).any(axis=0).all()), "a finite score of every task", found.scores)
+    require(
+        bool(np.isfinite(found.scores).any(axis=0).all()),
+        "a finite score of every task",
+        found.scores,
+    )
 
 
 def _require_same(one: Fit, other: Fit, when: str) -> None:
     require_unchanged(content(one.stack), content(other.stack), f"the models {when}:")
     require(same(one.scores, other.scores), f"the same scores {when}", other.scores)
-    memberships = [None if each.grouping is None else each.grouping.membership for each in (one, other)]
+    memberships = [
+        None if each.grouping is None else each.grouping.membership for each in (one, other)
+    ]
     require(same(*memberships), f"the same grouping {when}", memberships[1])

@@ -1,8 +1,8 @@
 """Training: one loop for every weight matrix. It knows nothing of grouping.
 
-:func:`train` runs a stack of M models over the same batches, row m minimising sum_t W[m, t] L_t. W is static or comes
-from a :class:`WeightsProvider` each step. Observers watch the forward passes that train, probes try steps from the state
-of the moment; checkpoints hold whole epochs.
+:func:`train` runs a stack of M models over the same batches, row m minimising sum_t W[m, t] L_t. W
+is static or comes from a :class:`WeightsProvider` each step. Observers watch the forward passes
+that train, probes try steps from the state of the moment; checkpoints hold whole epochs.
 """
 
 from coterie.training.config import TrainingConfig as TrainingConfig

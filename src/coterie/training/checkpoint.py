@@ -1,4 +1,6 @@
-"""What a training has to remember: curves, the best state of each model, and how to continue after a kill.
+"""What a training has to remember.
+
+Curves, the best state of each model, and how to continue after a kill.
 
 Shapes: ``M`` models, ``T`` tasks, ``E`` epochs done.
 """
@@ -41,7 +43,10 @@ _ROUNDING = 1e-12
 
 @dataclass
 class TrainingState:
-    """State at the end of an epoch. No random state is among it: every draw is a function of seed, step and purpose."""
+    """State at the end of an epoch. No random state is among it.
+
+    Every draw is a function of seed, step and purpose.
+    """
 
     stack: ModelStack
     optimiser: torch.optim.Optimizer
@@ -87,17 +92,26 @@ class TrainingState:
 
     @property
     def keeps_best(self) -> bool:
-        """Whether each model ends with its best epoch; weights or a stem that learn couple the rows: they keep the last."""
+        """Whether each model ends with its best epoch.
+
+        Weights or a stem that learn couple the rows: they keep the last.
+        """
         coupled = self.stack.couples_rows or bool(list(self.provider.parameters()))
         return self.config.keep == "best" and not coupled
 
     def finish_epoch(
-        self, stack: ModelStack, weights: Tensor, train_loss: Tensor, validation_loss: Tensor, score: Tensor, seconds: float
+        self,
+        stack: ModelStack,
+        weights: Tensor,
+        train_loss: Tensor,
+        validation_loss: Tensor,
+        score: Tensor,
+        seconds: float,
     ) -> None:
         """Add one epoch to the curves, all of shape (M, T), and remember models that are at their best.
 
-        That is the highest mean score; of epochs with the same one, as of few validation examples there are many, the lowest
-        mean loss; then the first.
+        That is the highest mean score; of epochs with the same one, as of few validation examples
+        there are many, the lowest mean loss; then the first.
         """
         unused = weights == 0
         for name, values in zip(_CURVES, (train_loss, validation_loss, score), strict=True):
@@ -140,18 +154,32 @@ class TrainingState:
         """The curves, (E, M, T)."""
         stacked = {name: torch.stack(values).numpy() for name, values in self.curves.items()}
         all_steps = self.config.epochs * self.n_steps
-        rates = [learning_rate((epoch + 1) * self.n_steps - 1, all_steps, self.config) for epoch in range(self.epoch)]
-        return History(**stacked, learning_rate=np.asarray(rates), best_epoch=self.best_epoch.numpy())
+        rates = [
+            learning_rate((epoch + 1) * self.n_steps - 1, all_steps, self.config)
+            for epoch in range(self.epoch)
+        ]
+        return History(
+            **stacked, learning_rate=np.asarray(rates), best_epoch=self.best_epoch.numpy()
+        )
 
     def save(self) -> None:
         """Write the checkpoint atomically, if one was asked for."""
         if self.file is None:
             return
-        tensors: dict[str, Tensor] = {f"stack/{name}": tensor for name, tensor in self.stack.state().items()}
+        tensors: dict[str, Tensor] = {
+            f"stack/{name}": tensor for name, tensor in self.stack.state().items()
+        }
         tensors |= {f"best/{name}": tensor for name, tensor in self.best.items()}
-        tensors |= {f"optimiser/{name}": tensor for name, tensor in optimiser_arrays(self.optimiser).items()}
-        tensors |= {f"provider/{i}": parameter.detach() for i, parameter in enumerate(self.provider.parameters())}
-        tensors |= {f"curves/{name}": torch.stack(values) for name, values in self.curves.items() if values}
+        tensors |= {
+            f"optimiser/{name}": tensor for name, tensor in optimiser_arrays(self.optimiser).items()
+        }
+        tensors |= {
+            f"provider/{i}": parameter.detach()
+            for i, parameter in enumerate(self.provider.parameters())
+        }
+        tensors |= {
+            f"curves/{name}": torch.stack(values) for name, values in self.curves.items() if values
+        }
         tensors |= {name: getattr(self, name) for name in _BEST}
         arrays = {name: tensor.cpu().numpy() for name, tensor in tensors.items()}
         arrays |= {f"learnt/{name}": array for name, array in self.provider.state().items()}
@@ -161,42 +189,69 @@ class TrainingState:
 
     def _about(self) -> dict[str, Any]:
         strategy = None if self.strategy is None else asdict(self.strategy)
-        return {"epoch": self.epoch, "seconds": self.seconds, "strategy": strategy, "identity": self.identity}
+        return {
+            "epoch": self.epoch,
+            "seconds": self.seconds,
+            "strategy": strategy,
+            "identity": self.identity,
+        }
 
     def _restore(self, file: Path) -> None:
         arrays, saved = read_arrays(file)
         with within(file, "checkpoint"):
             about: _About = structure(saved, _About)
         if about["identity"] != self.identity:
-            changed = [name for name, value in self.identity.items() if about["identity"].get(name) != value]
+            changed = [
+                name
+                for name, value in self.identity.items()
+                if about["identity"].get(name) != value
+            ]
             raise CoterieError(
-                f"{file} belongs to a training with another {', '.join(changed)}. Use the same settings to continue it, "
+                f"{file} belongs to a training with another {', '.join(changed)}. Use the same "
+                "settings to continue it, "
                 "or another folder."
             )
         if not all(name in arrays for name in _BEST):
-            raise CoterieError(f"{file} was written by another version, which chose epochs otherwise. Delete it to train anew.")
+            raise CoterieError(
+                f"{file} was written by another version, which chose epochs otherwise. Delete it "
+                "to train anew."
+            )
         self.epoch, self.seconds = about["epoch"], about["seconds"]
         self.strategy = about["strategy"]
         parts: dict[str, dict[str, np.ndarray]] = {}
         for key, array in arrays.items():
             part, _, name = key.partition("/")
             parts.setdefault(part, {})[name or part] = array
-        as_tensors = lambda part: {name: torch.from_numpy(a) for name, a in parts.get(part, {}).items()}  # noqa: E731
+        as_tensors = lambda part: {  # noqa: E731
+            name: torch.from_numpy(a) for name, a in parts.get(part, {}).items()
+        }
         with within(file, "checkpoint"):
             own = self.stack.state()
             require_state(as_tensors("stack"), own)
-            require_state(as_tensors("best"), {name: own[name] for name in parts.get("best", {}) if name in own})
+            require_state(
+                as_tensors("best"),
+                {name: own[name] for name in parts.get("best", {}) if name in own},
+            )
             sizes = {"E": self.epoch, "M": self.stack.n_models}
-            arrays_of(parts.get("curves", {}), {name: "f E M T" for name in _CURVES if self.epoch}, sizes=sizes)
+            arrays_of(
+                parts.get("curves", {}),
+                {name: "f E M T" for name in _CURVES if self.epoch},
+                sizes=sizes,
+            )
             arrays_of(parts.get("best_score", {}), {"best_score": "f M"}, sizes=sizes)
             arrays_of(parts.get("best_epoch", {}), {"best_epoch": "i M"}, sizes=sizes)
             best_epoch = parts["best_epoch"]["best_epoch"]
             if not (best_epoch.min() >= 0 and best_epoch.max() < max(self.epoch, 1)):
-                raise CoterieError(f"`best_epoch` must lie within {self.epoch} epochs; found {best_epoch.tolist()}.")
+                raise CoterieError(
+                    f"`best_epoch` must lie within {self.epoch} epochs; found "
+                    f"{best_epoch.tolist()}."
+                )
         self.stack.load_state(as_tensors("stack"))
         device = self.stack.device
         self.best = {
-            name: torch.empty_like(tensor) for name, tensor in self.stack.state().items() if name in parts.get("best", {})
+            name: torch.empty_like(tensor)
+            for name, tensor in self.stack.state().items()
+            if name in parts.get("best", {})
         }
         for name, tensor in as_tensors("best").items():
             self.best[name].copy_(tensor.to(device))
@@ -205,17 +260,28 @@ class TrainingState:
             for i, parameter in enumerate(self.provider.parameters()):
                 parameter.copy_(torch.from_numpy(parts["provider"][str(i)]))
         self.provider.restore(parts.get("learnt", {}))
-        self.curves |= {name: list(values.unbind(0)) for name, values in as_tensors("curves").items()}
+        self.curves |= {
+            name: list(values.unbind(0)) for name, values in as_tensors("curves").items()
+        }
         for name in _BEST:
             setattr(self, name, torch.from_numpy(parts[name][name]))
         for i, observer in enumerate(self.observers):
             prefix = f"{i}/"
             held = parts.get("observer", {})
-            observer.restore({name.removeprefix(prefix): a for name, a in held.items() if name.startswith(prefix)})
+            observer.restore(
+                {
+                    name.removeprefix(prefix): a
+                    for name, a in held.items()
+                    if name.startswith(prefix)
+                }
+            )
 
 
 def _weighted(values: Tensor, share: Tensor) -> Tensor:
-    """Mean over tasks of (M, T) by shares (M, T) in float64 on the host, (M,); NaN where all shares are 0."""
+    """Mean over tasks of (M, T) by shares (M, T) in float64 on the host, (M,).
+
+    NaN where all shares are 0.
+    """
     return ((share * values.double().nan_to_num()).sum(1) / share.sum(1)).cpu()
 
 
@@ -224,4 +290,6 @@ def _as_json(identity: Mapping[str, Any]) -> dict[str, Any]:
     try:
         return json.loads(json.dumps(identity))
     except TypeError as error:
-        raise CoterieError(f"`model_options` must be plain JSON types where a checkpoint is written: {error}.") from error
+        raise CoterieError(
+            f"`model_options` must be plain JSON types where a checkpoint is written: {error}."
+        ) from error

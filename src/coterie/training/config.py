@@ -8,11 +8,19 @@ from math import inf
 from numbers import Real
 from typing import Any, Literal, TypedDict, get_args, get_type_hints
 
-from coterie.errors import CoterieError, require_choice, require_number, require_positive, require_whole, shown
+from coterie.errors import (
+    CoterieError,
+    require_choice,
+    require_number,
+    require_positive,
+    require_whole,
+    shown,
+)
 from coterie.seeds import MOST_SEED
 from coterie.training.device import check_device
 
-# Far beyond what anybody trains; what is larger is a slip, and would only show when memory or patience ends.
+# Far beyond what anybody trains; what is larger is a slip, and would only show when memory or
+# patience ends.
 MOST_EPOCHS, MOST_EXAMPLES = 10**6, 10**8
 
 
@@ -20,10 +28,11 @@ MOST_EPOCHS, MOST_EXAMPLES = 10**6, 10**8
 class TrainingConfig:
     """How a stack is trained; the same for all its rows.
 
-    ``warmup`` is the share of all steps in which the learning rate rises linearly; ``clip`` bounds the gradient norm of
-    each model; ``channels_last`` is the memory format of images (None: yes, if the inputs are images); ``keep`` is the epoch
-    whose state each model ends with ("best" by the mean validation score of its tasks); ``compile`` hands the forward pass to
-    ``torch.compile``, which takes its time before the first step.
+    ``warmup`` is the share of all steps in which the learning rate rises linearly; ``clip`` bounds
+    the gradient norm of each model; ``channels_last`` is the memory format of images (None: yes, if
+    the inputs are images); ``keep`` is the epoch whose state each model ends with ("best" by the
+    mean validation score of its tasks); ``compile`` hands the forward pass to ``torch.compile``,
+    which takes its time before the first step.
     """
 
     epochs: int = 10
@@ -54,7 +63,11 @@ class TrainingConfig:
         require_whole("epochs", self.epochs, 1, MOST_EPOCHS)
         require_whole("batch_size", self.batch_size, 2, MOST_EXAMPLES)
         require_whole("seed", self.seed, 0, MOST_SEED)
-        if isinstance(self.lr, bool) or not isinstance(self.lr, Real) or not 0 < float(self.lr) < inf:
+        if (
+            isinstance(self.lr, bool)
+            or not isinstance(self.lr, Real)
+            or not 0 < float(self.lr) < inf
+        ):
             raise CoterieError(f"`lr` must be positive and finite; found {shown(self.lr)}.")
         require_number("weight_decay", self.weight_decay, least=0)
         require_number("momentum", self.momentum, least=0, below=1)
@@ -62,11 +75,19 @@ class TrainingConfig:
         if self.clip is not None:
             require_positive("clip", self.clip)
         for name in ("augment", "compile", "channels_last"):
-            if not isinstance(getattr(self, name), bool | None if name == "channels_last" else bool):
-                raise CoterieError(f"`{name}` must be True or False; found {shown(getattr(self, name))}.")
+            if not isinstance(
+                getattr(self, name), bool | None if name == "channels_last" else bool
+            ):
+                raise CoterieError(
+                    f"`{name}` must be True or False; found {shown(getattr(self, name))}."
+                )
         check_device(self.device)
-        if not isinstance(self.model_options, Mapping) or not all(isinstance(name, str) for name in self.model_options):
-            raise CoterieError(f"`model_options` must map names to values; found {shown(self.model_options)}.")
+        if not isinstance(self.model_options, Mapping) or not all(
+            isinstance(name, str) for name in self.model_options
+        ):
+            raise CoterieError(
+                f"`model_options` must map names to values; found {shown(self.model_options)}."
+            )
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON types."""
@@ -74,7 +95,10 @@ class TrainingConfig:
 
 
 class TrainingSettings(TypedDict, total=False):
-    """The fields of :class:`TrainingConfig` but ``seed``, as keywords of the verbs; "optimizer" is "optimiser"."""
+    """The fields of :class:`TrainingConfig` but ``seed``, as keywords of the verbs.
+
+    "optimizer" is "optimiser".
+    """
 
     epochs: int
     lr: float

@@ -65,34 +65,83 @@ def train(
         CoterieError: a loss is not finite; the last checkpoint stays.
     """
     tasks = data.tasks.to(fabric.device)
-    channels_last = len(data.input_shape) == 3 if config.channels_last is None else config.channels_last
+    channels_last = (
+        len(data.input_shape) == 3 if config.channels_last is None else config.channels_last
+    )
     stack = stack.to(fabric.device, channels_last=channels_last)
     if config.compile:
         stack.compile()
-    deliver = partial(Batches, data, batch_size=config.batch_size, device=fabric.device, channels_last=channels_last)
+    deliver = partial(
+        Batches,
+        data,
+        batch_size=config.batch_size,
+        device=fabric.device,
+        channels_last=channels_last,
+    )
     held_out = None
     if provider.held_out:
         positions, apart = _parted(positions, provider.held_out, config.seed)
-        held_out = deliver(apart, seed=derive(config.seed, "held out")), observed_shares(data, [apart])[0].to(fabric.device)
+        held_out = (
+            deliver(apart, seed=derive(config.seed, "held out")),
+            observed_shares(data, [apart])[0].to(fabric.device),
+        )
     batches = deliver(positions, seed=config.seed, augment=config.augment)
-    validation = Batches(data, data.split.validation, batch_size=512, seed=0, device=fabric.device, channels_last=channels_last)
-    share = None if isinstance(positions, Tensor) else observed_shares(data, positions).to(fabric.device)
+    validation = Batches(
+        data,
+        data.split.validation,
+        batch_size=512,
+        seed=0,
+        device=fabric.device,
+        channels_last=channels_last,
+    )
+    share = (
+        None
+        if isinstance(positions, Tensor)
+        else observed_shares(data, positions).to(fabric.device)
+    )
     judged = (~data.targets[data.split.validation].isnan()).any(0).to(fabric.device)
     provider.prepare(data, config.epochs * batches.n_steps, config.seed, fabric.device)
-    optimiser = make_optimiser(stack, provider.parameters(), config, provider.learning_rate, provider.plain_steps)
+    optimiser = make_optimiser(
+        stack, provider.parameters(), config, provider.learning_rate, provider.plain_steps
+    )
     with torch.random.fork_rng():
         watching = [*observers, *probes]
-        state = TrainingState.start(stack, optimiser, provider, watching, config, batches.n_steps, identity or {}, checkpoint)
+        state = TrainingState.start(
+            stack,
+            optimiser,
+            provider,
+            watching,
+            config,
+            batches.n_steps,
+            identity or {},
+            checkpoint,
+        )
         if state.strategy is None:
-            first, weights = next(iter(batches.epoch(0))), provider.weights(0).detach().to(fabric.device)
+            first, weights = (
+                next(iter(batches.epoch(0))),
+                provider.weights(0).detach().to(fabric.device),
+            )
             state.strategy = decide_strategy(stack, first, weights, tasks, config.strategy, fabric)
-            # A measurement may come out otherwise next time: it is part of what a killed run continues from.
+            # A measurement may come out otherwise next time: it is part of what a killed run
+            # continues from.
             state.save()
         stack.strategy = state.strategy
         for epoch in range(state.epoch, config.epochs):
             started = perf_counter()
             train_loss, first_bad = _train_epoch(
-                stack, batches, held_out, provider, tasks, optimiser, epoch, config, fabric, observers, probes, progress, share
+                stack,
+                batches,
+                held_out,
+                provider,
+                tasks,
+                optimiser,
+                epoch,
+                config,
+                fabric,
+                observers,
+                probes,
+                progress,
+                share,
             )
             weights = provider.settled((epoch + 1) * batches.n_steps - 1).detach().to(fabric.device)
             _require_finite(first_bad, weights, tasks, epoch)
@@ -123,7 +172,10 @@ def _train_epoch(
     progress: Progress | None,
     share: Tensor | None,
 ) -> tuple[Tensor, Tensor]:
-    """One pass over the training part: mean training loss (M, T), and the step at which it first was not finite (M, T)."""
+    """One pass over the training part.
+
+    Mean training loss (M, T), and the step at which it first was not finite (M, T).
+    """
     n_steps = config.epochs * batches.n_steps
     total, n_examples = torch.zeros(stack.n_models, len(tasks), device=fabric.device), 0
     first_bad = torch.full_like(total, torch.inf)
@@ -134,21 +186,36 @@ def _train_epoch(
         set_learning_rate(optimiser, rate)
         produced = provider.weights(step)
         if produced is not latest:  # static weights are moved to the device once
-            latest, weights = produced, produced.detach().to(fabric.device).requires_grad_(produced.requires_grad)
+            latest, weights = (
+                produced,
+                produced.detach().to(fabric.device).requires_grad_(produced.requires_grad),
+            )
         for probe in probes:
             if step and step % probe.every == 0:
                 probe.on_step(
                     Moment(
-                        step=step, stack=stack, batch=batch, weights=weights.detach(), optimiser=optimiser, learning_rate=rate,
-                        data=batches.data, tasks=tasks, seed=seed, fabric=fabric,
+                        step=step,
+                        stack=stack,
+                        batch=batch,
+                        weights=weights.detach(),
+                        optimiser=optimiser,
+                        learning_rate=rate,
+                        data=batches.data,
+                        tasks=tasks,
+                        seed=seed,
+                        fabric=fabric,
                     )
-                )  # fmt: skip
-        outputs, losses = gradient_step(stack, batch, weights, tasks, seed, fabric, share, provider.alive())
+                )
+        outputs, losses = gradient_step(
+            stack, batch, weights, tasks, seed, fabric, share, provider.alive()
+        )
         if weights.grad is not None:
             gradient = weights.grad
             if held_out is not None:
                 apart, observed = held_out
-                gradient = held_out_losses(stack, apart.sample(step), tasks, fabric, provider.alive(), observed)
+                gradient = held_out_losses(
+                    stack, apart.sample(step), tasks, fabric, provider.alive(), observed
+                )
             learn_weights(provider, produced, gradient.to(produced.device))
         for observer in observers:
             observer.on_batch(batch.position, outputs, batch.targets)
@@ -170,21 +237,32 @@ def _require_finite(first_bad: Tensor, weights: Tensor, tasks: Tasks, epoch: int
         return
     row, task = divmod(int(first_bad.argmin()), len(tasks))
     raise CoterieError(
-        f"Training stopped: the loss of task {tasks.names[task]!r} in model {row} is not finite in epoch {epoch + 1}, "
-        f"step {int(first_bad.min()) + 1}. The last checkpoint, if any, is kept. Try a smaller `lr`, `clip=1.0`, or look for "
+        f"Training stopped: the loss of task {tasks.names[task]!r} in model {row} is not finite in "
+        f"epoch {epoch + 1}, "
+        f"step {int(first_bad.min()) + 1}. The last checkpoint, if any, is kept. Try a smaller "
+        "`lr`, `clip=1.0`, or look for "
         "extreme inputs."
     )
 
 
-def _require_finite_models(stack: ModelStack, losses: Tensor, weights: Tensor, tasks: Tasks, epoch: int) -> None:
-    """The last step of an epoch may break a model after its loss was taken: no such state is kept or checkpointed."""
-    sound = torch.stack([parameter.flatten(1).isfinite().all(1) for parameter in stack.parameters.values()]).all(0)
+def _require_finite_models(
+    stack: ModelStack, losses: Tensor, weights: Tensor, tasks: Tasks, epoch: int
+) -> None:
+    """The last step of an epoch may break a model after its loss was taken.
+
+    No such state is kept or checkpointed.
+    """
+    sound = torch.stack(
+        [parameter.flatten(1).isfinite().all(1) for parameter in stack.parameters.values()]
+    ).all(0)
     broken = ((~losses.isfinite() & (weights > 0)) | ~sound[:, None]).nonzero()
     if len(broken):
         row, task = broken[0].tolist()
         raise CoterieError(
-            f"Training stopped: model {row} is not finite after epoch {epoch + 1} (validation loss of task "
-            f"{tasks.names[task]!r}: {losses[row, task].item():g}). The last checkpoint, if any, is kept. Try a smaller `lr`, "
+            f"Training stopped: model {row} is not finite after epoch {epoch + 1} (validation loss "
+            "of task "
+            f"{tasks.names[task]!r}: {losses[row, task].item():g}). The last checkpoint, if any, "
+            "is kept. Try a smaller `lr`, "
             "`clip=1.0`, or look for extreme inputs."
         )
 
@@ -196,11 +274,18 @@ def _parted(positions: Tensor | list[Tensor], share: float, seed: int) -> tuple[
     order = torch.randperm(len(positions), generator=torch_generator(seed, "held out"))
     apart = max(1, round(share * len(positions)))
     if len(positions) - apart < 2:
-        raise CoterieError(f"`held_out` leaves {len(positions) - apart} of {len(positions)} examples to train on.")
+        raise CoterieError(
+            f"`held_out` leaves {len(positions) - apart} of {len(positions)} examples to train on."
+        )
     return positions[order[apart:].sort().values], positions[order[:apart].sort().values]
 
 
 def observed_shares(data: Dataset, positions: Sequence[Tensor]) -> Tensor:
-    """Share of labels observed within each row's own examples, (M, T); never 0, so that an unused task divides safely."""
-    shares = torch.stack([(~data.targets[support].isnan()).float().mean(0) for support in positions])
+    """Share of labels observed within each row's own examples, (M, T).
+
+    Never 0, so that an unused task divides safely.
+    """
+    shares = torch.stack(
+        [(~data.targets[support].isnan()).float().mean(0) for support in positions]
+    )
     return shares.clamp_min(1e-6)

@@ -27,7 +27,10 @@ class Observer(Protocol):
     """Watches the forward passes that train; what it holds is checkpointed with the models."""
 
     def on_batch(self, position: Tensor, outputs: Tensor, targets: Tensor) -> None:
-        """Called before each optimiser step: positions within the trained part (B,) or (M, B), outputs (M, B, P), targets."""
+        """Called before each optimiser step.
+
+        Positions within the trained part (B,) or (M, B), outputs (M, B, P), targets.
+        """
         ...
 
     def on_epoch_end(self, epoch: int) -> None:
@@ -47,8 +50,9 @@ class Observer(Protocol):
 class Moment:
     """The state of a training before step number ``step``, counted from 0 over all epochs, for a probe to look at.
 
-    ``batch`` is what the step will train on, ``weights`` W (M, T) and ``learning_rate`` those of the step, ``tasks`` lie on the
-    stack's device, ``seed`` draws the random layers of this step. A probe leaves everything as it is: it works on copies.
+    ``batch`` is what the step will train on, ``weights`` W (M, T) and ``learning_rate`` those of
+    the step, ``tasks`` lie on the stack's device, ``seed`` draws the random layers of this step. A
+    probe leaves everything as it is: it works on copies.
     """
 
     step: int
@@ -64,7 +68,9 @@ class Moment:
 
 
 class Probe(Protocol):
-    """Tries steps from the state of a training without changing it; called before every ``every``-th step but the first.
+    """Tries steps from the state of a training without changing it.
+
+    Called before every ``every``-th step but the first.
 
     What it holds is checkpointed with the models.
     """
@@ -72,7 +78,10 @@ class Probe(Protocol):
     every: int
 
     def on_step(self, moment: Moment) -> None:
-        """Look at the training; parameters, buffers, gradients and random state must stay as they are."""
+        """Look at the training.
+
+        Parameters, buffers, gradients and random state must stay as they are.
+        """
         ...
 
     def state(self) -> dict[str, np.ndarray]:

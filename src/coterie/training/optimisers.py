@@ -1,4 +1,7 @@
-"""Optimisers over stacked parameters: elementwise, hence the same for a row alone and in company."""
+"""Optimisers over stacked parameters.
+
+Elementwise, hence the same for a row alone and in company.
+"""
 
 from __future__ import annotations
 
@@ -22,19 +25,29 @@ _OPTIMISERS: dict[str, Callable[..., torch.optim.Optimizer]] = {
 
 
 def make_optimiser(
-    stack: ModelStack, learnt: Iterable[nn.Parameter], config: TrainingConfig, rate: float | None = None, plain: bool = False
+    stack: ModelStack,
+    learnt: Iterable[nn.Parameter],
+    config: TrainingConfig,
+    rate: float | None = None,
+    plain: bool = False,
 ) -> torch.optim.Optimizer:
-    """Return the optimiser of the stack's parameters; what a provider learns is a second group without weight decay.
+    """Return the optimiser of the stack's parameters.
 
-    Its learning rate is ``rate`` where the models have ``config.lr``, and follows the same schedule. ``plain`` steps are the
-    gradient (of Adam and its kin: its running mean) times the rate, whatever the optimiser.
+    What a provider learns is a second group without weight decay.
+
+    Its learning rate is ``rate`` where the models have ``config.lr``, and follows the same
+    schedule. ``plain`` steps are the gradient (of Adam and its kin: its running mean) times the
+    rate, whatever the optimiser.
     """
     groups: list[dict] = [{"params": stack.trainable(), "scale": 1.0}]
     learnt = list(learnt)
     if learnt:
         scale = 1.0 if rate is None else rate / config.lr
-        # Against an eps of 1 the root of Adam's second moment, which makes steps of equal length, does not count.
-        steps = {} if not plain else {"momentum": 0.0} if config.optimiser == "sgd" else {"eps": 1.0}
+        # Against an eps of 1 the root of Adam's second moment, which makes steps of equal length,
+        # does not count.
+        steps = (
+            {} if not plain else {"momentum": 0.0} if config.optimiser == "sgd" else {"eps": 1.0}
+        )
         groups.append({"params": learnt, "weight_decay": 0.0, "scale": scale, **steps})
     make = _OPTIMISERS[config.optimiser]
     own = {"momentum": config.momentum} if config.optimiser == "sgd" else {}
@@ -63,7 +76,9 @@ def set_learning_rate(optimiser: torch.optim.Optimizer, rate: float) -> None:
 
 def clip_rows(stack: ModelStack, limit: float) -> None:
     """Scale the gradient of each model, and that of a shared stem, down to a norm of at most ``limit``."""
-    gradients = [p.grad for p in stack.parameters.values() if p.requires_grad and p.grad is not None]
+    gradients = [
+        p.grad for p in stack.parameters.values() if p.requires_grad and p.grad is not None
+    ]
     squares = torch.stack([gradient.flatten(1).square().sum(1) for gradient in gradients]).sum(0)
     scale = (float(limit) / (squares.sqrt() + 1e-6)).clamp(max=1.0)
     for gradient in gradients:
@@ -86,8 +101,8 @@ def optimiser_arrays(optimiser: torch.optim.Optimizer) -> dict[str, Tensor]:
 def restore_optimiser(optimiser: torch.optim.Optimizer, arrays: dict[str, Tensor]) -> None:
     """Put back what :func:`optimiser_arrays` gave, in the memory layout of the parameters.
 
-    Raises:
-        CoterieError: what is held of one parameter is not what is held of the others, or is of another shape.
+    Raises: CoterieError: what is held of one parameter is not what is held of the others, or is of
+        another shape.
     """
     parameters = [parameter for group in optimiser.param_groups for parameter in group["params"]]
     _check_names(list(arrays), len(parameters))
@@ -95,15 +110,20 @@ def restore_optimiser(optimiser: torch.optim.Optimizer, arrays: dict[str, Tensor
         position, name = key.split("/")
         parameter = parameters[int(position)]
         if value.shape == parameter.shape:
-            optimiser.state[parameter][name] = torch.empty_like(parameter, requires_grad=False).copy_(value)
+            optimiser.state[parameter][name] = torch.empty_like(
+                parameter, requires_grad=False
+            ).copy_(value)
         elif value.numel() != 1 or not value.is_floating_point():
             raise CoterieError(
-                f"`optimiser/{key}` must be numbers of shape {tuple(parameter.shape)}, or one; found {value.dtype} of shape "
+                f"`optimiser/{key}` must be numbers of shape {tuple(parameter.shape)}, or one; "
+                f"found {value.dtype} of shape "
                 f"{tuple(value.shape)}."
             )
         else:  # the step count: fused kernels want it beside the parameters, the others on the host
             fused = optimiser.defaults.get("fused")
-            optimiser.state[parameter][name] = value.to(parameter.device) if fused else value.clone()
+            optimiser.state[parameter][name] = (
+                value.to(parameter.device) if fused else value.clone()
+            )
 
 
 def _check_names(keys: Sequence[str], n_parameters: int) -> None:

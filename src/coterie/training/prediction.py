@@ -64,18 +64,25 @@ def predict(
 
 
 def evaluate(
-    stack: ModelStack, batches: Batches, tasks: Tasks, fabric: Fabric, alive: Sequence[bool] | None = None
+    stack: ModelStack,
+    batches: Batches,
+    tasks: Tasks,
+    fabric: Fabric,
+    alive: Sequence[bool] | None = None,
 ) -> tuple[Tensor, Tensor]:
     """Score of each model and task (M, T), float64, higher is better, and mean loss (M, T), without keeping outputs.
 
-    The loss is the mean over the observed cells of these examples, whatever share of the training part is observed; NaN, as
-    the score, where there are none.
+    The loss is the mean over the observed cells of these examples, whatever share of the training
+    part is observed; NaN, as the score, where there are none.
 
-    Models that are not ``alive`` are not computed: theirs mean nothing. Only for tasks with a metric of their own are the
-    outputs kept: it may not be a function of sums.
+    Models that are not ``alive`` are not computed: theirs mean nothing. Only for tasks with a
+    metric of their own are the outputs kept: it may not be a function of sums.
     """
     shape = (stack.n_models, len(tasks))
-    statistics, losses = torch.zeros((), device=fabric.device), torch.zeros(shape, device=fabric.device)
+    statistics, losses = (
+        torch.zeros((), device=fabric.device),
+        torch.zeros(shape, device=fabric.device),
+    )
     n_cells = torch.zeros(len(tasks), device=fabric.device, dtype=torch.int64)
     own = [position for position, task in enumerate(tasks) if task.metric is not None]
     kept: list[tuple[Tensor, Tensor]] = []

@@ -15,7 +15,14 @@ from torch import Tensor
 from coterie.data import Batch
 from coterie.errors import CoterieError
 from coterie.models import ModelStack, Strategy
-from coterie.models.strategy import choose_strategy, chunks, rejected, rows_that_fit, saved_bytes, why_not_vmap
+from coterie.models.strategy import (
+    choose_strategy,
+    chunks,
+    rejected,
+    rows_that_fit,
+    saved_bytes,
+    why_not_vmap,
+)
 from coterie.tasks import Tasks, task_losses
 from coterie.training.weights import WeightsProvider
 
@@ -33,19 +40,17 @@ def gradient_step(
     share: Tensor | None = None,
     alive: Sequence[bool] | None = None,
 ) -> tuple[Tensor, Tensor]:
-    """Forward and backward pass of every row on one batch; gradients are left in the stack (and in ``weights``).
+    """Forward and backward pass of every row on one batch.
+
+    Gradients are left in the stack (and in ``weights``).
 
     What a stem gives is computed once, and walked back once, after all rows.
 
-    Args:
-        stack: M models in training mode.
-        batch: shared by all rows, or with a leading row dimension.
-        weights: W (M, T), a leaf on the stack's device.
-        tasks: on the stack's device.
-        seed: of the random layers in this step.
-        fabric: precision.
-        share: observed share (M, T) of the labels within each row's own examples, where rows have their own.
-        alive: rows that take part, all by default; outputs and losses of the others are zero and cost nothing.
+    Args: stack: M models in training mode. batch: shared by all rows, or with a leading row
+        dimension. weights: W (M, T), a leaf on the stack's device. tasks: on the stack's device.
+        seed: of the random layers in this step. fabric: precision. share: observed share (M, T) of
+        the labels within each row's own examples, where rows have their own. alive: rows that take
+        part, all by default; outputs and losses of the others are zero and cost nothing.
 
     Returns:
         Outputs (M, B, P) and task losses (M, T), detached.
@@ -58,7 +63,11 @@ def gradient_step(
     shared = features.detach().requires_grad_() if features.requires_grad else features
     for rows in chunks(stack.n_models, stack.strategy, alive):
         if alive is not None and not alive[rows.start]:
-            outputs.append(shared.new_zeros(rows.stop - rows.start, len(batch.targets), tasks.n_outputs, dtype=torch.float32))
+            outputs.append(
+                shared.new_zeros(
+                    rows.stop - rows.start, len(batch.targets), tasks.n_outputs, dtype=torch.float32
+                )
+            )
             losses.append(torch.zeros_like(weights[rows]))
             continue
         inputs = shared[rows] if per_row else shared
@@ -66,9 +75,14 @@ def gradient_step(
         with fabric.autocast():
             row_outputs = stack(inputs, rows=rows, per_row=per_row, seed=seed, after_stem=True)
         row_outputs = row_outputs.float()
-        row_losses = task_losses(row_outputs, targets, tasks, None if share is None else share[rows])
-        # A task without weight must not reach the gradient even where its loss overflows; learnt weights must feel it.
-        used = row_losses if weights.requires_grad else row_losses.masked_fill(weights[rows] == 0, 0.0)
+        row_losses = task_losses(
+            row_outputs, targets, tasks, None if share is None else share[rows]
+        )
+        # A task without weight must not reach the gradient even where its loss overflows; learnt
+        # weights must feel it.
+        used = (
+            row_losses if weights.requires_grad else row_losses.masked_fill(weights[rows] == 0, 0.0)
+        )
         with stack.blame(inputs.shape, "fails in the backward pass of inputs of shape"):
             (weights[rows] * used).sum().backward()
         outputs.append(row_outputs.detach())
@@ -88,9 +102,12 @@ def held_out_losses(
     alive: Sequence[bool] | None = None,
     share: Tensor | None = None,
 ) -> Tensor:
-    """Task losses (M, T) on a batch that the rows do not train on, in evaluation mode; 0 for rows that are not ``alive``.
+    """Task losses (M, T) on a batch that the rows do not train on, in evaluation mode.
 
-    ``share`` (T,) is the observed share of the labels among the examples that the batch was drawn from, where it was a part.
+    0 for rows that are not ``alive``.
+
+    ``share`` (T,) is the observed share of the labels among the examples that the batch was drawn
+    from, where it was a part.
     """
     stack.train(False)
     with fabric.autocast():
@@ -103,7 +120,8 @@ def held_out_losses(
 def learn_weights(provider: WeightsProvider, produced: Tensor, gradient: Tensor) -> None:
     """Carry the gradient of W (M, T) and the penalty back to what the provider learns.
 
-    The loss is linear in W, so the gradient of W is the task losses, of whichever batch they are measured on.
+    The loss is linear in W, so the gradient of W is the task losses, of whichever batch they are
+    measured on.
 
     Rows are run in chunks, each of which reaches W only; W's own graph is walked once, here.
     """
@@ -112,8 +130,12 @@ def learn_weights(provider: WeightsProvider, produced: Tensor, gradient: Tensor)
     ((produced * gradient).sum() + provider.penalty()).backward()
 
 
-def decide_strategy(stack: ModelStack, batch: Batch, weights: Tensor, tasks: Tasks, asked: str, fabric: Fabric) -> Strategy:
-    """The strategy asked for, or the faster one by a short measurement on ``batch``; what vmap rejects is looped over.
+def decide_strategy(
+    stack: ModelStack, batch: Batch, weights: Tensor, tasks: Tasks, asked: str, fabric: Fabric
+) -> Strategy:
+    """The strategy asked for, or the faster one by a short measurement on ``batch``.
+
+    What vmap rejects is looped over.
 
     Raises:
         CoterieError: vmap was asked for and rejects the model, or the model itself fails.
@@ -127,12 +149,22 @@ def decide_strategy(stack: ModelStack, batch: Batch, weights: Tensor, tasks: Tas
         kept = saved_bytes(lambda: one(inputs))
 
     def step(sample: ModelStack) -> None:
-        gradient_step(sample, _first_rows(batch, sample.n_models), weights[: sample.n_models], tasks, 0, fabric)
+        gradient_step(
+            sample,
+            _first_rows(batch, sample.n_models),
+            weights[: sample.n_models],
+            tasks,
+            0,
+            fabric,
+        )
 
-    refusal = why_not_vmap(stack, step, lambda sample: held_out_losses(sample, _only_first(batch), tasks, fabric))
+    refusal = why_not_vmap(
+        stack, step, lambda sample: held_out_losses(sample, _only_first(batch), tasks, fabric)
+    )
     if refusal is not None and asked == "vmap":
         raise CoterieError(
-            f"`strategy` 'vmap' was asked for, and vmap rejects `model` {stack.architecture.name!r}: "
+            "`strategy` 'vmap' was asked for, and vmap rejects `model` "
+            f"{stack.architecture.name!r}: "
             f"{refusal.rstrip('.')}. Use 'auto', which tries, or 'loop'."
         )
     if refusal is not None:
@@ -145,11 +177,18 @@ def decide_strategy(stack: ModelStack, batch: Batch, weights: Tensor, tasks: Tas
 def _first_rows(batch: Batch, n_models: int) -> Batch:
     if batch.position.dim() == 1:
         return batch
-    return replace(batch, position=batch.position[:n_models], inputs=batch.inputs[:n_models], targets=batch.targets[:n_models])
+    return replace(
+        batch,
+        position=batch.position[:n_models],
+        inputs=batch.inputs[:n_models],
+        targets=batch.targets[:n_models],
+    )
 
 
 def _only_first(batch: Batch) -> Batch:
     """The batch of the first row, for all rows."""
     if batch.position.dim() == 1:
         return batch
-    return replace(batch, position=batch.position[0], inputs=batch.inputs[0], targets=batch.targets[0])
+    return replace(
+        batch, position=batch.position[0], inputs=batch.inputs[0], targets=batch.targets[0]
+    )

@@ -1,4 +1,6 @@
-"""Where the loss weights W (M, T) come from: static, or a provider that yields them each step and may learn.
+"""Where the loss weights W (M, T) come from.
+
+Static, or a provider that yields them each step and may learn.
 
 Shapes: ``M`` models, ``T`` tasks.
 """
@@ -23,12 +25,15 @@ NEGLIGIBLE = 1e-4
 
 
 class WeightsProvider(ABC):
-    """What the loop asks of a source of weights; a learnt one is optimised with the models in a group of its own. Subclass it.
+    """What the loop asks of a source of weights.
 
-    ``n_rows`` is M and ``init`` how the models start (see ``fit``); the first ``stem`` layers of their encoders are one.
-    Weights are used as given, without normalisation. What is learnt has the learning rate ``learning_rate`` (None: that of
-    the models) and moves as the models' optimiser says, or, with ``plain_steps``, by its gradient times that rate. Its gradient
-    comes from a share ``held_out`` of the training examples, on which no model trains (0: from the batch that trains).
+    A learnt one is optimised with the models in a group of its own. Subclass it.
+
+    ``n_rows`` is M and ``init`` how the models start (see ``fit``); the first ``stem`` layers of
+    their encoders are one. Weights are used as given, without normalisation. What is learnt has the
+    learning rate ``learning_rate`` (None: that of the models) and moves as the models' optimiser
+    says, or, with ``plain_steps``, by its gradient times that rate. Its gradient comes from a share
+    ``held_out`` of the training examples, on which no model trains (0: from the batch that trains).
     """
 
     n_rows: int
@@ -38,7 +43,9 @@ class WeightsProvider(ABC):
     plain_steps: bool = False
     held_out: float = 0.0
 
-    def prepare(self, data: Dataset, n_steps: int, seed: int, device: torch.device | str = "cpu") -> None:  # noqa: B027
+    def prepare(  # noqa: B027
+        self, data: Dataset, n_steps: int, seed: int, device: torch.device | str = "cpu"
+    ) -> None:
         """Called once before a training of ``n_steps`` optimiser steps in all, on ``device``."""
 
     @abstractmethod
@@ -46,11 +53,17 @@ class WeightsProvider(ABC):
         """W of this step, (M, T)."""
 
     def settled(self, step: int) -> Tensor:
-        """W (M, T) as it stands after ``step``, without noise: it says in which curves and scores a pair appears."""
+        """W (M, T) as it stands after ``step``, without noise.
+
+        It says in which curves and scores a pair appears.
+        """
         return self.weights(step)
 
     def alive(self) -> Sequence[bool] | None:
-        """Which of the M models still take part; None for all. The others are no longer computed."""
+        """Which of the M models still take part; None for all.
+
+        The others are no longer computed.
+        """
         return None
 
     def penalty(self) -> Tensor:
@@ -88,26 +101,37 @@ class WeightsProvider(ABC):
 class StaticWeights(WeightsProvider):
     """Weights that stay, each row divided by its sum.
 
-    So a model of one task and one of many meet clipping, decay and SGD alike. A weight below a ten-thousandth of its row's
-    largest is taken as 0: nearly hard memberships have many, and they must not decide which examples a model sees.
+    So a model of one task and one of many meet clipping, decay and SGD alike. A weight below a
+    ten-thousandth of its row's largest is taken as 0: nearly hard memberships have many, and they
+    must not decide which examples a model sees.
 
     >>> StaticWeights(np.array([[1.0, 1.0], [0.0, 2.0]]), n_tasks=2).weights(0)
     tensor([[0.5000, 0.5000],
             [0.0000, 1.0000]])
     """
 
-    def __init__(self, weights: np.ndarray | Tensor | Sequence[Sequence[float]], *, n_tasks: int) -> None:
+    def __init__(
+        self, weights: np.ndarray | Tensor | Sequence[Sequence[float]], *, n_tasks: int
+    ) -> None:
         try:
             matrix = np.asarray(weights, dtype=np.float64)
         except (TypeError, ValueError) as error:
-            raise CoterieError(f"`weights` must be numbers of shape (M, {n_tasks}); found {shown(weights)}.") from error
+            raise CoterieError(
+                f"`weights` must be numbers of shape (M, {n_tasks}); found {shown(weights)}."
+            ) from error
         if matrix.ndim != 2 or matrix.shape[1] != n_tasks:
-            raise CoterieError(f"`weights` must have shape (M, {n_tasks}), one column a task; found {matrix.shape}.")
+            raise CoterieError(
+                f"`weights` must have shape (M, {n_tasks}), one column a task; found "
+                f"{matrix.shape}."
+            )
         if not np.isfinite(matrix).all() or (matrix < 0).any():
             raise CoterieError("`weights` must be finite and not negative.")
         empty = np.flatnonzero(matrix.sum(1) == 0)
         if empty.size:
-            raise CoterieError(f"`weights` row {empty[0]} is all zero: that model has nothing to learn. Leave the row out.")
+            raise CoterieError(
+                f"`weights` row {empty[0]} is all zero: that model has nothing to learn. Leave the "
+                "row out."
+            )
         matrix = np.where(matrix < NEGLIGIBLE * matrix.max(axis=1, keepdims=True), 0.0, matrix)
         self.matrix = matrix
         self.n_rows = matrix.shape[0]

@@ -7,7 +7,10 @@ from dataclasses import dataclass
 
 @dataclass
 class Work:
-    """What was computed: forward passes, backward passes of one number each, and candidate steps that were looked ahead to.
+    """What was computed.
+
+    Forward passes, backward passes of one number each, and candidate steps that were looked ahead
+    to.
 
     Passes are of batches or of examples, as whoever counts says.
 
@@ -21,5 +24,8 @@ class Work:
 
     @property
     def model_steps(self) -> float:
-        """The same in optimiser steps of one model on as much: a forward pass is a third of one, a backward pass two thirds."""
+        """The same in optimiser steps of one model on as much.
+
+        A forward pass is a third of one, a backward pass two thirds.
+        """
         return (self.forwards + 2 * self.backwards) / 3

@@ -14,7 +14,9 @@ def _measured(method: Any) -> dict[str, Any]:
     """On images, on mixed kinds with gaps, and on tasks with examples of their own."""
     told = {**SMALL, "epochs": 2, "every": 4}
     sources = {"digits": digits(), "gaps": mixed(gaps=0.2), "disjoint": disjoint()}
-    return {name: ct.affinity(method, "mlp", data, seed=2, **told) for name, data in sources.items()}
+    return {
+        name: ct.affinity(method, "mlp", data, seed=2, **told) for name, data in sources.items()
+    }
 
 
 @case(exact=("*/counts",))
@@ -29,7 +31,9 @@ def affinity_lookahead() -> dict[str, Any]:
 
 @case(exact=("*/counts",))
 def affinity_transfer_gain() -> dict[str, Any]:
-    return _measured("transfer_gain") | {"first order": _measured(TransferGain(pairs="first-order"))}
+    return _measured("transfer_gain") | {
+        "first order": _measured(TransferGain(pairs="first-order"))
+    }
 
 
 @case(exact=("*/counts",))
@@ -49,8 +53,14 @@ def _maps() -> dict[str, ct.DataMap]:
 
 @case()
 def affinity_several() -> dict[str, Any]:
-    """On one training, which they leave as it is; with a convolutional network and another optimiser."""
+    """On one training, which they leave as it is.
+
+    With a convolutional network and another optimiser.
+    """
     told = {**SMALL, "epochs": 2, "every": 3, "optimiser": "sgd", "lr": 0.02}
     names = ["cosine", "lookahead", "data_map"]
     images = {**told, "every": 1, "epochs": 1, "model_options": {}}
-    return {"mlp": affinities(names, "mlp", binary(), **told), "cnn": affinities(names, "cnn", digits(150), **images)}
+    return {
+        "mlp": affinities(names, "mlp", binary(), **told),
+        "cnn": affinities(names, "cnn", digits(150), **images),
+    }

@@ -15,7 +15,15 @@ from tests.golden.registry import case
 
 # How many rows a selection needs may differ where scores are close.
 _LOOSE = ("*/groupings/*", "*/history/*")
-_WORDS = ("*outcomes", "*/scores/arm", "*/scores/metric", "*/gains/arm", "*/gains/reference", "*/gains/task", "*/costs/arm")
+_WORDS = (
+    "*outcomes",
+    "*/scores/arm",
+    "*/scores/metric",
+    "*/gains/arm",
+    "*/gains/reference",
+    "*/gains/task",
+    "*/costs/arm",
+)
 _SHORT = {**SMALL, "epochs": 2, "draws": 2, "bootstraps": 40, "repeats": 1}
 
 
@@ -29,24 +37,31 @@ def _compared(data: ct.Dataset, methods: Any, **settings: Any) -> dict[str, Any]
         model = ct.GroupedModel.load(run / "model.safetensors")
         read_back = ct.compare("mlp", data, methods, run=run, **{**_SHORT, **settings})
         return {
-            "comparison": found, "outcomes": outcomes(found), "report": report(found, Path(folder)), "again": again["gains"],
+            "comparison": found,
+            "outcomes": outcomes(found),
+            "report": report(found, Path(folder)),
+            "again": again["gains"],
             "continued": {"scores": read_back.scores, "verdict": read_back.verdict},
             "model": model.predict(data.inputs[:40]),
-        }  # fmt: skip
+        }
 
 
 @case(exact=_WORDS, loose=_LOOSE)
 def compare_digits() -> dict[str, Any]:
-    """Two seeds: a grouping that is given, data map, affinity, estimators, and a learnt grouping."""
+    """Two seeds.
+
+    A grouping that is given, data map, affinity, estimators, and a learnt grouping.
+    """
     data = digits(360)
     methods = {
-        "given": halves(data), "map": ct.DataMapMethod(n_groups=2, fuzziness=2.0),
+        "given": halves(data),
+        "map": ct.DataMapMethod(n_groups=2, fuzziness=2.0),
         "cosine": ct.AffinityMethod(affinity="cosine", n_groups=2, every=4, clustering="spectral"),
         "lookahead": ct.AffinityMethod(affinity="lookahead", n_groups=2, every=4),
         "gradtag": ct.EstimatorMethod(estimator="gradtag", n_groups=2),
         "pairs": ct.EstimatorMethod(estimator="pairs", n_groups=2, partition=True),
         "dmtg": ct.DifferentiableMethod(n_groups=2),
-    }  # fmt: skip
+    }
     return _compared(data, methods, seeds=2)
 
 
@@ -64,18 +79,39 @@ def compare_disjoint() -> dict[str, Any]:
 
 @case(exact=_WORDS[1:], loose=_LOOSE)
 def compare_worth_it() -> dict[str, Any]:
-    """Groups that pay, groups that do not, and a single one, on four seeds: most sentences of a verdict."""
+    """Groups that pay, groups that do not, and a single one, on four seeds.
+
+    Most sentences of a verdict.
+    """
     rng = np.random.default_rng(6)
     x = rng.normal(size=(600, 6)).astype(np.float32)
     one, other = x[:, 0] * x[:, 1], x[:, 3] * x[:, 4]
-    targets = np.stack([one, one + 0.3 * x[:, 2], other, other - 0.3 * x[:, 5], rng.normal(size=600)], axis=1) > 0
-    data = ct.load({"inputs": x, "targets": targets.astype(np.float32)}, names=["p", "q", "r", "s", "noise"])
+    targets = (
+        np.stack(
+            [one, one + 0.3 * x[:, 2], other, other - 0.3 * x[:, 5], rng.normal(size=600)], axis=1
+        )
+        > 0
+    )
+    data = ct.load(
+        {"inputs": x, "targets": targets.astype(np.float32)}, names=["p", "q", "r", "s", "noise"]
+    )
     groups = {"true": [0, 0, 1, 1, 1], "wrong": [0, 1, 0, 1, 0], "one": [0, 0, 0, 0, 0]}
     given = {
-        name: ct.Grouping(tasks=data.tasks.names, membership=np.eye(max(labels) + 1)[labels], method=name)
+        name: ct.Grouping(
+            tasks=data.tasks.names, membership=np.eye(max(labels) + 1)[labels], method=name
+        )
         for name, labels in groups.items()
     }
-    return _compared(data, given, seeds=4, epochs=15, draws=1, lr=1e-2, strategy="vmap", model_options={"hidden": (6,)})
+    return _compared(
+        data,
+        given,
+        seeds=4,
+        epochs=15,
+        draws=1,
+        lr=1e-2,
+        strategy="vmap",
+        model_options={"hidden": (6,)},
+    )
 
 
 @case(exact=_WORDS, loose=_LOOSE)
@@ -87,18 +123,42 @@ def compare_vmap() -> dict[str, Any]:
 
 @case(exact=_WORDS, loose=_LOOSE)
 def compare_by_name() -> dict[str, Any]:
-    """Every method by its name, with the settings that a name stands for; read back from its run."""
+    """Every method by its name, with the settings that a name stands for.
+
+    Read back from its run.
+    """
     data = digits(300)
-    names = ["data_map", "transfer_gain", "auxiliary_gain", "train", "early", "surrogate", "mtgnet", "dmtg"]
-    return _compared(data, names, n_groups=2, seeds=1, draws=1, baselines=["ensemble"], batch_size=16)
+    names = [
+        "data_map",
+        "transfer_gain",
+        "auxiliary_gain",
+        "train",
+        "early",
+        "surrogate",
+        "mtgnet",
+        "dmtg",
+    ]
+    return _compared(
+        data, names, n_groups=2, seeds=1, draws=1, baselines=["ensemble"], batch_size=16
+    )
 
 
 @case(exact=("*/units", "*/picked"))
 def plans() -> dict[str, Any]:
     """What is counted; what is timed is left out."""
-    names = ["data_map", "lookahead", "transfer_gain", "gradtag", "pairs", "surrogate", "train", "early", "dmtg"]
+    names = [
+        "data_map",
+        "lookahead",
+        "transfer_gain",
+        "gradtag",
+        "pairs",
+        "surrogate",
+        "train",
+        "early",
+        "dmtg",
+    ]
     told = {**SMALL, "seeds": 2}
     return {
         "digits": ct.plan("mlp", digits(), names, repeats=2, **told),
         "gaps": ct.plan("mlp", mixed(gaps=0.3), ["data_map", "cosine", "mtgnet"], draws=1, **told),
-    }  # fmt: skip
+    }

@@ -24,16 +24,25 @@ def data_map_arrays() -> dict[str, Any]:
         again = ct.DataMap.load(Path(folder, "map.safetensors"))
         to_parquet(gaps, Path(folder, "map.parquet"))
         table = pyarrow.parquet.read_table(Path(folder, "map.parquet"))
-    return {"whole": planted_map(), "gaps": gaps, "half": as_type(gaps, "float16"), "again": again, "table": table}
+    return {
+        "whole": planted_map(),
+        "gaps": gaps,
+        "half": as_type(gaps, "float16"),
+        "again": again,
+        "table": table,
+    }
 
 
 @case(close=("cells/distances2", "gaps/distances2", "density/distances2"))
 def data_map_distances() -> dict[str, Any]:
     whole, gaps = planted_map(), planted_map(gaps=0.3)
     return {
-        "cells": gram(whole), "gaps": gram(gaps), "chunked": gram(gaps, chunk=17), "density": gram(gaps, "density"),
+        "cells": gram(whole),
+        "gaps": gram(gaps),
+        "chunked": gram(gaps, chunk=17),
+        "density": gram(gaps, "density"),
         "sparse": gram(planted_map(gaps=0.7, n=100)),
-    }  # fmt: skip
+    }
 
 
 @case(close=("*",))
@@ -41,13 +50,19 @@ def confidences() -> dict[str, Any]:
     """Of every kind, one by one and together."""
     generator = torch.Generator().manual_seed(0)
     logits = torch.randn(20, 5, generator=generator)
-    targets = torch.stack([torch.arange(20) % 2, torch.arange(20) % 3, torch.linspace(-2, 2, 20)], dim=1)
+    targets = torch.stack(
+        [torch.arange(20) % 2, torch.arange(20) % 3, torch.linspace(-2, 2, 20)], dim=1
+    )
     targets[::7] = torch.nan
-    tasks = ct.Tasks.plain([
-        ct.Task(name="b", kind=ct.Kind.BINARY), ct.Task(name="m", kind=ct.Kind.MULTICLASS, classes=("x", "y", "z")),
-        ct.Task(name="r", kind=ct.Kind.REGRESSION),
-    ])  # fmt: skip
+    tasks = ct.Tasks.plain(
+        [
+            ct.Task(name="b", kind=ct.Kind.BINARY),
+            ct.Task(name="m", kind=ct.Kind.MULTICLASS, classes=("x", "y", "z")),
+            ct.Task(name="r", kind=ct.Kind.REGRESSION),
+        ]
+    )
     return {
-        "together": ct.confidence(logits, targets, tasks), "one": ct.confidence(logits[:, 1:4], targets[:, 1], tasks[1]),
+        "together": ct.confidence(logits, targets, tasks),
+        "one": ct.confidence(logits[:, 1:4], targets[:, 1], tasks[1]),
         "kind": ct.confidence(logits[:, :3], targets, "regression"),
-    }  # fmt: skip
+    }

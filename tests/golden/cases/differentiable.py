@@ -16,7 +16,11 @@ def _searched(mode: Any) -> dict[str, Any]:
         name: ct.fit("mlp", data, ct.DifferentiableGrouping(2, mode), seed=1, **SMALL)
         for name, data in {"digits": digits(), "gaps": mixed(gaps=0.2)}.items()
     }
-    return found | {"vmap": ct.fit("mlp", digits(), ct.DifferentiableGrouping(3, mode), **{**SMALL, "strategy": "vmap"})}
+    return found | {
+        "vmap": ct.fit(
+            "mlp", digits(), ct.DifferentiableGrouping(3, mode), **{**SMALL, "strategy": "vmap"}
+        )
+    }
 
 
 @case(close=_LOSS)
@@ -41,12 +45,29 @@ def dmtg_straight_through() -> dict[str, Any]:
 
 @case()
 def dmtg_finetuned() -> dict[str, Any]:
-    """With a shared stem, a warm-up, held-out examples, penalties and pruning; then trained on, hard."""
+    """With a shared stem, a warm-up, held-out examples, penalties and pruning.
+
+    Then trained on, hard.
+    """
     data = binary()
     provider = ct.DifferentiableGrouping(
-        2, "annealed", learning_rate=5.0, warmup=0.2, held_out=0.25, balance=0.01, entropy=0.01, prune=0.3, stem=1,
-        temperature=(2.0, 0.5), init="independent",
-    )  # fmt: skip
+        2,
+        "annealed",
+        learning_rate=5.0,
+        warmup=0.2,
+        held_out=0.25,
+        balance=0.01,
+        entropy=0.01,
+        prune=0.3,
+        stem=1,
+        temperature=(2.0, 0.5),
+        init="independent",
+    )
     search = ct.fit("mlp", data, provider, **{**SMALL, "model_options": {"hidden": (16, 8)}})
     tuned, grouping = ct.finetune(search, data, epochs=2)
-    return {"search": search, "tuned": tuned, "grouping": grouping, "test": ct.predict(tuned.stack, data, data.split.test)}
+    return {
+        "search": search,
+        "tuned": tuned,
+        "grouping": grouping,
+        "test": ct.predict(tuned.stack, data, data.split.test),
+    }

@@ -21,7 +21,9 @@ from coterie.estimators.judge import relative_distance, within_target_correlatio
 from tests.golden.cases.inputs import SMALL, binary, digits, known_scores, mixed
 from tests.golden.registry import case
 
-_ROWS = np.array([[1, 1, 1, 1, 1], [1, 1, 0, 0, 0], [0, 1, 0, 1, 1], [0, 0, 1, 0, 0], [1, 0, 1, 1, 0]])
+_ROWS = np.array(
+    [[1, 1, 1, 1, 1], [1, 1, 0, 0, 0], [0, 1, 0, 1, 1], [0, 0, 1, 0, 0], [1, 0, 1, 1, 0]]
+)
 _SHORT = {**SMALL, "epochs": 2}
 
 
@@ -30,9 +32,16 @@ def estimator_train() -> dict[str, Any]:
     """Trained in full, early, by score and by loss."""
     data = digits()
     rows = _ROWS[:, :4]
-    score, loss = TrainedScores("mlp", data, **_SHORT), TrainedScores("mlp", data, measure="loss", **_SHORT)
+    score, loss = (
+        TrainedScores("mlp", data, **_SHORT),
+        TrainedScores("mlp", data, measure="loss", **_SHORT),
+    )
     early = TrainedScores("mlp", data, share=0.4, seed=1, **{**_SHORT, "epochs": 5})
-    found = {"score": score.predict(rows), "loss": loss.predict(rows * 0.5), "early": early.predict(rows)}
+    found = {
+        "score": score.predict(rows),
+        "loss": loss.predict(rows * 0.5),
+        "early": early.predict(rows),
+    }
     return {**found, "table": score.table(), "cost": early.cost}
 
 
@@ -41,26 +50,48 @@ def estimator_pairs() -> dict[str, Any]:
     pairs = PairScores().fit(TableScores(known_scores(5)))
     trained = PairScores().fit(TrainedScores("mlp", binary(), measure="loss", **_SHORT))
     return {
-        "pairs": pairs.predict(_ROWS), "affinity": pairs.affinity(), "trained": trained.predict(_ROWS), "cost": trained.cost,
-        "subsets": random_subsets(6, 3, 8, 0), "pairs of tasks": subsets_of_size(5, 2),
-    }  # fmt: skip
+        "pairs": pairs.predict(_ROWS),
+        "affinity": pairs.affinity(),
+        "trained": trained.predict(_ROWS),
+        "cost": trained.cost,
+        "subsets": random_subsets(6, 3, 8, 0),
+        "pairs of tasks": subsets_of_size(5, 2),
+    }
 
 
 @case(close=("known/scores", "known/relevance"))
 def estimator_surrogate() -> dict[str, Any]:
     known = SurrogateScores(bootstraps=20).fit(TableScores(known_scores(6)))
-    trained = SurrogateScores(n_subsets=8, bootstraps=10).fit(TrainedScores("mlp", binary(), **_SHORT))
+    trained = SurrogateScores(n_subsets=8, bootstraps=10).fit(
+        TrainedScores("mlp", binary(), **_SHORT)
+    )
     low, high = known.interval()
     return {
-        "known": {"scores": known.predict(np.eye(6) + 1 > 1), "relevance": known.relevance, "low": low, "high": high},
-        "trained": {"scores": trained.predict(_ROWS), "relevance": trained.relevance, "cost": trained.cost},
-    }  # fmt: skip
+        "known": {
+            "scores": known.predict(np.eye(6) + 1 > 1),
+            "relevance": known.relevance,
+            "low": low,
+            "high": high,
+        },
+        "trained": {
+            "scores": trained.predict(_ROWS),
+            "relevance": trained.relevance,
+            "cost": trained.cost,
+        },
+    }
 
 
 @case()
 def estimator_mtgnet() -> dict[str, Any]:
-    net = MTGNetScores(n_rows=9, networks=2, max_epochs=40, hidden=16).fit(TableScores(known_scores(5)))
-    return {"scores": net.predict(_ROWS), "trained": net.trained, "cost": net.cost, "rounds": net.rounds(5)}
+    net = MTGNetScores(n_rows=9, networks=2, max_epochs=40, hidden=16).fit(
+        TableScores(known_scores(5))
+    )
+    return {
+        "scores": net.predict(_ROWS),
+        "trained": net.trained,
+        "cost": net.cost,
+        "rounds": net.rounds(5),
+    }
 
 
 @case()
@@ -72,19 +103,28 @@ def estimator_gradtag() -> dict[str, Any]:
     cnn = ct.fit("cnn", images, **{**_SHORT, "epochs": 1, "model_options": {}})
     fitted = {
         "kronecker": GradTagScores(n_features=64).fit(joint, data),
-        "dense": GradTagScores(projection="dense", n_features=32, measure="score", seed=1).fit(joint, data),
+        "dense": GradTagScores(projection="dense", n_features=32, measure="score", seed=1).fit(
+            joint, data
+        ),
         "steps": GradTagScores(n_features=32, newton_steps=2, chunk=50).fit(joint, data),
         "gaps": GradTagScores(n_features=32).fit(mixed_joint, gaps),
         "cnn": GradTagScores(n_features=32).fit(cnn, images),
     }
     oracle = TrainedScores("mlp", data, measure="loss", **_SHORT)
-    fitted["tuned"] = GradTagScores(n_features=64).fit(joint, data).tune(oracle, rows, grid=(1e-3, 1e-2, 1e-1))
+    fitted["tuned"] = (
+        GradTagScores(n_features=64).fit(joint, data).tune(oracle, rows, grid=(1e-3, 1e-2, 1e-1))
+    )
     found = {
         name: {"scores": each.predict(_ROWS if name == "gaps" else rows), "details": each.details}
         for name, each in fitted.items()
     }
     truth = oracle.predict(rows)
     judged = {
-        kind: within_target_correlation(found["kronecker"]["scores"], truth, rows, kind) for kind in ("pearson", "spearman")
+        kind: within_target_correlation(found["kronecker"]["scores"], truth, rows, kind)
+        for kind in ("pearson", "spearman")
     }
-    return {**found, "judged": judged, "distance": relative_distance(found["dense"]["scores"], truth)}
+    return {
+        **found,
+        "judged": judged,
+        "distance": relative_distance(found["dense"]["scores"], truth),
+    }

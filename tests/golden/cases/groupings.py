@@ -60,24 +60,36 @@ def group_points() -> dict[str, Any]:
 @case(exact=("alike/labels", "noisy/labels"))
 def group_without_structure() -> dict[str, Any]:
     """Tasks that are all alike, and tasks that are all different: "auto" may answer one group."""
-    return {"alike": ct.group(planted_map(n_groups=1), "auto"), "noisy": ct.group(planted_map(8, 8), "auto")}
+    return {
+        "alike": ct.group(planted_map(n_groups=1), "auto"),
+        "noisy": ct.group(planted_map(8, 8), "auto"),
+    }
 
 
 @case(exact=("*/labels",))
 def group_affinities() -> dict[str, Any]:
     found: dict[str, Any] = {}
-    for name, source in {"planted": planted_affinity(), "symmetric": planted_affinity(symmetric=True)}.items():
+    for name, source in {
+        "planted": planted_affinity(),
+        "symmetric": planted_affinity(symmetric=True),
+    }.items():
         for method in ("sdp", "spectral", "hierarchical"):
             found[f"{name} {method} 2"] = ct.group(source, 2, method=method)
             found[f"{name} {method} auto"] = ct.group(source, "auto", method=method)
-    return found | {"three": ct.group(planted_affinity(9, 3), 3), "partition": densest_partition(planted_affinity().matrix, 2)}
+    return found | {
+        "three": ct.group(planted_affinity(9, 3), 3),
+        "partition": densest_partition(planted_affinity().matrix, 2),
+    }
 
 
 @case()
 def group_stability() -> dict[str, Any]:
     """Over resampled examples, and agreement between groupings."""
     maps = planted_map(noise=0.3, gaps=0.2)
-    found = {method: stability(maps, 3, method=method, bootstraps=5) for method in ("fuzzy-kmeans", "kmeans", "points")}
+    found = {
+        method: stability(maps, 3, method=method, bootstraps=5)
+        for method in ("fuzzy-kmeans", "kmeans", "points")
+    }
     return found | {"agreement": agreement([ct.group(maps, k) for k in (2, 3, 4)])}
 
 
@@ -89,18 +101,29 @@ def select_from_table() -> dict[str, Any]:
     both = ct.select(table, budget=3)
     costs = 0.5 + 0.1 * size
     return {
-        "budget 1": ct.select(table, budget=1), "budget 2": ct.select(table, budget=2), "budget 3": both,
+        "budget 1": ct.select(table, budget=1),
+        "budget 2": ct.select(table, budget=2),
+        "budget 3": both,
         "partition": ct.select(table, budget=3, partition=True),
-        "sizes": ct.select(table, budget=4, sizes=(2, 3)), "must": ct.select(table, budget=3, must_link=[("a", "c")]),
+        "sizes": ct.select(table, budget=4, sizes=(2, 3)),
+        "must": ct.select(table, budget=3, must_link=[("a", "c")]),
         "cannot": ct.select(table, budget=3, cannot_link=[("a", "b"), (2, 3)], partition=True),
         "costs": ct.select(table.scores, budget=1.8, costs=costs, tasks=table.tasks),
-        "resources": ct.select(table, budget=4, resources={"memory": (size, 7.0)}, row_limits={"width": (size, 3.0)}),
-        "task weights": ct.select(table.scores, budget=2, tasks=table.tasks, task_weights=[3, 1, 1, 0, 1, 2]),
-        "many": ct.select(known_scores(8, seed=4), budget=3), "grouping": both.grouping,
-    }  # fmt: skip
+        "resources": ct.select(
+            table, budget=4, resources={"memory": (size, 7.0)}, row_limits={"width": (size, 3.0)}
+        ),
+        "task weights": ct.select(
+            table.scores, budget=2, tasks=table.tasks, task_weights=[3, 1, 1, 0, 1, 2]
+        ),
+        "many": ct.select(known_scores(8, seed=4), budget=3),
+        "grouping": both.grouping,
+    }
 
 
-@case(exact=("*/rows", "*/serves", "*/subsets", "rows", "grown", "*/proven"), close=("*/objective", "scores/scores"))
+@case(
+    exact=("*/rows", "*/serves", "*/subsets", "rows", "grown", "*/proven"),
+    close=("*/objective", "scores/scores"),
+)
 def select_from_affinity() -> dict[str, Any]:
     """Scores of groups read off an affinity, over rows that are listed or grown."""
     source = planted_affinity()
@@ -115,7 +138,12 @@ def select_from_affinity() -> dict[str, Any]:
     grown, how_grown = candidates(14, predict, beam=4, limit=120, groups=[range(7)])
     scores = subset_scores(source, several)
     return {
-        "rows": rows, "how": how, "grown": grown, "how grown": how_grown, "scores": scores,
-        "chosen": ct.select(scores, budget=2), "partition": ct.select(scores, budget=3, partition=True),
+        "rows": rows,
+        "how": how,
+        "grown": grown,
+        "how grown": how_grown,
+        "scores": scores,
+        "chosen": ct.select(scores, budget=2),
+        "partition": ct.select(scores, budget=3, partition=True),
         "of grown": ct.select(predict(grown), grown, budget=3),
-    }  # fmt: skip
+    }

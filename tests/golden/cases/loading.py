@@ -20,12 +20,21 @@ _UNITS = ("*/tasks/mean", "*/tasks/std", "*/tasks/pos_weight", "*/tasks/loss_sca
 @case(exact=("*/split/*", "*/notes"), close=_UNITS)
 def load_sources() -> dict[str, Any]:
     """Images, arrays, a frame with gaps, long form."""
-    return {"digits": digits(120), "binary": binary(gaps=0.2), "gaps": mixed(gaps=0.3), "disjoint": disjoint()}
+    return {
+        "digits": digits(120),
+        "binary": binary(gaps=0.2),
+        "gaps": mixed(gaps=0.3),
+        "disjoint": disjoint(),
+    }
 
 
 @case(exact=("*/split/*", "*/notes"), close=_UNITS)
 def load_files() -> dict[str, Any]:
-    """CSV and Parquet; a group column, a time column, one task per class, another split seed, and new data like the old."""
+    """CSV and Parquet.
+
+    A group column, a time column, one task per class, another split seed, and new data like the
+    old.
+    """
     table = frame().assign(person=np.arange(320) // 4, day=np.arange(320)[::-1])
     table["sort"] = table["sort"].fillna("red")
     with tempfile.TemporaryDirectory() as folder:
@@ -36,7 +45,9 @@ def load_files() -> dict[str, Any]:
         found = ct.load(csv, group_column="person", exclude="day", **told)
         return {
             "csv": found,
-            "parquet": ct.load(parquet, time_column="day", exclude="person", limit=200, seed=3, **told),
+            "parquet": ct.load(
+                parquet, time_column="day", exclude="person", limit=200, seed=3, **told
+            ),
             "classes": ct.load(parquet, one_vs_rest="sort", exclude=[*KINDS, "person", "day"]),
             "resplit": found.resplit(4),
             "like": ct.load(table[:50], like=found),

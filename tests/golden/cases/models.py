@@ -1,4 +1,7 @@
-"""What a user takes away: saved models and their predictions, and the command line that makes them."""
+"""What a user takes away.
+
+Saved models and their predictions, and the command line that makes them.
+"""
 
 from __future__ import annotations
 
@@ -20,8 +23,14 @@ def _saved(data: ct.Dataset, membership: np.ndarray, **settings: Any) -> dict[st
     found = ct.fit("mlp", data, membership.T, **SMALL, **settings)
     with tempfile.TemporaryDirectory() as folder:
         made: dict[str, ct.GroupedModel] = {}
-        for name, average in (("logits", "logits"), ("probabilities", "probabilities"), ("hard", "logits")):
-            model = ct.GroupedModel.from_stack(found.stack, membership, data.tasks, data.preprocessing, average=average)
+        for name, average in (
+            ("logits", "logits"),
+            ("probabilities", "probabilities"),
+            ("hard", "logits"),
+        ):
+            model = ct.GroupedModel.from_stack(
+                found.stack, membership, data.tasks, data.preprocessing, average=average
+            )
             (model.hard() if name == "hard" else model).save(Path(folder, "model.safetensors"))
             made[name] = ct.GroupedModel.load(Path(folder, "model.safetensors"))
     return made
@@ -38,7 +47,9 @@ def predict_table() -> dict[str, Any]:
     new = frame(60, seed=9).drop(columns=list(KINDS))
     found: dict[str, Any] = {name: model.predict(new) for name, model in models.items()}
     found["array"] = models["logits"].predict(data.inputs[:50].numpy())
-    return found | {part: ct.evaluate(models["logits"], data, part) for part in ("train", "validation", "test")}
+    return found | {
+        part: ct.evaluate(models["logits"], data, part) for part in ("train", "validation", "test")
+    }
 
 
 @case()
@@ -65,17 +76,34 @@ def command_line() -> dict[str, Any]:
     One group only: how several are executed is measured where the command line trains them.
     """
     with tempfile.TemporaryDirectory() as folder:
-        run, table, new, chosen = (Path(folder, name) for name in ("run", "table.parquet", "new.parquet", "chosen.json"))
+        run, table, new, chosen = (
+            Path(folder, name) for name in ("run", "table.parquet", "new.parquet", "chosen.json")
+        )
         frame().to_parquet(table)
         frame(40, seed=9).drop(columns=list(KINDS)).to_parquet(new)
         kinds = [f"{name}={kind}" for name, kind in KINDS.items()]
-        told = ["--data", table, "--targets", *KINDS, "--kind", *kinds, "--epochs", 2, "--device", "cpu", "--out", run]
+        told = [
+            "--data",
+            table,
+            "--targets",
+            *KINDS,
+            "--kind",
+            *kinds,
+            "--epochs",
+            2,
+            "--device",
+            "cpu",
+            "--out",
+            run,
+        ]
         cli("record", *told)
         cli("affinity", *told, "--methods", "lookahead", "cosine", "--every", 1)
         grouped = _grouping(run, "--groups", 3, "--fuzziness", 2)
         by_affinity = _grouping(run, "--affinity", "lookahead", "--groups", 2)
         known = Path(folder, "known.csv")
-        known.write_text("subset,task,value\na,a,1\nb,b,1\na+b,a,2\na+b,b,0.5\nc,c,1\nb+c,b,1.5\nb+c,c,2\n")
+        known.write_text(
+            "subset,task,value\na,a,1\nb,b,1\na+b,a,2\na+b,b,0.5\nc,c,1\nb+c,b,1.5\nb+c,c,2\n"
+        )
         cli("select", known, "--budget", 2, "--out", chosen)
         _grouping(run, "--groups", 1)
         cli("fit", run)
@@ -83,10 +111,11 @@ def command_line() -> dict[str, Any]:
         cli("predict", run, "--data", new, "--out", Path(folder, "predictions.parquet"))
         return {
             "map": ct.DataMap.load(run / "data_map.safetensors"),
-            "grouping": grouped, "by affinity": by_affinity,
+            "grouping": grouped,
+            "by affinity": by_affinity,
             "selection": ct.Selection.load(chosen),
             "predictions": pyarrow.parquet.read_table(Path(folder, "predictions.parquet")),
-        }  # fmt: skip
+        }
 
 
 def _grouping(run: Path, *told: Any) -> ct.Grouping:
