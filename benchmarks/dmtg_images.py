@@ -1,7 +1,7 @@
 """Differentiable grouping on images, before and after fine-tuning, against all baselines.
 
-    python benchmarks/dmtg_images.py cifar10 cifar10_annealed celeba celeba_annealed celeba_all
-    --data DATA_FOLDER
+    python benchmarks/dmtg_images.py cifar10 cifar10_annealed celeba celeba_annealed celeba_all \\
+        --data DATA_FOLDER
 
 CIFAR-10: ten tasks, 8,000 images, 5 epochs, K = 2 and 3. CelebA: nine attributes, images split by
 identity, 4 epochs; 3,000 images with K = 2 and 3, and all 15,723 with K = 2, 3 and 4 (for a GPU).

@@ -2,8 +2,8 @@
 
 Whatever comes out.
 
-    python benchmarks/does_it_pay.py emotions scene landmine parkinsons cifar10 celeba --data
-    DATA_FOLDER --runs RUN_FOLDER
+    python benchmarks/does_it_pay.py emotions scene landmine parkinsons cifar10 celeba \\
+        --data DATA_FOLDER --runs RUN_FOLDER
 
 Every data set is one comparison in a run directory below RUN_FOLDER; a stopped one continues.
 ``report.html`` lies there too."""

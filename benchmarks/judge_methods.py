@@ -1,8 +1,9 @@
 """Which way of finding groups is right, how often, and at which cost? Judged on the ground truth of ``ground_truth.py``.
 
-    python benchmarks/judge_methods.py emotions scene flags --data DATA_FOLDER python
-    benchmarks/judge_methods.py emotions scene flags --data DATA_FOLDER --searches  # only dmtg,
-    into what is there
+    python benchmarks/judge_methods.py emotions scene flags --data DATA_FOLDER
+    python benchmarks/judge_methods.py emotions scene flags --data DATA_FOLDER --searches
+
+With ``--searches`` only the searches of DMTG run, into what is there.
 
 On each of ten splits every method measures on its own joint training, or asks for rows of that
 split's table, which are the very models it would have trained. It chooses K = 2 and 3 models, by

@@ -19,9 +19,9 @@ pytestmark = [
 
 
 def test_landmine_fields_fall_into_the_two_known_terrains():
-    """29 fields with disjoint examples: 0-14 are foliated, 15-28 bare earth or desert (Xue et al.
+    """29 fields with disjoint examples: 0-14 are foliated, 15-28 bare earth or desert.
 
-    2007, section 6.1).
+    Xue et al. 2007, section 6.1.
     """
     data = ct.load(
         DATA / "tabular/landmine.parquet", task_column="field", target_column="mine", rare="drop"

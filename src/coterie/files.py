@@ -47,8 +47,9 @@ def regular_file(path: str | Path, argument: str) -> Path:
         path: what a user, or a file of theirs, names.
         argument: who names it: the beginning of the message.
 
-    Raises: CoterieError: it is no path, or there is nothing, or a directory, pipe, socket, device,
-        an empty or unreadable file.
+    Raises:
+        CoterieError: it is no path, or there is nothing, or a directory, pipe, socket, device, an
+            empty or unreadable file.
 
     >>> regular_file("/dev/null", "`source`")
     Traceback (most recent call last):
@@ -133,8 +134,9 @@ def atomic(path: str | Path) -> Iterator[Path]:
     It lies in a folder of its own beside ``path``, because some writers make temporaries
     themselves. What processes that were killed left there of the same file is removed.
 
-    Raises: CoterieError: the disk is full, read-only, ...; it names ``path``, at which everything
-        is as it was.
+    Raises:
+        CoterieError: the disk is full, read-only, ...; it names ``path``, at which everything is as
+            it was.
     """
     path = path_of(path)
     if (

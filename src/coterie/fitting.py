@@ -60,18 +60,25 @@ def fit(
 ) -> Fit:
     """Train M models as one stack, model m minimising sum_t W[m, t] L_t / sum_t W[m, t].
 
-    Args: model: "mlp", "cnn", "resnet18", "module:factory" or a callable ``factory(input_shape) ->
-        encoder`` giving (B, F). data: what :func:`coterie.load` returned. weights: W (M, T), or a
-        provider that yields it each step; one row of ones if left out. init: "independent" (the
-        default), "shared", or M integers that name the initialisations. start: continue from these
-        M trained models instead of from an initialisation; a frozen stem stays as it is. record:
-        record the data map of the only model, or of the row given as a number. snapshots: epochs
-        (counted from 1) after which the map is kept too; the map after the last epoch always is.
-        observers: watch every training batch, see :class:`coterie.training.Observer`. probes: try
-        steps from the state of the training now and then, see :class:`coterie.training.Probe`.
+    Args:
+        model: "mlp", "cnn", "resnet18", "module:factory" or a callable ``factory(input_shape) ->
+            encoder`` giving (B, F).
+        data: what :func:`coterie.load` returned.
+        weights: W (M, T), or a provider that yields it each step; one row of ones if left out.
+        init: "independent" (the default), "shared", or M integers that name the initialisations.
+        start: continue from these M trained models instead of from an initialisation; a frozen stem
+            stays as it is.
+        record: record the data map of the only model, or of the row given as a number.
+        snapshots: epochs (counted from 1) after which the map is kept too; the map after the last
+            epoch always is.
+        observers: watch every training batch, see :class:`coterie.training.Observer`.
+        probes: try steps from the state of the training now and then, see
+            :class:`coterie.training.Probe`.
         checkpoint: folder for one checkpoint an epoch; a training found there is continued, bit for
-        bit on a CPU. progress: called with (steps done, all steps, text). **settings: fields of
-        :class:`coterie.training.TrainingConfig`: epochs, lr, batch_size, optimiser, seed, ...
+            bit on a CPU.
+        progress: called with (steps done, all steps, text).
+        **settings: fields of :class:`coterie.training.TrainingConfig`: epochs, lr, batch_size,
+            optimiser, seed, ...
 
     Raises:
         CoterieError: a setting, the weights or the model are wrong, or a loss stopped being finite.

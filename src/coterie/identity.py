@@ -33,8 +33,9 @@ def identity(thing: Any, what: str) -> Any:
         thing: what a user gave.
         what: how to call it in a message.
 
-    Raises: CoterieError: nothing tells it from others: a lambda, a closure, or an attribute that is
-        no setting.
+    Raises:
+        CoterieError: nothing tells it from others: a lambda, a closure, or an attribute that is no
+            setting.
 
     >>> identity(partial(sorted, reverse=True), "`order`")
     {'is': 'builtins:sorted', 'arguments': [], 'keywords': {'reverse': True}}

@@ -89,8 +89,9 @@ class Run:
         ``config`` (JSON types) holds what the results depend on; ``fingerprint`` identifies the
         data. A run that was stopped before it kept anything does not bind the next one.
 
-        Raises: CoterieError: the folder is unwritable, in use or not ours, or its run had another
-            configuration or other data.
+        Raises:
+            CoterieError: the folder is unwritable, in use or not ours, or its run had another
+                configuration or other data.
         """
         folder = path_of(folder, "folder")
         check_folder(folder)

@@ -107,10 +107,13 @@ def arrays_of(
 ) -> None:
     """Refuse arrays that are missing, unknown, or whose shapes or kinds of numbers do not fit.
 
-    Args: arrays: by name. layout: for each name the kinds of dtype and the letters of its
-        dimensions, such as ``"f A T"``; a letter means the same size everywhere. Kinds are those of
-        :attr:`numpy.dtype.kind`. optional: names that may be missing. sizes: those of letters that
-        are known.
+    Args:
+        arrays: by name.
+        layout: for each name the kinds of dtype and the letters of its dimensions, such as ``"f A
+            T"``; a letter means the same size everywhere. Kinds are those of
+            :attr:`numpy.dtype.kind`.
+        optional: names that may be missing.
+        sizes: those of letters that are known.
 
     Raises:
         CoterieError: naming the array.

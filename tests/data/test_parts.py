@@ -1,6 +1,6 @@
-"""Parts that come apart: {"train": ..., "validation": ..., "test".
+"""Parts that come apart.
 
-...} of files, tables, frames and data sets.
+{"train": ..., "validation": ..., "test": ...} of files, tables, frames and data sets.
 """
 
 from __future__ import annotations

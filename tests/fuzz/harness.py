@@ -37,9 +37,11 @@ class Outcome(NamedTuple):
 def outcome(function: Callable[[], Any], timeout: float = 20.0, memory: int = 2 << 30) -> Outcome:
     """Call ``function`` in a forked child and say what came of it.
 
-    Args: function: called without arguments; what it returns is turned into text in the child.
-        timeout: seconds until the child is killed and the outcome is "HANG". memory: bytes that the
-        child may allocate beyond what it was forked with; more is a MemoryError, a "TRACEBACK".
+    Args:
+        function: called without arguments; what it returns is turned into text in the child.
+        timeout: seconds until the child is killed and the outcome is "HANG".
+        memory: bytes that the child may allocate beyond what it was forked with; more is a
+            MemoryError, a "TRACEBACK".
     """
     reading, writing = os.pipe()
     child = os.fork()

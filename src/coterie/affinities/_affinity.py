@@ -51,20 +51,27 @@ def affinity(
 ) -> Affinity:
     """Measure how much each task helps each other one, while the joint model of all tasks trains once.
 
-    Args: method: "cosine", "lookahead", "transfer_gain", "auxiliary_gain", "data_map", or a probe
-        with settings of your own, such as ``TransferGain(pairs="first-order")``, of which a copy is
-        used. model: as for :func:`coterie.fit`. data: what :func:`coterie.load` returned, of at
-        least 2 tasks. seed: of the training, and of the batches that score. every: steps between
-        measurements; 10 unless the probe says otherwise. A data map needs none. checkpoint: as for
-        :func:`coterie.fit`; a measurement found there is continued. progress: called with (steps
-        done, all steps, text). **settings: fields of :class:`coterie.training.TrainingConfig`:
-        epochs, lr, batch_size, optimiser, ...
+    Args:
+        method: "cosine", "lookahead", "transfer_gain", "auxiliary_gain", "data_map", or a probe
+            with settings of your own, such as ``TransferGain(pairs="first-order")``, of which a
+            copy is used.
+        model: as for :func:`coterie.fit`.
+        data: what :func:`coterie.load` returned, of at least 2 tasks.
+        seed: of the training, and of the batches that score.
+        every: steps between measurements; 10 unless the probe says otherwise. A data map needs
+            none.
+        checkpoint: as for :func:`coterie.fit`; a measurement found there is continued.
+        progress: called with (steps done, all steps, text).
+        **settings: fields of :class:`coterie.training.TrainingConfig`: epochs, lr, batch_size,
+            optimiser, ...
 
-    Returns: ``matrix[source, target]`` (T, T); its cost is that of the joint training and of the
+    Returns:
+        ``matrix[source, target]`` (T, T); its cost is that of the joint training and of the
         measurement.
 
-    Raises: CoterieError: one task, an unknown method, a setting that cannot work, or a training too
-        short to measure on.
+    Raises:
+        CoterieError: one task, an unknown method, a setting that cannot work, or a training too
+            short to measure on.
 
     >>> import coterie as ct
     >>> small = {"epochs": 1, "model_options": {"hidden": (8,)}}

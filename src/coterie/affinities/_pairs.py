@@ -26,9 +26,13 @@ def pair_gains(trial: Trial, batch: Batch, *, each: float, wanted: Tensor) -> Te
     Shared parameters and the heads of the tasks that step are updated. Steps are linear in the
     gradients, which are taken once.
 
-    Args: trial: the moment. batch: examples that score. each: weight of either loss in a pair step:
-        1/2 where tasks share a step's mean, 1 where one is added to the other. wanted: entries to
-        measure, (T, T) bool; a pair that is wanted in neither direction is not tried.
+    Args:
+        trial: the moment.
+        batch: examples that score.
+        each: weight of either loss in a pair step: 1/2 where tasks share a step's mean, 1 where one
+            is added to the other.
+        wanted: entries to measure, (T, T) bool; a pair that is wanted in neither direction is not
+            tried.
     """
     steps = trial.steps(trial.gradients(heads=True))
     singles = torch.eye(trial.n_tasks)

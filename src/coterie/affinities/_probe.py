@@ -97,8 +97,9 @@ class AffinityProbe(ABC):
     def affinity(self, training: Mapping[str, Any] | None = None) -> Affinity:
         """The affinity measured so far.
 
-        Args: training: cost (``seconds``, ``model_steps``) of the training that it rode on, to be
-            added to the probe's own.
+        Args:
+            training: cost (``seconds``, ``model_steps``) of the training that it rode on, to be
+                added to the probe's own.
 
         Raises:
             CoterieError: nothing was measured.
@@ -144,8 +145,9 @@ class AffinityProbe(ABC):
     def restore(self, arrays: dict[str, np.ndarray]) -> None:
         """Continue from a checkpoint.
 
-        Raises: CoterieError: the checkpoint was written without this probe, or with other settings
-            of it.
+        Raises:
+            CoterieError: the checkpoint was written without this probe, or with other settings of
+                it.
         """
         name, settings, tasks = (
             json.loads(arrays["about"].tobytes()) if "about" in arrays else (None, None, ())

@@ -144,8 +144,11 @@ class Trial:
         Forward passes in training mode (statistics of the batch, the step's dropout masks) and full
         precision: what they differ by is often below the resolution of bfloat16.
 
-        Args: weights: step weights (R, T). steps: what each task's step subtracts, by parameter
-            name, (T, ...); parameters without a name here stay. batch: examples that score.
+        Args:
+            weights: step weights (R, T).
+            steps: what each task's step subtracts, by parameter name, (T, ...); parameters without
+                a name here stay.
+            batch: examples that score.
         """
 
         def run(stack: ModelStack) -> Tensor:

@@ -31,13 +31,18 @@ def data_map_affinity(
     two tasks that differ from the mean task in the same way, -1 in opposite ways; so the value for
     a pair depends on which other tasks there are, and two tasks alone are always at -1.
 
-    Args: source: a map of T tasks, or its :func:`coterie.datamaps.gram` (``features`` is then
-        settled). features: "cells" compares tasks example by example, "density" their distributions
-        over the map. bootstraps: resamples of blocks of examples, each a re-adding of sums, for the
-        standard errors; at least 2. seed: of the blocks and of the bootstraps.
+    Args:
+        source: a map of T tasks, or its :func:`coterie.datamaps.gram` (``features`` is then
+            settled).
+        features: "cells" compares tasks example by example, "density" their distributions over the
+            map.
+        bootstraps: resamples of blocks of examples, each a re-adding of sums, for the standard
+            errors; at least 2.
+        seed: of the blocks and of the bootstraps.
 
-    Returns: ``counts`` are the examples that two tasks share, ``stderr`` the spread over
-        bootstraps. There is no cost: it is that of the training that was recorded anyway.
+    Returns:
+        ``counts`` are the examples that two tasks share, ``stderr`` the spread over bootstraps.
+        There is no cost: it is that of the training that was recorded anyway.
 
     Raises:
         CoterieError: fewer than two bootstraps; a map that cannot be grouped.

@@ -79,8 +79,9 @@ def arranged(arguments: Sequence[str], verb: type) -> list[str]:
     Values of a flag that is given repeatedly are put together if it takes several; else the last
     counts. A value that starts with a dash is one where it is attached by ``=``.
 
-    Raises: CoterieError: a flag without its values, an empty one, a value that looks like a flag, a
-        NUL character.
+    Raises:
+        CoterieError: a flag without its values, an empty one, a value that looks like a flag, a NUL
+            character.
 
     >>> from coterie.cli.options import Record
     >>> arranged(["--data", "d", "--epochs", "3", "--data", "e"], Record)

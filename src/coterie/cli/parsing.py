@@ -43,8 +43,10 @@ A verb explains itself: coterie run --help"""
 def parse(arguments: Sequence[str]) -> options.Verb:
     """Return the verb that ``arguments`` name, with its options.
 
-    Raises: CoterieError: the TOML file cannot be read or holds an unknown option; a flag is without
-        its values. SystemExit: help was asked for (0), or the arguments cannot be understood (2).
+    Raises:
+        CoterieError: the TOML file cannot be read or holds an unknown option; a flag is without its
+            values.
+        SystemExit: help was asked for (0), or the arguments cannot be understood (2).
     """
     arguments = list(arguments) or ["--help"]
     if arguments[0] in VERBS:
@@ -72,8 +74,9 @@ def parse(arguments: Sequence[str]) -> options.Verb:
 def from_toml(path: str, verb: type, given: Sequence[str] = ()) -> list[str]:
     """Return the options in a TOML file as arguments, without those that ``given`` holds already.
 
-    Raises: CoterieError: the file cannot be read, or names an option or a value that ``verb`` does
-        not take.
+    Raises:
+        CoterieError: the file cannot be read, or names an option or a value that ``verb`` does not
+            take.
     """
     known = {option.name: option for option in options_of(verb) if option.name != "config"}
     arguments, flags = [], named(given, verb)

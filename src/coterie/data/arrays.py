@@ -60,8 +60,9 @@ class Survey:
     def add(self, value: Any, name: Any) -> None:
         """Look at one input.
 
-        Raises: CoterieError: an image that is refused, or inputs of another shape or depth than the
-            first.
+        Raises:
+            CoterieError: an image that is refused, or inputs of another shape or depth than the
+                first.
         """
         if is_image(value):
             with _readable(example(name)):
@@ -107,8 +108,9 @@ def stored(tensor: Tensor, where: str, *, batched: bool) -> Tensor:
 
     Images have the shape (C, H, W), with N before it if ``batched``.
 
-    Raises: CoterieError: channels come last; values are not finite, or float32 does not hold them:
-        they are too large, or are the levels of an image in whole numbers, which it would round.
+    Raises:
+        CoterieError: channels come last; values are not finite, or float32 does not hold them: they
+            are too large, or are the levels of an image in whole numbers, which it would round.
     """
     if tensor.is_complex():
         raise CoterieError(f"{where} must hold real numbers; found {tensor.dtype}.")

@@ -12,9 +12,11 @@ def flip_and_crop(
 ) -> Tensor:
     """Flip each image left-right with probability 1/2, then cut a window of the same size out of its zero-padded version.
 
-    Args: images: (B, C, H, W) or (M, B, C, H, W), of any number type. The M models of a stack see
-        the same flips and windows. generator: CPU generator, so that the draws do not depend on the
-        device. padding: pixels added on every side; an eighth of the height by default (4 of 32).
+    Args:
+        images: (B, C, H, W) or (M, B, C, H, W), of any number type. The M models of a stack see the
+            same flips and windows.
+        generator: CPU generator, so that the draws do not depend on the device.
+        padding: pixels added on every side; an eighth of the height by default (4 of 32).
 
     >>> images = torch.arange(4, dtype=torch.uint8).reshape(1, 1, 2, 2)
     >>> flip_and_crop(images, torch.Generator().manual_seed(0), padding=0)

@@ -41,13 +41,17 @@ class Batches:
     batch is moved there. A shared last batch may be smaller, but never a single example, on which
     BatchNorm fails: that one joins the batch before.
 
-    Args: data: what to read. positions: (n,) example positions that all models share, or one
-        support (n_m,) per model. Supports need equal numbers of steps; model m walks a permutation
-        of its own support that depends on (seed, support) only, wrapped round to fill the last
-        batch. batch_size: examples per batch and model. seed: of the order and the augmentation.
-        device: where batches are delivered. augment: random flips and padded crops (images only).
-        channels_last: memory format of 4-D inputs. workers: processes that read a map-style
-        dataset.
+    Args:
+        data: what to read.
+        positions: (n,) example positions that all models share, or one support (n_m,) per model.
+            Supports need equal numbers of steps; model m walks a permutation of its own support
+            that depends on (seed, support) only, wrapped round to fill the last batch.
+        batch_size: examples per batch and model.
+        seed: of the order and the augmentation.
+        device: where batches are delivered.
+        augment: random flips and padded crops (images only).
+        channels_last: memory format of 4-D inputs.
+        workers: processes that read a map-style dataset.
 
     >>> from coterie.data import load
     >>> data = load("digits")

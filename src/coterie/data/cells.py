@@ -3,17 +3,18 @@
 One rule for all formats, so that the same table reads alike from CSV, Parquet, Arrow, frames and
 hubs.
 
-====================================
-============================================================================== cells
-are read as ====================================
-============================================================================== empty, or a word of
-``MISSING``      missing (text columns only; spaces around text are dropped first) all numbers
-(``1``, ``-2.5``, ``1e3``) numbers numbers with leading zeros (``007``) text, as written; so are
-whole numbers of more than 15 digits, which are no measurements all true or false, in any case
-truth values bytes                                text, if they are UTF-8 categories (a frame's, a
-dictionary) as declared, in their order if they are ordered anything else that is text
-text ====================================
-==============================================================================
+====================================== =============================================================
+cells                                  are read as
+====================================== =============================================================
+empty, or a word of ``MISSING``        missing (text columns only; spaces around text go first)
+all numbers (``1``, ``-2.5``, ``1e3``) numbers
+numbers with leading zeros (``007``)   text, as written; so are whole numbers of more than 15
+                                       digits, which are no measurements
+all true or false, in any case         truth values
+bytes                                  text, if they are UTF-8
+categories (of frames, dictionaries)   as declared, in their order if they are ordered
+anything else that is text             text
+====================================== =============================================================
 """
 
 from __future__ import annotations

@@ -110,8 +110,9 @@ class Dataset:
 
         Preprocessing and task statistics are measured anew on the new training part.
 
-        Raises: CoterieError: the split was given by a column, or this data set was not made by
-            :func:`load`.
+        Raises:
+            CoterieError: the split was given by a column, or this data set was not made by
+                :func:`load`.
         """
         require_whole("seed", seed, 0, MOST_SEED)
         if self.rebuild is None:

@@ -44,15 +44,20 @@ def decode_images(
 ) -> tuple[Tensor, tuple[str, ...]]:
     """Decode a column of the ``datasets`` layout (struct of ``bytes`` and ``path``), or plain binary.
 
-    Args: cells: one encoded image per example. rows: row numbers of the examples, for messages.
-        column: name of the column, for messages. like: of a trained model: images of another size
-        or depth than it was trained on are refused.
+    Args:
+        cells: one encoded image per example.
+        rows: row numbers of the examples, for messages.
+        column: name of the column, for messages.
+        like: of a trained model: images of another size or depth than it was trained on are
+            refused.
 
-    Returns: (N, 3, H, W) uint8, or (N, 1, H, W) int32 of 16-bit grey images; and notes on what was
+    Returns:
+        (N, 3, H, W) uint8, or (N, 1, H, W) int32 of 16-bit grey images; and notes on what was
         converted, with counts.
 
-    Raises: CoterieError: a cell is no image, one that is refused, or of another size or depth than
-        the first, the row is named; or all of them do not fit into memory.
+    Raises:
+        CoterieError: a cell is no image, one that is refused, or of another size or depth than the
+            first, the row is named; or all of them do not fit into memory.
     """
     if importlib.util.find_spec("PIL") is None:
         raise CoterieError("Images need Pillow: pip install 'coterie[images]'.")

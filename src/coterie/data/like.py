@@ -89,8 +89,9 @@ def read_like(
 def new_inputs(raw: Source, preprocessing: Preprocessing) -> tuple[Tensor, list[str]]:
     """Inputs of a source as the model takes them, and what was interpreted, or not seen in training.
 
-    Raises: CoterieError: a column is absent or of another type, or the shape or depth of the inputs
-        is not the model's.
+    Raises:
+        CoterieError: a column is absent or of another type, or the shape or depth of the inputs is
+            not the model's.
     """
     notes = list(raw.notes)
     if preprocessing.kind == "table":

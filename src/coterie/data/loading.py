@@ -79,39 +79,54 @@ def load(
 ) -> Dataset:
     """Load data with many targets and make them ready to train on.
 
-    Args: source: ``"digits"``; a path to a Parquet, CSV or Arrow file, or a list of paths;
-        ``{"train": path, "test": path}`` (validation is cut from train); ``{"inputs": X, "targets":
-        Y}`` of arrays or tensors, taken as they are (as images: (N, C, H, W) of uint8 or uint16); a
-        pandas frame or Arrow table; a ``datasets.Dataset``; a map-style torch dataset of (input,
-        target vector), which is streamed. targets: target columns. By default what the Parquet
-        schema metadata name, or all targets that came with the inputs. one_vs_rest: a column of
-        classes that becomes one binary task per class. exclude: columns that are neither inputs nor
-        targets. keep: columns that are inputs although they look like a row number or an id, or the
-        file names them as labels. kinds: overrides the inferred kind of a target: "binary",
-        "multiclass", "regression", "ordinal", "count", or one of your own
-        (:func:`coterie.tasks.register`). positive: the positive class of binary targets; by default
-        the larger number, true, the second of declared classes, the one that the other denies
-        (active of inactive), or the later in the alphabet. losses: own loss by task name, see
-        :class:`coterie.tasks.Task`. metrics: own metric by task name. task_column: long form: each
-        value of this column is a task, whose labels stand in ``target_column``. target_column: long
-        form: the labels. image_column: column of encoded images, found by its type if not named.
+    Args:
+        source: ``"digits"``; a path to a Parquet, CSV or Arrow file, or a list of paths;
+            ``{"train": path, "test": path}`` (validation is cut from train); ``{"inputs": X,
+            "targets": Y}`` of arrays or tensors, taken as they are (as images: (N, C, H, W) of
+            uint8 or uint16); a pandas frame or Arrow table; a ``datasets.Dataset``; a map-style
+            torch dataset of (input, target vector), which is streamed.
+        targets: target columns. By default what the Parquet schema metadata name, or all targets
+            that came with the inputs.
+        one_vs_rest: a column of classes that becomes one binary task per class.
+        exclude: columns that are neither inputs nor targets.
+        keep: columns that are inputs although they look like a row number or an id, or the file
+            names them as labels.
+        kinds: overrides the inferred kind of a target: "binary", "multiclass", "regression",
+            "ordinal", "count", or one of your own (:func:`coterie.tasks.register`).
+        positive: the positive class of binary targets; by default the larger number, true, the
+            second of declared classes, the one that the other denies (active of inactive), or the
+            later in the alphabet.
+        losses: own loss by task name, see :class:`coterie.tasks.Task`.
+        metrics: own metric by task name.
+        task_column: long form: each value of this column is a task, whose labels stand in
+            ``target_column``.
+        target_column: long form: the labels.
+        image_column: column of encoded images, found by its type if not named.
         group_column: all rows of a group (a person, say) fall in one part. In long form without it,
-        equal inputs do. split_column: a column that says train, validation or test (or 0, 1, 2).
-        Without validation, it is cut from train. time_column: train on the earliest rows and test
-        on the latest; numbers, dates or times. allow_overlap: groups may have rows in several parts
-        of a given split. split: fractions for training, validation and test. limit: use this many
-        rows, chosen at random (of the training file where a test file is given). rare: what to do
-        with a task of fewer than 5 positives or negatives in any part: "error", or "drop" it.
-        balance: weigh positives of binary tasks by negatives / positives. seed: of the split and of
-        ``limit``. names: names of the tasks where the source has no column names. na: words that
-        stand for a missing cell in text, in place of ``coterie.data.MISSING``; an empty cell always
-        does. encoding: of CSV files; UTF-8, or UTF-16 with a byte order mark, unless given. like: a
-        fit, a grouped model or a data set whose schema these data are read with (types, categories,
-        classes, units, scaling); all examples are test examples. For long form and ``one_vs_rest``,
-        name the columns again; arguments that would have no effect are refused.
+            equal inputs do.
+        split_column: a column that says train, validation or test (or 0, 1, 2). Without validation,
+            it is cut from train.
+        time_column: train on the earliest rows and test on the latest; numbers, dates or times.
+        allow_overlap: groups may have rows in several parts of a given split.
+        split: fractions for training, validation and test.
+        limit: use this many rows, chosen at random (of the training file where a test file is
+            given).
+        rare: what to do with a task of fewer than 5 positives or negatives in any part: "error", or
+            "drop" it.
+        balance: weigh positives of binary tasks by negatives / positives.
+        seed: of the split and of ``limit``.
+        names: names of the tasks where the source has no column names.
+        na: words that stand for a missing cell in text, in place of ``coterie.data.MISSING``; an
+            empty cell always does.
+        encoding: of CSV files; UTF-8, or UTF-16 with a byte order mark, unless given.
+        like: a fit, a grouped model or a data set whose schema these data are read with (types,
+            categories, classes, units, scaling); all examples are test examples. For long form and
+            ``one_vs_rest``, name the columns again; arguments that would have no effect are
+            refused.
 
-    Raises: CoterieError: anything about the source or the arguments that would make training
-        meaningless.
+    Raises:
+        CoterieError: anything about the source or the arguments that would make training
+            meaningless.
 
     >>> load("digits", targets=["even", "random"])
     Dataset(1797 examples of shape (1, 8, 8) x 2 tasks, Split(1078 train, 360 validation, 359 test))
@@ -199,8 +214,9 @@ def read_inputs(
     are those of training; what was interpreted, and what training did not see, is a
     :class:`coterie.CoterieWarning`.
 
-    Raises: CoterieError: a column that the model reads is absent, or the shape of the inputs, or
-        the depth of the images, is not the model's.
+    Raises:
+        CoterieError: a column that the model reads is absent, or the shape of the inputs, or the
+            depth of the images, is not the model's.
 
     >>> data = load("digits")
     >>> inputs, ids = read_inputs({"inputs": np.zeros((1, 1, 8, 8))}, data.preprocessing)

@@ -110,8 +110,9 @@ def pixels(image: Image, rule: Rule, where: str, found: Counter[str] | None = No
         where: which image, for messages.
         found: counts what was done to the image, in words for a note.
 
-    Raises: CoterieError: a pixel is transparent. A file that cannot be decoded raises whatever
-        Pillow does.
+    Raises:
+        CoterieError: a pixel is transparent. A file that cannot be decoded raises whatever Pillow
+            does.
 
     >>> from PIL import Image
     >>> image = Image.new("1", (3, 2), 1)

@@ -244,8 +244,9 @@ class Preprocessing:
     def from_dict(cls, saved: Mapping[str, Any]) -> Self:
         """Rebuild what :meth:`to_dict` gave, also after a round trip through JSON.
 
-        Raises: CoterieError: a field is missing, unknown or wrong, or they do not fit together; it
-            is named.
+        Raises:
+            CoterieError: a field is missing, unknown or wrong, or they do not fit together; it is
+                named.
         """
         found: Self = structure(saved, cls, "preprocessing")
         found._check()

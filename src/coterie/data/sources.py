@@ -107,9 +107,12 @@ def read_source(
 ) -> Source:
     """Recognise the kind of ``source`` and read it.
 
-    Args: source: see :func:`coterie.data.load`. image_column: column of encoded images; found by
-        its type (struct with ``bytes``) if not named. names: names of the tasks where the source
-        has no columns (arrays, torch datasets). how: which cells are missing, and the like.
+    Args:
+        source: see :func:`coterie.data.load`.
+        image_column: column of encoded images; found by its type (struct with ``bytes``) if not
+            named.
+        names: names of the tasks where the source has no columns (arrays, torch datasets).
+        how: which cells are missing, and the like.
 
     Raises:
         CoterieError: unknown kind of source, unreadable file, lengths that do not match.

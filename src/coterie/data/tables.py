@@ -52,11 +52,14 @@ def choose_features(
 ) -> Features:
     """Type every column of ``frame`` as numeric, categorical or left out (constant, id, date, free text, nested values).
 
-    Args: frame: columns as :func:`coterie.data.cells.read_cells` understood them. keep: columns
-        that are inputs even if they look like an id or a row number, or are named as labels. index:
-        columns that the source calls its index. labels: columns that the source names as labels.
+    Args:
+        frame: columns as :func:`coterie.data.cells.read_cells` understood them.
+        keep: columns that are inputs even if they look like an id or a row number, or are named as
+            labels.
+        index: columns that the source calls its index.
+        labels: columns that the source names as labels.
         sample: rows of one task in long form, in which counters start anew; they are judged on
-        these as well.
+            these as well.
 
     Raises:
         CoterieError: ``keep`` names a column that cannot be an input.

@@ -51,11 +51,15 @@ def encode_column(
     their order, seen or not. Two distinct values: binary. Text, categories, or at most 20 whole
     numbers: multi-class, in ascending order. Else regression.
 
-    Args: column: the target as :func:`coterie.data.cells.read_cells` understood it, indexed by row
-        number. kind: overrides the inferred kind. positive: the positive class of a binary target.
+    Args:
+        column: the target as :func:`coterie.data.cells.read_cells` understood it, indexed by row
+            number.
+        kind: overrides the inferred kind.
+        positive: the positive class of a binary target.
 
-    Raises: CoterieError: constant or empty column, dates, lists, text among numbers, infinite
-        values, classes that do not suit the kind, a positive class that is none.
+    Raises:
+        CoterieError: constant or empty column, dates, lists, text among numbers, infinite values,
+            classes that do not suit the kind, a positive class that is none.
 
     >>> import pandas as pd
     >>> encode_column(pd.Series(["no", "yes", None], name="smiles"))
@@ -221,8 +225,9 @@ def measure(labels: Labels, train: np.ndarray, *, balance: bool = True) -> tuple
     Numbers are brought to the scale of training. Where kinds are mixed, ``loss_scale`` is the loss
     of the best constant prediction.
 
-    Raises: CoterieError: a target without labels in the training part, or that is constant there,
-        or too large to compute with.
+    Raises:
+        CoterieError: a target without labels in the training part, or that is constant there, or
+            too large to compute with.
     """
     values = labels.values
     part = values[train]

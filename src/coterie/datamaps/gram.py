@@ -123,10 +123,12 @@ def gram(
     If any pair of tasks shares fewer than 30 examples, all tasks use "density" features instead,
     and ``notes`` says so.
 
-    Args: data_map: a map, possibly memory-mapped; its snapshots are concatenated. features: "cells"
-        compares tasks example by example, "density" their distributions over the map. chunk:
-        examples at a time; by default as many as 4 million cells. seed: draws the blocks of
-        examples that bootstraps resample.
+    Args:
+        data_map: a map, possibly memory-mapped; its snapshots are concatenated.
+        features: "cells" compares tasks example by example, "density" their distributions over the
+            map.
+        chunk: examples at a time; by default as many as 4 million cells.
+        seed: draws the blocks of examples that bootstraps resample.
 
     Raises:
         CoterieError: unknown features, fewer than two tasks, or a task never observed.

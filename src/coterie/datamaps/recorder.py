@@ -41,12 +41,16 @@ class DataMapRecorder:
     Call :meth:`update` with the confidences of every training batch, :meth:`end_epoch` after every
     epoch and :meth:`data_map` at the end. The state is 4 float32 a cell, never a trajectory.
 
-    Args: n_tasks: number of tasks, T. n_examples: number of training examples, N. names: task
-        names, (T,); "task 0", "task 1", ... by default. kinds: kinds of the tasks (see
-        :class:`coterie.tasks.Kind`), (T,); all binary by default. ids: example ids, (N,); 0 .. N-1
-        by default. folder: keep the state in memory-mapped files there instead of in memory. What
-        is published there holds whole epochs only; opening the folder again continues after the
-        last whole epoch. device: where the state lives (in memory only).
+    Args:
+        n_tasks: number of tasks, T.
+        n_examples: number of training examples, N.
+        names: task names, (T,); "task 0", "task 1", ... by default.
+        kinds: kinds of the tasks (see :class:`coterie.tasks.Kind`), (T,); all binary by default.
+        ids: example ids, (N,); 0 .. N-1 by default.
+        folder: keep the state in memory-mapped files there instead of in memory. What is published
+            there holds whole epochs only; opening the folder again continues after the last whole
+            epoch.
+        device: where the state lives (in memory only).
 
     Raises:
         CoterieError: sizes that do not fit together, or a folder written for another recorder.
@@ -115,9 +119,11 @@ class DataMapRecorder:
     def update(self, index: Tensor, confidence: Tensor, observed: Tensor | None = None) -> None:
         """Take the confidences of one batch, from the forward pass that trains.
 
-        Args: index: positions of the examples in 0 .. N-1, (B,) integers; an example may occur more
-            than once. confidence: confidence of each cell in [0, 1], (B, T); NaN means not
-            observed. observed: which cells count, (B, T) bool; all that are not NaN by default.
+        Args:
+            index: positions of the examples in 0 .. N-1, (B,) integers; an example may occur more
+                than once.
+            confidence: confidence of each cell in [0, 1], (B, T); NaN means not observed.
+            observed: which cells count, (B, T) bool; all that are not NaN by default.
 
         Raises:
             CoterieError: wrong shapes, an index out of range, a confidence outside [0, 1].

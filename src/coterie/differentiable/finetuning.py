@@ -27,8 +27,9 @@ def finetune(search: Fit, data: Dataset, *, epochs: int, **settings: Any) -> tup
         epochs: how long.
         **settings: of :func:`coterie.fit`; those of the search where left out.
 
-    Returns: The fit of the branches that have tasks, and the grouping with one group each, in the
-        same order.
+    Returns:
+        The fit of the branches that have tasks, and the grouping with one group each, in the same
+        order.
 
     Raises:
         CoterieError: the fit learnt no grouping.

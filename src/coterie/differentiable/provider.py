@@ -71,34 +71,38 @@ class DifferentiableGrouping(WeightsProvider):
     so that one branch is joint training. Each task ends in the branch of its largest logit;
     :attr:`Fit.grouping` has it, with the assignment probabilities of every epoch.
 
-    ================== ======================= ============
-    ============================================================== mode               sample
-    temperature  starts of the branches ================== ======================= ============
-    ============================================================== paper              Gumbel-softmax
-    2.5          identical annealed           Gumbel-softmax          4 to 0.1     identical
-    expected           softmax, no noise       1            independent; with identical ones it
-    would stay where it starts straight_through   one-hot, soft gradient  1            identical
-    ================== ======================= ============
-    ==============================================================
+    ================ ======================= =========== ==========================================
+    mode             sample                  temperature starts of the branches
+    ================ ======================= =========== ==========================================
+    paper            Gumbel-softmax          2.5         identical
+    annealed         Gumbel-softmax          4 to 0.1    identical
+    expected         softmax, no noise       1           independent: identical ones never part
+    straight_through one-hot, soft gradient  1           identical
+    ================ ======================= =========== ==========================================
 
     In mode "paper" logits are learnt as the models are, by their optimiser at their rate (DMTG).
     Adam's steps do not depend on how large a gradient is, so that logits run wherever noise sends
     them while the branches are still alike. In the other modes a logit moves by its gradient: it
     waits for a difference.
 
-    Args: n_groups: number of branches K; some may end without a task. mode: see the table.
+    Args:
+        n_groups: number of branches K; some may end without a task.
+        mode: see the table.
         learning_rate: of the logits; 500 over the number of steps by default, so that short and
-        long searches decide alike. It multiplies the gradient with respect to a logit of the task's
-        loss over that of the best constant prediction. In mode "paper" it is a rate of the models'
-        optimiser, by default the models' own. warmup: share of all steps in which all branches
-        train on all tasks alike and the logits rest. held_out: share of the *training* examples on
-        which no branch trains and whose losses move the logits (0: those of the batch that trains).
-        balance: weight of a penalty on uneven branches. entropy: weight of a penalty on undecided
-        tasks. prune: a task leaves a branch for good when its probability there falls below this at
-        the end of an epoch; a branch without tasks is no longer computed. stem: number of leading
-        layers of the encoder that all branches share. temperature: start and end of a geometric
-        schedule, instead of the mode's. init: how branches start, instead of the mode's:
-        "independent", "shared", or K integers.
+            long searches decide alike. It multiplies the gradient with respect to a logit of the
+            task's loss over that of the best constant prediction. In mode "paper" it is a rate of
+            the models' optimiser, by default the models' own.
+        warmup: share of all steps in which all branches train on all tasks alike and the logits
+            rest.
+        held_out: share of the *training* examples on which no branch trains and whose losses move
+            the logits (0: those of the batch that trains).
+        balance: weight of a penalty on uneven branches.
+        entropy: weight of a penalty on undecided tasks.
+        prune: a task leaves a branch for good when its probability there falls below this at the
+            end of an epoch; a branch without tasks is no longer computed.
+        stem: number of leading layers of the encoder that all branches share.
+        temperature: start and end of a geometric schedule, instead of the mode's.
+        init: how branches start, instead of the mode's: "independent", "shared", or K integers.
 
     Raises:
         CoterieError: a setting is out of range.

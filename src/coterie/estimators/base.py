@@ -97,8 +97,9 @@ class FromOracle:
 def ask(oracle: Estimator, rows: np.ndarray) -> np.ndarray:
     """The oracle's scores (M, T) of 0/1 rows (M, T), complete.
 
-    Raises: CoterieError: a task of a row has no score, as when a metric is not defined on its few
-        validation examples.
+    Raises:
+        CoterieError: a task of a row has no score, as when a metric is not defined on its few
+            validation examples.
     """
     scores = oracle.predict(rows)
     missing = np.argwhere(np.isnan(scores) & (rows > 0))
@@ -116,8 +117,9 @@ def ask(oracle: Estimator, rows: np.ndarray) -> np.ndarray:
 def as_rows(weights: Weights, n_tasks: int) -> np.ndarray:
     """The weights as training would use them, (M, T) in float64: negligible ones are 0.
 
-    Raises: CoterieError: another number of columns, weights that are negative or not finite, or a
-        row of zeros.
+    Raises:
+        CoterieError: another number of columns, weights that are negative or not finite, or a row
+            of zeros.
 
     >>> as_rows([[1, 0, 1]], 3)
     array([[1., 0., 1.]])

@@ -54,15 +54,20 @@ class GradTagScores:
     Kept are 8 T d^2 bytes of sums, 4 d bytes of each validation cell, and as much of each training
     cell if ``newton_steps`` is above 1.
 
-    Args: projection: "kronecker", from layer inputs and output gradients, for linear, convolution
-        and normalisation layers; an encoder with others falls back to "dense", random signs, which
-        takes any module and is slower. n_features: d; fewer if the bases of "kronecker" have fewer
-        products. ridge: relative; half of it times the squared norm of w is added to mean losses;
-        :data:`DEFAULT_RIDGE` if left out. measure: "loss" (minus the validation loss, which tells
-        more of few examples) or "score" (the task's metric). newton_steps: 1, from sums over
-        examples; more are damped and go through all training cells for every row. chunk: examples
-        at a time; as many as fit if left out. memory: bytes. seed: of the signs, and of the
-        examples that bases are fitted on.
+    Args:
+        projection: "kronecker", from layer inputs and output gradients, for linear, convolution and
+            normalisation layers; an encoder with others falls back to "dense", random signs, which
+            takes any module and is slower.
+        n_features: d; fewer if the bases of "kronecker" have fewer products.
+        ridge: relative; half of it times the squared norm of w is added to mean losses;
+            :data:`DEFAULT_RIDGE` if left out.
+        measure: "loss" (minus the validation loss, which tells more of few examples) or "score"
+            (the task's metric).
+        newton_steps: 1, from sums over examples; more are damped and go through all training cells
+            for every row.
+        chunk: examples at a time; as many as fit if left out.
+        memory: bytes.
+        seed: of the signs, and of the examples that bases are fitted on.
 
     Raises:
         CoterieError: an argument that cannot work.
@@ -156,8 +161,9 @@ class GradTagScores:
             joint: one model that was trained on all tasks of ``data``.
             data: what it was trained on.
 
-        Raises: CoterieError: another data set, a model that does not train all tasks, or losses
-            that are not known here.
+        Raises:
+            CoterieError: another data set, a model that does not train all tasks, or losses that
+                are not known here.
         """
         _check(joint, data)
         started = perf_counter()
@@ -201,9 +207,11 @@ class GradTagScores:
 
         The correlations are kept in ``tuned``. A ridge that the constructor was given stays in use.
 
-        Args: oracle: of the same tasks and measure, such as
-            :class:`coterie.estimators.train.TrainedScores`. rows: (M, T), in which some task has at
-            least two subsets to be told apart. grid: ridges to choose from.
+        Args:
+            oracle: of the same tasks and measure, such as
+                :class:`coterie.estimators.train.TrainedScores`.
+            rows: (M, T), in which some task has at least two subsets to be told apart.
+            grid: ridges to choose from.
 
         Raises:
             CoterieError: not fitted yet, an oracle of something else, or rows that tell nothing.
@@ -238,9 +246,12 @@ class GradTagScores:
     def affinity(self, n_subsets: int = 2000, size: int | None = None, seed: int = 0) -> Affinity:
         """Mean standardised score of each target over random subsets that hold the source too.
 
-        Args: n_subsets: distinct subsets; all of them if there are no more. A pair is met in about
-            n_subsets size (size - 1) / (T (T - 1)) of them; where it is in none the entry is NaN.
-            size: tasks of a subset; half of all, but 2 to 10, if left out. seed: of the subsets.
+        Args:
+            n_subsets: distinct subsets; all of them if there are no more. A pair is met in about
+                n_subsets size (size - 1) / (T (T - 1)) of them; where it is in none the entry is
+                NaN.
+            size: tasks of a subset; half of all, but 2 to 10, if left out.
+            seed: of the subsets.
 
         Raises:
             CoterieError: not fitted yet, fewer than two tasks, or a size that does not fit.

@@ -37,8 +37,9 @@ def within_target_correlation(
         subsets: (R, T), nonzero for the tasks of a row.
         kind: "pearson" or "spearman".
 
-    Raises: CoterieError: shapes that differ, an unknown kind, or an estimate that is missing where
-        the truth is known.
+    Raises:
+        CoterieError: shapes that differ, an unknown kind, or an estimate that is missing where the
+            truth is known.
 
     >>> subsets = np.array([[1, 1, 0], [1, 0, 1], [1, 1, 1]])
     >>> true = np.array([[1.0, 3.0, np.nan], [2.0, np.nan, 5.0], [3.0, 4.0, 6.0]])

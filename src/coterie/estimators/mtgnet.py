@@ -55,12 +55,17 @@ class MTGNetScores(FromOracle):
     ones of all sizes, drawn anew each round. The network takes seconds of one core up to 9 tasks
     and minutes at 27; a larger ``step`` means fewer rounds.
 
-    Args: n_rows: rows to train in all; by default 1 + T + T (T - 1) / 2, one more than all singles
-        and pairs. step: rows of a later round; T / 3 by default, so that every task has its turn
-        once or twice more. hidden: H. layers: number of attention layers. networks: how many are
-        averaged in the end; they differ in their initialisation. max_epochs: bound of each training
-        of the network, which stops after 5 epochs without less training loss. seed: of the network
-        and of the candidates.
+    Args:
+        n_rows: rows to train in all; by default 1 + T + T (T - 1) / 2, one more than all singles
+            and pairs.
+        step: rows of a later round; T / 3 by default, so that every task has its turn once or twice
+            more.
+        hidden: H.
+        layers: number of attention layers.
+        networks: how many are averaged in the end; they differ in their initialisation.
+        max_epochs: bound of each training of the network, which stops after 5 epochs without less
+            training loss.
+        seed: of the network and of the candidates.
 
     >>> from coterie.estimators.table import TableScores
     >>> from coterie.results import ScoreTable
@@ -133,8 +138,9 @@ class MTGNetScores(FromOracle):
     def fit(self, oracle: Estimator) -> Self:
         """Ask the oracle for rows, round by round, and learn their gains.
 
-        Raises: CoterieError: fewer than 2 tasks, or ``n_rows`` too few for the rows that every run
-            starts from.
+        Raises:
+            CoterieError: fewer than 2 tasks, or ``n_rows`` too few for the rows that every run
+                starts from.
         """
         n_tasks, started = require_several_tasks(oracle, "MTGNetScores"), perf_counter()
         asking = oracle.cost.get("seconds", 0.0)

@@ -61,12 +61,15 @@ class SurrogateScores(FromOracle):
     transfer. In the paper relevance is of losses and low is good; here scores are modelled and high
     is good.
 
-    Args: n_subsets: R; 8 T by default, or all subsets of the size if there are fewer. With the
-        default size each target is in a third of them, which leaves 8/3 equations for each of its
-        unknowns. size: tasks of a subset; a third of all by default, but at least 3. ridge: penalty
-        of squared relevances against the sum of squared errors of the standardised scores.
-        bootstraps: B, resamplings of the subsets for :meth:`interval`. seed: of the subsets and the
-        resamplings.
+    Args:
+        n_subsets: R; 8 T by default, or all subsets of the size if there are fewer. With the
+            default size each target is in a third of them, which leaves 8/3 equations for each of
+            its unknowns.
+        size: tasks of a subset; a third of all by default, but at least 3.
+        ridge: penalty of squared relevances against the sum of squared errors of the standardised
+            scores.
+        bootstraps: B, resamplings of the subsets for :meth:`interval`.
+        seed: of the subsets and the resamplings.
 
     >>> from coterie.estimators.table import TableScores
     >>> from coterie.estimators.base import subsets_of_size
@@ -107,8 +110,9 @@ class SurrogateScores(FromOracle):
     def fit(self, oracle: Estimator) -> Self:
         """Ask the oracle for all singles and random subsets, in one question, and fit.
 
-        Raises: CoterieError: fewer than 2 tasks, or subsets of a size or number that cannot bring
-            every pair of tasks together.
+        Raises:
+            CoterieError: fewer than 2 tasks, or subsets of a size or number that cannot bring every
+                pair of tasks together.
         """
         n_tasks = require_several_tasks(oracle, "SurrogateScores")
         size, n_subsets = self._design_size(n_tasks)

@@ -32,10 +32,14 @@ class TrainedScores:
     the epochs below 1 this is the *early* estimate (ESA; Standley et al., ICML 2020, section 4.2):
     a schedule of the learning rate is then run through in the shorter time.
 
-    Args: model: as for :func:`coterie.fit`. data: what :func:`coterie.load` returned. seed: of
-        every training. measure: "score", the task's validation metric, or "loss", minus the
-        validation loss of the epoch that is kept. share: of the epochs to train, above 0 and at
-        most 1; at least one epoch is trained. progress: called with (steps done, all steps, text).
+    Args:
+        model: as for :func:`coterie.fit`.
+        data: what :func:`coterie.load` returned.
+        seed: of every training.
+        measure: "score", the task's validation metric, or "loss", minus the validation loss of the
+            epoch that is kept.
+        share: of the epochs to train, above 0 and at most 1; at least one epoch is trained.
+        progress: called with (steps done, all steps, text).
         **settings: of :func:`coterie.fit`.
 
     Raises:

@@ -68,27 +68,36 @@ def compare(
     models as one stack. All arms share code, epochs, optimiser, batches and, as far as they can,
     initialisation (:mod:`coterie.evaluation.arms`).
 
-    Args: model: as for :func:`coterie.fit`. data: what :func:`coterie.load` returned. groupings: a
-        :class:`Grouping` (used as it is), a method or the name of one (finds one in every unit:
-        "data_map", affinities such as "lookahead", score estimators such as "gradtag"), several of
-        them, or a mapping from name to one. A single one is called "grouped"; of several, the best
-        on validation is scored once more as "chosen". For other settings than the usual ones give
-        objects, such as ``AffinityMethod(Lookahead(batch_size=256))``. n_groups: number of groups
-        of methods that are given by name; score estimators need a number. seeds: 3 means 0, 1, 2;
-        or the seeds themselves. A seed changes initialisation, batch order, dropout and the
-        grouping. repeats: random splits, each trained with all seeds (units = repeats x seeds): 5
-        below 1,000 examples, else 1. Split 0 is the data's own; one in which a task is too rare is
-        drawn again. draws: random groupings of the same sizes per grouping and unit. baselines:
-        which of "single", "random", "ensemble" to train besides joint; single-task models are one
-        per task. bootstraps: resamples of the test examples. run: a run directory; every finished
-        unit stays there, and a stopped comparison continues. What is the same comparison is told by
-        names and settings: a method, model, loss or metric of your own that has neither (a lambda,
-        a closure) needs an attribute ``key`` of JSON types, such as ``mine.key = "first"``.
-        progress: called with (steps done, all steps, text). **options: settings of
-        :func:`coterie.fit`: epochs, lr, batch_size, snapshots, ...
+    Args:
+        model: as for :func:`coterie.fit`.
+        data: what :func:`coterie.load` returned.
+        groupings: a :class:`Grouping` (used as it is), a method or the name of one (finds one in
+            every unit: "data_map", affinities such as "lookahead", score estimators such as
+            "gradtag"), several of them, or a mapping from name to one. A single one is called
+            "grouped"; of several, the best on validation is scored once more as "chosen". For other
+            settings than the usual ones give objects, such as
+            ``AffinityMethod(Lookahead(batch_size=256))``.
+        n_groups: number of groups of methods that are given by name; score estimators need a
+            number.
+        seeds: 3 means 0, 1, 2; or the seeds themselves. A seed changes initialisation, batch order,
+            dropout and the grouping.
+        repeats: random splits, each trained with all seeds (units = repeats x seeds): 5 below 1,000
+            examples, else 1. Split 0 is the data's own; one in which a task is too rare is drawn
+            again.
+        draws: random groupings of the same sizes per grouping and unit.
+        baselines: which of "single", "random", "ensemble" to train besides joint; single-task
+            models are one per task.
+        bootstraps: resamples of the test examples.
+        run: a run directory; every finished unit stays there, and a stopped comparison continues.
+            What is the same comparison is told by names and settings: a method, model, loss or
+            metric of your own that has neither (a lambda, a closure) needs an attribute ``key`` of
+            JSON types, such as ``mine.key = "first"``.
+        progress: called with (steps done, all steps, text).
+        **options: settings of :func:`coterie.fit`: epochs, lr, batch_size, snapshots, ...
 
-    Raises: CoterieError: an argument is wrong, or another process works in ``run``; said before
-        anything is trained.
+    Raises:
+        CoterieError: an argument is wrong, or another process works in ``run``; said before
+            anything is trained.
 
     >>> import coterie as ct
     >>> import numpy as np

@@ -27,9 +27,11 @@ def evaluate(
     A row is ``{"task", "metric", "value"}``, with ``"model"`` in front for a fit, whose untrained
     tasks (W = 0) are left out.
 
-    Args: trained: what :func:`coterie.fit` returned, or a :class:`coterie.GroupedModel`. data: the
-        data set that it was trained on, or another one read with ``load(..., like=trained)``. part:
-        "validation" while anything is still being chosen; "test" once, at the end.
+    Args:
+        trained: what :func:`coterie.fit` returned, or a :class:`coterie.GroupedModel`.
+        data: the data set that it was trained on, or another one read with ``load(...,
+            like=trained)``.
+        part: "validation" while anything is still being chosen; "test" once, at the end.
 
     Raises:
         CoterieError: no such part, an empty one, or data that were prepared otherwise.

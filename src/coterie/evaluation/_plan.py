@@ -136,13 +136,19 @@ def plan(
 ) -> Plan:
     """Estimate what comparing ``methods`` takes, and pick those that fit a time budget, cheapest first.
 
-    Args: model: as for :func:`coterie.fit`. data: what :func:`coterie.load` returned. methods: as
-        for :func:`coterie.compare`. What one of your own takes is unknown, unless it has
-        ``trainings(n_tasks)``, the number of models that it trains to the end, as one stack, to
-        measure. n_groups: number of groups of methods given by name. seeds: as for
-        :func:`coterie.compare`. repeats: as for :func:`coterie.compare`. draws: random groupings
-        per method. budget: seconds, or a text such as "90s", "30m" or "2h"; without one, everything
-        is picked, with one nothing unknown. **settings: of :func:`coterie.fit`.
+    Args:
+        model: as for :func:`coterie.fit`.
+        data: what :func:`coterie.load` returned.
+        methods: as for :func:`coterie.compare`. What one of your own takes is unknown, unless it
+            has ``trainings(n_tasks)``, the number of models that it trains to the end, as one
+            stack, to measure.
+        n_groups: number of groups of methods given by name.
+        seeds: as for :func:`coterie.compare`.
+        repeats: as for :func:`coterie.compare`.
+        draws: random groupings per method.
+        budget: seconds, or a text such as "90s", "30m" or "2h"; without one, everything is picked,
+            with one nothing unknown.
+        **settings: of :func:`coterie.fit`.
 
     Raises:
         CoterieError: an argument is wrong, or the budget is not a time.

@@ -360,9 +360,9 @@ def stack_rows(arms: Sequence[Arm]) -> tuple[np.ndarray, np.ndarray, list[np.nda
 
 
 def combine(members: Tensor, serves: np.ndarray, tasks: Tasks) -> Tensor:
-    """Average the members' logits by who serves which task (STG-MTL, section 4.
+    """Average the members' logits by who serves which task, (n, P).
 
-    The soft ensemble), (n, P).
+    The soft ensemble of STG-MTL, section 4.
 
     Args:
         members: logits of the models, (R, n, P).

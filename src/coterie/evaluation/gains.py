@@ -101,11 +101,15 @@ def bootstrap_scores(
     arms stay paired; the resampled sums are one matmul per arm and chunk of examples. Tasks with a
     metric of their own are NaN: it is no sum.
 
-    Args: outcomes: what came of each cell, (A, n, T), see :func:`coterie.metrics.outcomes`.
-        targets: encoded labels, (n, T), NaN = missing. tasks: the tasks. positions: where each
-        example stands in its data set, (n,), ascending; 0 .. n-1 if left out. An example has the
-        same weight wherever it is tested, so that test parts of overlapping splits are resampled
-        together. resamples: number of resamples, R. seed: units of one comparison should share it.
+    Args:
+        outcomes: what came of each cell, (A, n, T), see :func:`coterie.metrics.outcomes`.
+        targets: encoded labels, (n, T), NaN = missing.
+        tasks: the tasks.
+        positions: where each example stands in its data set, (n,), ascending; 0 .. n-1 if left out.
+            An example has the same weight wherever it is tested, so that test parts of overlapping
+            splits are resampled together.
+        resamples: number of resamples, R.
+        seed: units of one comparison should share it.
 
     >>> from coterie.tasks import Kind, Task
     >>> tasks = Tasks.plain([Task(name="a", kind=Kind.BINARY)])

@@ -44,11 +44,13 @@ def all_metrics(
     A prediction of NaN is wrong, whatever the label; it has no rank, so that AUROC and average
     precision are None with it, as RMSE and R2 are.
 
-    Args: outputs: logits and standardised predictions, (n, P). targets: encoded labels, (n, T), NaN
-        = missing. tasks: the tasks, with the statistics of the training split. units: the targets
-        in their own units, (n, T) float64, as :meth:`coterie.data.Dataset.in_units` gives them:
-        RMSE is then that of the predictions in units, digit for digit. Decoded from ``targets`` if
-        left out.
+    Args:
+        outputs: logits and standardised predictions, (n, P).
+        targets: encoded labels, (n, T), NaN = missing.
+        tasks: the tasks, with the statistics of the training split.
+        units: the targets in their own units, (n, T) float64, as
+            :meth:`coterie.data.Dataset.in_units` gives them: RMSE is then that of the predictions
+            in units, digit for digit. Decoded from ``targets`` if left out.
 
     >>> import torch
     >>> from coterie.tasks import Kind, Task

@@ -27,8 +27,9 @@ def named_methods(
 
     A method given by its name alone looks for ``n_groups`` groups.
 
-    Raises: CoterieError: nothing to compare, an unknown method, a reserved or ambiguous name, or a
-        grouping of other tasks.
+    Raises:
+        CoterieError: nothing to compare, an unknown method, a reserved or ambiguous name, or a
+            grouping of other tasks.
 
     >>> list(named_methods([DataMapMethod(n_groups=2), DataMapMethod(n_groups=3)], ("a", "b", "c")))
     ['K=2 m=1.07', 'K=3 m=1.07']

@@ -25,8 +25,9 @@ def choose_n_groups(
     equally far apart, and the noise of the cells, which every pair of tasks shares, leaves real
     groups smaller silhouettes than the 0.25 that is usual for plain points.
 
-    Returns: The number of groups, and what to show: the silhouette by number of groups and the
-        least that several groups need.
+    Returns:
+        The number of groups, and what to show: the silhouette by number of groups and the least
+            that several groups need.
 
     >>> points = np.array([0.0, 0.1, 0.2, 5.0, 5.1, 5.2])
     >>> choose_n_groups(np.square(points[:, None] - points), restarts=3, seed=0)[0]

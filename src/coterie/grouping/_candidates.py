@@ -39,17 +39,21 @@ def candidates(
     standardised within each task by the mean and spread of the listed rows, so that no task's scale
     rules the total.
 
-    Args: tasks: number or names of the T tasks. predict: scores (M, T) of weights (M, T), higher is
-        better, NaN where the weight is 0; never asked about a task alone. Without it nothing is
-        clustered or grown. max_size: largest size of which all subsets are listed. groups: further
-        rows, as names or positions. beam: rows kept by their total at each size. limit: largest
-        number of rows that are listed.
+    Args:
+        tasks: number or names of the T tasks.
+        predict: scores (M, T) of weights (M, T), higher is better, NaN where the weight is 0; never
+            asked about a task alone. Without it nothing is clustered or grown.
+        max_size: largest size of which all subsets are listed.
+        groups: further rows, as names or positions.
+        beam: rows kept by their total at each size.
+        limit: largest number of rows that are listed.
 
     Returns:
         Distinct rows (R, T) bool, and the statement, for ``details["candidates"]`` of a table.
 
-    Raises: CoterieError: fewer than 2 tasks, settings below 1, unknown tasks, predictions of
-        another shape.
+    Raises:
+        CoterieError: fewer than 2 tasks, settings below 1, unknown tasks, predictions of another
+            shape.
 
     >>> candidates(3)[1]
     'all 7 subsets'

@@ -59,24 +59,30 @@ def group(
     alike whatever their scale: affinities are taken as deviations from the target's mean in units
     of its standard deviation, and both directions are averaged; its diagonal is not read.
 
-    Args: source: a map of T tasks, possibly memory-mapped, or its :func:`coterie.datamaps.gram`
-        when several groupings are taken from it (``features`` is then settled), or an affinity of T
-        tasks. A fit that recorded a map stands for it. n_groups: number of groups K; "auto" takes
-        the largest silhouette, or 1 where that is below what tasks without structure reach: 0.1 for
-        maps, more for affinities of few tasks. What it saw is in ``details["silhouette"]``. method:
-        of maps "fuzzy-kmeans" (default; centres by k-means, then the fuzzy formula), "fuzzy-cmeans"
-        (iterated), "kmeans" (hard), "points" (every single point votes). Of affinities "sdp"
-        (default; groups of the greatest density), "spectral", "hierarchical" (average linkage). Or
-        a function ``(values, n_groups, seed)`` of your own: it gets the maps' principal coordinates
-        (T, D), or the affinities (T, T) prepared as said above, and answers labels (T,) from 0 to K
-        - 1 or a membership (T, K). Tasks come in an order that depends on the values only, and
-        affinities only where there is something to choose: 1 < K < T. fuzziness: m > 1 of the fuzzy
-        methods; near 1 is hard, 2 is for reading. features: "cells" compares tasks example by
-        example, "density" their distributions over the map; not for affinities. restarts: random
-        starts, of which the best is kept. seed: of the starts and of the blocks of examples.
+    Args:
+        source: a map of T tasks, possibly memory-mapped, or its :func:`coterie.datamaps.gram` when
+            several groupings are taken from it (``features`` is then settled), or an affinity of T
+            tasks. A fit that recorded a map stands for it.
+        n_groups: number of groups K; "auto" takes the largest silhouette, or 1 where that is below
+            what tasks without structure reach: 0.1 for maps, more for affinities of few tasks. What
+            it saw is in ``details["silhouette"]``.
+        method: of maps "fuzzy-kmeans" (default; centres by k-means, then the fuzzy formula),
+            "fuzzy-cmeans" (iterated), "kmeans" (hard), "points" (every single point votes). Of
+            affinities "sdp" (default; groups of the greatest density), "spectral", "hierarchical"
+            (average linkage). Or a function ``(values, n_groups, seed)`` of your own: it gets the
+            maps' principal coordinates (T, D), or the affinities (T, T) prepared as said above, and
+            answers labels (T,) from 0 to K - 1 or a membership (T, K). Tasks come in an order that
+            depends on the values only, and affinities only where there is something to choose: 1 <
+            K < T.
+        fuzziness: m > 1 of the fuzzy methods; near 1 is hard, 2 is for reading.
+        features: "cells" compares tasks example by example, "density" their distributions over the
+            map; not for affinities.
+        restarts: random starts, of which the best is kept.
+        seed: of the starts and of the blocks of examples.
 
-    Raises: CoterieError: an argument out of range, more groups than tasks, a task never observed,
-        an affinity with gaps, or a method that does not group such a source.
+    Raises:
+        CoterieError: an argument out of range, more groups than tasks, a task never observed, an
+            affinity with gaps, or a method that does not group such a source.
 
     >>> from coterie.datamaps import DataMapRecorder
     >>> import torch

@@ -41,9 +41,10 @@ def read_rows(
 ) -> Rows:
     """Bring a table or arrays into one form.
 
-    Raises: CoterieError: shapes that do not fit, one task only, infinite or missing scores, scores
-        outside a row's subset, tasks that are unknown or that no row covers, negative costs, the
-        same row twice at the same cost.
+    Raises:
+        CoterieError: shapes that do not fit, one task only, infinite or missing scores, scores
+            outside a row's subset, tasks that are unknown or that no row covers, negative costs,
+            the same row twice at the same cost.
     """
     source = None
     if isinstance(scores, ScoreTable):

@@ -39,21 +39,27 @@ def select(
     whatever a Lagrangian bound rules out against a choice found by local search; HiGHS decides on
     the rest.
 
-    Args: scores: a table, or scores (R, T) of R candidate models, higher is better, NaN where a row
-        does not train a task. subsets: which tasks each row trains: (R, T) of 0 and 1, or lists of
-        names or positions; default: those it scores. budget: limit on the sum of ``costs``: a
-        number of models where they are all 1. costs: what each row takes of the budget (R,);
-        default 1. The same subset at another cost is another row. partition: whether each task is
-        in exactly one chosen row; rows may overlap otherwise. sizes: smallest and largest number of
-        tasks of a row. must_link: pairs of tasks, by name or position, of which a row has both or
-        none. cannot_link: pairs of tasks of which a row has one at most. resources: by name, a
-        value per row (R,) and a limit on the sum over the chosen rows. row_limits: by name, a value
-        per row (R,) and a limit on each chosen row. task_weights: what a unit of score counts for
-        each task (T,), 0 or more; default 1. tasks: names of the columns of an array. time_limit:
-        seconds; the best choice so far is then returned with its gap.
+    Args:
+        scores: a table, or scores (R, T) of R candidate models, higher is better, NaN where a row
+            does not train a task.
+        subsets: which tasks each row trains: (R, T) of 0 and 1, or lists of names or positions;
+            default: those it scores.
+        budget: limit on the sum of ``costs``: a number of models where they are all 1.
+        costs: what each row takes of the budget (R,); default 1. The same subset at another cost is
+            another row.
+        partition: whether each task is in exactly one chosen row; rows may overlap otherwise.
+        sizes: smallest and largest number of tasks of a row.
+        must_link: pairs of tasks, by name or position, of which a row has both or none.
+        cannot_link: pairs of tasks of which a row has one at most.
+        resources: by name, a value per row (R,) and a limit on the sum over the chosen rows.
+        row_limits: by name, a value per row (R,) and a limit on each chosen row.
+        task_weights: what a unit of score counts for each task (T,), 0 or more; default 1.
+        tasks: names of the columns of an array.
+        time_limit: seconds; the best choice so far is then returned with its gap.
 
-    Raises: CoterieError: bad input, named; constraints that cannot hold together, and which;
-        nothing found in time.
+    Raises:
+        CoterieError: bad input, named; constraints that cannot hold together, and which; nothing
+            found in time.
 
     >>> scores = np.array([[0.5, np.nan], [np.nan, 0.6], [0.4, 0.7]])
     >>> select(scores, budget=2, tasks=["a", "b"])

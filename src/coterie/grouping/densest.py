@@ -1,6 +1,6 @@
-"""The partition of largest density, exactly (principled task grouping.
+"""The partition of largest density, exactly.
 
-Wang, Pan and Yu, arXiv 2402.15328).
+Principled task grouping: Wang, Pan and Yu, arXiv 2402.15328.
 """
 
 from __future__ import annotations

@@ -32,9 +32,10 @@ def sdp(matrix: np.ndarray, settings: Settings) -> Clusters:
         matrix: symmetric affinity (T, T), its diagonal included.
         settings: number of groups; nothing here is random.
 
-    Returns: One-hot membership (T, K), no group empty. ``details``: ``iterations``, ``residual``
-        and ``converged`` of the relaxation, and ``relaxed_density``, which no groups can exceed by
-        more than the residual allows.
+    Returns:
+        One-hot membership (T, K), no group empty. ``details``: ``iterations``, ``residual`` and
+        ``converged`` of the relaxation, and ``relaxed_density``, which no groups can exceed by more
+        than the residual allows.
 
     >>> matrix = np.kron(np.eye(2), np.ones((2, 2)))
     >>> sdp(matrix, Settings(n_groups=2, fuzziness=2.0, restarts=1, seed=0)).membership
@@ -82,12 +83,16 @@ def density_sdp(
     sets: the affine one, whose projection has a closed form, the positive semidefinite and the
     non-negative one. One eigendecomposition an iteration.
 
-    Args: matrix: A (T, T), T >= 2; of both directions the mean counts. n_groups: K, from 1 to T.
+    Args:
+        matrix: A (T, T), T >= 2; of both directions the mean counts.
+        n_groups: K, from 1 to T.
         tolerance: stop when primal and dual residual (root mean square over entries) are at most
-        this. max_iterations: stop at the latest then.
+            this.
+        max_iterations: stop at the latest then.
 
-    Returns: X (T, T) in the affine set, in the others up to the residual; ``iterations``,
-        ``residual`` and ``converged``.
+    Returns:
+        X (T, T) in the affine set, in the others up to the residual; ``iterations``, ``residual``
+        and ``converged``.
 
     Raises:
         CoterieError: a matrix that is not square or not finite, or K out of range.

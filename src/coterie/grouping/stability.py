@@ -43,9 +43,10 @@ def stability(
         restarts: as in :func:`group`.
         seed: of the clusterings and of the bootstraps.
 
-    Returns: ``adjusted_rand`` (one per bootstrap), their ``mean``, ``lowest``, and ``together`` (T,
-        T): the share of bootstraps in which two tasks were in one group. 1 is the same groups
-        always, 0 what chance gives.
+    Returns:
+        ``adjusted_rand`` (one per bootstrap), their ``mean``, ``lowest``, and ``together`` (T, T):
+        the share of bootstraps in which two tasks were in one group. 1 is the same groups always, 0
+        what chance gives.
 
     Raises:
         CoterieError: as in :func:`group`; no bootstraps.

@@ -9,9 +9,9 @@ from coterie.results import Affinity, ScoreTable
 
 
 def subset_scores(affinity: Affinity, subsets: np.ndarray) -> ScoreTable:
-    """Scores of task subsets as the averages of an affinity (HOA: Standley et al., ICML 2020; TAG.
+    """Scores of task subsets as the averages of an affinity.
 
-    Fifty et al., NeurIPS 2021).
+    As in HOA (Standley et al., ICML 2020) and TAG (Fifty et al., NeurIPS 2021).
 
     Task t in a subset scores the mean of ``matrix[s, t]`` over the other members s, a task alone
     its own ``matrix[t, t]``. Mind what the affinity's diagonal is: the score of the task alone for
@@ -22,11 +22,13 @@ def subset_scores(affinity: Affinity, subsets: np.ndarray) -> ScoreTable:
         affinity: of T tasks, every pair measured.
         subsets: which tasks each of R rows trains, (R, T), 0 or 1.
 
-    Returns: A table of the rows in their order, all at cost 1. Rows of one task whose diagonal
-        entry was never measured (NaN) are left out, and ``details["left_out"]`` names them.
+    Returns:
+        A table of the rows in their order, all at cost 1. Rows of one task whose diagonal entry was
+        never measured (NaN) are left out, and ``details["left_out"]`` names them.
 
-    Raises: CoterieError: an affinity with gaps; subsets of another shape, not 0 or 1, empty, or
-        none that can be scored.
+    Raises:
+        CoterieError: an affinity with gaps; subsets of another shape, not 0 or 1, empty, or none
+            that can be scored.
 
     >>> measured = Affinity(tasks=("a", "b", "c"), matrix=np.array([[7, 1, 2], [3, 8, 4], [5, 6, np.nan]]), method="by hand")
     >>> subset_scores(measured, np.array([[1, 1, 0], [1, 1, 1], [1, 0, 0], [0, 0, 1]])).scores
@@ -56,8 +58,9 @@ def subset_scores(affinity: Affinity, subsets: np.ndarray) -> ScoreTable:
 def mean_over_others(matrix: np.ndarray, subsets: np.ndarray) -> np.ndarray:
     """Mean of ``matrix[s, t]`` (T, T) over the other members s of each subset, (R, T) bool, of which t is one.
 
-    Returns: Scores (R, T): NaN for tasks outside the subset, the diagonal entry, NaN or not, for a
-        task alone.
+    Returns:
+        Scores (R, T): NaN for tasks outside the subset, the diagonal entry, NaN or not, for a task
+        alone.
 
     >>> mean_over_others(np.array([[7.0, 1.0], [3.0, np.nan]]), np.array([[True, True], [True, False], [False, True]]))
     array([[ 3.,  1.],

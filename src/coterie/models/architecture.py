@@ -181,8 +181,9 @@ def trusted(
         path: the file.
         trust: whether the caller trusts whatever the file names.
 
-    Raises: CoterieError: an encoder that is not built in and that the caller did not name, or named
-        otherwise.
+    Raises:
+        CoterieError: an encoder that is not built in and that the caller did not name, or named
+            otherwise.
 
     >>> trusted("mlp", None, "model.safetensors")
     'mlp'
@@ -211,8 +212,9 @@ def find_factory(model: str | Callable[..., nn.Module]) -> Callable[..., nn.Modu
 
     The caller's word, never a file's (:func:`trusted`).
 
-    Raises: CoterieError: no such built-in model, module or attribute, or what is there is no
-        factory of modules.
+    Raises:
+        CoterieError: no such built-in model, module or attribute, or what is there is no factory of
+            modules.
     """
     if isinstance(model, str) and model in ENCODERS:
         return ENCODERS[model]

@@ -54,8 +54,10 @@ def export(model: GroupedModel, path: str | Path) -> dict[str, Any]:
 
     What was written is run and compared before it stays.
 
-    Raises: CoterieError: another suffix than .pt2 and .onnx, packages that are not installed, an
-        encoder that cannot be exported, or a program that predicts something else than the model.
+    Raises:
+        CoterieError: another suffix than .pt2 and .onnx, packages that are not installed, an
+            encoder that cannot be exported, or a program that predicts something else than the
+            model.
 
     >>> import tempfile
     >>> from coterie.models import Architecture, GroupedModel

@@ -207,8 +207,9 @@ class GroupedModel(nn.Module):
 
         Balanced binary logits are shifted back by log(pos_weight) before the sigmoid.
 
-        Raises: CoterieError: a column is absent or of another type, or inputs have another shape or
-            are not finite.
+        Raises:
+            CoterieError: a column is absent or of another type, or inputs have another shape or are
+                not finite.
         """
         if isinstance(inputs, Tensor):
             self.preprocessing.require_shape(inputs, "`inputs`")
@@ -284,12 +285,15 @@ class GroupedModel(nn.Module):
 
         Nothing is unpickled, and no code that the file names is run unless you name it too.
 
-        Args: path: the file. model: if the encoder is not a built-in one, its factory: the
-            "module:factory" of the file again, or a callable. trust: import whatever factory the
-            file names.
+        Args:
+            path: the file.
+            model: if the encoder is not a built-in one, its factory: the "module:factory" of the
+                file again, or a callable.
+            trust: import whatever factory the file names.
 
-        Raises: CoterieError: no such file, a damaged one, one of another kind, or one whose encoder
-            ``model`` must provide.
+        Raises:
+            CoterieError: no such file, a damaged one, one of another kind, or one whose encoder
+                ``model`` must provide.
         """
         arrays, about = read_arrays(path)
         if not isinstance(about, Mapping) or about.get("format") != _FORMAT:
@@ -352,8 +356,9 @@ class GroupedModel(nn.Module):
         Returns:
             What the program reads and gives, as it also stands in the file.
 
-        Raises: CoterieError: another suffix, packages that are not installed, or an encoder that
-            cannot be exported.
+        Raises:
+            CoterieError: another suffix, packages that are not installed, or an encoder that cannot
+                be exported.
         """
         from coterie.models.export import export
 

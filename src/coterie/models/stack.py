@@ -75,8 +75,9 @@ class ModelStack:
     ) -> ModelStack:
         """Build M models; row m starts from initialisation ``init[m]``, whatever M is.
 
-        Raises: CoterieError: the first ``stem`` layers cannot be shared, because the encoder is not
-            a longer ``nn.Sequential``.
+        Raises:
+            CoterieError: the first ``stem`` layers cannot be shared, because the encoder is not a
+                longer ``nn.Sequential``.
         """
         identities = initialisations(init, n_models)
         built = {
@@ -242,15 +243,19 @@ class ModelStack:
     ) -> Tensor:
         """Return the outputs (M, B, P) of the rows asked for.
 
-        Args: inputs: (B, ...) shared by all rows, or (M, B, ...) for the rows asked for if
-            ``per_row``. rows: which rows; all by default, executed chunk by chunk. per_row: every
-            row has its own inputs. seed: of the random layers; rows draw the same masks, so that a
-            row does not depend on its neighbours. after_stem: the inputs are what
-            :meth:`through_stem` gave. alive: which of all rows are computed; the outputs of the
-            others are zero.
+        Args:
+            inputs: (B, ...) shared by all rows, or (M, B, ...) for the rows asked for if
+                ``per_row``.
+            rows: which rows; all by default, executed chunk by chunk.
+            per_row: every row has its own inputs.
+            seed: of the random layers; rows draw the same masks, so that a row does not depend on
+                its neighbours.
+            after_stem: the inputs are what :meth:`through_stem` gave.
+            alive: which of all rows are computed; the outputs of the others are zero.
 
-        Raises: CoterieError: the encoder raises something, or gives other than one row of features
-            for each example.
+        Raises:
+            CoterieError: the encoder raises something, or gives other than one row of features for
+                each example.
         """
         if not after_stem:
             inputs = self.through_stem(inputs, seed, per_row=per_row)

@@ -44,10 +44,12 @@ def choose_strategy(
 
     Modules that vmap rejects are looped over.
 
-    Args: stack: the stack to be trained, at least two rows; it is left as it was. step: runs one
-        forward and backward pass of the stack that it is given. activation_bytes: what autograd
-        keeps of one row in one step, which bounds the rows of a chunk. device: where the stack
-        lives.
+    Args:
+        stack: the stack to be trained, at least two rows; it is left as it was.
+        step: runs one forward and backward pass of the stack that it is given.
+        activation_bytes: what autograd keeps of one row in one step, which bounds the rows of a
+            chunk.
+        device: where the stack lives.
     """
     sample = stack.select(range(min(stack.n_models, MEASURED_ROWS)))
     sample.train()
@@ -79,8 +81,9 @@ def why_not_vmap(
 ) -> str | None:
     """Why ``vmap`` cannot run a training step or an evaluation of this stack, which is left as it was; None if it can.
 
-    Raises: CoterieError: nor can a loop, so that it is the model, or a loss of the user's own, that
-        fails.
+    Raises:
+        CoterieError: nor can a loop, so that it is the model, or a loss of the user's own, that
+            fails.
     """
 
     def attempt(strategy: Strategy) -> None:

@@ -37,8 +37,9 @@ class Affinity:
     ``seconds`` and ``model_steps`` of the measurement, the training that it rode on included;
     ``details`` what the method wants shown.
 
-    Raises: CoterieError: one task, or one twice, a matrix that is not square or not of numbers, or
-        infinite entries.
+    Raises:
+        CoterieError: one task, or one twice, a matrix that is not square or not of numbers, or
+            infinite entries.
 
     >>> Affinity(tasks=("a", "b"), matrix=np.array([[0.0, 2.0], [1.0, 0.0]]), method="by hand").symmetric()
     array([[0. , 1.5],

@@ -34,17 +34,19 @@ Worth = Literal[
 class Finding:
     """One thing that a comparison found, about the arm ``of``, a grouping.
 
-    ====================
-    ===================================================================================================
-    ``about``            ``outcome`` ====================
-    ===================================================================================================
-    "worth"              whether to use the grouping: "worth it", or why not; ``times`` the training
-    steps of joint, ``models`` "mean"               whether its mean gain over the arm ``against``
-    differs from zero: "gain", "loss", "none", "unknown" "tasks that lose"    "loss": ``tasks`` with
-    their gains, after Holm's correction; "none": not one of ``count`` tasks "tasks that gain"
-    "gain": likewise "rivals"             "optimistic": ``count`` groupings were compared on the
-    same test examples; ``of`` is empty ====================
-    ===================================================================================================
+    ================= ==============================================================================
+    ``about``         ``outcome``
+    ================= ==============================================================================
+    "worth"           whether to use the grouping: "worth it", or why not; ``times`` the training
+                      steps of joint, ``models``
+    "mean"            whether its mean gain over the arm ``against`` differs from zero: "gain",
+                      "loss", "none", "unknown"
+    "tasks that lose" "loss": ``tasks`` with their gains, after Holm's correction; "none": not one
+                      of ``count`` tasks
+    "tasks that gain" "gain": likewise
+    "rivals"          "optimistic": ``count`` groupings were compared on the same test examples;
+                      ``of`` is empty
+    ================= ==============================================================================
 
     ``gain`` is in points, the mean over tasks; ``interval`` its 95 % interval over ``repetitions``,
     ``resampled`` that over test examples. ``role`` is what the arm ``against`` is: "joint",
@@ -99,9 +101,11 @@ def find(scores: pa.Table, gains: pa.Table, costs: pa.Table) -> tuple[Finding, .
 
     Whether it paid, against what, at which cost, and which tasks lose.
 
-    Args: scores: the tables of :class:`coterie.results.ComparisonRecord`; this one says how often
-        everything was repeated. gains: groupings in the order in which they are judged. costs: of
-        every grouping, and of joint.
+    Args:
+        scores: the tables of :class:`coterie.results.ComparisonRecord`; this one says how often
+            everything was repeated.
+        gains: groupings in the order in which they are judged.
+        costs: of every grouping, and of joint.
 
     Raises:
         CoterieError: a row is missing that a grouping is judged by.

@@ -101,11 +101,13 @@ class Fit:
     def grouped(self, grouping: Grouping | None = None) -> GroupedModel:
         """The models of groups as one module that predicts all tasks, to be saved and shipped.
 
-        Args: grouping: what the models were trained as: ``fit(..., weights=grouping.weights())``;
-            that of the fit itself, where it learnt one, if left out.
+        Args:
+            grouping: what the models were trained as: ``fit(..., weights=grouping.weights())``;
+                that of the fit itself, where it learnt one, if left out.
 
-        Raises: CoterieError: there is no grouping, or not one model for each of its groups, or the
-            fit does not know its data.
+        Raises:
+            CoterieError: there is no grouping, or not one model for each of its groups, or the fit
+                does not know its data.
 
         >>> import coterie as ct
         >>> data = ct.load("digits", targets=["even", "random"])

@@ -48,8 +48,9 @@ class Grouping:
     shown (criterion of "auto", clipped share, ...). ``row_weights`` (K, T) overrides the training
     weights, which are the transposed membership otherwise.
 
-    Raises: CoterieError: one task twice or none, a membership whose rows do not sum to 1, arrays
-        whose shapes do not fit or that are negative somewhere, a fuzziness of 1 or below.
+    Raises:
+        CoterieError: one task twice or none, a membership whose rows do not sum to 1, arrays whose
+            shapes do not fit or that are negative somewhere, a fuzziness of 1 or below.
 
     >>> Grouping(tasks=("a", "b"), membership=[[1, 0], [0.5, 0.4]], method="by hand")
     Traceback (most recent call last):
@@ -139,8 +140,9 @@ class Grouping:
     def from_dict(cls, saved: Mapping[str, Any]) -> Self:
         """Rebuild what :meth:`to_dict` gave.
 
-        Raises: CoterieError: a field is missing, unknown or wrong, or they do not fit together; it
-            is named.
+        Raises:
+            CoterieError: a field is missing, unknown or wrong, or they do not fit together; it is
+                named.
         """
         found: _Saved = structure(saved, _Saved)
         membership, distances, rows = found["membership"], found["distances"], found["row_weights"]

@@ -76,8 +76,9 @@ class ScoreTable:
 
         Subset to the scores of its tasks, in the order of the subset.
 
-        Raises: CoterieError: a subset names a task that is not among ``tasks``, or has another
-            number of scores.
+        Raises:
+            CoterieError: a subset names a task that is not among ``tasks``, or has another number
+                of scores.
         """
         require_type("scores", scores, Mapping)
         tasks = require_texts("tasks", tasks)
@@ -105,9 +106,10 @@ class ScoreTable:
     def to_arrow(self) -> pa.Table:
         """The long form; the order of the tasks and the details are in its metadata.
 
-        Raises: CoterieError: what is written could not be read again: two tasks or rows are the
-            same, a row trains nothing or has no finite score, a resource has the name of a column,
-            ``details`` are no JSON, or a name is no Unicode text.
+        Raises:
+            CoterieError: what is written could not be read again: two tasks or rows are the same, a
+                row trains nothing or has no finite score, a resource has the name of a column,
+                ``details`` are no JSON, or a name is no Unicode text.
         """
         _check_readable(self)
         names = self.names
@@ -163,8 +165,9 @@ class ScoreTable:
 
         ``resources`` names further columns to read.
 
-        Raises: CoterieError: the file cannot be read, lacks a column, or is no table of scores, see
-            :meth:`from_rows`.
+        Raises:
+            CoterieError: the file cannot be read, lacks a column, or is no table of scores, see
+                :meth:`from_rows`.
         """
         table = _read(path_of(path))
         with naming_damage(path), within(path, "table of scores"):
@@ -195,9 +198,10 @@ class ScoreTable:
         ``marked`` says that a + within a name stands behind a backslash in every ``subset``, as
         :meth:`save` writes it. Else the tasks that have values decide how a text is read.
 
-        Raises: CoterieError: a column is missing, a value is no number, a task has no values, a row
-            is there twice at one cost, or with two values of a resource, or a subset may be read in
-            two ways.
+        Raises:
+            CoterieError: a column is missing, a value is no number, a task has no values, a row is
+                there twice at one cost, or with two values of a resource, or a subset may be read
+                in two ways.
         """
         rows = require_list("rows", rows, Mapping)
         tasks, resources = require_texts("tasks", tasks), require_texts("resources", resources)

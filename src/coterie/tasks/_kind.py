@@ -322,9 +322,9 @@ KINDS: dict[str, Kind] = {}
 
 
 def register(kind: Kind) -> Kind:
-    """Make a kind known, so that ``kinds={"column".
+    """Make a kind known by its name, and return it.
 
-    Kind}``, ``--kind`` and saved models find it by its name, and return it.
+    ``kinds=`` of :func:`coterie.load`, ``--kind`` and saved models then find it.
 
     Raises:
         CoterieError: no kind, or another one goes by this name.

@@ -43,9 +43,12 @@ def task_losses(
     to hold. For batches of a *training*: the mean over the cells of some part of the data is
     :func:`mean_losses`.
 
-    Args: outputs: (..., B, P). targets: (B, T) or (..., B, T). tasks: the tasks. share: observed
-        share (..., T) among the examples that batches are drawn from, where these are not the
-        training part.
+    Args:
+        outputs: (..., B, P).
+        targets: (B, T) or (..., B, T).
+        tasks: the tasks.
+        share: observed share (..., T) among the examples that batches are drawn from, where these
+            are not the training part.
     """
     losses = example_losses(outputs, targets, tasks)
     share = tasks.observed_share if share is None else share
@@ -78,9 +81,11 @@ def confidence(logits: Tensor, targets: Tensor, task: Task | Tasks | Kind | str)
     Regression with residual r of the standardised target: exp(-r**2 / 2); counts with deviance d:
     exp(-d / 2). NaN where the label is missing.
 
-    Args: logits: outputs of the model, (..., B, P). targets: encoded labels, (..., B, T); for a
-        single task (..., B) is accepted as well. task: all tasks, or one, or the kind that all T
-        columns share, if it has one output for each.
+    Args:
+        logits: outputs of the model, (..., B, P).
+        targets: encoded labels, (..., B, T); for a single task (..., B) is accepted as well.
+        task: all tasks, or one, or the kind that all T columns share, if it has one output for
+            each.
 
     >>> confidence(torch.tensor([[0.0], [2.0]]), torch.tensor([[1.0], [0.0]]), "binary")
     tensor([[0.5000],

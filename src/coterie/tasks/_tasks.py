@@ -133,8 +133,9 @@ class Tasks(Sequence[Task]):
     def from_dict(cls, saved: Mapping[str, Any]) -> Self:
         """Rebuild what :meth:`to_dict` gave, also after a round trip through JSON.
 
-        Raises: CoterieError: a field is missing, unknown or wrong, or they do not fit together; it
-            is named.
+        Raises:
+            CoterieError: a field is missing, unknown or wrong, or they do not fit together; it is
+                named.
         """
         found: _Saved = structure(saved, _Saved, "tasks")
         items = [Task(**{**task, "kind": kind_named(task["kind"])}) for task in found["items"]]

@@ -169,8 +169,9 @@ def parametrize_with_checks(
         expected_failures: reasons by check, by name of the object; these are strict ``xfail``.
         **options: as of the suite's verb, such as ``input_shape`` of :func:`check_encoder`.
 
-    Raises: CoterieError: there is no such suite, object or check, or two objects of one class in a
-        list.
+    Raises:
+        CoterieError: there is no such suite, object or check, or two objects of one class in a
+            list.
     """
     import pytest
 

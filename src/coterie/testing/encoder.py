@@ -35,10 +35,12 @@ def check_encoder(
     *rows apart*, *vmap*, *identity*; :func:`checks_of` tells what each one says. *vmap* has nothing
     to look at where vmap rejects the encoder: coterie then loops and says so.
 
-    Args: subject: a factory ``(input_shape, **options) -> module``, the name of one of ours, or
-        ``"module:factory"``. input_shape: of one input, as of the data that it is meant for.
-        expected_failures: by check, the reason why it fails; such a check must fail. **options: of
-        the factory, as in ``model_options``.
+    Args:
+        subject: a factory ``(input_shape, **options) -> module``, the name of one of ours, or
+            ``"module:factory"``.
+        input_shape: of one input, as of the data that it is meant for.
+        expected_failures: by check, the reason why it fails; such a check must fail.
+        **options: of the factory, as in ``model_options``.
 
     Returns:
         Names of the checks that hold; those with nothing to look at are not among them.

@@ -35,10 +35,11 @@ def check_kind(
     *losses*, *tasks apart*, *missing labels*, *confidences*, *constant*, *sums*, *metrics*, *link*,
     *predictions*, *training*; :func:`checks_of` tells what each one says.
 
-    Args: subject: what to check. labels: 240 cells as a source may hold them, a list or a pandas
-        series; by default classes a to d in their order (a and b for a kind with a positive class),
-        or whole numbers from 0. expected_failures: by check, the reason why it fails; such a check
-        must fail.
+    Args:
+        subject: what to check.
+        labels: 240 cells as a source may hold them, a list or a pandas series; by default classes a
+            to d in their order (a and b for a kind with a positive class), or whole numbers from 0.
+        expected_failures: by check, the reason why it fails; such a check must fail.
 
     Returns:
         Names of the checks that hold.

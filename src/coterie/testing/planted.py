@@ -75,23 +75,20 @@ class Planted:
 def planted(regime: Regime, seed: int = 0, *, n_groups: int = 3, per_group: int = 3) -> Planted:
     """A table of ``n_groups`` times ``per_group`` binary tasks on twelve inputs, whose groups are known.
 
-    =====================
-    ============================================================================================
-    regime                what is true of it =====================
-    ============================================================================================
-    "agreeing heads"      Tasks of a group are mixes of three functions of two directions of the
-    inputs, which the
-                          other groups do not read. Few examples for a wide network: sharing them
-                          pays.
-    "conflicting heads"   Tasks of a group mix three functions of three directions of their own, and
-                          the only hidden layer has six units: enough for one group, of which others
-                          would take their part.
-    "disjoint examples"   Tasks of a group are one function, and every example is labelled for one
-                          task only: a group multiplies the examples.
-    "no structure"        Every task is a random linear function of the inputs, of its own, with
-                          noise, and the network is wide: no grouping should pay.
-    =====================
-    ============================================================================================
+    =================== ============================================================================
+    regime              what is true of it
+    =================== ============================================================================
+    "agreeing heads"    Tasks of a group are mixes of three functions of two directions of the
+                        inputs, which the other groups do not read. Few examples for a wide network:
+                        sharing them pays.
+    "conflicting heads" Tasks of a group mix three functions of three directions of their own, and
+                        the only hidden layer has six units: enough for one group, of which others
+                        would take their part.
+    "disjoint examples" Tasks of a group are one function, and every example is labelled for one
+                        task only: a group multiplies the examples.
+    "no structure"      Every task is a random linear function of the inputs, of its own, with
+                        noise, and the network is wide: no grouping should pay.
+    =================== ============================================================================
 
     What true groups gain in points of balanced accuracy on the validation part, over twenty tables
     (``benchmarks/planted.py``), paired, with 95 % intervals:

@@ -56,9 +56,11 @@ def check_weights(
     *settled*, *two tasks*, *one task*, *gaps*, *mixed kinds*; :func:`checks_of` tells what each one
     says.
 
-    Args: subject: what to check: a function ``(n_tasks) -> WeightsProvider``, or a provider, of
-        which copies are used. row_sums: what the weights of every model sum to, if that is
-        promised. expected_failures: by check, the reason why it fails; such a check must fail.
+    Args:
+        subject: what to check: a function ``(n_tasks) -> WeightsProvider``, or a provider, of which
+            copies are used.
+        row_sums: what the weights of every model sum to, if that is promised.
+        expected_failures: by check, the reason why it fails; such a check must fail.
 
     Returns:
         Names of the checks that hold; those with nothing to look at are not among them.

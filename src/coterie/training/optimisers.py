@@ -101,8 +101,9 @@ def optimiser_arrays(optimiser: torch.optim.Optimizer) -> dict[str, Tensor]:
 def restore_optimiser(optimiser: torch.optim.Optimizer, arrays: dict[str, Tensor]) -> None:
     """Put back what :func:`optimiser_arrays` gave, in the memory layout of the parameters.
 
-    Raises: CoterieError: what is held of one parameter is not what is held of the others, or is of
-        another shape.
+    Raises:
+        CoterieError: what is held of one parameter is not what is held of the others, or is of
+            another shape.
     """
     parameters = [parameter for group in optimiser.param_groups for parameter in group["params"]]
     _check_names(list(arrays), len(parameters))

@@ -46,11 +46,17 @@ def gradient_step(
 
     What a stem gives is computed once, and walked back once, after all rows.
 
-    Args: stack: M models in training mode. batch: shared by all rows, or with a leading row
-        dimension. weights: W (M, T), a leaf on the stack's device. tasks: on the stack's device.
-        seed: of the random layers in this step. fabric: precision. share: observed share (M, T) of
-        the labels within each row's own examples, where rows have their own. alive: rows that take
-        part, all by default; outputs and losses of the others are zero and cost nothing.
+    Args:
+        stack: M models in training mode.
+        batch: shared by all rows, or with a leading row dimension.
+        weights: W (M, T), a leaf on the stack's device.
+        tasks: on the stack's device.
+        seed: of the random layers in this step.
+        fabric: precision.
+        share: observed share (M, T) of the labels within each row's own examples, where rows have
+            their own.
+        alive: rows that take part, all by default; outputs and losses of the others are zero and
+            cost nothing.
 
     Returns:
         Outputs (M, B, P) and task losses (M, T), detached.
