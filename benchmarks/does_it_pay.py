@@ -45,9 +45,9 @@ IMAGES: dict[str, Any] = {
 TABLES: dict[str, Any] = {"batch_size": 64, "lr": 1e-3, "epochs": 30}
 
 
-def methods(n_groups: tuple[int, ...], fuzziness: tuple[float, ...]) -> list[ct.DataMapMethod]:
+def methods(n_groups: tuple[int, ...], fuzziness: tuple[float, ...]) -> list[ct.Cluster]:
     """All combinations."""
-    return [ct.DataMapMethod(n_groups=k, fuzziness=m) for k in n_groups for m in fuzziness]
+    return [ct.Cluster(n_groups=k, fuzziness=m) for k in n_groups for m in fuzziness]
 
 
 def table(folder: Path, name: str) -> Dataset:

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 import coterie as ct
-from coterie.affinities import METHODS, affinity
+from coterie.affinities import AFFINITIES, affinity
 from coterie.differentiable import MODES
 from coterie.estimators import GradTagScores
 from coterie.models.batch_norm import vmapped_batch_norm

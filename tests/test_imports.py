@@ -16,7 +16,17 @@ SOURCE = Path(coterie.__file__).parent
 # From the ground up. Rooms of one floor do not know each other.
 FLOORS = (
     ("errors",),
-    ("identity", "schema", "files", "memory", "seeds", "texts", "wording"),
+    (
+        "identity",
+        "labels",
+        "named",
+        "schema",
+        "files",
+        "memory",
+        "seeds",
+        "texts",
+        "wording",
+    ),
     ("locks", "tasks"),
     ("metrics", "runs"),
     ("data",),
@@ -25,6 +35,7 @@ FLOORS = (
     ("training", "datamaps", "report"),
     ("fitting", "grouping"),
     ("affinities", "estimators", "differentiable"),
+    ("methods",),
     ("evaluation",),
     ("cli", "testing"),
     ("__main__",),

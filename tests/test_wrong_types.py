@@ -300,21 +300,21 @@ CASES: dict[str, tuple[Callable[..., Any], Mapping[str, Any], Mapping[str, Any]]
         ),
     ),
     "DataMapMethod": (
-        ct.DataMapMethod,
+        ct.Cluster,
         {},
         dict.fromkeys(("n_groups", "method", "fuzziness", "features", "restarts")),
     ),
     "AffinityMethod": (
-        ct.AffinityMethod,
+        ct.Cluster,
         {"n_groups": 2},
         dict.fromkeys(("affinity", "clustering", "every")),
     ),
     "EstimatorMethod": (
-        ct.EstimatorMethod,
+        ct.Select,
         {"n_groups": 2},
         dict.fromkeys(("estimator", "measure", "partition", "time_limit")),
     ),
-    "DifferentiableMethod": (ct.DifferentiableMethod, {"n_groups": 2}, {"mode": None}),
+    "DifferentiableMethod": (ct.Learn, {"n_groups": 2}, {"mode": None}),
     "Task": (
         ct.Task,
         {"name": "a", "kind": "binary"},

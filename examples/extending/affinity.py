@@ -43,7 +43,7 @@ def main() -> None:
     table = planted("agreeing heads")
     settings = {**table.settings, "epochs": 5}
     print(ct.affinity(SignAgreement(), "mlp", table.data, **settings))
-    mine = ct.AffinityMethod(SignAgreement(), n_groups=3)
+    mine = ct.Cluster(SignAgreement(), n_groups=3)
     result = ct.compare("mlp", table.data, mine, seeds=2, **FEW, **settings)
     print(result.verdict[0])
 

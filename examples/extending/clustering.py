@@ -26,8 +26,8 @@ def main() -> None:
     joint = ct.fit("mlp", table.data, record=True, **settings)
     print(ct.group(joint.data_map, 3, method=ward))
     methods = {
-        "data map": ct.DataMapMethod(n_groups=3, method=ward),
-        "cosine": ct.AffinityMethod("cosine", n_groups=3, clustering=ward),
+        "data map": ct.Cluster(n_groups=3, by=ward),
+        "cosine": ct.Cluster("cosine", n_groups=3, by=ward),
     }
     result = ct.compare("mlp", table.data, methods, seeds=2, **FEW, **settings)
     print(result.verdict[0])

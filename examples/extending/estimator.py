@@ -53,7 +53,7 @@ def main() -> None:
     print("holds:", ", ".join(check_estimator(LeaveOneOut)))
     table = planted("conflicting heads")
     settings = {**table.settings, "epochs": 5}
-    mine = ct.EstimatorMethod(LeaveOneOut(), n_groups=3)
+    mine = ct.Select(LeaveOneOut(), n_groups=3)
     print(ct.plan("mlp", table.data, mine, seeds=2, repeats=1, **settings))
     result = ct.compare("mlp", table.data, mine, seeds=2, **FEW, **settings)
     print(result.verdict[0])

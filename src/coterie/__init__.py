@@ -32,11 +32,7 @@ if TYPE_CHECKING:
     from coterie.differentiable import DifferentiableGrouping, finetune
     from coterie.errors import CoterieError, CoterieWarning
     from coterie.evaluation import (
-        AffinityMethod,
         Comparison,
-        DataMapMethod,
-        DifferentiableMethod,
-        EstimatorMethod,
         Plan,
         compare,
         evaluate,
@@ -44,8 +40,27 @@ if TYPE_CHECKING:
     )
     from coterie.fitting import fit
     from coterie.grouping import group, select
+    from coterie.methods import Case, Cluster, Learn, Method, Select
+    from coterie.methods.earlier import (
+        AffinityMethod,
+        DataMapMethod,
+        DifferentiableMethod,
+        EstimatorMethod,
+    )
     from coterie.models import GroupedModel, ModelStack
-    from coterie.results import Affinity, DataMap, Fit, Grouping, History, ScoreTable, Selection
+    from coterie.results import (
+        About,
+        Affinity,
+        Assignments,
+        Cost,
+        DataMap,
+        Fit,
+        Found,
+        Grouping,
+        History,
+        ScoreTable,
+        Selection,
+    )
     from coterie.runs import Run
     from coterie.tasks import Kind, Task, Tasks, confidence
     from coterie.training import predict
@@ -53,9 +68,14 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
+    "About",
     "Affinity",
     "AffinityMethod",
+    "Assignments",
+    "Case",
+    "Cluster",
     "Comparison",
+    "Cost",
     "CoterieError",
     "CoterieWarning",
     "DataMap",
@@ -66,15 +86,19 @@ __all__ = [
     "DifferentiableMethod",
     "EstimatorMethod",
     "Fit",
+    "Found",
     "GroupedModel",
     "Grouping",
     "History",
     "Kind",
+    "Learn",
+    "Method",
     "ModelStack",
     "Plan",
     "Run",
     "Schema",
     "ScoreTable",
+    "Select",
     "Selection",
     "Split",
     "Task",
@@ -105,6 +129,8 @@ _ROOMS = (
     "affinities",
     "grouping",
     "differentiable",
+    "methods",
+    "methods.earlier",
     "evaluation",
 )
 

@@ -47,7 +47,7 @@ def halves(data):
 
 @pytest.fixture(scope="module")
 def result(data, halves):
-    methods = {"halves": halves, "map": ct.DataMapMethod(n_groups=2, fuzziness=2.0)}
+    methods = {"halves": halves, "map": ct.Cluster(n_groups=2, fuzziness=2.0)}
     return ct.compare("mlp", data, methods, seeds=2, repeats=1, draws=2, bootstraps=50, **SETTINGS)
 
 
@@ -326,7 +326,7 @@ def test_mixed_kinds_and_gaps(tmp_path):
     result = ct.compare(
         "mlp",
         data,
-        ct.DataMapMethod(n_groups=2),
+        ct.Cluster(n_groups=2),
         seeds=2,
         repeats=1,
         draws=1,
@@ -450,9 +450,9 @@ def never(monkeypatch):
         lambda: Alternating(),
         lambda: alternating,
         lambda: functools.partial(alternating),
-        lambda: ct.DataMapMethod(n_groups=2, method=by_sign),
-        lambda: ct.AffinityMethod(
-            ct.affinities.Lookahead(every=3, batch_size=16), n_groups=2, clustering=by_sign
+        lambda: ct.Cluster(n_groups=2, by=by_sign),
+        lambda: ct.Cluster(
+            ct.affinities.Lookahead(every=3, batch_size=16), n_groups=2, by=by_sign
         ),
     ],
     ids=["object", "function", "partial", "clustering of maps", "probe and clustering"],
@@ -477,13 +477,13 @@ def test_a_run_with_a_method_of_ones_own_is_continued(data, tmp_path, never, mak
         ),
         (alternating, Alternating(), r"groupings.mine was .*alternating"),
         (
-            ct.DataMapMethod(n_groups=2, method=by_sign),
-            ct.DataMapMethod(n_groups=2, method="kmeans"),
+            ct.Cluster(n_groups=2, by=by_sign),
+            ct.Cluster(n_groups=2, by="kmeans"),
             r"groupings.mine.method was .*by_sign",
         ),
         (
-            ct.AffinityMethod(ct.affinities.Lookahead(every=3, batch_size=16), n_groups=2),
-            ct.AffinityMethod(ct.affinities.Lookahead(every=3, batch_size=8), n_groups=2),
+            ct.Cluster(ct.affinities.Lookahead(every=3, batch_size=16), n_groups=2),
+            ct.Cluster(ct.affinities.Lookahead(every=3, batch_size=8), n_groups=2),
             r"groupings.mine.affinity.key.batch_size was 16, now 8",
         ),
     ],
@@ -514,7 +514,7 @@ def with_loss(data, loss=None, metric=None):
         ),
         ({"groupings": {"mine": lambda case, *, seed: None}}, "`groupings`: 'mine' is a lambda"),
         (
-            {"groupings": ct.AffinityMethod("cosine", clustering=lambda m, k, s: m)},
+            {"groupings": ct.Cluster("cosine", by=lambda m, k, s: m)},
             "'grouped': `clustering` is a lambda",
         ),
         ({"model": lambda shape: narrow(shape)}, "`model` is a lambda"),
@@ -621,7 +621,7 @@ SCRIPT = """
 import sys, torch, coterie as ct
 torch.set_num_threads(1)
 data = ct.load("digits", limit=700)
-methods = ct.DataMapMethod(n_groups=2)
+methods = ct.Cluster(n_groups=2)
 ct.compare("mlp", data, methods, seeds=2, repeats=1, draws=1, bootstraps=20, run=sys.argv[1], epochs=6, batch_size=32,
            model_options={"hidden": (8,)}, strategy="loop", device="cpu")
 """

@@ -158,7 +158,7 @@ def test_estimators_take_all_kinds_gaps_and_tasks_with_examples_of_their_own(mak
     rows = np.array([[1, 1, 0, 0], [1, 1, 1, 1], [0, 0, 1, 0], [0, 1, 1, 1]])
     for measure in ("loss", "score"):
         found = (
-            ct.EstimatorMethod(estimator=name, measure=measure).estimate(case, seed=0).predict(rows)
+            ct.Select(name, measure=measure).estimate(case, seed=0).predict(rows)
         )
         np.testing.assert_array_equal(np.isfinite(found), rows > 0)
         if measure == "loss":
@@ -187,14 +187,14 @@ def test_rows_are_grown_by_cheap_predictions_only(data, monkeypatch, name, grows
         ("gradtag", "auto", "`n_groups` must be a number of at least 1 for 'gradtag'"),
         ("dmtg", "auto", "`n_groups` must be a number of at least 1 for 'dmtg'"),
         (
-            ct.AffinityMethod(affinity="cosine", every=100),
+            ct.Cluster("cosine", every=100),
             2,
             "`every` = 100 leaves nothing to measure for 'cosine'",
         ),
         (
             [
-                ct.AffinityMethod("cosine", every=100),
-                ct.AffinityMethod("cosine", clustering="spectral"),
+                ct.Cluster("cosine", every=100),
+                ct.Cluster("cosine", by="spectral"),
             ],
             2,
             "`every` = 100 leaves nothing to measure for 'cosine'",
@@ -223,17 +223,17 @@ def by_sum(values, n_groups, seed):
 def by_object(data):
     """Objects with the settings that their names stand for, and with others."""
     methods = {
-        "named": ct.AffinityMethod("lookahead", n_groups=2),
-        "usual": ct.AffinityMethod(Lookahead(), n_groups=2),
-        "few": ct.AffinityMethod(Lookahead(batch_size=8), n_groups=2),
-        "often": ct.AffinityMethod(Lookahead(every=5), n_groups=2),
-        "own": ct.AffinityMethod(Lookahead(batch_size=8), n_groups=2, clustering=by_sum),
-        "named gradtag": ct.EstimatorMethod("gradtag"),
-        "usual gradtag": ct.EstimatorMethod(GradTagScores()),
-        "small gradtag": ct.EstimatorMethod(GradTagScores(n_features=4)),
-        "named search": ct.DifferentiableMethod(),
-        "usual search": ct.DifferentiableMethod(ct.DifferentiableGrouping(2)),
-        "held out": ct.DifferentiableMethod(ct.DifferentiableGrouping(2, held_out=0.25, prune=0.0)),
+        "named": ct.Cluster("lookahead", n_groups=2),
+        "usual": ct.Cluster(Lookahead(), n_groups=2),
+        "few": ct.Cluster(Lookahead(batch_size=8), n_groups=2),
+        "often": ct.Cluster(Lookahead(every=5), n_groups=2),
+        "own": ct.Cluster(Lookahead(batch_size=8), n_groups=2, by=by_sum),
+        "named gradtag": ct.Select("gradtag"),
+        "usual gradtag": ct.Select(GradTagScores()),
+        "small gradtag": ct.Select(GradTagScores(n_features=4)),
+        "named search": ct.Learn(),
+        "usual search": ct.Learn(ct.DifferentiableGrouping(2)),
+        "held out": ct.Learn(ct.DifferentiableGrouping(2, held_out=0.25, prune=0.0)),
     }
     return ct.compare("mlp", data, methods, seeds=[3], repeats=1, draws=1, baselines=(), **SMALL)
 
@@ -281,15 +281,15 @@ def test_settings_of_objects_are_in_the_configuration_and_in_labels(by_object):
         == "AffinityMethod(affinity='lookahead', n_groups=2, clustering='sdp', every=10)"
     )
     labels = {
-        ct.AffinityMethod(
+        ct.Cluster(
             Lookahead(every=5, memory=2**20), n_groups=2
         ).label: "lookahead every=5 memory=1048576 K=2",
-        ct.AffinityMethod("cosine", clustering=by_sum).label: "cosine by_sum K=auto",
-        ct.DataMapMethod(n_groups=2, method=by_sum).label: "by_sum K=2",
-        ct.EstimatorMethod(
+        ct.Cluster("cosine", by=by_sum).label: "cosine by_sum K=auto",
+        ct.Cluster(n_groups=2, by=by_sum).label: "by_sum K=2",
+        ct.Select(
             SurrogateScores(40, ridge=0.5), n_groups=3
         ).label: "surrogate n_subsets=40 ridge=0.5 K=3",
-        ct.DifferentiableMethod(
+        ct.Learn(
             ct.DifferentiableGrouping(3, "expected", learning_rate=2.0)
         ).label: "dmtg expected learning_rate=2 K=3",
     }
@@ -299,7 +299,7 @@ def test_settings_of_objects_are_in_the_configuration_and_in_labels(by_object):
 def test_estimators_with_settings_train_what_they_say(data):
     case = ct.evaluation.Case(model="mlp", data=data, joint=None, settings=SMALL)
     given = SurrogateScores(n_subsets=4)
-    grouping = ct.EstimatorMethod(given)(case, seed=0)
+    grouping = ct.Select(given)(case, seed=0)
     assert grouping.method == "surrogate"
     assert grouping.details["cost"]["model_steps"] == (4 + 4) * 24
     with pytest.raises(CoterieError, match="knows nothing yet"):  # a copy was fitted
@@ -333,7 +333,7 @@ def test_an_estimator_of_ones_own(data):
     result = ct.compare(
         "mlp",
         data,
-        ct.EstimatorMethod(FromJoint(2.0)),
+        ct.Select(FromJoint(2.0)),
         seeds=1,
         repeats=1,
         draws=1,
@@ -348,7 +348,7 @@ def test_an_estimator_of_ones_own(data):
 
 def test_searches_that_differ_in_a_setting_have_checkpoints_of_their_own(data, tmp_path):
     methods = {
-        str(h): ct.DifferentiableMethod(ct.DifferentiableGrouping(2, held_out=h))
+        str(h): ct.Learn(ct.DifferentiableGrouping(2, held_out=h))
         for h in (0.1, 0.3)
     }
     settings = dict(seeds=1, repeats=1, draws=1, baselines=(), **SMALL)
@@ -362,36 +362,36 @@ def test_searches_that_differ_in_a_setting_have_checkpoints_of_their_own(data, t
     ("make", "message"),
     [
         (
-            lambda: ct.AffinityMethod("lookahed"),
+            lambda: ct.Cluster("lookahed"),
             r"`affinity` must be one of cosine, .*or a probe such as Lookahead\(batch",
         ),
-        (lambda: ct.AffinityMethod(Lookahead), r"`affinity` must be .*found <class"),
+        (lambda: ct.Cluster(Lookahead), r"`affinity` must be .*found <class"),
         (
-            lambda: ct.AffinityMethod(clustering="kmeans"),
+            lambda: ct.Cluster(by="kmeans"),
             "`clustering` must be one of sdp, .*which groups data maps",
         ),
-        (lambda: ct.AffinityMethod(every=0), "`every` must be a whole number of at least 1"),
+        (lambda: ct.Cluster(every=0), "`every` must be a whole number of at least 1"),
         (
-            lambda: ct.EstimatorMethod("gradtags"),
+            lambda: ct.Select("gradtags"),
             r"`estimator` must be one of train, .*such as SurrogateScores",
         ),
-        (lambda: ct.EstimatorMethod(GradTagScores), "`estimator` must be .*found <class"),
-        (lambda: ct.EstimatorMethod(3), "`estimator` must be .*found 3"),
+        (lambda: ct.Select(GradTagScores), "`estimator` must be .*found <class"),
+        (lambda: ct.Select(3), "`estimator` must be .*found 3"),
         (
-            lambda: ct.EstimatorMethod(GradTagScores(), n_groups="auto"),
+            lambda: ct.Select(GradTagScores(), n_groups="auto"),
             "`n_groups` must be a number .* for 'gradtag'",
         ),
         (
-            lambda: ct.DifferentiableMethod("annealed"),
+            lambda: ct.Learn("annealed"),
             "`search` must be a DifferentiableGrouping; found 'annealed'",
         ),
-        (lambda: ct.DifferentiableMethod(mode="anealed"), "`mode` must be one of 'paper'"),
+        (lambda: ct.Learn(mode="anealed"), "`mode` must be one of 'paper'"),
         (
-            lambda: ct.DifferentiableMethod(ct.DifferentiableGrouping(3), n_groups=2),
+            lambda: ct.Learn(ct.DifferentiableGrouping(3), n_groups=2),
             "`n_groups` is 2, but `search` has",
         ),
         (
-            lambda: ct.DifferentiableMethod(ct.DifferentiableGrouping(3), mode="paper"),
+            lambda: ct.Learn(ct.DifferentiableGrouping(3), mode="paper"),
             "`mode` is 'paper', but `search` has its own: 'annealed'",
         ),
     ],

@@ -22,7 +22,7 @@ def test_names():
     several = [
         MINE,
         DataMapMethod(n_groups=2),
-        DataMapMethod(n_groups=2, method="kmeans", features="density"),
+        ct.Cluster(n_groups=2, by="kmeans", features="density"),
         by_colour,
     ]
     assert list(named_methods(several, TASKS)) == [

@@ -50,7 +50,7 @@ def test_cheapest_first_and_everything_without_a_budget(planned):
 def test_counts_agree_with_what_a_comparison_does():
     settings = {**SMALL, "epochs": 2}
     data = ct.load("digits")
-    method = ct.AffinityMethod(affinity="lookahead", n_groups=2, every=5)
+    method = ct.Cluster("lookahead", n_groups=2, every=5)
     work = ct.plan("mlp", data, method, **settings).workloads[0]
     joint = ct.affinity("lookahead", "mlp", data, every=5, **settings)
     assert work.look_aheads == joint.details["lookaheads"]
@@ -89,7 +89,7 @@ def test_splits_are_counted_as_a_comparison_counts_them(repeats, units):
 
 def test_a_training_of_one_step_an_epoch_is_timed():
     settings = {**SMALL, "batch_size": 512, "epochs": 30}
-    method = ct.AffinityMethod(affinity="lookahead", n_groups=2)
+    method = ct.Cluster("lookahead", n_groups=2)
     work = ct.plan("mlp", table(), method, **settings).workloads[0]
     measured = ct.affinity("lookahead", "mlp", table(), **settings)
     assert work.look_aheads == measured.details["lookaheads"] == 4 * 2
@@ -101,7 +101,7 @@ def test_steps_of_gradtag_are_nearly_those_that_it_takes(labels):
     data, settings = table(), {**SMALL, "batch_size": 32}
     if labels != "all":
         data.targets[torch.arange(240)[:, None] % 4 != torch.arange(4)] = torch.nan
-    work = ct.plan("mlp", data, ct.EstimatorMethod(estimator="gradtag"), **settings).workloads[0]
+    work = ct.plan("mlp", data, ct.Select("gradtag"), **settings).workloads[0]
     taken = GradTagScores().fit(ct.fit("mlp", data, **settings), data).cost["model_steps"]
     assert work.model_steps == pytest.approx(taken, rel=0.02)
 
@@ -110,7 +110,7 @@ def test_seconds_of_gradtag_are_those_of_its_own_passes_and_rows(monkeypatch):
     """A step that trains in another precision says little of them."""
     data, settings = table(), {**SMALL, "batch_size": 32}
     monkeypatch.setattr(_plan, "_timed_gradtag", lambda *_: (100.0, 7.0, 0.1))
-    work = ct.plan("mlp", data, ct.EstimatorMethod(estimator="gradtag"), **settings).workloads[0]
+    work = ct.plan("mlp", data, ct.Select("gradtag"), **settings).workloads[0]
     assert work.seconds == pytest.approx(
         100 + 7 * work.model_steps + 0.1 * 15
     )  # of four tasks, all subsets
@@ -245,8 +245,8 @@ class Asks(FromJoint):
 
 UNKNOWN = {
     "mine": Mine(),
-    "read": ct.EstimatorMethod(FromJoint()),
-    "asks": ct.EstimatorMethod(Asks()),
+    "read": ct.Select(FromJoint()),
+    "asks": ct.Select(Asks()),
 }
 
 
@@ -255,7 +255,7 @@ def test_what_a_method_of_ones_own_takes_is_unknown(name):
     found = ct.plan(
         "mlp",
         table(),
-        {name: UNKNOWN[name], "map": ct.DataMapMethod(n_groups=2)},
+        {name: UNKNOWN[name], "map": ct.Cluster(n_groups=2)},
         repeats=1,
         **SMALL,
     )
@@ -279,7 +279,7 @@ def test_what_a_method_of_ones_own_takes_is_unknown(name):
 
 
 def test_nothing_unknown_is_picked_within_a_budget():
-    methods = {"mine": Mine(), "map": ct.DataMapMethod(n_groups=2)}
+    methods = {"mine": Mine(), "map": ct.Cluster(n_groups=2)}
     found = ct.plan("mlp", table(), methods, budget="1d", **SMALL)
     assert found.picked == ("map",)
     assert found.seconds == found.known_seconds < 86400
@@ -290,7 +290,7 @@ def test_nothing_unknown_is_picked_within_a_budget():
 
 
 def test_a_method_that_tells_what_it_trains_is_priced():
-    methods = {"none": Told(0), "ten": ct.EstimatorMethod("pairs"), "twelve": Told(3)}
+    methods = {"none": Told(0), "ten": ct.Select("pairs"), "twelve": Told(3)}
     found = ct.plan("mlp", table(), methods, repeats=1, **SMALL)
     assert [(work.method, work.trainings) for work in found.workloads] == [
         ("none", 0),
@@ -313,13 +313,13 @@ def test_settings_of_objects_are_priced(monkeypatch):
         lambda joint, data, scores: seen.append(scores.n_features) or (1.0, 0.0, 0.0),
     )
     methods = [
-        *(ct.EstimatorMethod(GradTagScores(n_features=n), n_groups=2) for n in (64, 512)),
-        *(ct.EstimatorMethod("gradtag", n_groups=k) for k in (2, 3)),
-        ct.EstimatorMethod(SurrogateScores(n_subsets=5)),
-        ct.EstimatorMethod(MTGNetScores(n_rows=7)),
-        ct.AffinityMethod(Lookahead(every=4), n_groups=2),
-        ct.AffinityMethod(Lookahead(every=2), n_groups=2),
-        ct.DifferentiableMethod(ct.DifferentiableGrouping(3, stem=1)),
+        *(ct.Select(GradTagScores(n_features=n), n_groups=2) for n in (64, 512)),
+        *(ct.Select("gradtag", n_groups=k) for k in (2, 3)),
+        ct.Select(SurrogateScores(n_subsets=5)),
+        ct.Select(MTGNetScores(n_rows=7)),
+        ct.Cluster(Lookahead(every=4), n_groups=2),
+        ct.Cluster(Lookahead(every=2), n_groups=2),
+        ct.Learn(ct.DifferentiableGrouping(3, stem=1)),
     ]
     found = ct.plan("mlp", table(), methods, repeats=1, draws=1, **{**SMALL, "batch_size": 32})
     work = {w.method: w for w in found.workloads}

@@ -150,7 +150,7 @@ def _continued(data: ct.Dataset, folder: Path, progress: object = None) -> Fit:
 
 def _compared(root: Path, data: ct.Dataset, groups: ct.Grouping) -> None:
     run = root / "compared"
-    methods = {"given": groups, "map": ct.DataMapMethod(n_groups=2)}
+    methods = {"given": groups, "map": ct.Cluster(n_groups=2)}
     result = ct.compare(
         "mlp", data, methods, seeds=[0], repeats=1, draws=1, bootstraps=5, run=run, **SETTINGS
     )

@@ -145,16 +145,19 @@ def cli(*arguments: object) -> None:
 
 def report(comparison: ct.Comparison, folder: Path) -> dict[str, Any]:
     """The page of a comparison, line by line, and its JSON twin, as if every measured time had been one second."""
-    groupings = {
-        name: [replace(grouping, details=_timeless(grouping.details)) for grouping in found]
-        for name, found in comparison.groupings.items()
+    found = {
+        name: [
+            replace(each, cost=replace(each.cost, seconds=float(each.cost.seconds > 0)))
+            for each in several
+        ]
+        for name, several in comparison.found.items()
     }
     seconds = pa.array(np.ones(comparison.costs.num_rows))
     costs = comparison.costs.set_column(
         comparison.costs.column_names.index("seconds"), "seconds", seconds
     )
     config = _without_measured(comparison.config)
-    page = replace(comparison, groupings=groupings, costs=costs, config=config).report(
+    page = replace(comparison, found=found, costs=costs, config=config).report(
         folder / "report.html"
     )
     twin = json.loads(page.with_suffix(".json").read_text(encoding="utf-8"))
@@ -221,6 +224,39 @@ def _(value: pd.DataFrame) -> dict[str, Any]:
         "index": value.index.to_numpy(),
         **_read(pa.Table.from_pandas(value, preserve_index=False)),
     }
+
+
+@_read.register
+def _(value: ct.Comparison) -> dict[str, Any]:
+    read = {name: getattr(value, name) for name in ATTRIBUTES[ct.Comparison]}
+    read["groupings"] = {
+        name: [_with_details(each) for each in several] for name, several in value.found.items()
+    }
+    return read
+
+
+def _with_details(found: ct.Found) -> ct.Grouping:
+    """The grouping with what it was found by among its details, where it once was."""
+    told = found.evidence
+    details = dict(found.grouping.details)
+    if isinstance(told, ct.Affinity):
+        matrices = {which: getattr(told, which) for which in ("matrix", "stderr")}
+        rows = {
+            which: None if a is None else [[None if np.isnan(x) else float(x) for x in row] for row in a]
+            for which, a in matrices.items()
+        }
+        details["affinity"] = {"method": told.method, **rows}
+    elif isinstance(told, ct.Selection):
+        gap = float(told.gap) if np.isfinite(told.gap) else None
+        details |= {"objective": told.objective, "gap": gap, "proven": told.proven, **told.details}
+    elif isinstance(told, ct.Assignments):
+        probabilities = told.probabilities.tolist()
+        details |= {"mode": told.mode, "probabilities": probabilities, "pruned": told.pruned}
+    if told is not None:
+        details["cost"] = {"model_steps": found.cost.model_steps, "seconds": 1.0}
+    if found.chosen is not None:
+        details["chosen"] = found.chosen
+    return replace(found.grouping, details=details)
 
 
 @_read.register

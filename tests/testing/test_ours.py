@@ -10,7 +10,7 @@ from coterie import (
     DifferentiableMethod,
     EstimatorMethod,
 )
-from coterie.affinities import METHODS as AFFINITIES
+from coterie.affinities import AFFINITIES
 from coterie.differentiable import MODES
 from coterie.estimators import ESTIMATORS, MTGNetScores, TableScores, TrainedScores
 from coterie.evaluation.naming import method_named

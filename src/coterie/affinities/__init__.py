@@ -18,7 +18,7 @@ probes=[probe])``, and then ``probe.affinity()``.
 """
 
 from coterie.affinities._affinity import (
-    METHODS,
+    AFFINITIES,
     affinities,
     affinity,
     check_measurable,
@@ -34,7 +34,7 @@ from coterie.affinities.lookahead import Lookahead
 from coterie.affinities.transfer_gain import TransferGain
 
 __all__ = [
-    "METHODS",
+    "AFFINITIES",
     "AffinityProbe",
     "AuxiliaryGain",
     "Cosine",

@@ -22,11 +22,11 @@ from coterie.data.batches import supports
 from coterie.errors import CoterieError, require_type, require_whole
 from coterie.fitting import Model, fit, make_config
 from coterie.results import Affinity, Fit
-from coterie.training import Progress, TrainingConfig
+from coterie.training import Probe, Progress, TrainingConfig
 from coterie.training.config import TrainingSettings
 
 DATA_MAP = "data_map"
-METHODS: dict[str, Callable[..., Any]] = {
+AFFINITIES: dict[str, Callable[..., Any]] = {
     "cosine": Cosine,
     "lookahead": Lookahead,
     "transfer_gain": TransferGain,
@@ -187,7 +187,7 @@ def named_probes(
         probes = [fresh_probe(method, every) for method in several]
         pairs = [(DATA_MAP if probe is None else probe.name, probe) for probe in probes]
     if not pairs:
-        raise CoterieError(f"`methods` is empty: name at least one of {', '.join(METHODS)}.")
+        raise CoterieError(f"`methods` is empty: name at least one of {', '.join(AFFINITIES)}.")
     names = [name for name, _ in pairs]
     twice = next((name for name in names if names.count(name) > 1), None)
     if twice is not None:
@@ -209,17 +209,17 @@ def fresh_probe(method: Method, every: int | None) -> AffinityProbe | None:
     if isinstance(method, AffinityProbe):
         return replace(method, every=method.every if every is None else every)
     name = method.replace("-", "_") if isinstance(method, str) else method
-    if not isinstance(name, str) or name not in METHODS:
-        close = get_close_matches(str(name), METHODS, n=1)
+    if not isinstance(name, str) or name not in AFFINITIES:
+        close = get_close_matches(str(name), AFFINITIES, n=1)
         hint = f" Did you mean {close[0]!r}?" if close else ""
         raise CoterieError(
-            f"`method` must be one of {', '.join(METHODS)} or a probe; found {method!r}.{hint}"
+            f"`method` must be one of {', '.join(AFFINITIES)} or a probe; found {method!r}.{hint}"
         )
-    return None if name == DATA_MAP else METHODS[name](every=_EVERY if every is None else every)
+    return None if name == DATA_MAP else AFFINITIES[name](every=_EVERY if every is None else every)
 
 
 def check_measurable(
-    named: Mapping[str, AffinityProbe | None], data: Dataset, config: TrainingConfig
+    named: Mapping[str, Probe | None], data: Dataset, config: TrainingConfig
 ) -> None:
     """Refuse a training on which nothing could be measured, before it starts.
 

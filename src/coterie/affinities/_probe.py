@@ -20,7 +20,7 @@ from coterie.affinities._bench import Bench
 from coterie.affinities._running import Running
 from coterie.affinities._steps import Trial, require_joint
 from coterie.errors import CoterieError, require_whole
-from coterie.results import Affinity
+from coterie.results import About, Affinity
 from coterie.training import Moment
 from coterie.training.work import Work
 
@@ -44,6 +44,7 @@ class AffinityProbe(ABC):
     every: int = 10
     memory: int = 2**30
     name: ClassVar[str]
+    about: ClassVar[About] = About(family="affinity")
 
     running: Running = field(init=False, repr=False, default_factory=Running)
     work: Work = field(init=False, repr=False, default_factory=Work)

@@ -12,6 +12,7 @@ from torch import Tensor
 from coterie.affinities._pairs import pair_gains, pair_price
 from coterie.affinities._probe import AffinityProbe
 from coterie.affinities._steps import Trial
+from coterie.results import About
 from coterie.training.work import Work
 
 
@@ -46,6 +47,12 @@ class AuxiliaryGain(AffinityProbe):
     least: int = 5
     batch_size: int | None = None
     name: ClassVar[str] = "auxiliary_gain"
+    about: ClassVar[About] = About(
+        family="affinity",
+        measures="what a task adds to another’s step, on validation examples",
+        reading="Above 0 the source’s step helps the target on validation examples "
+        "besides its own, below 0 it harms.",
+    )
 
     def price(self, n_tasks: int) -> Work:
         """One forward and T backward passes for the steps, a forward pass after each of them and of the pairs."""

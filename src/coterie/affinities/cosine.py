@@ -10,6 +10,7 @@ from torch import Tensor
 
 from coterie.affinities._probe import AffinityProbe, mask
 from coterie.affinities._steps import Trial
+from coterie.results import About
 from coterie.training.work import Work
 
 
@@ -28,6 +29,12 @@ class Cosine(AffinityProbe):
     """
 
     name: ClassVar[str] = "cosine"
+    about: ClassVar[About] = About(
+        family="affinity",
+        measures="cosine of the tasks’ gradients of the shared parameters",
+        reading="Above 0 the two tasks pull the shared parameters the same way, below 0 "
+        "against each other.",
+    )
 
     def price(self, n_tasks: int) -> Work:
         """One forward pass, T backward ones."""

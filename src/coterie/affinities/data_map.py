@@ -8,9 +8,15 @@ import numpy as np
 
 from coterie.datamaps.gram import Gram, classical_scaling, gram
 from coterie.errors import require_whole
-from coterie.results import Affinity, DataMap
+from coterie.results import About, Affinity, DataMap
 from coterie.seeds import numpy_generator
 
+ABOUT = About(
+    family="affinity",
+    measures="how alike the tasks’ data maps are",
+    reading="The nearer two maps, the higher; the value has no zero to compare with.",
+    signed=False,
+)
 _MIDDLE = 1e-12
 
 

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from coterie.affinities._probe import AffinityProbe, mask
 from coterie.affinities._steps import Trial
+from coterie.results import About
 from coterie.training.work import Work
 
 
@@ -36,6 +37,11 @@ class Lookahead(AffinityProbe):
 
     batch_size: int | None = None
     name: ClassVar[str] = "lookahead"
+    about: ClassVar[About] = About(
+        family="affinity",
+        measures="what a step on one task does to the loss of another",
+        reading="Above 0 a step on the source lowers the target’s loss, below 0 it raises it.",
+    )
 
     def price(self, n_tasks: int) -> Work:
         """One forward and T backward passes for the steps, a forward pass after each and one for the reference."""

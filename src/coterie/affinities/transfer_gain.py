@@ -12,6 +12,7 @@ from coterie.affinities._pairs import mask_gains, pair_gains, pair_price
 from coterie.affinities._probe import AffinityProbe
 from coterie.affinities._steps import Trial
 from coterie.errors import CoterieError
+from coterie.results import About
 from coterie.training.work import Work
 
 _PAIRS = ("exact", "first-order")
@@ -46,6 +47,14 @@ class TransferGain(AffinityProbe):
     pairs: Literal["exact", "first-order"] = "exact"
     batch_size: int | None = None
     name: ClassVar[str] = "transfer_gain"
+    about: ClassVar[About] = About(
+        family="affinity",
+        measures="what a task adds to a step that another takes anyway",
+        reading="Compare values, not signs: above 0 would mean that half a step on the "
+        "source is worth more to the target than half a step of its own, so "
+        "nearly all are below.",
+        signed=False,
+    )
 
     def __post_init__(self) -> None:
         """Refuse what cannot work."""

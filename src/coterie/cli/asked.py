@@ -10,6 +10,7 @@ from coterie.errors import CoterieError
 
 if TYPE_CHECKING:
     from coterie.data import Dataset
+    from coterie.methods import Method
 
 _TRAINING = ("epochs", "lr", "batch_size", "optimiser", "precision", "augment", "device")
 
@@ -75,25 +76,31 @@ def seeds_of(verb: options.Compare) -> int | range:
 
 def methods_asked(
     asked: options.GroupOptions, compared: options.ComparisonOptions
-) -> dict[str, Any]:
+) -> dict[str, Method]:
     """All methods at all numbers of groups, data maps at every fuzziness too, by a name that tells them apart."""
-    from coterie.affinities import METHODS as AFFINITIES
-    from coterie.evaluation import method_named
+    from coterie.methods import method_named
 
-    own = {} if asked.clustering == "auto" else {"clustering": asked.clustering}
-    found: dict[str, Any] = {}
+    found: dict[str, Method] = {}
     for name in compared.methods or ("data_map",):
         for n_groups in asked.groups:
-            if name.replace("-", "_") != "data_map":
-                method = method_named(
-                    name, n_groups, **(own if name.replace("-", "_") in AFFINITIES else {})
-                )
-                found[method.label] = method
-                continue
-            for fuzziness in asked.fuzziness:
-                how = {"fuzziness": fuzziness, "features": asked.features}
-                method = method_named(
-                    name, n_groups, **how, **({"method": asked.clustering} if own else {})
-                )
-                found[method.label if not compared.methods else f"data_map {method.label}"] = method
+            for settings in _settings_of(name, asked):
+                method = method_named(name, n_groups, **settings)
+                maps = compared.methods and method.about.family == "data map"
+                found[f"data_map {method.label}" if maps else method.label] = method
     return found if len(found) > 1 else dict(zip(["grouped"], found.values(), strict=True))
+
+
+def _settings_of(name: str, asked: options.GroupOptions) -> list[dict[str, Any]]:
+    """What the options say of a method of this name: only clusterings take any."""
+    from coterie.affinities import AFFINITIES
+    from coterie.grouping import AFFINITY_METHODS
+
+    by = {} if asked.clustering == "auto" else {"by": asked.clustering}
+    found = name.replace("-", "_")
+    if found not in AFFINITIES:
+        return [{}]
+    if found != "data_map" or asked.clustering in AFFINITY_METHODS:
+        return [by]
+    return [
+        {**by, "fuzziness": fuzziness, "features": asked.features} for fuzziness in asked.fuzziness
+    ]

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from numbers import Real
-from typing import Any, Literal, get_args
+from typing import Any, ClassVar, Literal, get_args
 
 import numpy as np
 import torch
@@ -32,6 +32,7 @@ from coterie.errors import (
     require_whole,
     shown,
 )
+from coterie.labels import unlike
 from coterie.models.architecture import initialisations
 from coterie.results import Grouping
 from coterie.seeds import torch_generator
@@ -113,6 +114,8 @@ class DifferentiableGrouping(WeightsProvider):
     ((14, 2), np.float64(14.0))
     """
 
+    name: ClassVar[str] = "dmtg"
+
     def __init__(
         self,
         n_groups: int,
@@ -150,7 +153,8 @@ class DifferentiableGrouping(WeightsProvider):
             initialisations(init, n_groups)
         preset = _PRESETS[mode]
         self.plain_steps = preset.plain_steps
-        self.mode, self.n_rows, self.stem = mode, n_groups, stem
+        self.mode: Mode = mode
+        self.n_rows, self.stem = n_groups, stem
         self.init = preset.init if init is None else init
         self.asked_rate = self.learning_rate = learning_rate
         self.temperature = (
@@ -295,6 +299,13 @@ class DifferentiableGrouping(WeightsProvider):
             "prune",
         )
         return {name: getattr(self, name) for name in names}
+
+    @property
+    def label(self) -> str:
+        """A short name that tells searches apart, by what is unusual about them."""
+        usual = DifferentiableGrouping(self.n_rows, self.mode).settings()
+        own = unlike(usual, self.settings()).replace(" asked_rate=", " learning_rate=")
+        return f"{self.name}{'' if self.mode == 'annealed' else f' {self.mode}'}{own}"
 
     def state(self) -> dict[str, np.ndarray]:
         """What was pruned, and the probabilities so far."""

@@ -17,7 +17,6 @@ share one question, ``predict(W) -> scores (M, T)``, where W is the loss-weight 
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
 from typing import Any
 
 from coterie.estimators.base import Estimator, as_rows, random_subsets, subsets_of_size
@@ -26,12 +25,11 @@ from coterie.estimators.mtgnet import MTGNetScores
 from coterie.estimators.pairs import PairScores
 from coterie.estimators.surrogate import SourceChoice, SurrogateScores
 from coterie.estimators.table import TableScores
-from coterie.estimators.train import TrainedScores
+from coterie.estimators.train import EarlyScores, TrainedScores
 
-EARLY_SHARE = 0.2
 ESTIMATORS: dict[str, Callable[..., Any]] = {
     "train": TrainedScores,
-    "early": partial(TrainedScores, share=EARLY_SHARE),
+    "early": EarlyScores,
     "pairs": PairScores,
     "surrogate": SurrogateScores,
     "mtgnet": MTGNetScores,
@@ -39,8 +37,8 @@ ESTIMATORS: dict[str, Callable[..., Any]] = {
 }
 
 __all__ = [
-    "EARLY_SHARE",
     "ESTIMATORS",
+    "EarlyScores",
     "Estimator",
     "GradTagScores",
     "MTGNetScores",

@@ -27,7 +27,7 @@ from coterie.estimators.base import (
     require_fitted,
 )
 from coterie.estimators.judge import within_target_correlation
-from coterie.results import Affinity, Fit
+from coterie.results import About, Affinity, Fit
 from coterie.training.work import Work
 
 DEFAULT_RIDGE = 0.002
@@ -81,6 +81,11 @@ class GradTagScores:
     """
 
     on_joint_model: ClassVar[bool] = True
+
+    about: ClassVar[About] = About(
+        family="selection",
+        measures="regressions on gradients of the joint model stand in for trainings",
+    )
 
     def __init__(
         self,

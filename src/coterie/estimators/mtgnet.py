@@ -11,7 +11,7 @@ from __future__ import annotations
 from copy import deepcopy
 from math import sqrt
 from time import perf_counter
-from typing import Self
+from typing import ClassVar, Self
 
 import numpy as np
 import torch
@@ -30,6 +30,7 @@ from coterie.estimators.base import (
     require_several_tasks,
     subsets_of_size,
 )
+from coterie.results import About
 from coterie.seeds import derive, numpy_generator
 
 TEMPERATURE, LEARNING_RATE, WEIGHT_DECAY, PATIENCE, SNAPSHOTS = 0.2, 0.007, 5e-4, 5, 2
@@ -75,6 +76,11 @@ class MTGNetScores(FromOracle):
     >>> net.predict([[1, 0, 1]]), net.cost["trainings"]
     (array([[ 6., nan,  6.]]), 7)
     """
+
+    about: ClassVar[About] = About(
+        family="selection",
+        measures="trained some groups; an attention network predicts the others",
+    )
 
     def __init__(
         self,

@@ -5,7 +5,7 @@ Shapes: ``M`` models, ``T`` tasks.
 
 from __future__ import annotations
 
-from typing import Self
+from typing import ClassVar, Self
 
 import numpy as np
 
@@ -19,7 +19,7 @@ from coterie.estimators.base import (
     subsets_of_size,
 )
 from coterie.grouping.subset_scores import mean_over_others
-from coterie.results import Affinity
+from coterie.results import About, Affinity
 
 
 class PairScores(FromOracle):
@@ -37,6 +37,11 @@ class PairScores(FromOracle):
     array([[ 2.,  4.,  6.],
            [ 3., nan,  4.]])
     """
+
+    about: ClassVar[About] = About(
+        family="selection",
+        measures="trained every task alone and every pair; larger groups are averages of pairs",
+    )
 
     def __init__(self) -> None:
         self._matrix: np.ndarray | None = None

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import comb
-from typing import Self
+from typing import ClassVar, Self
 
 import numpy as np
 
@@ -22,7 +22,7 @@ from coterie.estimators.base import (
     require_fitted,
     require_several_tasks,
 )
-from coterie.results import Affinity
+from coterie.results import About, Affinity
 from coterie.seeds import numpy_generator
 
 _PER_TASK = 8
@@ -80,6 +80,11 @@ class SurrogateScores(FromOracle):
     >>> SurrogateScores().fit(TableScores(table)).predict([[1, 1, 0, 1]]).round(1)
     array([[ 7.,  7., nan,  7.]])
     """
+
+    about: ClassVar[About] = About(
+        family="selection",
+        measures="trained random groups; a linear model of them predicts the others",
+    )
 
     def __init__(
         self,

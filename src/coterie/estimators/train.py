@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from numbers import Real
-from typing import Any, Unpack
+from typing import Any, ClassVar, Unpack
 
 import numpy as np
 
@@ -17,7 +17,7 @@ from coterie.data import Dataset
 from coterie.errors import CoterieError
 from coterie.estimators.base import Weights, as_rows, check_measure
 from coterie.fitting import Model, fit, make_config
-from coterie.results import ScoreTable
+from coterie.results import About, ScoreTable
 from coterie.training import Progress
 from coterie.training.config import TrainingSettings
 
@@ -38,7 +38,8 @@ class TrainedScores:
         seed: of every training.
         measure: "score", the task's validation metric, or "loss", minus the validation loss of the
             epoch that is kept.
-        share: of the epochs to train, above 0 and at most 1; at least one epoch is trained.
+        share: of the epochs to train, above 0 and at most 1; at least one epoch is trained. All of
+            them unless it is given.
         progress: called with (steps done, all steps, text).
         **settings: of :func:`coterie.fit`.
 
@@ -51,6 +52,12 @@ class TrainedScores:
     ((2, 14), 2)
     """
 
+    about: ClassVar[About] = About(
+        family="selection", measures="trained every candidate group in full"
+    )
+    trains: ClassVar[bool] = True
+    usual_share: ClassVar[float] = 1.0
+
     def __init__(
         self,
         model: Model,
@@ -58,11 +65,12 @@ class TrainedScores:
         *,
         seed: int = 0,
         measure: str = "score",
-        share: float = 1.0,
+        share: float | None = None,
         progress: Progress | None = None,
         **settings: Unpack[TrainingSettings],
     ) -> None:
         check_measure(measure)
+        share = self.usual_share if share is None else share
         if not isinstance(share, Real) or not 0 < share <= 1:
             raise CoterieError(
                 "`share` is the part of the epochs that is trained, above 0 and at most 1; found "
@@ -147,6 +155,15 @@ class TrainedScores:
 
     def __repr__(self) -> str:
         return f"TrainedScores({self.measure}, {len(self.tasks)} tasks, {len(self._known)} rows trained)"
+
+
+class EarlyScores(TrainedScores):
+    """:class:`TrainedScores` with a fifth of the epochs."""
+
+    about: ClassVar[About] = About(
+        family="selection", measures="trained every candidate group for a part of the epochs"
+    )
+    usual_share: ClassVar[float] = 0.2
 
 
 def _key(row: np.ndarray) -> bytes:

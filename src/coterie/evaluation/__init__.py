@@ -3,8 +3,8 @@
 :func:`compare` trains the joint model, the groupings and the baselines on every split and seed
 (``units``, ``arms``), scores them on the test part (``metrics``), pairs them (``gains``,
 ``tables``) and gives what came out as a :class:`Comparison`. The arithmetic of ``gains`` works on
-plain arrays. What is compared is a :class:`Grouping` or a method that finds one (``methods``); a
-new method is any callable ``(case: Case, *, seed) -> Grouping``.
+plain arrays. What is compared is a :class:`Grouping` or a method that finds one
+(:mod:`coterie.methods`).
 """
 
 from coterie.evaluation._compare import check_counts, compare
@@ -33,23 +33,14 @@ from coterie.evaluation.gains import (
     paired_interval,
     relative_gain,
 )
-from coterie.evaluation.measured import AffinityMethod, DifferentiableMethod, EstimatorMethod
-from coterie.evaluation.methods import Case, DataMapMethod, GroupingMethod
 from coterie.evaluation.metrics import all_metrics, primary_scores
-from coterie.evaluation.naming import method_named
 
 __all__ = [
     "ARMS",
     "BASELINES",
-    "AffinityMethod",
     "Arm",
     "ArmKind",
-    "Case",
     "Comparison",
-    "DataMapMethod",
-    "DifferentiableMethod",
-    "EstimatorMethod",
-    "GroupingMethod",
     "Lineup",
     "Plan",
     "Workload",
@@ -65,7 +56,6 @@ __all__ = [
     "grouped_arm",
     "holm",
     "joint_arm",
-    "method_named",
     "paired_interval",
     "plan",
     "primary_scores",

@@ -9,7 +9,7 @@ from contextlib import nullcontext
 from dataclasses import replace
 from itertools import product
 from pathlib import Path
-from typing import Any, Literal, Unpack
+from typing import TYPE_CHECKING, Any, Unpack
 
 import pyarrow as pa
 
@@ -24,24 +24,29 @@ from coterie.evaluation._repetitions import (
     read_seeds,
     repeated_splits,
 )
+from coterie.evaluation._unit import Plan, make_probes, run_unit
 from coterie.evaluation.arms import ARMS, BASELINES, references
 from coterie.evaluation.arms import baselines as known_baselines
 from coterie.evaluation.comparison import Comparison
-from coterie.evaluation.methods import Candidate, Candidates, DataMapMethod, make_probes
 from coterie.evaluation.naming import named_methods
 from coterie.evaluation.tables import arm_scores, costs_table, gains_table
-from coterie.evaluation.units import Plan, Unit, run_unit, unit_stage
+from coterie.evaluation.units import Unit, unit_stage
 from coterie.fitting import check_snapshots, make_config
+from coterie.grouping import agreement
 from coterie.identity import identity, identity_or_name, in_words
+from coterie.methods import Candidates, Given, Groups, Method, Own
 from coterie.metrics import metric_names
 from coterie.models import Architecture
 from coterie.models.architecture import find_factory
-from coterie.results import DataMap, Grouping
+from coterie.results import About, DataMap, Found
 from coterie.results.findings import find
 from coterie.results.tables import CHOSEN, MEAN, parts_of
 from coterie.runs import Run, environment
 from coterie.training import Progress, TrainingConfig
-from coterie.training.config import CompareSettings, spelled
+from coterie.training.config import CompareSettings, renamed, spelled
+
+if TYPE_CHECKING:
+    from coterie.datamaps import Gram
 
 _OURS = ("weights", "init", "record", "observers", "probes", "checkpoint", "seed")
 _RECORDING = ("snapshots",)
@@ -50,9 +55,9 @@ _RECORDING = ("snapshots",)
 def compare(
     model: Any,
     data: Dataset,
-    groupings: Candidates = "data_map",
+    methods: Candidates = "data_map",
     *,
-    n_groups: int | Literal["auto"] = "auto",
+    n_groups: Groups = "auto",
     seeds: int | Sequence[int] = 3,
     repeats: int | None = None,
     draws: int = 3,
@@ -71,12 +76,12 @@ def compare(
     Args:
         model: as for :func:`coterie.fit`.
         data: what :func:`coterie.load` returned.
-        groupings: a :class:`Grouping` (used as it is), a method or the name of one (finds one in
+        methods: a :class:`Grouping` (used as it is), a method or the name of one (finds one in
             every unit: "data_map", affinities such as "lookahead", score estimators such as
-            "gradtag"), several of them, or a mapping from name to one. A single one is called
-            "grouped"; of several, the best on validation is scored once more as "chosen". For other
-            settings than the usual ones give objects, such as
-            ``AffinityMethod(Lookahead(batch_size=256))``.
+            "gradtag", "dmtg", or ``module:object`` of your own), several of them, or a mapping from
+            name to one. A single one is called "grouped"; of several, the best on validation is
+            scored once more as "chosen". For other settings than the usual ones give objects, such
+            as ``Cluster(Lookahead(batch_size=256), by="spectral")``.
         n_groups: number of groups of methods that are given by name; score estimators need a
             number.
         seeds: 3 means 0, 1, 2; or the seeds themselves. A seed changes initialisation, batch order,
@@ -107,6 +112,7 @@ def compare(
     >>> result.costs.column("arm").to_pylist()
     ['joint', 'grouped', 'single', 'random (grouped)', 'ensemble (K=2)']
     """
+    methods = renamed("groupings", "methods", options, methods)
     find_factory(model)
     require_type("data", data, Dataset)
     if progress is not None and not callable(progress):
@@ -121,20 +127,20 @@ def compare(
             f"`data` has a task called {MEAN!r}, which stands for the mean over tasks here; rename "
             "it."
         )
-    methods = named_methods(groupings, data.tasks.names, n_groups)
+    named = named_methods(methods, data.tasks.names, n_groups)
     seeds = read_seeds(seeds)
     splits = read_repeats(repeats, data)
     check_counts(draws, baselines, bootstraps)
     given = spelled(options)
     settings, recording = _split_options(given)
-    check_probes(methods, data, make_config(settings))
+    check_probes(named, data, make_config(settings))
     tell = (
         identity if isinstance(run, (str, Path)) else lambda thing, _what: identity_or_name(thing)
     )
     config = _config(
         tell,
         model,
-        methods,
+        named,
         data,
         given,
         seeds=seeds,
@@ -147,14 +153,14 @@ def compare(
         run = Run.open(run, config=config, fingerprint=data.fingerprint())
     plan = Plan(
         model=model,
-        methods=methods,
+        methods=named,
         draws=draws,
         baselines=baselines,
         settings=settings,
         recording=recording,
     )
     units = list(_units(plan, repeated_splits(data, splits), seeds, run, progress))
-    return _assemble(units, data, plan, bootstraps, _about(config, model, data, methods))
+    return _assemble(units, data, plan, bootstraps, _about(config, model, data, named))
 
 
 def _units(
@@ -200,7 +206,7 @@ def _assemble(
     methods = plan.methods
     arms = arm_scores(units, data.tasks, bootstraps=bootstraps)
     # What was chosen comes first: it is the answer, the rest is how it compares.
-    names = sorted(units[0].groupings, key=lambda name: name != CHOSEN)
+    names = sorted(units[0].found, key=lambda name: name != CHOSEN)
     pairs = [
         (name, other)
         for name in names
@@ -210,8 +216,7 @@ def _assemble(
     scores = pa.concat_tables([unit.scores for unit in units])
     parts = parts_of(scores)
     gains, costs = gains_table(arms, pairs, data.tasks, parts), costs_table(units, parts)
-    groupings = {name: [unit.groupings[name] for unit in units] for name in names}
-    measured: dict[str, Any] = {}
+    found = {name: [unit.found[name] for unit in units] for name in names}
     return Comparison(
         tasks=data.tasks.names,
         kinds=tuple(task.kind.value for task in data.tasks),
@@ -219,106 +224,76 @@ def _assemble(
         scores=scores,
         gains=gains,
         costs=costs,
-        groupings=groupings,
+        found=found,
+        about={name: _about_of(method, found[name]) for name, method in methods.items()},
         data_map=units[0].data_map,
         history=units[0].histories,
-        stability={
-            name: _stability(found, methods.get(name), units[0].data_map, measured)
-            for name, found in groupings.items()
-        },
-        agreement=_agreement({name: groupings[name] for name in methods}),
+        stability=_stability(found, methods, units[0].data_map),
+        agreement=_agreement({name: found[name] for name in methods}),
         findings=find(scores, gains, costs),
         roles={role: kind.sentence for role, kind in ARMS.items()},
         config=config,
     )
 
 
-def _asked(name: str, methods: Mapping[str, Candidate]) -> int | Literal["auto"]:
+def _asked(name: str, methods: Mapping[str, Method]) -> Groups:
     """The number of groups asked for; of the choice that of all methods, if they agree on it."""
-    sizes: set[Any] = {
-        getattr(method, "n_groups", "auto")
-        for each, method in methods.items()
-        if name in (each, CHOSEN)
+    sizes: set[Groups] = {
+        method.n_groups for each, method in methods.items() if name in (each, CHOSEN)
     }
     return sizes.pop() if len(sizes) == 1 else "auto"
 
 
-def _agreement(groupings: Mapping[str, Sequence[Grouping]]) -> dict[str, dict[str, float]]:
-    """Adjusted Rand index between the methods' groupings of a unit, averaged over units."""
-    from coterie.grouping import agreement
+def _about_of(method: Method, found: Sequence[Found]) -> About:
+    """What a method says that it is; of one that says nothing, what its evidence tells."""
+    about, first = method.about, found[0]
+    if about.family == "other":
+        about = replace(about, family=first.family)
+    if not about.measures:
+        about = replace(about, measures=first.by)
+    return about
 
-    def between(one: Sequence[Grouping], other: Sequence[Grouping]) -> float:
-        return sum(agreement(pair)["mean"] for pair in zip(one, other, strict=True)) / len(one)
+
+def _agreement(found: Mapping[str, Sequence[Found]]) -> dict[str, dict[str, float]]:
+    """Adjusted Rand index between the methods' groupings of a unit, averaged over units."""
+
+    def between(one: Sequence[Found], other: Sequence[Found]) -> float:
+        pairs = [(a.grouping, b.grouping) for a, b in zip(one, other, strict=True)]
+        return sum(agreement(pair)["mean"] for pair in pairs) / len(pairs)
 
     return {
-        a: {b: between(one, other) for b, other in groupings.items() if b != a}
-        for a, one in groupings.items()
+        a: {b: between(one, other) for b, other in found.items() if b != a}
+        for a, one in found.items()
     }
 
 
 def _stability(
-    found: Sequence[Grouping], method: Candidate | None, data_map: DataMap, measured: dict[str, Any]
-) -> dict[str, Any]:
-    """How far groupings agree: between units, and over resampled examples of the first unit's map.
+    found: Mapping[str, Sequence[Found]], methods: Mapping[str, Method], data_map: DataMap
+) -> dict[str, dict[str, Any]]:
+    """How far each method's groupings agree: between units, and over what it can resample.
 
-    A grouping that was given is the same in every unit; if a clustering of data maps made it, the
-    map says how firm it is.
+    A grouping that was given is the same in every unit.
     """
-    from coterie.grouping import METHODS, agreement
-
-    facts: dict[str, Any] = {}
-    if not isinstance(method, Grouping) and len(found) > 1:
-        facts["adjusted Rand between repetitions"] = agreement(found)["adjusted_rand"]
-    clustering = (
-        _clustering(method) if isinstance(method, Grouping) and method.method in METHODS else method
-    )
-    if isinstance(clustering, DataMapMethod) and found[0].n_groups > 1:
-        try:
-            facts |= _resampled(
-                found[0], clustering, data_map, measured, given=isinstance(method, Grouping)
-            )
-        except CoterieError as error:
-            # Everything is trained by now: a map that cannot be clustered so must not cost the
-            # comparison.
-            facts["not resampled"] = str(error)
-    return facts
-
-
-def _clustering(grouping: Grouping) -> DataMapMethod:
-    """The settings that would make a given grouping anew, as far as it tells them."""
-    default = DataMapMethod()
-    return DataMapMethod(
-        n_groups=grouping.n_groups,
-        method=grouping.method,
-        fuzziness=grouping.fuzziness or default.fuzziness,
-        features="density" if grouping.details.get("features") == "density" else "cells",
-    )
+    stability: dict[str, dict[str, Any]] = {}
+    maps: dict[str, Gram] = {}
+    for name, several in found.items():
+        method = methods.get(name)
+        facts: dict[str, Any] = {}
+        groupings = [each.grouping for each in several]
+        if len(several) > 1 and (method is None or method.about.family != "given"):
+            facts["adjusted Rand between repetitions"] = agreement(groupings)["adjusted_rand"]
+        if method is not None and groupings[0].n_groups > 1:
+            try:
+                facts |= method.firmness(groupings[0], data_map, maps)
+            except CoterieError as error:
+                # Everything is trained by now: a map that cannot be clustered so must not cost the
+                # comparison.
+                facts["not resampled"] = str(error)
+        stability[name] = facts
+    return stability
 
 
-def _resampled(
-    grouping: Grouping,
-    method: DataMapMethod,
-    data_map: DataMap,
-    measured: dict[str, Any],
-    *,
-    given: bool,
-) -> dict[str, Any]:
-    from coterie.grouping import agreement, stability
-
-    facts: dict[str, Any] = {}
-    if given:
-        own = method.group(data_map, seed=0, measured=measured)
-        facts["adjusted Rand with the groups of this comparison's data map"] = agreement(
-            [grouping, own]
-        )["adjusted_rand"]
-    settings = {
-        name: getattr(method, name) for name in ("method", "fuzziness", "features", "restarts")
-    }
-    resampled = stability(method.source(data_map, measured), grouping.n_groups, **settings)
-    return {**facts, "adjusted Rand over resampled examples": resampled["adjusted_rand"]}
-
-
-def check_probes(methods: Mapping[str, Candidate], data: Dataset, config: TrainingConfig) -> None:
+def check_probes(methods: Mapping[str, Method], data: Dataset, config: TrainingConfig) -> None:
     """Refuse a training on which a probe could not measure anything.
 
     Raises:
@@ -359,7 +334,7 @@ def _split_options(options: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str
 def _config(
     tell: Callable[[Any, str], Any],
     model: Any,
-    methods: Mapping[str, Candidate],
+    methods: Mapping[str, Method],
     data: Dataset,
     options: Mapping[str, Any],
     **settings: Any,
@@ -373,7 +348,7 @@ def _config(
     """
     groupings = {
         name: tell(
-            method.to_dict() if isinstance(method, Grouping) else method, f"`groupings`: {name!r}"
+            method.key if isinstance(method, Given | Own) else method, f"`methods`: {name!r}"
         )
         for name, method in methods.items()
     }
@@ -400,7 +375,7 @@ def _architecture(model: Any, data: Dataset) -> Architecture:
 
 
 def _about(
-    config: Mapping[str, Any], model: Any, data: Dataset, methods: Mapping[str, Candidate]
+    config: Mapping[str, Any], model: Any, data: Dataset, methods: Mapping[str, Method]
 ) -> dict[str, Any]:
     """The configuration as a report shows it, with data, versions and hardware."""
     import torch
@@ -410,9 +385,9 @@ def _about(
         **config,
         "model": _architecture(model, data).name,
         "groupings": {
-            name: repr(method)
-            if isinstance(method, Grouping)
-            else in_words(identity_or_name(method))
+            name: repr(method.grouping)
+            if isinstance(method, Given)
+            else in_words(identity_or_name(method.key if isinstance(method, Own) else method))
             for name, method in methods.items()
         },
         "data": {

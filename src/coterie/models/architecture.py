@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
@@ -14,8 +13,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from coterie.errors import CoterieError, blame, reason, shown
+from coterie.errors import CoterieError, blame, shown
 from coterie.models.encoders import ENCODERS
+from coterie.named import find_object
 from coterie.seeds import derive
 
 MOST_PARAMETERS = 10**9
@@ -247,24 +247,14 @@ def _no_factory(found: Any) -> str:
 
 
 def _imported(model: str) -> Any:
-    module_name, separator, attribute = model.partition(":")
-    if not separator:
+    if ":" not in model:
         close = get_close_matches(model, ENCODERS, n=1)
         hint = f" Did you mean {close[0]!r}?" if close else ""
         raise CoterieError(
             f"`model` {model!r} is unknown; use one of {', '.join(ENCODERS)} or "
             f"'module:factory'.{hint}"
         )
-    if not attribute.isidentifier() or not all(
-        part.isidentifier() for part in module_name.split(".")
-    ):
-        raise CoterieError(
-            f"`model` must be like 'module:factory', such as my_models:encoder; found {model!r}."
-        )
-    try:
-        return getattr(importlib.import_module(module_name), attribute)
-    except Exception as error:  # a module of the user's may raise anything when it is executed
-        raise CoterieError(f"`model` {model!r} could not be imported: {reason(error)}") from error
+    return find_object(model, "model", "module:factory', such as 'my_models:encoder")
 
 
 def initialisations(init: str | Sequence[int], n_models: int) -> list[int]:

@@ -6,30 +6,20 @@ Shapes: ``U`` units (repetitions), ``T`` tasks; matrices are [source, target].
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from coterie.report import matrices, methods
+from coterie.report import matrices
 from coterie.report.svg import inline
-from coterie.wording import rounded, share
+from coterie.results import Affinity
+from coterie.wording import share
 
 if TYPE_CHECKING:
-    from coterie.results import ComparisonRecord, Grouping
+    from coterie.results import About, ComparisonRecord
 
 _NAMED_PAIRS = 3
-# Similarities, and gains that are below zero by construction for almost every pair: only their
-# order tells something.
-_ONLY_ORDER = ("transfer_gain", "data_map")
-_READINGS = {
-    "cosine": "Above 0 the two tasks pull the shared parameters the same way, below 0 against each other.",
-    "lookahead": "Above 0 a step on the source lowers the target’s loss, below 0 it raises it.",
-    "transfer_gain": "Compare values, not signs: above 0 would mean that half a step on the source is worth more to the target "
-    "than half a step of its own, so nearly all are below.",
-    "auxiliary_gain": "Above 0 the source’s step helps the target on validation examples besides its own, below 0 it harms.",
-    "data_map": "The nearer two maps, the higher; the value has no zero to compare with.",
-}
 
 
 def chapter(comparison: ComparisonRecord) -> list[dict[str, Any]]:
@@ -38,32 +28,49 @@ def chapter(comparison: ComparisonRecord) -> list[dict[str, Any]]:
     Methods that share a measurement share the map.
     """
     return [
-        _entry(names, comparison.groupings[names[0]], position)
-        for position, names in enumerate(_measurements(comparison))
+        _entry(names, comparison.about[names[0]], measured, position)
+        for position, (names, measured) in enumerate(_measurements(comparison))
     ]
 
 
-def _measurements(comparison: ComparisonRecord) -> list[list[str]]:
-    """Names of the methods that have an affinity, those of equal ones together."""
-    found: dict[str, list[str]] = {}
+def _measurements(comparison: ComparisonRecord) -> list[tuple[list[str], list[Affinity]]]:
+    """Names of the methods that have an affinity, those of equal ones together, with all repetitions'."""
+    found: list[tuple[list[str], list[Affinity]]] = []
     for name in comparison.methods:
-        shown = [grouping.details.get("affinity") for grouping in comparison.groupings[name]]
-        if any(_is_drawn(each, comparison.groupings[name][0]) for each in shown):
-            found.setdefault(repr(shown), []).append(name)
-    return list(found.values())
+        measured = [
+            each.evidence for each in comparison.found[name] if isinstance(each.evidence, Affinity)
+        ]
+        if not measured:
+            continue
+        same = (names for names, known in found if _equal(known, measured))
+        if (names := next(same, None)) is not None:
+            names.append(name)
+        else:
+            found.append(([name], measured))
+    return found
 
 
-def _is_drawn(affinity: Any, grouping: Grouping) -> bool:
-    return (
-        isinstance(affinity, Mapping)
-        and len(affinity.get("matrix") or ()) == len(grouping.tasks) > 1
+def _equal(one: Sequence[Affinity], other: Sequence[Affinity]) -> bool:
+    return len(one) == len(other) and all(
+        a.method == b.method
+        and all(
+            np.array_equal(
+                np.asarray(getattr(a, which), dtype=np.float64),
+                np.asarray(getattr(b, which), dtype=np.float64),
+                equal_nan=True,
+            )
+            for which in ("matrix", "stderr")
+        )
+        for a, b in zip(one, other, strict=True)
     )
 
 
-def _entry(names: Sequence[str], seeds: Sequence[Grouping], position: int) -> dict[str, Any]:
-    tasks, measure = seeds[0].tasks, _measure(seeds)
-    matrix, repeated = _mean(seeds), _matrices(seeds)
-    signed = measure not in _ONLY_ORDER
+def _entry(
+    names: Sequence[str], about: About, measured: Sequence[Affinity], position: int
+) -> dict[str, Any]:
+    tasks, measure = measured[0].tasks, measured[0].method
+    matrix, repeated = _mean(measured), _matrices(measured)
+    signed = about.signed
     figure = inline(
         matrices.heat_map(matrix, tasks, signed=signed),
         name=f"affinity{position}",
@@ -75,8 +82,8 @@ def _entry(names: Sequence[str], seeds: Sequence[Grouping], position: int) -> di
     low, high = matrices.limits(matrix, signed=signed)
     return {
         "names": list(names),
-        "measure": methods.AFFINITIES.get(measure, measure),
-        "reading": _READINGS.get(measure, "Higher means that the source helps the target more."),
+        "measure": about.measures,
+        "reading": about.reading,
         "svg": figure,
         "signed": signed,
         "low": matrices.scaled(low, power),
@@ -85,35 +92,23 @@ def _entry(names: Sequence[str], seeds: Sequence[Grouping], position: int) -> di
         "power": str(-power).replace("-", "−") if power else "",
         "pairs": _pairs(matrix, tasks, power),
         "gaps": int(np.isnan(matrix[~np.eye(len(tasks), dtype=bool)]).sum()),
-        "firmness": _firmness(repeated, seeds, power),
-        "repetitions": len(seeds),
+        "firmness": _firmness(repeated, measured, power),
+        "repetitions": len(measured),
     }
 
 
-def _measure(seeds: Sequence[Grouping]) -> str:
-    return next(
-        str(g.details["affinity"].get("method", g.method))
-        for g in seeds
-        if _is_drawn(g.details.get("affinity"), seeds[0])
-    )
-
-
-def _matrices(seeds: Sequence[Grouping], which: str = "matrix") -> np.ndarray:
+def _matrices(measured: Sequence[Affinity], which: str = "matrix") -> np.ndarray:
     """The affinities (U, T, T), or their standard errors, of all repetitions that have one."""
-    found = [
-        g.details["affinity"].get(which) for g in seeds if _is_drawn(g.details.get("affinity"), g)
-    ]
-    return np.array(
-        [each for each in found if each is not None], dtype=np.float64
-    )  # None becomes NaN
+    found = [getattr(each, which) for each in measured]
+    return np.array([each for each in found if each is not None], dtype=np.float64)
 
 
-def _mean(seeds: Sequence[Grouping]) -> np.ndarray:
+def _mean(measured: Sequence[Affinity]) -> np.ndarray:
     """Mean (T, T) over repetitions of what was measured on each."""
     with warnings.catch_warnings():
         # A pair may have been measured on no repetition.
         warnings.filterwarnings("ignore", message="Mean of empty slice")
-        return np.nanmean(_matrices(seeds), axis=0)
+        return np.nanmean(_matrices(measured), axis=0)
 
 
 def _ranked(matrix: np.ndarray, tasks: Sequence[str]) -> list[tuple[float, str]]:
@@ -149,7 +144,7 @@ def _said(matrix: np.ndarray, tasks: Sequence[str]) -> str:
     )
 
 
-def _firmness(repeated: np.ndarray, seeds: Sequence[Grouping], power: int) -> str:
+def _firmness(repeated: np.ndarray, measured: Sequence[Affinity], power: int) -> str:
     """How far the values can be trusted.
 
     Rank correlation between repetitions, or the median standard error of one.
@@ -161,28 +156,10 @@ def _firmness(repeated: np.ndarray, seeds: Sequence[Grouping], power: int) -> st
     if len(known) > 1 and known.shape[1] > 2 and (np.ptp(known, axis=1) > 0).all():
         correlations = np.corrcoef(rankdata(known, axis=1))[np.triu_indices(len(known), 1)]
         return f"Rank correlation of the pairs between repetitions: {share(float(correlations.mean()))} (mean)."
-    errors = _matrices(seeds, "stderr")
+    errors = _matrices(measured, "stderr")
     errors = errors[:, away][np.isfinite(errors[:, away])] if errors.ndim == 3 else np.empty(0)
     return (
         f"Median standard error of a value: {matrices.scaled(float(np.median(errors)), power)}."
         if len(errors)
         else ""
     )
-
-
-def slim(details: Mapping[str, Any], *, again: bool) -> dict[str, Any]:
-    """Details for the JSON twin.
-
-    Affinities in four digits, or left out where another grouping has the same (``again``).
-    """
-    found = details.get("affinity")
-    rest = {key: value for key, value in details.items() if key != "affinity"}
-    if again or not isinstance(found, Mapping):
-        return rest
-    arrays = {
-        key: rounded(np.array(value, dtype=np.float64))
-        if key in ("matrix", "stderr") and value is not None
-        else value
-        for key, value in found.items()
-    }
-    return {**rest, "affinity": arrays}

@@ -9,19 +9,20 @@ each epoch.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
 from coterie.report import figures, strips
 from coterie.report.folding import FEW
 from coterie.report.svg import inline
-from coterie.wording import MOST_NAMED, is_number, listing, share
+from coterie.results import Assignments
+from coterie.wording import MOST_NAMED, listing, share
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from coterie.results import ComparisonRecord, Grouping
+    from coterie.results import ComparisonRecord, Found, Grouping
 
 FIRM, OPEN = 0.95, 0.75
 _LINES: tuple[dict[str, Any], ...] = (
@@ -41,35 +42,26 @@ def chapter(comparison: ComparisonRecord) -> list[dict[str, Any]]:
 
     That of the choice is among them.
     """
-    every = {name: comparison.groupings[name] for name in comparison.methods}
     learnt = {
-        name: found
-        for name, seeds in every.items()
-        if seeds and (found := record(seeds[0])) is not None
+        name: comparison.found[name]
+        for name in comparison.methods
+        if record(comparison.found[name][0]) is not None
     }
     return [
-        _entry(name, every[name], found, position)
-        for position, (name, found) in enumerate(learnt.items())
+        _entry(name, several, position) for position, (name, several) in enumerate(learnt.items())
     ]
 
 
-def record(grouping: Grouping) -> np.ndarray | None:
+def record(found: Found) -> np.ndarray | None:
     """The probabilities (E, T, K) that led to these groups.
 
     None where there are none, or where they belong to others.
     """
-    try:
-        found = np.array(grouping.details.get("probabilities"), dtype=np.float64)
-    except (TypeError, ValueError):
+    if not isinstance(found.evidence, Assignments) or not len(found.evidence.probabilities):
         return None
-    if (
-        found.ndim != 3
-        or len(found) == 0
-        or found.shape[1:] != grouping.membership.shape
-        or not np.isfinite(found).all()
-    ):
-        return None
-    return found if (final(found, grouping.labels) == found[-1].max(1)).all() else None
+    probabilities, labels = found.evidence.probabilities, found.grouping.labels
+    led = final(probabilities, labels) == probabilities[-1].max(1)
+    return probabilities if led.all() else None
 
 
 def final(probabilities: np.ndarray, labels: np.ndarray) -> np.ndarray:
@@ -101,18 +93,17 @@ def settled(led: np.ndarray) -> np.ndarray:
     return np.where(moved.any(0), len(led) - moved[::-1].argmax(0) + 1, 1)
 
 
-def _entry(
-    name: str, seeds: Sequence[Grouping], probabilities: np.ndarray, position: int
-) -> dict[str, Any]:
-    first, many = seeds[0], len(seeds[0].tasks) > FEW
+def _entry(name: str, several: Sequence[Found], position: int) -> dict[str, Any]:
+    first, evidence = several[0].grouping, cast(Assignments, several[0].evidence)
+    probabilities, many = evidence.probabilities, len(first.tasks) > FEW
     rows = _rows(first, probabilities) if first.n_groups > 1 else []
     return {
         "name": name,
-        "mode": _MODES.get(str(first.details.get("mode")), "") if rows else "",
+        "mode": _MODES.get(evidence.mode, "") if rows else "",
         "even": share(1 / first.n_groups),
         "firm": share(FIRM),
         "open": share(OPEN),
-        "summary": _summary(seeds, probabilities),
+        "summary": _summary(several, evidence),
         "rows": rows,
         "ticks": strips.ticks(len(probabilities)),
         "folded": many,
@@ -130,20 +121,20 @@ def reading(probability: float) -> str:
     return "firm" if shown >= FIRM else "leaning" if shown >= OPEN else "undecided"
 
 
-def _summary(seeds: Sequence[Grouping], probabilities: np.ndarray) -> list[str]:
+def _summary(several: Sequence[Found], evidence: Assignments) -> list[str]:
     """What there is to know without the figure.
 
     How many tasks are decided, since when, and which are not.
     """
-    first = seeds[0]
+    first, probabilities = several[0].grouping, evidence.probabilities
     if first.n_groups == 1:
         return ["With one group there was nothing to decide."]
     ends, since = final(probabilities, first.labels), settled(leaders(probabilities, first.labels))
     return [
-        f"{_decided(ends)}{_others(seeds)}.",
+        f"{_decided(ends)}{_others(several)}.",
         _last_change(first.tasks, since, len(probabilities)),
         _undecided(first.tasks, ends),
-        *_pruned(first),
+        *_pruned(evidence.pruned, first.membership.size),
     ]
 
 
@@ -191,23 +182,26 @@ def _named(names: Sequence[str]) -> str:
     )
 
 
-def _pruned(grouping: Grouping) -> list[str]:
+def _pruned(n: int, n_pairs: int) -> list[str]:
     """How many groups were ruled out for a task while the search went on."""
-    n = grouping.details.get("pruned", 0)
-    if not is_number(n) or n < 1:
+    if n < 1:
         return []
     return [
-        f"{n} of {grouping.membership.size} pairs of a task and a group were ruled out on the way, "
-        "as next to impossible."
+        f"{n} of {n_pairs} pairs of a task and a group were ruled out on the way, as next to "
+        "impossible."
     ]
 
 
-def _others(seeds: Sequence[Grouping]) -> str:
+def _others(several: Sequence[Found]) -> str:
     """How many tasks are decided on the repetitions that are not shown.
 
     Nothing where these are the same groups again.
     """
-    known = [(grouping, found) for grouping in seeds if (found := record(grouping)) is not None]
+    known = [
+        (each.grouping, probabilities)
+        for each in several
+        if (probabilities := record(each)) is not None
+    ]
     if all(np.array_equal(found, known[0][1]) for _, found in known):
         return ""
     counts = [str(_n_firm(final(found, grouping.labels))) for grouping, found in known[1:]]
@@ -302,14 +296,3 @@ def tasks_over_epochs(
         else:
             axes.legend()
     return axes
-
-
-def slim(details: Mapping[str, Any], *, again: bool) -> dict[str, Any]:
-    """Details for the JSON twin.
-
-    Probabilities are left out where another grouping has the same (``again``).
-
-    >>> slim({"mode": "paper", "probabilities": []}, again=True)
-    {'mode': 'paper'}
-    """
-    return {key: value for key, value in details.items() if not (again and key == "probabilities")}

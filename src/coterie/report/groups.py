@@ -57,7 +57,7 @@ def memberships(comparison: ComparisonRecord) -> list[dict[str, Any]]:
 
     Among several methods, hard groups need no heat map: it would repeat the names.
     """
-    chosen = comparison.groupings.get(CHOSEN)
+    chosen = comparison.found.get(CHOSEN)
     return [
         {
             "name": name,
@@ -65,9 +65,7 @@ def memberships(comparison: ComparisonRecord) -> list[dict[str, Any]]:
             "fuzziness": plain(seeds[0].fuzziness),
             "groups": [list(names) for names in seeds[0].groups],
             "besides": besides(seeds[0]),
-            "folded": bool(chosen)
-            and len(comparison.tasks) > FEW
-            and name != chosen[0].details.get("chosen"),
+            "folded": bool(chosen) and len(comparison.tasks) > FEW and name != chosen[0].chosen,
             "readings": _readings(seeds[0])
             if seeds[0].n_groups > 1 and not (chosen and _is_listed(seeds[0]))
             else [],

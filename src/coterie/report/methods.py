@@ -22,23 +22,7 @@ from coterie.wording import MOST_NAMED, count, is_number, listing, number, secon
 if TYPE_CHECKING:
     from coterie.results import ComparisonRecord, Grouping
 
-AFFINITIES = {
-    "cosine": "cosine of the tasks’ gradients of the shared parameters",
-    "lookahead": "what a step on one task does to the loss of another",
-    "transfer_gain": "what a task adds to a step that another takes anyway",
-    "auxiliary_gain": "what a task adds to another’s step, on validation examples",
-    "data_map": "how alike the tasks’ data maps are",
-}
-_ESTIMATORS = {
-    "train": "trained every candidate group in full",
-    "early": "trained every candidate group for a part of the epochs",
-    "pairs": "trained every task alone and every pair; larger groups are averages of pairs",
-    "surrogate": "trained random groups; a linear model of them predicts the others",
-    "gradtag": "regressions on gradients of the joint model stand in for trainings",
-    "mtgnet": "trained some groups; an attention network predicts the others",
-}
 _REFERENCES = {CHOSEN: "chosen on validation", "joint": "joint, no groups"}
-_MEASURED = ("cost", "affinity", "proven", "candidates")
 
 
 def choice(comparison: ComparisonRecord) -> dict[str, Any] | None:
@@ -46,10 +30,10 @@ def choice(comparison: ComparisonRecord) -> dict[str, Any] | None:
 
     None where there was no choice.
     """
-    seeds = comparison.groupings.get(CHOSEN)
+    seeds = comparison.found.get(CHOSEN)
     if not seeds:
         return None
-    picked = [str(grouping.details.get("chosen", "–")) for grouping in seeds]
+    picked = [each.chosen or "–" for each in seeds]
     parts = [
         (name, f"on {n} of {len(seeds)} repetitions" if len(seeds) > 1 else "")
         for name, n in Counter(picked).most_common()
@@ -60,10 +44,9 @@ def choice(comparison: ComparisonRecord) -> dict[str, Any] | None:
 def is_shown(comparison: ComparisonRecord) -> bool:
     """Whether there is more to tell of the methods than the groups they found."""
     measured = any(
-        key in seeds[0].details
-        for seeds in comparison.groupings.values()
-        if seeds
-        for key in _MEASURED
+        each.evidence is not None or each.cost.model_steps
+        for found in comparison.found.values()
+        for each in found[:1]
     )
     return measured or CHOSEN in comparison.groupings or any(comparison.agreement.values())
 
@@ -98,7 +81,7 @@ def table(comparison: ComparisonRecord) -> dict[str, Any]:
     rows = [
         {
             "method": row["method"],
-            "measured": what_it_measured(comparison, row["method"], row["kind"]),
+            "measured": comparison.about[row["method"]].measures,
             **row,
         }
         for row in comparison.methods_table.to_pylist()
@@ -113,21 +96,6 @@ def table(comparison: ComparisonRecord) -> dict[str, Any]:
         "methods": rows,
         "references": [{"arm": name, **comparison.regret(name)} for name in references],
     }
-
-
-def what_it_measured(comparison: ComparisonRecord, name: str, kind: str) -> str:
-    """What a method of a ``kind`` read or trained to find its groups, in a few words."""
-    first = comparison.groupings[name][0]
-    if kind == "given":
-        return "nothing: the groups were given"
-    if kind == "learnt":
-        return f"groups learnt while K\u00a0=\u00a0{first.n_groups} branches train side by side"
-    if kind == "data map":
-        return "data maps of the joint training"
-    if kind == "affinity":
-        measure = str(first.details["affinity"].get("method", first.method))
-        return AFFINITIES.get(measure, measure)
-    return _ESTIMATORS.get(first.method, first.method)
 
 
 def _row(row: Mapping[str, Any], comparison: ComparisonRecord) -> dict[str, Any]:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import math
 import re
+from collections.abc import Mapping
 from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from markupsafe import Markup, escape
 
 from coterie.errors import CoterieError
@@ -16,6 +18,7 @@ from coterie.files import atomic, path_of
 from coterie.report import about, affinities, assignments, curves, gains, groups, methods, scores
 from coterie.results.tables import CHOSEN
 from coterie.texts import visible
+from coterie.wording import rounded
 
 if TYPE_CHECKING:
     from coterie.results import ComparisonRecord
@@ -108,11 +111,25 @@ def render(comparison: ComparisonRecord, maps: dict[str, Any] | None, *, twin_na
 def _twin(comparison: ComparisonRecord) -> dict[str, Any]:
     """All that the comparison holds, as JSON types, and the table of methods where there is one."""
     found = comparison.to_dict()
-    for name, seeds in found["groupings"].items():
-        for grouping in seeds:
-            slim = affinities.slim(grouping["details"], again=name == CHOSEN)
-            grouping["details"] = _finite(assignments.slim(slim, again=name == CHOSEN))
+    for name, several in found["groupings"].items():
+        for each in several:
+            # What stands for the choice is told under its own name.
+            each["evidence"] = None if name == CHOSEN else _finite(_rounded(each["evidence"]))
+            each["grouping"] = _finite(each["grouping"])
     return found | ({"methods": methods.table(comparison)} if methods.is_shown(comparison) else {})
+
+
+def _rounded(evidence: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
+    """Affinities in four digits."""
+    if evidence is None or "affinity" not in evidence:
+        return evidence
+    told = evidence["affinity"]
+    matrices = {
+        name: rounded(np.array(told[name], dtype=np.float64))
+        for name in ("matrix", "stderr", "counts")
+        if told[name] is not None
+    }
+    return {"affinity": {**told, **matrices}}
 
 
 def _finite(value: Any) -> Any:

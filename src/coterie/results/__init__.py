@@ -5,16 +5,22 @@ from coterie.results.comparisons import ComparisonRecord
 from coterie.results.data_maps import DataMap
 from coterie.results.findings import Finding
 from coterie.results.fits import Fit, History
+from coterie.results.found import About, Assignments, Cost, Evidence, Found
 from coterie.results.groupings import Grouping, fuzzy_membership
 from coterie.results.scores import ScoreTable
 from coterie.results.selections import Selection
 
 __all__ = [
+    "About",
     "Affinity",
+    "Assignments",
     "ComparisonRecord",
+    "Cost",
     "DataMap",
+    "Evidence",
     "Finding",
     "Fit",
+    "Found",
     "Grouping",
     "History",
     "ScoreTable",

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, NotRequired, Self, TypedDict
@@ -21,9 +21,18 @@ from coterie.files import path_of, read_json, write_json
 from coterie.results.data_maps import DataMap
 from coterie.results.findings import Finding, find
 from coterie.results.fits import History
+from coterie.results.found import About, Found
 from coterie.results.groupings import Grouping
 from coterie.results.histories import read_histories, write_histories
-from coterie.results.standings import METHODS, kind_of, proof, regret, run_means, spent, unit_means
+from coterie.results.standings import (
+    METHODS,
+    candidates,
+    proof,
+    regret,
+    run_means,
+    spent,
+    unit_means,
+)
 from coterie.results.tables import (
     CHOSEN,
     COSTS,
@@ -56,6 +65,7 @@ class _Saved(TypedDict):
     findings: NotRequired[tuple[Finding, ...]]
     roles: NotRequired[dict[str, str]]
     groupings: dict[str, list[dict[str, Any]]]
+    about: NotRequired[dict[str, About]]
     stability: dict[str, dict[str, Any]]
     agreement: NotRequired[dict[str, dict[str, float]]]
     config: Annotated[_Config, OPEN]
@@ -74,8 +84,8 @@ class ComparisonRecord:
     ``costs`` [arm, role, of, models, parameters, model_steps, seconds]: of one repetition on
     average, and groups found on a data map pay for its recording. ``role`` says what an arm is, one
     of ``roles``, which have a sentence each and are in the order in which to read of them; ``of``
-    names the grouping that it belongs to, null where to none or to several. ``groupings`` has one
-    entry per unit. ``findings`` judge the groupings. ``agreement`` is the adjusted Rand index
+    names the grouping that it belongs to, null where to none or to several. ``found`` has for each
+    method what it found, one entry per unit, and ``about`` says what the method is. ``findings`` judge the groupings. ``agreement`` is the adjusted Rand index
     between methods, averaged over units. ``data_map`` and ``history`` are those of the first unit.
     """
 
@@ -85,7 +95,8 @@ class ComparisonRecord:
     scores: pa.Table
     gains: pa.Table
     costs: pa.Table
-    groupings: Mapping[str, list[Grouping]]
+    found: Mapping[str, list[Found]]
+    about: Mapping[str, About] = field(default_factory=dict)
     data_map: DataMap | None = None
     history: Mapping[str, History] = field(default_factory=dict)
     stability: Mapping[str, Any] = field(default_factory=dict)
@@ -120,10 +131,15 @@ class ComparisonRecord:
         """What each arm is: its ``role``, and the grouping ``of`` which it is."""
         return parts_of(self.scores)
 
+    @cached_property
+    def groupings(self) -> Mapping[str, list[Grouping]]:
+        """The groupings that each method found, one per unit."""
+        return {name: [each.grouping for each in found] for name, found in self.found.items()}
+
     @property
     def methods(self) -> tuple[str, ...]:
         """Names of the groupings themselves, without the one that stands for the choice between them."""
-        return tuple(name for name in self.groupings if name != CHOSEN)
+        return tuple(name for name in self.found if name != CHOSEN)
 
     @cached_property
     def run_means(self) -> Mapping[str, Mapping[tuple[int, int, int], float]]:
@@ -178,26 +194,24 @@ class ComparisonRecord:
         )
         rows = []
         for name in self.methods:
-            seeds, given = self.groupings[name], self._was_given(name)
+            found, about = self.found[name], self.about[name]
+            given = about.family == "given"
             steps, seconds = (
-                None if given else spent(seeds, what) for what in ("model_steps", "seconds")
+                None if given else spent(found, what) for what in ("model_steps", "seconds")
             )
-            candidates = seeds[0].details.get("candidates")
             rows.append(
-                {"method": name, "kind": kind_of(seeds[0], given=given)}
-                | {
-                    "candidates": None if candidates is None else str(candidates),
+                {
+                    "method": name,
+                    "kind": about.family,
+                    "candidates": candidates(found[0]),
                     "model_steps": steps,
                     "seconds": seconds,
+                    "with_joint": joint + steps if is_number(steps) and is_number(joint) else None,
+                    **self.regret(name),
+                    **proof(found),
                 }
-                | {"with_joint": joint + steps if is_number(steps) and is_number(joint) else None}
-                | self.regret(name)
-                | proof(seeds)
             )
         return pa.Table.from_pylist(rows, schema=METHODS)
-
-    def _was_given(self, name: str) -> bool:
-        return str(self.config.get("groupings", {}).get(name, "")).startswith("Grouping(")
 
     def to_dict(self) -> dict[str, Any]:
         """Everything but the data map and the curves, as plain JSON types."""
@@ -210,8 +224,9 @@ class ComparisonRecord:
             "roles": dict(self.roles),
             **{name: getattr(self, name).to_pylist() for name in _TABLES},
             "groupings": {
-                name: [g.to_dict() for g in found] for name, found in self.groupings.items()
+                name: [each.to_dict() for each in found] for name, found in self.found.items()
             },
+            "about": {name: asdict(about) for name, about in self.about.items()},
             "stability": dict(self.stability),
             "agreement": dict(self.agreement),
             "config": dict(self.config),
@@ -251,10 +266,11 @@ class ComparisonRecord:
         with within(folder / "comparison.json", "comparison"):
             found: _Saved = structure(saved, _Saved)
             parts: dict[str, Any] = {**found}
-            parts["groupings"] = {
-                name: _groupings(each, name, found["tasks"])
-                for name, each in found["groupings"].items()
+            parts["found"] = {
+                name: _found(each, name, found["tasks"])
+                for name, each in parts.pop("groupings").items()
             }
+            parts["about"] = _abouts(found, parts["found"])
             for name in ("tasks", "kinds", "metric_names"):
                 if len(parts[name]) != len(found["tasks"]) or not found["tasks"]:
                     raise CoterieError(
@@ -289,17 +305,31 @@ class ComparisonRecord:
 
     def __repr__(self) -> str:
         first = self.findings[0].sentence if self.findings else ""
-        return f"{type(self).__name__}({', '.join(self.groupings)} on {len(self.tasks)} tasks: {first})"
+        return f"{type(self).__name__}({', '.join(self.found)} on {len(self.tasks)} tasks: {first})"
 
 
-def _groupings(saved: list[dict[str, Any]], name: str, tasks: tuple[str, ...]) -> list[Grouping]:
-    """Groupings of all repetitions by one method, at least one, of the comparison's own tasks."""
+def _found(saved: list[dict[str, Any]], name: str, tasks: tuple[str, ...]) -> list[Found]:
+    """What one method found on all repetitions, at least one, of the comparison's own tasks."""
     distinct(tasks)
     with within(f"`groupings.{name}`", "list of groupings"):
-        found = [Grouping.from_dict(each) for each in saved]
-        if not found or any(grouping.tasks != tasks for grouping in found):
+        found = [Found.from_dict(each) for each in saved]
+        if not found or any(each.grouping.tasks != tasks for each in found):
             raise CoterieError(f"it must hold at least one, each of the tasks {', '.join(tasks)}.")
     return found
+
+
+def _abouts(saved: _Saved, found: Mapping[str, list[Found]]) -> dict[str, About]:
+    """What each method is; earlier versions did not keep it, but it shows."""
+    known, config = saved.get("about", {}), saved["config"].get("groupings", {})
+    shown = {
+        name: About(
+            family="given" if str(config.get(name, "")).startswith("Grouping(") else each[0].family,
+            measures=each[0].by,
+        )
+        for name, each in found.items()
+        if name != CHOSEN
+    }
+    return {**shown, **known}
 
 
 def _fit_together(

@@ -109,6 +109,10 @@ class Selection:
 
     def save(self, path: str | Path) -> None:
         """Write the selection as JSON."""
+        write_json(path, self.to_dict())
+
+    def to_dict(self) -> dict[str, Any]:
+        """Everything as plain JSON types."""
         arrays = {name: getattr(self, name).tolist() for name in ("rows", "serves", "subsets")}
         plain = {
             "tasks": self.tasks,
@@ -117,7 +121,7 @@ class Selection:
             "gap": self._finite_gap,
             "proven": self.proven,
         }
-        write_json(path, {**plain, **arrays, "details": dict(self.details)})
+        return {**plain, **arrays, "details": dict(self.details)}
 
     @classmethod
     def load(cls, path: str | Path) -> Self:
@@ -128,21 +132,27 @@ class Selection:
         """
         saved = read_json(path)
         with within(path, "selection"):
-            found: _Saved = structure(saved, _Saved)
-            rows, serves = (
-                np.array(found["rows"], dtype=np.int64),
-                np.array(found["serves"], dtype=np.int64),
-            )
-            subsets = matrix_of(found["subsets"], (len(rows), len(found["tasks"])), "subsets", bool)
-            gap = np.inf if found["gap"] is None else found["gap"]
-            made: dict[str, Any] = {
-                **found,
-                "rows": rows,
-                "serves": serves,
-                "subsets": subsets,
-                "gap": gap,
-            }
-            return cls(**made)
+            return cls.from_dict(saved)
+
+    @classmethod
+    def from_dict(cls, saved: Mapping[str, Any]) -> Self:
+        """Rebuild what :meth:`to_dict` gave.
+
+        Raises:
+            CoterieError: a field is missing, unknown or wrong; it is named.
+        """
+        found: _Saved = structure(saved, _Saved)
+        rows, serves = (np.array(found[name], dtype=np.int64) for name in ("rows", "serves"))
+        subsets = matrix_of(found["subsets"], (len(rows), len(found["tasks"])), "subsets", bool)
+        gap = np.inf if found["gap"] is None else found["gap"]
+        made: dict[str, Any] = {
+            **found,
+            "rows": rows,
+            "serves": serves,
+            "subsets": subsets,
+            "gap": gap,
+        }
+        return cls(**made)
 
     def __repr__(self) -> str:
         groups = ", ".join("{" + " ".join(names) + "}" for names in self.groups)

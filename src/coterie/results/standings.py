@@ -10,12 +10,13 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pyarrow as pa
 
-from coterie.results.groupings import Grouping
+from coterie.results.found import Found
+from coterie.results.selections import Selection
 from coterie.wording import is_number
 
 METHODS = pa.schema(
@@ -91,40 +92,25 @@ def regret(
     }
 
 
-def kind_of(grouping: Grouping, *, given: bool) -> str:
-    """How a method comes to its groups.
-
-    "affinity", "selection", "data map", "learnt", "given", or "other".
-
-    >>> kind_of(Grouping(tasks=("a",), membership=np.ones((1, 1)), method="mine"), given=False)
-    'other'
-    """
-    if given:
-        return "given"
-    if grouping.method == "dmtg":
-        return "learnt"
-    if "affinity" in grouping.details:
-        return "affinity"
-    if "proven" in grouping.details or "candidates" in grouping.details:
-        return "selection"
-    return "data map" if "features" in grouping.details else "other"
+def spent(found: Sequence[Found], what: Literal["model_steps", "seconds"]) -> float:
+    """What measuring took beyond the joint training, on average over units."""
+    return float(np.mean([getattr(each.cost, what) for each in found]))
 
 
-def spent(seeds: Sequence[Grouping], what: str) -> float | None:
-    """What measuring took beyond the joint training, on average over units.
+def candidates(found: Found) -> str | None:
+    """From which rows a method selected; None of one that did not, or that does not say."""
+    if not isinstance(found.evidence, Selection):
+        return None
+    told = found.evidence.details.get("candidates")
+    return None if told is None else str(told)
 
-    "model_steps" or "seconds".
-    """
-    costs = [grouping.details.get("cost", {}).get(what, 0.0) for grouping in seeds]
-    return float(np.mean(costs)) if all(is_number(cost) for cost in costs) else None
 
-
-def proof(seeds: Sequence[Grouping]) -> dict[str, Any]:
+def proof(found: Sequence[Found]) -> dict[str, Any]:
     """On how many repetitions the groups are proven best by the method's own estimates, and the largest gap."""
-    found = [grouping.details for grouping in seeds if "proven" in grouping.details]
-    gaps = [float(details["gap"]) for details in found if is_number(details.get("gap"))]
+    selections = [each.evidence for each in found if isinstance(each.evidence, Selection)]
+    gaps = [float(each.gap) for each in selections]
     return {
-        "proven": sum(bool(details["proven"]) for details in found) if found else None,
-        "gap": max(gaps) if gaps and len(gaps) == len(found) else None,
-        "repetitions": len(seeds),
+        "proven": sum(each.proven for each in selections) if selections else None,
+        "gap": max(gaps) if gaps and all(map(is_number, gaps)) else None,
+        "repetitions": len(found),
     }

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from math import inf
 from numbers import Real
-from typing import Any, Literal, TypedDict, get_args, get_type_hints
+from typing import Any, Literal, TypedDict, TypeVar, get_args, get_type_hints
 
 from coterie.errors import (
     CoterieError,
@@ -21,6 +22,7 @@ from coterie.training.device import check_device
 
 # Far beyond what anybody trains; what is larger is a slip, and would only show when memory or
 # patience ends.
+T = TypeVar("T")
 MOST_EPOCHS, MOST_EXAMPLES = 10**6, 10**8
 
 
@@ -130,6 +132,20 @@ class CompareSettings(TrainingSettings, total=False):
     """What a comparison hands to each fit."""
 
     snapshots: Sequence[int]
+    groupings: object
+    """The earlier name of ``methods``."""
+
+
+def renamed(earlier: str, name: str, settings: Any, value: T) -> T:
+    """The ``value`` of an argument, or what ``settings`` hold under its earlier name, with a warning.
+
+    >>> renamed("lr", "rate", {}, 0.1)
+    0.1
+    """
+    if earlier not in settings:
+        return value
+    warnings.warn(f"`{earlier}` is called `{name}` now.", DeprecationWarning, stacklevel=3)
+    return settings.pop(earlier)
 
 
 def spelled(settings: Mapping[str, Any]) -> dict[str, Any]:

@@ -55,12 +55,12 @@ def compare_digits() -> dict[str, Any]:
     data = digits(360)
     methods = {
         "given": halves(data),
-        "map": ct.DataMapMethod(n_groups=2, fuzziness=2.0),
-        "cosine": ct.AffinityMethod(affinity="cosine", n_groups=2, every=4, clustering="spectral"),
-        "lookahead": ct.AffinityMethod(affinity="lookahead", n_groups=2, every=4),
-        "gradtag": ct.EstimatorMethod(estimator="gradtag", n_groups=2),
-        "pairs": ct.EstimatorMethod(estimator="pairs", n_groups=2, partition=True),
-        "dmtg": ct.DifferentiableMethod(n_groups=2),
+        "map": ct.Cluster(n_groups=2, fuzziness=2.0),
+        "cosine": ct.Cluster("cosine", n_groups=2, every=4, by="spectral"),
+        "lookahead": ct.Cluster("lookahead", n_groups=2, every=4),
+        "gradtag": ct.Select("gradtag", n_groups=2),
+        "pairs": ct.Select("pairs", n_groups=2, partition=True),
+        "dmtg": ct.Learn(ct.DifferentiableGrouping(2)),
     }
     return _compared(data, methods, seeds=2)
 

@@ -1,0 +1,45 @@
+"""Methods: how groups are found.
+
+A method is asked with a :class:`Case`, the joint training of one split and seed, and answers with
+:class:`coterie.results.Found`: a grouping, what it was found by, and what that took. Three compose
+what the rooms below offer, each in a file: :class:`Cluster` clusters data maps or a measured
+affinity, :class:`Select` selects task subsets by estimated scores, :class:`Learn` learns the groups
+while models train. Another way is a subclass of :class:`Method`, or any callable
+``(case, *, seed)``. Methods have names in :data:`METHODS`, ``register`` adds to them, and what a
+method is (``about``), takes (``price``, by a :class:`Timing`) and is told from others by, it says
+itself: nobody else keeps a list.
+"""
+
+from coterie.methods._method import Case, Given, Groups, Method, Own
+from coterie.methods.cluster import Cluster
+from coterie.methods.learn import Learn
+from coterie.methods.registry import (
+    METHODS,
+    Candidate,
+    Candidates,
+    as_method,
+    method_named,
+    register,
+)
+from coterie.methods.select import Select
+from coterie.methods.timing import TIMED_ROWS, TIMED_STEPS, Timing
+
+__all__ = [
+    "METHODS",
+    "TIMED_ROWS",
+    "TIMED_STEPS",
+    "Candidate",
+    "Candidates",
+    "Case",
+    "Cluster",
+    "Given",
+    "Groups",
+    "Learn",
+    "Method",
+    "Own",
+    "Select",
+    "Timing",
+    "as_method",
+    "method_named",
+    "register",
+]
