@@ -133,7 +133,7 @@ def test_differentiable_grouping_agrees_and_continues(mode, tmp_path):
     assert model.cuda().predict(data.inputs[:5].cuda()).shape == (5, data.tasks.n_outputs)
 
 
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("method", AFFINITIES)
 def test_affinities_agree_with_the_cpu(method):
     data, settings = table(missing=method != "data_map"), {**SMALL, "lr": 0.01}
     one, other = (

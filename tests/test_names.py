@@ -19,10 +19,9 @@ import coterie as ct
 from coterie.cli.predictions import prediction_table
 from coterie.cli.show import Screen, show_comparison, show_grouping
 from coterie.evaluation import Comparison
-from coterie.evaluation.methods import file_name
 from coterie.models import GroupedModel
 from coterie.tasks import Kind, Task, Tasks
-from coterie.texts import visible
+from coterie.texts import file_name, visible
 
 ODD = [
     "C++",

@@ -299,22 +299,17 @@ CASES: dict[str, tuple[Callable[..., Any], Mapping[str, Any], Mapping[str, Any]]
             )
         ),
     ),
-    "DataMapMethod": (
+    "Cluster": (
         ct.Cluster,
         {},
-        dict.fromkeys(("n_groups", "method", "fuzziness", "features", "restarts")),
+        dict.fromkeys(("source", "n_groups", "by", "fuzziness", "features", "restarts", "every")),
     ),
-    "AffinityMethod": (
-        ct.Cluster,
-        {"n_groups": 2},
-        dict.fromkeys(("affinity", "clustering", "every")),
-    ),
-    "EstimatorMethod": (
+    "Select": (
         ct.Select,
         {"n_groups": 2},
         dict.fromkeys(("estimator", "measure", "partition", "time_limit")),
     ),
-    "DifferentiableMethod": (ct.Learn, {"n_groups": 2}, {"mode": None}),
+    "Learn": (ct.Learn, {}, {"provider": None}),
     "Task": (
         ct.Task,
         {"name": "a", "kind": "binary"},

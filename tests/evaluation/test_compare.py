@@ -19,7 +19,9 @@ import torch
 
 import coterie as ct
 from coterie.errors import CoterieError
-from coterie.evaluation import _compare, _repetitions, units
+from coterie.evaluation import _compare, _repetitions, _unit
+from coterie.evaluation.units import Unit
+from coterie.methods import Given
 from coterie.metrics import primary_metric, summed_statistics
 
 SETTINGS = {
@@ -151,8 +153,8 @@ def test_groupings_stability_and_config_are_kept(result, halves):
 
 def test_a_clustering_that_was_given_is_tried_on_resampled_examples(result):
     stability = lambda given, data_map=result.data_map: _compare._stability(  # noqa: E731
-        [given] * 2, given, data_map, {}
-    )
+        {"x": [ct.Found(grouping=given)] * 2}, {"x": Given(given)}, data_map
+    )["x"]
     given = result.groupings["map"][0]
     facts = stability(given)
     assert (
@@ -350,13 +352,13 @@ def test_mixed_kinds_and_gaps(tmp_path):
         ({"seed": 1}, "`seed` is set by compare itself. Give `seeds`."),
         ({"record": True}, "`record` is set by compare"),
         ({"epoch": 1}, "`epoch` is not a setting of fit"),
-        ({"groupings": "hoa"}, "unknown method 'hoa'"),
+        ({"methods": "hoa"}, "unknown method 'hoa'"),
     ],
 )
 def test_mistakes_are_refused_before_training(data, halves, monkeypatch, options, message):
-    monkeypatch.setattr(units, "fit", lambda *a, **k: pytest.fail("trained"))
+    monkeypatch.setattr(_unit, "fit", lambda *a, **k: pytest.fail("trained"))
     with pytest.raises(CoterieError, match=message):
-        ct.compare("mlp", data, **{"groupings": halves, **options})
+        ct.compare("mlp", data, **{"methods": halves, **options})
 
 
 def test_a_finished_run_is_read_and_a_damaged_one_refused(data, halves, tmp_path, monkeypatch):
@@ -370,7 +372,7 @@ def test_a_finished_run_is_read_and_a_damaged_one_refused(data, halves, tmp_path
     )
     np.testing.assert_allclose(values(whole, "grouped", seed=0), scores, atol=1e-9)
 
-    monkeypatch.setattr(units, "fit", lambda *a, **k: pytest.fail("trained again"))
+    monkeypatch.setattr(_unit, "fit", lambda *a, **k: pytest.fail("trained again"))
     again = ct.compare("mlp", data, halves, run=tmp_path / "run", **options)
     assert again.costs == whole.costs
     assert without_seconds(again) == without_seconds(whole)
@@ -441,7 +443,7 @@ UNTRAINED = "trained again"
 @pytest.fixture
 def never(monkeypatch):
     """A function that forbids training from here on."""
-    return lambda: monkeypatch.setattr(units, "fit", lambda *a, **k: pytest.fail(UNTRAINED))
+    return lambda: monkeypatch.setattr(_unit, "fit", lambda *a, **k: pytest.fail(UNTRAINED))
 
 
 @pytest.mark.parametrize(
@@ -451,9 +453,7 @@ def never(monkeypatch):
         lambda: alternating,
         lambda: functools.partial(alternating),
         lambda: ct.Cluster(n_groups=2, by=by_sign),
-        lambda: ct.Cluster(
-            ct.affinities.Lookahead(every=3, batch_size=16), n_groups=2, by=by_sign
-        ),
+        lambda: ct.Cluster(ct.affinities.Lookahead(every=3, batch_size=16), n_groups=2, by=by_sign),
     ],
     ids=["object", "function", "partial", "clustering of maps", "probe and clustering"],
 )
@@ -479,12 +479,12 @@ def test_a_run_with_a_method_of_ones_own_is_continued(data, tmp_path, never, mak
         (
             ct.Cluster(n_groups=2, by=by_sign),
             ct.Cluster(n_groups=2, by="kmeans"),
-            r"groupings.mine.method was .*by_sign",
+            r"groupings.mine.by was .*by_sign",
         ),
         (
             ct.Cluster(ct.affinities.Lookahead(every=3, batch_size=16), n_groups=2),
             ct.Cluster(ct.affinities.Lookahead(every=3, batch_size=8), n_groups=2),
-            r"groupings.mine.affinity.key.batch_size was 16, now 8",
+            r"groupings.mine.source.key.batch_size was 16, now 8",
         ),
     ],
     ids=["object", "partial", "another", "clustering", "probe"],
@@ -509,13 +509,13 @@ def with_loss(data, loss=None, metric=None):
     ("change", "message"),
     [
         (
-            {"groupings": {"mine": made(1)}},
-            r"`groupings`: 'mine' is the closure .*mine.key = \"first\"",
+            {"methods": {"mine": made(1)}},
+            r"`methods`: 'mine' is the closure .*mine.key = \"first\"",
         ),
-        ({"groupings": {"mine": lambda case, *, seed: None}}, "`groupings`: 'mine' is a lambda"),
+        ({"methods": {"mine": lambda case, *, seed: None}}, "`methods`: 'mine' is a lambda"),
         (
-            {"groupings": ct.Cluster("cosine", by=lambda m, k, s: m)},
-            "'grouped': `clustering` is a lambda",
+            {"methods": ct.Cluster("cosine", by=lambda m, k, s: m)},
+            "'grouped': `by` is a lambda",
         ),
         ({"model": lambda shape: narrow(shape)}, "`model` is a lambda"),
         ({"loss": lambda outputs, targets: outputs.sum(-1)}, r"The loss of task '.*' is a lambda"),
@@ -527,7 +527,7 @@ def test_what_could_not_be_continued_is_refused_before_it_starts(
     data, halves, tmp_path, never, change, message
 ):
     never()
-    change = {"model": "mlp", "groupings": halves, **change}
+    change = {"model": "mlp", "methods": halves, **change}
     data = with_loss(data, change.pop("loss", None), change.pop("metric", None))
     with pytest.raises(CoterieError, match=message):
         ct.compare(data=data, run=tmp_path / "run", **change, **{**QUICK, "epochs": 8})
@@ -657,9 +657,7 @@ def test_a_killed_run_ends_bit_for_bit_the_same(whole_run, tmp_path, seen):
     assert process.wait() == -signal.SIGKILL
     assert start(tmp_path / "run").wait() == 0
     for stage in ("split-0-seed-0", "split-0-seed-1"):
-        one, two = (
-            units.Unit.load(folder / "units" / stage) for folder in (whole_run, tmp_path / "run")
-        )
+        one, two = (Unit.load(folder / "units" / stage) for folder in (whole_run, tmp_path / "run"))
         assert one.scores == two.scores
         for name in ("primary", "outcomes", "targets"):
             np.testing.assert_array_equal(getattr(one, name), getattr(two, name))

@@ -10,8 +10,8 @@ import coterie as ct
 from coterie.affinities import Lookahead
 from coterie.errors import CoterieError
 from coterie.estimators import GradTagScores, MTGNetScores, SurrogateScores
-from coterie.evaluation import _plan
 from coterie.evaluation._plan import seconds_of
+from coterie.methods import Timing
 from tests.estimators.planted import PlantedScores
 
 SMALL = {"epochs": 4, "batch_size": 128, "model_options": {"hidden": (16,)}, "strategy": "loop"}
@@ -109,7 +109,7 @@ def test_steps_of_gradtag_are_nearly_those_that_it_takes(labels):
 def test_seconds_of_gradtag_are_those_of_its_own_passes_and_rows(monkeypatch):
     """A step that trains in another precision says little of them."""
     data, settings = table(), {**SMALL, "batch_size": 32}
-    monkeypatch.setattr(_plan, "_timed_gradtag", lambda *_: (100.0, 7.0, 0.1))
+    monkeypatch.setattr(Timing, "_timed_reading", lambda *_: (100.0, 7.0, 0.1))
     work = ct.plan("mlp", data, ct.Select("gradtag"), **settings).workloads[0]
     assert work.seconds == pytest.approx(
         100 + 7 * work.model_steps + 0.1 * 15
@@ -145,12 +145,11 @@ def test_time_of_a_stack_grows_with_its_models_and_what_a_search_or_a_network_ta
 ):
     """Steps of 1 s alone, and 0.1 s for each further model of a stack."""
 
-    def timed(model, data, settings, weights):
-        return ct.fit(model, data, **settings), 0.9 + 0.1 * len(weights) if isinstance(
-            weights, np.ndarray
-        ) else 7.0
+    def timed(timing, weights):
+        found = ct.fit(timing.model, timing.data, **{**timing.settings, "epochs": 1})
+        return found, 0.9 + 0.1 * len(weights) if isinstance(weights, np.ndarray) else 7.0
 
-    monkeypatch.setattr(_plan, "_timed", timed)
+    monkeypatch.setattr(Timing, "_timed", timed)
     monkeypatch.setattr(MTGNetScores, "own_seconds", lambda self, n_tasks: 1000.0)
     data, settings = table(), {**SMALL, "batch_size": 72, "epochs": 2}
     found = ct.plan(
@@ -308,9 +307,9 @@ def test_a_method_that_tells_what_it_trains_is_priced():
 def test_settings_of_objects_are_priced(monkeypatch):
     seen = []
     monkeypatch.setattr(
-        _plan,
-        "_timed_gradtag",
-        lambda joint, data, scores: seen.append(scores.n_features) or (1.0, 0.0, 0.0),
+        Timing,
+        "_timed_reading",
+        lambda timing, scores: seen.append(scores.n_features) or (1.0, 0.0, 0.0),
     )
     methods = [
         *(ct.Select(GradTagScores(n_features=n), n_groups=2) for n in (64, 512)),

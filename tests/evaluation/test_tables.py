@@ -42,7 +42,7 @@ def unit(seed, misses, split=0, **more):
             {"arm": a, "models": 1, "parameters": 10, "model_steps": 5.0, "seconds": 1.0 + draw}
             for a, draw in ARMS
         ],
-        "groupings": {},
+        "found": {},
         "histories": {},
         "data_map": None,
         "overlap": 1 / 3,

@@ -242,7 +242,9 @@ def _with_details(found: ct.Found) -> ct.Grouping:
     if isinstance(told, ct.Affinity):
         matrices = {which: getattr(told, which) for which in ("matrix", "stderr")}
         rows = {
-            which: None if a is None else [[None if np.isnan(x) else float(x) for x in row] for row in a]
+            which: None
+            if a is None
+            else [[None if np.isnan(x) else float(x) for x in row] for row in a]
             for which, a in matrices.items()
         }
         details["affinity"] = {"method": told.method, **rows}

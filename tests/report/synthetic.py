@@ -9,8 +9,13 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from coterie.affinities import AFFINITIES
+from coterie.affinities.data_map import ABOUT
+from coterie.differentiable import DifferentiableGrouping
+from coterie.estimators import ESTIMATORS
 from coterie.evaluation import ARMS, Comparison
-from coterie.results import DataMap, Grouping, History, fuzzy_membership
+from coterie.methods import Learn
+from coterie.results import About, DataMap, Found, Grouping, History, fuzzy_membership
 from coterie.results.findings import find
 from coterie.results.tables import COSTS, GAINS, MEAN, SCORES, Part
 
@@ -63,7 +68,7 @@ def comparison(
         scores=scores,
         gains=gains,
         costs=costs,
-        groupings=found,
+        **found_by(found),
         data_map=_data_map(rng, names, next(iter(found.values()))[0], n_examples, n_epochs)
         if recorded
         else None,
@@ -87,7 +92,7 @@ def comparison(
             "draws": 3,
             "bootstraps": 1000,
             "python": "3.11.2",
-            "groupings": dict.fromkeys(groupings, f"DataMapMethod(n_groups={n_groups})"),
+            "groupings": dict.fromkeys(groupings, f"Cluster(n_groups={n_groups})"),
             "training": {
                 "epochs": n_epochs,
                 "batch_size": 128,
@@ -104,6 +109,31 @@ def comparison(
             "hardware": {"processor": "x86_64", "cores": 2, "gpu": None},
         },
     )
+
+
+def found_by(
+    groupings: Mapping[str, Sequence[Grouping]],
+) -> dict[str, Any]:
+    """The fields of a comparison that say what was found: groupings whose details tell by what."""
+    found = {name: [Found.of(each) for each in seeds] for name, seeds in groupings.items()}
+    about = {
+        name: About(family=seeds[0].family, measures=seeds[0].by)
+        for name, seeds in found.items()
+        if name != "chosen"
+    }
+    kinds = {**AFFINITIES, **ESTIMATORS}
+    known = {name: getattr(kind, "about", ABOUT) for name, kind in kinds.items()}
+    known["dmtg"] = Learn(DifferentiableGrouping(3)).about
+    return {
+        "found": found,
+        "about": {
+            name: each if each.family == "data map" else known.get(each.measures, each)
+            for name, each in about.items()
+        },
+    }
+
+
+GIVEN = About(family="given", measures="nothing: the groups were given")
 
 
 def several_methods(
@@ -153,7 +183,7 @@ def several_methods(
     }
     return replace(
         made,
-        groupings={name: found[name] for name in ("chosen", *METHODS)},
+        **found_by({name: found[name] for name in ("chosen", *METHODS)}),
         agreement={
             a: {b: agreed[min(a, b)][max(a, b)] for b in METHODS if b != a} for a in METHODS
         },
@@ -178,7 +208,7 @@ def learnt(
             for u in range(n_seeds)
         ]
     found["chosen"] = [replace(g, details={**g.details, "chosen": "dmtg"}) for g in found["dmtg"]]
-    return replace(made, groupings=found, history={})
+    return replace(made, **found_by(found), history={})
 
 
 def worked() -> Comparison:
@@ -233,7 +263,7 @@ def worked() -> Comparison:
     return replace(
         made,
         scores=pa.Table.from_pylist(rows),
-        groupings={name: groupings[name] for name in ("chosen", "one", "two")},
+        **found_by({name: groupings[name] for name in ("chosen", "one", "two")}),
     )
 
 
@@ -270,7 +300,7 @@ def _measured(
     affinity: str,
     **shape: float,
 ) -> list[Grouping]:
-    """Hard groups with the affinity that they come from, as :class:`coterie.evaluation.AffinityMethod` leaves it."""
+    """Hard groups with the affinity that they come from, as :class:`coterie.Cluster` leaves it."""
     steps, n = shape["steps"], len(names)
     level = (home[:, None] == home) + rng.normal(0, 0.5, (n, n)) - 0.3
     if affinity == "data_map":
@@ -311,7 +341,7 @@ def _selected(
     steps: float,
     gap: float,
 ) -> list[Grouping]:
-    """Overlapping groups, as :class:`coterie.evaluation.EstimatorMethod` leaves them.
+    """Overlapping groups, as :class:`coterie.Select` leaves them.
 
     Unproven on the last seed if ``gap``.
     """

@@ -20,6 +20,9 @@ from coterie.evaluation import Comparison
 from coterie.report import affinities, matrices
 from coterie.report.labels import beside_points
 from coterie.report.svg import inline
+from coterie.results import About, Affinity
+
+from .synthetic import found_by
 
 HAND = np.array([[9.0, 0.2, 0.9], [0.0, 9.0, 0.1], [0.9, 0.2, 9.0]])
 
@@ -159,9 +162,14 @@ def test_two_hundred_tasks_are_drawn_without_names() -> None:
 def test_there_is_one_map_per_measurement_not_per_method(several: Comparison) -> None:
     entries = affinities.chapter(several)
     assert [entry["names"] for entry in entries] == [["lookahead"], ["transfer_gain"], ["data_map"]]
-    again = [replace(g, method="spectral") for g in several.groupings["lookahead"]]
+    name = "lookahead spectral"
+    again = [
+        replace(each, grouping=replace(each.grouping, method="spectral"))
+        for each in several.found["lookahead"]
+    ]
+    about = {**several.about, name: several.about["lookahead"]}
     entries = affinities.chapter(
-        replace(several, groupings={**several.groupings, "lookahead spectral": again})
+        replace(several, found={**several.found, name: again}, about=about)
     )
     assert entries[0]["names"] == ["lookahead", "lookahead spectral"]
 
@@ -169,9 +177,7 @@ def test_there_is_one_map_per_measurement_not_per_method(several: Comparison) ->
 def test_what_is_said_is_what_was_measured(several: Comparison) -> None:
     signed, gains, maps = affinities.chapter(several)
     assert [entry["signed"] for entry in (signed, gains, maps)] == [True, False, False]
-    mean = np.mean(
-        [g.details["affinity"]["matrix"] for g in several.groupings["lookahead"]], axis=0
-    )
+    mean = np.mean([each.evidence.matrix for each in several.found["lookahead"]], axis=0)  # type: ignore[union-attr]
     np.fill_diagonal(mean, -np.inf)
     source, target = np.unravel_index(mean.argmax(), mean.shape)
     assert signed["pairs"]["highest"][0].startswith(
@@ -186,15 +192,17 @@ def test_what_is_said_is_what_was_measured(several: Comparison) -> None:
 
 
 def test_one_repetition_tells_its_standard_error(several: Comparison) -> None:
-    once = replace(several, groupings={"lookahead": several.groupings["lookahead"][:1]})
+    first = several.found["lookahead"][0]
+    once = replace(several, found={"lookahead": [first]})
     (entry,) = affinities.chapter(once)
     assert entry["firmness"] == "Median standard error of a value: .06."
-    bare = {
-        **once.groupings["lookahead"][0].details,
-        "affinity": {"method": "x", "matrix": np.eye(8).tolist(), "stderr": None},
-    }
+    bare = Affinity(tasks=several.tasks, method="x", matrix=np.eye(8))
     (entry,) = affinities.chapter(
-        replace(once, groupings={"mine": [replace(once.groupings["lookahead"][0], details=bare)]})
+        replace(
+            several,
+            found={"mine": [replace(first, evidence=bare)]},
+            about={"mine": About(family="affinity", measures="x")},
+        )
     )
     assert (entry["firmness"], entry["measure"]) == ("", "x")
 
@@ -204,7 +212,7 @@ def test_one_repetition_tells_its_standard_error(several: Comparison) -> None:
 )
 def test_details_that_are_no_affinity_are_passed_over(several: Comparison, broken: object) -> None:
     odd = [replace(g, details={"affinity": broken}) for g in several.groupings["lookahead"]]
-    assert affinities.chapter(replace(several, groupings={"odd": odd})) == []
+    assert affinities.chapter(replace(several, **found_by({"odd": odd}))) == []
 
 
 def test_names_beside_points_cover_neither_points_nor_each_other() -> None:

@@ -21,10 +21,10 @@ from coterie.differentiable import MODES
 from coterie.evaluation import Comparison
 from coterie.files import read_json
 from coterie.report import assignments, methods, write_report
-from coterie.results import Grouping
+from coterie.results import Found, Grouping
 
 from .conftest import HOSTILE
-from .synthetic import comparison, search, searched
+from .synthetic import GIVEN, comparison, found_by, search, searched
 from .test_page import Page
 
 # (E, T, K): "late" goes from group 2 to 1 to 3 and stays; "even" never leaves its start; "sure" is
@@ -43,7 +43,7 @@ def of(*seeds: Grouping, name: str = "dmtg") -> Comparison:
     made = comparison(
         seeds[0].tasks, n_groups=1, n_seeds=len(seeds), groupings=(name,), recorded=False
     )
-    return replace(made, groupings={name: list(seeds)}, history={})
+    return replace(made, **found_by({name: list(seeds)}), history={})
 
 
 def entry(*seeds: Grouping) -> dict:
@@ -192,7 +192,7 @@ def test_details_that_are_no_record_of_these_groups_are_passed_over(broken: obje
     odd = Grouping(
         tasks=("a", "b"), membership=np.eye(2), method="dmtg", details={"probabilities": broken}
     )
-    assert assignments.record(odd) is None
+    assert assignments.record(Found.of(odd)) is None
     assert assignments.chapter(of(odd)) == []
 
 
@@ -267,7 +267,7 @@ def test_groups_that_were_learnt_are_a_kind_of_their_own(searches: Comparison) -
     assert chapter is not None
     assert "learnt in training" in chapter["svg"]
     assert "var(--orange)" in chapter["svg"]
-    given_ones = replace(searches, config={"groupings": {"dmtg": "Grouping(dmtg, 3 groups: ...)"}})
+    given_ones = replace(searches, about={**searches.about, "dmtg": GIVEN})
     assert {row["method"]: row["kind"] for row in methods.table(given_ones)["methods"]}[
         "dmtg"
     ] == "given"
@@ -319,10 +319,10 @@ def test_without_a_search_there_is_no_chapter(hostile_page: Path) -> None:
 def test_the_twin_has_the_probabilities_once(searches: Comparison, searches_page: Path) -> None:
     twin = read_json(searches_page.with_suffix(".json"))["groupings"]
     for name in ("dmtg", "dmtg paper"):
-        kept = [grouping["details"]["probabilities"] for grouping in twin[name]]
-        assert kept == [grouping.details["probabilities"] for grouping in searches.groupings[name]]
-    assert [g["details"]["chosen"] for g in twin["chosen"]] == ["dmtg"] * 3
-    assert not any("probabilities" in grouping["details"] for grouping in twin["chosen"])
+        kept = [each["evidence"]["assignments"]["probabilities"] for each in twin[name]]
+        told = [each.evidence.probabilities.tolist() for each in searches.found[name]]  # type: ignore[union-attr]
+        assert kept == told
+    assert [(each["chosen"], each["evidence"]) for each in twin["chosen"]] == [("dmtg", None)] * 3
 
 
 def test_the_same_search_gives_the_same_bytes(tmp_path: Path) -> None:

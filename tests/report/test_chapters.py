@@ -11,7 +11,7 @@ from coterie.report import about, curves, gains, groups, scores
 from coterie.report.gains import Scale
 from coterie.results import Grouping
 
-from .synthetic import comparison
+from .synthetic import comparison, found_by
 
 
 def hard(labels: list[int], n_groups: int) -> Grouping:
@@ -41,7 +41,7 @@ def test_heat_maps_show_the_reading_at_2_and_the_training_one() -> None:
 def test_a_grouping_without_distances_has_one_reading() -> None:
     made = replace(
         comparison(("t0", "t1", "t2"), n_groups=2, recorded=False),
-        groupings={"grouped": [hard([0, 0, 1], 2)]},
+        **found_by({"grouped": [hard([0, 0, 1], 2)]}),
     )
     assert [r["title"] for r in groups.memberships(made)[0]["readings"]] == [
         "as it served in training"
@@ -150,7 +150,7 @@ def test_learning_curves_follow_the_model_that_serves_each_task() -> None:
 
 def test_groups_without_tasks_have_no_model_and_no_curve() -> None:
     made = comparison(("t0", "t1", "t2"), n_groups=2, n_epochs=4, recorded=False)
-    sparse = replace(made, groupings={"grouped": [hard([0, 2, 2], 3)]})
+    sparse = replace(made, **found_by({"grouped": [hard([0, 2, 2], 3)]}))
     score = made.history["grouped"].validation_score
     expected = np.mean([score[:, 0, 0], score[:, 1, 1], score[:, 1, 2]], axis=0)
     assert curves.over_tasks(sparse, "grouped", "validation_score") == pytest.approx(expected)

@@ -17,15 +17,13 @@ from coterie.files import read_json
 from coterie.report import curves, gains, groups, methods, scores, write_report
 from coterie.results import Grouping
 
-from .synthetic import EMOTIONS, METHODS, comparison, worked
+from .synthetic import EMOTIONS, GIVEN, METHODS, comparison, found_by, worked
 from .test_page import Page
 
 
 def test_groups_that_were_given_have_no_cost_and_are_not_drawn() -> None:
     made = worked()
-    given = replace(
-        made, config={**made.config, "groupings": {"one": "Grouping(mine, 1 groups: {a b})"}}
-    )
+    given = replace(made, about={**made.about, "one": GIVEN})
     chapter = methods.chapter(given)
     assert chapter is not None
     assert chapter["rows"][0]["measured"] == "nothing: the groups were given"
@@ -104,7 +102,7 @@ def test_agreement_below_chance_is_pale_and_never_minus_zero() -> None:
 
 def test_one_method_that_measured_has_a_row_but_no_regret() -> None:
     made = worked()
-    alone = replace(made, groupings={"one": made.groupings["one"]})
+    alone = replace(made, found={"one": made.found["one"]})
     chapter = methods.chapter(alone)
     assert chapter is not None
     assert (chapter["best"], chapter["svg"], chapter["agreement"]) == (None, None, None)
@@ -151,7 +149,7 @@ def test_soft_training_weights_are_shown_as_numbers() -> None:
         method="m",
         row_weights=np.array([[1.0, 0.25], [0.0, 1.0]]),
     )
-    (reading,) = groups.memberships(replace(made, groupings={"grouped": [soft]}))[0]["readings"]
+    (reading,) = groups.memberships(replace(made, **found_by({"grouped": [soft]})))[0]["readings"]
     assert [[cell["text"] for cell in row["cells"]] for row in reading["rows"]] == [
         ["1.00", ".00"],
         [".25", "1.00"],
@@ -164,7 +162,7 @@ def test_soft_training_weights_are_shown_as_numbers() -> None:
 def test_hard_groups_of_several_methods_need_no_heat_map(several: Comparison) -> None:
     readings = {entry["name"]: entry["readings"] for entry in groups.memberships(several)}
     assert readings["lookahead"] == []
-    alone = replace(several, groupings={"lookahead": several.groupings["lookahead"]})
+    alone = replace(several, found={"lookahead": several.found["lookahead"]})
     assert len(groups.memberships(alone)[0]["readings"]) == 1
 
 
@@ -239,24 +237,23 @@ def test_the_twin_has_regret_affinities_and_agreement(
     assert [row["method"] for row in twin["methods"]["methods"]] == list(METHODS)
     assert twin["methods"] == methods.table(several)
     assert twin["agreement"] == several.agreement
-    shown = twin["groupings"]["lookahead"][2]["details"]["affinity"]["matrix"]
-    given = several.groupings["lookahead"][2].details["affinity"]["matrix"]
-    assert np.array(shown) == pytest.approx(np.array(given), rel=1e-3)
-    assert twin["groupings"]["transfer_gain"][0]["details"]["affinity"]["matrix"][0][7] is None
-    assert twin["groupings"]["chosen"][0]["details"]["chosen"] == "lookahead"
-    assert "affinity" not in twin["groupings"]["chosen"][0]["details"]
+    found = {
+        name: [each["evidence"] for each in several] for name, several in twin["groupings"].items()
+    }
+    given = several.found["lookahead"][2].evidence.matrix  # type: ignore[union-attr]
+    assert np.array(found["lookahead"][2]["affinity"]["matrix"]) == pytest.approx(given, rel=1e-3)
+    assert found["transfer_gain"][0]["affinity"]["matrix"][0][7] is None
+    assert (twin["groupings"]["chosen"][0]["chosen"], found["chosen"][0]) == ("lookahead", None)
 
 
 def test_a_gap_without_bound_does_not_cost_the_report(several: Comparison, tmp_path: Path) -> None:
     cut = [
-        replace(g, details={**g.details, "proven": False, "gap": float("inf")})
-        for g in several.groupings["train"]
+        replace(each, evidence=replace(each.evidence, proven=False, gap=float("inf")))  # type: ignore[type-var]
+        for each in several.found["train"]
     ]
-    made = replace(
-        several, groupings={**several.groupings, "train": cut}, history={}, data_map=None
-    )
+    made = replace(several, found={**several.found, "train": cut}, history={}, data_map=None)
     twin = read_json(write_report(made, tmp_path / "r.html").with_suffix(".json"))
-    assert twin["groupings"]["train"][0]["details"]["gap"] is None
+    assert twin["groupings"]["train"][0]["evidence"]["selection"]["gap"] is None
 
 
 def test_methods_can_be_taken_away_as_a_table(several_page: Path) -> None:

@@ -21,7 +21,7 @@ from coterie.report.curves import over_tasks
 from coterie.report.figures import density
 
 from .conftest import HOSTILE
-from .synthetic import comparison
+from .synthetic import comparison, found_by
 
 VOID = {"meta", "br", "link", "img", "hr", "col", "input"}
 
@@ -226,7 +226,7 @@ def test_a_hundred_tasks_fit_and_are_all_there(large_page: Path) -> None:
     [
         {"data_map": None, "history": {}, "stability": {}},
         {"findings": (), "config": {}},
-        {"groupings": {}, "stability": {}},
+        {"found": {}, "stability": {}},
     ],
     ids=lambda changes: "-".join(changes),
 )
@@ -271,7 +271,7 @@ def test_only_groups_that_were_found_are_called_the_same_again(tmp_path: Path) -
         text = " ".join(
             Page(
                 write_report(
-                    replace(made, groupings=fixed, stability=stability), tmp_path / "r.html"
+                    replace(made, **found_by(fixed), stability=stability), tmp_path / "r.html"
                 )
             ).texts
         )
@@ -286,7 +286,7 @@ def test_notes_of_a_grouping_are_shown(tmp_path: Path) -> None:
     first = made.groupings["grouped"][0]
     noted = replace(first, details={**first.details, "notes": ["Tasks share <30 examples."]})
     texts = Page(
-        write_report(replace(made, groupings={"grouped": [noted]}), tmp_path / "r.html")
+        write_report(replace(made, **found_by({"grouped": [noted]})), tmp_path / "r.html")
     ).texts
     assert "Tasks share <30 examples." in texts
 

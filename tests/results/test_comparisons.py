@@ -17,7 +17,7 @@ import coterie as ct
 from coterie.files import read_json
 from coterie.results import Grouping
 from coterie.results.standings import proof
-from tests.report.synthetic import METHODS, comparison, several_methods, worked
+from tests.report.synthetic import GIVEN, METHODS, comparison, several_methods, worked
 
 
 def test_regret_and_cost_of_a_hand_worked_case() -> None:
@@ -51,9 +51,7 @@ def test_a_task_that_an_arm_lacks_is_left_out_of_its_mean_only() -> None:
 
 def test_groups_that_were_given_have_no_cost() -> None:
     made = worked()
-    given = replace(
-        made, config={**made.config, "groupings": {"one": "Grouping(mine, 1 groups: {a b})"}}
-    )
+    given = replace(made, about={**made.about, "one": GIVEN})
     one = given.methods_table.to_pylist()[0]
     assert (one["kind"], one["model_steps"], one["seconds"], one["with_joint"]) == (
         "given",
@@ -75,13 +73,9 @@ def test_kinds_of_methods_are_told_apart() -> None:
 
 
 def test_a_gap_that_is_not_known_on_all_repetitions_is_unknown() -> None:
+    grouping = Grouping(tasks=("a",), membership=np.ones((1, 1)), method="select")
     found = [
-        Grouping(
-            tasks=("a",),
-            membership=np.ones((1, 1)),
-            method="select",
-            details={"proven": False, "gap": gap},
-        )
+        ct.Found.of(replace(grouping, details={"proven": False, "gap": gap}))
         for gap in (np.inf, 0.1)
     ]
     assert proof(found) == {"proven": 0, "gap": None, "repetitions": 2}

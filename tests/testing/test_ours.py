@@ -4,17 +4,13 @@ import numpy as np
 import pytest
 
 from coterie import (
-    AffinityMethod,
-    DataMapMethod,
     DifferentiableGrouping,
-    DifferentiableMethod,
-    EstimatorMethod,
 )
 from coterie.affinities import AFFINITIES
 from coterie.differentiable import MODES
 from coterie.estimators import ESTIMATORS, MTGNetScores, TableScores, TrainedScores
-from coterie.evaluation.naming import method_named
 from coterie.grouping import AFFINITY_METHODS, METHODS, candidates
+from coterie.methods import Cluster, Learn, Select, method_named
 from coterie.models.encoders import ENCODERS
 from coterie.tasks import Kind
 from coterie.testing import checks_of, parametrize_with_checks
@@ -56,15 +52,11 @@ def static(n_tasks):
 ESTIMATING = {**ESTIMATORS, "mtgnet": SmallNet, "table": looked_up}
 FOUND = {
     **{name: method_named(name, 2) for name in ("data_map", "dmtg")},
-    **{f"affinity {name}": AffinityMethod(name, n_groups=2) for name in AFFINITIES},
-    **{
-        f"estimator {name}": EstimatorMethod(name, n_groups=2)
-        for name in ESTIMATORS
-        if name != "mtgnet"
-    },
-    "estimator mtgnet": EstimatorMethod(SmallNet(), n_groups=2),
-    "data map, auto": DataMapMethod(),
-    "dmtg, paper": DifferentiableMethod(DifferentiableGrouping(2, "paper", held_out=0.2)),
+    **{f"affinity {name}": Cluster(name, n_groups=2) for name in AFFINITIES},
+    **{f"estimator {name}": Select(name, n_groups=2) for name in ESTIMATORS if name != "mtgnet"},
+    "estimator mtgnet": Select(SmallNet(), n_groups=2),
+    "data map, auto": Cluster(),
+    "dmtg, paper": Learn(DifferentiableGrouping(2, "paper", held_out=0.2)),
 }
 PACKAGED = (Kind.BINARY, Kind.MULTICLASS, Kind.REGRESSION, Kind.ORDINAL, Kind.COUNT)
 SHAPES = {"mlp": (8,), "cnn": (1, 8, 8), "resnet18": (3, 8, 8)}

@@ -10,9 +10,11 @@ method is (``about``), takes (``price``, by a :class:`Timing`) and is told from 
 itself: nobody else keeps a list.
 """
 
-from coterie.methods._method import Case, Given, Groups, Method, Own
+from coterie.methods._method import Case, Groups, Method
 from coterie.methods.cluster import Cluster
+from coterie.methods.given import Given
 from coterie.methods.learn import Learn
+from coterie.methods.own import Own
 from coterie.methods.registry import (
     METHODS,
     Candidate,

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Hashable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from coterie.data import Dataset
-from coterie.errors import CoterieError, shown
+from coterie.errors import CoterieError
 from coterie.fitting import Model
 from coterie.results import About, Cost, DataMap, Fit, Found, Grouping
 from coterie.training import Probe, Progress
@@ -114,123 +114,3 @@ class Method(ABC):
     ) -> Mapping[str, float]:
         """How firm a grouping that it found is on this data map, by names for readers."""
         return {}
-
-
-@dataclass(frozen=True)
-class Given(Method):
-    """A grouping that is there already."""
-
-    grouping: Grouping
-
-    @property
-    def about(self) -> About:  # type: ignore[override]
-        """That it is given."""
-        return About(family="given", measures="nothing: the groups were given")
-
-    @property
-    def n_groups(self) -> int:  # type: ignore[override]
-        """Number of groups, K."""
-        return self.grouping.n_groups
-
-    @property
-    def name(self) -> str:
-        """What it is by."""
-        return self.grouping.method
-
-    @property
-    def label(self) -> str:
-        """A short name that tells methods of one comparison apart."""
-        fuzziness = self.grouping.fuzziness
-        return f"{super().label}{'' if fuzziness is None else f' m={fuzziness:g}'}"
-
-    @property
-    def key(self) -> Mapping[str, Any]:
-        """The grouping, whatever it came from."""
-        return self.grouping.to_dict()
-
-    def check(self, tasks: tuple[str, ...]) -> None:
-        """Refuse a grouping of other tasks."""
-        own = self.grouping.tasks
-        if own != tasks:
-            raise CoterieError(
-                f"it is of {len(own)} tasks ({', '.join(own[:3])}, ...), which are not the "
-                f"{len(tasks)} of the data ({', '.join(tasks[:3])}, ...) in their order."
-            )
-
-    def __call__(self, case: Case, *, seed: int) -> Found:  # noqa: ARG002
-        """The grouping, which took nothing."""
-        return replace(Found.of(self.grouping), cost=Cost())
-
-    def price(self, timing: Timing) -> Cost:
-        """No more than the model that rides along."""
-        return Cost(bytes=timing.stack_bytes(1))
-
-    def firmness(
-        self, grouping: Grouping, data_map: DataMap, maps: dict[str, Gram]
-    ) -> Mapping[str, float]:
-        """How firm it is, if a clustering of data maps made it, on this map."""
-        from coterie.methods.cluster import Cluster
-
-        made_by = Cluster.of(grouping)
-        return {} if made_by is None else made_by.firmness(grouping, data_map, maps, given=True)
-
-
-class Own(Method):
-    """Any callable ``(case, *, seed)`` that gives a :class:`Grouping`, or :class:`Found`.
-
-    It may have what a :class:`Method` has: ``about``, ``n_groups``, ``label``, ``measurement`` with
-    ``probe``, ``price``; or ``trainings(n_tasks)``, the number of models that it trains to the end
-    beside the joint one, as one stack.
-    """
-
-    def __init__(self, function: Any) -> None:  # a callable with attributes of its own
-        if not callable(function):
-            raise CoterieError(
-                "`methods` must be a Grouping, a method or the name of one ('data_map'); found "
-                f"{type(function).__name__}."
-            )
-        self.function: Any = function
-        self.n_groups = getattr(function, "n_groups", "auto")
-        self.about = getattr(function, "about", None) or About()
-
-    @property
-    def key(self) -> Any:
-        """What tells the callable from others."""
-        return self.function
-
-    @property
-    def name(self) -> str:
-        """The callable's name, or its class's."""
-        return getattr(self.function, "__name__", type(self.function).__name__)
-
-    @property
-    def label(self) -> str:
-        """Its own, or its name."""
-        return getattr(self.function, "label", None) or self.name
-
-    @property
-    def measurement(self) -> Hashable | None:
-        """Its own."""
-        return getattr(self.function, "measurement", None)
-
-    def probe(self, seed: int) -> Probe | None:
-        """Its own."""
-        return None if self.measurement is None else self.function.probe(seed)
-
-    def price(self, timing: Timing) -> Cost | None:
-        """Its own, or that of its trainings."""
-        if (price := getattr(self.function, "price", None)) is not None:
-            return price(timing)
-        trainings = getattr(self.function, "trainings", None)
-        return None if trainings is None else timing.cost_of([trainings(len(timing.data.tasks))])
-
-    def __call__(self, case: Case, *, seed: int) -> Found:
-        """What it gives, as evidence or without."""
-        found = self.function(case, seed=seed)
-        if isinstance(found, Found):
-            return found
-        if not isinstance(found, Grouping):
-            raise CoterieError(
-                f"The method {self.name!r} must give a Grouping or a Found; it gave {shown(found)}."
-            )
-        return Found.of(found)

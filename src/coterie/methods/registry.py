@@ -11,10 +11,12 @@ from coterie.affinities import AFFINITIES, AffinityProbe
 from coterie.differentiable import DifferentiableGrouping
 from coterie.errors import CoterieError, shown
 from coterie.estimators import ESTIMATORS
-from coterie.methods._method import Given, Groups, Method, Own
+from coterie.methods._method import Groups, Method
 from coterie.methods.cluster import DATA_MAP, Cluster
+from coterie.methods.given import Given
 from coterie.methods.learn import Learn
-from coterie.methods.select import Select
+from coterie.methods.own import Own
+from coterie.methods.select import Select, require_number
 from coterie.named import find_object
 from coterie.results import Grouping
 from coterie.training import WeightsProvider
@@ -24,6 +26,7 @@ Made = Callable[..., Method]
 
 
 def _dmtg(n_groups: Groups = 2, **settings: Any) -> Learn:
+    require_number(n_groups, DifferentiableGrouping.name)
     return Learn(DifferentiableGrouping(n_groups, **settings))  # type: ignore[arg-type]
 
 

@@ -85,8 +85,9 @@ class ComparisonRecord:
     average, and groups found on a data map pay for its recording. ``role`` says what an arm is, one
     of ``roles``, which have a sentence each and are in the order in which to read of them; ``of``
     names the grouping that it belongs to, null where to none or to several. ``found`` has for each
-    method what it found, one entry per unit, and ``about`` says what the method is. ``findings`` judge the groupings. ``agreement`` is the adjusted Rand index
-    between methods, averaged over units. ``data_map`` and ``history`` are those of the first unit.
+    method what it found, one entry per unit, and ``about`` says what the method is. ``findings``
+    judge the groupings. ``agreement`` is the adjusted Rand index between methods, averaged over
+    units. ``data_map`` and ``history`` are those of the first unit.
     """
 
     tasks: tuple[str, ...]

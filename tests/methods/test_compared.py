@@ -1,4 +1,4 @@
-"""Methods that measure, end to end on a small table."""
+"""Methods that measure, in comparisons on a small table."""
 
 import numpy as np
 import pytest
@@ -8,7 +8,8 @@ import coterie as ct
 from coterie.affinities import Lookahead
 from coterie.errors import CoterieError
 from coterie.estimators import ESTIMATORS, GradTagScores, SurrogateScores
-from coterie.evaluation import measured, method_named
+from coterie.methods import Case, method_named
+from coterie.methods import select as selecting
 from tests.affinities.moments import table
 
 SMALL = {"epochs": 3, "batch_size": 32, "model_options": {"hidden": (16,)}, "strategy": "loop"}
@@ -53,9 +54,11 @@ def test_each_method_is_an_arm_and_the_choice_comes_first(compared):
 
 def test_the_choice_is_one_of_them_on_every_seed(compared):
     scores = compared.scores.to_pandas()
-    for unit, found in enumerate(compared.groupings["chosen"]):
-        best = found.details["chosen"]
-        np.testing.assert_array_equal(found.membership, compared.groupings[best][unit].membership)
+    for unit, found in enumerate(compared.found["chosen"]):
+        best = found.chosen
+        np.testing.assert_array_equal(
+            found.grouping.membership, compared.groupings[best][unit].membership
+        )
         mine = scores[scores.seed == unit].set_index(["arm", "draw", "task", "metric"]).value
         for arm, other in (("chosen", best), ("random (chosen)", f"random ({best})")):
             assert mine.loc[arm].equals(mine.loc[other])
@@ -105,10 +108,8 @@ def test_a_search_that_was_stopped_is_continued(data, tmp_path):
     )
     assert seen[0] == 2 * per_epoch + 1
     assert steps_of_the_search[-1] == 2 * per_epoch + 3
-    one, other = (
-        each.groupings["grouped"][0].details["probabilities"] for each in (whole, continued)
-    )
-    assert one == other
+    one, other = (each.found["grouped"][0].evidence.probabilities for each in (whole, continued))
+    np.testing.assert_array_equal(one, other)
 
 
 def test_agreement_is_symmetric(compared):
@@ -129,12 +130,13 @@ def test_saved_comparison_is_the_same(compared, tmp_path):
 def test_estimators_train_what_they_ask_for(data, name):
     joint = ct.fit("mlp", data, record=True, **SMALL)
     method = method_named(name, 2)
-    case = ct.evaluation.Case(model="mlp", data=data, joint=joint, settings=SMALL)
-    grouping = method(case, seed=0)
+    case = Case(model="mlp", data=data, joint=joint, settings=SMALL)
+    found = method(case, seed=0)
+    grouping = found.grouping
     assert grouping.method == name
     assert grouping.n_groups <= 2
     assert (grouping.weights().sum(0) > 0).all()
-    assert grouping.details["cost"]["model_steps"] > 0
+    assert found.cost.model_steps > 0
     assert (grouping.membership.sum(1) == 1).all()
 
 
@@ -152,14 +154,10 @@ def examples_of_their_own():
 @pytest.mark.parametrize("name", ESTIMATORS)
 def test_estimators_take_all_kinds_gaps_and_tasks_with_examples_of_their_own(make, name):
     data, settings = make(), {**SMALL, "epochs": 2, "model_options": {"hidden": (8,)}}
-    case = ct.evaluation.Case(
-        model="mlp", data=data, joint=ct.fit("mlp", data, **settings), settings=settings
-    )
+    case = Case(model="mlp", data=data, joint=ct.fit("mlp", data, **settings), settings=settings)
     rows = np.array([[1, 1, 0, 0], [1, 1, 1, 1], [0, 0, 1, 0], [0, 1, 1, 1]])
     for measure in ("loss", "score"):
-        found = (
-            ct.Select(name, measure=measure).estimate(case, seed=0).predict(rows)
-        )
+        found = ct.Select(name, measure=measure).estimate(case, seed=0).predict(rows)
         np.testing.assert_array_equal(np.isfinite(found), rows > 0)
         if measure == "loss":
             assert (
@@ -175,9 +173,9 @@ def test_rows_are_grown_by_cheap_predictions_only(data, monkeypatch, name, grows
         seen.append(predict)
         return np.tri(4, dtype=bool), "four rows"
 
-    monkeypatch.setattr(measured, "candidates", some)
-    case = ct.evaluation.Case(model="mlp", data=data, joint=None, settings=SMALL)
-    assert method_named(name, 2)(case, seed=0).details["candidates"] == "four rows"
+    monkeypatch.setattr(selecting, "candidates", some)
+    case = Case(model="mlp", data=data, joint=None, settings=SMALL)
+    assert method_named(name, 2)(case, seed=0).evidence.details["candidates"] == "four rows"
     assert (seen[0] is not None) == grows
 
 
@@ -210,9 +208,10 @@ def test_mistakes_are_refused_before_training(data, names, n_groups, message):
 
 
 def as_one(found):
-    return found.membership.tolist(), {
-        name: value for name, value in found.details.items() if name not in ("cost", "seconds")
-    }
+    told = found.to_dict()
+    del told["cost"]
+    told["evidence"].get("selection", {"details": {}})["details"].pop("seconds", None)
+    return told
 
 
 def by_sum(values, n_groups, seed):
@@ -243,31 +242,29 @@ def by_object(data):
     [("named", "usual"), ("named gradtag", "usual gradtag"), ("named search", "usual search")],
 )
 def test_an_object_with_the_usual_settings_is_what_its_name_is(by_object, named, usual):
-    one, other = (as_one(by_object.groupings[name][0]) for name in (named, usual))
+    one, other = (as_one(by_object.found[name][0]) for name in (named, usual))
     assert one == other
 
 
 def test_settings_of_objects_are_those_that_measure(data, by_object):
-    few, often, own = (by_object.groupings[name][0].details for name in ("few", "often", "own"))
-    usual = by_object.groupings["usual"][0].details
+    found = {name: several[0] for name, several in by_object.found.items()}
+    matrices = {name: found[name].evidence.matrix for name in ("few", "often", "own", "usual")}
     for name, settings in {"few": {"batch_size": 8}, "often": {"every": 5}, "usual": {}}.items():
         alone = ct.affinity(Lookahead(**settings), "mlp", data, seed=3, **SMALL)
-        np.testing.assert_array_equal(
-            by_object.groupings[name][0].details["affinity"]["matrix"], alone.matrix
-        )
-    assert usual["affinity"] != few["affinity"] != often["affinity"]
-    assert own["affinity"] == few["affinity"]  # one measurement, clustered twice
-    assert by_object.groupings["own"][0].method == "by_sum"
-    measured = ct.Affinity(
-        tasks=data.tasks.names, matrix=np.array(few["affinity"]["matrix"]), method="lookahead"
-    )
+        np.testing.assert_array_equal(matrices[name], alone.matrix)
+    assert not np.array_equal(matrices["usual"], matrices["few"])
+    assert not np.array_equal(matrices["few"], matrices["often"])
+    # One measurement, clustered twice.
+    np.testing.assert_array_equal(matrices["own"], matrices["few"])
+    own = found["own"].grouping
+    assert own.method == "by_sum"
     np.testing.assert_array_equal(
-        by_object.groupings["own"][0].membership, ct.group(measured, 2, method=by_sum).membership
+        own.membership, ct.group(found["few"].evidence, 2, method=by_sum).membership
     )
     steps = {row["arm"]: row["model_steps"] for row in by_object.costs.to_pylist()}
     assert steps["held out"] < steps["named search"]  # a quarter of the examples trains no branch
-    searches = [by_object.groupings[name][0].details for name in ("named search", "held out")]
-    assert searches[0]["probabilities"] != searches[1]["probabilities"]
+    one, other = (found[name].evidence.probabilities for name in ("named search", "held out"))
+    assert not np.array_equal(one, other)
 
 
 def test_settings_of_objects_are_in_the_configuration_and_in_labels(by_object):
@@ -276,10 +273,7 @@ def test_settings_of_objects_are_in_the_configuration_and_in_labels(by_object):
     assert "by_sum" in told["own"]
     assert "n_features=4" in told["small gradtag"]
     assert "held_out=0.25" in told["held out"]
-    assert (
-        told["named"]
-        == "AffinityMethod(affinity='lookahead', n_groups=2, clustering='sdp', every=10)"
-    )
+    assert told["named"].startswith("Cluster(source='lookahead', n_groups=2, by='sdp'")
     labels = {
         ct.Cluster(
             Lookahead(every=5, memory=2**20), n_groups=2
@@ -297,11 +291,11 @@ def test_settings_of_objects_are_in_the_configuration_and_in_labels(by_object):
 
 
 def test_estimators_with_settings_train_what_they_say(data):
-    case = ct.evaluation.Case(model="mlp", data=data, joint=None, settings=SMALL)
+    case = Case(model="mlp", data=data, joint=None, settings=SMALL)
     given = SurrogateScores(n_subsets=4)
-    grouping = ct.Select(given)(case, seed=0)
-    assert grouping.method == "surrogate"
-    assert grouping.details["cost"]["model_steps"] == (4 + 4) * 24
+    found = ct.Select(given)(case, seed=0)
+    assert found.grouping.method == "surrogate"
+    assert found.cost.model_steps == (4 + 4) * 24
     with pytest.raises(CoterieError, match="knows nothing yet"):  # a copy was fitted
         given.predict(np.eye(4))
 
@@ -340,22 +334,19 @@ def test_an_estimator_of_ones_own(data):
         baselines=(),
         **SMALL,
     )
-    (found,) = result.groupings["grouped"]
-    assert found.labels.tolist() == [0, 0, 1, 1]
-    assert (found.method, found.details["cost"]) == ("FromJoint", {"seconds": 1.0})
+    (found,) = result.found["grouped"]
+    assert found.grouping.labels.tolist() == [0, 0, 1, 1]
+    assert (found.grouping.method, found.cost) == ("FromJoint", ct.Cost(seconds=1.0))
     assert "strength=2.0" in result.config["groupings"]["grouped"]
 
 
 def test_searches_that_differ_in_a_setting_have_checkpoints_of_their_own(data, tmp_path):
-    methods = {
-        str(h): ct.Learn(ct.DifferentiableGrouping(2, held_out=h))
-        for h in (0.1, 0.3)
-    }
+    methods = {str(h): ct.Learn(ct.DifferentiableGrouping(2, held_out=h)) for h in (0.1, 0.3)}
     settings = dict(seeds=1, repeats=1, draws=1, baselines=(), **SMALL)
     in_a_run = ct.compare("mlp", data, methods, run=tmp_path / "run", **settings)
     alone = ct.compare("mlp", data, methods, **settings)
     for name in methods:
-        assert as_one(in_a_run.groupings[name][0]) == as_one(alone.groupings[name][0])
+        assert as_one(in_a_run.found[name][0]) == as_one(alone.found[name][0])
 
 
 @pytest.mark.parametrize(
@@ -363,12 +354,12 @@ def test_searches_that_differ_in_a_setting_have_checkpoints_of_their_own(data, t
     [
         (
             lambda: ct.Cluster("lookahed"),
-            r"`affinity` must be one of cosine, .*or a probe such as Lookahead\(batch",
+            r"`source` must be one of cosine, .*or a probe such as Lookahead\(batch",
         ),
-        (lambda: ct.Cluster(Lookahead), r"`affinity` must be .*found <class"),
+        (lambda: ct.Cluster(Lookahead), r"`source` must be .*found <class"),
         (
-            lambda: ct.Cluster(by="kmeans"),
-            "`clustering` must be one of sdp, .*which groups data maps",
+            lambda: ct.Cluster("cosine", by="kmeans"),
+            "`by` must be one of sdp, .*which groups data maps",
         ),
         (lambda: ct.Cluster(every=0), "`every` must be a whole number of at least 1"),
         (
@@ -381,19 +372,7 @@ def test_searches_that_differ_in_a_setting_have_checkpoints_of_their_own(data, t
             lambda: ct.Select(GradTagScores(), n_groups="auto"),
             "`n_groups` must be a number .* for 'gradtag'",
         ),
-        (
-            lambda: ct.Learn("annealed"),
-            "`search` must be a DifferentiableGrouping; found 'annealed'",
-        ),
-        (lambda: ct.Learn(mode="anealed"), "`mode` must be one of 'paper'"),
-        (
-            lambda: ct.Learn(ct.DifferentiableGrouping(3), n_groups=2),
-            "`n_groups` is 2, but `search` has",
-        ),
-        (
-            lambda: ct.Learn(ct.DifferentiableGrouping(3), mode="paper"),
-            "`mode` is 'paper', but `search` has its own: 'annealed'",
-        ),
+        (lambda: ct.Learn("annealed"), "`provider` must be a WeightsProvider; found 'annealed'"),
     ],
 )
 def test_objects_that_are_none_are_refused(make, message):
