@@ -124,7 +124,7 @@ def test_help_wins_over_mistakes() -> None:
             ["--methods", "cosine", "--groups", "0"],
             "`n_groups` must be a whole number of at least 1, or 'auto'; found 0.",
         ),
-        (["--methods", ""], "`groupings` names an unknown method ''"),
+        (["--methods", ""], "`methods` names an unknown method ''"),
         (
             ["--device", "cuda:x"],
             "`device` must be 'auto', 'cpu', 'cuda' or 'cuda:N'; found 'cuda:x'.",

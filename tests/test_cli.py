@@ -1143,7 +1143,9 @@ def test_run_with_groups_that_are_learnt(
     page = (tmp_path / "run" / "report.html").read_text(encoding="utf-8")
     assert "Assignment probability" in page
     assert (
-        read_json(tmp_path / "run" / "report.json")["groupings"]["grouped"][0]["details"]["mode"]
+        read_json(tmp_path / "run" / "report.json")["groupings"]["grouped"][0]["evidence"][
+            "assignments"
+        ]["mode"]
         == "annealed"
     )
     assert (

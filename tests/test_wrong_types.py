@@ -190,7 +190,7 @@ CASES: dict[str, tuple[Callable[..., Any], Mapping[str, Any], Mapping[str, Any]]
             **SHORT,
         },
         dict.fromkeys(
-            ("groupings", "n_groups", "baselines", "run", "progress", "snapshots", "start")
+            ("methods", "n_groups", "baselines", "run", "progress", "snapshots", "start")
         ),
     ),
     "plan": (
@@ -310,6 +310,11 @@ CASES: dict[str, tuple[Callable[..., Any], Mapping[str, Any], Mapping[str, Any]]
         dict.fromkeys(("estimator", "measure", "partition", "time_limit")),
     ),
     "Learn": (ct.Learn, {}, {"provider": None}),
+    "Found": (
+        ct.Found,
+        {"grouping": GROUPING},
+        dict.fromkeys(("cost", "evidence", "chosen")),
+    ),
     "Task": (
         ct.Task,
         {"name": "a", "kind": "binary"},
@@ -368,12 +373,11 @@ CASES: dict[str, tuple[Callable[..., Any], Mapping[str, Any], Mapping[str, Any]]
 # Sentences that name the argument by the word of what reads it.
 NAMED = {
     "load, parts test": "train",
-    "plan methods": "groupings",
     "Grouping.from_dict saved": "content",
     "Tasks.from_dict saved": "tasks",
 }
 # Any callable is right there; what it raises when it is called is its own.
-CALLED = ("progress", "groupings")
+CALLED = ("progress", "methods")
 PAIRS = [
     (name, argument) for name, (_, right, more) in CASES.items() for argument in {**right, **more}
 ]
@@ -422,8 +426,9 @@ def test_what_the_cases_begin_with_works(tmp_path: Path, monkeypatch: pytest.Mon
 
 def test_every_public_name_that_is_called_has_a_case() -> None:
     called = {name for name in ct.__all__ if callable(getattr(ct, name))}
-    plain = {"CoterieError", "CoterieWarning", "Kind"}
+    plain = {"CoterieError", "CoterieWarning", "Kind", "Method"}
     made_by_us = {
+        "Case",
         "Comparison",
         "Dataset",
         "Fit",

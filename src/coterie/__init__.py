@@ -42,17 +42,14 @@ if TYPE_CHECKING:
     from coterie.grouping import group, select
     from coterie.methods import Case, Cluster, Learn, Method, Select
     from coterie.methods.earlier import (
-        AffinityMethod,
+        AffinityMethod as AffinityMethod,
         DataMapMethod,
         DifferentiableMethod,
         EstimatorMethod,
     )
     from coterie.models import GroupedModel, ModelStack
     from coterie.results import (
-        About,
         Affinity,
-        Assignments,
-        Cost,
         DataMap,
         Fit,
         Found,
@@ -68,23 +65,16 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
-    "About",
     "Affinity",
-    "AffinityMethod",
-    "Assignments",
     "Case",
     "Cluster",
     "Comparison",
-    "Cost",
     "CoterieError",
     "CoterieWarning",
     "DataMap",
-    "DataMapMethod",
     "DataMapRecorder",
     "Dataset",
     "DifferentiableGrouping",
-    "DifferentiableMethod",
-    "EstimatorMethod",
     "Fit",
     "Found",
     "GroupedModel",
@@ -116,6 +106,8 @@ __all__ = [
     "select",
 ]
 
+# They warn when they are called.
+_EARLIER = ("AffinityMethod", "DataMapMethod", "DifferentiableMethod", "EstimatorMethod")
 _ROOMS = (
     "errors",
     "results",
@@ -136,7 +128,7 @@ _ROOMS = (
 
 
 def __getattr__(name: str) -> "Any":
-    if name not in __all__:
+    if name not in __all__ and name not in _EARLIER:
         raise AttributeError(f"module 'coterie' has no attribute {name!r}")
     for room in _ROOMS:
         module = import_module(f"coterie.{room}")

@@ -5,7 +5,7 @@ import pytest
 
 from coterie import affinities as room
 from coterie.affinities import (
-    METHODS,
+    AFFINITIES,
     AffinityProbe,
     Cosine,
     Lookahead,
@@ -20,7 +20,7 @@ from coterie.results import Affinity
 from tests.affinities.moments import KINDS, smooth, table
 
 SMALL = {"epochs": 2, "batch_size": 30, "lr": 0.05, "device": "cpu"}
-MEASURED = [name for name in METHODS if name != "data_map"]
+MEASURED = [name for name in AFFINITIES if name != "data_map"]
 
 
 @pytest.fixture(scope="module")
@@ -188,7 +188,7 @@ def test_examples_without_any_label_neither_train_nor_score(method):
 
 
 def test_registry_and_room_agree():
-    assert set(METHODS) == {"cosine", "lookahead", "transfer_gain", "auxiliary_gain", "data_map"}
+    assert set(AFFINITIES) == {"cosine", "lookahead", "transfer_gain", "auxiliary_gain", "data_map"}
     for name in MEASURED:
-        assert issubclass(METHODS[name], AffinityProbe)
-        assert METHODS[name].name == name
+        assert issubclass(AFFINITIES[name], AffinityProbe)
+        assert AFFINITIES[name].name == name

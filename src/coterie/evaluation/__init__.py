@@ -11,6 +11,7 @@ from coterie.evaluation._compare import check_counts, compare
 from coterie.evaluation._evaluate import evaluate
 from coterie.evaluation._plan import Plan, Workload, plan, seconds_of
 from coterie.evaluation._repetitions import check_repeats, read_seeds, repeated_splits
+from coterie.evaluation._unit import make_probes
 from coterie.evaluation.arms import (
     ARMS,
     BASELINES,
@@ -56,6 +57,7 @@ __all__ = [
     "grouped_arm",
     "holm",
     "joint_arm",
+    "make_probes",
     "paired_interval",
     "plan",
     "primary_scores",

@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal, Self, TypedDict
 
 import numpy as np
 
-from coterie.errors import CoterieError, require_number
+from coterie.errors import CoterieError, require_number, require_type
 from coterie.results.affinities import Affinity
 from coterie.results.groupings import Grouping
 from coterie.results.selections import Selection
@@ -113,6 +113,12 @@ class Found:
 
     def __post_init__(self) -> None:
         """Refuse evidence for other groups."""
+        require_type("grouping", self.grouping, Grouping)
+        require_type("cost", self.cost, Cost)
+        if self.evidence is not None:
+            require_type("evidence", self.evidence, Affinity, Selection, Assignments)
+        if self.chosen is not None:
+            require_type("chosen", self.chosen, str)
         tasks = getattr(self.evidence, "tasks", self.grouping.tasks)
         if tasks != self.grouping.tasks:
             raise CoterieError(

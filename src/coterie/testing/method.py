@@ -12,10 +12,11 @@ import numpy as np
 from torch import nn
 
 from coterie.data import Dataset
-from coterie.evaluation.methods import Case, make_probes
+from coterie.evaluation import make_probes
 from coterie.fitting import fit
+from coterie.methods import Case, Method, Timing, as_method
 from coterie.models import ModelStack
-from coterie.results import Grouping
+from coterie.results import About, Cost, Found, Grouping
 from coterie.testing._checks import Suite, require
 from coterie.testing._world import (
     MIXED,
@@ -46,11 +47,12 @@ def check_method(
 ) -> tuple[str, ...]:
     """Check what :func:`coterie.compare` takes as a method.
 
-    A callable ``(case, *, seed) -> Grouping``, or what makes one.
+    A :class:`coterie.Method`, a callable ``(case, *, seed)`` that gives a :class:`Grouping` or
+    :class:`Found`, or what makes one.
 
     It groups four tasks, and two in *two tasks*, on a joint training of a few steps; ``n_groups``
     must let it. The checks, in order: *grouping*, *relabelling*, *missing labels*, *the test part*,
-    *seed*, *random state*, *case untouched*, *identity*, *measurement*, *price*, *resume*, *two
+    *seed*, *random state*, *case untouched*, *identity*, *measurement*, *price*, *about*, *resume*, *two
     tasks*, *one task*, *gaps*, *mixed kinds*, *saved*; :func:`checks_of` tells what each one says.
 
     Args:
@@ -64,7 +66,7 @@ def check_method(
         CheckFailed: one does not hold.
 
     >>> import coterie as ct
-    >>> check_method(ct.DataMapMethod(n_groups=2))[:3]
+    >>> check_method(ct.Cluster(n_groups=2))[:3]
     ('grouping', 'relabelling', 'missing labels')
     """
     return _SUITE.run(subject, expected_failures)
@@ -77,13 +79,14 @@ class _Finding:
         self.subject = subject
         self.built = 0
 
-    def fresh(self) -> Any:
+    def fresh(self) -> Method:
         """A method that found nothing yet."""
-        return self.subject() if isinstance(self.subject, type) else deepcopy(self.subject)
+        made = self.subject() if isinstance(self.subject, type) else deepcopy(self.subject)
+        return as_method(made)
 
     def case(
         self,
-        method: Any,
+        method: Method,
         data: Dataset,
         *,
         seed: int = 0,
@@ -113,11 +116,17 @@ class _Finding:
         )
 
     def on(self, data: Dataset, *, seed: int = 0, **options: Any) -> Grouping:
-        """What it finds."""
+        """The groups that it finds."""
+        return self.found(data, seed=seed, **options).grouping
+
+    def found(self, data: Dataset, *, seed: int = 0, **options: Any) -> Found:
+        """What it finds, by what, and what that took."""
         method = self.fresh()
         case = self.case(method, data, seed=seed, **options)
         self.built = 0
-        return method(case, seed=seed)
+        found = method(case, seed=seed)
+        require(isinstance(found, Found), "a Grouping or a Found", type(found).__name__)
+        return found
 
     def _building(self, input_shape: tuple[int, ...]) -> nn.Module:
         self.built += 1
@@ -238,29 +247,35 @@ def measurement(finding: _Finding) -> None:
 
 @_SUITE.check
 def price(finding: _Finding) -> None:
-    """What it trains beyond the joint model it enters as ``details["cost"]``.
+    """What it trains beyond the joint model it tells as the cost.
 
-    Where it tells the number, it keeps to it.
+    Where it tells the price before, it keeps to it.
     """
     data, method = table(), finding.fresh()
-    found = finding.on(data)
-    steps = found.details.get("cost", {}).get("model_steps", 0)
+    cost = finding.found(data).cost
     if finding.built:
-        require(
-            steps > 0,
-            'what was trained in `details["cost"]["model_steps"]`',
-            dict(found.details.get("cost", {})),
-        )
-    told = getattr(method, "trainings", None)
-    if told is not None:
-        number, joint = told(len(data.tasks)), finding.case(method, data).joint
-        require(isinstance(number, int) and number >= 0, "a whole number of trainings", number)
-        most = number * joint.cost["model_steps"]
-        require(
-            bool(steps >= most) and bool(number) == bool(finding.built),
-            f"{most} model steps, of {number} trainings",
-            steps,
-        )
+        require(cost.model_steps > 0, "what was trained in `Found.cost.model_steps`", cost)
+    told = method.price(Timing(model=encoder, data=data, settings=SETTINGS))
+    if told is None:
+        return
+    require(isinstance(told, Cost), "a Cost, or None where it is unknown", type(told).__name__)
+    joint = finding.case(method, data).joint
+    most = told.trainings * joint.cost["model_steps"]
+    require(
+        bool(cost.model_steps >= most) and bool(told.trainings) <= bool(finding.built),
+        f"{most} model steps, of {told.trainings} trainings",
+        cost.model_steps,
+    )
+
+
+@_SUITE.check
+def about(finding: _Finding) -> None:
+    """It says what it is, in a name, a label and words."""
+    method = finding.fresh()
+    require(isinstance(method.about, About), "an About", type(method.about).__name__)
+    for name in ("name", "label"):
+        value = getattr(method, name)
+        require(isinstance(value, str) and bool(value), f"a {name}", value)
 
 
 @_SUITE.check
