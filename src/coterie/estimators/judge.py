@@ -60,15 +60,13 @@ def within_target_correlation(
         known = [value for value in found if not np.isnan(value)]
         return float(np.mean(known)) if known else float("nan")
     nothing = [np.zeros(0)]
-    guesses, truths = (
-        [_centred(guess) for guess, _ in columns],
-        [_centred(truth) for _, truth in columns],
-    )
+    guesses = [_centred(guess) for guess, _ in columns]
+    truths = [_centred(truth) for _, truth in columns]
     return _cosine(np.concatenate(nothing + guesses), np.concatenate(nothing + truths))
 
 
 def relative_distance(estimated: np.ndarray, true: np.ndarray) -> float:
-    """Frobenius norm of the error relative to that of the truth, over the cells in which the truth is known.
+    """Frobenius norm of the error relative to that of the truth, over the cells that it knows.
 
     Raises:
         CoterieError: shapes that differ, or an estimate that is missing where the truth is known.
@@ -81,7 +79,11 @@ def relative_distance(estimated: np.ndarray, true: np.ndarray) -> float:
 
 
 def blind_baseline(joint: np.ndarray, subsets: np.ndarray) -> np.ndarray:
-    """The guess (R, T) that no subset differs from the joint model, whose scores are ``joint`` (T,); NaN outside a subset.
+    """The guess (R, T) that no subset differs from the joint model; NaN outside a subset.
+
+    Args:
+        joint: its scores (T,).
+        subsets: (R, T), nonzero for the tasks of a row.
 
     >>> blind_baseline(np.array([0.5, 0.7]), np.array([[1, 0], [1, 1]])).tolist()
     [[0.5, nan], [0.5, 0.7]]
@@ -134,8 +136,7 @@ def _cells(
     if not estimated.shape == true.shape == subsets.shape or true.ndim != 2:
         raise CoterieError(
             "`estimated`, `true` and `subsets` must agree in shape (R, T); found "
-            f"{estimated.shape}, {true.shape} and "
-            f"{subsets.shape}."
+            f"{estimated.shape}, {true.shape} and {subsets.shape}."
         )
     used = (subsets > 0) & ~np.isnan(true)
     missing = np.argwhere(used & np.isnan(estimated))

@@ -349,12 +349,10 @@ class _Timing:
             seconds = sum(self.training_seconds(n) for n in questions if n) * share + own
             needed = self.stack_bytes(max(questions))
         elif isinstance(method, EstimatorMethod) and (scores := _gradtag(method)) is not None:
-            steps, working = scores.price(
-                self.data, self.batch_size, self.activations / self.batch_size
-            )
+            steps = scores.steps(self.data, self.batch_size)
             start, each, a_row = self.gradtag[_key(scores)]
             seconds = start + steps * each + method.predictions(len(self.data.tasks)) * a_row
-            needed += working
+            needed += scores.memory
         return Workload(
             method=name,
             trainings=trainings,
