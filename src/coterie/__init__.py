@@ -22,103 +22,95 @@ Names are imported when first used, so that ``coterie --help`` need not wait for
 # not loaded by then.
 from importlib import import_module
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from typing import Any
-
-    from coterie.affinities import affinity
-    from coterie.data import Dataset, Schema, Split, load
-    from coterie.datamaps import DataMapRecorder
-    from coterie.differentiable import DifferentiableGrouping, finetune
-    from coterie.errors import CoterieError, CoterieWarning
-    from coterie.evaluation import (
-        AffinityMethod,
-        Comparison,
-        DataMapMethod,
-        DifferentiableMethod,
-        EstimatorMethod,
-        Plan,
-        compare,
-        evaluate,
-        plan,
-    )
-    from coterie.fitting import fit
-    from coterie.grouping import group, select
-    from coterie.models import GroupedModel, ModelStack
-    from coterie.results import Affinity, DataMap, Fit, Grouping, History, ScoreTable, Selection
-    from coterie.runs import Run
-    from coterie.tasks import Kind, Task, Tasks, confidence
-    from coterie.training import predict
-
 __version__ = "0.1.0"
 
-__all__ = [
-    "Affinity",
-    "AffinityMethod",
-    "Comparison",
-    "CoterieError",
-    "CoterieWarning",
-    "DataMap",
-    "DataMapMethod",
-    "DataMapRecorder",
-    "Dataset",
-    "DifferentiableGrouping",
-    "DifferentiableMethod",
-    "EstimatorMethod",
-    "Fit",
-    "GroupedModel",
-    "Grouping",
-    "History",
-    "Kind",
-    "ModelStack",
-    "Plan",
-    "Run",
-    "Schema",
-    "ScoreTable",
-    "Selection",
-    "Split",
-    "Task",
-    "Tasks",
-    "affinity",
-    "compare",
-    "confidence",
-    "evaluate",
-    "finetune",
-    "fit",
-    "group",
-    "load",
-    "plan",
-    "predict",
-    "select",
-]
+_ROOM_OF = {
+    "Affinity": "results",
+    "AffinityMethod": "evaluation",
+    "Comparison": "evaluation",
+    "CoterieError": "errors",
+    "CoterieWarning": "errors",
+    "DataMap": "results",
+    "DataMapMethod": "evaluation",
+    "DataMapRecorder": "datamaps",
+    "Dataset": "data",
+    "DifferentiableGrouping": "differentiable",
+    "DifferentiableMethod": "evaluation",
+    "EstimatorMethod": "evaluation",
+    "Fit": "results",
+    "GroupedModel": "models",
+    "Grouping": "results",
+    "History": "results",
+    "Kind": "tasks",
+    "ModelStack": "models",
+    "Plan": "evaluation",
+    "Run": "runs",
+    "Schema": "data",
+    "ScoreTable": "results",
+    "Selection": "results",
+    "Split": "data",
+    "Task": "tasks",
+    "Tasks": "tasks",
+    "affinity": "affinities",
+    "compare": "evaluation",
+    "confidence": "tasks",
+    "evaluate": "evaluation",
+    "finetune": "differentiable",
+    "fit": "fitting",
+    "group": "grouping",
+    "load": "data",
+    "plan": "evaluation",
+    "predict": "training",
+    "select": "grouping",
+}
 
-_ROOMS = (
-    "errors",
-    "results",
-    "tasks",
-    "runs",
-    "data",
-    "models",
-    "training",
-    "datamaps",
-    "fitting",
-    "affinities",
-    "grouping",
-    "differentiable",
-    "evaluation",
-)
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from coterie.affinities import affinity as affinity
+    from coterie.data import Dataset as Dataset
+    from coterie.data import Schema as Schema
+    from coterie.data import Split as Split
+    from coterie.data import load as load
+    from coterie.datamaps import DataMapRecorder as DataMapRecorder
+    from coterie.differentiable import DifferentiableGrouping as DifferentiableGrouping
+    from coterie.differentiable import finetune as finetune
+    from coterie.errors import CoterieError as CoterieError
+    from coterie.errors import CoterieWarning as CoterieWarning
+    from coterie.evaluation import AffinityMethod as AffinityMethod
+    from coterie.evaluation import Comparison as Comparison
+    from coterie.evaluation import DataMapMethod as DataMapMethod
+    from coterie.evaluation import DifferentiableMethod as DifferentiableMethod
+    from coterie.evaluation import EstimatorMethod as EstimatorMethod
+    from coterie.evaluation import Plan as Plan
+    from coterie.evaluation import compare as compare
+    from coterie.evaluation import evaluate as evaluate
+    from coterie.evaluation import plan as plan
+    from coterie.fitting import fit as fit
+    from coterie.grouping import group as group
+    from coterie.grouping import select as select
+    from coterie.models import GroupedModel as GroupedModel
+    from coterie.models import ModelStack as ModelStack
+    from coterie.results import Affinity as Affinity
+    from coterie.results import DataMap as DataMap
+    from coterie.results import Fit as Fit
+    from coterie.results import Grouping as Grouping
+    from coterie.results import History as History
+    from coterie.results import ScoreTable as ScoreTable
+    from coterie.results import Selection as Selection
+    from coterie.runs import Run as Run
+    from coterie.tasks import Kind as Kind
+    from coterie.tasks import Task as Task
+    from coterie.tasks import Tasks as Tasks
+    from coterie.tasks import confidence as confidence
+    from coterie.training import predict as predict
+else:
+    __all__ = list(_ROOM_OF)
 
+    def __getattr__(name: str) -> object:
+        if name not in _ROOM_OF:
+            raise AttributeError(f"module 'coterie' has no attribute {name!r}")
+        globals()[name] = getattr(import_module(f"coterie.{_ROOM_OF[name]}"), name)
+        return globals()[name]
 
-def __getattr__(name: str) -> "Any":
-    if name not in __all__:
-        raise AttributeError(f"module 'coterie' has no attribute {name!r}")
-    for room in _ROOMS:
-        module = import_module(f"coterie.{room}")
-        if hasattr(module, name):
-            globals()[name] = getattr(module, name)
-            return globals()[name]
-    raise AttributeError(f"module 'coterie' has no attribute {name!r}")
-
-
-def __dir__() -> list[str]:
-    return [*__all__, "__version__"]
+    def __dir__() -> list[str]:
+        return [*__all__, "__version__"]

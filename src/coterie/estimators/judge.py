@@ -115,20 +115,6 @@ def served_score(serves: np.ndarray, scores: np.ndarray) -> float:
     return float(found.sum())
 
 
-def regret(serves: np.ndarray, best: np.ndarray, scores: np.ndarray) -> float:
-    """What a selection loses against the best one.
-
-    Difference of their totals on ``scores`` (R, T), say of the test part.
-
-    ``serves`` and ``best`` (T,) name the row that serves each task. Negative where ``best`` was
-    chosen on other scores.
-
-    >>> regret(np.array([0, 1]), np.array([1, 1]), np.array([[0.5, np.nan], [0.75, 0.25]]))
-    0.25
-    """
-    return served_score(best, scores) - served_score(serves, scores)
-
-
 def _cells(
     estimated: np.ndarray, true: np.ndarray, subsets: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
