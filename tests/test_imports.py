@@ -17,7 +17,7 @@ SOURCE = Path(coterie.__file__).parent
 FLOORS = (
     ("errors",),
     ("identity", "schema", "files", "memory", "seeds", "texts", "wording"),
-    ("locks", "tasks"),
+    ("locks", "manifest", "tasks"),
     ("metrics", "runs"),
     ("data",),
     ("models",),
