@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, TypeVar, cast
 
 from coterie.cli import options
 from coterie.errors import CoterieError
 
 if TYPE_CHECKING:
     from coterie.data import Dataset
+    from coterie.evaluation import GroupingMethod
+    from coterie.training.config import TrainingSettings
 
-_TRAINING = ("epochs", "lr", "batch_size", "optimiser", "precision", "augment", "device")
+Value = TypeVar("Value")
 
 
 def load_data(asked: options.DataOptions, seed: int) -> Dataset:
@@ -23,12 +25,12 @@ def load_data(asked: options.DataOptions, seed: int) -> Dataset:
         dict(_pair(name, text) for text in keywords.pop(name)) for name in ("kind", "positive")
     )
     files, test = (list(keywords.pop(name)) for name in ("data", "test"))
-    source: Any = files[0] if len(files) == 1 else files
-    source = {"train": source, "test": test} if test else source
-    return load(source, kinds=kinds, positive=positive, seed=seed, **given(keywords))
+    source = files[0] if len(files) == 1 else files
+    parts = {"train": source, "test": test} if test else source
+    return load(parts, kinds=kinds, positive=positive, seed=seed, **given(keywords))
 
 
-def given(keywords: dict[str, Any]) -> dict[str, Any]:
+def given(keywords: dict[str, Value]) -> dict[str, Value]:
     """The keywords that hold something."""
     empty = (None, (), [])
     # No words for missing cells are an answer, too.
@@ -53,18 +55,14 @@ def _pair(flag: str, text: str) -> tuple[str, str]:
 
 def model_of(training: options.TrainingOptions, data: Dataset) -> str:
     """The encoder asked for, or the usual one for these inputs."""
-    return (
-        training.model
-        if training.model != "auto"
-        else "cnn"
-        if len(data.input_shape) == 3
-        else "mlp"
-    )
+    usual = "cnn" if len(data.input_shape) == 3 else "mlp"
+    return usual if training.model == "auto" else training.model
 
 
-def settings_of(training: options.TrainingOptions) -> dict[str, Any]:
-    """What ``fit`` takes."""
-    return {name: getattr(training, name) for name in _TRAINING}
+def settings_of(training: options.TrainingOptions) -> TrainingSettings:
+    """What ``fit`` takes beside the model and the seed."""
+    settings = {n: value for n, value in asdict(training).items() if n not in ("model", "seed")}
+    return cast("TrainingSettings", settings)
 
 
 def seeds_of(verb: options.Compare) -> int | range:
@@ -75,13 +73,16 @@ def seeds_of(verb: options.Compare) -> int | range:
 
 def methods_asked(
     asked: options.GroupOptions, compared: options.ComparisonOptions
-) -> dict[str, Any]:
-    """All methods at all numbers of groups, data maps at every fuzziness too, by a name that tells them apart."""
+) -> dict[str, GroupingMethod]:
+    """All methods at all numbers of groups, by a name that tells them apart.
+
+    Data maps at every fuzziness, too.
+    """
     from coterie.affinities import METHODS as AFFINITIES
     from coterie.evaluation import method_named
 
     own = {} if asked.clustering == "auto" else {"clustering": asked.clustering}
-    found: dict[str, Any] = {}
+    found: dict[str, GroupingMethod] = {}
     for name in compared.methods or ("data_map",):
         for n_groups in asked.groups:
             if name.replace("-", "_") != "data_map":
