@@ -1,6 +1,6 @@
 """Gradient features of Grad-TAG.
 
-Cells a second of both projections against the per-example loop, and FLOPs against training.
+Cells a second of both projections against the per-example loop.
 
     python benchmarks/gradtag.py
 
@@ -24,11 +24,10 @@ from torch import Tensor
 
 import coterie as ct
 from coterie.data import Dataset
-from coterie.estimators import GradTagScores
-from coterie.estimators._features import DenseProjection
-from coterie.estimators._kronecker import KroneckerProjection
-from coterie.estimators._linearised import Linearised, cells
-from coterie.estimators._margins import margins
+from coterie.estimators.gradtag.features import DenseProjection
+from coterie.estimators.gradtag.kronecker import KroneckerProjection
+from coterie.estimators.gradtag.linearised import Linearised, cells
+from coterie.estimators.gradtag.margins import margins
 
 N_FEATURES = 256
 JOBS: dict[str, dict[str, Any]] = {
@@ -122,11 +121,6 @@ def study(name: str, job: dict[str, Any], n_tasks: int, repeats: int) -> dict[st
     difference = dense.features(inputs[:8], targets[:8])[0] - loop(
         linearised, signs, inputs[:8], targets[:8]
     )
-    settings = {"epochs": 30, "batch_size": 64}
-    whole = GradTagScores(n_features=N_FEATURES).fit(
-        ct.fit(name, data, **{**settings, "epochs": 1}), data
-    )
-    flops = whole.flops(1)
     return {
         "parameters": linearised.n_parameters,
         "features": N_FEATURES,
@@ -134,16 +128,7 @@ def study(name: str, job: dict[str, Any], n_tasks: int, repeats: int) -> dict[st
         "cells_per_second": {n: 1 / median(each) for n, each in seconds.items()},
         "faster": {n: {"median": median(r), "min": min(r), "max": max(r)} for n, r in fast.items()},
         "dense_minus_loop": difference.abs().max().item(),
-        "flops_share": {str(m): share(flops, m, settings["epochs"]) for m in (63, 500, 2500)},
     }
-
-
-def share(flops: dict[str, float], n_rows: int, epochs: int) -> float:
-    """Operations for ``n_rows`` rows, the joint training included, over those of training them, at ``epochs`` epochs each."""
-    joint = flops["joint"] * epochs
-    return (joint + flops["features"] + n_rows * (flops["solves"] + flops["readout"])) / (
-        n_rows * joint
-    )
 
 
 def main() -> None:

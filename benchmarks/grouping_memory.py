@@ -22,9 +22,8 @@ import numpy as np
 from _common import save_result
 from sklearn.metrics import adjusted_rand_score
 
-from coterie.datamaps import open_map
+from coterie.datamaps import DataMap, open_map
 from coterie.datamaps.gram import gram
-from coterie.datamaps.storage import write_map
 from coterie.grouping import group, stability
 
 N_GROUPS = 20
@@ -58,33 +57,25 @@ def now() -> float:
 def make_map(path: Path, n_tasks: int, n_examples: int, gaps: float) -> None:
     """Tasks of one group have a common confidence on each example, give or take noise."""
     random = np.random.default_rng(0)
-    names = [f"task {t}" for t in range(n_tasks)]
-    with write_map(
-        path,
-        (n_examples, n_tasks),
-        tasks=names,
-        kinds=["binary"] * n_tasks,
-        ids=np.arange(n_examples),
-        epochs=[10],
-        dtype=np.float16,
-    ) as arrays:
-        for start in range(0, n_examples, CHUNK):
-            rows = slice(start, min(start + CHUNK, n_examples))
-            shape = (rows.stop - start, n_tasks)
-            common = random.random((shape[0], N_GROUPS), dtype=np.float32)[
-                :, np.arange(n_tasks) % N_GROUPS
-            ]
-            noise = random.standard_normal(shape, dtype=np.float32)
-            missing = random.random(shape, dtype=np.float32) < gaps
-            for name, values in {
-                "confidence": (common + 0.2 * noise).clip(0, 1),
-                "variability": (0.1 + 0.05 * noise).clip(0, 0.5),
-                "correctness": common > 0.5,
-                "count": np.full(shape, 10),
-            }.items():
-                arrays[f"10/{name}"][rows] = np.where(
-                    missing, 0 if name == "count" else np.nan, values
-                )
+    statistics = ("confidence", "variability", "correctness", "count")
+    arrays = {name: np.empty((n_examples, n_tasks), dtype=np.float16) for name in statistics}
+    for start in range(0, n_examples, CHUNK):
+        rows = slice(start, min(start + CHUNK, n_examples))
+        shape = (rows.stop - start, n_tasks)
+        common = random.random((shape[0], N_GROUPS), dtype=np.float32)[
+            :, np.arange(n_tasks) % N_GROUPS
+        ]
+        noise = random.standard_normal(shape, dtype=np.float32)
+        missing = random.random(shape, dtype=np.float32) < gaps
+        for name, values in {
+            "confidence": (common + 0.2 * noise).clip(0, 1),
+            "variability": (0.1 + 0.05 * noise).clip(0, 0.5),
+            "correctness": common > 0.5,
+            "count": np.full(shape, 10),
+        }.items():
+            arrays[name][rows] = np.where(missing, 0 if name == "count" else np.nan, values)
+    tasks, kinds = tuple(f"task {t}" for t in range(n_tasks)), ("binary",) * n_tasks
+    DataMap(tasks=tasks, kinds=kinds, ids=np.arange(n_examples), epoch=10, **arrays).save(path)
 
 
 def measure(folder: Path, n_tasks: int, n_examples: int, gaps: float) -> dict[str, Any]:

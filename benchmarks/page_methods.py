@@ -207,16 +207,9 @@ def selection(found: dict[str, Any]) -> str:
 
 def gradients(found: dict[str, Any]) -> str:
     """Grad-TAG features per second."""
+    pairs = ("kronecker / loop", "kronecker / bare_loop", "dense / loop")
     rows = [
-        [
-            name,
-            *(f"{found[name]['faster'][pair]['median']:.0f}x" for pair in pairs),
-            ", ".join(
-                f"{100 * share:.2g} % of {n} rows"
-                for n, share in found[name]["flops_share"].items()
-            ),
-        ]
-        for pairs in [("kronecker / loop", "kronecker / bare_loop", "dense / loop")]
+        [name, *(f"{found[name]['faster'][pair]['median']:.0f}x" for pair in pairs)]
         for name in ("mlp", "cnn")
     ]
     head = [
@@ -224,13 +217,11 @@ def gradients(found: dict[str, Any]) -> str:
         "factorised against the loop",
         "against a bare loop",
         "dense against the loop",
-        "operations against training",
     ]
     return (
         "Projected gradients of examples and tasks, against a loop over them one by one, and "
-        "against the barest such loop, "
-        f"without a projection (asked: {found['asked']}); operations of features, solves, read-out "
-        "as a share of training:\n\n" + table(head, rows)
+        f"against the barest such loop, without a projection (asked: {found['asked']}):\n\n"
+        + table(head, rows)
     )
 
 

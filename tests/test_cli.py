@@ -1354,7 +1354,7 @@ def test_select_keeps_to_columns_of_the_table(
 
 
 def test_a_plan_says_what_is_unknown(capsys: pytest.CaptureFixture[str]) -> None:
-    from coterie.cli.measuring import _show_plan
+    from coterie.cli.outcomes import show_plan
     from coterie.evaluation import Plan, Workload
 
     known = Workload(
@@ -1383,7 +1383,7 @@ def test_a_plan_says_what_is_unknown(capsys: pytest.CaptureFixture[str]) -> None
         shared_seconds=8.0,
         picked=("pairs K=2", "mine"),
     )
-    _show_plan(Screen(), plan)
+    show_plan(Screen(), plan)
     out = capsys.readouterr().out
     row = next(line for line in out.splitlines() if line.startswith("mine"))
     assert row.split() == ["mine", "–", "–", "–", "–", "1.0", "s", "–", "unknown"]

@@ -24,7 +24,7 @@ import coterie as ct
 from coterie.cli import main
 from coterie.data.arrow_files import write_parquet
 from coterie.datamaps import DataMapRecorder, to_parquet
-from coterie.datamaps.storage import create_arrays, map_arrays
+from coterie.datamaps.storage import map_arrays
 from coterie.errors import CoterieError
 from coterie.files import (
     atomic,
@@ -62,11 +62,6 @@ def dead() -> int:
     return process.pid
 
 
-def write_mapped(path: Path) -> None:
-    with create_arrays(path, {"a": (MANY.dtype, MANY.shape)}) as arrays:
-        arrays["a"][:] = MANY
-
-
 def big_map() -> ct.DataMap:
     recorder = DataMapRecorder(4, 2_000)
     recorder.update(torch.arange(2_000), torch.rand(2_000, 4))
@@ -91,7 +86,6 @@ def big_grouping() -> ct.Grouping:
 WRITERS: dict[str, Callable[[Path], Any]] = {
     "JSON": lambda path: write_json(path, MANY.tolist()),
     "arrays": lambda path: write_arrays(path, {"a": MANY}),
-    "memory map": write_mapped,
     "table": lambda path: write_parquet(path, pa.table({"a": MANY})),
     "data map": lambda path: big_map().save(path),
     "data map, long": lambda path: to_parquet(big_map(), path),
@@ -112,14 +106,6 @@ def test_no_room_is_one_sentence_and_what_was_there_stays(name: str, tmp_path: P
     assert (tmp_path / "file").read_text() == "as it was"
     WRITERS[name](tmp_path / "file")
     assert (tmp_path / "file").stat().st_size > 8_000
-
-
-def test_no_room_for_a_recorder_is_said_before_it_starts(tmp_path: Path) -> None:
-    with (
-        small_files(8_000),
-        pytest.raises(CoterieError, match=r"working\.bin' cannot be written: File too large"),
-    ):
-        DataMapRecorder(4, 2_000, folder=tmp_path / "folder")
 
 
 @pytest.mark.parametrize(

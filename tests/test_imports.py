@@ -27,7 +27,7 @@ FLOORS = (
         "texts",
         "wording",
     ),
-    ("locks", "tasks"),
+    ("locks", "manifest", "tasks"),
     ("metrics", "runs"),
     ("data",),
     ("models",),

@@ -272,7 +272,7 @@ CASES: dict[str, tuple[Callable[..., Any], Mapping[str, Any], Mapping[str, Any]]
     "DataMapRecorder": (
         ct.DataMapRecorder,
         {"n_tasks": 2, "n_examples": 5},
-        dict.fromkeys(("names", "kinds", "ids", "folder", "device")),
+        dict.fromkeys(("names", "kinds", "ids", "device")),
     ),
     "DataMapRecorder.update": (
         lambda **given: recorder().update(**given),
@@ -500,7 +500,6 @@ def test_a_grouping_that_could_not_be_used_is_refused(change: dict[str, Any], me
         ({"ids": [[1, 2, 3, 4, 5]]}, "`ids` must be a list of numbers or texts"),
         ({"ids": [1, 2]}, "`ids` must have 5 entries; found 2"),
         ({"device": "gpu"}, "`device` 'gpu' cannot be used"),
-        ({"folder": 3}, "`folder` must be a path; found 3"),
     ],
 )
 def test_a_recorder_that_could_not_record_is_refused(change: dict[str, Any], message: str) -> None:

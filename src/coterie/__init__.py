@@ -22,121 +22,106 @@ Names are imported when first used, so that ``coterie --help`` need not wait for
 # not loaded by then.
 from importlib import import_module
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from typing import Any
-
-    from coterie.affinities import affinity
-    from coterie.data import Dataset, Schema, Split, load
-    from coterie.datamaps import DataMapRecorder
-    from coterie.differentiable import DifferentiableGrouping, finetune
-    from coterie.errors import CoterieError, CoterieWarning
-    from coterie.evaluation import (
-        Comparison,
-        Plan,
-        compare,
-        evaluate,
-        plan,
-    )
-    from coterie.fitting import fit
-    from coterie.grouping import group, select
-    from coterie.methods import Case, Cluster, Learn, Method, Select
-    from coterie.methods.earlier import (
-        AffinityMethod as AffinityMethod,
-        DataMapMethod,
-        DifferentiableMethod,
-        EstimatorMethod,
-    )
-    from coterie.models import GroupedModel, ModelStack
-    from coterie.results import (
-        Affinity,
-        DataMap,
-        Fit,
-        Found,
-        Grouping,
-        History,
-        ScoreTable,
-        Selection,
-    )
-    from coterie.runs import Run
-    from coterie.tasks import Kind, Task, Tasks, confidence
-    from coterie.training import predict
-
 __version__ = "0.1.0"
 
-__all__ = [
-    "Affinity",
-    "Case",
-    "Cluster",
-    "Comparison",
-    "CoterieError",
-    "CoterieWarning",
-    "DataMap",
-    "DataMapRecorder",
-    "Dataset",
-    "DifferentiableGrouping",
-    "Fit",
-    "Found",
-    "GroupedModel",
-    "Grouping",
-    "History",
-    "Kind",
-    "Learn",
-    "Method",
-    "ModelStack",
-    "Plan",
-    "Run",
-    "Schema",
-    "ScoreTable",
-    "Select",
-    "Selection",
-    "Split",
-    "Task",
-    "Tasks",
-    "affinity",
-    "compare",
-    "confidence",
-    "evaluate",
-    "finetune",
-    "fit",
-    "group",
-    "load",
-    "plan",
-    "predict",
-    "select",
-]
-
+_ROOM_OF = {
+    "Affinity": "results",
+    "Case": "methods",
+    "Cluster": "methods",
+    "Comparison": "evaluation",
+    "CoterieError": "errors",
+    "CoterieWarning": "errors",
+    "DataMap": "results",
+    "DataMapRecorder": "datamaps",
+    "Dataset": "data",
+    "DifferentiableGrouping": "differentiable",
+    "Fit": "results",
+    "Found": "results",
+    "GroupedModel": "models",
+    "Grouping": "results",
+    "History": "results",
+    "Kind": "tasks",
+    "Learn": "methods",
+    "Method": "methods",
+    "ModelStack": "models",
+    "Plan": "evaluation",
+    "Run": "runs",
+    "Schema": "data",
+    "ScoreTable": "results",
+    "Select": "methods",
+    "Selection": "results",
+    "Split": "data",
+    "Task": "tasks",
+    "Tasks": "tasks",
+    "affinity": "affinities",
+    "compare": "evaluation",
+    "confidence": "tasks",
+    "evaluate": "evaluation",
+    "finetune": "differentiable",
+    "fit": "fitting",
+    "group": "grouping",
+    "load": "data",
+    "plan": "evaluation",
+    "predict": "training",
+    "select": "grouping",
+}
 # They warn when they are called.
 _EARLIER = ("AffinityMethod", "DataMapMethod", "DifferentiableMethod", "EstimatorMethod")
-_ROOMS = (
-    "errors",
-    "results",
-    "tasks",
-    "runs",
-    "data",
-    "models",
-    "training",
-    "datamaps",
-    "fitting",
-    "affinities",
-    "grouping",
-    "differentiable",
-    "methods",
-    "methods.earlier",
-    "evaluation",
-)
+_ROOM_OF_ALL = {**_ROOM_OF, **dict.fromkeys(_EARLIER, "methods.earlier")}
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from coterie.affinities import affinity as affinity
+    from coterie.data import Dataset as Dataset
+    from coterie.data import Schema as Schema
+    from coterie.data import Split as Split
+    from coterie.data import load as load
+    from coterie.datamaps import DataMapRecorder as DataMapRecorder
+    from coterie.differentiable import DifferentiableGrouping as DifferentiableGrouping
+    from coterie.differentiable import finetune as finetune
+    from coterie.errors import CoterieError as CoterieError
+    from coterie.errors import CoterieWarning as CoterieWarning
+    from coterie.evaluation import Comparison as Comparison
+    from coterie.evaluation import Plan as Plan
+    from coterie.evaluation import compare as compare
+    from coterie.evaluation import evaluate as evaluate
+    from coterie.evaluation import plan as plan
+    from coterie.fitting import fit as fit
+    from coterie.grouping import group as group
+    from coterie.grouping import select as select
+    from coterie.methods import Case as Case
+    from coterie.methods import Cluster as Cluster
+    from coterie.methods import Learn as Learn
+    from coterie.methods import Method as Method
+    from coterie.methods import Select as Select
+    from coterie.methods.earlier import AffinityMethod as AffinityMethod
+    from coterie.methods.earlier import DataMapMethod as DataMapMethod
+    from coterie.methods.earlier import DifferentiableMethod as DifferentiableMethod
+    from coterie.methods.earlier import EstimatorMethod as EstimatorMethod
+    from coterie.models import GroupedModel as GroupedModel
+    from coterie.models import ModelStack as ModelStack
+    from coterie.results import Affinity as Affinity
+    from coterie.results import DataMap as DataMap
+    from coterie.results import Fit as Fit
+    from coterie.results import Found as Found
+    from coterie.results import Grouping as Grouping
+    from coterie.results import History as History
+    from coterie.results import ScoreTable as ScoreTable
+    from coterie.results import Selection as Selection
+    from coterie.runs import Run as Run
+    from coterie.tasks import Kind as Kind
+    from coterie.tasks import Task as Task
+    from coterie.tasks import Tasks as Tasks
+    from coterie.tasks import confidence as confidence
+    from coterie.training import predict as predict
+else:
+    __all__ = list(_ROOM_OF)
 
-def __getattr__(name: str) -> "Any":
-    if name not in __all__ and name not in _EARLIER:
-        raise AttributeError(f"module 'coterie' has no attribute {name!r}")
-    for room in _ROOMS:
-        module = import_module(f"coterie.{room}")
-        if hasattr(module, name):
-            globals()[name] = getattr(module, name)
-            return globals()[name]
-    raise AttributeError(f"module 'coterie' has no attribute {name!r}")
+    def __getattr__(name: str) -> object:
+        if name not in _ROOM_OF_ALL:
+            raise AttributeError(f"module 'coterie' has no attribute {name!r}")
+        globals()[name] = getattr(import_module(f"coterie.{_ROOM_OF_ALL[name]}"), name)
+        return globals()[name]
 
-
-def __dir__() -> list[str]:
-    return [*__all__, "__version__"]
+    def __dir__() -> list[str]:
+        return [*__all__, "__version__"]

@@ -7,17 +7,18 @@ from contextlib import contextmanager
 from math import inf
 from numbers import Integral, Real
 from reprlib import Repr
-from typing import Any
+from typing import TypeVar
 
+Each = TypeVar("Each")
 _SHORT = Repr()
 _SHORT.maxstring, _SHORT.maxlong, _SHORT.maxother = 50, 50, 80
 
 
 class CoterieError(ValueError):
-    """Something about the input, a setting or a file is wrong, and the message says what and how to mend it.
+    """Something about the input, a setting or a file is wrong.
 
-    The command line prints the message alone and exits with status 2; in Python it is a
-    ``ValueError``.
+    The message says what and how to mend it. The command line prints the message alone and exits
+    with status 2; in Python it is a ``ValueError``.
     """
 
 
@@ -28,8 +29,8 @@ class CoterieWarning(UserWarning):
     """
 
 
-def require_whole(name: str, value: Any, least: int, most: int | None = None) -> None:
-    """Refuse a setting that is not a whole number of at least ``least`` and, where that is given, at most ``most``.
+def require_whole(name: str, value: object, least: int, most: int | None = None) -> None:
+    """Refuse a setting that is not a whole number from ``least`` to ``most``, if there is a most.
 
     >>> require_whole("every", 0, 1)
     Traceback (most recent call last):
@@ -46,7 +47,7 @@ def require_whole(name: str, value: Any, least: int, most: int | None = None) ->
         )
 
 
-def require_count(name: str, value: Any, most: int) -> None:
+def require_count(name: str, value: object, most: int) -> None:
     """Refuse what does not say how many, from 1 to ``most``.
 
     >>> require_count("draws", 10**9, most=10_000)
@@ -59,7 +60,7 @@ def require_count(name: str, value: Any, most: int) -> None:
     require_whole(name, value, 1, most)
 
 
-def require_positive(name: str, value: Any) -> None:
+def require_positive(name: str, value: object) -> None:
     """Refuse a setting that is not a finite number above 0.
 
     >>> require_positive("ridge", -1)
@@ -71,7 +72,7 @@ def require_positive(name: str, value: Any) -> None:
         raise CoterieError(f"`{name}` must be a positive, finite number; found {shown(value)}.")
 
 
-def require_number(name: str, value: Any, *, least: float, below: float = inf) -> None:
+def require_number(name: str, value: object, *, least: float, below: float = inf) -> None:
     """Refuse a setting that is not a finite number from ``least`` to below ``below``.
 
     >>> require_number("warmup", 1.0, least=0, below=1)
@@ -86,7 +87,7 @@ def require_number(name: str, value: Any, *, least: float, below: float = inf) -
         )
 
 
-def require_type(name: str, value: Any, *kinds: type) -> None:
+def require_type(name: str, value: object, *kinds: type) -> None:
     """Refuse an argument of another type than one of ``kinds``.
 
     >>> require_type("data", "people.csv", dict)
@@ -101,7 +102,7 @@ def require_type(name: str, value: Any, *kinds: type) -> None:
         )
 
 
-def require_choice(name: str, value: Any, choices: Iterable[str]) -> None:
+def require_choice(name: str, value: object, choices: Iterable[str]) -> None:
     """Refuse what is none of a few texts.
 
     >>> require_choice("part", "exam", ["train", "test"])
@@ -117,7 +118,7 @@ def require_choice(name: str, value: Any, choices: Iterable[str]) -> None:
         )
 
 
-def require_list(name: str, value: Any, *kinds: type) -> tuple[Any, ...]:
+def require_list(name: str, value: object, *kinds: type[Each]) -> tuple[Each, ...]:
     """Several values of one of ``kinds`` as a tuple; one text is not several.
 
     >>> require_list("names", ["a", 3], str)
@@ -125,7 +126,7 @@ def require_list(name: str, value: Any, *kinds: type) -> tuple[Any, ...]:
     ...
     coterie.errors.CoterieError: `names` must be a list of str; found ['a', 3].
     """
-    found = tuple(value) if is_listed(value) else None
+    found = tuple(value) if isinstance(value, Iterable) and is_listed(value) else None
     if found is None or not all(isinstance(each, kinds) for each in found):
         raise CoterieError(
             f"`{name}` must be a list of {' or '.join(kind.__name__ for kind in kinds)}; found "
@@ -134,12 +135,12 @@ def require_list(name: str, value: Any, *kinds: type) -> tuple[Any, ...]:
     return found
 
 
-def require_texts(name: str, value: Any) -> tuple[str, ...]:
+def require_texts(name: str, value: object) -> tuple[str, ...]:
     """Several texts as a tuple, each a plain one."""
     return tuple(map(str, require_list(name, value, str)))
 
 
-def is_listed(value: Any) -> bool:
+def is_listed(value: object) -> bool:
     """Whether a value lists others, in some order.
 
     Neither one text, nor a mapping or a set, nor to be read only once.
@@ -151,7 +152,8 @@ def is_listed(value: Any) -> bool:
         value, Collection
     ):
         return False
-    return getattr(value, "ndim", 1) > 0  # arrays of no dimension claim to be collections
+    # Arrays of no dimension claim to be collections.
+    return getattr(value, "ndim", 1) > 0
 
 
 def _order(value: Real) -> float:
@@ -159,7 +161,7 @@ def _order(value: Real) -> float:
     return value if isinstance(value, int) else float(value)
 
 
-def shown(value: Any) -> str:
+def shown(value: object) -> str:
     """``repr`` of what a user gave, shortened: it may be anything.
 
     >>> shown([1.5] * 1000)

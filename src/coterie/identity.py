@@ -14,15 +14,18 @@ from functools import partial
 from math import isfinite
 from numbers import Integral, Real
 from types import MethodType
-from typing import Any
+from typing import TYPE_CHECKING, cast
 
 from coterie.errors import CoterieError
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
 
 _HOUSE = "coterie"
 
 
-def identity(thing: Any, what: str) -> Any:
-    """A name and settings of a function, a class, an object with settings or a value, as JSON types.
+def identity(thing: object, what: str) -> object:
+    """A name and settings of a function, a class, an object or a value, as JSON types.
 
     An attribute ``key`` of JSON types (or a method that gives it) is taken as it is, and nothing
     else is read. Else a function or a class is its module and name, a partial the function and its
@@ -49,14 +52,13 @@ def identity(thing: Any, what: str) -> Any:
         place, why = error.args
         raise CoterieError(
             f"{what}{place and f': `{place}`'} is {why}, which nothing tells from another one. "
-            "What a run directory holds is "
-            f'continued with the same code and settings only: give it a key of your own, such as `mine.key = "first"` (and '
-            "another one when it changes), define it at the top level of a module, or do without "
-            "`run`."
+            "What a run directory holds is continued with the same code and settings only: give it "
+            'a key of your own, such as `mine.key = "first"` (and another one when it changes), '
+            "define it at the top level of a module, or do without `run`."
         ) from None
 
 
-def identity_or_name(thing: Any) -> Any:
+def identity_or_name(thing: object) -> object:
     """The :func:`identity`, or where there is none the name alone.
 
     >>> identity_or_name(lambda x: x).endswith("<lambda>")
@@ -68,7 +70,7 @@ def identity_or_name(thing: Any) -> Any:
         return qualified(thing)
 
 
-def qualified(thing: Any) -> str:
+def qualified(thing: object) -> str:
     """Module and name of a function or a class, or of the class of an object.
 
     Those of this package go by their name alone.
@@ -77,18 +79,19 @@ def qualified(thing: Any) -> str:
     ('_hashlib:openssl_sha256', 'CoterieError', 'CoterieError')
     """
     named = thing if hasattr(thing, "__qualname__") else type(thing)
+    name: str = getattr(named, "__qualname__")  # noqa: B009
     module = getattr(named, "__module__", None) or "builtins"
     # Rooms of the house move, and a run does not.
-    return (
-        named.__qualname__ if module.split(".")[0] == _HOUSE else f"{module}:{named.__qualname__}"
-    )
+    return name if module.split(".")[0] == _HOUSE else f"{module}:{name}"
 
 
-def in_words(told: Any) -> str:
+def in_words(told: object) -> str:
     """An identity as a user would write it.
 
-    >>> in_words({"is": "Cluster", "by": {"is": "Sdp"}, "name": "mine"}), in_words("module:mine"), in_words({"key": [1, 2]})
-    ("Cluster(by=Sdp(), name='mine')", 'module:mine', '[1, 2]')
+    >>> in_words({"is": "Cluster", "by": {"is": "Sdp"}, "name": "mine"})
+    "Cluster(by=Sdp(), name='mine')"
+    >>> in_words("module:mine"), in_words({"key": [1, 2]})
+    ('module:mine', '[1, 2]')
     """
     if not isinstance(told, Mapping):
         return str(told)
@@ -99,17 +102,21 @@ def in_words(told: Any) -> str:
         for name, value in told.items()
         if name != "is"
     }
-    return f"{told.get('is', 'dict')}({', '.join(f'{name}={value}' for name, value in settings.items())})"
+    inside = ", ".join(f"{name}={value}" for name, value in settings.items())
+    return f"{told.get('is', 'dict')}({inside})"
 
 
 class _UnknownError(Exception):
     """Where something is that has no identity, and what it is."""
 
 
-def _identity(thing: Any, place: str, above: tuple[int, ...]) -> Any:
+def _identity(thing: object, place: str, above: tuple[int, ...]) -> object:
     if id(thing) in above:
         raise _UnknownError(place, "an object within itself")
-    inner = lambda value, name: _identity(value, f"{place}.{name}".lstrip("."), (*above, id(thing)))  # noqa: E731
+
+    def inner(value: object, name: str) -> object:
+        return _identity(value, f"{place}.{name}".lstrip("."), (*above, id(thing)))
+
     if not isinstance(thing, type) and (key := getattr(thing, "key", None)) is not None:
         return {"key": inner(key() if callable(key) else key, "key")}
     if thing is None or isinstance(thing, bool | str):
@@ -144,7 +151,7 @@ def _identity(thing: Any, place: str, above: tuple[int, ...]) -> Any:
     }
 
 
-def _of_function(function: Callable[..., Any], place: str) -> str:
+def _of_function(function: Callable[..., object], place: str) -> str:
     if "<lambda>" in function.__qualname__:
         raise _UnknownError(place, "a lambda")
     # A decorator leaves a closure, too, but under a name at which it is found.
@@ -156,22 +163,22 @@ def _of_function(function: Callable[..., Any], place: str) -> str:
     return qualified(function)
 
 
-def _named(module: str, name: str) -> Any:
-    found: Any = sys.modules.get(module)
+def _named(module: str, name: str) -> object:
+    found: object = sys.modules.get(module)
     for part in name.split("."):
         found = getattr(found, part, None)
     return found
 
 
-def _of_array(array: Any, place: str) -> dict[str, Any]:
+def _of_array(array: object, place: str) -> dict[str, object]:
     import numpy as np
 
-    if hasattr(array, "detach"):
-        array = array.detach().cpu()
-        array = (
-            array.float() if array.is_floating_point() and array.itemsize < 4 else array
-        )  # numpy has no bfloat16
-    values = np.ascontiguousarray(array)
+    if (detach := getattr(array, "detach", None)) is not None:
+        tensor = detach().cpu()
+        # numpy has no bfloat16.
+        small = tensor.is_floating_point() and tensor.itemsize < 4
+        array = tensor.float() if small else tensor
+    values = np.ascontiguousarray(cast("ArrayLike", array))
     if values.dtype.hasobject:
         raise _UnknownError(place, f"a {qualified(array)} of objects")
     return {
@@ -181,7 +188,7 @@ def _of_array(array: Any, place: str) -> dict[str, Any]:
     }
 
 
-def _settings(thing: Any, place: str) -> Mapping[str, Any]:
+def _settings(thing: object, place: str) -> Mapping[str, object]:
     """What was chosen when an object was made: fields of a dataclass, attributes of others."""
     if is_dataclass(thing):
         return {each.name: getattr(thing, each.name) for each in fields(thing) if each.init}
@@ -189,9 +196,8 @@ def _settings(thing: Any, place: str) -> Mapping[str, Any]:
         found = vars(thing)
     except TypeError:
         raise _UnknownError(place, f"a {qualified(thing)}") from None
-    if (
-        type(thing).__module__.split(".")[0] == _HOUSE
-    ):  # whose constructors store, under the names of their arguments
+    # The house's constructors store, under the names of their arguments.
+    if type(thing).__module__.split(".")[0] == _HOUSE:
         return {name: value for name, value in found.items() if not name.startswith("_")}
     from torch import nn
 

@@ -41,7 +41,7 @@ def require_memory(needed: int, what: str, remedy: str) -> None:
     >>> require_memory(10**18, "The images of 'photo'", "Use fewer.")
     Traceback (most recent call last):
     ...
-    coterie.errors.CoterieError: The images of 'photo' need 1000000000.0 GB of memory; there are ... GB. Use fewer.
+    coterie.errors.CoterieError: The images of 'photo' need 1000000000.0 GB of memory; ...
     """
     available = available_memory()
     if needed > available:

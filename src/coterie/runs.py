@@ -1,6 +1,4 @@
-"""Run directories.
-
-What one command produced, with a manifest that says how, and stages that are done or not.
+"""Run directories: what one command produced, how, and which stages are done.
 
 A run knows nothing about training. A stage is a name, the files it wrote (with checksums) and a few
 facts. Files are written whole (:mod:`coterie.files`) and only then entered in the manifest, so a
@@ -12,14 +10,12 @@ left.
 from __future__ import annotations
 
 import json
-import platform
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any, Self, TypedDict
+from typing import Self
 
 from coterie.errors import CoterieError, require_type
 from coterie.files import (
@@ -28,42 +24,22 @@ from coterie.files import (
     explained,
     is_temporary,
     path_of,
-    read_json,
     remove,
     temporaries,
     write_json,
 )
 from coterie.locks import LOCK, locked
-from coterie.schema import structure, within
-
-MANIFEST, CHECKPOINTS = "manifest.json", "checkpoints"
-_FORMAT = "coterie run 1"
-_PACKAGES = (
-    "coterie",
-    "torch",
-    "numpy",
-    "scipy",
-    "scikit-learn",
-    "lightning",
-    "torchmetrics",
-    "pyarrow",
-    "safetensors",
+from coterie.manifest import (
+    FORMAT,
+    MANIFEST,
+    Facts,
+    Manifest,
+    differences,
+    environment,
+    read_manifest,
 )
-_SHOWN_DIFFERENCES = 5
 
-
-class _Stage(TypedDict):
-    files: dict[str, str]
-    about: dict[str, Any]
-
-
-class _Manifest(TypedDict):
-    format: str
-    created: str
-    config: dict[str, Any]
-    fingerprint: str
-    environments: list[dict[str, Any]]
-    stages: dict[str, _Stage]
+CHECKPOINTS = "checkpoints"
 
 
 @dataclass(frozen=True, repr=False)
@@ -80,10 +56,10 @@ class Run:
     """
 
     folder: Path
-    manifest: dict[str, Any] = field(compare=False)
+    manifest: Manifest = field(compare=False)
 
     @classmethod
-    def open(cls, folder: str | Path, *, config: Mapping[str, Any], fingerprint: str) -> Self:
+    def open(cls, folder: str | Path, *, config: Mapping[str, object], fingerprint: str) -> Self:
         """Start a run in ``folder``, or continue the one that is there if it is the same run.
 
         ``config`` (JSON types) holds what the results depend on; ``fingerprint`` identifies the
@@ -103,8 +79,8 @@ class Run:
             if run is not None and not run.is_bare:
                 run._check_agrees(settings, fingerprint)
             else:
-                manifest = {
-                    "format": _FORMAT,
+                manifest: Manifest = {
+                    "format": FORMAT,
                     "created": _now(),
                     "config": settings,
                     "fingerprint": fingerprint,
@@ -129,21 +105,7 @@ class Run:
         folder = path_of(folder, "folder")
         if not is_run(folder):
             raise CoterieError(f"{str(folder)!r} is not a run directory: it has no {MANIFEST}.")
-        manifest = read_json(folder / MANIFEST)
-        if not isinstance(manifest, dict) or manifest.get("format") != _FORMAT:
-            raise CoterieError(
-                f"{str(folder)!r} is not a run directory: its {MANIFEST} was not written by "
-                "coterie."
-            )
-        with within(folder / MANIFEST, "manifest of a run"):
-            found: dict[str, Any] = structure(manifest, _Manifest)
-            for stage, entry in found["stages"].items():
-                for name in entry["files"]:
-                    if Path(name).is_absolute() or ".." in Path(name).parts:
-                        raise CoterieError(
-                            f"`stages.{stage}.files` must name files of the run; found {name!r}."
-                        )
-        return cls(folder, found)
+        return cls(folder, read_manifest(folder))
 
     @contextmanager
     def held(self) -> Iterator[Self]:
@@ -155,14 +117,12 @@ class Run:
             CoterieError: another one holds it, which is named, or the folder cannot be written.
         """
         with locked(self.folder):
-            found = self.existing(self.folder).manifest
-            self.manifest.clear()
-            self.manifest.update(found)
+            self.manifest.update(self.existing(self.folder).manifest)
             self._tidy()
             yield self
 
     @property
-    def config(self) -> dict[str, Any]:
+    def config(self) -> Facts:
         """The configuration that the run was started with."""
         return self.manifest["config"]
 
@@ -188,7 +148,7 @@ class Run:
         return not self.stages and all(path in ours for path in files)
 
     def abandon(self) -> None:
-        """Leave no trace of a run that keeps nothing, so that a corrected command can have its folder; else do nothing."""
+        """Leave no trace of a run that keeps nothing: a corrected command can have its folder."""
         if self.is_bare:
             remove(self.folder)
 
@@ -214,7 +174,7 @@ class Run:
                 )
         return True
 
-    def about(self, stage: str) -> dict[str, Any]:
+    def about(self, stage: str) -> Facts:
         """The facts given to :meth:`complete` for ``stage``."""
         if stage not in self.manifest["stages"]:
             raise CoterieError(
@@ -223,11 +183,16 @@ class Run:
             )
         return self.manifest["stages"][stage]["about"]
 
-    def complete(self, stage: str, files: Sequence[str | Path], **about: Any) -> None:
-        """Enter ``stage`` with its ``files`` (in the run directory) and facts (JSON types) in the manifest."""
+    def complete(self, stage: str, files: Sequence[str | Path], **about: object) -> None:
+        """Enter ``stage`` in the manifest.
+
+        With its ``files`` (in the run directory) and facts (JSON types).
+        """
         self.complete_together({stage: files}, **about)
 
-    def complete_together(self, stages: Mapping[str, Sequence[str | Path]], **about: Any) -> None:
+    def complete_together(
+        self, stages: Mapping[str, Sequence[str | Path]], **about: object
+    ) -> None:
         """Enter several stages with their files, all of them or none, each with the same facts."""
         root = self.folder.resolve()
         for stage, files in stages.items():
@@ -269,28 +234,20 @@ class Run:
     def _remove_empty_checkpoints(self) -> None:
         folders = (path for path in (self.folder / CHECKPOINTS).rglob("*") if path.is_dir())
         for each in sorted(folders, reverse=True):
-            with suppress(OSError):  # not empty, or not there
+            # Not empty, or not there.
+            with suppress(OSError):
                 each.rmdir()
 
-    def _check_agrees(self, settings: dict[str, Any], fingerprint: str) -> None:
-        differences = list(_differences(self.config, settings))
-        if differences:
-            shown = "; ".join(differences[:_SHOWN_DIFFERENCES])
-            more = (
-                f"; and {len(differences) - _SHOWN_DIFFERENCES} more"
-                if len(differences) > _SHOWN_DIFFERENCES
-                else ""
-            )
+    def _check_agrees(self, settings: Facts, fingerprint: str) -> None:
+        if found := differences(self.config, settings):
             raise CoterieError(
-                f"Run directory {str(self.folder)!r} holds a run with other settings: "
-                f"{shown}{more}. "
+                f"Run directory {str(self.folder)!r} holds a run with other settings: {found}. "
                 "Choose another directory, or the same settings to continue."
             )
         if fingerprint != self.fingerprint:
             raise CoterieError(
                 f"Run directory {str(self.folder)!r} holds a run on other data (fingerprint "
-                f"{self.fingerprint[:12]}, "
-                f"now {fingerprint[:12]}). Choose another directory."
+                f"{self.fingerprint[:12]}, now {fingerprint[:12]}). Choose another directory."
             )
 
     def _write(self) -> None:
@@ -333,38 +290,9 @@ def check_folder(folder: str | Path) -> None:
         )
 
 
-def environment() -> dict[str, Any]:
-    """Versions and platform, as kept in the manifest.
-
-    >>> sorted(environment())
-    ['machine', 'python', 'system', 'versions']
-    """
-    return {
-        "python": platform.python_version(),
-        "system": platform.platform(),
-        "machine": platform.machine(),
-        "versions": {name: _version(name) for name in _PACKAGES},
-    }
-
-
-def _version(package: str) -> str | None:
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return None
-
-
 def _now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
 def _remedy(folder: Path) -> str:
     return f"Restore it, or start anew in another directory than {str(folder)!r}."
-
-
-def _differences(old: Any, new: Any, name: str = "") -> Iterator[str]:
-    if isinstance(old, dict) and isinstance(new, dict):
-        for key in [*old, *(key for key in new if key not in old)]:
-            yield from _differences(old.get(key), new.get(key), f"{name}.{key}" if name else key)
-    elif old != new:
-        yield f"{name} was {json.dumps(old)}, now {json.dumps(new)}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import TypeGuard
 
 import numpy as np
 
@@ -12,7 +12,7 @@ MISSING = "–"
 MOST_NAMED = 12
 
 
-def is_number(value: Any) -> bool:
+def is_number(value: object) -> TypeGuard[float]:
     """Whether ``value`` is a finite number.
 
     >>> is_number(1.5), is_number(None), is_number(float("nan")), is_number(True)
@@ -21,7 +21,7 @@ def is_number(value: Any) -> bool:
     return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
 
 
-def number(value: Any, digits: int = 3) -> str:
+def number(value: object, digits: int = 3) -> str:
     """A number with fixed digits, or a dash where there is none.
 
     >>> number(-0.25, 2), number(None)
@@ -30,7 +30,7 @@ def number(value: Any, digits: int = 3) -> str:
     return f"{value:.{digits}f}".replace("-", "−") if is_number(value) else MISSING
 
 
-def rounded(values: np.ndarray) -> Any:
+def rounded(values: np.ndarray) -> list[object]:
     """An array as nested lists of numbers of four digits, None where there is none.
 
     Small enough for JSON.
@@ -48,7 +48,7 @@ def _short(value: float) -> float:
     return int(short) if short.is_integer() else short
 
 
-def share(value: Any) -> str:
+def share(value: object) -> str:
     """A share between 0 and 1 as the papers print it.
 
     >>> share(0.755), share(1.0)
@@ -57,7 +57,7 @@ def share(value: Any) -> str:
     return number(value, 2).removeprefix("0")
 
 
-def signed(value: Any, digits: int = 1) -> str:
+def signed(value: object, digits: int = 1) -> str:
     """A difference with its sign.
 
     >>> signed(1.25), signed(-0.31), signed(-0.01)
@@ -69,7 +69,7 @@ def signed(value: Any, digits: int = 1) -> str:
     return number(rounded, digits) if rounded <= 0 else f"+{rounded:.{digits}f}"
 
 
-def interval(low: Any, high: Any, digits: int = 1) -> str:
+def interval(low: object, high: object, digits: int = 1) -> str:
     """Both ends of an interval of differences.
 
     >>> interval(-0.5, 2), interval(None, None)
@@ -82,7 +82,7 @@ def interval(low: Any, high: Any, digits: int = 1) -> str:
     )
 
 
-def count(value: Any) -> str:
+def count(value: object) -> str:
     """A whole number with thousands set apart.
 
     >>> count(1234567)
@@ -91,7 +91,7 @@ def count(value: Any) -> str:
     return f"{value:,.0f}" if is_number(value) else MISSING
 
 
-def seconds(value: Any) -> str:
+def seconds(value: object) -> str:
     """A duration in the unit that suits it.
 
     >>> seconds(7.31), seconds(95), seconds(7322)
@@ -105,7 +105,7 @@ def seconds(value: Any) -> str:
     return f"{minutes} min {rest} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
 
 
-def probability(value: Any) -> str:
+def probability(value: object) -> str:
     """A p value to three digits, never 0.
 
     >>> probability(0.0123), probability(1e-9)
@@ -126,7 +126,7 @@ def listing(names: Iterable[str]) -> str:
     return f"{', '.join(most)} and {last}" if most else last
 
 
-def plain(value: Any) -> str:
+def plain(value: object) -> str:
     """Any setting as text.
 
     >>> plain([1, 2.50001]), plain(None), plain({"a": True})
@@ -150,7 +150,7 @@ def plain(value: Any) -> str:
 
 
 def shortened(text: str, length: int) -> str:
-    """``text`` on one line without control signs, cut in the middle so that both ends stay readable.
+    """``text`` on one line without control signs, cut in the middle so that both ends are read.
 
     >>> shortened("abcdefghij", 7)
     'abcd…ij'

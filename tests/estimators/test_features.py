@@ -12,11 +12,13 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 import coterie as ct
 from coterie.errors import CoterieError
-from coterie.estimators import GradTagScores, _kronecker
-from coterie.estimators._features import DenseProjection, examples_that_fit, extract
-from coterie.estimators._kronecker import KroneckerProjection, Side, bytes_of_sampling
-from coterie.estimators._linearised import Linearised, cells
-from coterie.estimators._margins import leads, margins
+from coterie.estimators import GradTagScores
+from coterie.estimators.gradtag import bases
+from coterie.estimators.gradtag.bases import Side
+from coterie.estimators.gradtag.features import DenseProjection, examples_that_fit, extract
+from coterie.estimators.gradtag.kronecker import KroneckerProjection, bytes_of_sampling
+from coterie.estimators.gradtag.linearised import Linearised, cells
+from coterie.estimators.gradtag.margins import leads, margins
 from coterie.tasks import Kind, Task, Tasks
 from coterie.training.work import Work
 
@@ -295,7 +297,7 @@ def test_a_layer_of_many_inputs_is_projected_without_a_matrix_of_their_square(mo
     torch.testing.assert_close(
         found, projection.project(model.gradients(inputs, targets)), atol=1e-4, rtol=1e-3
     )
-    monkeypatch.setattr(_kronecker, "_DIRECT", 10_000)
+    monkeypatch.setattr(bases, "_DIRECT", 10_000)
     exact = KroneckerProjection.fit(model, lambda: iter([(inputs, targets)]), n_features=64)
     assert found.square().sum() > 0.98 * exact.features(inputs, targets)[0].square().sum()
 

@@ -1,4 +1,4 @@
-"""Judging estimates: what a blind guess is worth, correlations and regrets by hand."""
+"""Judging estimates: what a blind guess is worth, correlations and totals by hand."""
 
 import numpy as np
 import pytest
@@ -9,7 +9,6 @@ from scipy.stats import pearsonr, spearmanr
 from coterie.errors import CoterieError
 from coterie.estimators.judge import (
     blind_baseline,
-    regret,
     relative_distance,
     served_score,
     within_target_correlation,
@@ -75,11 +74,10 @@ def test_relative_distance_by_hand():
     assert relative_distance(true, true) == 0
 
 
-def test_regret_by_hand():
+def test_totals_by_hand():
     scores = np.array([[0.9, np.nan], [0.6, 0.7], [np.nan, 0.8]])
     assert served_score(np.array([1, 2]), scores) == pytest.approx(1.4)
-    assert regret(np.array([1, 1]), np.array([0, 2]), scores) == pytest.approx(0.4)
-    assert regret(np.array([0, 2]), np.array([1, 1]), scores) == pytest.approx(-0.4)
+    assert served_score(np.array([1, 1]), scores) == pytest.approx(1.3)
 
 
 def test_mistakes_are_named():

@@ -10,8 +10,8 @@ import torch
 
 from coterie.errors import CoterieError
 from coterie.estimators import MTGNetScores, PairScores, TableScores, mtgnet
+from coterie.estimators._gain_net import GainNet
 from coterie.estimators.judge import blind_baseline, served_score, within_target_correlation
-from coterie.estimators.mtgnet import _GainNet
 from coterie.results import ScoreTable
 from tests.estimators.planted import PlantedScores, every_subset
 
@@ -74,7 +74,7 @@ def test_the_group_with_the_largest_predicted_gain_comes_next(monkeypatch):
     truth = planted(4)
     gains = truth.predict(every_subset(4)) - 7.0
     monkeypatch.setattr(
-        mtgnet, "_gains", lambda states, members: np.nan_to_num(planted(4).predict(members) - 7.0)
+        mtgnet, "gains_of", lambda states, members: np.nan_to_num(planted(4).predict(members) - 7.0)
     )
     net = MTGNetScores(n_rows=9, **{**QUICK, "max_epochs": 1}).fit(truth)
     left = {i for i, row in enumerate(every_subset(4)) if 1 < row.sum() < 4}
@@ -126,7 +126,7 @@ def test_unit_of_one_task_does_not_matter_to_the_others():
 def test_tasks_outside_a_group_have_no_say():
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        net = _GainNet(4, 8, 2)
+        net = GainNet(4, 8, 2)
     members = torch.tensor([[True, True, False, False]])
     before = net(members)[0, :2]
     with torch.no_grad():

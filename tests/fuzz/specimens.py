@@ -19,7 +19,7 @@ import torch
 import coterie as ct
 from coterie.cli import options
 from coterie.cli.verbs import perform
-from coterie.datamaps import DataMapRecorder, open_map
+from coterie.datamaps import open_map
 from coterie.evaluation.units import Unit, unit_stage
 from coterie.models import GroupedModel
 from coterie.results import Fit, ScoreTable, Selection
@@ -75,7 +75,6 @@ def make(root: Path) -> dict[str, Specimen]:
     add("selection", lambda f: _text(Selection.load(f / "selection.json"), "grouping"))
     add("model", _read_model)
     add("fit", _read_fit)
-    add("recorder", lambda f: _text(_recorder(f).data_map()))
     add("checkpoint", lambda f: _text(_continued(data, f).scores))
     _compared(root, data, groups)
     add("comparison", _read_comparison)
@@ -108,12 +107,6 @@ def add_simple(root: Path, data: ct.Dataset, fitted: Fit, groups: ct.Grouping) -
     model = GroupedModel.from_stack(models.stack, groups.membership, data.tasks, data.preprocessing)
     model.save(root / "model" / "model.safetensors")
     fitted.save(root / "fit")
-    recorder = _recorder(root / "recorder")
-    recorder.snapshot(1)
-    for epoch in range(2):
-        recorder.update(torch.arange(6), torch.full((6, 2), 0.25 + epoch / 2))
-        recorder.end_epoch()
-    (root / "recorder" / "working.bin").unlink()  # scratch, written anew
 
     def stop(done: int, total: int, text: str) -> None:
         if text.startswith("epoch 2") or done > total / 2:
@@ -138,10 +131,6 @@ def _data() -> tuple[ct.Dataset, pd.DataFrame]:
     )
     frame = frame.assign(a=y[:, 0].astype(int), d=y[:, 3].astype(int), c=y[:, 2])
     return ct.load({"inputs": x, "targets": y}, names=list(KINDS), kinds=KINDS), frame
-
-
-def _recorder(folder: Path) -> DataMapRecorder:
-    return DataMapRecorder(2, 6, folder=folder)
 
 
 def _continued(data: ct.Dataset, folder: Path, progress: object = None) -> Fit:

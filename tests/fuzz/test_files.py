@@ -33,7 +33,6 @@ NAMES = (
     "fit",
     "grouping",
     "model",
-    "recorder",
     "run",
     "scores",
     "selection",

@@ -25,6 +25,7 @@ import coterie as ct
 from coterie.cli import main as command_line
 from coterie.data.preprocessing import Preprocessing
 from coterie.datamaps import Gram
+from coterie.results import Assignments
 from tests.golden.records import Record
 
 # What another run, hour or machine changes: seconds that were measured, and what says when and
@@ -251,7 +252,7 @@ def _with_details(found: ct.Found) -> ct.Grouping:
     elif isinstance(told, ct.Selection):
         gap = float(told.gap) if np.isfinite(told.gap) else None
         details |= {"objective": told.objective, "gap": gap, "proven": told.proven, **told.details}
-    elif isinstance(told, ct.Assignments):
+    elif isinstance(told, Assignments):
         probabilities = told.probabilities.tolist()
         details |= {"mode": told.mode, "probabilities": probabilities, "pruned": told.pruned}
     if told is not None:

@@ -10,6 +10,7 @@ from coterie.errors import CoterieError
 from coterie.estimators import ESTIMATORS, GradTagScores, SurrogateScores
 from coterie.methods import Case, method_named
 from coterie.methods import select as selecting
+from coterie.results import Cost
 from tests.affinities.moments import table
 
 SMALL = {"epochs": 3, "batch_size": 32, "model_options": {"hidden": (16,)}, "strategy": "loop"}
@@ -336,7 +337,7 @@ def test_an_estimator_of_ones_own(data):
     )
     (found,) = result.found["grouped"]
     assert found.grouping.labels.tolist() == [0, 0, 1, 1]
-    assert (found.grouping.method, found.cost) == ("FromJoint", ct.Cost(seconds=1.0))
+    assert (found.grouping.method, found.cost) == ("FromJoint", Cost(seconds=1.0))
     assert "strength=2.0" in result.config["groupings"]["grouped"]
 
 

@@ -28,7 +28,7 @@ __all__ = ["main"]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line on ``arguments`` (those of the process by default) and return the exit status.
+    """Run the command line on ``arguments``, by default the process's, and return the exit status.
 
     >>> main(["--version"])
     coterie 0.1.0
@@ -39,7 +39,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # folder either.
         os.environ.setdefault("PYTHONSAFEPATH", "1")
     for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, TextIOWrapper):  # names may hold signs that the stream does not have
+        # Names may hold signs that the stream does not have.
+        if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
     given = list(sys.argv[1:] if arguments is None else arguments)
     with Stopping() as stopping:
@@ -129,7 +130,7 @@ def _folders(verb: Verb) -> list[str]:
 
 @contextmanager
 def _searched_last(folders: Sequence[str]) -> Iterator[None]:
-    """Last, so that no file beside the data takes the place of a module of Python or of a library."""
+    """Last, so that no file beside the data takes the place of a module of a library."""
     added = [folder for folder in folders if folder not in sys.path]
     sys.path.extend(added)
     try:

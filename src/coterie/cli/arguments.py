@@ -8,14 +8,18 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, is_dataclass, replace
 from pathlib import Path
-from typing import Any, Literal, get_origin, get_type_hints
+from typing import TYPE_CHECKING, Literal, TypeVar, get_origin, get_type_hints
 
 from coterie.errors import CoterieError, shown
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
 
 # Stands before the dash of a value while arguments are parsed. Unicode will never make a character
 # of it.
 _VALUE = "\ufdd0"
 _NUMBERS = ("inf", "infinity", "nan")
+Verb = TypeVar("Verb", bound="DataclassInstance")
 
 
 @dataclass(frozen=True)
@@ -99,27 +103,31 @@ def arranged(arguments: Sequence[str], verb: type) -> list[str]:
     return [text for part in parts for text in (*part.head, *part.values)] + rest
 
 
-def plain(value: Any) -> Any:
+def plain(verb: Verb) -> Verb:
     """A verb as it was meant, once its arguments were parsed."""
+    return replace(verb, **{each.name: _meant(getattr(verb, each.name)) for each in fields(verb)})
+
+
+def _meant(value: object) -> object:
     if is_dataclass(value) and not isinstance(value, type):
-        return replace(
-            value, **{each.name: plain(getattr(value, each.name)) for each in fields(value)}
-        )
+        return plain(value)
     if isinstance(value, tuple):
-        return tuple(map(plain, value))
+        return tuple(map(_meant, value))
     if isinstance(value, Path) and str(value).startswith(_VALUE):
         return Path(str(value).removeprefix(_VALUE))
     return value.removeprefix(_VALUE) if isinstance(value, str) else value
 
 
-def from_value(option: Option, value: Any) -> list[str]:
+def from_value(option: Option, value: object) -> list[str]:
     """What a TOML file holds for an option, as arguments.
 
     Raises:
         CoterieError: a value of a type that the option does not take.
 
-    >>> from_value(Option("targets", "several"), ["A", "-B"]), from_value(Option("kind", "several"), {"A": "binary"})
-    (['--targets=A', '--targets=-B'], ['--kind=A=binary'])
+    >>> from_value(Option("targets", "several"), ["A", "-B"])
+    ['--targets=A', '--targets=-B']
+    >>> from_value(Option("kind", "several"), {"A": "binary"})
+    ['--kind=A=binary']
     """
     if option.takes == "nothing":
         if not isinstance(value, bool):
@@ -131,18 +139,18 @@ def from_value(option: Option, value: Any) -> list[str]:
         return (
             [f"{option.flag}={value}"] if str(value).startswith("-") else [option.flag, str(value)]
         )
-    table = isinstance(value, Mapping)
-    items = list(value.values() if table else value if isinstance(value, list) else [value])
+    table = value if isinstance(value, Mapping) else None
+    items = value if isinstance(value, list) else [value] if table is None else table.values()
     if not all(map(_is_plain, items)):
         raise CoterieError(
             f"{option.name!r} must be a list of texts or numbers; found {shown(value)}. Put others "
             "in quotes."
         )
-    texts = [f"{name}={item}" for name, item in value.items()] if table else items
+    texts = items if table is None else [f"{name}={item}" for name, item in table.items()]
     return [f"{option.flag}={text}" for text in texts]
 
 
-def _hints(verb: type, *, include_extras: bool = False) -> Iterator[tuple[str, Any]]:
+def _hints(verb: type, *, include_extras: bool = False) -> Iterator[tuple[str, object]]:
     plain_hints, hints = get_type_hints(verb), get_type_hints(verb, include_extras=include_extras)
     for each in fields(verb):
         if is_dataclass(plain_hints[each.name]):
@@ -211,5 +219,5 @@ def _marked(value: str) -> str:
     return _VALUE + value if _is_dashed(value) or value == "--" else value
 
 
-def _is_plain(value: Any) -> bool:
+def _is_plain(value: object) -> bool:
     return isinstance(value, str | int | float) and not isinstance(value, bool)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, TypeVar, cast
 
 from coterie.cli import options
 from coterie.errors import CoterieError
@@ -11,8 +12,9 @@ from coterie.errors import CoterieError
 if TYPE_CHECKING:
     from coterie.data import Dataset
     from coterie.methods import Method
+    from coterie.training.config import TrainingSettings
 
-_TRAINING = ("epochs", "lr", "batch_size", "optimiser", "precision", "augment", "device")
+Value = TypeVar("Value")
 
 
 def load_data(asked: options.DataOptions, seed: int) -> Dataset:
@@ -24,12 +26,12 @@ def load_data(asked: options.DataOptions, seed: int) -> Dataset:
         dict(_pair(name, text) for text in keywords.pop(name)) for name in ("kind", "positive")
     )
     files, test = (list(keywords.pop(name)) for name in ("data", "test"))
-    source: Any = files[0] if len(files) == 1 else files
-    source = {"train": source, "test": test} if test else source
-    return load(source, kinds=kinds, positive=positive, seed=seed, **given(keywords))
+    source = files[0] if len(files) == 1 else files
+    parts = {"train": source, "test": test} if test else source
+    return load(parts, kinds=kinds, positive=positive, seed=seed, **given(keywords))
 
 
-def given(keywords: dict[str, Any]) -> dict[str, Any]:
+def given(keywords: dict[str, Value]) -> dict[str, Value]:
     """The keywords that hold something."""
     empty = (None, (), [])
     # No words for missing cells are an answer, too.
@@ -54,18 +56,14 @@ def _pair(flag: str, text: str) -> tuple[str, str]:
 
 def model_of(training: options.TrainingOptions, data: Dataset) -> str:
     """The encoder asked for, or the usual one for these inputs."""
-    return (
-        training.model
-        if training.model != "auto"
-        else "cnn"
-        if len(data.input_shape) == 3
-        else "mlp"
-    )
+    usual = "cnn" if len(data.input_shape) == 3 else "mlp"
+    return usual if training.model == "auto" else training.model
 
 
-def settings_of(training: options.TrainingOptions) -> dict[str, Any]:
-    """What ``fit`` takes."""
-    return {name: getattr(training, name) for name in _TRAINING}
+def settings_of(training: options.TrainingOptions) -> TrainingSettings:
+    """What ``fit`` takes beside the model and the seed."""
+    settings = {n: value for n, value in asdict(training).items() if n not in ("model", "seed")}
+    return cast("TrainingSettings", settings)
 
 
 def seeds_of(verb: options.Compare) -> int | range:
@@ -77,7 +75,10 @@ def seeds_of(verb: options.Compare) -> int | range:
 def methods_asked(
     asked: options.GroupOptions, compared: options.ComparisonOptions
 ) -> dict[str, Method]:
-    """All methods at all numbers of groups, data maps at every fuzziness too, by a name that tells them apart."""
+    """All methods at all numbers of groups, by a name that tells them apart.
+
+    Data maps at every fuzziness, too.
+    """
     from coterie.methods import method_named
 
     found: dict[str, Method] = {}
@@ -90,7 +91,7 @@ def methods_asked(
     return found if len(found) > 1 else dict(zip(["grouped"], found.values(), strict=True))
 
 
-def _settings_of(name: str, asked: options.GroupOptions) -> list[dict[str, Any]]:
+def _settings_of(name: str, asked: options.GroupOptions) -> Sequence[Mapping[str, object]]:
     """What the options say of a method of this name: only clusterings take any."""
     from coterie.affinities import AFFINITIES
     from coterie.grouping import AFFINITY_METHODS

@@ -5,14 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import ExitStack, nullcontext
 from dataclasses import replace
-from itertools import compress
 from typing import TYPE_CHECKING
-
-import numpy as np
 
 from coterie.cli import options
 from coterie.cli.asked import load_data, methods_asked, model_of, settings_of
 from coterie.cli.checking import check
+from coterie.cli.outcomes import show_affinity, show_plan, show_selection
 from coterie.cli.shared import (
     AFFINITY,
     GROUPING,
@@ -34,11 +32,7 @@ from coterie.runs import Run, is_run
 
 if TYPE_CHECKING:
     from coterie.data import Dataset
-    from coterie.evaluation import Plan
-    from coterie.results import Affinity, ScoreTable, Selection
-
-_SHOWN_PAIRS = 5
-_FITS = {True: "yes", False: "no", None: "unknown"}
+    from coterie.results import ScoreTable, Selection
 
 
 def perform_measuring(
@@ -66,7 +60,7 @@ def affinity(verb: options.Affinity, screen: Screen) -> None:
         if missing:
             _measure(run, verb, missing, data, screen)
         for name in verb.methods:
-            _show_affinity(screen, saved_affinity(run, name))
+            show_affinity(screen, saved_affinity(run, name))
             screen.path("Affinity", affinity_file(run, name))
 
 
@@ -111,7 +105,7 @@ def select(verb: options.Select, screen: Screen) -> None:
     # Only a run that keeps the outcome is written to.
     with nullcontext(run) if run is None or verb.out is not None else continued(verb.source) as run:
         selection, table = _select(verb, run)
-        _show_selection(screen, selection, table)
+        show_selection(screen, selection, table)
         if verb.out is not None:
             selection.save(verb.out)
             screen.path("Selection", verb.out)
@@ -164,7 +158,7 @@ def plan(verb: options.Plan, screen: Screen) -> None:
         budget=verb.budget,
         **settings_of(verb.training),
     )
-    _show_plan(screen, found)
+    show_plan(screen, found)
 
 
 def _table(verb: options.Select, run: Run | None, columns: Sequence[str]) -> ScoreTable:
@@ -227,100 +221,3 @@ def _numbers(flag: str, given: Sequence[str]) -> dict[str, float]:
         if not name:
             raise CoterieError(f"`--{flag}` takes NAME=NUMBER; found {text!r}.")
     return found
-
-
-def _show_affinity(screen: Screen, found: Affinity) -> None:
-    """The strongest pairs; the whole matrix is in the file."""
-    matrix = np.where(np.eye(len(found.tasks), dtype=bool), np.nan, found.matrix)
-    order = [
-        divmod(int(i), len(found.tasks))
-        for i in np.argsort(-matrix, axis=None)
-        if not np.isnan(matrix.flat[i])
-    ]
-    shown = [*order[:_SHOWN_PAIRS], *order[max(_SHOWN_PAIRS, len(order) - _SHOWN_PAIRS) :]]
-    errors = np.full_like(matrix, np.nan) if found.stderr is None else found.stderr
-    rows = [
-        [
-            found.tasks[i],
-            found.tasks[j],
-            f"{matrix[i, j]:.4g}",
-            "" if np.isnan(errors[i, j]) else f"{errors[i, j]:.2g}",
-        ]
-        for i, j in shown
-    ]
-    counted = "shared examples" if found.method == "data_map" else "measurements"
-    measured = "" if found.counts is None else f", {int(np.nanmax(found.counts))} {counted}"
-    screen.table(
-        f"Affinity by {found.method}{measured}: strongest and weakest",
-        ["source", "target", "affinity", "s.e."],
-        rows,
-        texts=2,
-    )
-
-
-def _show_selection(screen: Screen, found: Selection, table: ScoreTable) -> None:
-    rows = []
-    for row, subset in zip(found.rows, found.subsets, strict=True):
-        serves = ", ".join(
-            name for name, by in zip(found.tasks, found.serves, strict=True) if by == row
-        )
-        rows.append([", ".join(compress(found.tasks, subset)), serves, f"{table.costs[row]:g}"])
-    screen.table(
-        f"Selected models, of {len(table.subsets)} candidates",
-        ["trains", "serves", "cost"],
-        rows,
-        texts=2,
-    )
-    firm = (
-        "proven best"
-        if found.proven
-        else f"not proven: a better choice could gain at most {found.gap:.2%}"
-    )
-    screen.say(f"Candidates: {found.details['candidates']}.")
-    screen.say(f"Sum of scores {found.objective:.6g} at cost {found.cost:g}; {firm}.")
-
-
-def _show_plan(screen: Screen, found: Plan) -> None:
-    from coterie.wording import count, seconds
-
-    rows = [
-        [
-            *(
-                work.method,
-                count(work.trainings),
-                count(work.look_aheads),
-                count(work.model_steps),
-                seconds(work.seconds),
-            ),
-            *(
-                seconds(work.grouped_seconds),
-                "–" if work.bytes is None else f"{work.bytes / 2**20:.0f} MB",
-                _FITS[work.fits],
-            ),
-        ]
-        for work in found.workloads
-    ]
-    columns = [
-        "method",
-        "trainings",
-        "look-\naheads",
-        "steps",
-        "to\nmeasure",
-        "to train\ngroups",
-        "memory",
-        "fits",
-    ]
-    screen.table("Estimated work of one seed", columns, rows)
-    screen.say(
-        f"Joint, single-task and ensemble models of one seed: {seconds(found.shared_seconds)}."
-    )
-    repetitions = f"{found.units} repetition{'s' if found.units != 1 else ''}"
-    limit = "" if found.budget is None else f" within {seconds(found.budget)}"
-    picked = ", ".join(found.picked) or "nothing"
-    screen.say(
-        f"Picked{limit}: {picked}. All of it, {repetitions}: about {seconds(found.known_seconds)}."
-    )
-    if found.unpriced:
-        screen.say(
-            f"Unknown, and not in it, is what these take to measure: {', '.join(found.unpriced)}."
-        )

@@ -10,7 +10,7 @@ from contextlib import redirect_stdout
 from difflib import get_close_matches
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any, Union
+from typing import Annotated, Union, cast
 
 import tyro
 from tyro.conf import DisallowNone, OmitArgPrefixes, subcommand
@@ -54,7 +54,8 @@ def parse(arguments: Sequence[str]) -> options.Verb:
         if (path := _value_of("config", arguments)) is not None and "config" in names(verb):
             arguments[1:1] = from_toml(path, verb, arguments)
         arguments[1:] = arranged(arguments[1:], verb)
-    choice: Any = Union[tuple(Annotated[verb, subcommand(name)] for name, verb in VERBS.items())]  # noqa: UP007
+    verbs = tuple(Annotated[verb, subcommand(name)] for name, verb in VERBS.items())
+    choice = cast("type[options.Verb]", Union[verbs])  # noqa: UP007
     markers = (OmitArgPrefixes, DisallowNone)
     understand = partial(
         tyro.cli, choice, prog="coterie", description=_DESCRIPTION, args=arguments, config=markers
@@ -98,7 +99,7 @@ def from_toml(path: str, verb: type, given: Sequence[str] = ()) -> list[str]:
     return arguments
 
 
-def _read_toml(path: str) -> dict[str, Any]:
+def _read_toml(path: str) -> dict[str, object]:
     try:
         if not Path(path).is_file():
             raise CoterieError(f"`--config` {shown(path)} cannot be read: there is no such file.")

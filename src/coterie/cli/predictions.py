@@ -57,7 +57,7 @@ def sidecar(path: Path) -> Path:
 def new_examples(
     path: Path, model: GroupedModel, *, encoding: str | None = None
 ) -> tuple[np.ndarray, Tensor, list[str]]:
-    """Return ids (n,), inputs (n, ...) of the examples in a file, and notes on what training did not see.
+    """Return ids (n,), inputs (n, ...) of a file, and notes on what training did not see.
 
     Ids are the row numbers, or the only column that numbers the rows and is neither input nor
     target of the model.

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, TypeVar
 
 from coterie.cli import options
 from coterie.cli.asked import load_data
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from coterie.models import GroupedModel
     from coterie.results import Affinity, DataMap, Grouping
 
+Options = TypeVar("Options")
 DATA_MAP, GROUPING, MODEL, METRICS = (
     "data_map.safetensors",
     "grouping.json",
@@ -83,15 +84,15 @@ def drop_void_checkpoints(run: Run) -> None:
 def default_folder(source: str) -> Path:
     """Where a run goes that was given no directory: named after its (first) data file.
 
-    >>> default_folder("data/people.parquet"), default_folder("people.csv.gz"), default_folder("digits")
-    (PosixPath('runs/people'), PosixPath('runs/people'), PosixPath('runs/digits'))
+    >>> default_folder("data/people.parquet"), default_folder("people.csv.gz")
+    (PosixPath('runs/people'), PosixPath('runs/people'))
     """
     return Path("runs") / Path(source.removesuffix(".gz")).stem
 
 
 @contextmanager
 def no_trace_of_a_mistake(run: Run) -> Iterator[None]:
-    """What fails before anything was trained must not bind the next command to the same settings."""
+    """What fails before anything was trained must not bind the next command to its settings."""
     try:
         yield
     except Exception:
@@ -99,7 +100,7 @@ def no_trace_of_a_mistake(run: Run) -> Iterator[None]:
         raise
 
 
-def keep_grouping(run: Run, grouping: Grouping, settings: dict[str, Any]) -> None:
+def keep_grouping(run: Run, grouping: Grouping, settings: Mapping[str, object]) -> None:
     """Make a grouping the run's own; what was trained with another one is void.
 
     The same settings may give another grouping, when what it was made of was measured anew: its
@@ -134,7 +135,7 @@ def training_of(run: Run) -> options.TrainingOptions:
     return _kept(run, "training", options.TrainingOptions)
 
 
-def _kept(run: Run, name: str, kind: Any) -> Any:
+def _kept(run: Run, name: str, kind: type[Options]) -> Options:
     """Options of the command that started a run, as its manifest has them."""
     with within(run.folder / MANIFEST, "manifest of a run of the command line"):
         if name not in run.config:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from time import monotonic
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Self
 
 import rich.progress
 from rich import box
@@ -46,7 +46,7 @@ class Screen:
         """Print a result."""
         self.out.print(visible(line), soft_wrap=False)
 
-    def path(self, what: str, path: Any) -> None:
+    def path(self, what: str, path: object) -> None:
         """Print where something was written; a path is never broken over lines."""
         self.out.print(visible(f"{what}: {path}"), soft_wrap=True)
 
@@ -71,7 +71,7 @@ class Screen:
         self.out.print()
 
     def progress(self) -> Progress:
-        """A progress display for one verb, to be used in a ``with`` statement and called with (done, all, text)."""
+        """A progress display for a ``with`` statement, to be called with (done, all, text)."""
         return Progress(self)
 
 
@@ -120,7 +120,10 @@ class Progress:
 
 
 def show_grouping(screen: Screen, grouping: Grouping, name: str = "") -> None:
-    """Print the groups and, for each task, its membership in its own group as trained with and read at m = 2."""
+    """Print the groups and, for each task, its membership in its own group.
+
+    As trained with, and read at m = 2.
+    """
     from coterie.wording import listing, share
 
     soft = None if grouping.distances is None else grouping.membership_at(2.0)
@@ -172,7 +175,7 @@ def criterion(grouping: Grouping) -> str:
 
 
 def show_comparison(screen: Screen, comparison: ComparisonRecord) -> None:
-    """Print mean scores and costs of all arms, mean gains against all references, and the verdict in words."""
+    """Print mean scores and costs of all arms, mean gains, and the verdict in words."""
     from coterie.results.tables import MEAN
     from coterie.wording import count, interval, listing, number, probability, seconds, signed
 
@@ -182,12 +185,12 @@ def show_comparison(screen: Screen, comparison: ComparisonRecord) -> None:
         ["arm", "score", "models", "parameters", "steps", "time"],
         (
             [
-                *(
-                    cost["arm"],
-                    number(comparison.mean_score(cost["arm"])[0]),
-                    f"{cost['models']:.3g}",
-                ),
-                *(count(cost["parameters"]), count(cost["model_steps"]), seconds(cost["seconds"])),
+                cost["arm"],
+                number(comparison.mean_score(cost["arm"])[0]),
+                f"{cost['models']:.3g}",
+                count(cost["parameters"]),
+                count(cost["model_steps"]),
+                seconds(cost["seconds"]),
             ]
             for cost in comparison.costs.to_pylist()
         ),
@@ -221,12 +224,12 @@ def show_positive_classes(screen: Screen, tasks: Sequence[Task]) -> None:
         screen.say(f"Positive class {said}.")
 
 
-def show_metrics(screen: Screen, metrics: Sequence[dict[str, Any]]) -> None:
+def show_metrics(screen: Screen, metrics: Sequence[Mapping[str, object]]) -> None:
     """Print rows of task, metric and value as a table with one row per task."""
     from coterie.wording import number
 
-    names = list(dict.fromkeys(row["metric"] for row in metrics))
-    tasks = list(dict.fromkeys(row["task"] for row in metrics))
+    names = list(dict.fromkeys(str(row["metric"]) for row in metrics))
+    tasks = list(dict.fromkeys(str(row["task"]) for row in metrics))
     value = {(row["task"], row["metric"]): row["value"] for row in metrics}
     rows = ([task, *(number(value.get((task, name))) for name in names)] for task in tasks)
     screen.table("Test metrics", ["task", *(name.replace(" ", "\n") for name in names)], rows)

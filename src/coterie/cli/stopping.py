@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import signal
 import threading
+from collections.abc import Callable
 from types import FrameType, TracebackType
-from typing import Any, Self
+from typing import Self
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 _DEFAULTS = (signal.SIG_DFL, signal.default_int_handler)
+
+Handler = Callable[[int, FrameType | None], object] | int | None
 
 
 class Stopped(KeyboardInterrupt):
@@ -38,12 +41,11 @@ class Stopping:
     def __init__(self) -> None:
         self.status = 0
         self._ends = False
-        self._before: dict[signal.Signals, Any] = {}
+        self._before: dict[signal.Signals, Handler] = {}
 
     def __enter__(self) -> Self:
-        if (
-            threading.current_thread() is threading.main_thread()
-        ):  # elsewhere Python allows no handlers
+        # Elsewhere Python allows no handlers.
+        if threading.current_thread() is threading.main_thread():
             self._before = {
                 number: signal.getsignal(number)
                 for number in _SIGNALS

@@ -6,7 +6,7 @@ grouping needs of a map is the T x T matrix of distances between its tasks, accu
 of examples, so maps may be far bigger than memory. Nothing here knows a model.
 """
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from coterie.datamaps.export import to_parquet
 from coterie.datamaps.gram import Gram, classical_scaling, gram
@@ -30,7 +30,7 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> object:
     """``DataMapCallback`` lives in a module that imports Lightning, which few users need."""
     if name == "DataMapCallback":
         from coterie.datamaps.callback import DataMapCallback

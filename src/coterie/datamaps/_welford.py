@@ -7,14 +7,24 @@ The state has shape (..., 4, T), so that a batch is one gather and one scatter o
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TypedDict
 
 import numpy as np
 import torch
 from torch import Tensor
 
-N_NUMBERS = 4  # mean, sum of squared deviations, epochs above 1/2, epochs observed
+# Mean, sum of squared deviations, epochs above 1/2, epochs observed.
+N_NUMBERS = 4
 STATISTICS = ("confidence", "variability", "correctness", "count")
+
+
+class Statistics(TypedDict):
+    """What a map says of some examples, each (n, T)."""
+
+    confidence: np.ndarray
+    variability: np.ndarray
+    correctness: np.ndarray
+    count: np.ndarray
 
 
 def fold(state: Tensor, index: Tensor, confidence: Tensor, observed: Tensor) -> None:
@@ -55,18 +65,20 @@ def merge(into: Tensor, other: Tensor) -> None:
     count += other_count
 
 
-def statistics(state: np.ndarray) -> dict[str, Any]:
+def statistics(state: np.ndarray) -> Statistics:
     """Confidence, variability, correctness and count of a state (n, 4, T), each (n, T).
 
-    NaN, with count 0, if never observed.
-
-    Variability of a cell seen once is 0: nothing was seen to vary.
+    NaN, with count 0, if never observed. Variability of a cell seen once is 0: nothing was seen to
+    vary.
     """
     mean, squares, correct, count = (state[:, i] for i in range(N_NUMBERS))
-    seen = count > 0
-    values = (mean, np.sqrt(squares / np.maximum(count - 1, 1)), correct / np.maximum(count, 1))
-    found = {
-        name: np.where(seen, value, np.float32(np.nan))
-        for name, value in zip(STATISTICS, values, strict=False)
+
+    def seen(values: np.ndarray) -> np.ndarray:
+        return np.where(count > 0, values, np.float32(np.nan))
+
+    return {
+        "confidence": seen(mean),
+        "variability": seen(np.sqrt(squares / np.maximum(count - 1, 1))),
+        "correctness": seen(correct / np.maximum(count, 1)),
+        "count": count.copy(),
     }
-    return {**found, "count": count.copy()}

@@ -13,6 +13,7 @@ from coterie.datamaps.recorder import DataMapRecorder
 from coterie.errors import CoterieError
 from coterie.tasks import Kind, Task, Tasks, confidence
 
+# From the user's own batch and outputs.
 Extract = Callable[[Any, Any], tuple[Tensor, Tensor, Tensor]]
 
 
@@ -51,8 +52,8 @@ class DataMapCallback(Callback):
         self,
         trainer: Trainer,  # noqa: ARG002
         pl_module: LightningModule,  # noqa: ARG002
-        outputs: Any,
-        batch: Any,
+        outputs: object,
+        batch: object,
         batch_idx: int,  # noqa: ARG002
     ) -> None:
         """Record the forward pass that has just trained."""
@@ -64,16 +65,16 @@ class DataMapCallback(Callback):
         """Close the epoch."""
         self.recorder.end_epoch()
 
-    def state_dict(self) -> dict[str, Any]:
+    def state_dict(self) -> dict[str, Tensor]:
         """The recorder's state, as tensors."""
         return {name: torch.from_numpy(value) for name, value in self.recorder.state().items()}
 
-    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+    def load_state_dict(self, state_dict: dict[str, Tensor]) -> None:
         """Continue from a checkpoint."""
         self.recorder.restore({name: value.cpu().numpy() for name, value in state_dict.items()})
 
 
-def _from_outputs(_batch: Any, outputs: Any) -> tuple[Tensor, Tensor, Tensor]:
+def _from_outputs(_batch: object, outputs: object) -> tuple[Tensor, Tensor, Tensor]:
     names = ("index", "logits", "targets")
     if not isinstance(outputs, Mapping) or not set(names) <= set(outputs):
         found = sorted(outputs) if isinstance(outputs, Mapping) else type(outputs).__name__

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from coterie.datamaps._welford import STATISTICS
 from coterie.files import atomic, path_of
 from coterie.results import DataMap
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 _CHUNK_CELLS = 1 << 20
 
@@ -36,13 +40,11 @@ def to_parquet(data_map: DataMap, path: str | Path) -> Path:
     path = path_of(path)
     integer = data_map.ids.dtype.kind in "iu"
     ids = data_map.ids.astype(np.int64) if integer else data_map.ids.astype(str)
-    names = pa.array(data_map.tasks)
     statistics = [(name, pa.int32() if name == "count" else pa.float32()) for name in STATISTICS]
-    task_type = pa.dictionary(pa.int32(), pa.string())
     schema = pa.schema(
         [
             ("id", pa.int64() if integer else pa.string()),
-            ("task", task_type),
+            ("task", pa.dictionary(pa.int32(), pa.string())),
             ("epoch", pa.int32()),
             *statistics,
         ]
@@ -51,20 +53,26 @@ def to_parquet(data_map: DataMap, path: str | Path) -> Path:
     with atomic(path) as temporary, pq.ParquetWriter(temporary, schema) as writer:
         for snapshot in data_map.snapshots:
             for start in range(0, len(ids), step):
-                count = np.nan_to_num(np.asarray(snapshot.count[start : start + step]))
-                example, task = np.nonzero(count)
-                values = [
-                    np.asarray(getattr(snapshot, name)[start : start + step])[example, task]
-                    for name in STATISTICS
-                ]
-                columns = [
-                    pa.array(ids[start + example], schema.field("id").type),
-                    pa.DictionaryArray.from_arrays(pa.array(task.astype(np.int32)), names),
-                    pa.array(np.full(len(task), snapshot.epoch, dtype=np.int32)),
-                    *(
-                        pa.array(v.astype(kind.to_pandas_dtype()))
-                        for v, (_, kind) in zip(values, statistics, strict=True)
-                    ),
-                ]
-                writer.write_table(pa.Table.from_arrays(columns, schema=schema))
+                rows = slice(start, start + step)
+                writer.write_table(_table(snapshot, rows, ids[rows], schema))
     return path
+
+
+def _table(snapshot: DataMap, rows: slice, ids: np.ndarray, schema: pa.Schema) -> pa.Table:
+    """The observed cells of some examples."""
+    import pyarrow as pa
+
+    example, task = np.nonzero(np.nan_to_num(np.asarray(snapshot.count[rows])))
+    columns = {
+        "id": ids[example],
+        "epoch": np.full(len(task), snapshot.epoch, dtype=np.int32),
+        **{name: np.asarray(getattr(snapshot, name)[rows])[example, task] for name in STATISTICS},
+    }
+    names = pa.array(snapshot.tasks)
+    arrays = [
+        pa.DictionaryArray.from_arrays(pa.array(task.astype(np.int32)), names)
+        if field.name == "task"
+        else pa.array(columns[field.name].astype(field.type.to_pandas_dtype()), field.type)
+        for field in schema
+    ]
+    return pa.Table.from_arrays(arrays, schema=schema)

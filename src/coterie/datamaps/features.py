@@ -16,9 +16,8 @@ from coterie.errors import CoterieError
 from coterie.results import DataMap
 from coterie.seeds import numpy_generator
 
-MOST_VARIABLE = np.sqrt(
-    0.5
-)  # the largest sample standard deviation of values in [0, 1], reached by two of them
+# The largest sample standard deviation of values in [0, 1], reached by two of them.
+MOST_VARIABLE = np.sqrt(0.5)
 N_BLOCKS = 20
 _CHUNK_CELLS = 1 << 22
 _IN_MEMORY = 1 << 28

@@ -25,7 +25,7 @@ FEATURES = ("cells", "density")
 
 
 class BlockSums(Protocol):
-    """Statistics kept per block of examples, from which distances between tasks follow for any reweighting of blocks."""
+    """Statistics per block of examples: distances of tasks follow for any weights of blocks."""
 
     @property
     def n_blocks(self) -> int:
@@ -170,10 +170,10 @@ def gram(
 
 
 def classical_scaling(distances2: np.ndarray) -> tuple[np.ndarray, float]:
-    """Points (T, T - 1) whose squared distances are ``distances2`` (T, T), and the share of the spectrum clipped.
+    """Points (T, T - 1) whose squared distances are ``distances2`` (T, T), and the share clipped.
 
-    Distances over different examples need not be Euclidean: negative eigenvalues are clipped, their
-    share is reported.
+    Distances over different examples need not be Euclidean: negative eigenvalues are clipped, and
+    their share of the spectrum is told.
 
     >>> points, clipped = classical_scaling(np.array([[0.0, 4.0], [4.0, 0.0]]))
     >>> np.abs(points).ravel().round(6), abs(round(clipped, 6))

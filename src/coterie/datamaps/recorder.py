@@ -7,14 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from coterie.datamaps._folder import RecorderFolder
+from coterie.datamaps._updates import as_tensor, check_update, rounds
 from coterie.datamaps._welford import N_NUMBERS, fold, merge, statistics
 from coterie.errors import (
     CoterieError,
@@ -25,7 +23,6 @@ from coterie.errors import (
     require_whole,
     shown,
 )
-from coterie.files import path_of
 from coterie.memory import require_memory
 from coterie.results import DataMap
 from coterie.schema import distinct
@@ -47,13 +44,10 @@ class DataMapRecorder:
         names: task names, (T,); "task 0", "task 1", ... by default.
         kinds: kinds of the tasks (see :class:`coterie.tasks.Kind`), (T,); all binary by default.
         ids: example ids, (N,); 0 .. N-1 by default.
-        folder: keep the state in memory-mapped files there instead of in memory. What is published
-            there holds whole epochs only; opening the folder again continues after the last whole
-            epoch.
-        device: where the state lives (in memory only).
+        device: where the state lives.
 
     Raises:
-        CoterieError: sizes that do not fit together, or a folder written for another recorder.
+        CoterieError: sizes that do not fit together, or not into memory.
 
     >>> recorder = DataMapRecorder(n_tasks=1, n_examples=3)
     >>> for value in (0.2, 0.4):
@@ -70,51 +64,30 @@ class DataMapRecorder:
         *,
         names: Sequence[str] | None = None,
         kinds: Sequence[str] | None = None,
-        ids: Sequence[Any] | np.ndarray | None = None,
-        folder: str | Path | None = None,
+        ids: Sequence[object] | np.ndarray | None = None,
         device: torch.device | str = "cpu",
     ) -> None:
         require_count("n_tasks", n_tasks, _MOST_TASKS)
         require_count("n_examples", n_examples, _MOST_EXAMPLES)
-        if folder is not None:
-            folder = path_of(folder, "folder")
-        n_tasks, n_examples = int(n_tasks), int(n_examples)
-        a_row = 8 + (
-            4 * N_NUMBERS * n_tasks if folder is None and str(device).startswith("cpu") else 0
-        )
-        require_memory(
-            a_row * n_examples,
-            f"{n_examples} examples of {n_tasks} tasks",
-            "Give a `folder`, or fewer of them.",
-        )
-        self.n_tasks, self.n_examples = n_tasks, n_examples
-        self.names = (
-            tuple(f"task {t}" for t in range(n_tasks))
-            if names is None
-            else require_texts("names", names)
-        )
+        self.n_tasks, self.n_examples = n_tasks, n_examples = int(n_tasks), int(n_examples)
+        here = 4 * N_NUMBERS * n_tasks if str(device).startswith("cpu") else 0
+        what = f"{n_examples} examples of {n_tasks} tasks"
+        require_memory((8 + here) * n_examples, what, "Record fewer of them.")
+        usual = tuple(f"task {t}" for t in range(n_tasks))
+        self.names = usual if names is None else require_texts("names", names)
         distinct(self.names, "names")
         self.kinds = ("binary",) * n_tasks if kinds is None else require_texts("kinds", kinds)
         if unknown := [kind for kind in self.kinds if kind not in KINDS]:
             raise CoterieError(f"`kinds` must be {', '.join(KINDS)}; found {unknown[0]!r}.")
         self.ids = np.arange(n_examples) if ids is None else _ids(ids)
         for name, wanted in (("names", n_tasks), ("kinds", n_tasks), ("ids", n_examples)):
-            if len(getattr(self, name)) != wanted:
-                raise CoterieError(
-                    f"`{name}` must have {wanted} entries; found {len(getattr(self, name))}."
-                )
+            if (found := len(getattr(self, name))) != wanted:
+                raise CoterieError(f"`{name}` must have {wanted} entries; found {found}.")
         self.epoch = 0
         self._kept: dict[int, Tensor] = {}
         self._wanted: set[int] = set()
-        self._folder: RecorderFolder | None = None
-        if folder is None:
-            with blame(f"`device` {shown(device)} cannot be used"):
-                self._state = torch.zeros(n_examples, N_NUMBERS, n_tasks, device=device)
-        else:
-            self._folder = RecorderFolder(folder, (n_examples, N_NUMBERS, n_tasks), self.names)
-            self._state, self.epoch = self._folder.open()
-            self._wanted = self._folder.wanted()
-            self._kept = self._folder.snapshots()
+        with blame(f"`device` {shown(device)} cannot be used"):
+            self._state = torch.zeros(n_examples, N_NUMBERS, n_tasks, device=device)
 
     def update(self, index: Tensor, confidence: Tensor, observed: Tensor | None = None) -> None:
         """Take the confidences of one batch, from the forward pass that trains.
@@ -128,34 +101,32 @@ class DataMapRecorder:
         Raises:
             CoterieError: wrong shapes, an index out of range, a confidence outside [0, 1].
         """
-        index, confidence = _tensor("index", index), _tensor("confidence", confidence).detach()
-        observed = None if observed is None else _tensor("observed", observed)
-        self._check(index, confidence, observed)
+        index, confidence = as_tensor("index", index), as_tensor("confidence", confidence).detach()
+        observed = None if observed is None else as_tensor("observed", observed)
+        sizes = {"n_examples": self.n_examples, "n_tasks": self.n_tasks}
+        check_update(index, confidence, observed, **sizes)
         confidence = confidence.to(self._state.device, torch.float32)
         seen = ~confidence.isnan()
         if observed is not None:
             seen &= observed.to(seen.device)
         confidence = confidence.masked_fill(~seen, 0.0)
-        if (
-            confidence.device.type == "cpu" and confidence.numel()
-        ):  # elsewhere the check would wait for the device
+        # Elsewhere the check would wait for the device.
+        if confidence.device.type == "cpu" and confidence.numel():
             low, high = (float(v) for v in confidence.aminmax())
             if low < -1e-4 or high > 1 + 1e-4:
                 raise CoterieError(
                     f"`confidence` must lie in [0, 1]; found {low:.4g} to {high:.4g}. See "
                     "coterie.confidence."
                 )
-        for rows in _rounds(index):
+        for rows in rounds(index):
             if rows is None:
                 fold(self._state, index.to(self._state.device), confidence, seen)
             else:
                 fold(self._state, index[rows].to(self._state.device), confidence[rows], seen[rows])
 
     def end_epoch(self) -> None:
-        """Close an epoch: take the snapshot asked for it and, with a folder, publish the state."""
+        """Close an epoch, and take the snapshot asked for it."""
         self.epoch += 1
-        if self._folder is not None:
-            self._folder.publish(self._state, self.epoch, self._wanted | set(self._kept))
         if self.epoch in self._wanted:
             self._keep()
 
@@ -176,25 +147,24 @@ class DataMapRecorder:
         if epoch in self._kept:
             return
         self._wanted.add(epoch)
-        if self._folder is not None:
-            self._folder.want(self._wanted | set(self._kept))
         if epoch == self.epoch:
             self._keep()
 
     def data_map(self) -> DataMap:
         """The map so far, with the snapshots taken before.
 
-        With a folder it is written there and memory-mapped.
-
         Cells never observed are NaN, with count 0.
         """
         states = {epoch: state for epoch, state in sorted(self._kept.items()) if epoch < self.epoch}
         states[self.epoch or int(self._state[:, 3].max())] = self._state
-        if self._folder is not None:
-            return self._folder.data_map(states, self.names, self.kinds, self.ids)
-        about: dict[str, Any] = {"tasks": self.names, "kinds": self.kinds, "ids": self.ids}
         snapshots = [
-            DataMap(epoch=epoch, **about, **statistics(state.cpu().numpy()))
+            DataMap(
+                tasks=self.names,
+                kinds=self.kinds,
+                ids=self.ids,
+                epoch=epoch,
+                **statistics(state.cpu().numpy()),
+            )
             for epoch, state in states.items()
         ]
         return replace(snapshots[-1], earlier=tuple(snapshots[:-1]))
@@ -224,11 +194,6 @@ class DataMapRecorder:
             raise CoterieError(
                 f"`other` must have snapshots of epochs {sorted(self._kept)}; found "
                 f"{sorted(other._kept)}."
-            )
-        if self._folder is not None:
-            raise CoterieError(
-                "`merge` adds to a recorder in memory; this one lives in a folder. Merge it into "
-                "another one."
             )
         pairs = [
             (self._state, other._state),
@@ -280,68 +245,17 @@ class DataMapRecorder:
 
     def _keep(self) -> None:
         self._wanted.discard(self.epoch)
-        self._kept[self.epoch] = (
-            self._state.clone()
-            if self._folder is None
-            else self._folder.published(self.epoch, verify=False)
-        )
-
-    def _check(self, index: Tensor, confidence: Tensor, observed: Tensor | None) -> None:
-        if index.dim() != 1 or index.is_floating_point() or index.dtype == torch.bool:
-            raise CoterieError(
-                f"`index` must be a vector of integers (B,); found {index.dtype} of shape "
-                f"{tuple(index.shape)}."
-            )
-        wanted = (len(index), self.n_tasks)
-        if tuple(confidence.shape) != wanted:
-            raise CoterieError(
-                f"`confidence` must have shape {wanted}, (B, T); found {tuple(confidence.shape)}."
-            )
-        if observed is not None and (
-            tuple(observed.shape) != wanted or observed.dtype != torch.bool
-        ):
-            raise CoterieError(
-                f"`observed` must be bool of shape {wanted}; found {observed.dtype}, "
-                f"{tuple(observed.shape)}."
-            )
-        if len(index) and (int(index.min()) < 0 or int(index.max()) >= self.n_examples):
-            raise CoterieError(
-                f"`index` must lie in 0 .. {self.n_examples - 1}; found {int(index.min())} to "
-                f"{int(index.max())}."
-            )
+        self._kept[self.epoch] = self._state.clone()
 
     def __repr__(self) -> str:
-        return f"DataMapRecorder({self.n_examples} examples x {self.n_tasks} tasks, {self.epoch} epochs)"
+        sizes = f"{self.n_examples} examples x {self.n_tasks} tasks"
+        return f"DataMapRecorder({sizes}, {self.epoch} epochs)"
 
 
-def _ids(ids: Any) -> np.ndarray:
+def _ids(ids: object) -> np.ndarray:
     """Names of the examples as a vector."""
     with blame("`ids` must be a list of numbers or texts"):
         found = np.asarray(ids)
     if found.ndim != 1:
         raise CoterieError(f"`ids` must be a list of numbers or texts; found {shown(ids)}.")
     return found
-
-
-def _tensor(name: str, value: Any) -> Tensor:
-    with blame(f"`{name}` must be a tensor or an array"):
-        found = torch.as_tensor(value)
-    if found.is_complex():
-        raise CoterieError(f"`{name}` must hold real numbers; found {found.dtype}.")
-    return found
-
-
-def _rounds(index: Tensor) -> list[Tensor | None]:
-    """Split a batch into rounds without repeated examples: a scatter would keep only one of them.
-
-    None: all rows.
-    """
-    order = index.argsort(stable=True)
-    ordered = index[order]
-    new = torch.ones_like(ordered, dtype=torch.bool)
-    new[1:] = ordered[1:] != ordered[:-1]
-    if bool(new.all()):
-        return [None]
-    place = torch.arange(len(index), device=index.device)
-    occurrence = place - torch.where(new, place, 0).cummax(0).values
-    return [order[occurrence == k] for k in range(int(occurrence.max()) + 1)]

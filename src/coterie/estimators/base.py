@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from itertools import combinations
 from math import comb
-from typing import Any, Protocol, runtime_checkable
+from typing import Protocol, TypeVar, runtime_checkable
 
 import numpy as np
 from torch import Tensor
@@ -18,6 +18,7 @@ from coterie.seeds import numpy_generator
 from coterie.training import StaticWeights
 
 Weights = np.ndarray | Tensor | Sequence[Sequence[float]]
+Fitted = TypeVar("Fitted")
 MEASURES = ("score", "loss")
 _ENUMERATED = 100_000
 
@@ -43,7 +44,7 @@ class Estimator(Protocol):
         ...
 
     @property
-    def cost(self) -> Mapping[str, Any]:
+    def cost(self) -> Mapping[str, float]:
         """What was spent so far."""
         ...
 
@@ -64,25 +65,25 @@ class FromOracle:
     estimator an oracle of its own where costs are to be compared.
     """
 
-    _about: tuple[tuple[str, ...], str, Mapping[str, Any]] | None = None
+    _about: tuple[tuple[str, ...], str, Mapping[str, float]] | None = None
 
     @property
     def tasks(self) -> tuple[str, ...]:
         """Names of the tasks, in the order of the columns."""
-        return require_fitted(self, "_about")[0]
+        return require_fitted(self, self._about)[0]
 
     @property
     def measure(self) -> str:
         """What the oracle measures, "score" or "loss"."""
-        return require_fitted(self, "_about")[1]
+        return require_fitted(self, self._about)[1]
 
     @property
-    def cost(self) -> Mapping[str, Any]:
+    def cost(self) -> Mapping[str, float]:
         """What was spent.
 
         ``model_steps`` and ``trainings`` of the oracle, ``seconds`` of oracle and estimator.
         """
-        return dict(require_fitted(self, "_about")[2])
+        return dict(require_fitted(self, self._about)[2])
 
     def _asked(self, oracle: Estimator, seconds: float = 0.0) -> None:
         """Note who was asked; ``seconds`` are the estimator's own."""
@@ -107,9 +108,8 @@ def ask(oracle: Estimator, rows: np.ndarray) -> np.ndarray:
         row, task = missing[0]
         raise CoterieError(
             f"Task {oracle.tasks[task]!r} has no {oracle.measure} in the row "
-            f"{rows[row].astype(int).tolist()}: its metric may "
-            "not be defined on the validation part. Estimate measure='loss', or give that task "
-            "more validation examples."
+            f"{rows[row].astype(int).tolist()}: its metric may not be defined on the validation "
+            "part. Estimate measure='loss', or give that task more validation examples."
         )
     return scores
 
@@ -177,18 +177,17 @@ def check_measure(measure: str) -> None:
         )
 
 
-def require_fitted(estimator: object, attribute: str) -> Any:
-    """The attribute of an estimator that fitting gives.
+def require_fitted(estimator: object, found: Fitted | None) -> Fitted:
+    """What fitting gave an estimator.
 
     Raises:
         CoterieError: it was not fitted yet.
     """
-    fitted = getattr(estimator, attribute, None)
-    if fitted is None:
+    if found is None:
         raise CoterieError(
             f"This {type(estimator).__name__} knows nothing yet: call fit(...) before asking it."
         )
-    return fitted
+    return found
 
 
 def require_several_tasks(oracle: Estimator, name: str) -> int:

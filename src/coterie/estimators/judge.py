@@ -60,15 +60,13 @@ def within_target_correlation(
         known = [value for value in found if not np.isnan(value)]
         return float(np.mean(known)) if known else float("nan")
     nothing = [np.zeros(0)]
-    guesses, truths = (
-        [_centred(guess) for guess, _ in columns],
-        [_centred(truth) for _, truth in columns],
-    )
+    guesses = [_centred(guess) for guess, _ in columns]
+    truths = [_centred(truth) for _, truth in columns]
     return _cosine(np.concatenate(nothing + guesses), np.concatenate(nothing + truths))
 
 
 def relative_distance(estimated: np.ndarray, true: np.ndarray) -> float:
-    """Frobenius norm of the error relative to that of the truth, over the cells in which the truth is known.
+    """Frobenius norm of the error relative to that of the truth, over the cells that it knows.
 
     Raises:
         CoterieError: shapes that differ, or an estimate that is missing where the truth is known.
@@ -81,7 +79,11 @@ def relative_distance(estimated: np.ndarray, true: np.ndarray) -> float:
 
 
 def blind_baseline(joint: np.ndarray, subsets: np.ndarray) -> np.ndarray:
-    """The guess (R, T) that no subset differs from the joint model, whose scores are ``joint`` (T,); NaN outside a subset.
+    """The guess (R, T) that no subset differs from the joint model; NaN outside a subset.
+
+    Args:
+        joint: its scores (T,).
+        subsets: (R, T), nonzero for the tasks of a row.
 
     >>> blind_baseline(np.array([0.5, 0.7]), np.array([[1, 0], [1, 1]])).tolist()
     [[0.5, nan], [0.5, 0.7]]
@@ -113,20 +115,6 @@ def served_score(serves: np.ndarray, scores: np.ndarray) -> float:
     return float(found.sum())
 
 
-def regret(serves: np.ndarray, best: np.ndarray, scores: np.ndarray) -> float:
-    """What a selection loses against the best one.
-
-    Difference of their totals on ``scores`` (R, T), say of the test part.
-
-    ``serves`` and ``best`` (T,) name the row that serves each task. Negative where ``best`` was
-    chosen on other scores.
-
-    >>> regret(np.array([0, 1]), np.array([1, 1]), np.array([[0.5, np.nan], [0.75, 0.25]]))
-    0.25
-    """
-    return served_score(best, scores) - served_score(serves, scores)
-
-
 def _cells(
     estimated: np.ndarray, true: np.ndarray, subsets: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -134,8 +122,7 @@ def _cells(
     if not estimated.shape == true.shape == subsets.shape or true.ndim != 2:
         raise CoterieError(
             "`estimated`, `true` and `subsets` must agree in shape (R, T); found "
-            f"{estimated.shape}, {true.shape} and "
-            f"{subsets.shape}."
+            f"{estimated.shape}, {true.shape} and {subsets.shape}."
         )
     used = (subsets > 0) & ~np.isnan(true)
     missing = np.argwhere(used & np.isnan(estimated))

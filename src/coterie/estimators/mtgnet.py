@@ -8,17 +8,14 @@ Shapes: ``B`` groups, ``R`` trained rows, ``M`` models, ``T`` tasks, ``H`` width
 
 from __future__ import annotations
 
-from copy import deepcopy
-from math import sqrt
 from time import perf_counter
 from typing import ClassVar, Self
 
 import numpy as np
 import torch
-from torch import Tensor, nn
-from torch.nn.utils import parameters_to_vector, vector_to_parameters
 
 from coterie.errors import CoterieError, require_whole
+from coterie.estimators._gain_net import GainNet, gains_of, train
 from coterie.estimators.base import (
     Estimator,
     FromOracle,
@@ -33,8 +30,7 @@ from coterie.estimators.base import (
 from coterie.results import About
 from coterie.seeds import derive, numpy_generator
 
-TEMPERATURE, LEARNING_RATE, WEIGHT_DECAY, PATIENCE, SNAPSHOTS = 0.2, 0.007, 5e-4, 5, 2
-_ENUMERATED_TASKS, _POOL, _CHUNK = 12, 4096, 1024
+_ENUMERATED_TASKS, _POOL = 12, 4096
 
 
 class MTGNetScores(FromOracle):
@@ -70,8 +66,8 @@ class MTGNetScores(FromOracle):
 
     >>> from coterie.estimators.table import TableScores
     >>> from coterie.results import ScoreTable
-    >>> known = {("a",): [5], ("b",): [5], ("c",): [5], ("a", "b"): [4, 4], ("a", "c"): [6, 6], ("b", "c"): [5, 5],
-    ...          ("a", "b", "c"): [5, 4, 6]}
+    >>> known = {("a",): [5], ("b",): [5], ("c",): [5], ("a", "b", "c"): [5, 4, 6]}
+    >>> known |= {("a", "b"): [4, 4], ("a", "c"): [6, 6], ("b", "c"): [5, 5]}
     >>> net = MTGNetScores().fit(TableScores(ScoreTable.of(("a", "b", "c"), known)))
     >>> net.predict([[1, 0, 1]]), net.cost["trainings"]
     (array([[ 6., nan,  6.]]), 7)
@@ -92,21 +88,16 @@ class MTGNetScores(FromOracle):
         max_epochs: int = 300,
         seed: int = 0,
     ) -> None:
-        settings = {
-            "step": step,
-            "hidden": hidden,
-            "layers": layers,
-            "networks": networks,
-            "max_epochs": max_epochs,
-        }
-        for name, value in settings.items():
-            if value is not None:
-                require_whole(name, value, 1)
+        settings = {"hidden": hidden, "layers": layers, "networks": networks}
+        for name, value in {**settings, "max_epochs": max_epochs}.items():
+            require_whole(name, value, 1)
+        if step is not None:
+            require_whole("step", step, 1)
         self.n_rows, self.step, self.hidden, self.layers = n_rows, step, hidden, layers
         self.networks, self.max_epochs = networks, max_epochs
         self.seed = seed
         self._known: _Known | None = None
-        self._snapshots: list[_GainNet] = []
+        self._snapshots: list[GainNet] = []
 
     def trainings(self, n_tasks: int) -> int:
         """How many rows fitting asks for."""
@@ -174,7 +165,7 @@ class MTGNetScores(FromOracle):
     @property
     def trained(self) -> np.ndarray:
         """The rows that were trained, in the order of the rounds, (R, T) as 0 and 1."""
-        return require_fitted(self, "_known").rows.astype(np.float64)
+        return require_fitted(self, self._known).rows.astype(np.float64)
 
     def predict(self, weights: Weights) -> np.ndarray:
         """Scores (M, T) of the rows of ``weights`` (M, T), NaN where the weight is 0.
@@ -184,34 +175,37 @@ class MTGNetScores(FromOracle):
         Raises:
             CoterieError: not fitted yet, or weights that name no group.
         """
-        known: _Known = require_fitted(self, "_known")
+        known = require_fitted(self, self._known)
         members = as_rows(weights, known.rows.shape[1]) > 0
-        scores = known.single + known.scale * _gains(self._snapshots, members)
+        scores = known.single + known.scale * gains_of(self._snapshots, members)
         place = {row.tobytes(): r for r, row in enumerate(known.rows)}
         for m, row in enumerate(members):
             if (trained := place.get(row.tobytes())) is not None:
                 scores[m] = known.scores[trained]
         return np.where(members, scores, np.nan)
 
-    def _learn(self, known: _Known, turn: int, networks: int) -> list[_GainNet]:
+    def _learn(self, known: _Known, turn: int, networks: int) -> list[GainNet]:
         """Train new networks on what is known; the best states of each."""
         rows, gains = torch.from_numpy(known.rows), torch.from_numpy(known.gains()).float()
         states = []
         for number in range(networks):
             with torch.random.fork_rng(devices=[]):
                 torch.manual_seed(derive(self.seed, "mtgnet", turn, number))
-                net = _GainNet(rows.shape[1], self.hidden, self.layers)
-            states += _train(net, rows, gains, self.max_epochs)
+                net = GainNet(rows.shape[1], self.hidden, self.layers)
+            states += train(net, rows, gains, self.max_epochs)
         return states
 
-    def _choose(self, known: _Known, snapshots: list[_GainNet], turn: int, n: int) -> np.ndarray:
-        """The ``n`` untrained groups with the largest absolute predicted gain of the task whose turn it is."""
+    def _choose(self, known: _Known, snapshots: list[GainNet], turn: int, n: int) -> np.ndarray:
+        """The ``n`` untrained groups with the largest predicted gain, of either sign.
+
+        Of the task whose turn it is.
+        """
         n_tasks = known.rows.shape[1]
         column = turn % n_tasks
         pool = self._candidates(n_tasks, column, turn)
         trained = {row.tobytes() for row in known.rows}
         pool = pool[[row.tobytes() not in trained for row in pool]]
-        gains = np.abs(_gains(snapshots, pool)[:, column])
+        gains = np.abs(gains_of(snapshots, pool)[:, column])
         return pool[np.argsort(-gains, kind="stable")[:n]]
 
     def _candidates(self, n_tasks: int, column: int, turn: int) -> np.ndarray:
@@ -250,80 +244,3 @@ class _Known:
     def with_rows(self, rows: np.ndarray, scores: np.ndarray) -> _Known:
         """What is known once more rows are trained."""
         return _Known(np.vstack([self.rows, rows]), np.vstack([self.scores, scores]))
-
-
-class _GainNet(nn.Module):
-    """Predicts the gain of each member of a group."""
-
-    def __init__(self, n_tasks: int, hidden: int, layers: int) -> None:
-        super().__init__()
-        self.embedding = nn.Parameter(torch.randn(n_tasks, hidden))
-        self.layers = nn.ModuleList(_Attention(hidden) for _ in range(layers))
-        self.gain = nn.Linear(hidden, 1)
-
-    def forward(self, members: Tensor) -> Tensor:
-        """Gains (B, T) of the groups ``members`` (B, T), of no meaning outside a group."""
-        x = self.embedding.expand(len(members), -1, -1)
-        for layer in self.layers:
-            x = layer(x, members)
-        return self.gain(x).squeeze(-1)
-
-
-class _Attention(nn.Module):
-    """One transformer layer with a single head, normalised after each half."""
-
-    def __init__(self, hidden: int) -> None:
-        super().__init__()
-        self.queries_keys_values, self.out = (
-            nn.Linear(hidden, 3 * hidden),
-            nn.Linear(hidden, hidden),
-        )
-        self.feed = nn.Sequential(nn.Linear(hidden, hidden), nn.ReLU(), nn.Linear(hidden, hidden))
-        self.norm, self.feed_norm = nn.LayerNorm(hidden), nn.LayerNorm(hidden)
-
-    def forward(self, x: Tensor, members: Tensor) -> Tensor:
-        """(B, T, H) to (B, T, H); tasks outside the group are not attended to."""
-        query, key, value = self.queries_keys_values(x).chunk(3, dim=-1)
-        logits = query @ key.transpose(1, 2) / (TEMPERATURE * sqrt(x.shape[-1]))
-        attention = logits.masked_fill(~members[:, None, :], -torch.inf).softmax(-1)
-        x = self.norm(x + self.out(attention @ value))
-        return self.feed_norm(x + self.feed(x))
-
-
-def _train(net: _GainNet, members: Tensor, gains: Tensor, max_epochs: int) -> list[_GainNet]:
-    """Least absolute error on the members by full-batch Adam.
-
-    Copies of the states of least training loss.
-    """
-    optimiser = torch.optim.Adam(
-        net.parameters(), lr=LEARNING_RATE, weight_decay=WEIGHT_DECAY, fused=True
-    )
-    best: list[tuple[float, int, Tensor]] = []
-    least, waited = float("inf"), 0
-    for epoch in range(max_epochs):
-        loss = (net(members) - gains)[members].abs().mean()
-        value = loss.item()
-        if len(best) < SNAPSHOTS or value < best[-1][0]:
-            state = parameters_to_vector(net.parameters()).detach()
-            best = sorted([*best, (value, epoch, state)], key=lambda entry: entry[:2])[:SNAPSHOTS]
-        waited = 0 if value < least else waited + 1
-        least = min(least, value)
-        if waited >= PATIENCE:
-            break
-        optimiser.zero_grad()
-        loss.backward()
-        optimiser.step()
-    copies = [deepcopy(net).requires_grad_(False) for _ in best]
-    for copy, (_, _, state) in zip(copies, best, strict=True):
-        vector_to_parameters(state, copy.parameters())
-    return copies
-
-
-def _gains(snapshots: list[_GainNet], members: np.ndarray) -> np.ndarray:
-    """Mean prediction (B, T) of several states."""
-    rows = torch.from_numpy(members)
-    with torch.no_grad():
-        parts = [
-            torch.stack([net(part) for net in snapshots]).mean(0) for part in rows.split(_CHUNK)
-        ]
-    return torch.cat(parts).double().numpy()

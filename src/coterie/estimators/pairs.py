@@ -31,7 +31,8 @@ class PairScores(FromOracle):
 
     >>> from coterie.estimators.table import TableScores
     >>> from coterie.results import ScoreTable
-    >>> known = {("a",): [5], ("b",): [5], ("c",): [5], ("a", "b"): [1, 2], ("a", "c"): [3, 4], ("b", "c"): [6, 8]}
+    >>> alone = {("a",): [5], ("b",): [5], ("c",): [5]}
+    >>> known = {**alone, ("a", "b"): [1, 2], ("a", "c"): [3, 4], ("b", "c"): [6, 8]}
     >>> pairs = PairScores().fit(TableScores(ScoreTable.of(("a", "b", "c"), known)))
     >>> pairs.predict([[1, 1, 1], [1, 0, 1]])
     array([[ 2.,  4.,  6.],
@@ -75,7 +76,7 @@ class PairScores(FromOracle):
         Raises:
             CoterieError: not fitted yet, or weights that name no group.
         """
-        matrix = require_fitted(self, "_matrix")
+        matrix = require_fitted(self, self._matrix)
         return mean_over_others(matrix, as_rows(weights, len(matrix)) > 0)
 
     def affinity(self) -> Affinity:
@@ -86,7 +87,7 @@ class PairScores(FromOracle):
         Raises:
             CoterieError: not fitted yet, or fewer than two tasks.
         """
-        matrix = require_fitted(self, "_matrix")
+        matrix = require_fitted(self, self._matrix)
         return Affinity(
             tasks=self.tasks,
             matrix=matrix.copy(),

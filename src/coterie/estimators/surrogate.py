@@ -12,13 +12,13 @@ from typing import ClassVar, Self
 import numpy as np
 
 from coterie.errors import CoterieError, require_positive, require_whole
+from coterie.estimators._relevance import covering_subsets, ridge_relevance
 from coterie.estimators.base import (
     Estimator,
     FromOracle,
     Weights,
     as_rows,
     ask,
-    random_subsets,
     require_fitted,
     require_several_tasks,
 )
@@ -76,7 +76,8 @@ class SurrogateScores(FromOracle):
     >>> from coterie.results import ScoreTable
     >>> rows = np.vstack([subsets_of_size(4, size) for size in (1, 2, 3, 4)]) > 0
     >>> scores = np.where(rows, (rows @ [1.0, 2.0, 3.0, 4.0])[:, None], np.nan)
-    >>> table = ScoreTable(tasks=tuple("abcd"), subsets=rows, scores=scores, costs=np.ones(len(rows)))
+    >>> costs = np.ones(len(rows))
+    >>> table = ScoreTable(tasks=tuple("abcd"), subsets=rows, scores=scores, costs=costs)
     >>> SurrogateScores().fit(TableScores(table)).predict([[1, 1, 0, 1]]).round(1)
     array([[ 7.,  7., nan,  7.]])
     """
@@ -94,17 +95,13 @@ class SurrogateScores(FromOracle):
         bootstraps: int = 200,
         seed: int = 0,
     ) -> None:
-        require_positive("ridge", ridge)  # at 0 few subsets have no unique fit
+        # At 0 few subsets have no unique fit.
+        require_positive("ridge", ridge)
         require_whole("bootstraps", bootstraps, 2)
         if n_subsets is not None:
             require_whole("n_subsets", n_subsets, 1)
-        self.n_subsets, self.size, self.ridge, self.bootstraps, self.seed = (
-            n_subsets,
-            size,
-            ridge,
-            bootstraps,
-            seed,
-        )
+        self.n_subsets, self.size = n_subsets, size
+        self.ridge, self.bootstraps, self.seed = ridge, bootstraps, seed
         self._oracle: Estimator | None = None
         self._model: _Fitted | None = None
 
@@ -130,8 +127,11 @@ class SurrogateScores(FromOracle):
 
     @property
     def relevance(self) -> np.ndarray:
-        """What a source in the group does for a target, (T, T) [source, target], in the unit of the scores; diagonal NaN."""
-        return require_fitted(self, "_model").relevance
+        """What a source in the group does for a target, (T, T) [source, target].
+
+        In the unit of the scores; the diagonal is NaN.
+        """
+        return require_fitted(self, self._model).relevance
 
     def predict(self, weights: Weights) -> np.ndarray:
         """Scores (M, T) of the rows of ``weights`` (M, T), NaN where the weight is 0.
@@ -141,14 +141,16 @@ class SurrogateScores(FromOracle):
         Raises:
             CoterieError: not fitted yet, or weights that name no group.
         """
-        model: _Fitted = require_fitted(self, "_model")
+        model = require_fitted(self, self._model)
         members = as_rows(weights, len(model.single)) > 0
         guess = model.intercept + members @ np.nan_to_num(model.relevance)
         alone = members.sum(axis=1, keepdims=True) == 1
         return np.where(members, np.where(alone, model.single, guess), np.nan)
 
     def interval(self, level: float = 0.95) -> tuple[np.ndarray, np.ndarray]:
-        """Lower and upper ends (T, T) of percentile bootstrap intervals of the relevance, over resampled subsets.
+        """Lower and upper ends (T, T) of percentile bootstrap intervals of the relevance.
+
+        Subsets are resampled.
 
         Raises:
             CoterieError: not fitted yet, or a level that is not between 0 and 1.
@@ -170,7 +172,7 @@ class SurrogateScores(FromOracle):
         Raises:
             CoterieError: not fitted yet.
         """
-        model: _Fitted = require_fitted(self, "_model")
+        model = require_fitted(self, self._model)
         matrix = np.where(np.eye(len(model.scale), dtype=bool), 0.0, model.relevance / model.scale)
         stderr = np.nan_to_num(self._resampled() / model.scale).std(axis=0, ddof=1)
         together = model.rows.T.astype(np.float64) @ model.rows
@@ -185,11 +187,11 @@ class SurrogateScores(FromOracle):
         )
 
     def choose_sources(self, target: str, oracle: Estimator | None = None) -> SourceChoice:
-        """Sources for one target, above a threshold of relevance that is chosen by the score of the trained prefixes.
+        """Sources for one target, above a threshold of relevance.
 
-        The target is trained with its most relevant source, its two most relevant ones and so on
-        (all numbers up to ten tasks, powers of two and all beyond) and alone; the best score
-        decides. The oracle is asked in one question.
+        It is chosen by the scores of trained prefixes. The target is trained with its most relevant
+        source, its two most relevant ones and so on (all numbers up to ten tasks, powers of two and
+        all beyond) and alone; the best score decides. The oracle is asked in one question.
 
         Args:
             target: name of the task.
@@ -198,8 +200,8 @@ class SurrogateScores(FromOracle):
         Raises:
             CoterieError: not fitted yet, or no such task.
         """
-        model: _Fitted = require_fitted(self, "_model")
-        asked: Estimator = require_fitted(self, "_oracle") if oracle is None else oracle
+        model = require_fitted(self, self._model)
+        asked = require_fitted(self, self._oracle) if oracle is None else oracle
         if target not in self.tasks:
             raise CoterieError(
                 f"`target` {target!r} is unknown; the tasks are {', '.join(self.tasks)}."
@@ -207,12 +209,7 @@ class SurrogateScores(FromOracle):
         place, n_tasks = self.tasks.index(target), len(self.tasks)
         relevance = model.relevance[:, place]
         order = [int(source) for source in np.argsort(-relevance, kind="stable") if source != place]
-        sizes = (
-            range(n_tasks)
-            if n_tasks <= _ALL_PREFIXES
-            else [0, *(2**power for power in range(10)), n_tasks - 1]
-        )
-        sizes = sorted({size for size in sizes if size < n_tasks})
+        sizes = _prefixes(n_tasks)
         rows = np.zeros((len(sizes), n_tasks))
         rows[:, place] = 1
         for row, size in zip(rows, sizes, strict=True):
@@ -240,7 +237,7 @@ class SurrogateScores(FromOracle):
 
     def _resampled(self) -> np.ndarray:
         """Relevances (B, T, T) of resampled subsets."""
-        model: _Fitted = require_fitted(self, "_model")
+        model = require_fitted(self, self._model)
         n = len(model.rows)
         draws = numpy_generator(self.seed, "surrogate", "bootstrap").multinomial(
             n, np.full(n, 1 / n), size=self.bootstraps
@@ -248,6 +245,14 @@ class SurrogateScores(FromOracle):
         return ridge_relevance(
             model.rows, model.scores, draws.astype(np.float64), self.ridge, model.scale
         )[0]
+
+
+def _prefixes(n_tasks: int) -> list[int]:
+    """With how many sources a target is trained to choose among them."""
+    if n_tasks <= _ALL_PREFIXES:
+        return list(range(n_tasks))
+    powers = (2**power for power in range(10))
+    return sorted({0, n_tasks - 1, *(size for size in powers if size < n_tasks)})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -278,71 +283,3 @@ class _Fitted:
             intercept=intercept[0],
             relevance=relevance[0],
         )
-
-
-def ridge_relevance(
-    rows: np.ndarray, scores: np.ndarray, counts: np.ndarray, ridge: float, scale: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """Relevances (B, T, T) [source, target], diagonal NaN, and intercepts (B, T) by ridge regression.
-
-    Row r of the trained subsets ``rows`` (R, T) with ``scores`` (R, T) is counted ``counts[b, r]``
-    times in fit b; ``scale`` (T,) divides the scores while fitting. NaN for a target that a fit
-    never counts.
-    """
-    n_tasks = rows.shape[1]
-    relevance = np.full((len(counts), n_tasks, n_tasks), np.nan)
-    intercept = np.full((len(counts), n_tasks), np.nan)
-    for target in range(n_tasks):
-        mine, sources = rows[:, target], np.arange(n_tasks) != target
-        x, y, weight = (
-            rows[mine][:, sources].astype(np.float64),
-            scores[mine, target] / scale[target],
-            counts[:, mine],
-        )
-        total = weight.sum(axis=1)
-        seen = total > 0
-        weight, total = weight[seen], total[seen, None]
-        mean_x, mean_y = weight @ x / total, weight @ y / total[:, 0]
-        gram = (weight[:, None, :] * x.T) @ x - total[:, :, None] * mean_x[:, :, None] * mean_x[
-            :, None, :
-        ]
-        moment = (weight * y) @ x - total * mean_x * mean_y[:, None]
-        found = np.linalg.solve(gram + ridge * np.eye(n_tasks - 1), moment[:, :, None])[:, :, 0]
-        relevance[np.ix_(seen, sources, [target])] = scale[target] * found[:, :, None]
-        intercept[seen, target] = scale[target] * (mean_y - (mean_x * found).sum(axis=1))
-    return relevance, intercept
-
-
-def covering_subsets(n_tasks: int, size: int, n: int, seed: int) -> np.ndarray:
-    """``n`` distinct random subsets of ``size`` tasks as boolean rows (n, T), in which every pair of tasks meets.
-
-    Drawn uniformly; while a pair is missing, a subset that can be spared gives way to one with that
-    pair.
-
-    Raises:
-        CoterieError: there are too few subsets to bring all pairs together.
-
-    >>> rows = covering_subsets(7, 3, 14, seed=0)
-    >>> bool((rows.T.astype(int) @ rows).min() > 0)
-    True
-    """
-    rows = random_subsets(n_tasks, size, n, seed) > 0
-    rng = numpy_generator(seed, "subsets", "cover")
-    while True:
-        together = rows.T.astype(int) @ rows
-        missing = np.argwhere(np.triu(together == 0, 1))
-        if not len(missing):
-            return rows
-        spare = [r for r, row in enumerate(rows) if together[np.ix_(row, row)].min() > 1]
-        if not spare:
-            raise CoterieError(
-                f"{n} subsets of {size} do not bring all pairs of {n_tasks} tasks together; give "
-                "more `n_subsets`, or a larger "
-                "`size`."
-            )
-        group = list(missing[0])
-        while len(group) < size:
-            lacking = (together[:, group] == 0).sum(axis=1) + rng.random(n_tasks)
-            lacking[group] = -1
-            group.append(int(lacking.argmax()))
-        rows[spare[0]] = np.isin(np.arange(n_tasks), group)

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from itertools import compress
-from typing import Any
 
 import numpy as np
 
@@ -48,7 +47,7 @@ class TableScores:
         self._asked: set[int] = set()
 
     @property
-    def cost(self) -> Mapping[str, Any]:
+    def cost(self) -> Mapping[str, float]:
         """``model_steps`` and number of ``trainings`` that the rows asked for stand for.
 
         Looking up takes no ``seconds``.

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from numbers import Real
-from typing import Any, ClassVar, Unpack
+from typing import ClassVar, Unpack
 
 import numpy as np
 
@@ -77,21 +77,15 @@ class TrainedScores:
                 f"{share!r}."
             )
         epochs = make_config(settings).epochs
-        self.model, self.data, self.seed, self.measure, self.share, self.progress = (
-            model,
-            data,
-            seed,
-            measure,
-            share,
-            progress,
-        )
+        self.model, self.data, self.seed = model, data, seed
+        self.measure, self.share, self.progress = measure, share, progress
         self.settings: TrainingSettings = {**settings, "epochs": max(1, round(share * epochs))}
         self.tasks: tuple[str, ...] = tuple(data.tasks.names)
         self._known: dict[bytes, tuple[np.ndarray, np.ndarray]] = {}
-        self._cost = {"model_steps": 0, "seconds": 0.0, "trainings": 0}
+        self._cost: dict[str, float] = {"model_steps": 0, "seconds": 0.0, "trainings": 0}
 
     @property
-    def cost(self) -> Mapping[str, Any]:
+    def cost(self) -> Mapping[str, float]:
         """``model_steps``, ``seconds`` and number of ``trainings`` so far."""
         return dict(self._cost)
 
@@ -154,7 +148,8 @@ class TrainedScores:
         self._cost["trainings"] += len(new)
 
     def __repr__(self) -> str:
-        return f"TrainedScores({self.measure}, {len(self.tasks)} tasks, {len(self._known)} rows trained)"
+        done = f"{len(self._known)} rows trained"
+        return f"TrainedScores({self.measure}, {len(self.tasks)} tasks, {done})"
 
 
 class EarlyScores(TrainedScores):

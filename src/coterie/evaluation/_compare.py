@@ -364,7 +364,7 @@ def _config(
     return {
         "model": tell(model, "`model`"),
         "groupings": groupings,
-        **identity_or_name(settings),
+        **{name: identity_or_name(value) for name, value in settings.items()},
         "training": training,
         **{what: told for what, told in own.items() if told},
     }

@@ -125,19 +125,18 @@ class Timing:
     def cost_of_reading(self, estimator: Any, n_rows: int) -> Cost | None:
         """What an estimator on the joint model takes that is asked about so many rows.
 
-        None where it does not tell by ``price(data, batch_size, bytes)`` how many steps of one
-        model that amounts to.
+        None where it does not tell by ``steps(data, batch_size)`` how many steps of one model that
+        amounts to.
         """
-        if not hasattr(estimator, "price"):
+        if not hasattr(estimator, "steps"):
             return None
-        an_example = self._activations / self._config.batch_size
-        steps, working = estimator.price(self.data, self._config.batch_size, an_example)
+        steps = estimator.steps(self.data, self._config.batch_size)
         key = json.dumps(identity_or_name(estimator))
         start, each, a_row = self._once(key, lambda: self._timed_reading(estimator))
         return Cost(
             model_steps=steps,
             seconds=start + steps * each + n_rows * a_row,
-            bytes=self.stack_bytes(1) + working,
+            bytes=self.stack_bytes(1) + getattr(estimator, "memory", 0),
         )
 
     @cached_property

@@ -96,7 +96,7 @@ def estimator_mtgnet() -> dict[str, Any]:
 
 @case()
 def estimator_gradtag() -> dict[str, Any]:
-    """Both projections, more than one step, a tuned ridge, images, and mixed kinds with gaps."""
+    """Both projections, small chunks, a tuned ridge, images, and mixed kinds with gaps."""
     data, gaps, rows = digits(), mixed(gaps=0.2), _ROWS[:, :4]
     joint, mixed_joint = ct.fit("mlp", data, **_SHORT), ct.fit("mlp", gaps, **_SHORT)
     images = digits(120)
@@ -106,7 +106,7 @@ def estimator_gradtag() -> dict[str, Any]:
         "dense": GradTagScores(projection="dense", n_features=32, measure="score", seed=1).fit(
             joint, data
         ),
-        "steps": GradTagScores(n_features=32, newton_steps=2, chunk=50).fit(joint, data),
+        "chunks": GradTagScores(n_features=32, chunk=50).fit(joint, data),
         "gaps": GradTagScores(n_features=32).fit(mixed_joint, gaps),
         "cnn": GradTagScores(n_features=32).fit(cnn, images),
     }

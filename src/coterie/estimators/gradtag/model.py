@@ -7,29 +7,27 @@ Shapes: ``M`` rows, ``T`` tasks, ``d`` features.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
 import torch
 from torch import Tensor
 
 from coterie.data import Batches, Dataset
 from coterie.errors import CoterieError
-from coterie.estimators._features import (
+from coterie.estimators.gradtag.features import (
     Cells,
     DenseProjection,
     Projection,
     examples_that_fit,
     extract,
 )
-from coterie.estimators._flops import Flops
-from coterie.estimators._kronecker import KroneckerProjection, bytes_of_sampling
-from coterie.estimators._layers import UnsupportedError
-from coterie.estimators._linearised import Linearised
-from coterie.estimators._newton import Moments, losses, refined
-from coterie.estimators._readout import scores
+from coterie.estimators.gradtag.kronecker import KroneckerProjection, bytes_of_sampling
+from coterie.estimators.gradtag.layers import UnsupportedError
+from coterie.estimators.gradtag.linearised import Linearised
+from coterie.estimators.gradtag.newton import Moments, losses
+from coterie.estimators.gradtag.readout import scores
 from coterie.results import Fit
 from coterie.seeds import torch_generator
 from coterie.tasks import Tasks
@@ -44,7 +42,6 @@ class Settings:
 
     projection: str
     n_features: int
-    newton_steps: int
     chunk: int | None
     memory: int
     seed: int
@@ -52,19 +49,14 @@ class Settings:
 
 @dataclass(frozen=True, eq=False)
 class LinearModel:
-    """A joint model to first order.
-
-    ``train`` is empty where one Newton step is all that is asked for.
-    """
+    """A joint model to first order; ``details`` says how it was made."""
 
     settings: Settings
     tasks: Tasks
     moments: Moments
-    train: list[Cells | None]
     validation: list[Cells | None]
     model_steps: float
-    flops: Flops
-    details: dict[str, Any]
+    details: Mapping[str, object]
 
     @classmethod
     def of(cls, joint: Fit, data: Dataset, settings: Settings) -> LinearModel:
@@ -73,25 +65,16 @@ class LinearModel:
         features = 12 * settings.n_features * len(linearised.tasks)
         chunk = settings.chunk or examples_that_fit(linearised, data, features, settings.memory)
         projection, notes = _project(linearised, data, settings)
-        moments, train = _summed(projection, data, settings, chunk)
-        validation = _validation(projection, data, chunk)
-        held = (
-            sum(mine.z.nbytes for mine in (*train, *validation) if mine is not None)
-            + moments.hessian.nbytes
-        )
         return cls(
             settings,
             linearised.tasks,
-            moments,
-            train,
-            validation,
+            _summed(projection, data, chunk),
+            _validation(projection, data, chunk),
             model_steps=linearised.work.model_steps / int(joint.config["batch_size"]),
-            flops=Flops.measure(projection, joint, data),
             details={
                 "projection": "dense" if isinstance(projection, DenseProjection) else "kronecker",
                 "features": projection.n_features,
                 "parameters": linearised.n_parameters,
-                "bytes": held,
                 "notes": notes,
             },
         )
@@ -105,16 +88,9 @@ class LinearModel:
             measure: "loss" or "score".
         """
         energy = self.moments.energy[self.moments.energy > 0]
-        memory, absolute = (
-            self.settings.memory,
-            ridge * (energy.mean().item() if len(energy) else 1.0),
-        )
-        shares = shares.to(self.moments.gradient)
-        if self.settings.newton_steps == 1:
-            steps = self.moments.steps(shares, absolute, memory)
-        else:
-            size = self.moments.gradient.shape[1]
-            steps = refined(self.train, shares, size, absolute, self.settings.newton_steps, memory)
+        absolute = ridge * (energy.mean().item() if len(energy) else 1.0)
+        shares, memory = shares.to(self.moments.gradient), self.settings.memory
+        steps = self.moments.steps(shares, absolute, memory)
         if measure == "loss":
             return -losses(self.validation, steps, shares > 0, memory)
         return scores(self.validation, steps, shares > 0, self.tasks, memory)
@@ -151,20 +127,15 @@ def _project(
     ]
 
 
-def _summed(
-    projection: Projection, data: Dataset, settings: Settings, chunk: int
-) -> tuple[Moments, list[Cells | None]]:
-    """Sums over the training cells, and the cells themselves if further Newton steps need them."""
+def _summed(projection: Projection, data: Dataset, chunk: int) -> Moments:
+    """Sums over the training cells."""
     tasks, positions = projection.linearised.tasks, _labelled(data, data.split.train)
     n_cells = (~data.targets[positions].isnan()).sum(0).float()
     moments = Moments.empty(len(tasks), projection.n_features, tasks.pos_weight.device)
-    kept: list[list[Cells]] = [[] for _ in tasks]
     for found in extract(projection, data, positions, n_cells * data.tasks.loss_scale, chunk):
         for task, cells in found.items():
             moments.add(task, cells, n_cells[task].item())
-            if settings.newton_steps > 1:
-                kept[task].append(cells)
-    return moments, [Cells.joined(parts) for parts in kept]
+    return moments
 
 
 def _validation(projection: Projection, data: Dataset, chunk: int) -> list[Cells | None]:

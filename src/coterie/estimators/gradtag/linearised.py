@@ -1,4 +1,4 @@
-"""A trained model as a function of its shared parameters, and the gradients of its margins, one per cell.
+"""A trained model as a function of its shared parameters, with the gradient of every margin.
 
 Shapes: ``B`` examples, ``T`` tasks, ``K`` cells of an example (its observed labels, at most T),
 ``p`` shared parameters.
@@ -10,14 +10,13 @@ import warnings
 from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call, jacrev, vmap
 
 from coterie.errors import CoterieError
-from coterie.estimators._margins import margins
+from coterie.estimators.gradtag.margins import margins
 from coterie.models import TaskModel
 from coterie.results import Fit
 from coterie.tasks import Tasks
@@ -127,7 +126,7 @@ class Linearised:
         return vmap(jacrev(of_one), in_dims=(None, 0, 0, 0))(shared, inputs, targets, index)
 
 
-def _own_recurrence(model: nn.Module) -> AbstractContextManager[Any]:
+def _own_recurrence(model: nn.Module) -> AbstractContextManager[object]:
     """Recurrent layers of cuDNN have no backward pass in evaluation mode; torch's own have."""
     recurrent = any(isinstance(module, nn.RNNBase) for module in model.modules())
     return torch.backends.cudnn.flags(enabled=False) if recurrent else nullcontext()

@@ -4,8 +4,8 @@ Projections of each margin's gradient on the shared parameters, z = P^T g.
 
 Two projections share one interface. :class:`DenseProjection` is the published one, random signs
 over all parameters, and takes any module.
-:class:`coterie.estimators._kronecker.KroneckerProjection` never forms a gradient and takes the
-usual layers.
+:class:`coterie.estimators.gradtag.kronecker.KroneckerProjection` never forms a gradient and takes
+the usual layers.
 
 Shapes: ``B`` examples, ``K`` cells of an example, ``p`` shared parameters, ``d`` features.
 """
@@ -20,15 +20,16 @@ import torch
 from torch import Tensor
 
 from coterie.data import Batches, Dataset
-from coterie.estimators._linearised import Linearised, cells
-from coterie.estimators._margins import balance, leads, margins
+from coterie.estimators.gradtag.linearised import Linearised, cells
+from coterie.estimators.gradtag.margins import balance, leads, margins
 from coterie.models.strategy import saved_bytes
 from coterie.seeds import torch_generator
 from coterie.tasks import Kind
 
 LARGEST_CHUNK = 1024
 _BLOCK = 4096
-_KEPT = 4  # signs are kept between batches where they take at most this part of the memory
+# Signs are kept between batches where they take at most this part of the memory.
+_KEPT = 4
 
 
 class Projection(Protocol):
@@ -45,7 +46,7 @@ class Projection(Protocol):
         ...
 
     def features(self, inputs: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
-        """Features (B, K, d) of every cell, 0 where there is none, and the model's outputs (B, P)."""
+        """Features (B, K, d) of every cell, 0 where there is none, and outputs (B, P)."""
         ...
 
     def project(self, gradients: Mapping[str, Tensor]) -> Tensor:
@@ -55,12 +56,12 @@ class Projection(Protocol):
 
 @dataclass(eq=False)
 class DenseProjection:
-    """P of random signs over sqrt(d), so that E[P P^T] = 1 and inner products are kept in expectation (engine A).
+    """P of random signs over sqrt(d) (engine A).
 
-    P is never held as one (p, d) matrix: it comes in blocks of 4,096 entries of one parameter, each
-    from a generator of its own, so that a block does not depend on the others, on the chunks or on
-    the device. Blocks are kept as int8 if they all take at most a quarter of ``memory`` bytes, else
-    drawn again for every chunk.
+    E[P P^T] = 1: inner products are kept in expectation. P is never held as one (p, d) matrix: it
+    comes in blocks of 4,096 entries of one parameter, each from a generator of its own, so that a
+    block does not depend on the others, on the chunks or on the device. Blocks are kept as int8 if
+    they all take at most a quarter of ``memory`` bytes, else drawn again for every chunk.
     """
 
     linearised: Linearised
@@ -88,7 +89,7 @@ class DenseProjection:
         return found, outputs
 
     def project(self, gradients: Mapping[str, Tensor]) -> Tensor:
-        """The features (B, K, d) of explicit gradients, parameter by parameter and block by block."""
+        """The features (B, K, d) of explicit gradients, block by block of each parameter."""
         first = next(iter(gradients.values()))
         found = first.new_zeros(*first.shape[:2], self.n_features)
         for name, gradient in gradients.items():

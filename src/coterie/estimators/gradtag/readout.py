@@ -14,8 +14,8 @@ import torch
 from torch import Tensor
 
 from coterie.errors import CoterieError
-from coterie.estimators._features import Cells
-from coterie.estimators._margins import margin_of
+from coterie.estimators.gradtag.features import Cells
+from coterie.estimators.gradtag.margins import margin_of
 from coterie.metrics import example_statistics, own_metric, primary_metric
 from coterie.tasks import Task, Tasks
 
@@ -23,11 +23,11 @@ from coterie.tasks import Task, Tasks
 def scores(
     cells: Sequence[Cells | None], steps: Tensor, members: Tensor, tasks: Tasks, memory: int
 ) -> Tensor:
-    """Each task's metric (M, T) after each row's step (M, d), float64, NaN where the row does not train the task.
+    """Each task's metric (M, T) after each row's step (M, d), float64.
 
-    A multi-class cell is a hit where the lead that it had over the largest other logit plus the
-    change of its margin is positive, so that w = 0 gives the very accuracy of the model that was
-    linearised.
+    NaN where the row does not train the task. A multi-class cell is a hit where the lead that it
+    had over the largest other logit plus the change of its margin is positive, so that w = 0 gives
+    the very accuracy of the model that was linearised.
 
     Args:
         cells: validation cells of each task, T.
@@ -67,7 +67,8 @@ def co_averages(
         values: (M, T), higher is better.
 
     >>> members = np.array([[1, 1, 0], [1, 0, 1], [1, 1, 1]], dtype=bool)
-    >>> co_averages(members, np.where(members, [[1.0, 0, 0], [3.0, 0, 0], [2.0, 0, 0]], np.nan))[0].round(3)[:, 0].tolist()
+    >>> values = np.where(members, [[1.0, 0, 0], [3.0, 0, 0], [2.0, 0, 0]], np.nan)
+    >>> co_averages(members, values)[0].round(3)[:, 0].tolist()
     [0.0, -0.612, 0.612]
     """
     values = np.where(members, values, np.nan)

@@ -7,17 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from time import perf_counter
-from typing import Any, ClassVar, Literal, Self
+from typing import ClassVar, Literal, Self
 
 import numpy as np
 import torch
 
 from coterie.data import Dataset
 from coterie.errors import CoterieError, require_positive, require_whole
-from coterie.estimators._features import LARGEST_CHUNK
-from coterie.estimators._linear_model import SAMPLE, LinearModel, Settings
-from coterie.estimators._margins import require_known_losses
-from coterie.estimators._readout import co_averages
 from coterie.estimators.base import (
     Estimator,
     Weights,
@@ -26,6 +22,9 @@ from coterie.estimators.base import (
     random_subsets,
     require_fitted,
 )
+from coterie.estimators.gradtag.margins import require_known_losses
+from coterie.estimators.gradtag.model import SAMPLE, LinearModel, Settings
+from coterie.estimators.gradtag.readout import co_averages
 from coterie.estimators.judge import within_target_correlation
 from coterie.results import About, Affinity, Fit
 from coterie.training.work import Work
@@ -51,8 +50,7 @@ class GradTagScores:
     that are trained.
 
     Work is cut so that activations, gradients, signs and matrices take at most ``memory`` bytes.
-    Kept are 8 T d^2 bytes of sums, 4 d bytes of each validation cell, and as much of each training
-    cell if ``newton_steps`` is above 1.
+    Kept are 8 T d^2 bytes of sums and 4 d bytes of each validation cell.
 
     Args:
         projection: "kronecker", from layer inputs and output gradients, for linear, convolution and
@@ -63,8 +61,6 @@ class GradTagScores:
             :data:`DEFAULT_RIDGE` if left out.
         measure: "loss" (minus the validation loss, which tells more of few examples) or "score"
             (the task's metric).
-        newton_steps: 1, from sums over examples; more are damped and go through all training cells
-            for every row.
         chunk: examples at a time; as many as fit if left out.
         memory: bytes.
         seed: of the signs, and of the examples that bases are fitted on.
@@ -94,7 +90,6 @@ class GradTagScores:
         n_features: int = 256,
         ridge: float | None = None,
         measure: str = "loss",
-        newton_steps: int = 1,
         chunk: int | None = None,
         memory: int = 2**28,
         seed: int = 0,
@@ -104,41 +99,34 @@ class GradTagScores:
             raise CoterieError(
                 f"`projection` must be 'kronecker' or 'dense'; found {projection!r}."
             )
-        whole = {
-            "n_features": (n_features, 1),
-            "newton_steps": (newton_steps, 1),
-            "chunk": (chunk, 2),
-            "memory": (memory, 1),
-        }
-        for name, (value, least) in whole.items():
-            if value is not None:
-                require_whole(name, value, least)
+        require_whole("n_features", n_features, 1)
+        require_whole("memory", memory, 1)
+        if chunk is not None:
+            require_whole("chunk", chunk, 2)
         if ridge is not None:
             require_positive("ridge", ridge)
-        self.projection, self.n_features, self.ridge, self.measure = (
-            projection,
-            n_features,
-            ridge,
-            measure,
-        )
-        self.newton_steps, self.chunk, self.memory, self.seed = newton_steps, chunk, memory, seed
+        self.projection, self.n_features = projection, n_features
+        self.ridge, self.measure = ridge, measure
+        self.chunk, self.memory, self.seed = chunk, memory, seed
         self.tuned: dict[float, float] = {}
         self._model: LinearModel | None = None
-        self._seconds, self._oracle = 0.0, {"model_steps": 0.0, "seconds": 0.0}
+        self._seconds = 0.0
+        self._oracle = {"model_steps": 0.0, "seconds": 0.0}
 
     @property
     def tasks(self) -> tuple[str, ...]:
         """Names of the tasks, in the order of the columns."""
-        return require_fitted(self, "_model").tasks.names
+        return require_fitted(self, self._model).tasks.names
 
     @property
-    def cost(self) -> Mapping[str, Any]:
-        """``model_steps`` and ``seconds`` beyond the joint training, rows that were trained for :meth:`tune` included.
+    def cost(self) -> Mapping[str, float]:
+        """``model_steps`` and ``seconds`` beyond the joint training.
 
-        A batch passed forward counts 1/3 of a step of the joint training and a batch passed
-        backward 2/3; solving and reading out are in the seconds only.
+        Rows that were trained for :meth:`tune` are included. A batch passed forward counts 1/3 of a
+        step of the joint training and a batch passed backward 2/3; solving and reading out are in
+        the seconds only.
         """
-        steps = require_fitted(self, "_model").model_steps
+        steps = require_fitted(self, self._model).model_steps
         return {
             "model_steps": steps + self._oracle["model_steps"],
             "seconds": self._seconds + self._oracle["seconds"],
@@ -152,18 +140,18 @@ class GradTagScores:
         return max(self.tuned, key=lambda ridge: self.tuned[ridge]) if self.tuned else DEFAULT_RIDGE
 
     @property
-    def details(self) -> Mapping[str, Any]:
+    def details(self) -> Mapping[str, object]:
         """What was done, as plain JSON types.
 
-        Projection, features, parameters, ridge, bytes kept, and notes for the user.
+        Projection, features, parameters, ridge, and notes for the user.
         """
-        return {**require_fitted(self, "_model").details, "ridge": self.chosen_ridge}
+        return {**require_fitted(self, self._model).details, "ridge": self.chosen_ridge}
 
     def fit(self, joint: Fit, data: Dataset) -> Self:
-        """Take the features of all training and validation cells around the first model of ``joint`` at its kept epoch.
+        """Take the features of all training and validation cells around a joint model.
 
         Args:
-            joint: one model that was trained on all tasks of ``data``.
+            joint: one model that was trained on all tasks of ``data``, taken at its kept epoch.
             data: what it was trained on.
 
         Raises:
@@ -175,7 +163,6 @@ class GradTagScores:
         settings = Settings(
             projection=self.projection,
             n_features=self.n_features,
-            newton_steps=self.newton_steps,
             chunk=self.chunk,
             memory=self.memory,
             seed=self.seed,
@@ -185,20 +172,18 @@ class GradTagScores:
         self._seconds = perf_counter() - started
         return self
 
-    def price(self, data: Dataset, batch_size: int, activations: float) -> tuple[float, float]:
-        """Estimated model steps and bytes of fitting, where an example leaves ``activations`` bytes for the backward pass."""
+    def steps(self, data: Dataset, batch_size: int) -> float:
+        """Estimated steps of one model on batches of ``batch_size`` that fitting amounts to."""
         observed = ~data.targets.isnan()
-        n_train, n_validation = (len(part) for part in (data.split.train, data.split.validation))
+        n_train, n_validation = len(data.split.train), len(data.split.validation)
         sample = min(SAMPLE, n_train)
         passed, cells = n_train + n_validation + 2 * sample, int(observed.sum(1).max())
-        features, n_tasks = self.n_features, len(data.tasks)
-        working = min(LARGEST_CHUNK, n_train) * (4 * activations + 12 * features * n_tasks)
-        kept = 8 * n_tasks * features**2 + 4 * features * int(observed[data.split.validation].sum())
-        work = Work(sample + passed, passed * cells)
-        return work.model_steps / batch_size, min(self.memory, working) + kept
+        return Work(sample + passed, passed * cells).model_steps / batch_size
 
     def predict(self, weights: Weights) -> np.ndarray:
-        """Scores (M, T) of the rows of ``weights`` (M, T), NaN where the weight is 0 or no validation label is known.
+        """Scores (M, T) of the rows of ``weights`` (M, T).
+
+        NaN where the weight is 0 or no validation label is known.
 
         Raises:
             CoterieError: not fitted yet, or weights that cannot be trained.
@@ -228,8 +213,7 @@ class GradTagScores:
         if tuple(oracle.tasks) != self.tasks or oracle.measure != self.measure:
             raise CoterieError(
                 f"`oracle` must measure the {self.measure} of the {len(self.tasks)} tasks; it "
-                f"measures the {oracle.measure} of "
-                f"{len(oracle.tasks)}."
+                f"measures the {oracle.measure} of {len(oracle.tasks)}."
             )
         matrix, before = as_rows(rows, len(self.tasks)), dict(oracle.cost)
         truth = oracle.predict(matrix)
@@ -278,21 +262,8 @@ class GradTagScores:
             details={**self.details, "measure": self.measure, "subsets": len(rows), "size": size},
         )
 
-    def flops(self, n_rows: int) -> dict[str, float]:
-        """Floating-point operations for ``n_rows`` rows.
-
-        ``joint``, ``features``, ``solves``, ``readout``; ``direct`` training.
-
-        ``share`` is the sum of the first four over the last. Only products of matrices and
-        convolutions are counted.
-
-        Raises:
-            CoterieError: not fitted yet.
-        """
-        return require_fitted(self, "_model").flops.of_rows(n_rows)
-
     def _estimate(self, weights: np.ndarray, ridge: float) -> np.ndarray:
-        model, started = require_fitted(self, "_model"), perf_counter()
+        model, started = require_fitted(self, self._model), perf_counter()
         shares = torch.from_numpy(weights / weights.sum(1, keepdims=True))
         found = model.estimate(shares, ridge, self.measure).cpu().numpy()
         self._seconds += perf_counter() - started

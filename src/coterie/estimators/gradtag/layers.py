@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from coterie.estimators._linearised import Linearised
+from coterie.estimators.gradtag.linearised import Linearised
 
 
 class UnsupportedError(Exception):

@@ -24,7 +24,8 @@ def margins(outputs: Tensor, targets: Tensor, tasks: Tasks) -> Tensor:
         tasks: the tasks.
 
     >>> from coterie.tasks import Task
-    >>> tasks = Tasks.plain([Task(name="a", kind=Kind.BINARY), Task(name="b", kind=Kind.REGRESSION)])
+    >>> kinds = {"a": Kind.BINARY, "b": Kind.REGRESSION}
+    >>> tasks = Tasks.plain([Task(name=name, kind=kind) for name, kind in kinds.items()])
     >>> margins(torch.tensor([[2.0, 0.5]]), torch.tensor([[0.0, 3.0]]), tasks)
     tensor([[-2.0000,  0.5000]])
     """
@@ -37,7 +38,9 @@ def leads(outputs: Tensor, targets: Tensor, tasks: Tasks) -> Tensor:
 
 
 def expansion(kind: Kind, margin: Tensor, target: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Loss of each cell as a function of its margin, and its first and second derivative, each of the margin's shape.
+    """Loss of each cell as a function of its margin, and its first and second derivative.
+
+    Each is of the margin's shape.
 
     Args:
         kind: of the task.
@@ -75,8 +78,7 @@ def require_known_losses(tasks: Tasks) -> None:
     if tasks.own:
         raise CoterieError(
             f"`data`: task {tasks.names[tasks.own[0]]!r} has a loss of its own; gradtag knows "
-            "cross-entropy and "
-            "squared error only."
+            "cross-entropy and squared error only."
         )
     for task in tasks:
         if task.kind.margin is None:

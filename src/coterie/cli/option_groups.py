@@ -1,0 +1,155 @@
+"""Options that verbs share: of data, training, grouping, comparing, and of what is said.
+
+Nothing heavy is imported here, so that ``coterie --help`` answers at once.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal
+
+from tyro.conf import FlagCreatePairsOff, arg
+
+Flag = Annotated[FlagCreatePairsOff[bool], arg(help_behavior_hint="")]
+Count = Annotated[int, arg(metavar="N")]
+Names = Annotated[tuple[str, ...], arg(metavar="NAME ...", help_behavior_hint="")]
+Encoding = Annotated[
+    str | None, arg(metavar="NAME", help_behavior_hint="(default: utf-8, or utf-16 by its mark)")
+]
+Column = Annotated[str | None, arg(metavar="COLUMN", help_behavior_hint="")]
+Pairs = Annotated[tuple[str, ...], arg(metavar="NAME=KIND ...", help_behavior_hint="")]
+
+
+@dataclass(frozen=True, kw_only=True)
+class DataOptions:
+    """Where examples and targets come from."""
+
+    data: Annotated[tuple[str, ...], arg(metavar="PATH ...|digits")]
+    """Files (Parquet, CSV, Arrow; images in the `datasets` layout), or handwritten digits."""
+    test: Annotated[tuple[str, ...], arg(metavar="PATH ...", help_behavior_hint="")] = ()
+    """Files with the test examples, where they are apart."""
+    targets: Names = ()
+    """Columns to predict, one task each."""
+    one_vs_rest: Column = None
+    """Column of classes; each class becomes a yes-or-no task."""
+    exclude: Names = ()
+    """Columns that are neither input nor target."""
+    keep: Names = ()
+    """Inputs although they look like row numbers or ids, or the file names them as labels."""
+    kind: Pairs = ()
+    """Kind of a target if guessed wrong: binary, multiclass, regression, ordinal or count."""
+    positive: Annotated[tuple[str, ...], arg(metavar="NAME=VALUE ...", help_behavior_hint="")] = ()
+    """Positive class of a binary target; else the larger, true, or the later in the alphabet."""
+    task_column: Column = None
+    """Long form: the column that names the task of each row."""
+    target_column: Column = None
+    """Long form: the column with the value to predict."""
+    image_column: Column = None
+    """Column of images, if there are several."""
+    group_column: Column = None
+    """Rows with equal values here stay in one part of the split."""
+    split_column: Column = None
+    """Column that says train, validation or test."""
+    time_column: Column = None
+    """Train on the earliest rows by this column and test on the latest."""
+    allow_overlap: Flag = False
+    """Groups may have rows in several parts of a given split."""
+    rare: Literal["error", "drop"] = "error"
+    """What to do with tasks of fewer than 5 positives in a part of the split."""
+    limit: Annotated[int | None, arg(metavar="N", help_behavior_hint="(default: all)")] = None
+    """Use only so many examples, drawn at random."""
+    na: Annotated[
+        tuple[str, ...] | None,
+        arg(metavar="WORD ...", help_behavior_hint="(default: ? NA N/A NaN null ...)"),
+    ] = None
+    """Words that stand for a missing cell, besides the empty one."""
+    encoding: Encoding = None
+    """Encoding of CSV files."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingOptions:
+    """How models are trained; the same for all of them."""
+
+    model: Annotated[str, arg(metavar="NAME")] = "auto"
+    """mlp, cnn, resnet18, or module:factory of your own; auto is cnn for images, else mlp."""
+    epochs: Count = 10
+    """Passes over the training examples."""
+    lr: Annotated[float, arg(metavar="RATE")] = 1e-3
+    """Learning rate."""
+    batch_size: Count = 128
+    """Examples of a step."""
+    optimiser: Annotated[
+        Literal["adam", "adamw", "nadam", "sgd"], arg(aliases=("--optimizer",))
+    ] = "adam"
+    """Optimiser."""
+    precision: Literal["fp32", "bf16"] = "fp32"
+    """Number format; bf16 is autocast."""
+    augment: Annotated[bool, arg(help_behavior_hint="")] = False
+    """Flip and crop training images."""
+    device: Annotated[str, arg(metavar="NAME")] = "auto"
+    """cpu, cuda, or auto."""
+    seed: Count = 0
+    """Seed of the split and of the first training."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class GroupOptions:
+    """How tasks are grouped."""
+
+    groups: Annotated[tuple[int | Literal["auto"], ...], arg(metavar="K|auto ...")] = ("auto",)
+    """Number of groups; several are compared. auto may answer 1."""
+    fuzziness: Annotated[tuple[float, ...], arg(metavar="M ...")] = (1.07,)
+    """1.07 is nearly hard, 2 is soft; several are compared."""
+    clustering: Literal[
+        "auto",
+        "fuzzy-kmeans",
+        "fuzzy-cmeans",
+        "kmeans",
+        "points",
+        "sdp",
+        "spectral",
+        "hierarchical",
+    ] = "auto"
+    """The last three are for affinities; auto is fuzzy-kmeans for data maps, else sdp."""
+    features: Literal["cells", "density"] = "cells"
+    """What of the data map is compared between tasks."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ComparisonOptions:
+    """What is compared, and how often."""
+
+    methods: Annotated[
+        tuple[str, ...], arg(metavar="NAME ...", help_behavior_hint="", aliases=("--method",))
+    ] = ()
+    """Ways to find groups: data_map, dmtg;
+    affinities: cosine, lookahead, transfer_gain, auxiliary_gain;
+    score estimators: train, early, pairs, surrogate, gradtag, mtgnet. (default: data_map)"""
+    seeds: Count = 3
+    """Trainings of everything, each with its own seed."""
+    repeats: Annotated[
+        int | None, arg(metavar="N", help_behavior_hint="(default: 5 under 1,000 examples, else 1)")
+    ] = None
+    """Random splits."""
+    draws: Count = 3
+    """Random memberships per grouping, as baseline."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class OutputOptions:
+    """What is said while working."""
+
+    quiet: Flag = False
+    """No progress and no notes, only results and errors."""
+    debug: Flag = False
+    """Show the traceback of an error."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConfigOptions(OutputOptions):
+    """What is said while working, and a file of options."""
+
+    config: Annotated[Path | None, arg(metavar="FILE.toml", help_behavior_hint="")] = None
+    """Options by name; those given as flags win."""
