@@ -16,7 +16,8 @@ import torch
 from torch import Tensor, nn
 
 import coterie
-from coterie.data.preprocessing import Preprocessing, fit_table
+from coterie.data.fit_preprocessing import fit_table
+from coterie.data.preprocessing import Preprocessing
 from coterie.errors import CoterieError
 from coterie.models import Architecture, GroupedModel
 from coterie.tasks import Kind, Task, Tasks

@@ -5,7 +5,7 @@ Frames are indexed by row number, counted from 0.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, cast
 
@@ -15,10 +15,12 @@ if TYPE_CHECKING:
     import pandas as pd
 
 ZEROS = r"[+-]?0[0-9]"
+SINGLE_ROUNDING = 1e-6
+ROUNDING = 1e-12  # of the largest value; float64 carries 16 digits, and sums lose a few
 _DATES = ("date", "datetime", "datetime64", "time", "timedelta", "timedelta64", "period")
 
 
-def series(frame: pd.DataFrame, name: str) -> pd.Series:
+def series(frame: pd.DataFrame, name: Hashable) -> pd.Series:
     """One column of a frame whose names are known to be distinct."""
     return cast("pd.Series", frame[name])
 
@@ -156,6 +158,25 @@ class TargetColumn:
         """The first cell under the mask (N,), and its row."""
         row = first_row(self._column, mask)
         return self._column.loc[row], row
+
+
+def constant(values: np.ndarray, dtype: object = np.float64) -> bool:
+    """Whether all values (NaN aside) are one number, but for rounding in the ``dtype`` they came in.
+
+    Whole numbers are exact.
+
+    >>> constant(np.array([0.1, 0.1 + 1e-17, np.nan])), constant(np.array([10**15, 10**15 + 1.0]))
+    (True, False)
+    """
+    known = values[np.isfinite(values)]
+    if len(known) == 0 or len(known) < np.count_nonzero(~np.isnan(values)):
+        return False
+    with np.errstate(over="ignore"):  # from -1e308 to 1e308, say
+        spread = float(known.max() - known.min())
+    rounding = SINGLE_ROUNDING if dtype == np.float32 else ROUNDING
+    return spread == 0 or (
+        spread <= rounding * float(np.abs(known).max()) and bool((known % 1).any())
+    )
 
 
 def as_text(column: pd.Series) -> np.ndarray:

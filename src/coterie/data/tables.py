@@ -4,11 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from coterie.data.columns import as_numbers, first_row, is_text, series, some, strange_cells
+from coterie.data.columns import (
+    as_numbers,
+    constant,
+    first_row,
+    is_text,
+    series,
+    some,
+    strange_cells,
+)
 from coterie.data.row_numbers import (
     counts_rows,
     evenly_numbered,
@@ -16,7 +24,6 @@ from coterie.data.row_numbers import (
     named_like_an_id,
     nearly_unique,
 )
-from coterie.data.targets import constant
 from coterie.errors import CoterieError
 
 if TYPE_CHECKING:
@@ -40,6 +47,13 @@ class Features:
     categorical: tuple[str, ...]
     notes: tuple[str, ...]
     ids: tuple[str, ...]
+
+
+class Table(NamedTuple):
+    """Columns that are inputs, and which of them are numbers and which are categories."""
+
+    frame: pd.DataFrame
+    features: Features
 
 
 def choose_features(
