@@ -111,9 +111,8 @@ def others(sourcing: _Sourcing) -> None:
     own = type(sourcing.source)
     foreign = ("digits", {"inputs": [], "targets": []}, pd.DataFrame(), np.zeros(3), 3, None)
     for each in foreign:
-        if isinstance(each, str) or not isinstance(each, own):
-            akin = own is str and each == sourcing.source
-            require(akin or _asked(each) is not sourcing.subject, "that others are asked", each)
+        akin = same(each, sourcing.source) if isinstance(each, str) else isinstance(each, own)
+        require(akin or _asked(each) is not sourcing.subject, "that others are asked", each)
 
 
 @_SUITE.check
