@@ -22,6 +22,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
+from types import EllipsisType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -139,9 +140,8 @@ def _text(
     """Apply the rule of the module to a column of text."""
     import pandas as pd
     import pyarrow as pa
-    import pyarrow.compute
 
-    pc: Any = pyarrow.compute  # its functions are made at run time
+    pc = _compute()
     trimmed = pc.utf8_trim_whitespace(cells)
     gaps = pc.is_in(trimmed, value_set=pa.array(["", *missing], pa.large_string()))
     words = {
@@ -189,12 +189,17 @@ def _text(
     return replace(found, values=trimmed.to_pandas(), spaces=spaces, remark=remark)
 
 
-def _numbers(text: pa.ChunkedArray, *, whole: bool) -> pd.Series:
-    import pyarrow as pa
+def _compute() -> Any:
+    """``pyarrow.compute``, whose functions are made at run time."""
     import pyarrow.compute
 
-    pc: Any = pyarrow.compute
-    plain = pc.replace_substring_regex(text, r"^\+", "")
+    return pyarrow.compute
+
+
+def _numbers(text: pa.ChunkedArray, *, whole: bool) -> pd.Series:
+    import pyarrow as pa
+
+    plain = _compute().replace_substring_regex(text, r"^\+", "")
     return plain.cast(pa.int64() if whole and not text.null_count else pa.float64()).to_pandas()
 
 
@@ -228,7 +233,7 @@ def to_arrow(column: pd.Series) -> pa.ChunkedArray | None:
     return array if isinstance(array, pa.ChunkedArray) else pa.chunked_array([array])
 
 
-def _cell_text(value: Any) -> Any:
+def _cell_text(value: object) -> str | EllipsisType | None:
     """One cell as text, None where it is missing, ``...`` where it is no cell of a table."""
     import pandas as pd
 
@@ -239,13 +244,10 @@ def _cell_text(value: Any) -> Any:
             return ...
     if not pd.api.types.is_scalar(value):
         return ...
-    if pd.isna(value):
+    if bool(pd.isna(value)):
         return None
-    return (
-        plain_text(value)
-        if isinstance(value, (str, bool, int, float, Decimal, np.number, np.bool_))
-        else ...
-    )
+    known = isinstance(value, str | bool | int | float | Decimal | np.number | np.bool_)
+    return plain_text(value) if known else ...
 
 
 def reading_notes(read: Mapping[str, Cells], used: Sequence[str]) -> list[str]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
@@ -154,7 +154,7 @@ class TargetColumn:
             codes, names = pd.factorize(self.numbers, sort=True)
         return [plain_text(value) for value in names], codes
 
-    def first(self, mask: np.ndarray) -> tuple[Any, Any]:
+    def first(self, mask: np.ndarray) -> tuple[object, int]:
         """The first cell under the mask (N,), and its row."""
         row = first_row(self._column, mask)
         return self._column.loc[row], row
@@ -189,7 +189,7 @@ def as_text(column: pd.Series) -> np.ndarray:
     return text[codes]
 
 
-def plain_text(value: Any) -> str:
+def plain_text(value: object) -> str:
     """Return a label as a person writes it.
 
     >>> plain_text(3.0), plain_text("cat"), plain_text(True)
@@ -197,11 +197,12 @@ def plain_text(value: Any) -> str:
     """
     if isinstance(value, (bool, np.bool_)):
         return "true" if value else "false"
-    number = isinstance(value, (float, np.floating)) and float(value).is_integer()
+    if isinstance(value, float | np.floating) and float(value).is_integer():
+        return str(int(value))
     try:
-        return str(int(value)) if number else str(value)
+        return str(value)
     except NotImplementedError:  # pandas writes no moment beyond Python's own years, 1 to 9999
-        return str(cast(Any, value).to_numpy())
+        return str(cast("pd.Timestamp", value).to_numpy())
 
 
 def is_text(column: pd.Series) -> bool:
@@ -216,9 +217,9 @@ def is_text(column: pd.Series) -> bool:
     )
 
 
-def first_row(column: pd.Series, mask: np.ndarray) -> Any:
+def first_row(column: pd.Series, mask: np.ndarray) -> int:
     """Row number of the first cell under the mask."""
-    return column.index[int(np.argmax(mask))]
+    return int(column.index[int(np.argmax(mask))])
 
 
 def some(names: Sequence[str], most: int = 20) -> str:

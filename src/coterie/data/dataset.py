@@ -6,7 +6,6 @@ import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 import torch
@@ -151,7 +150,7 @@ class Dataset:
         return f"Dataset({len(self)} examples of shape {self.input_shape} x {len(self.tasks)} tasks, {self.split})"
 
 
-def require_positions(positions: Any, data: Dataset) -> None:
+def require_positions(positions: Tensor, data: Dataset) -> None:
     """Refuse what are no positions of examples, (n,)."""
     require_type("positions", positions, Tensor)
     if positions.dim() != 1 or positions.dtype != torch.int64:
@@ -166,13 +165,12 @@ def require_positions(positions: Any, data: Dataset) -> None:
         )
 
 
-def _add(digest: Any, part: Tensor | str) -> None:
+def _add(digest: hashlib._Hash, part: Tensor | str) -> None:
     if isinstance(part, str):
         digest.update(part.encode())
         return
     digest.update(str(tuple(part.shape)).encode())
     rows = max(1, _HASHED_AT_ONCE // max(1, part[:1].numel() * part.element_size()))
-    for chunk in part.split(
-        rows
-    ):  # in pieces: on a device, or in another memory format, each is a copy
-        digest.update(chunk.cpu().contiguous().flatten().view(torch.uint8).numpy())
+    # In pieces: on a device, or in another memory format, each is a copy.
+    for chunk in part.split(rows):
+        digest.update(chunk.cpu().contiguous().flatten().view(torch.uint8).numpy().data)

@@ -19,7 +19,7 @@ applied | | colour profile, gamma, resolution | ignored |
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, NamedTuple, TypeGuard, TypeVar
 
 import numpy as np
 
@@ -59,7 +59,7 @@ _ORIENTATION = 274
 _BITS, _WHITE_IS, _SAMPLES, _FORMAT = 258, 262, 277, 339  # tags of a TIFF file
 
 
-def is_image(value: Any) -> bool:
+def is_image(value: object) -> TypeGuard[Image]:
     """Whether the value is a Pillow image, without importing Pillow."""
     return hasattr(value, "convert") and hasattr(value, "getbands")
 

@@ -6,7 +6,7 @@ New data are read by it, never by themselves.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -14,6 +14,9 @@ from coterie.data.columns import some
 from coterie.data.preprocessing import Preprocessing
 from coterie.errors import CoterieError, require_type
 from coterie.tasks import Tasks
+
+if TYPE_CHECKING:
+    from coterie.data.dataset import Dataset
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,7 +68,7 @@ class Schema:
             return f"its inputs have shape {tuple(found.input_shape)}; the model's {tuple(mine.input_shape)}"
         return "" if mine == found else "its inputs are scaled otherwise"
 
-    def require(self, data: Any) -> None:
+    def require(self, data: Dataset) -> None:
         """Refuse a data set that was prepared otherwise.
 
         Raises:
@@ -79,7 +82,7 @@ class Schema:
             )
 
 
-def schema_of(like: Any) -> Schema:
+def schema_of(like: object) -> Schema:
     """The schema of a fit, a grouped model or a data set.
 
     Raises:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self
+from typing import TYPE_CHECKING, ClassVar, Protocol, Self
 
 import numpy as np
 import torch
@@ -68,7 +68,7 @@ class Column(Protocol):
         """Names of the classes as declared, else in ascending order, and the code of each cell, (N,): -1 where missing."""
         ...
 
-    def first(self, mask: np.ndarray) -> tuple[Any, Any]:
+    def first(self, mask: np.ndarray) -> tuple[object, object]:
         """The first cell under the mask (N,), and its row."""
         ...
 
@@ -151,7 +151,7 @@ class Kind(str, ABC):  # noqa: SLOT000
             raise TypeError(f"A kind must have {', '.join(missing)}; {cls.__name__} lacks them.")
         return str.__new__(cls, cls.name)
 
-    def __reduce__(self) -> tuple[Any, ...]:
+    def __reduce__(self) -> tuple[object, ...]:
         return kind_named, (self.value,)
 
     @property
@@ -268,7 +268,7 @@ class Kind(str, ABC):  # noqa: SLOT000
         primary: float,
         tasks: Tasks,
         position: int,
-    ) -> dict[str, Any]:
+    ) -> dict[str, object]:
         """All metrics of one task by name, NaN where undefined.
 
         Args:
@@ -313,7 +313,7 @@ class Kind(str, ABC):  # noqa: SLOT000
         """
 
     @abstractmethod
-    def described(self, task: Task, likelihood: str) -> dict[str, Any]:
+    def described(self, task: Task, likelihood: str) -> dict[str, object]:
         """What these columns hold, as JSON types; ``likelihood`` is the name of the second."""
 
 
@@ -358,7 +358,7 @@ def kind_named(name: str) -> Kind:
     return KINDS[name]
 
 
-def unknown_kind(name: Any) -> str | None:
+def unknown_kind(name: object) -> str | None:
     """What would be right, unless ``name`` is that of a kind."""
     if isinstance(name, str) and name in KINDS:
         return None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from torch import Tensor
@@ -43,7 +43,7 @@ class Numbers(Kind):
         """A value."""
         return [{"meaning": "value in the target's units"}]
 
-    def described(self, task: Task, likelihood: str) -> dict[str, Any]:  # noqa: ARG002
+    def described(self, task: Task, likelihood: str) -> dict[str, object]:  # noqa: ARG002
         """A value."""
         return {"holds": "value in the target's units"}
 

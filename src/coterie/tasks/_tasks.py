@@ -10,8 +10,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import accumulate, pairwise
-from typing import Annotated, Any, Self, TypedDict
+from typing import Annotated, Self, TypedDict, overload
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -94,7 +95,11 @@ class Tasks(Sequence[Task]):
     def __len__(self) -> int:
         return len(self.items)
 
-    def __getitem__(self, index: Any) -> Any:
+    @overload
+    def __getitem__(self, index: int) -> Task: ...
+    @overload
+    def __getitem__(self, index: slice) -> tuple[Task, ...]: ...
+    def __getitem__(self, index: int | slice) -> Task | tuple[Task, ...]:
         return self.items[index]
 
     @property
@@ -121,7 +126,7 @@ class Tasks(Sequence[Task]):
         """Return the same tasks with their statistics on ``device``."""
         return replace(self, **{name: getattr(self, name).to(device) for name in _STATISTICS})
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, object]:
         """Everything but own losses and metrics, as plain JSON types."""
         items = [
             {"name": task.name, "kind": task.kind.value, "classes": task.classes}
@@ -130,7 +135,7 @@ class Tasks(Sequence[Task]):
         return {"items": items, **{name: getattr(self, name).tolist() for name in _STATISTICS}}
 
     @classmethod
-    def from_dict(cls, saved: Mapping[str, Any]) -> Self:
+    def from_dict(cls, saved: Mapping[str, object]) -> Self:
         """Rebuild what :meth:`to_dict` gave, also after a round trip through JSON.
 
         Raises:
@@ -153,7 +158,7 @@ class Tasks(Sequence[Task]):
                     f"{len(found[name])}."
                 )
         return cls(
-            items=tuple(items), **{name: statistic(name, saved[name]) for name in _STATISTICS}
+            items=tuple(items), **{name: statistic(name, found[name]) for name in _STATISTICS}
         )
 
     def of_kind(self, kind: Kind) -> list[int]:
@@ -197,7 +202,7 @@ def _slices(widths: Iterable[int]) -> tuple[slice, ...]:
     return tuple(slice(start, stop) for start, stop in pairwise(accumulate(widths, initial=0)))
 
 
-def statistic(name: str, values: Any) -> Tensor:
+def statistic(name: str, values: np.ndarray | Sequence[float]) -> Tensor:
     """One of the statistics of :class:`Tasks` as a tensor (T,) of the right type.
 
     >>> statistic("mean", [0.1]).dtype, statistic("pos_weight", [0.1]).dtype
@@ -293,7 +298,11 @@ class Blocks(Sequence[Block]):
     def __len__(self) -> int:
         return len(self.items)
 
-    def __getitem__(self, index: Any) -> Any:
+    @overload
+    def __getitem__(self, index: int) -> Block: ...
+    @overload
+    def __getitem__(self, index: slice) -> tuple[Block, ...]: ...
+    def __getitem__(self, index: int | slice) -> Block | tuple[Block, ...]:
         return self.items[index]
 
     def in_task_order(self, parts: Sequence[Tensor]) -> Tensor:

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -179,7 +179,7 @@ class Binary(Kind):
         primary: float,
         tasks: Tasks,  # noqa: ARG002
         position: int,  # noqa: ARG002
-    ) -> dict[str, Any]:
+    ) -> dict[str, object]:
         """Accuracy, balanced accuracy and F1 at threshold 0 of the balanced logit, AUROC, average precision."""
         from torchmetrics.functional.classification import (
             binary_accuracy,
@@ -222,7 +222,7 @@ class Binary(Kind):
         """The probability of the positive class."""
         return [{"meaning": "probability", "class": (task.classes or ("0", "1"))[1]}]
 
-    def described(self, task: Task, likelihood: str) -> dict[str, Any]:  # noqa: ARG002
+    def described(self, task: Task, likelihood: str) -> dict[str, object]:  # noqa: ARG002
         """The probability of the positive class."""
         named = (
             {"positive class": task.classes[1], "negative class": task.classes[0]}

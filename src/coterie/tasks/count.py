@@ -13,7 +13,7 @@ undefined.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -94,7 +94,7 @@ class Count(Numbers):
         primary: float,
         tasks: Tasks,
         position: int,
-    ) -> dict[str, Any]:
+    ) -> dict[str, object]:
         """D2, mean absolute error in units."""
         return {
             "D2": primary,

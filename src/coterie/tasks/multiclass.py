@@ -9,7 +9,7 @@ The sums are examples, and examples that are hit. A prediction of NaN is a miss.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -137,7 +137,7 @@ class Multiclass(Classes):
         primary: float,
         tasks: Tasks,  # noqa: ARG002
         position: int,  # noqa: ARG002
-    ) -> dict[str, Any]:
+    ) -> dict[str, object]:
         """Accuracy."""
         return {"accuracy": primary}
 

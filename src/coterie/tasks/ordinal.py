@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -110,7 +110,7 @@ class Ordinal(Classes):
         primary: float,
         tasks: Tasks,  # noqa: ARG002
         position: int,  # noqa: ARG002
-    ) -> dict[str, Any]:
+    ) -> dict[str, object]:
         """Quadratic-weighted kappa, accuracy, mean absolute error in classes."""
         said = self.outcome(outputs, labels)
         return {

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -107,7 +107,7 @@ class Regression(Numbers):
         primary: float,
         tasks: Tasks,
         position: int,
-    ) -> dict[str, Any]:
+    ) -> dict[str, object]:
         """RMSE in units, R2."""
         predicted = self.predict(outputs, tasks, position)[:, 0]
         return {"RMSE": math.sqrt((predicted - truth).square().mean()), "R2": primary}

@@ -8,14 +8,17 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from coterie.errors import CoterieError, require_choice
 from coterie.identity import qualified
 
 if TYPE_CHECKING:
     import pytest
+    from _pytest.mark.structures import ParameterSet
 
+Subject = TypeVar("Subject")
+Look = Callable[[Subject], None]
 SUITES: dict[str, Suite] = {}
 
 
@@ -54,9 +57,9 @@ class Check:
     suite: Suite = field(repr=False)
     name: str
     says: str
-    look: Callable[[Any], None] = field(repr=False)
+    look: Look[Any] = field(repr=False)
 
-    def __call__(self, subject: Any, **options: Any) -> None:
+    def __call__(self, subject: object, **options: object) -> None:
         """Look whether it holds; ``options`` as those of the suite's verb.
 
         Raises:
@@ -76,25 +79,25 @@ class Check:
 
 
 @dataclass(eq=False)
-class Suite:
+class Suite(Generic[Subject]):
     """The checks of one kind of object, in the order in which they were written down."""
 
     name: str
-    wrap: Callable[..., Any]
+    wrap: Callable[..., Subject]
     checks: list[Check] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         """Enter it where :func:`checks_of` looks."""
         SUITES[self.name] = self
 
-    def check(self, look: Callable[[Any], None]) -> Callable[[Any], None]:
+    def check(self, look: Look[Subject]) -> Look[Subject]:
         """Enter a function as a check; its docstring is the property."""
         says = (look.__doc__ or "").strip().splitlines()[0].rstrip(".")
         self.checks.append(Check(self, look.__name__.replace("_", " ").strip(), says, look))
         return look
 
     def run(
-        self, subject: Any, expected_failures: Mapping[str, str] | None, **options: Any
+        self, subject: object, expected_failures: Mapping[str, str] | None, **options: object
     ) -> tuple[str, ...]:
         """Run all checks and return the names of those that hold.
 
@@ -154,10 +157,10 @@ def checks_of(suite: str) -> tuple[Check, ...]:
 
 def parametrize_with_checks(
     suite: str,
-    subjects: Mapping[str, Any] | Sequence[Any],
+    subjects: Mapping[str, object] | Sequence[object],
     *,
     expected_failures: Mapping[str, Mapping[str, str]] | None = None,
-    **options: Any,
+    **options: object,
 ) -> pytest.MarkDecorator:
     """A ``pytest.mark.parametrize`` of every object with every check, as arguments ``subject`` and ``check``.
 
@@ -194,7 +197,7 @@ def parametrize_with_checks(
         )
     checks = checks_of(suite)
 
-    def params() -> Iterable[Any]:
+    def params() -> Iterable[ParameterSet]:
         for name, subject in named.items():
             reasons = known_failures(SUITES[suite], expected.get(name, {}))
             for check in checks:
@@ -213,7 +216,7 @@ def parametrize_with_checks(
     return pytest.mark.parametrize(("subject", "check"), list(params()))
 
 
-def _or_skip(check: Check, subject: Any, **options: Any) -> None:
+def _or_skip(check: Check, subject: object, **options: object) -> None:
     import pytest
 
     try:
@@ -222,6 +225,6 @@ def _or_skip(check: Check, subject: Any, **options: Any) -> None:
         pytest.skip(str(why))
 
 
-def name_of(subject: Any) -> str:
+def name_of(subject: object) -> str:
     """A name of an object in messages."""
     return subject if isinstance(subject, str) else qualified(subject)

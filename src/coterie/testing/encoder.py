@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -26,7 +25,7 @@ def check_encoder(
     input_shape: Sequence[int] = (8,),
     *,
     expected_failures: Mapping[str, str] | None = None,
-    **options: Any,
+    **options: object,
 ) -> tuple[str, ...]:
     """Check an encoder: what :func:`coterie.fit` takes as ``model``.
 
@@ -57,7 +56,12 @@ def check_encoder(
 class _Encoding:
     """An encoder for inputs of one shape."""
 
-    def __init__(self, subject: Any, input_shape: Sequence[int] = (8,), **options: Any) -> None:
+    def __init__(
+        self,
+        subject: Callable[..., nn.Module] | str,
+        input_shape: Sequence[int] = (8,),
+        **options: object,
+    ) -> None:
         self.subject, self.shape = subject, tuple(input_shape)
         self.architecture = Architecture(subject, self.shape, 3, options)
 

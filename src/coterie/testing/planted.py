@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, get_args
+from typing import Literal, get_args
 
 import numpy as np
 
@@ -16,14 +16,14 @@ from coterie.seeds import MOST_SEED, numpy_generator
 Regime = Literal["agreeing heads", "conflicting heads", "disjoint examples", "no structure"]
 REGIMES: tuple[Regime, ...] = get_args(Regime)
 N_INPUTS = 12
-_WIDE: dict[str, Any] = {
+_WIDE: dict[str, object] = {
     "epochs": 15,
     "batch_size": 32,
     "lr": 3e-3,
     "keep": "last",
     "model_options": {"hidden": (32, 32)},
 }
-_SETTINGS: dict[Regime, dict[str, Any]] = {
+_SETTINGS: dict[Regime, dict[str, object]] = {
     "agreeing heads": _WIDE,
     "conflicting heads": {**_WIDE, "epochs": 20, "lr": 5e-3, "model_options": {"hidden": (6,)}},
     "disjoint examples": _WIDE,
@@ -63,7 +63,7 @@ class Planted:
     regime: Regime
     data: Dataset
     grouping: Grouping
-    settings: Mapping[str, Any]
+    settings: Mapping[str, object]
     gain: Mapping[str, Gain]
 
     @property
