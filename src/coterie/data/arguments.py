@@ -64,7 +64,8 @@ def refuse_with_like(given: Mapping[str, object], defaults: Mapping[str, object]
 
     It would have no effect.
 
-    >>> refuse_with_like({"like": "a model", "targets": None, "limit": 9}, {"targets": None, "limit": None})
+    >>> given = {"like": "a model", "targets": None, "limit": 9}
+    >>> refuse_with_like(given, {"targets": None, "limit": None})
     Traceback (most recent call last):
     coterie.errors.CoterieError: `like` leaves no effect to `limit`: ...
     """

@@ -188,7 +188,7 @@ class Batches:
                 yield inputs.pin_memory().to(self.device, non_blocking=True)
 
     def _read_examples(self, positions: list[Tensor]) -> Iterator[Tensor]:
-        """Read a map-style dataset through a DataLoader that is told which examples make a batch."""
+        """Read a map-style dataset through a DataLoader that is told what makes a batch."""
         loader = torch.utils.data.DataLoader(
             _Inputs(self.data),
             batch_sampler=[

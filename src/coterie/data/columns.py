@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
+from coterie.errors import CoterieError
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -45,7 +47,7 @@ def strange_cells(column: pd.Series) -> str:
 
 
 def as_numbers(column: pd.Series) -> tuple[np.ndarray, np.ndarray]:
-    """Return the column as float64 (NaN where missing or no number) and a mask of the cells that hold something else.
+    """Return the column as float64, NaN where missing or no number, and a mask of what is neither.
 
     Text that could be numbers in every cell was left as text on purpose
     (:mod:`coterie.data.cells`): none of it is a number, nor is anything beside numbers with leading
@@ -72,6 +74,28 @@ def _has_leading_zeros(column: pd.Series) -> bool:
         return bool(column.astype(str).str.match(ZEROS).any())
     except UnicodeDecodeError:  # bytes that are no text
         return False
+
+
+def finite_numbers(column: pd.Series) -> np.ndarray:
+    """Return a feature column as float64, NaN where missing; text and infinite values are named."""
+    values, stray = as_numbers(column)
+    if stray.any():
+        row = first_row(column, stray)
+        raise CoterieError(
+            f"Column {column.name!r} must hold numbers; found {column.loc[row]!r} in row {row}."
+        )
+    if np.isinf(values).any():
+        raise CoterieError(
+            f"Column {column.name!r} holds an infinite value in row "
+            f"{first_row(column, np.isinf(values))}."
+        )
+    if (huge := np.abs(values) > np.finfo(np.float32).max).any():
+        row = first_row(column, huge)
+        raise CoterieError(
+            f"Column {column.name!r} holds {values[huge][0]:g} in row {row}, which is beyond what "
+            "float32 can hold."
+        )
+    return values
 
 
 class TargetColumn:
@@ -138,7 +162,10 @@ class TargetColumn:
         return isinstance(self._column.dtype, pd.CategoricalDtype)
 
     def classes(self) -> tuple[list[str], np.ndarray]:
-        """Names of the classes as declared, else in ascending order, and the code of each cell, (N,): -1 where missing."""
+        """Names of the classes, and the code of each cell, (N,), -1 where missing.
+
+        As declared, else in ascending order.
+        """
         import pandas as pd
 
         column = self._column
@@ -161,9 +188,9 @@ class TargetColumn:
 
 
 def constant(values: np.ndarray, dtype: object = np.float64) -> bool:
-    """Whether all values (NaN aside) are one number, but for rounding in the ``dtype`` they came in.
+    """Whether all values, NaN aside, are one number but for rounding.
 
-    Whole numbers are exact.
+    Rounding is that of the ``dtype`` they came in; whole numbers are exact.
 
     >>> constant(np.array([0.1, 0.1 + 1e-17, np.nan])), constant(np.array([10**15, 10**15 + 1.0]))
     (True, False)

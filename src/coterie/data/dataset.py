@@ -40,7 +40,8 @@ class Split:
                 )
 
     def __repr__(self) -> str:
-        return f"Split({len(self.train)} train, {len(self.validation)} validation, {len(self.test)} test)"
+        train, validation, test = map(len, (self.train, self.validation, self.test))
+        return f"Split({train} train, {validation} validation, {test} test)"
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
@@ -119,7 +120,9 @@ class Dataset:
         return self.rebuild(seed)
 
     def fingerprint(self) -> str:
-        """Return a hash (hexadecimal) of inputs, targets, tasks, preprocessing and split, computed once per object.
+        """Return a hash of inputs, targets, tasks, preprocessing and split, computed once.
+
+        It is hexadecimal.
 
         A streamed data set is known by its type, size and targets: reading an example may be slow,
         or random (augmentation).
@@ -147,7 +150,8 @@ class Dataset:
         return digest.hexdigest()
 
     def __repr__(self) -> str:
-        return f"Dataset({len(self)} examples of shape {self.input_shape} x {len(self.tasks)} tasks, {self.split})"
+        examples = f"{len(self)} examples of shape {self.input_shape}"
+        return f"Dataset({examples} x {len(self.tasks)} tasks, {self.split})"
 
 
 def require_positions(positions: Tensor, data: Dataset) -> None:

@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 def encode_column(
     column: pd.Series, kind: Kind | None = None, positive: str | None = None
 ) -> tuple[Task, np.ndarray]:
-    """Infer the kind of a target unless given; return its task and its codes or values (N,) float64.
+    """Infer the kind of a target unless given; return its task and its labels.
+
+    Labels (N,) are codes of classes or values in units, float64.
 
     Kinds are asked in the order of ``KINDS`` whether they recognise the column. Declared classes
     (ordered categories, names in the file) are binary if they are two, else multi-class, and keep
@@ -37,8 +39,9 @@ def encode_column(
             classes that do not suit the kind, a positive class that is none.
 
     >>> import pandas as pd
-    >>> encode_column(pd.Series(["no", "yes", None], name="smiles"))
-    (Task(name='smiles', kind='binary', classes=('no', 'yes'), loss=None, metric=None), array([ 0.,  1., nan]))
+    >>> task, labels = encode_column(pd.Series(["no", "yes", None], name="smiles"))
+    >>> task.kind, task.classes, labels
+    ('binary', ('no', 'yes'), array([ 0.,  1., nan]))
     """
     if strange := strange_cells(column):
         raise CoterieError(

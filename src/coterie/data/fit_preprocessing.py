@@ -9,13 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from coterie.data.columns import as_numbers, as_text, constant, series
-from coterie.data.preprocessing import (
-    CategoricalColumn,
-    NumericColumn,
-    Preprocessing,
-    finite_numbers,
-)
+from coterie.data.columns import as_numbers, as_text, constant, finite_numbers, series
+from coterie.data.preprocessing import CategoricalColumn, NumericColumn, Preprocessing
 from coterie.errors import CoterieError
 
 if TYPE_CHECKING:
@@ -33,7 +28,9 @@ def fit_table(
     *,
     keep: Collection[str] = (),
 ) -> tuple[Preprocessing, list[str]]:
-    """Measure medians, means, scales and categories on the training part, and note what is left out.
+    """Measure medians, means, scales and categories on ``frame``, the training part.
+
+    Return notes on what is left out, too.
 
     A column that is empty there, constant, or the same in all but ``FEW`` rows, teaches nothing and
     is left out unless it is in ``keep``.
@@ -42,7 +39,8 @@ def fit_table(
         CoterieError: no column is left.
 
     >>> import pandas as pd
-    >>> fitted, notes = fit_table(pd.DataFrame({"a": [1.0, 3.0, None], "b": [None] * 3}), ["a", "b"], [])
+    >>> frame = pd.DataFrame({"a": [1.0, 3.0, None], "b": [None] * 3})
+    >>> fitted, notes = fit_table(frame, ["a", "b"], [])
     >>> fitted.table(pd.DataFrame({"a": [2.0]})), notes
     (tensor([[0.]]), ["Column 'b' left out: it is empty in the training part."])
     """

@@ -43,7 +43,10 @@ def decode_images(
     column: str,
     like: Preprocessing | None = None,
 ) -> tuple[Tensor, tuple[str, ...]]:
-    """Decode a column of the ``datasets`` layout (struct of ``bytes`` and ``path``), or plain binary.
+    """Decode a column of images.
+
+    Its cells have the layout of ``datasets``, a struct of ``bytes`` and ``path``, or are plain
+    binary.
 
     Args:
         cells: one encoded image per example.
@@ -133,8 +136,8 @@ class _Reader:
         if limit is not None and image.width * image.height > limit:
             raise CoterieError(
                 f"{where} has {image.width}x{image.height} pixels, more than {limit:,}, which may "
-                "be an attack on memory. If it is not: raise PIL.Image.MAX_IMAGE_PIXELS, or make it "
-                "smaller."
+                "be an attack on memory. If it is not: raise PIL.Image.MAX_IMAGE_PIXELS, or make "
+                "it smaller."
             )
         rule = rule_of(image, where)
         if layout is None:

@@ -58,9 +58,9 @@ def label(
 
 
 def _classes(values: np.ndarray) -> np.ndarray:
-    """Class of each example, (N,), -1 where missing, from codes (N, 1) or one against the rest (N, T).
+    """Class of each example, (N,), -1 where missing; a split keeps the share of each.
 
-    A split keeps the share of each.
+    ``values`` are codes (N, 1), or one class against the rest (N, T).
     """
     if values.shape[1] == 1:
         return np.nan_to_num(values[:, 0], nan=-1)

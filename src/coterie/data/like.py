@@ -91,7 +91,9 @@ def read_like(
 
 
 def new_inputs(raw: RawData, preprocessing: Preprocessing) -> tuple[Tensor, list[str]]:
-    """Inputs of a source as the model takes them, and what was interpreted, or not seen in training.
+    """Inputs of a source as the model takes them, and notes.
+
+    These say what was interpreted, and what training did not see.
 
     Raises:
         CoterieError: a column is absent or of another type, or the shape or depth of the inputs is
@@ -157,8 +159,7 @@ def _codes(column: pd.Series, task: Task) -> np.ndarray:
         row = first_row(column, wrong)
         raise CoterieError(
             f"Target {task.name!r} holds {column.loc[row]!r} in row {row}, which is no class of "
-            "the model; "
-            f"its classes are {some(list(task.classes))}."
+            f"the model; its classes are {some(list(task.classes))}."
         )
     return np.where(known, codes, np.nan)
 

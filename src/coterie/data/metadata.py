@@ -18,7 +18,7 @@ NO_LABEL = -1
 
 
 def metadata_of(schema: pa.Schema) -> dict[str, object]:
-    """Schema metadata with JSON decoded, and the class names that ``datasets`` writes, as COLUMN_names."""
+    """Schema metadata with JSON decoded; class names that ``datasets`` writes as COLUMN_names."""
     found: dict[str, object] = {}
     for key, value in (schema.metadata or {}).items():
         text = value.decode("utf-8", "replace")

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from coterie.data.cells import MISSING
-from coterie.data.columns import as_numbers, as_text, first_row, series, some, strange_cells
+from coterie.data.columns import as_text, finite_numbers, series, some, strange_cells
 from coterie.errors import CoterieError
 from coterie.schema import distinct, structure
 
@@ -101,7 +101,8 @@ class Preprocessing:
         >>> eight_bit.require(torch.zeros(9, 1, 2, 2, dtype=torch.int32), "`source`")
         Traceback (most recent call last):
         ...
-        coterie.errors.CoterieError: `source` must hold 8-bit images (uint8) like those trained on; found 16-bit images (int32).
+        coterie.errors.CoterieError: `source` must hold 8-bit images (uint8) like those trained on;
+        found 16-bit images (int32).
         """
         self.require_shape(inputs, what, batched=batched)
         self._require_depth(inputs, what)
@@ -177,8 +178,8 @@ class Preprocessing:
             if np.isfinite(reach) and far.any():
                 notes.append(
                     f"Column {column.name!r}: {far.sum()} of {len(values)} values far outside the "
-                    "training range "
-                    f"({column.low:g} to {column.high:g}), such as {values[far][0]:g}."
+                    f"training range ({column.low:g} to {column.high:g}), such as "
+                    f"{values[far][0]:g}."
                 )
         for column in self.categorical:
             cells = self._column(frame, column.name)
@@ -188,8 +189,7 @@ class Preprocessing:
                 names = list(dict.fromkeys(unseen.tolist()))
                 notes.append(
                     f"Column {column.name!r}: {len(unseen)} of {len(cells)} cells hold categories "
-                    "that training never saw: "
-                    f"{some([repr(name) for name in names], 5)}."
+                    f"that training never saw: {some([repr(name) for name in names], 5)}."
                 )
         return notes
 
@@ -206,9 +206,8 @@ class Preprocessing:
             row, place = np.argwhere(beyond)[0]
             raise CoterieError(
                 f"Column {self.numeric[place].name!r} holds {values[row, place]:g} in row "
-                f"{frame.index[row]}: scaled as in "
-                "training, that is beyond what float32 can hold. Mend the cell, or leave the "
-                "column out."
+                f"{frame.index[row]}: scaled as in training, that is beyond what float32 can hold. "
+                "Mend the cell, or leave the column out."
             )
 
     def normalise(self, inputs: Tensor) -> Tensor:
@@ -261,8 +260,7 @@ class Preprocessing:
             if self.input_shape != (len(self.feature_names),):
                 raise CoterieError(
                     f"`preprocessing.input_shape` must be [{len(self.feature_names)}], one input "
-                    "for each number and category; "
-                    f"found {list(self.input_shape)}."
+                    f"for each number and category; found {list(self.input_shape)}."
                 )
         for column in self.categorical:
             distinct(column.categories, f"categories of {column.name}")
@@ -286,25 +284,3 @@ class Preprocessing:
 def _per_channel(values: tuple[float, ...], white: int, device: torch.device) -> Tensor:
     """Kept, because copying to a device for every batch would make the host wait each time."""
     return torch.tensor(values, device=device)[:, None, None] * white
-
-
-def finite_numbers(column: pd.Series) -> np.ndarray:
-    """Return a feature column as float64, NaN where missing; text and infinite values are named."""
-    values, stray = as_numbers(column)
-    if stray.any():
-        row = first_row(column, stray)
-        raise CoterieError(
-            f"Column {column.name!r} must hold numbers; found {column.loc[row]!r} in row {row}."
-        )
-    if np.isinf(values).any():
-        raise CoterieError(
-            f"Column {column.name!r} holds an infinite value in row "
-            f"{first_row(column, np.isinf(values))}."
-        )
-    if (huge := np.abs(values) > np.finfo(np.float32).max).any():
-        row = first_row(column, huge)
-        raise CoterieError(
-            f"Column {column.name!r} holds {values[huge][0]:g} in row {row}, which is beyond what "
-            "float32 can hold."
-        )
-    return values

@@ -10,10 +10,9 @@ import torch.utils.data
 from torch import Tensor
 
 from coterie.data.cells import MISSING, reading_notes
-from coterie.data.columns import plain_text, series, some, strange_cells
+from coterie.data.columns import finite_numbers, plain_text, series, some, strange_cells
 from coterie.data.images import decode_images
 from coterie.data.leaks import equal_inputs, time_order_note, times_of
-from coterie.data.preprocessing import finite_numbers
 from coterie.data.roles import Columns, given_split
 from coterie.data.row_numbers import counts_rows
 from coterie.data.sources import RawData

@@ -51,7 +51,10 @@ class Schema:
             if mine.kind != found.kind:
                 return f"task {task!r} is {found.kind} there, {mine.kind} in the model"
             if mine.classes != found.classes:
-                return f"the classes of task {task!r} are {_listed(found.classes)}; the model's are {_listed(mine.classes)}"
+                return (
+                    f"the classes of task {task!r} are {_listed(found.classes)}; the model's are "
+                    f"{_listed(mine.classes)}"
+                )
         for position in (
             position for position, task in enumerate(self.tasks) if not task.kind.has_classes
         ):
@@ -63,9 +66,11 @@ class Schema:
                 return f"task {names[position]!r} is scaled otherwise"
         mine, found = self.preprocessing, other.preprocessing
         if mine.feature_names != found.feature_names:
-            return f"its inputs are {_listed(found.feature_names)}; the model's are {_listed(mine.feature_names)}"
+            theirs, names = _listed(found.feature_names), _listed(mine.feature_names)
+            return f"its inputs are {theirs}; the model's are {names}"
         if tuple(mine.input_shape) != tuple(found.input_shape):
-            return f"its inputs have shape {tuple(found.input_shape)}; the model's {tuple(mine.input_shape)}"
+            shape, own = tuple(found.input_shape), tuple(mine.input_shape)
+            return f"its inputs have shape {shape}; the model's {own}"
         return "" if mine == found else "its inputs are scaled otherwise"
 
     def require(self, data: Dataset) -> None:
@@ -77,8 +82,7 @@ class Schema:
         if difference := self.difference(data.schema):
             raise CoterieError(
                 f"`data` was not prepared as the model's own: {difference}. Read the file with the "
-                "model's schema: "
-                "load(file, like=model)."
+                "model's schema: load(file, like=model)."
             )
 
 

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from torch import Tensor
 
-from coterie.tasks._kind import Column, Kind
+from coterie.tasks._column import Column
+from coterie.tasks._kind import Kind
 
 if TYPE_CHECKING:
     import pyarrow as pa

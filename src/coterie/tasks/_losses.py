@@ -25,7 +25,8 @@ def example_losses(outputs: Tensor, targets: Tensor, tasks: Tasks) -> Tensor:
     That of the kind (see :mod:`coterie.tasks`), or the task's own. Tasks of one kind are computed
     together.
 
-    >>> tasks = Tasks.plain([Task(name="a", kind=Kind.BINARY), Task(name="b", kind=Kind.REGRESSION)])
+    >>> kinds = {"a": Kind.BINARY, "b": Kind.REGRESSION}
+    >>> tasks = Tasks.plain([Task(name=name, kind=kind) for name, kind in kinds.items()])
     >>> example_losses(torch.tensor([[0.0, 1.0]]), torch.tensor([[1.0, 3.0]]), tasks)
     tensor([[0.6931, 4.0000]])
     """

@@ -10,7 +10,8 @@ from torch import Tensor
 
 from coterie.errors import CoterieError
 from coterie.tasks._classes import numbers
-from coterie.tasks._kind import Column, Kind
+from coterie.tasks._column import Column
+from coterie.tasks._kind import Kind
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -21,13 +21,15 @@ from torch import Tensor
 
 from coterie.errors import CoterieError
 from coterie.tasks._classes import numbers
-from coterie.tasks._kind import Column, Kind, Margin, register
-from coterie.tasks._margins import cross_entropy_expansion
+from coterie.tasks._column import Column
+from coterie.tasks._kind import Kind, register
+from coterie.tasks._margins import Margin, cross_entropy_expansion
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from coterie.tasks._tasks import Block, Task, Tasks
+    from coterie.tasks._blocks import Block
+    from coterie.tasks._tasks import Task, Tasks
 
 NEGATIVE = frozenset(
     {
@@ -180,7 +182,10 @@ class Binary(Kind):
         tasks: Tasks,  # noqa: ARG002
         position: int,  # noqa: ARG002
     ) -> dict[str, object]:
-        """Accuracy, balanced accuracy and F1 at threshold 0 of the balanced logit, AUROC, average precision."""
+        """Accuracy, balanced accuracy, F1, AUROC, average precision.
+
+        The threshold of the first three is 0 of the balanced logit.
+        """
         from torchmetrics.functional.classification import (
             binary_accuracy,
             binary_auroc,
@@ -248,8 +253,10 @@ def positive_last(
     Raises:
         CoterieError: ``positive`` is neither class.
 
-    >>> positive_last("assay", ["active", "inactive"]), positive_last("sex", ["f", "m"]), positive_last("sex", ["f", "m"], "f")
-    (False, True, False)
+    >>> positive_last("assay", ["active", "inactive"]), positive_last("sex", ["f", "m"])
+    (False, True)
+    >>> positive_last("sex", ["f", "m"], "f")
+    False
     """
     if positive is not None:
         if positive not in classes:

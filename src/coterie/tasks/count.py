@@ -20,11 +20,13 @@ import torch
 from torch import Tensor
 
 from coterie.errors import CoterieError
-from coterie.tasks._kind import Column, Kind, register
+from coterie.tasks._column import Column
+from coterie.tasks._kind import Kind, register
 from coterie.tasks._numbers import Numbers, finite
 
 if TYPE_CHECKING:
-    from coterie.tasks._tasks import Block, Tasks
+    from coterie.tasks._blocks import Block
+    from coterie.tasks._tasks import Tasks
 
 _LARGEST = 20.0
 _CONSTANT = 1e-12

@@ -26,11 +26,13 @@ from torch import Tensor
 
 from coterie.errors import CoterieError
 from coterie.tasks._classes import Classes, read_classes
-from coterie.tasks._kind import Column, Kind, register
+from coterie.tasks._column import Column
+from coterie.tasks._kind import Kind, register
 from coterie.tasks._numbers import stray_text
 
 if TYPE_CHECKING:
-    from coterie.tasks._tasks import Block, Tasks
+    from coterie.tasks._blocks import Block
+    from coterie.tasks._tasks import Tasks
 
 _LEAST = 1e-7
 

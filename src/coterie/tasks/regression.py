@@ -18,11 +18,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from coterie.tasks._kind import Column, Kind, Margin, register
+from coterie.tasks._column import Column
+from coterie.tasks._kind import Kind, register
+from coterie.tasks._margins import Margin
 from coterie.tasks._numbers import Numbers
 
 if TYPE_CHECKING:
-    from coterie.tasks._tasks import Block, Tasks
+    from coterie.tasks._blocks import Block
+    from coterie.tasks._tasks import Tasks
 
 _CONSTANT, _CONSTANT_AS_READ = 1e-12, 1e-15
 

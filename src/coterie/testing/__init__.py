@@ -1,8 +1,8 @@
 """Checks that others run on their own extensions, and planted data with known groups.
 
 A suite of checks belongs to each kind of object that coterie lets you bring: an affinity, a
-clustering, a score estimator, a grouping method, an encoder, a weights provider, a kind of target, a
-data source.
+clustering, a score estimator, a grouping method, an encoder, a weights provider, a kind of target,
+a data source.
 Each check is one property, named and said in one sentence, on trainings of a blink; it fails with
 what was expected and what was found::
 

@@ -5,7 +5,7 @@ A name, a property in one sentence, and a failure that says what was expected an
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
@@ -162,9 +162,10 @@ def parametrize_with_checks(
     expected_failures: Mapping[str, Mapping[str, str]] | None = None,
     **options: object,
 ) -> pytest.MarkDecorator:
-    """A ``pytest.mark.parametrize`` of every object with every check, as arguments ``subject`` and ``check``.
+    """A ``pytest.mark.parametrize`` of every object with every check.
 
-    Write ``def test_mine(subject, check): check(subject)`` below it. A check with nothing to look
+    Its arguments are ``subject`` and ``check``: write ``def test_mine(subject, check):
+    check(subject)`` below it. A check with nothing to look
     at skips.
 
     Args:
@@ -195,25 +196,28 @@ def parametrize_with_checks(
         raise CoterieError(
             f"`expected_failures` names {sorted(unknown)}, which are none of {', '.join(named)}."
         )
-    checks = checks_of(suite)
+    params = [
+        _param(check, name, subject, known_failures(SUITES[suite], expected.get(name, {})), options)
+        for name, subject in named.items()
+        for check in checks_of(suite)
+    ]
+    return pytest.mark.parametrize(("subject", "check"), params)
 
-    def params() -> Iterable[ParameterSet]:
-        for name, subject in named.items():
-            reasons = known_failures(SUITES[suite], expected.get(name, {}))
-            for check in checks:
-                marks = (
-                    [pytest.mark.xfail(reason=reasons[check.name], strict=True)]
-                    if check.name in reasons
-                    else []
-                )
-                yield pytest.param(
-                    subject,
-                    partial(_or_skip, check, **options),
-                    marks=marks,
-                    id=f"{name}-{check.name}",
-                )
 
-    return pytest.mark.parametrize(("subject", "check"), list(params()))
+def _param(
+    check: Check,
+    name: str,
+    subject: object,
+    reasons: Mapping[str, str],
+    options: Mapping[str, object],
+) -> ParameterSet:
+    """One object with one check."""
+    import pytest
+
+    known = check.name in reasons
+    marks = [pytest.mark.xfail(reason=reasons[check.name], strict=True)] if known else []
+    look = partial(_or_skip, check, **options)
+    return pytest.param(subject, look, marks=marks, id=f"{name}-{check.name}")
 
 
 def _or_skip(check: Check, subject: object, **options: object) -> None:

@@ -90,7 +90,7 @@ def table(
 
 
 def unlabelled_pair() -> tuple[Dataset, Dataset]:
-    """Data with training examples that have no label, and the same with other inputs of these examples."""
+    """Data with training examples that have no label, and the same with other inputs of these."""
     data = table(missing=0.2)
     rows = data.split.train[:6]
     targets, inputs = data.targets.clone(), tensor(data.inputs).clone()
@@ -133,7 +133,7 @@ def starts(
 
 @contextmanager
 def random_state_kept() -> Iterator[None]:
-    """Python's, numpy's and torch's global random states must be afterwards what they were before."""
+    """Python's, numpy's and torch's global random states must stay what they are."""
     before = _random_states()
     yield
     after = _random_states()

@@ -87,7 +87,10 @@ _SUITE = Suite("encoder", _Encoding)
 
 @_SUITE.check
 def features(encoding: _Encoding) -> None:
-    """One tensor (B, ...) in, finite features (B, F) in floating point out, of one F for every B, in both modes."""
+    """One tensor (B, ...) in, finite features (B, F) out, of one F for every B, in both modes.
+
+    They are floating-point numbers.
+    """
     built = encoding.build()
     sizes = set()
     with torch.random.fork_rng():
@@ -248,7 +251,7 @@ def rows_apart(encoding: _Encoding) -> None:
 
 @_SUITE.check
 def vmap(encoding: _Encoding) -> None:
-    """Batched over models by vmap, in training and in evaluation, it gives what a loop over them gives."""
+    """Batched over models by vmap it gives what a loop gives, in training and in evaluation."""
     for train in (True, False):
         looped = encoding.outputs("loop", train=train).detach().numpy()
         try:

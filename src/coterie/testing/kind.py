@@ -260,7 +260,7 @@ def sums(kind: _Kind) -> None:
 
 @_SUITE.check
 def metrics(kind: _Kind) -> None:
-    """All metrics of a task hold the deciding one, and none of them fails where there are no examples."""
+    """All metrics of a task hold the deciding one, and none fails where there are no examples."""
     y = kind.data.targets[:, 0]
     own = kind.outputs()[:, kind.tasks.columns[0]]
     for n in (len(y), 0):
@@ -285,7 +285,7 @@ def link(kind: _Kind) -> None:
 
 @_SUITE.check
 def predictions(kind: _Kind) -> None:
-    """Predictions have the columns that are announced, each with a meaning, and a table of them one cell for each example."""
+    """Predictions have the columns that are announced, with a meaning and a cell an example."""
     task, columns = kind.tasks[0], kind.tasks.columns[0]
     values = kind.subject.predict(kind.outputs()[:, columns], kind.tasks, 0)
     announced = kind.subject.n_predictions(task.classes)

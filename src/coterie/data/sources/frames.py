@@ -68,7 +68,10 @@ def flat_name(name: Hashable) -> str:
 
 
 def _ids(index: pd.Index) -> np.ndarray | None:
-    """What the index calls the examples, (N,); None where it counts them, or one name occurs twice."""
+    """What the index calls the examples, (N,).
+
+    None where it counts them, or where one name occurs twice.
+    """
     import pandas as pd
 
     if isinstance(index, pd.RangeIndex) or not _is_unique(index):

@@ -1,4 +1,4 @@
-"""Data sets of the ``datasets`` library, which need not be installed to ask whether one is given."""
+"""Data sets of the ``datasets`` library, which is never imported."""
 
 from __future__ import annotations
 
@@ -42,5 +42,5 @@ class HubDataset(TableSource):
 
 
 def is_of_datasets(source: object) -> bool:
-    """Whether an object is one of ``datasets``: the library is not imported for that."""
+    """Whether an object is one of ``datasets``, by the name of its module."""
     return type(source).__module__.startswith("datasets.") and hasattr(source, "with_format")
