@@ -62,7 +62,7 @@ def loop(linearised: Linearised, signs: Tensor, inputs: Tensor, targets: Tensor)
 def seconds_per_cell(
     runs: dict[str, tuple[Callable[[], object], int]], repeats: int
 ) -> dict[str, list[float]]:
-    """Seconds a cell of each, run in turn after one warm-up, so that a drifting machine is the same for all."""
+    """Seconds a cell of each, run in turn after one warm-up, so that all meet the same machine."""
     found: dict[str, list[float]] = {name: [] for name in runs}
     for repeat in range(repeats + 1):
         for name, (run, n_cells) in runs.items():
@@ -139,7 +139,9 @@ def study(name: str, job: dict[str, Any], n_tasks: int, repeats: int) -> dict[st
 
 
 def share(flops: dict[str, float], n_rows: int, epochs: int) -> float:
-    """Operations for ``n_rows`` rows, the joint training included, over those of training them, at ``epochs`` epochs each."""
+    """Operations for ``n_rows`` rows over those of training them, at ``epochs`` epochs each.
+
+    The joint training is included."""
     joint = flops["joint"] * epochs
     return (joint + flops["features"] + n_rows * (flops["solves"] + flops["readout"])) / (
         n_rows * joint

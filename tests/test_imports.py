@@ -135,7 +135,8 @@ def test_offenders_are_found(tmp_path: Path) -> None:
     files = {
         "errors.py": "",
         "results/__init__.py": "from coterie.results.records import Record",
-        "results/records.py": "class Record:\n    def report(self):\n        from coterie.report import page",
+        "results/records.py": "class Record:\n    def report(self):\n"
+        "        from coterie.report import page",
         "results/_secret.py": "",
         "report/__init__.py": "",
         "report/page.py": "from typing import TYPE_CHECKING\nfrom coterie.results import Record\n"

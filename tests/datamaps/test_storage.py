@@ -85,7 +85,8 @@ from coterie.datamaps import DataMapRecorder
 recorder = DataMapRecorder(3, 8, folder=sys.argv[1])
 recorder.snapshot(2)
 while True:
-    now = torch.from_numpy(np.random.default_rng(recorder.epoch + 1).uniform(size=(8, 3)).astype(np.float32))
+    numbers = np.random.default_rng(recorder.epoch + 1).uniform(size=(8, 3))
+    now = torch.from_numpy(numbers.astype(np.float32))
     for rows in (torch.arange(4), torch.arange(4, 8)):
         recorder.update(rows, now[rows])
     recorder.end_epoch()

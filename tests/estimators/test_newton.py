@@ -50,7 +50,7 @@ def unit(estimator):
 
 
 def refitted(joint, data, row, ridge):
-    """Validation loss (T,) and metric (T,) after the encoder was truly refitted from the joint model, heads fixed."""
+    """Validation loss (T,) and metric (T,) after the encoder was truly refitted, heads fixed."""
     model, tasks, split = joint.stack.model(0).double(), data.tasks, data.split
     x, y = data.preprocessing.normalise(data.inputs).double(), data.targets.double()
     start, share = (
@@ -87,7 +87,7 @@ def refitted(joint, data, row, ridge):
     ],
 )
 def test_a_linear_model_is_refitted_exactly(kinds, steps):
-    """With outputs linear in the encoder and as many features as parameters, the estimate is the training itself."""
+    """Linear outputs and as many features as parameters: the estimate is the training itself."""
     data = table(kinds)
     joint = ct.fit(linear, data, lr=0.01, **SETTINGS)
     estimator = GradTagScores(n_features=100, ridge=0.01, newton_steps=steps).fit(joint, data)
@@ -130,7 +130,7 @@ def test_one_step_is_the_first_of_the_damped_ones():
 
 
 def test_steps_that_overshoot_are_halved():
-    """Where a cell is far on the wrong side its loss is all but straight, and an undamped step is 700 long."""
+    """Far on the wrong side a cell's loss is all but straight; an undamped step is 700 long."""
     one, share = torch.ones(1, dtype=torch.float64), torch.ones(1, 1, dtype=torch.float64)
     wrong = Cells(Kind.BINARY, one.unsqueeze(1), -8 * one, -8 * one, one, one)
     right = Cells(Kind.BINARY, -one.unsqueeze(1), 5 * one, 5 * one, one, one)

@@ -111,9 +111,8 @@ def test_seconds_of_gradtag_are_those_of_its_own_passes_and_rows(monkeypatch):
     data, settings = table(), {**SMALL, "batch_size": 32}
     monkeypatch.setattr(_plan, "_timed_gradtag", lambda *_: (100.0, 7.0, 0.1))
     work = ct.plan("mlp", data, ct.EstimatorMethod(estimator="gradtag"), **settings).workloads[0]
-    assert work.seconds == pytest.approx(
-        100 + 7 * work.model_steps + 0.1 * 15
-    )  # of four tasks, all subsets
+    # Of four tasks, all subsets.
+    assert work.seconds == pytest.approx(100 + 7 * work.model_steps + 0.1 * 15)
 
 
 def test_labelled_examples_are_timed_wherever_they_stand():
@@ -191,9 +190,8 @@ def test_memory_holds_the_activations_of_the_models_that_run_together():
     joint = ct.fit("cnn", data, epochs=1, batch_size=16)
     models, kept = 2 * 5 * 4 * joint.stack.n_parameters, vmap - loop
     assert loop == pytest.approx(models + kept)
-    assert (
-        kept > 2 * 16 * 32 * 16 * 16 * 4
-    )  # of a first layer of 32 channels alone, and its gradient
+    # Of a first layer of 32 channels alone, and its gradient.
+    assert kept > 2 * 16 * 32 * 16 * 16 * 4
 
 
 def test_a_budget_picks_what_fits():

@@ -144,7 +144,7 @@ def cli(*arguments: object) -> None:
 
 
 def report(comparison: ct.Comparison, folder: Path) -> dict[str, Any]:
-    """The page of a comparison, line by line, and its JSON twin, as if every measured time had been one second."""
+    """A comparison's page by lines, and its JSON twin, as if all measured times were one second."""
     groupings = {
         name: [replace(grouping, details=_timeless(grouping.details)) for grouping in found]
         for name, found in comparison.groupings.items()
