@@ -34,10 +34,7 @@ class LeaveOneOut:
         scores = oracle.predict(np.vstack([np.ones((1, n_tasks)), 1 - np.eye(n_tasks)]))
         self.tasks, self.measure, self.cost = oracle.tasks, oracle.measure, oracle.cost
         # Shapes (T,) and (T, T), the latter [source, target].
-        self.all_, self.worth = (
-            scores[0],
-            np.nan_to_num(scores[0] - scores[1:]),
-        )
+        self.all_, self.worth = scores[0], np.nan_to_num(scores[0] - scores[1:])
         return self
 
     tasks: tuple[str, ...]

@@ -92,12 +92,13 @@ __all__ = [
     "select",
 ]
 
+# From light to heavy: a name is looked for until it is found.
 _ROOMS = (
     "errors",
-    "results",
     "tasks",
-    "runs",
     "data",
+    "results",
+    "runs",
     "models",
     "training",
     "datamaps",
