@@ -71,7 +71,7 @@ def together(parts: list[Path], whole: Path, fingerprint: str) -> Run:
 
 
 def main() -> None:
-    """Parse, run each seed in a process of its own, ``--jobs`` at a time, put them together, save."""
+    """Parse, run each seed in a process, ``--jobs`` at a time, put them together, save."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )

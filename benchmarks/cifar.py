@@ -34,7 +34,9 @@ def cifar10(folder: Path, n_train: int) -> Dataset:
 
 
 def cifar10_fifteen(folder: Path, n_train: int) -> Dataset:
-    """The ten tasks plus `living`, `odd`, `downside` (the image is turned over by a fair coin), `not living`, `random`."""
+    """The ten tasks plus `living`, `odd`, `downside`, `not living`, `random`.
+
+    Of `downside` a fair coin turns the image over."""
     data = cifar10(folder, n_train)
     labels = data.targets.argmax(1).numpy()
     rng = numpy_generator(0, "fifteen tasks")

@@ -72,7 +72,7 @@ def searches(model: str, data: Dataset, settings: dict[str, Any]) -> dict[str, A
 
 
 def taken_away(model: str, data: Dataset, settings: dict[str, Any]) -> dict[str, Any]:
-    """The pruned model of a search against the hard model of an ordinary training of the same groups."""
+    """The pruned model of a search against the hard model of a training of the same groups."""
     search = ct.fit(model, data, ct.DifferentiableGrouping(K), **settings)
     tuned, groups = ct.finetune(search, data, epochs=1)
     ordinary = ct.fit(model, data, groups.weights(), **settings)

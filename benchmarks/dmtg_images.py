@@ -80,7 +80,7 @@ STUDIES = {
 def scores(
     stacks: Sequence[ct.ModelStack], serves: np.ndarray, rows: np.ndarray, data: Dataset
 ) -> list[float]:
-    """Primary metric of each task on test, predicted by those ``rows`` of the stacks that serve it."""
+    """Primary metric of each task on test, by those ``rows`` of the stacks that serve it."""
     positions = data.split.test
     outputs = torch.cat([ct.predict(stack, data, positions, precision="bf16") for stack in stacks])[
         rows
@@ -158,7 +158,7 @@ def one_seed(name: str, folder: Path, seed: int) -> dict[str, Any]:
 
 
 def summary(seeds: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Mean scores, gains over joint in points with intervals over seeds, cost in trainings of one model."""
+    """Mean scores, gains over joint in points with intervals over seeds, cost in trainings."""
     mean = {arm: np.array([100 * np.mean(seed[arm]["test"]) for seed in seeds]) for arm in seeds[0]}
     rows = []
     for arm, values in mean.items():

@@ -1,4 +1,6 @@
-"""Does differentiable grouping find groups that are there? Planted groups, every mode, adjusted Rand index over seeds.
+"""Does differentiable grouping find groups that are there?
+
+Planted groups, every mode, adjusted Rand index over seeds.
 
     python benchmarks/dmtg_planted.py
 

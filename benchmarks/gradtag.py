@@ -61,7 +61,7 @@ def loop(linearised: Linearised, signs: Tensor, inputs: Tensor, targets: Tensor)
 def seconds_per_cell(
     runs: dict[str, tuple[Callable[[], object], int]], repeats: int
 ) -> dict[str, list[float]]:
-    """Seconds a cell of each, run in turn after one warm-up, so that a drifting machine is the same for all."""
+    """Seconds a cell of each, run in turn after one warm-up, so that all meet the same machine."""
     found: dict[str, list[float]] = {name: [] for name in runs}
     for repeat in range(repeats + 1):
         for name, (run, n_cells) in runs.items():

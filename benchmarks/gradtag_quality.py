@@ -1,4 +1,6 @@
-"""How well does Grad-TAG predict the validation losses of all subsets? Beside a guess that is blind to subsets, and retraining.
+"""How well does Grad-TAG predict the validation losses of all subsets?
+
+Beside a guess that is blind to subsets, and retraining.
 
     python benchmarks/gradtag_quality.py emotions scene flags --data DATA_FOLDER
 

@@ -44,7 +44,7 @@ def encoder(shape: tuple[int, ...]) -> nn.Module:
 
 
 def table(seed: int) -> Dataset:
-    """Each task reads its cluster's function of the inputs, one of its own at half the size, and noise."""
+    """Each task reads its cluster's function of the inputs, its own at half the size, and noise."""
     rng = np.random.default_rng(seed)
     x = rng.normal(size=(EXAMPLES, INPUTS)).astype(np.float32)
 
@@ -62,7 +62,7 @@ def table(seed: int) -> Dataset:
 def fine_tuned(
     joint: ct.Fit, data: Dataset, rows: np.ndarray, seed: int, epochs: int = TUNED_EPOCHS
 ) -> np.ndarray:
-    """Negated validation losses (R, T) of copies of the joint model that go on with the tasks of a row."""
+    """Negated validation losses (R, T) of copies of the joint model trained on with a row."""
     fabric = make_fabric("cpu", "fp32")
     stack = joint.stack.replicate(0, len(rows))
     stack.strategy = Strategy("vmap", len(rows))

@@ -112,7 +112,7 @@ def study(folder: Path, name: str) -> None:
 
 
 def noise(table: pa.Table, tasks: tuple[str, ...]) -> dict[str, Any]:
-    """Spread of a cell over seeds and over splits, beside the spread between the subsets that a choice is made from.
+    """Spread of a cell over seeds and over splits, beside that between the subsets to choose from.
 
     Standard deviations, averaged (as variances) over the cells of a task. ``subsets`` is that of a
     cell's mean over the seeds of the first split; what remains of it when seed noise is subtracted

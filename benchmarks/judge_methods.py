@@ -1,4 +1,6 @@
-"""Which way of finding groups is right, how often, and at which cost? Judged on the ground truth of ``ground_truth.py``.
+"""Which way of finding groups is right, how often, and at which cost?
+
+Judged on the ground truth of ``ground_truth.py``.
 
     python benchmarks/judge_methods.py emotions scene flags --data DATA_FOLDER
     python benchmarks/judge_methods.py emotions scene flags --data DATA_FOLDER --searches
@@ -57,7 +59,7 @@ Serves = np.ndarray
 def truth(
     name: str, split: int, tasks: tuple[str, ...], rows: np.ndarray
 ) -> dict[tuple[str, str], np.ndarray]:
-    """Scores and negated losses (R, T) of the unit in which the seed is the split, by part and measure."""
+    """Scores and negated losses (R, T) of the unit whose seed is the split, by part and measure."""
     frame = pd.read_parquet(RESULTS / f"ground_truth_{name}.parquet")
     frame = frame[(frame.split == split) & (frame.seed == split)]
     subsets = ["+".join(np.array(tasks)[row > 0]) for row in rows]

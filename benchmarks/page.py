@@ -33,9 +33,12 @@ ADVICE = PAGE.with_name("judged.txt")
 TABLES = ("emotions", "scene", "flags")
 HEAD = """# Benchmarks
 
-Every figure on this page comes from a JSON file in `benchmarks/results/`, written by the script named in its section; the
-page itself is made from those files by `benchmarks/page.py`. Speeds are ratios taken side by side in one run, because the
-machines were shared; seconds are only given for orientation. The image and table data are not part of the repository.
+Every figure on this page comes from a JSON file in `benchmarks/results/`, written by the script \
+named in its section; the
+page itself is made from those files by `benchmarks/page.py`. Speeds are ratios taken side by side \
+in one run, because the
+machines were shared; seconds are only given for orientation. The image and table data are not \
+part of the repository.
 """
 
 

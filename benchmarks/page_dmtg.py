@@ -125,9 +125,11 @@ def images(found: dict[str, Any]) -> str:
         if "probabilities" in entry and not arm.endswith("tuned")
     }
     tuned = (
-        '"Tuned" models were trained for one more epoch, those of a search each branch on its own tasks.'
+        '"Tuned" models were trained for one more epoch, those of a search each branch on its own '
+        "tasks."
         if any(line["arm"] == "joint, tuned" for line in found["summary"])
-        else '"Tuned": one more epoch, each branch on its own tasks. The other arms had no such epoch in this run.'
+        else '"Tuned": one more epoch, each branch on its own tasks. The other arms had no such '
+        "epoch in this run."
     )
     return "\n\n".join(
         [

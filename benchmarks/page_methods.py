@@ -283,7 +283,8 @@ def faces(found: dict[str, Any]) -> str:
             ],
             rows,
         )
-        + f"\n\nTwo methods agree by {fmean([pair[2] for pair in pairs]):+.2f} on average, {strongest[0]} and {strongest[1]} "
+        + f"\n\nTwo methods agree by {fmean([pair[2] for pair in pairs]):+.2f} on average, "
+        f"{strongest[0]} and {strongest[1]} "
         f"most ({strongest[2]:+.2f}).{' ' + found['note'] if 'note' in found else ''} Groups of "
         "the first seed:\n\n" + "\n".join(groups)
     )
@@ -340,7 +341,7 @@ def toy(found: dict[str, Any]) -> str:
             ["", "fine-tuned", "from scratch"],
             [[name, *row] for name, row in zip(names.values(), cells, strict=True)],
         )
-        + "\n\nThe estimate is good at what it estimates, going on from the joint model. How a subset trains from scratch is "
-        "another question, on which two seeds of training agree no better than they do with the "
-        "estimate."
+        + "\n\nThe estimate is good at what it estimates, going on from the joint model. How a "
+        "subset trains from scratch is another question, on which two seeds of training agree "
+        "no better than they do with the estimate."
     )

@@ -24,7 +24,7 @@ DRAWS = 3
 
 
 def scores(regime: Regime, seed: int) -> dict[str, float]:
-    """Mean validation scores of true and random groups, of the joint model and single ones, on one table."""
+    """Mean validation scores of true and random groups, joint and single models, on one table."""
     found = planted(regime, seed)
     n_tasks, true, rng = (
         len(found.data.tasks),

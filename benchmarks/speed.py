@@ -36,7 +36,7 @@ JOB: dict[str, Any] = {
 
 
 def interleaved(runs: dict[str, Callable[[], object]], repeats: int) -> dict[str, list[float]]:
-    """Seconds of each, run in turn after one warm-up, so that a drifting machine is the same for all."""
+    """Seconds of each, run in turn after one warm-up, so that all meet the same machine."""
     seconds: dict[str, list[float]] = {name: [] for name in runs}
     for repeat in range(repeats + 1):
         for name, run in runs.items():
@@ -135,7 +135,7 @@ def job(arguments: argparse.Namespace) -> dict[str, Any]:
 
 
 def stacks(arguments: argparse.Namespace) -> dict[str, Any]:
-    """(b) A stack of M models against M fits one after the other (milliseconds of an epoch's training)."""
+    """(b) A stack of M models against M fits in turn (milliseconds of an epoch's training)."""
     rng = np.random.default_rng(0)
     inputs = rng.normal(size=(1280, 72)).astype(np.float32)
     table = ct.load({"inputs": inputs, "targets": (rng.random((1280, 6)) < 0.5).astype(np.float32)})

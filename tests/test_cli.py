@@ -64,7 +64,7 @@ def table(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def people(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with people.parquet (150 rows, 3 inputs, 6 binary targets) and spoilt.parquet, where much is wrong."""
+    """people.parquet (150 rows, 3 inputs, 6 binary targets), and spoilt.parquet: much is wrong."""
     rng = np.random.default_rng(0)
     x = rng.normal(size=(150, 3))
     frame = pd.DataFrame(x, columns=["age", "height", "weight"])
@@ -301,7 +301,8 @@ def environment() -> dict[str, str]:
 def test_file_gives_options_and_flags_win(tmp_path: Path) -> None:
     path = tmp_path / "c.toml"
     path.write_text(
-        'data = "t.csv"\ntargets = ["a", "b c"]\nepochs = 3\nbatch-size = 7\naugment = true\ngroups = [2, "auto"]\n'
+        'data = "t.csv"\ntargets = ["a", "b c"]\nepochs = 3\nbatch-size = 7\naugment = true\n'
+        'groups = [2, "auto"]\n'
         'out = "r"\nquiet = false\n[kind]\n"b c" = "regression"\n'
     )
     verb: Any = parse(["run", "--config", str(path), "--epochs", "5"])
@@ -1425,8 +1426,7 @@ def test_plan_is_shown_before_anything_long(
     out = capsys.readouterr().out
     assert "Picked within" in out
     assert max(map(len, out.splitlines())) <= 80
-    assert ", 15 repetitions" in " ".join(
-        out.split()
-    )  # five splits of a small table, as compare takes them
+    # Five splits of a small table, as compare takes them.
+    assert ", 15 repetitions" in " ".join(out.split())
     assert main(["plan", *data, "--budget", "soon"]) == 2
     assert "`budget` must be a positive time" in capsys.readouterr().err

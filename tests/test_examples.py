@@ -20,6 +20,10 @@ ENVIRONMENT = {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(EXAMPLES.parent / "src"
             "extending/affinity.py",
             ("holds: matrix, ", "Affinity(sign agreement, 9 tasks)", "grouped: "),
         ),
+        (
+            "extending/source.py",
+            ("holds: registered, others, rows, ", "missing cells, parts, refused", "Fit("),
+        ),
         pytest.param(
             "extending/clustering.py",
             ("holds: membership, ", "Grouping(ward, 3 groups: ", "chosen: "),

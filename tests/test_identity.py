@@ -200,7 +200,8 @@ def test_a_key_is_enough():
 SCRIPT = """
 from coterie.identity import identity, in_words
 from tests.test_identity import *
-print(in_words(identity(Mine(inner=[Lookahead(), partial(plain, {"b", "a", "c"}), GradTagScores(), nn.MSELoss()]), "")))
+inner = [Lookahead(), partial(plain, {"b", "a", "c"}), GradTagScores(), nn.MSELoss()]
+print(in_words(identity(Mine(inner=inner), "")))
 """
 
 

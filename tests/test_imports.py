@@ -6,12 +6,16 @@ are never carried out."""
 from __future__ import annotations
 
 import ast
+import subprocess
+import sys
 from collections.abc import Iterator, Mapping
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import coterie
 
+# What neither a look at the package nor reading data has any use for.
+HEAVY = {"jinja2", "lightning", "matplotlib", "PIL", "ray", "rich", "torchmetrics", "tyro"}
 SOURCE = Path(coterie.__file__).parent
 # From the ground up. Rooms of one floor do not know each other.
 FLOORS = (
@@ -146,7 +150,8 @@ def test_offenders_are_found(tmp_path: Path) -> None:
     files = {
         "errors.py": "",
         "results/__init__.py": "from coterie.results.records import Record",
-        "results/records.py": "class Record:\n    def report(self):\n        from coterie.report import page",
+        "results/records.py": "class Record:\n    def report(self):\n"
+        "        from coterie.report import page",
         "results/_secret.py": "",
         "report/__init__.py": "",
         "report/page.py": "from typing import TYPE_CHECKING\nfrom coterie.results import Record\n"
@@ -166,3 +171,21 @@ def test_offenders_are_found(tmp_path: Path) -> None:
         "coterie.results.records imports coterie.report.page",
         "coterie.training imports coterie.evaluation",
     ]
+
+
+def loaded(code: str) -> set[str]:
+    """Which libraries a fresh interpreter holds after ``code``."""
+    tell = f"import sys\n{code}\nprint(*{{name.split('.')[0] for name in sys.modules}})"
+    done = subprocess.run([sys.executable, "-c", tell], capture_output=True, text=True, check=True)
+    return set(done.stdout.split())
+
+
+def test_importing_the_package_imports_nothing_else() -> None:
+    assert not loaded("import coterie") & {*HEAVY, "numpy", "pandas", "pyarrow", "torch"}
+
+
+def test_loading_data_imports_what_it_needs() -> None:
+    arrays = "{'inputs': [[float(i)] for i in range(99)], 'targets': [i % 2 for i in range(99)]}"
+    found = loaded(f"import coterie; coterie.load({arrays})")
+    assert {"torch", "pandas"} <= found
+    assert not found & {*HEAVY, "sklearn", "scipy"}

@@ -113,10 +113,8 @@ def test_every_verb_that_writes_is_refused_and_a_reader_is_not(
         for command in writers:
             assert main(command) == 2, command
             said = capsys.readouterr().err
-            assert (
-                said
-                == f"coterie: error: {run!r} is in use by process {process.pid}: wait for it, or stop it.\n"
-            )
+            held = f"{run!r} is in use by process {process.pid}: wait for it, or stop it."
+            assert said == f"coterie: error: {held}\n"
         assert (
             main(
                 ["predict", run, "--data", options[1], "--out", str(tmp_path / "p.csv"), "--quiet"]

@@ -1,4 +1,4 @@
-"""The four sums per task against scikit-learn, hand-worked cases and the laws that batches and the bootstrap rely on."""
+"""The sums per task against scikit-learn, cases by hand, and laws of batches and bootstraps."""
 
 import numpy as np
 import pytest

@@ -27,7 +27,7 @@ def as_text(arrays, about):
 
 
 def without_strays(value):
-    """A bit of the word "checksum" turned makes another, unknown entry of it, which loaders refuse."""
+    """A bit of the word "checksum" turned makes it another, unknown entry: loaders refuse."""
     return {name: value[name] for name in VALUE}
 
 

@@ -63,7 +63,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def evil(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A module ``theirs`` that can be imported and whose import, or whose factory, leaves a file ``ran``."""
+    """A module ``theirs`` whose import, or whose factory, leaves a file ``ran``."""
     code = (
         "from pathlib import Path\nran = Path(__file__).parent / 'ran'\nran.touch()\n"
         "def factory(*_, **__):\n    ran.touch()\n"
@@ -75,7 +75,7 @@ def evil(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def tampered(run: Path, folder: Path, **about: Any) -> Path:
-    """A copy of the run whose manifest and model file name another encoder, with checksums that agree."""
+    """A copy of the run whose manifest and model name another encoder; checksums agree."""
     from coterie.files import checksum, read_arrays, write_arrays
 
     copy, model = folder / "copy", folder / "copy" / "model.safetensors"
@@ -212,7 +212,7 @@ MODULE = [sys.executable, "-m", "coterie"]
 
 @pytest.fixture
 def trap(run: Path, tmp_path: Path) -> Path:
-    """A folder with the data and files that have names of modules, each of which leaves a file ``ran``."""
+    """A folder with the data and files named like modules, each of which leaves a file ``ran``."""
     for name in EVIL:
         (tmp_path / f"{name}.py").write_text(
             f"open({str(tmp_path / 'ran')!r}, 'a').write({name + ' '!r})\n"

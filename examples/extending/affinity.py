@@ -21,7 +21,7 @@ FEW = {"repeats": 1, "draws": 1, "baselines": ["random"]}
 
 @dataclass(kw_only=True, eq=False)
 class SignAgreement(AffinityProbe):
-    """Share of the shared parameters on which two gradients have the same sign, less the share on which they do not."""
+    """The share of shared parameters where two gradients agree in sign, less where they do not."""
 
     name: ClassVar[str] = "sign agreement"
 

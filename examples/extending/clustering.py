@@ -15,7 +15,7 @@ FEW = {"repeats": 1, "draws": 1, "baselines": ["random"]}
 
 
 def ward(values: np.ndarray, n_groups: int, seed: int) -> np.ndarray:
-    """Labels (T,) of tasks at these coordinates (T, D) of a data map, or with these rows of affinities (T, T)."""
+    """Labels (T,) of tasks at coordinates (T, D) of a data map, or rows of affinities (T, T)."""
     return AgglomerativeClustering(n_groups, linkage="ward").fit_predict(values)
 
 

@@ -20,7 +20,7 @@ FEW = {"repeats": 1, "draws": 1, "baselines": ["random"]}
 
 
 class LeaveOneOut:
-    """score(t in a group) = score(t with all) - what it loses without each task that is not in the group."""
+    """score(t in a group) = score(t with all) - what it loses without each task outside."""
 
     @staticmethod
     def trainings(n_tasks: int) -> int:
@@ -33,10 +33,8 @@ class LeaveOneOut:
             raise ct.CoterieError(f"`oracle` must have at least 2 tasks; found {n_tasks}.")
         scores = oracle.predict(np.vstack([np.ones((1, n_tasks)), 1 - np.eye(n_tasks)]))
         self.tasks, self.measure, self.cost = oracle.tasks, oracle.measure, oracle.cost
-        self.all_, self.worth = (
-            scores[0],
-            np.nan_to_num(scores[0] - scores[1:]),
-        )  # (T,), [source, target]
+        # Shapes (T,) and (T, T), the latter [source, target].
+        self.all_, self.worth = scores[0], np.nan_to_num(scores[0] - scores[1:])
         return self
 
     tasks: tuple[str, ...]

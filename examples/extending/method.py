@@ -28,7 +28,7 @@ class TargetCorrelation:
     n_groups: int = 2
 
     def __call__(self, case: Case, *, seed: int) -> ct.Grouping:
-        """Read ``case.data`` (never its test part), ``case.joint`` or its data map, or train with ``case.model``."""
+        """Read ``case.data`` but not its test part, ``case.joint``, or train ``case.model``."""
         targets = case.data.targets[case.data.split.train].double()
         observed = ~targets.isnan()
         centred = (targets - targets.nanmean(0)).nan_to_num()

@@ -144,7 +144,7 @@ def own_metric(outputs: Tensor, targets: Tensor, tasks: Tasks, position: int) ->
     """
     task = tasks[position]
     seen = ~targets[:, position].isnan()
-    if not seen.any():
+    if task.metric is None or not seen.any():
         return math.nan
     value = task.metric(outputs[seen][:, tasks.columns[position]], targets[seen, position])
     try:

@@ -22,7 +22,7 @@ def linear(input_shape, width=4):
 
 
 def smooth(input_shape, width=8):
-    """Without BatchNorm and kinks, so that first-order terms tell everything once steps are small."""
+    """Without BatchNorm and kinks: first-order terms tell everything once steps are small."""
     return nn.Sequential(
         nn.Linear(input_shape[0], width), nn.Tanh(), nn.Linear(width, width), nn.Tanh()
     )
@@ -102,7 +102,7 @@ def measured(probe, moment):
 
 
 class ByHand:
-    """A linear network f(x) = C A x + b under squared error, in float64, with its gradients written out."""
+    """A linear network f(x) = C A x + b under squared error, float64, its gradients written out."""
 
     def __init__(self, moment):
         state = {name: tensor[0].double().numpy() for name, tensor in moment.stack.state().items()}

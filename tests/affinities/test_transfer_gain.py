@@ -96,7 +96,7 @@ def test_order_of_the_tasks_in_a_pair_does_not_matter_to_their_step():
 
 
 def naive(moment, batch, members, *, heads):
-    """Losses (T,) on ``batch`` of a copy of the model after one step on the mean loss of the members: one Adam step by hand."""
+    """Losses (T,) on ``batch`` after one step on the mean loss of the members: Adam by hand."""
     model = moment.stack.model(0).train()
 
     def losses(of):

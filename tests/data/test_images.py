@@ -375,7 +375,10 @@ def test_images_that_are_not_scaled_are_said(dtype: Any, scaled: bool) -> None:
     images = np.random.default_rng(0).integers(0, 256, (60, 1, 3, 3)).astype(dtype)
     images[0, 0, 0, :2] = 0, 255
     notes = load({"inputs": images, "targets": np.arange(60) % 2}).notes
-    said = "Images of `inputs` are taken as they are, 0 to 255, unscaled: only uint8 and uint16 are scaled."
+    said = (
+        "Images of `inputs` are taken as they are, 0 to 255, unscaled: only uint8 and uint16 are "
+        "scaled."
+    )
     assert (said in notes) is not scaled
     assert (
         said.replace("255", "1")

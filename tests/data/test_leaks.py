@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from coterie.data import Dataset, load
 from coterie.data.leaks import equal_inputs, shared_groups
+from coterie.data.tables import Features, Table
 from coterie.errors import CoterieError
 
 N = 240
@@ -63,12 +64,12 @@ def long_table(
     return frame.iloc[order].reset_index(drop=True), who[order]
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=10, deadline=None)
 @given(seed=st.integers(0, 99), n_tasks=st.integers(2, 4), share=st.sampled_from([1.0, 0.6]))
 def test_one_example_under_several_tasks_is_in_one_part(
     seed: int, n_tasks: int, share: float
 ) -> None:
-    frame, who = long_table(200, n_tasks, seed, share)
+    frame, who = long_table(400, n_tasks, seed, share)
     data = load(frame, task_column="task", target_column="label", seed=seed)
     for split in (data, data.resplit(seed + 1)):
         assert overlaps(who, split) == [0, 0, 0]
@@ -178,11 +179,9 @@ def test_equal_inputs_are_those_a_model_cannot_tell_apart() -> None:
     frame = pd.DataFrame(
         {"a": [0.1, 0.1 + 1e-12, -0.0, 0.0, np.nan, np.nan], "c": ["x", "x", None, None, "y", "z"]}
     )
-    from coterie.data.tables import Features
-
     features = Features(numeric=("a",), categorical=("c",), notes=(), ids=())
-    assert equal_inputs(frame, features).tolist() == [0, 0, 1, 1, 2, 3]
-    assert equal_inputs(torch.tensor([[1, 2], [3, 4], [1, 2]]), None).tolist() == [0, 1, 0]
+    assert equal_inputs(Table(frame, features)).tolist() == [0, 0, 1, 1, 2, 3]
+    assert equal_inputs(torch.tensor([[1, 2], [3, 4], [1, 2]])).tolist() == [0, 1, 0]
 
 
 @given(groups=st.lists(st.integers(0, 6), min_size=1, max_size=40), seed=st.integers(0, 9))

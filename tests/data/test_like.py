@@ -74,9 +74,8 @@ def test_types_come_from_training_not_from_the_new_rows(
     data: ct.Dataset, model: ct.GroupedModel, text: bool, tmp_path: Path
 ) -> None:
     rows = table()
-    some = rows[
-        (rows["code"] == "1") & rows["on"] & (rows["grade"] != "mid")
-    ]  # looks like numbers, and like one class fewer
+    # Looks like numbers, and like one class fewer.
+    some = rows[(rows["code"] == "1") & rows["on"] & (rows["grade"] != "mid")]
     some.to_csv(tmp_path / "t.csv", index=False)
     some.to_parquet(tmp_path / "t.parquet")
     source = tmp_path / ("t.csv" if text else "t.parquet")

@@ -444,9 +444,8 @@ def test_targets_too_large_to_compute_with_are_refused(huge: float, where: str) 
     chosen = rng.random(120) < 0.5 if where == "everywhere" else part == "test"
     values[chosen] *= huge
     frame = pd.DataFrame({"x": rng.normal(size=120), "y": values, "part": part})
-    if (
-        abs(huge) == 1e60 and where == "everywhere"
-    ):  # float64 squares it, and float32 holds what is standardised
+    # A float64 squares it, and float32 holds what is standardised.
+    if abs(huge) == 1e60 and where == "everywhere":
         assert load(frame, targets="y", split_column="part").targets.isfinite().all()
         return
     with pytest.raises(

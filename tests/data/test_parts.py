@@ -124,15 +124,15 @@ STREAM = datasets.Dataset.from_dict({"x": [1.0]}).to_iterable_dataset()
     [
         (
             {"test": 3},
-            "`source`: 'train' must be a path, .* or all parts pandas frames; found "
+            "`source`: 'train' must be a path .*, or all parts pandas frames; found "
             "pandas.*DataFrame",
         ),
-        ({"train": 3, "test": 4}, "`source`: 'train' must be a path, .*; found int"),
-        ({"train": "", "test": ""}, "`source`: 'train' must be a path, .*; found str"),
-        ({"train": [], "test": []}, "`source`: 'train' must be a path, .*; found list"),
+        ({"train": 3, "test": 4}, "`source`: 'train' must be a path .*; found int"),
+        ({"train": "", "test": ""}, "`source`: 'train' must be a path .*; found str"),
+        ({"train": [], "test": []}, "`source`: 'train' must be a path .*; found list"),
         (
             {"test": pa.table({"age": [1.0]})},
-            "`source`: 'train' must be a path, .* or all parts pandas frames; found pandas",
+            "`source`: 'train' must be a path .*, or all parts pandas frames; found pandas",
         ),
         (
             {"train": STREAM, "test": STREAM},

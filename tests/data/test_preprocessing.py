@@ -16,7 +16,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from coterie.data import Preprocessing
-from coterie.data.preprocessing import fit_images, fit_table
+from coterie.data.fit_preprocessing import fit_images, fit_table
 from coterie.errors import CoterieError
 
 number = st.one_of(st.none(), st.floats(-1e6, 1e6, allow_subnormal=False))

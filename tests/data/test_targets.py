@@ -12,8 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from coterie.data.cells import read_cells, to_arrow
+from coterie.data.encoding import encode_column, long_form, one_vs_rest
 from coterie.data.metadata import with_class_names
-from coterie.data.targets import Labels, encode_column, long_form, measure, one_vs_rest, rare_tasks
+from coterie.data.targets import Labels, measure, rare_tasks
 from coterie.errors import CoterieError
 from coterie.tasks import Kind, Task
 

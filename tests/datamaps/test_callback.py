@@ -60,9 +60,8 @@ def by_lightning(module: lightning.LightningModule, epochs: int = 3, **options) 
 
     callback = DataMapCallback(DataMapRecorder(T, N), "binary", **options)
     with warnings.catch_warnings():
-        warnings.simplefilter(
-            "ignore"
-        )  # Lightning's advice about workers, loggers and its own dependencies
+        # Lightning's advice about workers, loggers and its own dependencies.
+        warnings.simplefilter("ignore")
         lightning.Trainer(
             max_epochs=epochs,
             accelerator="cpu",

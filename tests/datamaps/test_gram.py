@@ -137,9 +137,8 @@ def test_disjoint_examples_are_compared_by_density():
 
 def test_hellinger_by_hand():
     confidence = np.column_stack([np.full(40, 0.05), np.repeat([0.05, 0.95], [10, 30])])
-    np.testing.assert_allclose(
-        gram(map_of(confidence), "density").distances2, [[0, 0.5], [0.5, 0]]
-    )  # 1 - sqrt(1 * 1/4)
+    # Distances are 1 - sqrt(1 * 1/4).
+    np.testing.assert_allclose(gram(map_of(confidence), "density").distances2, [[0, 0.5], [0.5, 0]])
 
 
 def test_densities_count_every_observed_cell():

@@ -248,9 +248,8 @@ def test_cost_of_an_update(n_tasks, limit_ms):
     recorder, values = DataMapRecorder(n_tasks, 2000), torch.rand(128, n_tasks)
     index = [torch.randperm(2000)[:128] for _ in range(20)]
     threads, times = torch.get_num_threads(), []
-    torch.set_num_threads(
-        1
-    )  # all in this thread, whose own time does not depend on what else the machine does
+    # All in this thread, whose own time does not depend on what else the machine does.
+    torch.set_num_threads(1)
     for rows in index:
         start = time.thread_time()
         recorder.update(rows, values)

@@ -70,7 +70,10 @@ def test_tasks_take_turns_and_steps_grow_after_the_first_round():
 
 
 def test_the_group_with_the_largest_predicted_gain_comes_next(monkeypatch):
-    """Were the predictions the truth, each task in turn would get the untrained group that changes it most, for good or ill."""
+    """Were the predictions the truth, each task would get the untrained group that changes it most.
+
+    For good or ill.
+    """
     truth = planted(4)
     gains = truth.predict(every_subset(4)) - 7.0
     monkeypatch.setattr(

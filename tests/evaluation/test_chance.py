@@ -188,7 +188,7 @@ def test_no_arm_differs_from_chance(form):
 
 
 def test_a_model_of_coins_is_at_chance_and_a_leak_is_found():
-    """The same bound on a joint model, with and without an input that knows a coin in one example out of five."""
+    """The same bound on a joint model, with and without an input that knows one coin in five."""
     for leaks in (False, True):
         frame = wide("plain")
         if leaks:

@@ -532,9 +532,8 @@ def test_what_could_not_be_continued_is_refused_before_it_starts(
     with pytest.raises(CoterieError, match=message):
         ct.compare(data=data, run=tmp_path / "run", **change, **{**QUICK, "epochs": 8})
     assert not (tmp_path / "run").exists()
-    with pytest.raises(
-        pytest.fail.Exception, match=UNTRAINED
-    ):  # without a run nothing has to be told apart
+    # Without a run nothing has to be told apart.
+    with pytest.raises(pytest.fail.Exception, match=UNTRAINED):
         ct.compare(data=data, **change, **{**QUICK, "epochs": 8})
 
 
@@ -595,8 +594,9 @@ class Halves:
         names = case.data.tasks.names
         after = (torch.arange(len(names)) > self.at).long()
         return ct.Grouping(tasks=names, membership=torch.eye(2)[after].numpy(), method="cut")
-ct.compare(tiny, ct.load("digits", limit=700), {"mine": Halves(int(sys.argv[2]))}, seeds=1, repeats=1, baselines=(), draws=1,
-           bootstraps=5, run=sys.argv[1], epochs=1, strategy="loop", device="cpu")
+ct.compare(tiny, ct.load("digits", limit=700), {"mine": Halves(int(sys.argv[2]))}, seeds=1,
+           repeats=1, baselines=(), draws=1, bootstraps=5, run=sys.argv[1], epochs=1,
+           strategy="loop", device="cpu")
 """
 
 

@@ -1,4 +1,4 @@
-"""The full set of metrics against scikit-learn, with gaps, rare classes, NaN and metrics of one's own."""
+"""The full set of metrics against scikit-learn, with gaps, rare classes, NaN and one's own."""
 
 import math
 import warnings
@@ -172,7 +172,7 @@ def test_multiclass_accuracy_is_scikit_learns(cells):
     std=st.sampled_from([1e-9, 1.0, 30.0, 1e12]),
 )
 def test_regression_metrics_are_scikit_learns_in_units(cells, shift, mean, std):
-    """``shift`` standard deviations away from the training part, where the spread is a small part of the squares."""
+    """``shift`` standard deviations off the training part: the spread is little of the squares."""
     assume(std > 1e-9 * abs(mean))
     truth, z = np.array(cells).T
     truth, z = (truth + shift) * std + mean, torch.tensor(z + shift, dtype=torch.float32)

@@ -190,9 +190,8 @@ def test_memory_holds_the_activations_of_the_models_that_run_together():
     joint = ct.fit("cnn", data, epochs=1, batch_size=16)
     models, kept = 2 * 5 * 4 * joint.stack.n_parameters, vmap - loop
     assert loop == pytest.approx(models + kept)
-    assert (
-        kept > 2 * 16 * 32 * 16 * 16 * 4
-    )  # of a first layer of 32 channels alone, and its gradient
+    # Of a first layer of 32 channels alone, and its gradient.
+    assert kept > 2 * 16 * 32 * 16 * 16 * 4
 
 
 def test_a_budget_picks_what_fits():

@@ -25,7 +25,10 @@ ARMS = (("joint", 0), ("grouped", 0), ("random (grouped)", 0), ("random (grouped
 
 
 def unit(seed, misses, split=0, **more):
-    """A unit in which arm number i misses ``misses[i]`` = (in task a, in task b) of the N test examples, both classes alike."""
+    """A unit in which arm i misses ``misses[i]`` = (in task a, in task b) of N test examples.
+
+    Both classes alike.
+    """
     outcomes = np.ones((len(ARMS), N, 2), dtype=np.uint8)
     for arm, of_tasks in enumerate(misses):
         for task, count in enumerate(of_tasks):

@@ -37,7 +37,7 @@ torch.set_num_threads(1)  # threads of a process that forks would be missing in 
 
 
 class Counter:
-    """Counts what changes files, in the order in which it happens, and kills the process just before number ``die_at``."""
+    """Counts what changes files, in order, and kills the process just before number ``die_at``."""
 
     def __init__(self, die_at: int | None) -> None:
         self.die_at, self.count = die_at, 0
@@ -75,7 +75,7 @@ class Counter:
 
 
 def perform(folder: Path, command: list[str], die_at: int | None, answer: Connection) -> None:
-    """Run ``command`` in ``folder``, and answer with its exit status and the number of its file operations."""
+    """Run ``command`` in ``folder``; answer its exit status and the number of file operations."""
     said = os.open(folder.parent / "said.txt", os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
     os.dup2(said, sys.stdout.fileno())
     os.dup2(said, sys.stderr.fileno())

@@ -1,4 +1,4 @@
-"""One specimen of every kind of file or folder that the project reads back, small, and how it is read and used.
+"""A small specimen of every kind of file or folder that is read back, and how it is used.
 
 What a reader returns is text that changes with anything that a user would see: the same damage must
 never give another one."""
@@ -37,7 +37,7 @@ QUIET = options.OutputOptions(quiet=True)
 
 
 class Specimen(NamedTuple):
-    """A folder of good files, ``read(folder)`` to text, and the files to be damaged, relative to the folder."""
+    """A folder of good files, ``read(folder)`` to text, and the files in it to be damaged."""
 
     folder: Path
     read: Callable[[Path], str]
@@ -219,7 +219,8 @@ def _text(value: object, *names: str) -> str:
         if callable(used):
             used()
     if isinstance(value, np.ndarray):
-        return f"{value.dtype}{value.shape}{hashlib.sha256(np.ascontiguousarray(value).tobytes()).hexdigest()}"
+        digest = hashlib.sha256(np.ascontiguousarray(value).tobytes()).hexdigest()
+        return f"{value.dtype}{value.shape}{digest}"
     if isinstance(value, dict):
         return "{" + ", ".join(f"{key}: {_text(each)}" for key, each in value.items()) + "}"
     if isinstance(value, list | tuple):

@@ -1,4 +1,4 @@
-"""Random tables with what people, exporters and accidents leave in them, in every form of source."""
+"""Random tables with what people, exporters and accidents leave in them, as every source."""
 
 from __future__ import annotations
 

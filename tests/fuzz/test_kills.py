@@ -1,4 +1,6 @@
-"""Every verb, killed before any of its file operations and given again, ends byte for byte as if never killed.
+"""Every verb, killed before any file operation and given again, ends as if never killed.
+
+That is byte for byte.
 
 Compared are all files and folders that the verb leaves, its run directory included. The clock
 stands still in all processes (:func:`tests.fuzz.kills.stop_the_clock`), so that not even seconds

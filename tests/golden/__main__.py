@@ -1,4 +1,4 @@
-"""``python -m tests.golden list | store FOLDER | compare FOLDER | expect``, each with names of cases, or all."""
+"""``python -m tests.golden list | store FOLDER | compare FOLDER | expect``, and names of cases."""
 
 from __future__ import annotations
 

@@ -76,7 +76,8 @@ def _of_arrays(old: np.ndarray, new: np.ndarray) -> str | None:
             ).max()
         size = f", largest difference {largest:.3g}"
     place = f" at {list(first)}" if first else ""
-    return f"{old.dtype} {old.shape}, {int(apart.sum())} differ{size}; first{place}: was {old[first]!r}, is {new[first]!r}"
+    differ = f"{old.dtype} {old.shape}, {int(apart.sum())} differ{size}"
+    return f"{differ}; first{place}: was {old[first]!r}, is {new[first]!r}"
 
 
 def _of_texts(old: Any, new: Any, path: str) -> Iterator[str]:

@@ -107,7 +107,7 @@ def averages(matrix, subsets):
 
 
 def with_pair_averages(table):
-    """The table with the scores of rows of three and more tasks replaced by the means of the members' pair scores (HOA)."""
+    """The table with scores of rows of three and more tasks by the means of their pairs (HOA)."""
     matrix = np.full((len(table.tasks),) * 2, np.nan)
     size = table.subsets.sum(axis=1)
     for subset, scores in zip(table.subsets[size == 2], table.scores[size == 2], strict=True):
@@ -118,7 +118,7 @@ def with_pair_averages(table):
 
 
 def setting_1():
-    """Minus the losses on validation and on test, with half-size networks of single tasks at half the cost."""
+    """Minus the losses on validation and test; half-size networks of single tasks at half cost."""
     place = {task: position for position, task in enumerate(SETTING_1_TASKS)}
     rows, costs = [], []
     for cost, text in ((0.5, SETTING_1_HALF), (1.0, SETTING_1_FULL)):
@@ -138,7 +138,9 @@ def setting_1():
 
 
 def total(rows, table):
-    """Sum over tasks of the best score among the rows in a table, perhaps another than they were chosen on.
+    """Sum over tasks of the best score among the rows in a table.
+
+    It may be another table than the one they were chosen on.
 
     The published totals of rows chosen early in training are of this kind: who serves is judged on
     the test losses too."""

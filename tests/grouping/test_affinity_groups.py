@@ -165,9 +165,8 @@ def test_standardising_by_hand():
     # both directions
     matrix = np.array([[np.nan, 10, 7, 1], [1, 50, 7, 2], [2, 10, 7, 0], [3, 40, 7, 9]])
     a, b = np.sqrt(1.5), np.sqrt(0.5)
-    deviations = np.array(
-        [[0, -b, 0, 0], [-a, 0, 0, a], [0, -b, 0, -a], [a, 2 * b, 0, 0]]
-    )  # target 2 treats all alike
+    # Target 2 treats all alike.
+    deviations = np.array([[0, -b, 0, 0], [-a, 0, 0, a], [0, -b, 0, -a], [a, 2 * b, 0, 0]])
     np.testing.assert_allclose(standardised(matrix), (deviations + deviations.T) / 2, atol=1e-5)
 
 
@@ -188,7 +187,7 @@ def test_scale_and_level_of_a_target_do_not_matter(n_tasks, seed):
 
 
 def largest_by_spread(matrix):
-    """By how many of its standard deviations the affinities of a target are from 0 at most, the diagonal left out."""
+    """By how many standard deviations a target's affinities are from 0 at most, but its own."""
     others = matrix.T[~np.eye(len(matrix), dtype=bool)].reshape(len(matrix), -1)
     return (np.abs(others).max(axis=1) / others.std(axis=1)).max()
 
@@ -213,9 +212,8 @@ def test_three_tasks_by_hand():
     for method in AFFINITY_METHODS:
         found = group(affinity_of(matrix), 2, method=method)
         assert found.groups == (("task 0", "task 1"), ("task 2",))
-        assert found.details["density"] == pytest.approx(
-            1, abs=1e-5
-        )  # both deviations are +1: (1 + 1) / 2
+        # Both deviations are +1: (1 + 1) / 2.
+        assert found.details["density"] == pytest.approx(1, abs=1e-5)
 
 
 def test_a_task_that_helps_no_other_stays_alone():
@@ -317,9 +315,8 @@ def test_auto_answers_one_where_there_is_only_noise(n_tasks, symmetric):
         )
         assert measured.least_silhouette == noise_silhouette(n_tasks, symmetric=symmetric)
         several += chosen > 1
-    assert (
-        several <= 3
-    )  # at least half would, were the silhouette of 0.1 enough that data maps need
+    # At least half would, were the silhouette of 0.1 enough that data maps need.
+    assert several <= 3
 
 
 @pytest.mark.parametrize("n_tasks", [2, 3, 7])

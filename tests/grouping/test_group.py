@@ -184,9 +184,8 @@ def test_auto_finds_planted_groups(n_groups, noise, n_tasks):
 @pytest.mark.parametrize("n_tasks", [2, 3, 4, 10, 24])
 @pytest.mark.parametrize("n_groups", [1, 1000])
 def test_auto_can_answer_one(n_tasks, n_groups):
-    found = group(
-        planted_map(n_groups, n_tasks, 300), "auto"
-    )  # all tasks alike, or each on its own
+    # All tasks alike, or each on its own.
+    found = group(planted_map(n_groups, n_tasks, 300), "auto")
     assert found.n_groups == 1
     np.testing.assert_array_equal(found.membership, 1)
 

@@ -174,9 +174,8 @@ def test_prices_bound_and_rule_out_only_what_no_good_choice_has():
     best = max(map(cover.value, choices))
     prices = price(cover, best, None, perf_counter() + 60)
     assert best <= prices.bound < best + 0.2
-    serving = np.full(
-        gains.shape, -np.inf
-    )  # the best that is possible where this row serves this task
+    # The best that is possible where this row serves this task.
+    serving = np.full(gains.shape, -np.inf)
     for chosen in choices:
         for row in chosen:
             serving[row] = np.maximum(

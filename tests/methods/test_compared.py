@@ -161,9 +161,8 @@ def test_estimators_take_all_kinds_gaps_and_tasks_with_examples_of_their_own(mak
         found = ct.Select(name, measure=measure).estimate(case, seed=0).predict(rows)
         np.testing.assert_array_equal(np.isfinite(found), rows > 0)
         if measure == "loss":
-            assert (
-                len(np.unique(found[:, 1][rows[:, 1] > 0])) > 1
-            )  # the rows of a task are told apart
+            # The rows of a task are told apart.
+            assert len(np.unique(found[:, 1][rows[:, 1] > 0])) > 1
 
 
 @pytest.mark.parametrize(("name", "grows"), [("train", False), ("pairs", True)])

@@ -16,7 +16,8 @@ import torch
 from torch import Tensor, nn
 
 import coterie
-from coterie.data.preprocessing import Preprocessing, fit_table
+from coterie.data.fit_preprocessing import fit_table
+from coterie.data.preprocessing import Preprocessing
 from coterie.errors import CoterieError
 from coterie.models import Architecture, GroupedModel
 from coterie.tasks import Kind, Task, Tasks
@@ -53,7 +54,7 @@ def grouped(model, preprocessing: Preprocessing, *, average="logits", **options)
 
 
 def run(path: Path, inputs: Mapping[str, Tensor]) -> tuple[Tensor, dict]:
-    """What a program in a file gives, and what it says of itself, by means of torch or onnxruntime alone."""
+    """What a program in a file gives, and says of itself, by torch or onnxruntime alone."""
     if path.suffix == ".onnx":
         import onnxruntime
 
@@ -125,9 +126,8 @@ def test_a_table_goes_in_raw(people, path, average, hard):
         found, says = run(path, {"numeric": numeric, "categories": codes(new[:n], preprocessing)})
         assert_equal(found, model.predict(preprocessing.table(new[:n])))
     assert says == about
-    assert (
-        str(Path(coterie.__file__).parent).encode() not in path.read_bytes()
-    )  # nor any other path of this machine
+    # Nor any other path of this machine.
+    assert str(Path(coterie.__file__).parent).encode() not in path.read_bytes()
     numbers, categories = about["inputs"]
     assert [column["name"] for column in numbers["columns"]] == ["x", "y", "time"]
     assert [(column["name"], column["categories"]) for column in categories["columns"]] == [

@@ -235,9 +235,8 @@ COPIES = {
     "to": lambda stack: stack.to("cpu"),
 }
 SHARING = ("copy", "to")  # tensors, as their namesakes do
-PAIRS = [
-    (name, how) for name in FACTORIES for how in COPIES if (name, how) != ("own", "deepcopy")
-]  # a hook is not copied
+# A hook is not copied.
+PAIRS = [(name, how) for name in FACTORIES for how in COPIES if (name, how) != ("own", "deepcopy")]
 
 
 def some(name, *, stem=0, n=16):

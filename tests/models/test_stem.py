@@ -256,9 +256,8 @@ def test_stem_on_images_with_dropout_repeats():
     images = torch.randn(4, 1, 8, 8, generator=torch.Generator().manual_seed(0))
     outputs = []
     for strategy in (Strategy("loop"), Strategy("vmap", 2)):
-        stack = ModelStack.create(
-            architecture, n_models=2, seed=0, stem=12
-        )  # up to the dropout after the convolutions
+        # Up to the dropout after the convolutions.
+        stack = ModelStack.create(architecture, n_models=2, seed=0, stem=12)
         stack.strategy = strategy
         stack.train()
         outputs.append(stack(images, seed=3))

@@ -25,7 +25,7 @@ HOSTILE = (
 
 @pytest.fixture(scope="session")
 def hostile() -> Comparison:
-    """Task and grouping names that want to be markup or formulas, and one that is called like the mean."""
+    """Task and grouping names that want to be markup or formulas, and one like the mean."""
     return comparison(HOSTILE, groupings=("$g_1$ <b onclick=alert(1)>", "K=3"), n_examples=60)
 
 

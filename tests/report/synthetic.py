@@ -193,7 +193,7 @@ def several_methods(
 def learnt(
     names: Sequence[str] = EMOTIONS, *, n_groups: int = 3, n_seeds: int = 3, n_epochs: int = 12
 ) -> Comparison:
-    """Two searches that learn groups while models train, one of them chosen, beside groups from data maps."""
+    """Two searches that learn groups in training, one of them chosen, beside data maps."""
     made = comparison(
         names,
         n_groups=n_groups,
@@ -276,7 +276,7 @@ def search(
     mode: str = "annealed",
     speed: float = 6.0,
 ) -> Grouping:
-    """What a search leaves whose logits drift apart by about ``speed``, as :class:`coterie.DifferentiableGrouping` does."""
+    """What a search leaves whose logits drift apart by about ``speed``, as DMTG's do."""
     rng = np.random.default_rng(seed)
     drift = speed / n_epochs * rng.normal(size=(len(names), n_groups))
     logits = np.cumsum(drift + rng.normal(0, 0.1, (n_epochs, len(names), n_groups)), axis=0)

@@ -34,8 +34,10 @@ MEASURE = """
 const measure = frame => {
   const page = frame.contentDocument, root = page.scrollingElement;
   page.querySelectorAll("details").forEach(d => { d.open = true; });
-  return { width: frame.clientWidth, needed: root.scrollWidth, title: page.title, height: root.scrollHeight,
-           broken: [...page.querySelectorAll("svg[role=img]")].filter(s => s.getBoundingClientRect().width < 40).length };
+  const drawn = [...page.querySelectorAll("svg[role=img]")];
+  return { width: frame.clientWidth, needed: root.scrollWidth, title: page.title,
+           height: root.scrollHeight,
+           broken: drawn.filter(s => s.getBoundingClientRect().width < 40).length };
 };
 addEventListener("load", () => {
   const found = [...document.querySelectorAll("iframe")].map(measure);

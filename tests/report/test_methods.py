@@ -154,9 +154,8 @@ def test_soft_training_weights_are_shown_as_numbers() -> None:
         ["1.00", ".00"],
         [".25", "1.00"],
     ]
-    assert (
-        reading["rows"][1]["cells"][0]["percent"] < 25
-    )  # trained, not served: paler than its share
+    # Trained, not served: paler than its share.
+    assert reading["rows"][1]["cells"][0]["percent"] < 25
 
 
 def test_hard_groups_of_several_methods_need_no_heat_map(several: Comparison) -> None:
@@ -196,7 +195,10 @@ def test_the_page_says_what_was_chosen_first_and_again_beside_the_groups(
     several_page: Path,
 ) -> None:
     page = several_page.read_text(encoding="utf-8")
-    said = "Chosen on validation: <b>lookahead</b> on 2 of 3 repetitions, <b>gradtag</b> on 1 of 3 repetitions."
+    said = (
+        "Chosen on validation: <b>lookahead</b> on 2 of 3 repetitions, <b>gradtag</b> on 1 of 3 "
+        "repetitions."
+    )
     assert [m.start() < page.index('id="groups"') for m in re.finditer(re.escape(said), page)] == [
         True,
         False,

@@ -131,9 +131,8 @@ def test_nothing_is_fetched_and_nothing_runs(page: Page, hostile_page: Path) -> 
 @pytest.mark.parametrize("name", HOSTILE)
 def test_names_appear_as_they_are(page: Page, hostile: Comparison, name: str) -> None:
     text = [" ".join(t.split()) for t in page.texts]
-    assert text.count(name) >= 2 + 4 * len(
-        hostile.groupings
-    )  # maps, scores, and one gain per grouping and reference
+    # Maps, scores, and one gain per grouping and reference.
+    assert text.count(name) >= 2 + 4 * len(hostile.groupings)
     assert any(
         a.get("aria-label", "").startswith(f"Data map of task {name}:") for a in page.all("svg")
     )

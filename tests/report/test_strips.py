@@ -39,9 +39,8 @@ def test_equal_shades_are_one_piece_and_narrow_stretches_have_no_number() -> Non
 
 
 def test_a_number_is_written_in_the_colour_that_suits_what_is_beneath_it() -> None:
-    rising = np.array(
-        [0.5, *[1.0] * 99]
-    )  # the number is as wide as four columns, of which one is pale
+    # The number is as wide as four columns, of which one is pale.
+    rising = np.array([0.5, *[1.0] * 99])
     assert strips.strip(rising, np.zeros(100, dtype=int), 2)["stretches"][0]["hi"]
     assert not strips.strip(rising[:2], np.zeros(2, dtype=int), 2)["stretches"][0]["hi"]
 

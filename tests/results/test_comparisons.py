@@ -102,7 +102,7 @@ OLD = Path(__file__).parent / "old_comparison"
 def test_a_comparison_that_tells_of_arms_by_name_only_is_read_as_it_was_meant(
     tmp_path: Path,
 ) -> None:
-    """``old_comparison`` was written before tables had the columns role, of and reference_role, and files findings."""
+    """``old_comparison`` is older than role, of and reference_role in tables, and findings."""
     read = ct.Comparison.load(OLD)
     assert read.arms == {
         "joint": ("joint", None),

@@ -102,7 +102,10 @@ def test_every_other_outcome_is_not_worth_it_and_says_why(changed, says):
 
 def test_no_difference_is_said():
     spread = "95 % interval −0.5 to +1.5 over 3 seeds"
-    expected = f"No difference found between grouped and single: +0.5 points on the mean over tasks ({spread})."
+    expected = (
+        "No difference found between grouped and single: +0.5 points on the mean over tasks "
+        f"({spread})."
+    )
     assert expected in verdict(single=NONE)
 
 

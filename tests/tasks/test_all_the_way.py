@@ -185,9 +185,8 @@ def test_an_exported_program_predicts_the_same(model, tmp_path):
     assert about["outputs"][0]["shape"] == ["batch", 7]
 
 
-@pytest.mark.filterwarnings(
-    "ignore:While compiling, we found certain side effects"
-)  # evaluation mode is set, and left again
+# Evaluation mode is set, and left again.
+@pytest.mark.filterwarnings("ignore:While compiling, we found certain side effects")
 def test_both_tracers_follow_the_predictions(model):
     class Program(torch.nn.Module):
         def __init__(self):

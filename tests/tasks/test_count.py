@@ -13,7 +13,8 @@ from scipy.stats import poisson
 from sklearn.metrics import d2_tweedie_score, mean_absolute_error
 
 from coterie.data.columns import TargetColumn
-from coterie.data.targets import Labels, encode_column, measure
+from coterie.data.encoding import encode_column
+from coterie.data.targets import Labels, measure
 from coterie.errors import CoterieError
 from coterie.evaluation import all_metrics
 from coterie.metrics import primary_metric, summed_statistics
@@ -35,9 +36,8 @@ def test_the_loss_is_the_poisson_likelihood_up_to_what_no_prediction_changes():
     for rate in (0.2, 3.0, 90.0):
         outputs = torch.full((len(COUNTS), 1), math.log(rate / mean))
         loss = example_losses(outputs, targets, tasks)[:, 0].numpy() * mean / 2
-        best = poisson.logpmf(
-            COUNTS, np.maximum(COUNTS, 1e-12)
-        )  # the rate that is the count itself
+        # The rate that is the count itself.
+        best = poisson.logpmf(COUNTS, np.maximum(COUNTS, 1e-12))
         np.testing.assert_allclose(loss, best - poisson.logpmf(COUNTS, rate), rtol=1e-4, atol=1e-4)
         assert COUNT.predict(outputs, tasks, 0)[0].item() == pytest.approx(rate, rel=1e-6)
 

@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from coterie.data.columns import TargetColumn
-from coterie.data.targets import encode_column
+from coterie.data.encoding import encode_column
 from coterie.errors import CoterieError
 from coterie.metrics import errors, example_statistics, outcomes, primary_metric, summed_statistics
 from coterie.tasks import (

@@ -12,7 +12,8 @@ import torch
 from sklearn.metrics import accuracy_score, cohen_kappa_score, mean_absolute_error
 
 from coterie.data.columns import TargetColumn
-from coterie.data.targets import Labels, encode_column, measure
+from coterie.data.encoding import encode_column
+from coterie.data.targets import Labels, measure
 from coterie.errors import CoterieError
 from coterie.evaluation import all_metrics
 from coterie.metrics import primary_metric, summed_statistics

@@ -65,7 +65,6 @@ def test_mean_loss_is_the_mean_over_observed_cells_in_batches_too(models):
     total = sum(example_losses(outputs[..., s, :], targets[s], TASKS).sum(-2) for s in batches)
     found = mean_losses(total, seen.sum(0), TASKS)
     for t in range(3):
-        alone = task_losses(outputs[..., seen[:, t], :], targets[seen[:, t]], TASKS)[
-            ..., t
-        ]  # all observed
+        # All observed.
+        alone = task_losses(outputs[..., seen[:, t], :], targets[seen[:, t]], TASKS)[..., t]
         torch.testing.assert_close(found[..., t], alone)

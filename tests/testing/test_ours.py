@@ -1,4 +1,4 @@
-"""Every affinity, clustering, estimator, method, encoder and weights provider of ours holds what is asked of others."""
+"""Whatever of ours others may bring too holds what is asked of theirs."""
 
 import numpy as np
 import pytest
@@ -17,11 +17,11 @@ from coterie.testing import checks_of, parametrize_with_checks
 from coterie.training import StaticWeights
 
 HEADS = {
-    "relabelling": "every row is trained from the seed's initialisation, whose heads belong to positions"
+    "relabelling": "rows start from the seed's initialisation, whose heads belong to positions"
 }
 EMBEDDINGS = {"relabelling": "its embeddings start by the positions of the tasks"}
 DISTRIBUTIONS = {
-    "plain groups": "it compares how points are distributed over the map, which is the same for these tasks",
+    "plain groups": "it compares how points are distributed over the map, which is alike here",
     "tasks alike": "it refuses more groups than there are distinct points",
 }
 NOISE = {

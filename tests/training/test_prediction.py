@@ -95,7 +95,7 @@ def test_a_task_without_a_validation_label_has_no_validation_loss_and_is_no_fail
 
 
 def test_estimated_losses_are_on_the_scale_of_trained_ones():
-    """Where gradients cannot move anything, Grad-TAG's validation loss is that of the model it starts from."""
+    """Where gradients move nothing, Grad-TAG's validation loss is that of the joint model."""
     data = table((0.8, 0.1, 0.0))
     data = replace(
         data,
@@ -126,13 +126,14 @@ class Watching(WeightsProvider):
 
 def test_losses_of_held_out_examples_are_means_over_their_own_labels():
     data, provider = table((0.8, 0.0, 0.0), n=300), Watching()
+    # One step, on which nothing moves.
     settings = {
         **SMALL,
         "epochs": 1,
         "lr": 1e-20,
         "batch_size": 256,
         "keep": "last",
-    }  # one step, on which nothing moves
+    }
     result = ct.fit("mlp", data, provider, **settings)
     _, apart = _parted(data.split.train, provider.held_out, 0)
     observed = (~data.targets[apart].isnan()).float().mean(0)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
-from typing import Any
+from typing import cast
 
 import numpy as np
 
@@ -28,7 +28,7 @@ _WITH_LIKE = ("source", "like", "encoding", "task_column", "target_column", "one
 _MOST_ROWS = 2**63 - 1
 
 
-def check_arguments(given: Mapping[str, Any]) -> None:
+def check_arguments(given: Mapping[str, object]) -> None:
     """Refuse arguments of a type that ``load`` does not take.
 
     Those it does not know are left alone.
@@ -59,12 +59,13 @@ def check_arguments(given: Mapping[str, Any]) -> None:
             raise CoterieError(f"`{name}` must map names to values; found {shown(value)}.")
 
 
-def refuse_with_like(given: Mapping[str, Any], defaults: Mapping[str, Any]) -> None:
+def refuse_with_like(given: Mapping[str, object], defaults: Mapping[str, object]) -> None:
     """Refuse what the schema of a model decides, or what is about parts that there are not.
 
     It would have no effect.
 
-    >>> refuse_with_like({"like": "a model", "targets": None, "limit": 9}, {"targets": None, "limit": None})
+    >>> given = {"like": "a model", "targets": None, "limit": 9}
+    >>> refuse_with_like(given, {"targets": None, "limit": None})
     Traceback (most recent call last):
     coterie.errors.CoterieError: `like` leaves no effect to `limit`: ...
     """
@@ -81,16 +82,16 @@ def refuse_with_like(given: Mapping[str, Any], defaults: Mapping[str, Any]) -> N
         )
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: object) -> object:
     """For comparison: lists of any sort are alike, and an empty mapping says nothing."""
     if isinstance(value, Mapping):
         return dict(value) or None
-    return tuple(value) if is_listed(value) or isinstance(value, Iterator | AbstractSet) else value
+    listed = isinstance(value, Iterator | AbstractSet) or is_listed(value)
+    return tuple(cast("Iterable[object]", value)) if listed else value
 
 
-def _are_texts(value: Any) -> bool:
+def _are_texts(value: object) -> bool:
     if isinstance(value, str | Iterator):  # what can be read only once is read where it is needed
         return True
-    return (is_listed(value) or isinstance(value, AbstractSet)) and all(
-        isinstance(each, str) for each in value
-    )
+    listed = isinstance(value, AbstractSet) or is_listed(value)
+    return listed and all(isinstance(each, str) for each in cast("Iterable[object]", value))

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from math import isfinite
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-def as_input(value: Any, where: str = "An input of the dataset") -> Tensor:
+def as_input(value: object, where: str = "An input of the dataset") -> Tensor:
     """Return one input of a map-style dataset as it is stored; ``where`` says which, for messages.
 
     Pillow images follow :mod:`coterie.data.pixels`, arrays and tensors :func:`stored`.
@@ -41,7 +41,7 @@ def as_input(value: Any, where: str = "An input of the dataset") -> Tensor:
     )
 
 
-def example(name: Any) -> str:
+def example(name: object) -> str:
     """One example of a map-style dataset, for messages."""
     return f"Example {name} of the dataset"
 
@@ -53,11 +53,11 @@ class Survey:
     """
 
     def __init__(self) -> None:
-        self._first: tuple[Any, ...] | None = None
+        self._first: tuple[object, ...] | None = None
         self._found: Counter[str] = Counter()
         self._n_images = 0
 
-    def add(self, value: Any, name: Any) -> None:
+    def add(self, value: object, name: object) -> None:
         """Look at one input.
 
         Raises:
@@ -153,14 +153,14 @@ def stored(tensor: Tensor, where: str, *, batched: bool) -> Tensor:
     return numbers
 
 
-def describe(value: Any) -> str:
+def describe(value: object) -> str:
     """The type of a value, and the keys of a mapping, for messages."""
     keys = f" with keys {sorted(map(str, value))}" if isinstance(value, Mapping) else ""
     return f"{type(value).__module__}.{type(value).__qualname__}{keys}".removeprefix("builtins.")
 
 
 def from_arrays(
-    inputs: Any, targets: Any, names: Sequence[str] | None = None
+    inputs: object, targets: object, names: Sequence[str] | None = None
 ) -> tuple[Tensor, pd.DataFrame]:
     """Return inputs as :func:`input_tensor` does, and targets as a frame.
 
@@ -181,7 +181,7 @@ def from_arrays(
     return tensor, frame
 
 
-def input_tensor(inputs: Any) -> Tensor:
+def input_tensor(inputs: object) -> Tensor:
     """Return inputs that are taken as they are, checked.
 
     Images (N, C, H, W) of uint8 or int32, or float32 (N, ...).
@@ -194,7 +194,7 @@ def input_tensor(inputs: Any) -> Tensor:
     return stored(tensor, "`inputs`", batched=True)
 
 
-def _to_tensor(values: Any, where: str) -> Tensor:
+def _to_tensor(values: object, where: str) -> Tensor:
     try:
         array = np.asarray(values)
     except ValueError as error:
@@ -210,7 +210,7 @@ def _to_tensor(values: Any, where: str) -> Tensor:
     return torch.from_numpy(np.require(array, dtype=native, requirements=["C", "W"]))
 
 
-def target_frame(targets: Any, names: Sequence[str] | None = None) -> pd.DataFrame:
+def target_frame(targets: object, names: Sequence[str] | None = None) -> pd.DataFrame:
     """Return targets as a frame with one column per task.
 
     ``target``, or ``task 0``, ``task 1``, ... if not named.

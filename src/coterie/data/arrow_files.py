@@ -31,10 +31,11 @@ def read_arrow(path: str | Path) -> pa.Table:
         CoterieError: the file cannot be read or is damaged; it is named.
 
     >>> import tempfile
+    >>> table = pa.table({"a": [1, 2]})
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     path = Path(folder) / "table.arrow"
-    ...     with pa.OSFile(str(path), "wb") as file, pa.ipc.new_stream(file, pa.schema([("a", pa.int64())])) as writer:
-    ...         writer.write_table(pa.table({"a": [1, 2]}))
+    ...     with pa.ipc.new_stream(path, table.schema) as writer:
+    ...         writer.write_table(table)
     ...     read_arrow(path).to_pydict()
     {'a': [1, 2]}
     """

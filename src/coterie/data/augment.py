@@ -10,7 +10,9 @@ from torch import Tensor
 def flip_and_crop(
     images: Tensor, generator: torch.Generator, *, padding: int | None = None
 ) -> Tensor:
-    """Flip each image left-right with probability 1/2, then cut a window of the same size out of its zero-padded version.
+    """Flip each image left-right with probability 1/2, then crop it at random.
+
+    What is cut is a window of the same size out of its zero-padded version.
 
     Args:
         images: (B, C, H, W) or (M, B, C, H, W), of any number type. The M models of a stack see the

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
+import numpy as np
 import torch
 import torch.utils.data
 from torch import Tensor
@@ -20,6 +20,7 @@ from coterie.errors import CoterieError
 from coterie.seeds import torch_generator
 
 RESIDENT_SHARE = 0.5
+Weights = np.ndarray | Tensor | Sequence[Sequence[float]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,8 +86,10 @@ class Batches:
         self.n_steps = self._count_steps()
         rows = self.supports[0] if self.shared else torch.cat(self.supports).unique()
         self.resident = self._fits(rows)
-        self._inputs, self._input_table = self._place(data.inputs, rows, self.resident)
-        self._targets, self._target_table = self._place(data.targets, rows, True)
+        self._inputs, self._input_table = data.inputs, _padded(self.supports)
+        if self.resident and isinstance(data.inputs, Tensor):
+            self._inputs, self._input_table = self._place(data.inputs, rows)
+        self._targets, self._target_table = self._place(data.targets, rows)
 
     def epoch(self, epoch: int) -> Iterator[Batch]:
         """Yield the batches of one epoch, shuffled, and augmented if asked for."""
@@ -147,13 +150,13 @@ class Batches:
         needed = len(rows) * self.data.inputs[0].numel() * self.data.inputs.element_size()
         return needed <= RESIDENT_SHARE * torch.cuda.mem_get_info(self.device)[0]
 
-    def _place(self, values: Any, rows: Tensor, resident: bool) -> tuple[Any, Tensor]:
+    def _place(self, values: Tensor, rows: Tensor) -> tuple[Tensor, Tensor]:
         """Return values and the (1 or M, n) table of where in them each position is found.
 
         On a device only the rows asked for are kept; on the host the data set's own memory serves,
         uncopied.
         """
-        if not resident or self.device.type == "cpu":
+        if self.device.type == "cpu":
             return values, _padded(self.supports)
         local = (
             [torch.arange(len(rows))]
@@ -175,17 +178,17 @@ class Batches:
             yield Batch(position, inputs, _gather(self._targets, self._target_table, here))
 
     def _read(self, positions: list[Tensor], near: list[Tensor]) -> Iterator[Tensor]:
-        if self.resident:
+        if not isinstance(self._inputs, Tensor):
+            yield from self._read_examples(positions)
+        elif self.resident:
             yield from (_gather(self._inputs, self._input_table, here) for here in near)
-        elif isinstance(self._inputs, Tensor):
+        else:
             for position in positions:
                 inputs = _gather(self._inputs, self._input_table, position)
                 yield inputs.pin_memory().to(self.device, non_blocking=True)
-        else:
-            yield from self._read_examples(positions)
 
     def _read_examples(self, positions: list[Tensor]) -> Iterator[Tensor]:
-        """Read a map-style dataset through a DataLoader that is told which examples make a batch."""
+        """Read a map-style dataset through a DataLoader that is told what makes a batch."""
         loader = torch.utils.data.DataLoader(
             _Inputs(self.data),
             batch_sampler=[
@@ -208,7 +211,7 @@ class _Inputs(torch.utils.data.Dataset):
     """The first half of each (input, target) pair of a streamed data set."""
 
     def __init__(self, data: Dataset) -> None:
-        self.pairs: Any = data.inputs
+        self.pairs = data.inputs
         self.preprocessing, self.ids = data.preprocessing, data.ids
 
     def __getitem__(self, index: int) -> Tensor:
@@ -218,7 +221,7 @@ class _Inputs(torch.utils.data.Dataset):
         return inputs
 
 
-def supports(data: Dataset, weights: Any) -> Tensor | list[Tensor]:
+def supports(data: Dataset, weights: Weights) -> Tensor | list[Tensor]:
     """Return the training positions that each row of loss weights (M, T) learns from.
 
     Examples with a label of positive weight.
@@ -251,7 +254,7 @@ def supports(data: Dataset, weights: Any) -> Tensor | list[Tensor]:
 
 
 def blocks(
-    data: Dataset, weights: Any, batch_size: int
+    data: Dataset, weights: Weights, batch_size: int
 ) -> list[tuple[list[int], Tensor | list[Tensor]]]:
     """Sort the rows of ``weights`` into blocks that can be trained as one stack.
 

@@ -22,6 +22,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
+from types import EllipsisType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -139,62 +140,60 @@ def _text(
     """Apply the rule of the module to a column of text."""
     import pandas as pd
     import pyarrow as pa
-    import pyarrow.compute
 
-    pc: Any = pyarrow.compute  # its functions are made at run time
+    pc = _compute()
     trimmed = pc.utf8_trim_whitespace(cells)
     gaps = pc.is_in(trimmed, value_set=pa.array(["", *missing], pa.large_string()))
-    words = {
-        str(row["values"]): row["counts"]
-        for row in pc.value_counts(trimmed.filter(gaps)).to_pylist()
-        if row["values"]
-    }
+    counts = pc.value_counts(trimmed.filter(gaps)).to_pylist()
+    words = {str(row["values"]): row["counts"] for row in counts if row["values"]}
     trimmed = pc.if_else(gaps, pa.scalar(None, pa.large_string()), trimmed)
-    known = trimmed.drop_null()
-    found = Cells(values=pd.Series(np.full(len(cells), np.nan)), missing=words)
-    if len(known) == 0:
-        return found
+    if trimmed.null_count == len(trimmed):
+        return Cells(values=pd.Series(np.full(len(cells), np.nan)), missing=words)
+    remark = ""
+    if not as_text:
+        values, remark = _typed(trimmed, decimal_comma)
+        if values is not None:
+            return Cells(values=values, missing=words, remark=remark)
+    as_read = pc.if_else(gaps, "", cells)
+    spaces = int(pc.sum(pc.not_equal(pc.fill_null(trimmed, ""), as_read)).as_py() or 0)
+    return Cells(values=trimmed.to_pandas(), missing=words, spaces=spaces, remark=remark)
+
+
+def _typed(text: pa.ChunkedArray, decimal_comma: bool) -> tuple[pd.Series | None, str]:
+    """Numbers or truth values where all known cells are such, else None; and a remark."""
+    pc, known = _compute(), text.drop_null()
 
     def every(pattern: str) -> bool:
         return bool(pc.all(pc.match_substring_regex(known, pattern)).as_py())
 
-    def some(pattern: str) -> bool:
+    def any_of(pattern: str) -> bool:
         return bool(pc.any(pc.match_substring_regex(known, pattern)).as_py())
 
-    remark = ""
-    if not as_text:
-        if every(NUMBER):
-            remark = (
-                "it has leading zeros"
-                if some(f"^{ZEROS}")
-                else "its numbers have more than 15 digits"
-                if some(_LONG)
-                else ""
-            )
-            if not remark:
-                return replace(found, values=_numbers(trimmed, whole=every(_WHOLE)))
-            remark = f"is read as text, because {remark}"
-        elif decimal_comma and every(_COMMA):
-            pointed = pc.replace_substring(trimmed, ",", ".")
-            return replace(
-                found, values=_numbers(pointed, whole=False), remark="has decimal commas"
-            )
-        elif every("^(?i:true|false)$"):
-            return replace(
-                found, values=pc.equal(pc.utf8_lower(trimmed), "true").to_pandas().astype("boolean")
-            )
-    spaces = int(
-        pc.sum(pc.not_equal(pc.fill_null(trimmed, ""), pc.if_else(gaps, "", cells))).as_py() or 0
-    )
-    return replace(found, values=trimmed.to_pandas(), spaces=spaces, remark=remark)
+    if every(NUMBER):
+        if any_of(f"^{ZEROS}"):
+            return None, "is read as text, because it has leading zeros"
+        if any_of(_LONG):
+            return None, "is read as text, because its numbers have more than 15 digits"
+        return _numbers(text, whole=every(_WHOLE)), ""
+    if decimal_comma and every(_COMMA):
+        pointed = pc.replace_substring(text, ",", ".")
+        return _numbers(pointed, whole=False), "has decimal commas"
+    if every("^(?i:true|false)$"):
+        return pc.equal(pc.utf8_lower(text), "true").to_pandas().astype("boolean"), ""
+    return None, ""
+
+
+def _compute() -> Any:
+    """``pyarrow.compute``, whose functions are made at run time."""
+    import pyarrow.compute
+
+    return pyarrow.compute
 
 
 def _numbers(text: pa.ChunkedArray, *, whole: bool) -> pd.Series:
     import pyarrow as pa
-    import pyarrow.compute
 
-    pc: Any = pyarrow.compute
-    plain = pc.replace_substring_regex(text, r"^\+", "")
+    plain = _compute().replace_substring_regex(text, r"^\+", "")
     return plain.cast(pa.int64() if whole and not text.null_count else pa.float64()).to_pandas()
 
 
@@ -228,7 +227,7 @@ def to_arrow(column: pd.Series) -> pa.ChunkedArray | None:
     return array if isinstance(array, pa.ChunkedArray) else pa.chunked_array([array])
 
 
-def _cell_text(value: Any) -> Any:
+def _cell_text(value: object) -> str | EllipsisType | None:
     """One cell as text, None where it is missing, ``...`` where it is no cell of a table."""
     import pandas as pd
 
@@ -239,13 +238,10 @@ def _cell_text(value: Any) -> Any:
             return ...
     if not pd.api.types.is_scalar(value):
         return ...
-    if pd.isna(value):
+    if bool(pd.isna(value)):
         return None
-    return (
-        plain_text(value)
-        if isinstance(value, (str, bool, int, float, Decimal, np.number, np.bool_))
-        else ...
-    )
+    known = isinstance(value, str | bool | int | float | Decimal | np.number | np.bool_)
+    return plain_text(value) if known else ...
 
 
 def reading_notes(read: Mapping[str, Cells], used: Sequence[str]) -> list[str]:

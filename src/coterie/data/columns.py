@@ -5,20 +5,24 @@ Frames are indexed by row number, counted from 0.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
+
+from coterie.errors import CoterieError
 
 if TYPE_CHECKING:
     import pandas as pd
 
 ZEROS = r"[+-]?0[0-9]"
+SINGLE_ROUNDING = 1e-6
+ROUNDING = 1e-12  # of the largest value; float64 carries 16 digits, and sums lose a few
 _DATES = ("date", "datetime", "datetime64", "time", "timedelta", "timedelta64", "period")
 
 
-def series(frame: pd.DataFrame, name: str) -> pd.Series:
+def series(frame: pd.DataFrame, name: Hashable) -> pd.Series:
     """One column of a frame whose names are known to be distinct."""
     return cast("pd.Series", frame[name])
 
@@ -43,7 +47,7 @@ def strange_cells(column: pd.Series) -> str:
 
 
 def as_numbers(column: pd.Series) -> tuple[np.ndarray, np.ndarray]:
-    """Return the column as float64 (NaN where missing or no number) and a mask of the cells that hold something else.
+    """Return the column as float64, NaN where missing or no number, and a mask of what is neither.
 
     Text that could be numbers in every cell was left as text on purpose
     (:mod:`coterie.data.cells`): none of it is a number, nor is anything beside numbers with leading
@@ -70,6 +74,28 @@ def _has_leading_zeros(column: pd.Series) -> bool:
         return bool(column.astype(str).str.match(ZEROS).any())
     except UnicodeDecodeError:  # bytes that are no text
         return False
+
+
+def finite_numbers(column: pd.Series) -> np.ndarray:
+    """Return a feature column as float64, NaN where missing; text and infinite values are named."""
+    values, stray = as_numbers(column)
+    if stray.any():
+        row = first_row(column, stray)
+        raise CoterieError(
+            f"Column {column.name!r} must hold numbers; found {column.loc[row]!r} in row {row}."
+        )
+    if np.isinf(values).any():
+        raise CoterieError(
+            f"Column {column.name!r} holds an infinite value in row "
+            f"{first_row(column, np.isinf(values))}."
+        )
+    if (huge := np.abs(values) > np.finfo(np.float32).max).any():
+        row = first_row(column, huge)
+        raise CoterieError(
+            f"Column {column.name!r} holds {values[huge][0]:g} in row {row}, which is beyond what "
+            "float32 can hold."
+        )
+    return values
 
 
 class TargetColumn:
@@ -136,7 +162,10 @@ class TargetColumn:
         return isinstance(self._column.dtype, pd.CategoricalDtype)
 
     def classes(self) -> tuple[list[str], np.ndarray]:
-        """Names of the classes as declared, else in ascending order, and the code of each cell, (N,): -1 where missing."""
+        """Names of the classes, and the code of each cell, (N,), -1 where missing.
+
+        As declared, else in ascending order.
+        """
         import pandas as pd
 
         column = self._column
@@ -152,10 +181,29 @@ class TargetColumn:
             codes, names = pd.factorize(self.numbers, sort=True)
         return [plain_text(value) for value in names], codes
 
-    def first(self, mask: np.ndarray) -> tuple[Any, Any]:
+    def first(self, mask: np.ndarray) -> tuple[object, int]:
         """The first cell under the mask (N,), and its row."""
         row = first_row(self._column, mask)
         return self._column.loc[row], row
+
+
+def constant(values: np.ndarray, dtype: object = np.float64) -> bool:
+    """Whether all values, NaN aside, are one number but for rounding.
+
+    Rounding is that of the ``dtype`` they came in; whole numbers are exact.
+
+    >>> constant(np.array([0.1, 0.1 + 1e-17, np.nan])), constant(np.array([10**15, 10**15 + 1.0]))
+    (True, False)
+    """
+    known = values[np.isfinite(values)]
+    if len(known) == 0 or len(known) < np.count_nonzero(~np.isnan(values)):
+        return False
+    with np.errstate(over="ignore"):  # from -1e308 to 1e308, say
+        spread = float(known.max() - known.min())
+    rounding = SINGLE_ROUNDING if dtype == np.float32 else ROUNDING
+    return spread == 0 or (
+        spread <= rounding * float(np.abs(known).max()) and bool((known % 1).any())
+    )
 
 
 def as_text(column: pd.Series) -> np.ndarray:
@@ -168,7 +216,7 @@ def as_text(column: pd.Series) -> np.ndarray:
     return text[codes]
 
 
-def plain_text(value: Any) -> str:
+def plain_text(value: object) -> str:
     """Return a label as a person writes it.
 
     >>> plain_text(3.0), plain_text("cat"), plain_text(True)
@@ -176,11 +224,12 @@ def plain_text(value: Any) -> str:
     """
     if isinstance(value, (bool, np.bool_)):
         return "true" if value else "false"
-    number = isinstance(value, (float, np.floating)) and float(value).is_integer()
+    if isinstance(value, float | np.floating) and float(value).is_integer():
+        return str(int(value))
     try:
-        return str(int(value)) if number else str(value)
+        return str(value)
     except NotImplementedError:  # pandas writes no moment beyond Python's own years, 1 to 9999
-        return str(cast(Any, value).to_numpy())
+        return str(cast("pd.Timestamp", value).to_numpy())
 
 
 def is_text(column: pd.Series) -> bool:
@@ -195,9 +244,9 @@ def is_text(column: pd.Series) -> bool:
     )
 
 
-def first_row(column: pd.Series, mask: np.ndarray) -> Any:
+def first_row(column: pd.Series, mask: np.ndarray) -> int:
     """Row number of the first cell under the mask."""
-    return column.index[int(np.argmax(mask))]
+    return int(column.index[int(np.argmax(mask))])
 
 
 def some(names: Sequence[str], most: int = 20) -> str:

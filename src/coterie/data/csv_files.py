@@ -111,4 +111,7 @@ def _undecodable(path: Path, encoding: str, error: Exception) -> str:
             f"`encoding` {encoding!r} is unknown; use 'utf-8', 'utf-16', 'latin-1', 'cp1252', ..."
         )
     where = f" (byte {error.start})" if isinstance(error, UnicodeDecodeError) else ""
-    return f"{str(path)!r} is no {encoding} text{where}. Say its `encoding`, such as 'latin-1' or 'cp1252'."
+    return (
+        f"{str(path)!r} is no {encoding} text{where}. Say its `encoding`, such as 'latin-1' or "
+        "'cp1252'."
+    )

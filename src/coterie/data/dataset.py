@@ -6,7 +6,6 @@ import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 import torch
@@ -41,7 +40,8 @@ class Split:
                 )
 
     def __repr__(self) -> str:
-        return f"Split({len(self.train)} train, {len(self.validation)} validation, {len(self.test)} test)"
+        train, validation, test = map(len, (self.train, self.validation, self.test))
+        return f"Split({train} train, {validation} validation, {test} test)"
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
@@ -120,7 +120,9 @@ class Dataset:
         return self.rebuild(seed)
 
     def fingerprint(self) -> str:
-        """Return a hash (hexadecimal) of inputs, targets, tasks, preprocessing and split, computed once per object.
+        """Return a hash of inputs, targets, tasks, preprocessing and split, computed once.
+
+        It is hexadecimal.
 
         A streamed data set is known by its type, size and targets: reading an example may be slow,
         or random (augmentation).
@@ -148,10 +150,11 @@ class Dataset:
         return digest.hexdigest()
 
     def __repr__(self) -> str:
-        return f"Dataset({len(self)} examples of shape {self.input_shape} x {len(self.tasks)} tasks, {self.split})"
+        examples = f"{len(self)} examples of shape {self.input_shape}"
+        return f"Dataset({examples} x {len(self.tasks)} tasks, {self.split})"
 
 
-def require_positions(positions: Any, data: Dataset) -> None:
+def require_positions(positions: Tensor, data: Dataset) -> None:
     """Refuse what are no positions of examples, (n,)."""
     require_type("positions", positions, Tensor)
     if positions.dim() != 1 or positions.dtype != torch.int64:
@@ -166,13 +169,12 @@ def require_positions(positions: Any, data: Dataset) -> None:
         )
 
 
-def _add(digest: Any, part: Tensor | str) -> None:
+def _add(digest: hashlib._Hash, part: Tensor | str) -> None:
     if isinstance(part, str):
         digest.update(part.encode())
         return
     digest.update(str(tuple(part.shape)).encode())
     rows = max(1, _HASHED_AT_ONCE // max(1, part[:1].numel() * part.element_size()))
-    for chunk in part.split(
-        rows
-    ):  # in pieces: on a device, or in another memory format, each is a copy
-        digest.update(chunk.cpu().contiguous().flatten().view(torch.uint8).numpy())
+    # In pieces: on a device, or in another memory format, each is a copy.
+    for chunk in part.split(rows):
+        digest.update(chunk.cpu().contiguous().flatten().view(torch.uint8).numpy().data)

@@ -14,7 +14,8 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -42,7 +43,10 @@ def decode_images(
     column: str,
     like: Preprocessing | None = None,
 ) -> tuple[Tensor, tuple[str, ...]]:
-    """Decode a column of the ``datasets`` layout (struct of ``bytes`` and ``path``), or plain binary.
+    """Decode a column of images.
+
+    Its cells have the layout of ``datasets``, a struct of ``bytes`` and ``path``, or are plain
+    binary.
 
     Args:
         cells: one encoded image per example.
@@ -95,7 +99,9 @@ class _Reader:
 
     column: str
 
-    def read(self, cell: Any, row: Any, layout: _Layout | None, found: Counter[str]) -> np.ndarray:
+    def read(
+        self, cell: object, row: object, layout: _Layout | None, found: Counter[str]
+    ) -> np.ndarray:
         """One image as :func:`pixels` stores it.
 
         Its header is checked before a pixel is decoded.
@@ -122,7 +128,7 @@ class _Reader:
             raise self._another_size(row, layout, (answer.shape[2], answer.shape[1]))
         return answer
 
-    def _rule(self, image: Image, where: str, row: Any, layout: _Layout | None) -> Rule:
+    def _rule(self, image: Image, where: str, row: object, layout: _Layout | None) -> Rule:
         """How the image is stored, if its header agrees with the layout."""
         from PIL import Image as Pillow
 
@@ -130,8 +136,8 @@ class _Reader:
         if limit is not None and image.width * image.height > limit:
             raise CoterieError(
                 f"{where} has {image.width}x{image.height} pixels, more than {limit:,}, which may "
-                "be an attack on memory. "
-                "If it is not: raise PIL.Image.MAX_IMAGE_PIXELS, or make it smaller."
+                "be an attack on memory. If it is not: raise PIL.Image.MAX_IMAGE_PIXELS, or make "
+                "it smaller."
             )
         rule = rule_of(image, where)
         if layout is None:
@@ -139,24 +145,21 @@ class _Reader:
         if rule.bits != layout.bits:
             raise CoterieError(
                 f"All images of column {self.column!r} must have one depth; {layout.whose} is "
-                f"{layout.bits}-bit, "
-                f"row {row} is {rule.bits}-bit. Convert them first."
+                f"{layout.bits}-bit, row {row} is {rule.bits}-bit. Convert them first."
             )
-        if sorted(image.size) != sorted(
-            (layout.width, layout.height)
-        ):  # which way it lies is known after decoding
+        # Which way it lies is known after decoding.
+        if sorted(image.size) != sorted((layout.width, layout.height)):
             raise self._another_size(row, layout, image.size)
         return rule
 
-    def _another_size(self, row: Any, layout: _Layout, size: tuple[int, int]) -> CoterieError:
+    def _another_size(self, row: object, layout: _Layout, size: tuple[int, int]) -> CoterieError:
         return CoterieError(
             f"All images of column {self.column!r} must have one size; {layout.whose} is "
-            f"{layout.width}x{layout.height}, "
-            f"row {row} is {size[0]}x{size[1]}. Resize them first."
+            f"{layout.width}x{layout.height}, row {row} is {size[0]}x{size[1]}. Resize them first."
         )
 
 
-def _source(cell: Any, where: str) -> tuple[Any, str]:
+def _source(cell: object, where: str) -> tuple[Path | io.BytesIO, str]:
     """What Pillow is to open, and that in words."""
     data, path = (cell.get("bytes"), cell.get("path")) if isinstance(cell, dict) else (cell, None)
     if data is None and path is not None:

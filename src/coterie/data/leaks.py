@@ -10,19 +10,20 @@ from __future__ import annotations
 import hashlib
 import re
 import warnings
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING
 
 import numpy as np
 from torch import Tensor
 
 from coterie.data.columns import as_numbers, as_text, first_row, series, some, strange_cells
 from coterie.data.splits import PARTS
-from coterie.data.tables import Features
+from coterie.data.tables import Table
 from coterie.data.targets import Labels
 from coterie.errors import CoterieError
 
 if TYPE_CHECKING:
     import pandas as pd
+    from scipy.sparse import csr_matrix
 
 _TIME = re.compile(
     r"(?:.*[\s_.\-])?"
@@ -35,38 +36,41 @@ _TELLING, _EXPLAINED = 0.97, 0.99
 _FEWEST = 10
 
 
-def equal_inputs(stored: Any, features: Features | None) -> np.ndarray | None:
+def equal_inputs(stored: object) -> np.ndarray | None:
     """A number per example, (N,), that equal inputs share; None where examples are streamed.
 
     Numbers are compared as float32, which is what a model sees of them.
 
     >>> import torch
-    >>> equal_inputs(torch.tensor([[1.0, 2.0], [3.0, 4.0], [1.0, 2.0]]), None)
+    >>> equal_inputs(torch.tensor([[1.0, 2.0], [3.0, 4.0], [1.0, 2.0]]))
     array([0, 1, 0])
     """
     import pandas as pd
 
-    if features is not None:
-        plain: dict[str, Any] = {}
-        for name in features.numeric:
-            with np.errstate(over="ignore"):
-                plain[name] = (
-                    as_numbers(series(stored, name))[0].astype(np.float32) + 0.0
-                )  # -0 is 0
-        for name in features.categorical:
-            column = series(stored, name)
-            plain[name] = np.where(column.isna().to_numpy(), "", as_text(column))
-        hashed = cast(Any, pd).util.hash_pandas_object(pd.DataFrame(plain), index=False)
-        return pd.factorize(hashed)[0]
+    if isinstance(stored, Table):
+        return pd.factorize(_hashed(stored))[0]
     if not isinstance(stored, Tensor):
         return None
     rows = stored.flatten(1).numpy()
-    return pd.factorize(
-        np.array(
-            [hashlib.blake2b(row.tobytes(), digest_size=16).hexdigest() for row in rows],
-            dtype=object,
-        )
-    )[0]
+    hashed = [hashlib.blake2b(row.tobytes(), digest_size=16).hexdigest() for row in rows]
+    return pd.factorize(np.array(hashed, dtype=object))[0]
+
+
+def _hashed(table: Table) -> pd.Series:
+    """A number of each row, (N,)."""
+    import pandas as pd
+    from pandas.util import hash_pandas_object
+
+    plain: dict[str, np.ndarray] = {}
+    for name in table.features.numeric:
+        with np.errstate(over="ignore"):
+            numbers = as_numbers(series(table.frame, name))[0].astype(np.float32)
+            plain[name] = numbers + 0.0  # -0 is 0
+    for name in table.features.categorical:
+        column = series(table.frame, name)
+        plain[name] = np.where(column.isna().to_numpy(), "", as_text(column))
+    # Pandas' own annotations know nothing of what is in `pandas.util`.
+    return hash_pandas_object(pd.DataFrame(plain), index=False)  # type: ignore[operator]
 
 
 def identical_note(same: np.ndarray, parts: np.ndarray) -> list[str]:
@@ -77,8 +81,8 @@ def identical_note(same: np.ndarray, parts: np.ndarray) -> list[str]:
         return []
     return [
         f"{found} of {len(test)} test examples have inputs identical to those of a training "
-        "example (duplicates): "
-        "if they are the same things, keep them in one part with `group_column`."
+        "example (duplicates): if they are the same things, keep them in one part with "
+        "`group_column`."
     ]
 
 
@@ -122,35 +126,34 @@ def times_of(column: pd.Series) -> np.ndarray:
 
 
 def time_order_note(frame: pd.DataFrame, sample: np.ndarray | None = None) -> list[str]:
-    """A sentence if the rows are ordered by a column of times, so that a random split trains on the future of its test rows."""
+    """A sentence if a column of times orders the rows, or nothing.
+
+    A random split then trains on the future of its test rows.
+    """
     for name in frame.columns:
-        column = (
-            series(frame, name).dropna()
-            if sample is None
-            else series(frame, name).iloc[sample].dropna()
-        )
-        if len(column) < _FEWEST:
-            continue
-        strange, kind = strange_cells(column), column.dtype.kind
-        dated = (
-            strange == "dates"
-            or kind == "M"
-            or (not strange and kind in "OT" and _looks_dated(column))
-        )
-        numeric = column.dtype.kind in "iuf" and _TIME.fullmatch(str(name)) is not None
-        if not (dated or numeric) or column.nunique() < _FEWEST / 2:
-            continue
-        values = column.to_numpy(dtype=np.float64) if numeric else _parsed(column)
-        if values is None:
+        column = series(frame, name)
+        column = (column if sample is None else column.iloc[sample]).dropna()
+        values = _moments(column) if len(column) >= _FEWEST else None
+        if values is None or column.nunique() < _FEWEST / 2:
             continue
         steps = np.diff(np.asarray(values).astype(np.float64))
         if max((steps >= 0).mean(), (steps <= 0).mean()) >= _ORDERED:
             return [
                 f"The rows are ordered by {str(name)!r}: a random split trains on the future of "
-                "its test rows. "
-                f"Split by time with `time_column`."
+                "its test rows. Split by time with `time_column`."
             ]
     return []
+
+
+def _moments(column: pd.Series) -> np.ndarray | None:
+    """Numbers that sort where a column holds dates, or numbers and is named like a time."""
+    strange, kind = strange_cells(column), column.dtype.kind
+    if kind in "iuf" and _TIME.fullmatch(str(column.name)) is not None:
+        return column.to_numpy(dtype=np.float64)
+    dated = strange == "dates" or kind == "M"
+    if dated or (not strange and kind in "OT" and _looks_dated(column)):
+        return _parsed(column)
+    return None
 
 
 def _looks_dated(column: pd.Series) -> bool:
@@ -173,18 +176,15 @@ def _parsed(column: pd.Series) -> np.ndarray | None:
         return None
 
 
-def telling_columns(
-    frame: pd.DataFrame, features: Features, labels: Labels, train: np.ndarray, seed: int
-) -> list[str]:
-    """Name columns that alone predict a target almost perfectly, on the training part.
-
-    Suspected leaks.
+def telling_columns(table: Table, labels: Labels, train: np.ndarray, seed: int) -> list[str]:
+    """Name suspected leaks: columns that alone predict a target almost perfectly in training.
 
     Half of at most 2,000 rows say the label of each category or range of a number, or the value
     between two numbers; the other half is predicted. Balanced accuracy of .97 or R2 of .99 is
     almost perfect.
     """
-    names = [*features.numeric, *features.categorical]
+    frame, numeric = table.frame, table.features.numeric
+    names = [*numeric, *table.features.categorical]
     rows = np.random.default_rng(seed).permutation(train)
     width = sum(max(1, len(task.classes)) for task in labels.tasks)
     rows = rows[: max(200, min(_ROWS, _WORK // max(1, len(names) * width)))]
@@ -194,7 +194,7 @@ def telling_columns(
     found: dict[str, list[str]] = {}
     for name in names:
         cells = series(frame, name).iloc[rows]
-        numbers = as_numbers(cells)[0] if name in features.numeric else None
+        numbers = as_numbers(cells)[0] if name in numeric else None
         bins = _bins(cells, numbers)
         one_hot = _one_hot(bins[::2], int(bins.max()) + 1)
         for position, task in enumerate(labels.tasks):
@@ -209,8 +209,7 @@ def telling_columns(
                 found.setdefault(name, []).append(task.name)
     return [
         f"Column {name!r} alone predicts {some([repr(task) for task in tasks], 5)} almost "
-        "perfectly: a suspected leak? "
-        "`exclude` leaves it out."
+        "perfectly: a suspected leak? `exclude` leaves it out."
         for name, tasks in found.items()
     ]
 
@@ -230,13 +229,13 @@ def _bins(cells: pd.Series, numbers: np.ndarray | None) -> np.ndarray:
     )
 
 
-def _one_hot(bins: np.ndarray, n_bins: int) -> Any:
+def _one_hot(bins: np.ndarray, n_bins: int) -> csr_matrix:
     from scipy.sparse import csr_matrix
 
     return csr_matrix((np.ones(len(bins)), (bins, np.arange(len(bins)))), shape=(n_bins, len(bins)))
 
 
-def _means(one_hot: Any, values: np.ndarray) -> np.ndarray:
+def _means(one_hot: csr_matrix, values: np.ndarray) -> np.ndarray:
     """Mean value of each bin, NaN where it has none."""
     with np.errstate(invalid="ignore", divide="ignore"):
         return (one_hot @ np.nan_to_num(values)) / (
@@ -262,7 +261,11 @@ def _explained(predicted: np.ndarray, truth: np.ndarray) -> bool:
 
 
 def _classified(
-    one_hot: Any, values: np.ndarray, truth: np.ndarray, asked_bins: np.ndarray, n_classes: int
+    one_hot: csr_matrix,
+    values: np.ndarray,
+    truth: np.ndarray,
+    asked_bins: np.ndarray,
+    n_classes: int,
 ) -> bool:
     classes = values[:, None] == np.arange(n_classes)
     shares = (one_hot @ classes.astype(np.float64)) / classes.sum(0).clip(1)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -27,12 +26,12 @@ from coterie.data.images import decode_images
 from coterie.data.preprocessing import Preprocessing
 from coterie.data.roles import Columns
 from coterie.data.schema import Schema
-from coterie.data.sources import Reading, Source, read_source
+from coterie.data.sources import RawData, Reading, read_source
 from coterie.errors import CoterieError
 from coterie.tasks import Task
 
 
-def load_like(source: Any, schema: Schema, asked: Columns, how: Reading) -> Dataset:
+def load_like(source: object, schema: Schema, asked: Columns, how: Reading) -> Dataset:
     """Read a labelled source as the data of a model; all labelled examples are test examples.
 
     Raises:
@@ -72,22 +71,29 @@ def load_like(source: Any, schema: Schema, asked: Columns, how: Reading) -> Data
 
 
 def read_like(
-    source: Any,
+    source: object,
     preprocessing: Preprocessing,
     encoding: str | None = None,
     labels: list[str] | None = None,
-) -> Source:
+) -> RawData:
     """Read a source with the types of training.
 
     What was text stays text, and the same words are missing.
     """
     texts = frozenset([*(column.name for column in preprocessing.categorical), *(labels or ())])
-    how = Reading(missing=preprocessing.missing, encoding=encoding, as_text=texts)
-    return read_source(source, image_column=preprocessing.image_column, how=how)
+    how = Reading(
+        missing=preprocessing.missing,
+        encoding=encoding,
+        as_text=texts,
+        image_column=preprocessing.image_column,
+    )
+    return read_source(source, how)
 
 
-def new_inputs(raw: Source, preprocessing: Preprocessing) -> tuple[Tensor, list[str]]:
-    """Inputs of a source as the model takes them, and what was interpreted, or not seen in training.
+def new_inputs(raw: RawData, preprocessing: Preprocessing) -> tuple[Tensor, list[str]]:
+    """Inputs of a source as the model takes them, and notes.
+
+    These say what was interpreted, and what training did not see.
 
     Raises:
         CoterieError: a column is absent or of another type, or the shape or depth of the inputs is
@@ -117,7 +123,7 @@ def new_inputs(raw: Source, preprocessing: Preprocessing) -> tuple[Tensor, list[
     return inputs, notes
 
 
-def _labels(raw: Source, task: Task, asked: Columns) -> np.ndarray:
+def _labels(raw: RawData, task: Task, asked: Columns) -> np.ndarray:
     """Codes or values (N,) of one task, in the model's classes and in the target's own units."""
     frame = raw.frame
     if asked.task is not None and asked.target is not None:
@@ -153,8 +159,7 @@ def _codes(column: pd.Series, task: Task) -> np.ndarray:
         row = first_row(column, wrong)
         raise CoterieError(
             f"Target {task.name!r} holds {column.loc[row]!r} in row {row}, which is no class of "
-            "the model; "
-            f"its classes are {some(list(task.classes))}."
+            f"the model; its classes are {some(list(task.classes))}."
         )
     return np.where(known, codes, np.nan)
 

@@ -9,55 +9,39 @@ import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from inspect import signature
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Literal
 
 import numpy as np
 from torch import Tensor
 
 from coterie.data.arguments import check_arguments, refuse_with_like
 from coterie.data.arrays import input_tensor
-from coterie.data.assembly import Groups, Recipe, assemble
-from coterie.data.cells import MISSING, reading_notes
-from coterie.data.columns import plain_text, series, some, strange_cells
+from coterie.data.assembly import assemble
+from coterie.data.cells import MISSING
 from coterie.data.dataset import Dataset
-from coterie.data.images import decode_images
-from coterie.data.leaks import equal_inputs, time_order_note, times_of
+from coterie.data.labels import label
 from coterie.data.like import load_like, new_inputs, read_like
-from coterie.data.preprocessing import Preprocessing, finite_numbers
-from coterie.data.roles import (
-    Columns,
-    as_names,
-    checked_kinds,
-    checked_positives,
-    choose_columns,
-    given_split,
-    label,
-)
-from coterie.data.row_numbers import counts_rows
+from coterie.data.preprocessing import Preprocessing
+from coterie.data.recipes import recipe_of
+from coterie.data.roles import Columns, as_names, choose_columns
 from coterie.data.schema import schema_of
-from coterie.data.sources import Reading, Source, read_source
+from coterie.data.sources import RawData, Reading, read_source
 from coterie.data.splits import check_fractions
-from coterie.data.tables import Features, choose_features
-from coterie.data.targets import largest_task, with_functions
+from coterie.data.targets import with_functions
 from coterie.errors import CoterieError, CoterieWarning, require_choice
 from coterie.seeds import numpy_generator
 from coterie.tasks import TaskFunction
 
-if TYPE_CHECKING:
-    import pandas as pd
-
-_SCALED = 20.0  # images from 0 to 1, or standardised, stay within; levels of grey do not
-
 
 def load(
-    source: Any,
+    source: object,
     *,
     targets: Sequence[str] | str | None = None,
     one_vs_rest: str | None = None,
     exclude: Sequence[str] | str = (),
     keep: Sequence[str] | str = (),
     kinds: Mapping[str, str] | None = None,
-    positive: Mapping[str, Any] | None = None,
+    positive: Mapping[str, object] | None = None,
     losses: Mapping[str, TaskFunction] | None = None,
     metrics: Mapping[str, TaskFunction] | None = None,
     task_column: str | None = None,
@@ -75,7 +59,7 @@ def load(
     names: Sequence[str] | None = None,
     na: Sequence[str] | str | None = None,
     encoding: str | None = None,
-    like: Any = None,
+    like: object = None,
 ) -> Dataset:
     """Load data with many targets and make them ready to train on.
 
@@ -145,65 +129,27 @@ def load(
         exclude=as_names(exclude),
         keep=as_names(keep),
     )
-    how = Reading(missing=MISSING if na is None else as_names(na), encoding=encoding)
-    if like is not None:
-        refuse_with_like(
-            locals(), {name: each.default for name, each in signature(load).parameters.items()}
-        )
-        return load_like(source, schema_of(like), asked, how)
-    raw = _limited(
-        read_source(
-            source,
-            image_column=image_column,
-            names=None if names is None else as_names(names),
-            how=how,
-        ),
-        limit,
-        seed,
+    how = Reading(
+        missing=MISSING if na is None else as_names(na),
+        encoding=encoding,
+        image_column=image_column,
+        names=None if names is None else as_names(names),
     )
+    if like is not None:
+        refuse_with_like(locals(), _DEFAULTS)
+        return load_like(source, schema_of(like), asked, how)
+    raw = _limited(read_source(source, how), limit, seed)
     if raw.images is None and image_column is not None:
         raise CoterieError("`image_column` is for tables: `source` comes with its inputs.")
-    if names is not None and (raw.inputs is None or isinstance(source, str)):
-        raise CoterieError(
-            "`names` is for targets without names: the columns of `source` have theirs."
-        )
     columns = choose_columns(raw, asked, targets_given=targets is not None)
-    labels = label(
-        raw, columns, checked_kinds(kinds, columns), checked_positives(positive, columns)
-    )
+    labels = label(raw, columns, kinds, positive)
     labels = replace(labels, tasks=with_functions(labels.tasks, losses, metrics))
-    one_task = None if columns.task is None else largest_task(labels)
-    stored, features, notes = _inputs_of(raw, columns, one_task)
-    same, given = equal_inputs(stored, features), given_split(raw, columns)
-    notes += reading_notes(
-        raw.read, [name for name in raw.frame.columns if name not in columns.exclude]
-    )
-    if given is None and columns.time is None:
-        notes += time_order_note(
-            raw.frame.drop(columns=[*columns.exclude, *columns.labelled]), one_task
-        )
-    recipe = Recipe(
-        stored=stored,
-        features=features,
-        labels=labels,
-        fractions=fractions,
-        rare=rare,
-        balance=balance,
-        groups=_groups(raw, columns, same, allow_overlap),
-        given=given,
-        same=same,
-        keep=columns.keep,
-        missing=how.missing,
-        times=None if columns.time is None else times_of(series(raw.frame, columns.time)),
-        ids=_ids(raw, features),
-        image_column=raw.image_column,
-        notes=(*notes, *_array_notes(stored)),
-    )
-    return assemble(recipe, seed)
+    recipe = recipe_of(raw, columns, labels, overlap=allow_overlap, missing=how.missing)
+    return assemble(replace(recipe, fractions=fractions, rare=rare, balance=balance), seed)
 
 
 def read_inputs(
-    source: Any, preprocessing: Preprocessing, *, encoding: str | None = None
+    source: object, preprocessing: Preprocessing, *, encoding: str | None = None
 ) -> tuple[Tensor, np.ndarray]:
     """Read new examples for a trained model.
 
@@ -235,7 +181,7 @@ def read_inputs(
     return inputs, raw.frame.index.to_numpy() if raw.ids is None else raw.ids
 
 
-def _limited(raw: Source, limit: int | None, seed: int) -> Source:
+def _limited(raw: RawData, limit: int | None, seed: int) -> RawData:
     if limit is None:
         return raw
     if limit < 1:
@@ -246,99 +192,4 @@ def _limited(raw: Source, limit: int | None, seed: int) -> Source:
     return raw.take(np.concatenate([chosen, rest]).astype(np.int64))
 
 
-def _inputs_of(
-    raw: Source, columns: Columns, sample: np.ndarray | None
-) -> tuple[Any, Features | None, list[str]]:
-    """Inputs as they are stored.
-
-    A tensor, a map-style dataset, or a frame with the roles of its columns; and notes on them.
-    """
-    if raw.inputs is not None:
-        return raw.inputs, None, list(raw.notes)
-    if raw.images is not None:
-        images, notes = decode_images(raw.images, raw.frame.index.to_numpy(), str(raw.image_column))
-        if rest := [repr(name) for name in raw.frame.columns if name not in columns.not_inputs]:
-            notes = (
-                *notes,
-                f"Left out, because the inputs are the images of {raw.image_column!r} alone: "
-                f"{some(rest)}.",
-            )
-        return images, None, [*raw.notes, *notes]
-    features = choose_features(
-        raw.frame.drop(columns=columns.not_inputs),
-        keep=columns.keep,
-        index=raw.index,
-        labels=raw.labels,
-        sample=sample,
-    )
-    if not features.numeric and not features.categorical:
-        raise CoterieError(" ".join(("No column is left to be an input.", *features.notes)))
-    for name in features.numeric:
-        finite_numbers(series(raw.frame, name))
-    return raw.frame[[*features.numeric, *features.categorical]], features, list(raw.notes)
-
-
-def _groups(raw: Source, columns: Columns, same: np.ndarray | None, overlap: bool) -> Groups | None:
-    """What must stay together.
-
-    The groups that the user names or, in long form, one example under several tasks.
-    """
-    if columns.group is not None:
-        codes, names = _group_codes(series(raw.frame, columns.group))
-        return Groups(
-            codes=codes, names=names, what=f"groups of {columns.group!r}", overlap=overlap
-        )
-    if columns.task is None or same is None or len(np.unique(same)) == len(same):
-        return None
-    first = raw.frame.index.to_numpy()[np.unique(same, return_index=True)[1]]
-    names = np.array([f"row {row}" for row in first], dtype=object)
-    return Groups(codes=same, names=names, what="examples with equal inputs", overlap=overlap)
-
-
-def _group_codes(column: pd.Series) -> tuple[np.ndarray, np.ndarray]:
-    """Group of each row, and the names of the groups; a row without a group is one of its own."""
-    if strange_cells(column).startswith("lists"):
-        raise CoterieError(
-            f"`group_column` {str(column.name)!r} holds lists or structures; it must name groups."
-        )
-    codes, values = column.factorize(use_na_sentinel=True)
-    alone = np.flatnonzero(codes < 0)
-    codes = codes.astype(np.int64)
-    codes[alone] = len(values) + np.arange(len(alone))
-    return codes, np.array(
-        [*map(plain_text, values), *(f"row {row}" for row in alone)], dtype=object
-    )
-
-
-def _array_notes(stored: Any) -> list[str]:
-    """What is taken as it is, but said.
-
-    Columns that follow the row number, and images that are not scaled.
-    """
-    if isinstance(stored, Tensor) and stored.dim() == 4 and stored.is_floating_point():
-        low, high = (float(value) for value in stored.aminmax())
-        if max(-low, high) <= _SCALED:
-            return []
-        return [
-            f"Images of `inputs` are taken as they are, {low:g} to {high:g}, unscaled: only uint8 "
-            "and uint16 are scaled."
-        ]
-    if not isinstance(stored, Tensor) or stored.dim() != 2:
-        return []
-    found = [
-        (place, reason)
-        for place, values in enumerate(stored.T.double().numpy())
-        if (reason := counts_rows(values))
-    ]
-    return [
-        f"Column {place} of `inputs` may be a row number: {reason}." for place, reason in found[:5]
-    ]
-
-
-def _ids(raw: Source, features: Features | None) -> np.ndarray:
-    if raw.ids is not None:
-        return raw.ids
-    if features is not None and len(features.ids) == 1:
-        ids = series(raw.frame, features.ids[0]).to_numpy()
-        return ids if ids.dtype.kind in "iu" else np.array([plain_text(value) for value in ids])
-    return raw.frame.index.to_numpy()
+_DEFAULTS = {name: each.default for name, each in signature(load).parameters.items()}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 NO_LABEL = -1
 
 
-def metadata_of(schema: pa.Schema) -> dict[str, Any]:
-    """Schema metadata with JSON decoded, and the class names that ``datasets`` writes, as COLUMN_names."""
-    found: dict[str, Any] = {}
+def metadata_of(schema: pa.Schema) -> dict[str, object]:
+    """Schema metadata with JSON decoded; class names that ``datasets`` writes as COLUMN_names."""
+    found: dict[str, object] = {}
     for key, value in (schema.metadata or {}).items():
         text = value.decode("utf-8", "replace")
         try:
@@ -35,7 +35,7 @@ def metadata_of(schema: pa.Schema) -> dict[str, Any]:
     return found
 
 
-def class_names(metadata: Mapping[str, Any], column: str) -> list[str]:
+def class_names(metadata: Mapping[str, object], column: str) -> list[str]:
     """Names of the classes of a column.
 
     COLUMN_names, fine_names for fine_label, names for label.
@@ -83,7 +83,7 @@ def with_class_names(column: pd.Series, names: Sequence[str]) -> pd.Series:
     )
 
 
-def named_labels(metadata: Mapping[str, Any], columns: Sequence[str]) -> frozenset[str]:
+def named_labels(metadata: Mapping[str, object], columns: Sequence[str]) -> frozenset[str]:
     """Columns that the file names as labels: its targets, and those whose classes have names."""
     targets = metadata.get("targets")
     listed = [
@@ -95,7 +95,7 @@ def named_labels(metadata: Mapping[str, Any], columns: Sequence[str]) -> frozens
     return frozenset(name for name in columns if name in named or class_names(metadata, name))
 
 
-def index_columns(metadata: Mapping[str, Any]) -> tuple[str, ...]:
+def index_columns(metadata: Mapping[str, object]) -> tuple[str, ...]:
     """Columns that were the index of a pandas frame."""
     pandas = metadata.get("pandas")
     found = pandas.get("index_columns", ()) if isinstance(pandas, dict) else ()

@@ -2,24 +2,36 @@
 
 Nothing is clipped or scaled by what one image holds.
 
-| Found (Pillow's mode) | What becomes of it | |---|---| | 8-bit colour (RGB) | as it is: uint8,
-three channels | | 8-bit grey (L) | uint8, in three equal channels | | one bit per pixel (1) | 0 and
-255, in three equal channels | | palette (P) | its colours: uint8, three channels | | CMYK | RGB by
-Pillow's formula; uint8, three channels | | transparency (RGBA, LA, PA, tRNS) | dropped if every
-pixel is opaque, else refused: the look depends on a background | | 16-bit grey (I;16; PGM above 255
-levels) | int32, one channel, all 65,536 levels | | 16-bit colour, or more channels than Pillow
-reads | refused: Pillow would leave out half of it in silence | | floating point (F), 32-bit and
-signed whole numbers (I) | refused: no file says which value is white | | YCbCr, LAB, HSV and other
-modes | refused: they are not RGB, and Pillow's way there clips | | several frames (GIF, APNG, WebP,
-TIFF, MPO) | refused | | files of other formats than PNG, JPEG, TIFF, GIF, WebP, BMP, PPM | refused
-| | fourth byte of 32-bit BMP | ignored: the format gives it no meaning | | EXIF orientation |
-applied | | colour profile, gamma, resolution | ignored |
+======================================== ===========================================================
+found (Pillow's mode)                    what becomes of it
+======================================== ===========================================================
+8-bit colour (RGB)                       as it is: uint8, three channels
+8-bit grey (L)                           uint8, in three equal channels
+one bit per pixel (1)                    0 and 255, in three equal channels
+palette (P)                              its colours: uint8, three channels
+CMYK                                     RGB by Pillow's formula; uint8, three channels
+transparency (RGBA, LA, PA, tRNS)        dropped if every pixel is opaque, else refused: the look
+                                         depends on a background
+16-bit grey (I;16; PGM above 255 levels) int32, one channel, all 65,536 levels
+16-bit colour, or more channels than     refused: Pillow would leave out half of it in silence
+Pillow reads
+floating point (F), 32-bit and signed    refused: no file says which value is white
+whole numbers (I)
+YCbCr, LAB, HSV and other modes          refused: they are not RGB, and Pillow's way there clips
+several frames (GIF, APNG, WebP, TIFF,   refused
+MPO)
+files of other formats than PNG, JPEG,   refused
+TIFF, GIF, WebP, BMP, PPM
+fourth byte of 32-bit BMP                ignored: the format gives it no meaning
+EXIF orientation                         applied
+colour profile, gamma, resolution        ignored
+======================================== ===========================================================
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, NamedTuple, TypeGuard, TypeVar
 
 import numpy as np
 
@@ -49,9 +61,10 @@ _RULES = {
     "CMYK": Rule(8, "CMYK converted to RGB by Pillow's formula, without a colour profile"),
     **dict.fromkeys(("I;16", "I;16L", "I;16B", "I;16N"), _GREY16),
 }
+_NO_WHITE = "and no file says which is white: save it as 16-bit grey, or give arrays"
 _REFUSED = {
-    "F": "holds floating-point numbers, and no file says which is white: save it as 16-bit grey, or give arrays",
-    "I": "holds 32-bit or signed whole numbers, and no file says which is white: save it as 16-bit grey, or give arrays",
+    "F": f"holds floating-point numbers, {_NO_WHITE}",
+    "I": f"holds 32-bit or signed whole numbers, {_NO_WHITE}",
 }
 TURNED = "turned as the EXIF orientation says"
 _UNREAD = "EXIF data unreadable, taken as it lies"
@@ -59,7 +72,7 @@ _ORIENTATION = 274
 _BITS, _WHITE_IS, _SAMPLES, _FORMAT = 258, 262, 277, 339  # tags of a TIFF file
 
 
-def is_image(value: Any) -> bool:
+def is_image(value: object) -> TypeGuard[Image]:
     """Whether the value is a Pillow image, without importing Pillow."""
     return hasattr(value, "convert") and hasattr(value, "getbands")
 
@@ -151,9 +164,7 @@ def _upright(image: Image, found: Counter[str]) -> Image:
     image.load()
     try:
         orientation = image.getexif().get(_ORIENTATION, 1)
-    except (
-        Exception
-    ):  # damaged EXIF fails in every way there is, and the pixels are as good as before
+    except Exception:  # damaged EXIF fails in every way there is; the pixels are as good as before
         found[_UNREAD] += 1
         return image
     if orientation not in range(2, 9):
@@ -164,32 +175,34 @@ def _upright(image: Image, found: Counter[str]) -> Image:
 
 def _left_out(image: Image) -> str:
     """What Pillow would leave out in silence as it decodes this file, or ""."""
-    tags = getattr(image, "tag_v2", None)
+    tags, n_bands = getattr(image, "tag_v2", None), len(image.getbands())
     if image.format == "TIFF" and tags is not None:
         samples = tags.get(_SAMPLES, 1)
-        if samples > len(image.getbands()):
-            return f"{samples} channels, of which Pillow reads {len(image.getbands())}: give arrays, or save what counts as RGB"
+        if samples > n_bands:
+            return (
+                f"{samples} channels, of which Pillow reads {n_bands}: give arrays, or save what "
+                "counts as RGB"
+            )
         if image.mode == "L" and 2 in tags.get(_FORMAT, ()):
             return "signed levels, which Pillow reads as unsigned: save it with levels 0 to 255"
         if image.mode.startswith("I;16") and tags.get(_WHITE_IS) == 0:
             return (
-                "black as its highest level, which Pillow turns round for 8-bit images only: save it "
-                "with white as the highest"
+                "black as its highest level, which Pillow turns round for 8-bit images only: save "
+                "it with white as the highest"
             )
-        deep = max(tags.get(_BITS, (1,))) > 8 and len(image.getbands()) > 1
+        deep = max(tags.get(_BITS, (1,))) > 8 and n_bands > 1
     else:
-        deep = image.mode in ("RGB", "RGBA") and (
-            (
-                image.format == "PNG"
-                and any(mode.endswith(";16B") for mode in _arguments(image, str))
-            )
-            or (image.format == "PPM" and any(white > 255 for white in _arguments(image, int)))
-        )
-    return (
-        "16 bits per channel, of which Pillow reads 8: save it with 8, or as 16-bit grey"
-        if deep
-        else ""
-    )
+        deep = image.mode in ("RGB", "RGBA") and _has_16_bits(image)
+    if deep:
+        return "16 bits per channel, of which Pillow reads 8: save it with 8, or as 16-bit grey"
+    return ""
+
+
+def _has_16_bits(image: Image) -> bool:
+    """Whether a PNG or PPM file has 16 bits per channel, by what its decoder was told."""
+    if image.format == "PNG":
+        return any(mode.endswith(";16B") for mode in _arguments(image, str))
+    return image.format == "PPM" and any(white > 255 for white in _arguments(image, int))
 
 
 def _arguments(image: Image, kind: type[_T]) -> list[_T]:

@@ -6,18 +6,17 @@ Numbers fitted on the training part, kept as plain JSON.
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from coterie.data.cells import MISSING
-from coterie.data.columns import as_numbers, as_text, first_row, series, some, strange_cells
-from coterie.data.targets import constant
+from coterie.data.columns import as_text, finite_numbers, series, some, strange_cells
 from coterie.errors import CoterieError
 from coterie.schema import distinct, structure
 
@@ -25,9 +24,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
 FAR = 2.0
-FEW = 2
-NEARLY_ALL = 20
-_CHUNK = 4096
 _DEPTHS = {
     torch.uint8: "8-bit images (uint8)",
     torch.int32: "16-bit images (int32)",
@@ -105,7 +101,8 @@ class Preprocessing:
         >>> eight_bit.require(torch.zeros(9, 1, 2, 2, dtype=torch.int32), "`source`")
         Traceback (most recent call last):
         ...
-        coterie.errors.CoterieError: `source` must hold 8-bit images (uint8) like those trained on; found 16-bit images (int32).
+        coterie.errors.CoterieError: `source` must hold 8-bit images (uint8) like those trained on;
+        found 16-bit images (int32).
         """
         self.require_shape(inputs, what, batched=batched)
         self._require_depth(inputs, what)
@@ -168,6 +165,7 @@ class Preprocessing:
         Categories, and values further outside its range than ``FAR`` times its width.
 
         >>> import pandas as pd
+        >>> from coterie.data.fit_preprocessing import fit_table
         >>> fitted, _ = fit_table(pd.DataFrame({"a": [1.0, 2.0, 4.0]}), ["a"], [])
         >>> fitted.surprises(pd.DataFrame({"a": [3.0, 1000.0]}))
         ["Column 'a': 1 of 2 values far outside the training range (1 to 4), such as 1000."]
@@ -180,8 +178,8 @@ class Preprocessing:
             if np.isfinite(reach) and far.any():
                 notes.append(
                     f"Column {column.name!r}: {far.sum()} of {len(values)} values far outside the "
-                    "training range "
-                    f"({column.low:g} to {column.high:g}), such as {values[far][0]:g}."
+                    f"training range ({column.low:g} to {column.high:g}), such as "
+                    f"{values[far][0]:g}."
                 )
         for column in self.categorical:
             cells = self._column(frame, column.name)
@@ -191,8 +189,7 @@ class Preprocessing:
                 names = list(dict.fromkeys(unseen.tolist()))
                 notes.append(
                     f"Column {column.name!r}: {len(unseen)} of {len(cells)} cells hold categories "
-                    "that training never saw: "
-                    f"{some([repr(name) for name in names], 5)}."
+                    f"that training never saw: {some([repr(name) for name in names], 5)}."
                 )
         return notes
 
@@ -209,9 +206,8 @@ class Preprocessing:
             row, place = np.argwhere(beyond)[0]
             raise CoterieError(
                 f"Column {self.numeric[place].name!r} holds {values[row, place]:g} in row "
-                f"{frame.index[row]}: scaled as in "
-                "training, that is beyond what float32 can hold. Mend the cell, or leave the "
-                "column out."
+                f"{frame.index[row]}: scaled as in training, that is beyond what float32 can hold. "
+                "Mend the cell, or leave the column out."
             )
 
     def normalise(self, inputs: Tensor) -> Tensor:
@@ -228,20 +224,20 @@ class Preprocessing:
             return inputs.float()
         self._require_depth(inputs, "`inputs`")
         # What a tracer would leave in the cache is no tensor.
-        constant = _per_channel.__wrapped__ if torch.compiler.is_compiling() else _per_channel
+        made = _per_channel.__wrapped__ if torch.compiler.is_compiling() else _per_channel
         white = 2**self.image_bits - 1
         mean, std = (
-            constant(self.mean, white, inputs.device),
-            constant(self.std, white, inputs.device),
+            made(self.mean, white, inputs.device),
+            made(self.std, white, inputs.device),
         )
         return inputs.float().sub_(mean).div_(std)
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, object]:
         """Everything as plain JSON types."""
         return asdict(self)
 
     @classmethod
-    def from_dict(cls, saved: Mapping[str, Any]) -> Self:
+    def from_dict(cls, saved: Mapping[str, object]) -> Self:
         """Rebuild what :meth:`to_dict` gave, also after a round trip through JSON.
 
         Raises:
@@ -264,8 +260,7 @@ class Preprocessing:
             if self.input_shape != (len(self.feature_names),):
                 raise CoterieError(
                     f"`preprocessing.input_shape` must be [{len(self.feature_names)}], one input "
-                    "for each number and category; "
-                    f"found {list(self.input_shape)}."
+                    f"for each number and category; found {list(self.input_shape)}."
                 )
         for column in self.categorical:
             distinct(column.categories, f"categories of {column.name}")
@@ -289,135 +284,3 @@ class Preprocessing:
 def _per_channel(values: tuple[float, ...], white: int, device: torch.device) -> Tensor:
     """Kept, because copying to a device for every batch would make the host wait each time."""
     return torch.tensor(values, device=device)[:, None, None] * white
-
-
-def fit_table(
-    frame: pd.DataFrame,
-    numeric: Sequence[str],
-    categorical: Sequence[str],
-    *,
-    keep: Collection[str] = (),
-) -> tuple[Preprocessing, list[str]]:
-    """Measure medians, means, scales and categories on ``frame``, the training part.
-
-    Return notes on what is left out.
-
-    A column that is empty there, constant, or the same in all but ``FEW`` rows, teaches nothing and
-    is left out unless it is in ``keep``.
-
-    Raises:
-        CoterieError: no column is left.
-
-    >>> import pandas as pd
-    >>> fitted, notes = fit_table(pd.DataFrame({"a": [1.0, 3.0, None], "b": [None] * 3}), ["a", "b"], [])
-    >>> fitted.table(pd.DataFrame({"a": [2.0]})), notes
-    (tensor([[0.]]), ["Column 'b' left out: it is empty in the training part."])
-    """
-    from sklearn.impute import SimpleImputer
-    from sklearn.preprocessing import OneHotEncoder, StandardScaler
-
-    idle = {
-        name: reason
-        for name in (*numeric, *categorical)
-        if (reason := _teaches_nothing(series(frame, name), name in keep))
-    }
-    notes = [
-        f"Column {name!r} left out: it is {reason} in the training part."
-        for name, reason in idle.items()
-    ]
-    numeric, categorical = (
-        [name for name in names if name not in idle] for names in (numeric, categorical)
-    )
-    if not numeric and not categorical:
-        raise CoterieError("No column is left to be an input. " + " ".join(notes))
-    numeric_columns: list[NumericColumn] = []
-    if numeric:
-        values = np.stack([finite_numbers(series(frame, name)) for name in numeric], axis=1)
-        imputer: Any = SimpleImputer(strategy="median", keep_empty_features=True)
-        scaler: Any = StandardScaler().fit(imputer.fit_transform(values))
-        low, high = np.nanmin(values, axis=0), np.nanmax(values, axis=0)
-        numbers = np.stack(
-            [imputer.statistics_, scaler.mean_, scaler.scale_, low, high], axis=1
-        ).tolist()
-        numeric_columns = [
-            NumericColumn(name=name, fill=fill, mean=mean, scale=scale, low=low, high=high)
-            for name, (fill, mean, scale, low, high) in zip(numeric, numbers, strict=True)
-        ]
-    categorical_columns: list[CategoricalColumn] = []
-    for name in categorical:
-        text = as_text(series(frame, name).dropna())[:, None]
-        imputer = SimpleImputer(strategy="most_frequent").fit(text)
-        encoder: Any = OneHotEncoder().fit(text)
-        categories = tuple(str(category) for category in encoder.categories_[0])
-        categorical_columns.append(
-            CategoricalColumn(name=name, fill=str(imputer.statistics_[0]), categories=categories)
-        )
-    width = len(numeric_columns) + sum(len(column.categories) for column in categorical_columns)
-    return Preprocessing(
-        input_shape=(width,), numeric=tuple(numeric_columns), categorical=tuple(categorical_columns)
-    ), notes
-
-
-def _teaches_nothing(column: pd.Series, kept: bool) -> str:
-    """Why a column cannot be learnt from.
-
-    "empty", "constant", "the same in all but 2 rows", or "".
-    """
-    counts = column.value_counts()
-    if len(counts) == 0:
-        return "empty"
-    if kept:
-        return ""
-    if len(counts) == 1:
-        return "constant"
-    others = int(counts.sum() - counts.iloc[0])
-    if others <= FEW and counts.iloc[0] > FEW * NEARLY_ALL:
-        return f"the same in all but {others} row{'s'[: others > 1]}"
-    return (
-        "constant but for rounding"
-        if not as_numbers(column)[1].any() and constant(as_numbers(column)[0])
-        else ""
-    )
-
-
-def fit_images(images: Tensor, train: Tensor, image_column: str | None = None) -> Preprocessing:
-    """Measure the mean and standard deviation of each channel on the training part of images (N, C, H, W), uint8 or int32."""
-    bits = 8 if images.dtype == torch.uint8 else 16
-    total, squares, pixels = 0.0, 0.0, 0
-    for chunk in train.split(_CHUNK):
-        values = images[chunk].flatten(2).double() / (2**bits - 1)
-        total = total + values.sum((0, 2))
-        squares = squares + values.square().sum((0, 2))
-        pixels += values.shape[0] * values.shape[2]
-    mean = torch.as_tensor(total) / pixels
-    std = (torch.as_tensor(squares) / pixels - mean.square()).clamp(min=0).sqrt()
-    std = torch.where(std < 1e-6, 1.0, std)
-    return Preprocessing(
-        input_shape=tuple(images.shape[1:]),
-        mean=tuple(mean.tolist()),
-        std=tuple(std.tolist()),
-        image_column=image_column,
-        image_bits=bits,
-    )
-
-
-def finite_numbers(column: pd.Series) -> np.ndarray:
-    """Return a feature column as float64, NaN where missing; text and infinite values are named."""
-    values, stray = as_numbers(column)
-    if stray.any():
-        row = first_row(column, stray)
-        raise CoterieError(
-            f"Column {column.name!r} must hold numbers; found {column.loc[row]!r} in row {row}."
-        )
-    if np.isinf(values).any():
-        raise CoterieError(
-            f"Column {column.name!r} holds an infinite value in row "
-            f"{first_row(column, np.isinf(values))}."
-        )
-    if (huge := np.abs(values) > np.finfo(np.float32).max).any():
-        row = first_row(column, huge)
-        raise CoterieError(
-            f"Column {column.name!r} holds {values[huge][0]:g} in row {row}, which is beyond what "
-            "float32 can hold."
-        )
-    return values

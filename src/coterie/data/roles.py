@@ -1,20 +1,17 @@
-"""Which column plays which part, and the tasks that the target columns make."""
+"""Which column plays which part."""
 
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 
-from coterie.data.columns import plain_text, series, some
-from coterie.data.sources import Source
+from coterie.data.columns import series, some
+from coterie.data.sources import RawData
 from coterie.data.splits import given_parts
-from coterie.data.targets import Labels, encode_column, long_form, one_vs_rest
 from coterie.errors import CoterieError
-from coterie.tasks import Kind, kind_named, unknown_kind
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,30 +46,36 @@ class Columns:
         ]
 
 
-def choose_columns(raw: Source, asked: Columns, *, targets_given: bool = True) -> Columns:
-    """Settle the columns from the arguments of ``load``, the schema metadata and what came with the inputs.
+def choose_columns(raw: RawData, asked: Columns, *, targets_given: bool = True) -> Columns:
+    """Settle the columns from what the user asks for, the metadata and what came with the inputs.
 
     Raises:
         CoterieError: unknown, duplicate or contradictory columns.
     """
-    about, columns = raw.metadata, asked
-    if (
-        not targets_given
-        and asked.one_vs_rest is None
-        and asked.task is None
-        and asked.target is None
-    ):
-        if isinstance(listed := about.get("targets"), list):
-            columns = replace(asked, targets=tuple(map(str, listed)))
-        elif isinstance(task := about.get("task_column"), str) and isinstance(
-            target := about.get("target"), str
-        ):
-            columns = replace(asked, task=task, target=target)
-        elif raw.inputs is not None:
-            others = (asked.group, asked.split, asked.time, *asked.exclude)
-            columns = replace(
-                asked, targets=tuple(name for name in raw.frame.columns if name not in others)
-            )
+    says_nothing = asked.one_vs_rest is None and asked.task is None and asked.target is None
+    columns = asked if targets_given or not says_nothing else _told(raw, asked)
+    _refuse_contradictions(raw, columns)
+    _require_known(raw, columns)
+    _require_one_part_each(columns)
+    _require_inputs(raw, columns)
+    return columns
+
+
+def _told(raw: RawData, asked: Columns) -> Columns:
+    """The targets that the source itself names, or all that came with the inputs."""
+    about = raw.metadata
+    if isinstance(listed := about.get("targets"), list):
+        return replace(asked, targets=tuple(map(str, listed)))
+    task, target = about.get("task_column"), about.get("target")
+    if isinstance(task, str) and isinstance(target, str):
+        return replace(asked, task=task, target=target)
+    if raw.inputs is not None:
+        others = (asked.group, asked.split, asked.time, *asked.exclude)
+        return replace(asked, targets=tuple(name for name in raw.frame if name not in others))
+    return asked
+
+
+def _refuse_contradictions(raw: RawData, columns: Columns) -> None:
     if (columns.task is None) != (columns.target is None):
         raise CoterieError("`task_column` and `target_column` go together: name both or none.")
     if not columns.labelled:
@@ -97,32 +100,32 @@ def choose_columns(raw: Source, asked: Columns, *, targets_given: bool = True) -
         raise CoterieError(
             "`time_column` has nothing to split: `source` has all three parts. Leave it out."
         )
-    _check_columns(raw, columns)
-    return columns
 
 
-def _check_columns(raw: Source, columns: Columns) -> None:
-    for argument, names in (
-        ("targets", columns.targets),
-        ("one_vs_rest", [columns.one_vs_rest]),
-        ("task_column", [columns.task]),
-        ("target_column", [columns.target]),
-        ("group_column", [columns.group]),
-        ("split_column", [columns.split]),
-        ("time_column", [columns.time]),
-        ("exclude", columns.exclude),
-        ("keep", columns.keep),
-    ):
+def _require_known(raw: RawData, columns: Columns) -> None:
+    """Refuse names of no column."""
+    asked = {
+        "targets": columns.targets,
+        "one_vs_rest": (columns.one_vs_rest,),
+        "task_column": (columns.task,),
+        "target_column": (columns.target,),
+        "group_column": (columns.group,),
+        "split_column": (columns.split,),
+        "time_column": (columns.time,),
+        "exclude": columns.exclude,
+        "keep": columns.keep,
+    }
+    for argument, names in asked.items():
         for name in names:
             if name is not None and name not in raw.frame.columns:
                 known = [str(column) for column in raw.frame.columns]
-                close = difflib.get_close_matches(name, known)
-                hint = (
-                    f"Did you mean {' or '.join(map(repr, close))}?"
-                    if close
-                    else f"Columns are {some(known)}."
-                )
+                close = " or ".join(map(repr, difflib.get_close_matches(name, known)))
+                hint = f"Did you mean {close}?" if close else f"Columns are {some(known)}."
                 raise CoterieError(f"`{argument}` names {name!r}, which is no column. {hint}")
+
+
+def _require_one_part_each(columns: Columns) -> None:
+    """Refuse a target that is something else as well."""
     for position, name in enumerate(columns.labelled):
         if name in columns.labelled[:position]:
             raise CoterieError(f"`targets` names {name!r} twice.")
@@ -137,6 +140,10 @@ def _check_columns(raw: Source, columns: Columns) -> None:
             )
         if name in columns.keep:
             raise CoterieError(f"`keep` names the target {name!r}, which cannot be an input.")
+
+
+def _require_inputs(raw: RawData, columns: Columns) -> None:
+    """Refuse to keep what cannot be an input."""
     if columns.keep and (raw.images is not None or raw.inputs is not None):
         alone = (
             "what came as `inputs`" if raw.images is None else f"the images of {raw.image_column!r}"
@@ -153,76 +160,7 @@ def _check_columns(raw: Source, columns: Columns) -> None:
             )
 
 
-def checked_kinds(kinds: Mapping[str, str] | None, columns: Columns) -> dict[str, Kind]:
-    """Check the kinds that override the inferred ones, by target column."""
-    answer = {}
-    for name, kind in (kinds or {}).items():
-        if name not in columns.labelled:
-            raise CoterieError(
-                f"`kinds` names {name!r}, which is no target; targets are {some(columns.labelled)}."
-            )
-        if (right := unknown_kind(kind)) is not None:
-            raise CoterieError(f"`kinds` must be {right}; found {kind!r} for {name!r}.")
-        answer[name] = kind_named(kind)
-    return answer
-
-
-def checked_positives(positive: Mapping[str, Any] | None, columns: Columns) -> dict[str, str]:
-    """Check the positive classes that the user names, by target column; as text."""
-    for name in positive or {}:
-        if name not in columns.labelled or name == columns.one_vs_rest:
-            known = [column for column in columns.labelled if column != columns.one_vs_rest]
-            raise CoterieError(
-                f"`positive` names {name!r}, which is no target; targets are {some(known)}."
-            )
-    return {name: plain_text(value) for name, value in (positive or {}).items()}
-
-
-def label(
-    raw: Source,
-    columns: Columns,
-    kinds: Mapping[str, Kind],
-    positive: Mapping[str, str] | None = None,
-) -> Labels:
-    """Make tasks and labels of the target columns."""
-    frame, positive = raw.frame, positive or {}
-    if columns.task is not None and columns.target is not None:
-        target = columns.target
-        return long_form(
-            series(frame, target),
-            series(frame, columns.task),
-            kinds.get(target),
-            positive.get(target),
-        )
-    pairs = [
-        encode_column(series(frame, name), kinds.get(name), positive.get(name))
-        for name in columns.targets
-    ]
-    tasks, parts = [task for task, _ in pairs], [values[:, None] for _, values in pairs]
-    if columns.one_vs_rest is not None:
-        classes, values = one_vs_rest(series(frame, columns.one_vs_rest))
-        tasks, parts = tasks + classes, [*parts, values]
-    names = [task.name for task in tasks]
-    twice = [name for name in names if names.count(name) > 1]
-    if twice:
-        raise CoterieError(f"Two tasks are called {twice[0]!r}: rename a column or a class.")
-    strata = None
-    if (
-        tasks[0].kind.has_classes
-        and len(columns.labelled) == 1
-        and (len(tasks) == 1 or columns.one_vs_rest)
-    ):
-        # One-vs-rest tasks are one column of classes: a stratified split keeps every class's share.
-        codes = (
-            parts[0][:, 0]
-            if len(tasks) == 1
-            else np.where(np.isnan(parts[0]).any(1), -1, parts[0].argmax(1))
-        )
-        strata = np.nan_to_num(codes, nan=-1)
-    return Labels(tasks=tuple(tasks), values=np.concatenate(parts, axis=1), strata=strata)
-
-
-def given_split(raw: Source, columns: Columns) -> np.ndarray | None:
+def given_split(raw: RawData, columns: Columns) -> np.ndarray | None:
     """Part of each example where the data say so, (N,): 0, 1 or 2.
 
     None where the split is ours to draw.

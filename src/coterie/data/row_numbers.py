@@ -32,7 +32,8 @@ _NUMBER = re.compile(
 def named_like_an_id(name: str) -> bool:
     """Whether the name says that the column tells who or what a row is about.
 
-    >>> [named_like_an_id(name) for name in ("patientid", "ID_number", "userId", "acid", "body_mass_index")]
+    >>> names = "patientid", "ID_number", "userId", "acid", "body_mass_index"
+    >>> [named_like_an_id(name) for name in names]
     [True, True, True, False, False]
     """
     return bool(_ID.fullmatch(name) or re.fullmatch(r".*[a-z]I[dD]", name))
@@ -43,7 +44,8 @@ def named_like_a_row_number(name: str) -> bool:
 
     An empty name does.
 
-    >>> [named_like_a_row_number(name) for name in ("", "Unnamed: 0", "__index_level_0__", "row", "arrow")]
+    >>> names = "", "Unnamed: 0", "__index_level_0__", "row", "arrow"
+    >>> [named_like_a_row_number(name) for name in names]
     [True, True, True, True, False]
     """
     return bool(_NUMBER.fullmatch(name)) or named_like_an_id(name)
@@ -61,8 +63,10 @@ def counts_rows(values: np.ndarray) -> str:
 
     Time, dose and ramps look the same, which is why the user may overrule.
 
-    >>> counts_rows(np.arange(40.0) * 5), counts_rows(np.repeat(np.arange(12.0), 3)), counts_rows(np.tile(np.arange(20.0), 2))
-    ('it counts the rows', 'it counts the rows in runs of 3', 'it counts the rows')
+    >>> counts_rows(np.arange(40.0) * 5), counts_rows(np.repeat(np.arange(12.0), 3))
+    ('it counts the rows', 'it counts the rows in runs of 3')
+    >>> counts_rows(np.tile(np.arange(20.0), 2))
+    'it counts the rows'
     >>> counts_rows(np.random.default_rng(0).normal(size=40))
     ''
     """
@@ -97,8 +101,10 @@ def evenly_numbered(values: np.ndarray) -> bool:
 
     Row numbers of a shuffled table.
 
-    >>> evenly_numbered(np.random.default_rng(0).permutation(40)), evenly_numbered(np.array([3.0, 90, 17, 4, 55] * 4))
-    (True, False)
+    >>> evenly_numbered(np.random.default_rng(0).permutation(40))
+    True
+    >>> evenly_numbered(np.array([3.0, 90, 17, 4, 55] * 4))
+    False
     """
     known = values[~np.isnan(values)]
     if len(known) < _FEWEST or not np.isfinite(known).all() or (known % 1).any():

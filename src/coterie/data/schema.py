@@ -6,7 +6,7 @@ New data are read by it, never by themselves.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -14,6 +14,9 @@ from coterie.data.columns import some
 from coterie.data.preprocessing import Preprocessing
 from coterie.errors import CoterieError, require_type
 from coterie.tasks import Tasks
+
+if TYPE_CHECKING:
+    from coterie.data.dataset import Dataset
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,7 +51,10 @@ class Schema:
             if mine.kind != found.kind:
                 return f"task {task!r} is {found.kind} there, {mine.kind} in the model"
             if mine.classes != found.classes:
-                return f"the classes of task {task!r} are {_listed(found.classes)}; the model's are {_listed(mine.classes)}"
+                return (
+                    f"the classes of task {task!r} are {_listed(found.classes)}; the model's are "
+                    f"{_listed(mine.classes)}"
+                )
         for position in (
             position for position, task in enumerate(self.tasks) if not task.kind.has_classes
         ):
@@ -60,12 +66,14 @@ class Schema:
                 return f"task {names[position]!r} is scaled otherwise"
         mine, found = self.preprocessing, other.preprocessing
         if mine.feature_names != found.feature_names:
-            return f"its inputs are {_listed(found.feature_names)}; the model's are {_listed(mine.feature_names)}"
+            theirs, names = _listed(found.feature_names), _listed(mine.feature_names)
+            return f"its inputs are {theirs}; the model's are {names}"
         if tuple(mine.input_shape) != tuple(found.input_shape):
-            return f"its inputs have shape {tuple(found.input_shape)}; the model's {tuple(mine.input_shape)}"
+            shape, own = tuple(found.input_shape), tuple(mine.input_shape)
+            return f"its inputs have shape {shape}; the model's {own}"
         return "" if mine == found else "its inputs are scaled otherwise"
 
-    def require(self, data: Any) -> None:
+    def require(self, data: Dataset) -> None:
         """Refuse a data set that was prepared otherwise.
 
         Raises:
@@ -74,12 +82,11 @@ class Schema:
         if difference := self.difference(data.schema):
             raise CoterieError(
                 f"`data` was not prepared as the model's own: {difference}. Read the file with the "
-                "model's schema: "
-                "load(file, like=model)."
+                "model's schema: load(file, like=model)."
             )
 
 
-def schema_of(like: Any) -> Schema:
+def schema_of(like: object) -> Schema:
     """The schema of a fit, a grouped model or a data set.
 
     Raises:

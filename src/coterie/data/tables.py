@@ -4,11 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from coterie.data.columns import as_numbers, first_row, is_text, series, some, strange_cells
+from coterie.data.columns import (
+    as_numbers,
+    constant,
+    first_row,
+    is_text,
+    series,
+    some,
+    strange_cells,
+)
 from coterie.data.row_numbers import (
     counts_rows,
     evenly_numbered,
@@ -16,7 +24,6 @@ from coterie.data.row_numbers import (
     named_like_an_id,
     nearly_unique,
 )
-from coterie.data.targets import constant
 from coterie.errors import CoterieError
 
 if TYPE_CHECKING:
@@ -42,6 +49,13 @@ class Features:
     ids: tuple[str, ...]
 
 
+class Table(NamedTuple):
+    """Columns that are inputs, and which of them are numbers and which are categories."""
+
+    frame: pd.DataFrame
+    features: Features
+
+
 def choose_features(
     frame: pd.DataFrame,
     *,
@@ -50,7 +64,9 @@ def choose_features(
     labels: Collection[str] = (),
     sample: np.ndarray | None = None,
 ) -> Features:
-    """Type every column of ``frame`` as numeric, categorical or left out (constant, id, date, free text, nested values).
+    """Type every column of ``frame`` as numeric, categorical or left out.
+
+    Left out are what is constant, ids, dates, free text and nested values.
 
     Args:
         frame: columns as :func:`coterie.data.cells.read_cells` understood them.
@@ -65,8 +81,10 @@ def choose_features(
         CoterieError: ``keep`` names a column that cannot be an input.
 
     >>> import pandas as pd
-    >>> choose_features(pd.DataFrame({"id": [7, 8, 9], "size": [1.5, 2.0, 1.0], "colour": ["red", "blue", "red"]}))
-    Features(numeric=('size',), categorical=('colour',), notes=("Column 'id' left out: it numbers the rows.",), ids=('id',))
+    >>> frame = pd.DataFrame({"id": [7, 8, 9], "size": [1.5, 2.0, 1.0], "colour": list("aba")})
+    >>> choose_features(frame)  # doctest: +NORMALIZE_WHITESPACE
+    Features(numeric=('size',), categorical=('colour',),
+             notes=("Column 'id' left out: it numbers the rows.",), ids=('id',))
     """
     chosen: dict[str, list[str]] = {"numeric": [], "categorical": [], "id": []}
     notes = []
@@ -77,28 +95,24 @@ def choose_features(
             f"{some([repr(name) for name in named])}."
         )
     ranks = _shuffled_numbers(frame, keep)
-    for name in frame.columns:
-        if name in named:
-            continue
+    for name in (name for name in frame.columns if name not in named):
         column = series(frame, name)
         role, reason = _role(column)
-        if role and name not in keep:
-            if name in index:
-                role, reason = "id", "it is the index of the table"
-            elif (
-                number := _row_number(column, role)
-                or ranks.get(name, "")
-                or _sampled(column, role, sample)
-            ):
-                role, reason = "id", number
-            elif role == "numeric" and named_like_an_id(name):
-                notes.append(
-                    f"Column {name!r} is used as a number although it is named like an id; "
-                    "`exclude` leaves it out."
-                )
-        elif name in keep:
-            role = _kept(column, role, reason)
-            reason = ""
+        if name in keep:
+            role, reason = _kept(column, role, reason), ""
+        elif role and name in index:
+            role, reason = "id", "it is the index of the table"
+        elif role and (
+            number := _row_number(column, role)
+            or ranks.get(name, "")
+            or _sampled(column, role, sample)
+        ):
+            role, reason = "id", number
+        elif role == "numeric" and named_like_an_id(name):
+            notes.append(
+                f"Column {name!r} is used as a number although it is named like an id; "
+                "`exclude` leaves it out."
+            )
         if role in chosen:
             chosen[role].append(name)
         if reason:

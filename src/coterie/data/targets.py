@@ -1,24 +1,17 @@
-"""From columns to tasks: kinds, codes and what training needs to know of them."""
+"""Tasks and their labels, and what training needs to know of them."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from coterie.data.columns import TargetColumn, plain_text, some, strange_cells
+from coterie.data.columns import constant, some
 from coterie.errors import CoterieError
-from coterie.tasks import KINDS, Kind, Task, TaskFunction, Tasks, by_kind, example_losses, statistic
-
-if TYPE_CHECKING:
-    import pandas as pd
-
-SINGLE_ROUNDING = 1e-6
-ROUNDING = 1e-12  # of the largest value; float64 carries 16 digits, and sums lose a few
+from coterie.tasks import Task, TaskFunction, Tasks, by_kind, example_losses, statistic
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -39,118 +32,6 @@ class Labels:
         """Return only the tasks under the mask (T,)."""
         tasks = tuple(task for task, kept in zip(self.tasks, mask, strict=True) if kept)
         return replace(self, tasks=tasks, values=self.values[:, mask])
-
-
-def encode_column(
-    column: pd.Series, kind: Kind | None = None, positive: str | None = None
-) -> tuple[Task, np.ndarray]:
-    """Infer the kind of a target unless given, and return its task and its codes or values, (N,) float64.
-
-    Kinds are asked in the order of ``KINDS`` whether they recognise the column. Declared classes
-    (ordered categories, names in the file) are binary if they are two, else multi-class, and keep
-    their order, seen or not. Two distinct values: binary. Text, categories, or at most 20 whole
-    numbers: multi-class, in ascending order. Else regression.
-
-    Args:
-        column: the target as :func:`coterie.data.cells.read_cells` understood it, indexed by row
-            number.
-        kind: overrides the inferred kind.
-        positive: the positive class of a binary target.
-
-    Raises:
-        CoterieError: constant or empty column, dates, lists, text among numbers, infinite values,
-            classes that do not suit the kind, a positive class that is none.
-
-    >>> import pandas as pd
-    >>> encode_column(pd.Series(["no", "yes", None], name="smiles"))
-    (Task(name='smiles', kind='binary', classes=('no', 'yes'), loss=None, metric=None), array([ 0.,  1., nan]))
-    """
-    if strange := strange_cells(column):
-        raise CoterieError(
-            f"Target {str(column.name)!r} holds {strange}; it must hold numbers or classes."
-        )
-    cells = TargetColumn(column)
-    name, n_distinct = cells.name, cells.n_distinct
-    if n_distinct == 0:
-        raise CoterieError(f"Target {name!r} has no label at all: every cell is missing.")
-    if n_distinct == 1 or (not cells.stray.any() and constant(cells.numbers, column.dtype)):
-        only = plain_text(column.dropna().iloc[0])
-        raise CoterieError(f"Target {name!r} is constant: every label is {only!r}. Leave it out.")
-    kind = kind or next(kind for kind in KINDS.values() if kind.recognises(cells))
-    classes, values = kind.read(cells, positive if kind.has_positive else None)
-    if positive is not None and not kind.has_positive:
-        what = (
-            f"has {len(classes)} classes; a binary target has two"
-            if classes
-            else f"is a {kind} target"
-        )
-        raise CoterieError(f"`positive` names a class of {name!r}, which {what}.")
-    return Task(name=name, kind=kind, classes=classes), values
-
-
-def constant(values: np.ndarray, dtype: Any = np.float64) -> bool:
-    """Whether all values (NaN aside) are one number, but for rounding in the ``dtype`` they came in; whole numbers are exact.
-
-    >>> constant(np.array([0.1, 0.1 + 1e-17, np.nan])), constant(np.array([10**15, 10**15 + 1.0]))
-    (True, False)
-    """
-    known = values[np.isfinite(values)]
-    if len(known) == 0 or len(known) < np.count_nonzero(~np.isnan(values)):
-        return False
-    with np.errstate(over="ignore"):  # from -1e308 to 1e308, say
-        spread = float(known.max() - known.min())
-    rounding = SINGLE_ROUNDING if dtype == np.float32 else ROUNDING
-    return spread == 0 or (
-        spread <= rounding * float(np.abs(known).max()) and bool((known % 1).any())
-    )
-
-
-def one_vs_rest(column: pd.Series) -> tuple[list[Task], np.ndarray]:
-    """Return one binary task per class and labels (N, T), NaN where the class is missing.
-
-    >>> import pandas as pd
-    >>> tasks, values = one_vs_rest(pd.Series(["cat", "dog", "cow"], name="label"))
-    >>> tasks[2].name, values[:, 2]
-    ('dog', array([0., 1., 0.]))
-    """
-    whole, codes = encode_column(column, Kind.MULTICLASS)
-    tasks = [Task(name=name, kind=Kind.BINARY, classes=("other", name)) for name in whole.classes]
-    values = (codes[:, None] == np.arange(len(tasks))).astype(np.float64)
-    values[np.isnan(codes)] = np.nan
-    return tasks, values
-
-
-def long_form(
-    column: pd.Series, task_of: pd.Series, kind: Kind | None = None, positive: str | None = None
-) -> Labels:
-    """Spread one target over as many tasks as ``task_of`` has values.
-
-    (N, T) with one label in each row.
-
-    >>> import pandas as pd
-    >>> labels = long_form(pd.Series([0, 1, 1], name="mine"), pd.Series([5, 5, 7], name="field"))
-    >>> [task.name for task in labels.tasks], labels.values
-    (['field 5', 'field 7'], array([[ 0., nan],
-           [ 1., nan],
-           [nan,  1.]]))
-    """
-    import pandas as pd
-
-    task, values = encode_column(column, kind, positive)
-    if strange_cells(task_of).startswith("lists"):
-        raise CoterieError(
-            f"`task_column` {str(task_of.name)!r} holds lists or structures; it must name tasks."
-        )
-    codes, names = pd.factorize(task_of, sort=True)
-    if len(names) == 0:
-        raise CoterieError(f"`task_column` {str(task_of.name)!r} is empty.")
-    spread = np.full((len(values), len(names)), np.nan)
-    rows = np.flatnonzero(codes >= 0)
-    spread[rows, codes[rows]] = values[rows]
-    tasks = tuple(replace(task, name=f"{task_of.name} {plain_text(name)}") for name in names)
-    label = np.nan_to_num(values, nan=-1) if task.kind.has_classes else np.zeros(len(codes))
-    strata = np.unique(np.stack([codes, label]), axis=1, return_inverse=True)[1].ravel()
-    return Labels(tasks=tasks, values=spread, strata=strata)
 
 
 def largest_task(labels: Labels) -> np.ndarray:
@@ -208,7 +89,7 @@ def task_notes(tasks: Sequence[Task]) -> list[str]:
 def positive_classes(tasks: Sequence[Task]) -> list[str]:
     """The positive class of binary tasks, those that share one together.
 
-    >>> two = {"kind": Kind.BINARY, "classes": ("0", "1")}
+    >>> two = {"kind": "binary", "classes": ("0", "1")}
     >>> positive_classes([Task(name="a", **two), Task(name="b", **two)])
     ["'1' of a, b"]
     """
@@ -220,7 +101,7 @@ def positive_classes(tasks: Sequence[Task]) -> list[str]:
 
 
 def measure(labels: Labels, train: np.ndarray, *, balance: bool = True) -> tuple[Tasks, Tensor]:
-    """Measure the tasks' statistics on the positions ``train`` and return them with the encoded targets, (N, T) float32.
+    """Measure the tasks' statistics on the positions ``train``; encode the targets, (N, T) float32.
 
     Numbers are brought to the scale of training. Where kinds are mixed, ``loss_scale`` is the loss
     of the best constant prediction.
@@ -229,29 +110,15 @@ def measure(labels: Labels, train: np.ndarray, *, balance: bool = True) -> tuple
         CoterieError: a target without labels in the training part, or that is constant there, or
             too large to compute with.
     """
-    values = labels.values
-    part = values[train]
+    values, part = labels.values, labels.values[train]
     observed = ~np.isnan(part)
-    for position in np.flatnonzero(~observed.any(0)):
-        raise CoterieError(
-            f"Target {labels.tasks[position].name!r} has no label in the training part."
-        )
     for position, task in enumerate(labels.tasks):
+        if not observed[:, position].any():
+            raise CoterieError(f"Target {task.name!r} has no label in the training part.")
         if not task.kind.has_classes and constant(part[:, position]):
             raise CoterieError(f"Target {task.name!r} is constant in the training part.")
-    mean, std, pos_weight = (
-        np.zeros(len(labels.tasks)),
-        np.ones(len(labels.tasks)),
-        np.ones(len(labels.tasks)),
-    )
+    mean, std, pos_weight = _scales(labels.tasks, part, balance=balance)
     with np.errstate(over="ignore", invalid="ignore"):  # what is lost is refused below
-        for kind, mine in by_kind(labels.tasks).items():
-            # Of all columns: sums over some of them are rounded otherwise.
-            mean[mine], std[mine] = (statistic[mine] for statistic in kind.units(part))
-            balanced = [
-                position for position in mine if balance and labels.tasks[position].loss is None
-            ]
-            pos_weight[balanced] = kind.pos_weight(part)[balanced]
         # Rows must be contiguous: joined columns are not, and gathering a batch of 1,000 tasks from
         # them is 15 times slower.
         scaled = ((values - mean) / std).astype(np.float32, order="C")
@@ -260,22 +127,34 @@ def measure(labels: Labels, train: np.ndarray, *, balance: bool = True) -> tuple
         largest = np.nanmax(np.abs(values[:, position]))
         raise CoterieError(
             f"Target {labels.tasks[position].name!r} holds values up to {largest:g} in size, which "
-            "cannot be computed with "
-            "beside the others; bring it to another scale."
+            "cannot be computed with beside the others; bring it to another scale."
         )
     targets = torch.from_numpy(scaled)
-    numbers = {
-        "pos_weight": pos_weight,
-        "mean": mean,
-        "std": std,
-        "observed_share": observed.mean(0),
-    }
-    statistics: dict[str, Any] = {name: statistic(name, value) for name, value in numbers.items()}
-    mixed = len({task.kind for task in labels.tasks}) > 1
-    tasks = Tasks(items=labels.tasks, loss_scale=torch.ones(len(labels.tasks)), **statistics)
-    if mixed:
+    tasks = Tasks(
+        items=labels.tasks,
+        pos_weight=statistic("pos_weight", pos_weight),
+        mean=statistic("mean", mean),
+        std=statistic("std", std),
+        observed_share=statistic("observed_share", observed.mean(0)),
+        loss_scale=torch.ones(len(labels.tasks)),
+    )
+    if len({task.kind for task in labels.tasks}) > 1:
         tasks = replace(tasks, loss_scale=constant_losses(tasks, targets[train]))
     return tasks, targets
+
+
+def _scales(
+    tasks: Sequence[Task], part: np.ndarray, *, balance: bool
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Mean, standard deviation and weight of positives, (T,) each, on the training part (n, T)."""
+    mean, std, pos_weight = np.zeros(len(tasks)), np.ones(len(tasks)), np.ones(len(tasks))
+    with np.errstate(over="ignore", invalid="ignore"):
+        for kind, mine in by_kind(tasks).items():
+            # Of all columns: sums over some of them are rounded otherwise.
+            mean[mine], std[mine] = (measured[mine] for measured in kind.units(part))
+            balanced = [position for position in mine if balance and tasks[position].loss is None]
+            pos_weight[balanced] = kind.pos_weight(part)[balanced]
+    return mean, std, pos_weight
 
 
 def constant_losses(tasks: Tasks, targets: Tensor) -> Tensor:
@@ -283,7 +162,7 @@ def constant_losses(tasks: Tasks, targets: Tensor) -> Tensor:
 
     ``loss_scale`` is not applied.
 
-    >>> tasks = Tasks.plain([Task(name="a", kind=Kind.BINARY)])
+    >>> tasks = Tasks.plain([Task(name="a", kind="binary")])
     >>> constant_losses(tasks, torch.tensor([[0.0], [1.0]]))
     tensor([0.6931])
     """
@@ -296,7 +175,7 @@ def constant_losses(tasks: Tasks, targets: Tensor) -> Tensor:
 
 
 def _constant_loss(task: Task, targets: Tensor, pos_weight: float) -> float:
-    """Mean loss on the training part of the constant output that is best for the kind's own loss."""
+    """Mean loss on the training part of the constant output that is best for the kind's loss."""
     known = targets[~targets.isnan()]
     best = task.kind.constant(known, len(task.classes), pos_weight)
     one = replace(Tasks.plain([task]), pos_weight=torch.tensor([pos_weight]))

@@ -8,7 +8,9 @@ subclass of :class:`Kind`, of which :func:`register` makes an object known.
 """
 
 from coterie.tasks._classes import Classes
-from coterie.tasks._kind import KINDS, Column, Kind, Margin, kind_named, register, unknown_kind
+from coterie.tasks._column import Column
+from coterie.tasks._kind import KINDS, Kind, kind_named, register, unknown_kind
+from coterie.tasks._margins import Margin
 from coterie.tasks._numbers import Numbers
 
 # isort: off
@@ -22,8 +24,9 @@ from coterie.tasks.ordinal import Ordinal
 from coterie.tasks.count import Count
 
 # isort: on
+from coterie.tasks._blocks import Block, Blocks, by_kind
 from coterie.tasks._losses import confidence, example_losses, mean_losses, task_losses
-from coterie.tasks._tasks import Block, Blocks, Task, TaskFunction, Tasks, by_kind, statistic
+from coterie.tasks._tasks import Task, TaskFunction, Tasks, statistic
 
 __all__ = [
     "KINDS",

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from torch import Tensor
 
-from coterie.tasks._kind import Column, Kind
+from coterie.tasks._column import Column
+from coterie.tasks._kind import Kind
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -36,7 +37,7 @@ class Classes(Kind):
         """A probability of each class."""
         return len(classes)
 
-    def predict(self, outputs: Tensor, tasks: Any, position: int) -> Tensor:  # noqa: ARG002
+    def predict(self, outputs: Tensor, tasks: object, position: int) -> Tensor:  # noqa: ARG002
         """Probabilities of the classes."""
         return self.probabilities(outputs)
 
@@ -44,7 +45,7 @@ class Classes(Kind):
         """A probability of each class."""
         return [{"meaning": "probability", "class": name} for name in task.classes]
 
-    def described(self, task: Task, likelihood: str) -> dict[str, Any]:
+    def described(self, task: Task, likelihood: str) -> dict[str, object]:
         """The likeliest class, and how likely."""
         return {
             "holds": "likeliest class",

@@ -9,104 +9,21 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self
+from typing import TYPE_CHECKING, ClassVar, Self
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from coterie.errors import CoterieError, shown
+from coterie.tasks._column import Column
+from coterie.tasks._margins import Margin
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from coterie.tasks._tasks import Block, Task, Tasks
-
-
-class Column(Protocol):
-    """A target column of N cells, as it was read."""
-
-    @property
-    def name(self) -> str:
-        """Of the column."""
-        ...
-
-    @property
-    def numbers(self) -> np.ndarray:
-        """The cells as float64, (N,); NaN where missing, or no number."""
-        ...
-
-    @property
-    def stray(self) -> np.ndarray:
-        """Which cells hold something else than a number, (N,) bool."""
-        ...
-
-    @property
-    def n_labels(self) -> int:
-        """Number of cells that are not missing."""
-        ...
-
-    @property
-    def n_distinct(self) -> int:
-        """Number of distinct labels."""
-        ...
-
-    @property
-    def declared(self) -> Sequence[str]:
-        """Classes in the order that the source declares, seen or not.
-
-        Empty where it declares none.
-        """
-        ...
-
-    @property
-    def categorical(self) -> bool:
-        """Whether the source says that the cells are categories."""
-        ...
-
-    def classes(self) -> tuple[list[str], np.ndarray]:
-        """Names of the classes as declared, else in ascending order, and the code of each cell, (N,): -1 where missing."""
-        ...
-
-    def first(self, mask: np.ndarray) -> tuple[Any, Any]:
-        """The first cell under the mask (N,), and its row."""
-        ...
-
-
-class Margin(ABC):
-    """One number per cell that carries all that its loss needs to know of a prediction.
-
-    What Grad-TAG asks of a kind.
-
-    Of a binary task the margin is h = y z with y = -1 or 1 and logit z, of a multi-class task h =
-    log(p / (1 - p)) with p the probability of the true class; both have the cross-entropy log(1 +
-    exp(-h)). Of a regression task it is the standardised prediction itself, with the squared error
-    (Li, Sharma & Zhang, KDD 2024, section 3; regression is our addition). Missing labels are 0 in
-    ``labels``.
-    """
-
-    @abstractmethod
-    def of(self, outputs: Tensor, labels: Tensor) -> Tensor:
-        """Margin of each cell, (B, n), from outputs (B, n) or (B, n, C) and labels (B, n)."""
-
-    @abstractmethod
-    def lead(self, outputs: Tensor, labels: Tensor) -> Tensor:
-        """By how much each cell is a hit, (B, n); the margin where there are no hits."""
-
-    @abstractmethod
-    def expansion(self, margin: Tensor, labels: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Loss of each cell as a function of its margin (..., n), and its first and second derivative, each (..., n)."""
-
-    @abstractmethod
-    def outcome(self, margin: Tensor, lead: Tensor, change: Tensor, labels: Tensor) -> Tensor:
-        """What comes of each cell of one task, see :meth:`Kind.outcome`, (m, n), after the margin (n,) changed by (m, n)."""
-
-    def outputs(self, margin: Tensor, labels: Tensor) -> Tensor | None:  # noqa: ARG002
-        """Outputs with these margins, or None where the margin does not tell them.
-
-        A metric of one's own then cannot be had.
-        """
-        return None
+    from coterie.tasks._blocks import Block
+    from coterie.tasks._tasks import Task, Tasks
 
 
 class Kind(str, ABC):  # noqa: SLOT000
@@ -133,7 +50,7 @@ class Kind(str, ABC):  # noqa: SLOT000
     has_positive: ClassVar[bool] = False
     """Whether one of two classes is the positive one, which a user may name."""
     wide: ClassVar[bool] = False
-    """Whether a task may have several output columns: outputs are then padded to the widest task."""
+    """Whether a task may have several output columns; outputs are then padded to the widest."""
     padding: ClassVar[float] = -torch.inf
     """What outputs are padded with."""
     hits: ClassVar[bool] = False
@@ -151,7 +68,7 @@ class Kind(str, ABC):  # noqa: SLOT000
             raise TypeError(f"A kind must have {', '.join(missing)}; {cls.__name__} lacks them.")
         return str.__new__(cls, cls.name)
 
-    def __reduce__(self) -> tuple[Any, ...]:
+    def __reduce__(self) -> tuple[object, ...]:
         return kind_named, (self.value,)
 
     @property
@@ -172,7 +89,9 @@ class Kind(str, ABC):  # noqa: SLOT000
     def read(
         self, column: Column, positive: str | None = None
     ) -> tuple[tuple[str, ...], np.ndarray]:
-        """Names of the classes, or none, and the labels as codes or numbers in their own units, (N,) float64, NaN if missing.
+        """Names of the classes, or none, and the labels, (N,) float64, NaN if missing.
+
+        Labels are codes, or numbers in their own units.
 
         ``positive`` is None unless the kind :attr:`has_positive`.
 
@@ -228,7 +147,10 @@ class Kind(str, ABC):  # noqa: SLOT000
 
     @abstractmethod
     def constant(self, labels: Tensor, n_classes: int, pos_weight: float) -> Tensor:
-        """The constant output (w,) of least loss for the labels (rows,) of one task, none of them missing."""
+        """The constant output (w,) of least loss for the labels (rows,) of one task.
+
+        None of them is missing.
+        """
 
     # Metrics
 
@@ -268,7 +190,7 @@ class Kind(str, ABC):  # noqa: SLOT000
         primary: float,
         tasks: Tasks,
         position: int,
-    ) -> dict[str, Any]:
+    ) -> dict[str, object]:
         """All metrics of one task by name, NaN where undefined.
 
         Args:
@@ -283,7 +205,10 @@ class Kind(str, ABC):  # noqa: SLOT000
     # Predictions
 
     def inverse_link(self, outputs: Tensor) -> Tensor:
-        """What models average where they do not average outputs, such as probabilities, (B, w), from outputs of one task."""
+        """What models average where they do not average outputs (B, w) of one task, (B, w).
+
+        Such as probabilities.
+        """
         return outputs
 
     def link(self, means: Tensor) -> Tensor:
@@ -313,7 +238,7 @@ class Kind(str, ABC):  # noqa: SLOT000
         """
 
     @abstractmethod
-    def described(self, task: Task, likelihood: str) -> dict[str, Any]:
+    def described(self, task: Task, likelihood: str) -> dict[str, object]:
         """What these columns hold, as JSON types; ``likelihood`` is the name of the second."""
 
 
@@ -351,14 +276,14 @@ def kind_named(name: str) -> Kind:
     True
     >>> kind_named("ranking")
     Traceback (most recent call last):
-    coterie.errors.CoterieError: `kind` must be one of 'binary', 'multiclass', 'regression', 'ordinal', 'count'...
+    coterie.errors.CoterieError: `kind` must be one of 'binary', 'multiclass', 'regression', ...
     """
     if (wrong := unknown_kind(name)) is not None:
         raise CoterieError(f"`kind` must be {wrong}; found {shown(name)}.")
     return KINDS[name]
 
 
-def unknown_kind(name: Any) -> str | None:
+def unknown_kind(name: object) -> str | None:
     """What would be right, unless ``name`` is that of a kind."""
     if isinstance(name, str) and name in KINDS:
         return None

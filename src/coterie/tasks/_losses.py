@@ -6,12 +6,17 @@ such as the models of a stack. Targets are encoded as their kinds say; NaN is mi
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, cast
+
 import torch
 from torch import Tensor
 
 from coterie.errors import CoterieError, require_type
 from coterie.tasks._kind import Kind, kind_named
 from coterie.tasks._tasks import Task, Tasks
+
+if TYPE_CHECKING:
+    from coterie.tasks._tasks import TaskFunction
 
 
 def example_losses(outputs: Tensor, targets: Tensor, tasks: Tasks) -> Tensor:
@@ -20,7 +25,8 @@ def example_losses(outputs: Tensor, targets: Tensor, tasks: Tasks) -> Tensor:
     That of the kind (see :mod:`coterie.tasks`), or the task's own. Tasks of one kind are computed
     together.
 
-    >>> tasks = Tasks.plain([Task(name="a", kind=Kind.BINARY), Task(name="b", kind=Kind.REGRESSION)])
+    >>> kinds = {"a": Kind.BINARY, "b": Kind.REGRESSION}
+    >>> tasks = Tasks.plain([Task(name=name, kind=kind) for name, kind in kinds.items()])
     >>> example_losses(torch.tensor([[0.0, 1.0]]), torch.tensor([[1.0, 3.0]]), tasks)
     tensor([[0.6931, 4.0000]])
     """
@@ -117,11 +123,11 @@ def confidence(logits: Tensor, targets: Tensor, task: Task | Tasks | Kind | str)
 
 def _own_loss(outputs: Tensor, known: Tensor, tasks: Tasks, position: int) -> Tensor:
     task, shape = tasks[position], outputs.shape[:-1]
-    value = task.loss(outputs[..., tasks.columns[position]], known[..., position].expand(shape))
+    loss = cast("TaskFunction", task.loss)  # such tasks are listed in `tasks.own`
+    value = loss(outputs[..., tasks.columns[position]], known[..., position].expand(shape))
     if value.shape != shape:
         raise CoterieError(
             f"The loss of task {task.name!r} must return one value per example, shape "
-            f"{tuple(shape)}; "
-            f"found {tuple(value.shape)}. Use reduction='none'."
+            f"{tuple(shape)}; found {tuple(value.shape)}. Use reduction='none'."
         )
     return value

@@ -1,10 +1,55 @@
-"""What margins share."""
+"""What a margin is, and what margins share.
+
+Shapes: ``B`` examples of a batch, ``n`` tasks of a kind, ``C`` output columns of the widest, ``m``
+changes.
+"""
 
 from __future__ import annotations
+
+from abc import ABC, abstractmethod
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+
+
+class Margin(ABC):
+    """One number per cell that carries all that its loss needs to know of a prediction.
+
+    What Grad-TAG asks of a kind.
+
+    Of a binary task the margin is h = y z with y = -1 or 1 and logit z, of a multi-class task h =
+    log(p / (1 - p)) with p the probability of the true class; both have the cross-entropy log(1 +
+    exp(-h)). Of a regression task it is the standardised prediction itself, with the squared error
+    (Li, Sharma & Zhang, KDD 2024, section 3; regression is our addition). Missing labels are 0 in
+    ``labels``.
+    """
+
+    @abstractmethod
+    def of(self, outputs: Tensor, labels: Tensor) -> Tensor:
+        """Margin of each cell, (B, n), from outputs (B, n) or (B, n, C) and labels (B, n)."""
+
+    @abstractmethod
+    def lead(self, outputs: Tensor, labels: Tensor) -> Tensor:
+        """By how much each cell is a hit, (B, n); the margin where there are no hits."""
+
+    @abstractmethod
+    def expansion(self, margin: Tensor, labels: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Loss of each cell as a function of its margin, and its two derivatives, (..., n) each."""
+
+    @abstractmethod
+    def outcome(self, margin: Tensor, lead: Tensor, change: Tensor, labels: Tensor) -> Tensor:
+        """What comes of each cell of one task, (m, n), after the margin (n,) changed by (m, n).
+
+        See :meth:`Kind.outcome`.
+        """
+
+    def outputs(self, margin: Tensor, labels: Tensor) -> Tensor | None:  # noqa: ARG002
+        """Outputs with these margins, or None where the margin does not tell them.
+
+        A metric of one's own then cannot be had.
+        """
+        return None
 
 
 def cross_entropy_expansion(margin: Tensor) -> tuple[Tensor, Tensor, Tensor]:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from torch import Tensor
 
 from coterie.errors import CoterieError
 from coterie.tasks._classes import numbers
-from coterie.tasks._kind import Column, Kind
+from coterie.tasks._column import Column
+from coterie.tasks._kind import Kind
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -43,7 +44,7 @@ class Numbers(Kind):
         """A value."""
         return [{"meaning": "value in the target's units"}]
 
-    def described(self, task: Task, likelihood: str) -> dict[str, Any]:  # noqa: ARG002
+    def described(self, task: Task, likelihood: str) -> dict[str, object]:  # noqa: ARG002
         """A value."""
         return {"holds": "value in the target's units"}
 

@@ -10,14 +10,16 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import accumulate, pairwise
-from typing import Annotated, Any, Self, TypedDict
+from typing import Annotated, Self, TypedDict, overload
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from coterie.errors import CoterieError, require_list, require_texts, require_type, shown
 from coterie.schema import distinct, least, structure
-from coterie.tasks._kind import KINDS, Kind, kind_named, unknown_kind
+from coterie.tasks._blocks import Blocks
+from coterie.tasks._kind import Kind, kind_named, unknown_kind
 
 TaskFunction = Callable[[Tensor, Tensor], Tensor]
 _UNITS = ("mean", "std")
@@ -60,7 +62,9 @@ class Task:
 
 @dataclass(frozen=True, kw_only=True)
 class Tasks(Sequence[Task]):
-    """All tasks of a data set with what training needs to know of them, measured on the training split.
+    """All tasks of a data set, with what training needs to know of them.
+
+    That is measured on the training split.
 
     All tensors have shape (T,): ``pos_weight`` = negatives / positives (1 where not binary or not
     balanced), ``mean`` and ``std`` = what numbers are shifted and divided by (0 and 1 elsewhere),
@@ -94,7 +98,11 @@ class Tasks(Sequence[Task]):
     def __len__(self) -> int:
         return len(self.items)
 
-    def __getitem__(self, index: Any) -> Any:
+    @overload
+    def __getitem__(self, index: int) -> Task: ...
+    @overload
+    def __getitem__(self, index: slice) -> tuple[Task, ...]: ...
+    def __getitem__(self, index: int | slice) -> Task | tuple[Task, ...]:
         return self.items[index]
 
     @property
@@ -121,7 +129,7 @@ class Tasks(Sequence[Task]):
         """Return the same tasks with their statistics on ``device``."""
         return replace(self, **{name: getattr(self, name).to(device) for name in _STATISTICS})
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, object]:
         """Everything but own losses and metrics, as plain JSON types."""
         items = [
             {"name": task.name, "kind": task.kind.value, "classes": task.classes}
@@ -130,7 +138,7 @@ class Tasks(Sequence[Task]):
         return {"items": items, **{name: getattr(self, name).tolist() for name in _STATISTICS}}
 
     @classmethod
-    def from_dict(cls, saved: Mapping[str, Any]) -> Self:
+    def from_dict(cls, saved: Mapping[str, object]) -> Self:
         """Rebuild what :meth:`to_dict` gave, also after a round trip through JSON.
 
         Raises:
@@ -153,7 +161,7 @@ class Tasks(Sequence[Task]):
                     f"{len(found[name])}."
                 )
         return cls(
-            items=tuple(items), **{name: statistic(name, saved[name]) for name in _STATISTICS}
+            items=tuple(items), **{name: statistic(name, found[name]) for name in _STATISTICS}
         )
 
     def of_kind(self, kind: Kind) -> list[int]:
@@ -181,23 +189,11 @@ class Tasks(Sequence[Task]):
         return [p for p, task in enumerate(self.items) if task.loss is not None]
 
 
-def by_kind(tasks: Sequence[Task]) -> dict[Kind, list[int]]:
-    """Positions of the tasks of each kind that there is, in the order of ``KINDS``.
-
-    >>> by_kind([Task(name="a", kind=Kind.REGRESSION), Task(name="b", kind=Kind.BINARY), Task(name="c", kind=Kind.BINARY)])
-    {'binary': [1, 2], 'regression': [0]}
-    """
-    found: dict[Kind, list[int]] = {}
-    for position, task in enumerate(tasks):
-        found.setdefault(task.kind, []).append(position)
-    return {kind: found[kind] for kind in KINDS.values() if kind in found}
-
-
 def _slices(widths: Iterable[int]) -> tuple[slice, ...]:
     return tuple(slice(start, stop) for start, stop in pairwise(accumulate(widths, initial=0)))
 
 
-def statistic(name: str, values: Any) -> Tensor:
+def statistic(name: str, values: np.ndarray | Sequence[float]) -> Tensor:
     """One of the statistics of :class:`Tasks` as a tensor (T,) of the right type.
 
     >>> statistic("mean", [0.1]).dtype, statistic("pos_weight", [0.1]).dtype
@@ -219,87 +215,3 @@ class _Saved(TypedDict):
     std: list[Annotated[float, least(0)]]
     observed_share: list[Annotated[float, least(0)]]
     loss_scale: list[Annotated[float, least(0)]]
-
-
-@dataclass(frozen=True, eq=False)
-class Block:
-    """Tasks of one kind as index tensors on the tasks' device, made once so that a step has no Python loop over tasks.
-
-    ``tasks`` (n,) are their positions, ``columns`` their output columns: (n,), or (n, C) where the
-    kind is wide, padded to the widest task; ``padding`` (n, C) says where. ``pos_weight``, ``mean``
-    and ``std`` (n,) are theirs. ``everything`` is True if all T tasks are of this kind.
-    """
-
-    kind: Kind
-    tasks: Tensor
-    columns: Tensor
-    padding: Tensor
-    pos_weight: Tensor
-    mean: Tensor
-    std: Tensor
-    everything: bool
-
-    @classmethod
-    def of(cls, tasks: Tasks, positions: Sequence[int], kind: Kind) -> Self:
-        """The block of some tasks of one kind."""
-        device = tasks.pos_weight.device
-        starts = torch.tensor([tasks.columns[p].start for p in positions])
-        widths = torch.tensor([tasks[p].width for p in positions])
-        offsets = torch.arange(int(widths.max()))
-        padding = offsets >= widths[:, None]
-        columns = starts[:, None] + offsets.expand_as(padding).masked_fill(padding, 0)
-        places = torch.tensor(positions, device=device)
-        return cls(
-            kind,
-            places,
-            (columns if kind.wide else starts).to(device),
-            padding.to(device),
-            tasks.pos_weight[places],
-            tasks.mean[places],
-            tasks.std[places],
-            len(positions) == len(tasks),
-        )
-
-    def select(self, values: Tensor, dim: int = -1) -> Tensor:
-        """Entries of these tasks of values with T along ``dim``."""
-        return values if self.everything else values.index_select(dim, self.tasks)
-
-    def outputs(self, outputs: Tensor) -> Tensor:
-        """Outputs (..., n) of these tasks, or (..., n, C) where the kind is wide."""
-        if self.kind.wide:
-            return outputs[..., self.columns].masked_fill(self.padding, self.kind.padding)
-        return outputs if self.everything else outputs.index_select(-1, self.columns)
-
-
-@dataclass(frozen=True, eq=False)
-class Blocks(Sequence[Block]):
-    """Blocks of all kinds present, and how to bring their results back into the order of the tasks."""
-
-    items: tuple[Block, ...]
-    back: Tensor
-
-    @classmethod
-    def of(cls, tasks: Tasks, positions: Sequence[int], last: Sequence[int] = ()) -> Self:
-        """Blocks of the tasks at ``positions``; the tasks ``last`` will follow behind them."""
-        found = {
-            kind: [positions[i] for i in mine]
-            for kind, mine in by_kind([tasks[p] for p in positions]).items()
-        }
-        order = [p for mine in found.values() for p in mine] + list(last)
-        with torch.inference_mode(False):  # made while validating, they serve training as well
-            items = tuple(Block.of(tasks, mine, kind) for kind, mine in found.items())
-            return cls(items, torch.tensor(order).argsort().to(tasks.pos_weight.device))
-
-    def __len__(self) -> int:
-        return len(self.items)
-
-    def __getitem__(self, index: Any) -> Any:
-        return self.items[index]
-
-    def in_task_order(self, parts: Sequence[Tensor]) -> Tensor:
-        """Concatenate (..., n) of each block, and of what follows, into (..., T)."""
-        return (
-            parts[0]
-            if len(parts) == 1
-            else torch.cat(list(parts), dim=-1).index_select(-1, self.back)
-        )

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -21,13 +21,15 @@ from torch import Tensor
 
 from coterie.errors import CoterieError
 from coterie.tasks._classes import numbers
-from coterie.tasks._kind import Column, Kind, Margin, register
-from coterie.tasks._margins import cross_entropy_expansion
+from coterie.tasks._column import Column
+from coterie.tasks._kind import Kind, register
+from coterie.tasks._margins import Margin, cross_entropy_expansion
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from coterie.tasks._tasks import Block, Task, Tasks
+    from coterie.tasks._blocks import Block
+    from coterie.tasks._tasks import Task, Tasks
 
 NEGATIVE = frozenset(
     {
@@ -179,8 +181,11 @@ class Binary(Kind):
         primary: float,
         tasks: Tasks,  # noqa: ARG002
         position: int,  # noqa: ARG002
-    ) -> dict[str, Any]:
-        """Accuracy, balanced accuracy and F1 at threshold 0 of the balanced logit, AUROC, average precision."""
+    ) -> dict[str, object]:
+        """Accuracy, balanced accuracy, F1, AUROC, average precision.
+
+        The threshold of the first three is 0 of the balanced logit.
+        """
         from torchmetrics.functional.classification import (
             binary_accuracy,
             binary_auroc,
@@ -222,7 +227,7 @@ class Binary(Kind):
         """The probability of the positive class."""
         return [{"meaning": "probability", "class": (task.classes or ("0", "1"))[1]}]
 
-    def described(self, task: Task, likelihood: str) -> dict[str, Any]:  # noqa: ARG002
+    def described(self, task: Task, likelihood: str) -> dict[str, object]:  # noqa: ARG002
         """The probability of the positive class."""
         named = (
             {"positive class": task.classes[1], "negative class": task.classes[0]}
@@ -248,8 +253,10 @@ def positive_last(
     Raises:
         CoterieError: ``positive`` is neither class.
 
-    >>> positive_last("assay", ["active", "inactive"]), positive_last("sex", ["f", "m"]), positive_last("sex", ["f", "m"], "f")
-    (False, True, False)
+    >>> positive_last("assay", ["active", "inactive"]), positive_last("sex", ["f", "m"])
+    (False, True)
+    >>> positive_last("sex", ["f", "m"], "f")
+    False
     """
     if positive is not None:
         if positive not in classes:

@@ -13,18 +13,20 @@ undefined.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from coterie.errors import CoterieError
-from coterie.tasks._kind import Column, Kind, register
+from coterie.tasks._column import Column
+from coterie.tasks._kind import Kind, register
 from coterie.tasks._numbers import Numbers, finite
 
 if TYPE_CHECKING:
-    from coterie.tasks._tasks import Block, Tasks
+    from coterie.tasks._blocks import Block
+    from coterie.tasks._tasks import Tasks
 
 _LARGEST = 20.0
 _CONSTANT = 1e-12
@@ -94,7 +96,7 @@ class Count(Numbers):
         primary: float,
         tasks: Tasks,
         position: int,
-    ) -> dict[str, Any]:
+    ) -> dict[str, object]:
         """D2, mean absolute error in units."""
         return {
             "D2": primary,

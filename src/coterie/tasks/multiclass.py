@@ -9,7 +9,7 @@ The sums are examples, and examples that are hit. A prediction of NaN is a miss.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -17,11 +17,13 @@ from torch import Tensor
 
 from coterie.errors import CoterieError
 from coterie.tasks._classes import Classes, read_classes
-from coterie.tasks._kind import Column, Kind, Margin, register
-from coterie.tasks._margins import cross_entropy_expansion
+from coterie.tasks._column import Column
+from coterie.tasks._kind import Kind, register
+from coterie.tasks._margins import Margin, cross_entropy_expansion
 
 if TYPE_CHECKING:
-    from coterie.tasks._tasks import Block, Tasks
+    from coterie.tasks._blocks import Block
+    from coterie.tasks._tasks import Tasks
 
 MAX_CLASSES = 20
 LABELS_PER_CLASS = 5
@@ -80,9 +82,9 @@ class Multiclass(Classes):
         if column.n_distinct > max(MAX_CLASSES, column.n_labels / LABELS_PER_CLASS):
             raise CoterieError(
                 f"Target {column.name!r} is text with {column.n_distinct} distinct values in "
-                f"{column.n_labels} labels; up to "
-                f"{MAX_CLASSES}, or one in {LABELS_PER_CLASS} labels, can be classes. "
-                f"Exclude it, or say kinds={{{column.name!r}: 'multiclass'}}."
+                f"{column.n_labels} labels; up to {MAX_CLASSES}, or one in {LABELS_PER_CLASS} "
+                "labels, can be classes. Exclude it, or say "
+                f"kinds={{{column.name!r}: 'multiclass'}}."
             )
         return True
 
@@ -112,10 +114,8 @@ class Multiclass(Classes):
 
     def outcome(self, outputs: Tensor, labels: Tensor) -> Tensor:
         """Hits."""
-        highest, said = outputs.max(-1)
-        return (
-            (said == labels.nan_to_num(nan=-1).long()) & ~highest.isnan()
-        ).float()  # the maximum of NaN and numbers is NaN
+        highest, said = outputs.max(-1)  # of NaN and numbers it is NaN
+        return ((said == labels.nan_to_num(nan=-1).long()) & ~highest.isnan()).float()
 
     def statistics(self, outcome: Tensor, labels: Tensor) -> tuple[Tensor, ...]:
         """Examples, and hits, which a missing label is not."""
@@ -137,7 +137,7 @@ class Multiclass(Classes):
         primary: float,
         tasks: Tasks,  # noqa: ARG002
         position: int,  # noqa: ARG002
-    ) -> dict[str, Any]:
+    ) -> dict[str, object]:
         """Accuracy."""
         return {"accuracy": primary}
 
@@ -164,7 +164,10 @@ def _log_probability(outputs: Tensor, labels: Tensor) -> Tensor:
 
 
 def _apart(outputs: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
-    """The logit of the true class, (B, n), and those of the others, (B, n, C) with minus infinity in its place."""
+    """The logit of the true class, (B, n), and those of the others, (B, n, C).
+
+    These have minus infinity in the place of the first.
+    """
     true_class = labels.long().unsqueeze(-1)
     its_own = torch.arange(outputs.shape[-1], device=outputs.device) == true_class
     return outputs.gather(-1, true_class).squeeze(-1), outputs.masked_fill(its_own, -torch.inf)

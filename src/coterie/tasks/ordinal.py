@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -26,11 +26,13 @@ from torch import Tensor
 
 from coterie.errors import CoterieError
 from coterie.tasks._classes import Classes, read_classes
-from coterie.tasks._kind import Column, Kind, register
+from coterie.tasks._column import Column
+from coterie.tasks._kind import Kind, register
 from coterie.tasks._numbers import stray_text
 
 if TYPE_CHECKING:
-    from coterie.tasks._tasks import Block, Tasks
+    from coterie.tasks._blocks import Block
+    from coterie.tasks._tasks import Tasks
 
 _LEAST = 1e-7
 
@@ -110,7 +112,7 @@ class Ordinal(Classes):
         primary: float,
         tasks: Tasks,  # noqa: ARG002
         position: int,  # noqa: ARG002
-    ) -> dict[str, Any]:
+    ) -> dict[str, object]:
         """Quadratic-weighted kappa, accuracy, mean absolute error in classes."""
         said = self.outcome(outputs, labels)
         return {

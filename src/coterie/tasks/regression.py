@@ -12,17 +12,20 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from coterie.tasks._kind import Column, Kind, Margin, register
+from coterie.tasks._column import Column
+from coterie.tasks._kind import Kind, register
+from coterie.tasks._margins import Margin
 from coterie.tasks._numbers import Numbers
 
 if TYPE_CHECKING:
-    from coterie.tasks._tasks import Block, Tasks
+    from coterie.tasks._blocks import Block
+    from coterie.tasks._tasks import Tasks
 
 _CONSTANT, _CONSTANT_AS_READ = 1e-12, 1e-15
 
@@ -107,7 +110,7 @@ class Regression(Numbers):
         primary: float,
         tasks: Tasks,
         position: int,
-    ) -> dict[str, Any]:
+    ) -> dict[str, object]:
         """RMSE in units, R2."""
         predicted = self.predict(outputs, tasks, position)[:, 0]
         return {"RMSE": math.sqrt((predicted - truth).square().mean()), "R2": primary}

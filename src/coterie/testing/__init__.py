@@ -1,7 +1,8 @@
 """Checks that others run on their own extensions, and planted data with known groups.
 
 A suite of checks belongs to each kind of object that coterie lets you bring: an affinity, a
-clustering, a score estimator, a grouping method, an encoder, a weights provider, a kind of target.
+clustering, a score estimator, a grouping method, an encoder, a weights provider, a kind of target,
+a data source.
 Each check is one property, named and said in one sentence, on trainings of a blink; it fails with
 what was expected and what was found::
 
@@ -25,6 +26,7 @@ from coterie.testing.estimator import check_estimator
 from coterie.testing.kind import check_kind
 from coterie.testing.method import check_method
 from coterie.testing.planted import REGIMES, Gain, Planted, Regime, planted
+from coterie.testing.source import check_source
 from coterie.testing.weights import check_weights
 
 __all__ = [
@@ -40,6 +42,7 @@ __all__ = [
     "check_estimator",
     "check_kind",
     "check_method",
+    "check_source",
     "check_weights",
     "checks_of",
     "parametrize_with_checks",

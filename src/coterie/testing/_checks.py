@@ -5,17 +5,20 @@ A name, a property in one sentence, and a failure that says what was expected an
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from coterie.errors import CoterieError, require_choice
 from coterie.identity import qualified
 
 if TYPE_CHECKING:
     import pytest
+    from _pytest.mark.structures import ParameterSet
 
+Subject = TypeVar("Subject")
+Look = Callable[[Subject], None]
 SUITES: dict[str, Suite] = {}
 
 
@@ -54,9 +57,9 @@ class Check:
     suite: Suite = field(repr=False)
     name: str
     says: str
-    look: Callable[[Any], None] = field(repr=False)
+    look: Look[Any] = field(repr=False)
 
-    def __call__(self, subject: Any, **options: Any) -> None:
+    def __call__(self, subject: object, **options: object) -> None:
         """Look whether it holds; ``options`` as those of the suite's verb.
 
         Raises:
@@ -76,25 +79,25 @@ class Check:
 
 
 @dataclass(eq=False)
-class Suite:
+class Suite(Generic[Subject]):
     """The checks of one kind of object, in the order in which they were written down."""
 
     name: str
-    wrap: Callable[..., Any]
+    wrap: Callable[..., Subject]
     checks: list[Check] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         """Enter it where :func:`checks_of` looks."""
         SUITES[self.name] = self
 
-    def check(self, look: Callable[[Any], None]) -> Callable[[Any], None]:
+    def check(self, look: Look[Subject]) -> Look[Subject]:
         """Enter a function as a check; its docstring is the property."""
         says = (look.__doc__ or "").strip().splitlines()[0].rstrip(".")
         self.checks.append(Check(self, look.__name__.replace("_", " ").strip(), says, look))
         return look
 
     def run(
-        self, subject: Any, expected_failures: Mapping[str, str] | None, **options: Any
+        self, subject: object, expected_failures: Mapping[str, str] | None, **options: object
     ) -> tuple[str, ...]:
         """Run all checks and return the names of those that hold.
 
@@ -138,7 +141,8 @@ def checks_of(suite: str) -> tuple[Check, ...]:
     For a test runner of your own.
 
     Args:
-        suite: "affinity", "clustering", "estimator", "method", "encoder", "weights" or "kind".
+        suite: "affinity", "clustering", "estimator", "method", "encoder", "weights", "kind" or
+            "source".
 
     Raises:
         CoterieError: there is no such suite.
@@ -153,14 +157,15 @@ def checks_of(suite: str) -> tuple[Check, ...]:
 
 def parametrize_with_checks(
     suite: str,
-    subjects: Mapping[str, Any] | Sequence[Any],
+    subjects: Mapping[str, object] | Sequence[object],
     *,
     expected_failures: Mapping[str, Mapping[str, str]] | None = None,
-    **options: Any,
+    **options: object,
 ) -> pytest.MarkDecorator:
-    """A ``pytest.mark.parametrize`` of every object with every check, as arguments ``subject`` and ``check``.
+    """A ``pytest.mark.parametrize`` of every object with every check.
 
-    Write ``def test_mine(subject, check): check(subject)`` below it. A check with nothing to look
+    Its arguments are ``subject`` and ``check``: write ``def test_mine(subject, check):
+    check(subject)`` below it. A check with nothing to look
     at skips.
 
     Args:
@@ -191,28 +196,31 @@ def parametrize_with_checks(
         raise CoterieError(
             f"`expected_failures` names {sorted(unknown)}, which are none of {', '.join(named)}."
         )
-    checks = checks_of(suite)
-
-    def params() -> Iterable[Any]:
-        for name, subject in named.items():
-            reasons = known_failures(SUITES[suite], expected.get(name, {}))
-            for check in checks:
-                marks = (
-                    [pytest.mark.xfail(reason=reasons[check.name], strict=True)]
-                    if check.name in reasons
-                    else []
-                )
-                yield pytest.param(
-                    subject,
-                    partial(_or_skip, check, **options),
-                    marks=marks,
-                    id=f"{name}-{check.name}",
-                )
-
-    return pytest.mark.parametrize(("subject", "check"), list(params()))
+    params = [
+        _param(check, name, subject, known_failures(SUITES[suite], expected.get(name, {})), options)
+        for name, subject in named.items()
+        for check in checks_of(suite)
+    ]
+    return pytest.mark.parametrize(("subject", "check"), params)
 
 
-def _or_skip(check: Check, subject: Any, **options: Any) -> None:
+def _param(
+    check: Check,
+    name: str,
+    subject: object,
+    reasons: Mapping[str, str],
+    options: Mapping[str, object],
+) -> ParameterSet:
+    """One object with one check."""
+    import pytest
+
+    known = check.name in reasons
+    marks = [pytest.mark.xfail(reason=reasons[check.name], strict=True)] if known else []
+    look = partial(_or_skip, check, **options)
+    return pytest.param(subject, look, marks=marks, id=f"{name}-{check.name}")
+
+
+def _or_skip(check: Check, subject: object, **options: object) -> None:
     import pytest
 
     try:
@@ -221,6 +229,6 @@ def _or_skip(check: Check, subject: Any, **options: Any) -> None:
         pytest.skip(str(why))
 
 
-def name_of(subject: Any) -> str:
+def name_of(subject: object) -> str:
     """A name of an object in messages."""
     return subject if isinstance(subject, str) else qualified(subject)

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 
-from coterie.estimators.base import as_rows
+from coterie.estimators.base import Weights, as_rows
 
 
 class RuleScores:
@@ -31,11 +30,11 @@ class RuleScores:
         self._asked = 0
 
     @property
-    def cost(self) -> Mapping[str, Any]:
+    def cost(self) -> Mapping[str, object]:
         """What was asked so far."""
         return {"model_steps": 10 * self._asked, "seconds": 0.0, "trainings": self._asked}
 
-    def predict(self, weights: Any) -> np.ndarray:
+    def predict(self, weights: Weights) -> np.ndarray:
         """Scores (M, T) of the rows of ``weights`` (M, T), NaN where the weight is 0."""
         rows = as_rows(weights, len(self.tasks)) > 0
         self._asked += len(rows)

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from copy import copy
 from dataclasses import fields, is_dataclass, replace
 from inspect import signature
-from typing import Any, NoReturn
+from typing import NoReturn, cast
 
 import numpy as np
 import torch
@@ -24,9 +24,11 @@ from coterie.data import Dataset, load
 from coterie.errors import CoterieError
 from coterie.identity import identity
 from coterie.models import Architecture, ModelStack
+from coterie.results import Affinity, DataMap, Grouping
 from coterie.testing._checks import NotApplicableError, require
+from coterie.training.config import TrainingSettings
 
-SETTINGS: dict[str, Any] = {
+SETTINGS: TrainingSettings = {
     "epochs": 2,
     "batch_size": 16,
     "lr": 0.05,
@@ -88,10 +90,10 @@ def table(
 
 
 def unlabelled_pair() -> tuple[Dataset, Dataset]:
-    """Data with training examples that have no label, and the same with other inputs of these examples."""
+    """Data with training examples that have no label, and the same with other inputs of these."""
     data = table(missing=0.2)
     rows = data.split.train[:6]
-    targets, inputs = data.targets.clone(), _tensor(data.inputs).clone()
+    targets, inputs = data.targets.clone(), tensor(data.inputs).clone()
     targets[rows] = torch.nan
     before = replace(data, targets=targets)
     inputs[rows] = 100.0
@@ -102,7 +104,7 @@ def other_test_part() -> tuple[Dataset, Dataset]:
     """Data, and the same with another test part."""
     data = table()
     rows = data.split.test
-    targets, inputs = data.targets.clone(), _tensor(data.inputs).clone()
+    targets, inputs = data.targets.clone(), tensor(data.inputs).clone()
     targets[rows], inputs[rows] = 1 - targets[rows], 100.0
     return data, replace(data, targets=targets, inputs=inputs)
 
@@ -131,7 +133,7 @@ def starts(
 
 @contextmanager
 def random_state_kept() -> Iterator[None]:
-    """Python's, numpy's and torch's global random states must be afterwards what they were before."""
+    """Python's, numpy's and torch's global random states must stay what they are."""
     before = _random_states()
     yield
     after = _random_states()
@@ -143,19 +145,12 @@ def random_state_kept() -> Iterator[None]:
     )
 
 
-def content(thing: Any) -> dict[str, Any]:
+def content(thing: Dataset | ModelStack) -> dict[str, object]:
     """Copies of what a stack or a data set holds, by name."""
     if isinstance(thing, Dataset):
-        held: dict[str, Any] = {
-            "inputs": _tensor(thing.inputs).clone(),
-            "targets": thing.targets.clone(),
-        }
-        return {
-            **held,
-            **{
-                part: getattr(thing.split, part).clone() for part in ("train", "validation", "test")
-            },
-        }
+        held = {"inputs": tensor(thing.inputs), "targets": thing.targets}
+        held |= {part: getattr(thing.split, part) for part in ("train", "validation", "test")}
+        return {name: each.clone() for name, each in held.items()}
     state = {name: tensor.clone() for name, tensor in thing.state().items()}
     flags = {
         name: (parameter.requires_grad, str(parameter.device))
@@ -174,7 +169,7 @@ def content(thing: Any) -> dict[str, Any]:
     }
 
 
-def content_of_arrays(thing: Any) -> dict[str, Any]:
+def content_of_arrays(thing: Affinity | DataMap) -> dict[str, object]:
     """Copies of the arrays among the fields of a result."""
     held = {each.name: getattr(thing, each.name) for each in fields(thing)}
     return {
@@ -183,24 +178,20 @@ def content_of_arrays(thing: Any) -> dict[str, Any]:
     }
 
 
-def require_unchanged(before: dict[str, Any], after: dict[str, Any], what: str) -> None:
+def require_unchanged(before: dict[str, object], after: dict[str, object], what: str) -> None:
     """Compare two contents to the last bit."""
     changed = [name for name, value in before.items() if not same(value, after.get(name))]
     require(not changed, f"{what} as it was", f"{', '.join(changed)} changed")
 
 
-def same(one: Any, other: Any) -> bool:
+def same(one: object, other: object) -> bool:
     """Equality to the last bit, NaN equal to NaN."""
     if isinstance(one, Tensor | np.ndarray) and isinstance(other, Tensor | np.ndarray):
-        one, other = (
+        a, b = (
             np.asarray(value.detach().cpu() if isinstance(value, Tensor) else value)
             for value in (one, other)
         )
-        return (
-            one.shape == other.shape
-            and one.dtype == other.dtype
-            and one.tobytes() == other.tobytes()
-        )
+        return a.shape == b.shape and a.dtype == b.dtype and a.tobytes() == b.tobytes()
     return type(one) is type(other) and one == other
 
 
@@ -222,7 +213,7 @@ def require_close(
     )
 
 
-def require_identity(make: Callable[[], Any], what: str) -> None:
+def require_identity(make: Callable[[], object], what: str) -> None:
     """Two made alike have one identity of JSON types; those with another setting have another."""
     one = identity(thing := make(), what)
     require(json.loads(json.dumps(one)) == one, "an identity of JSON types", one)
@@ -231,13 +222,13 @@ def require_identity(make: Callable[[], Any], what: str) -> None:
         require(identity(other, what) != one, f"another identity with another {name!r}", "the same")
 
 
-def require_plain(thing: Any, expected: str) -> None:
+def require_plain(thing: Grouping, expected: str) -> None:
     """It survives a file."""
     saved = json.loads(json.dumps(thing.to_dict()))
     require(type(thing).from_dict(saved).to_dict() == saved, expected, saved)
 
 
-def refused_or_done(do: Callable[[], Any]) -> None:
+def refused_or_done(do: Callable[[], object]) -> None:
     """It works, or is refused with a message of ours."""
     try:
         do()
@@ -245,7 +236,7 @@ def refused_or_done(do: Callable[[], Any]) -> None:
         return
 
 
-def _with_other_settings(thing: Any) -> Iterator[tuple[str, Any]]:
+def _with_other_settings(thing: object) -> Iterator[tuple[str, object]]:
     """The same with one number or truth value among its settings changed.
 
     Fields, or arguments kept under their names.
@@ -274,7 +265,7 @@ def _arguments(kind: type) -> list[str]:
         return []
 
 
-def _changed(thing: Any, name: str, value: Any) -> Any:
+def _changed(thing: object, name: str, value: object) -> object:
     if is_dataclass(thing) and not isinstance(thing, type):
         return replace(thing, **{name: value})
     other = copy(thing)
@@ -290,11 +281,12 @@ def not_applicable(why: str) -> NoReturn:
     raise NotApplicableError(why)
 
 
-def _tensor(inputs: Any) -> Tensor:
-    return inputs
+def tensor(inputs: object) -> Tensor:
+    """Inputs that are known to be one, since :func:`table` made them."""
+    return cast(Tensor, inputs)
 
 
-def _random_states() -> dict[str, Any]:
+def _random_states() -> dict[str, object]:
     kind, keys, *rest = np.random.get_state()  # noqa: NPY002
     return {
         "random": random.getstate(),

@@ -5,18 +5,20 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Protocol, cast
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from coterie.affinities import AffinityProbe, fresh_probe
+from coterie.affinities import AffinityProbe
 from coterie.data import Dataset
 from coterie.fitting import fit
-from coterie.results import Affinity, Fit
+from coterie.models import ModelStack
+from coterie.results import Affinity, DataMap, Fit
 from coterie.testing._checks import Suite, require
 from coterie.testing._world import (
     MIXED,
@@ -38,13 +40,20 @@ from coterie.testing._world import (
     table,
     unlabelled_pair,
 )
-from coterie.training import Moment
+from coterie.training import Moment, Probe, Progress
 
 _EVERY = 2
 
 
+class _OfDataMap(Protocol):
+    def __call__(self, data_map: DataMap, /, *, seed: int) -> Affinity: ...
+
+
+_Subject = AffinityProbe | type[AffinityProbe] | _OfDataMap
+
+
 def check_affinity(
-    subject: Any, *, expected_failures: Mapping[str, str] | None = None
+    subject: _Subject, *, expected_failures: Mapping[str, str] | None = None
 ) -> tuple[str, ...]:
     """Check an affinity.
 
@@ -75,32 +84,52 @@ def check_affinity(
 class _Measuring:
     """An affinity, however it is written, as what is measured on a training."""
 
-    def __init__(self, subject: Any) -> None:
-        self.subject: Any = subject
-        self.is_probe = isinstance(subject, AffinityProbe) or (
-            isinstance(subject, type) and issubclass(subject, AffinityProbe)
-        )
+    def __init__(self, subject: _Subject) -> None:
+        self.subject = subject
+        if isinstance(subject, type) and issubclass(subject, AffinityProbe):
+            self._probe = subject()
+        else:
+            self._probe = subject if isinstance(subject, AffinityProbe) else None
+        self.is_probe = self._probe is not None
 
-    def probe(self, every: int | None = _EVERY) -> Any:
+    def probe(self) -> AffinityProbe:
         """One that has measured nothing."""
-        if not self.is_probe:
+        if self._probe is None:
             not_applicable("it is no probe")
-        return fresh_probe(
-            self.subject() if isinstance(self.subject, type) else self.subject, every
-        )
+        return replace(self._probe, every=_EVERY)
 
-    def on(self, data: Dataset, *, seed: int = 0, **options: Any) -> Affinity:
+    def on(self, data: Dataset, *, seed: int = 0, start: ModelStack | None = None) -> Affinity:
         """The affinity of one training."""
         if self.is_probe:
             probe = self.probe()
-            train(data, [probe], seed=seed, **options)
+            train(data, [probe], seed=seed, start=start)
             return probe.affinity()
-        return self.subject(train(data, [], seed=seed, record=True, **options).data_map, seed=seed)
+        recorded = train(data, [], seed=seed, start=start, record=True).data_map
+        return cast(_OfDataMap, self.subject)(cast(DataMap, recorded), seed=seed)
 
 
-def train(data: Dataset, probes: Sequence[Any], **options: Any) -> Fit:
+def train(
+    data: Dataset,
+    probes: Sequence[Probe],
+    *,
+    seed: int = 0,
+    start: ModelStack | None = None,
+    record: bool = False,
+    checkpoint: Path | None = None,
+    progress: Progress | None = None,
+) -> Fit:
     """A joint training of a few steps."""
-    return fit(encoder, data, probes=probes, **SETTINGS, **options)
+    return fit(
+        encoder,
+        data,
+        probes=probes,
+        seed=seed,
+        start=start,
+        record=record,
+        checkpoint=checkpoint,
+        progress=progress,
+        **SETTINGS,
+    )
 
 
 _SUITE = Suite("affinity", _Measuring)
@@ -297,7 +326,7 @@ class _Watched:
         self.changed |= {name for name, value in before.items() if not same(value, after.get(name))}
 
 
-def _moment(moment: Moment) -> dict[str, Any]:
+def _moment(moment: Moment) -> dict[str, object]:
     batch = {
         f"batch {name}": getattr(moment.batch, name).clone()
         for name in ("position", "inputs", "targets")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import torch
@@ -11,6 +11,7 @@ import torch
 from coterie.datamaps import DataMapRecorder
 from coterie.errors import require_choice
 from coterie.grouping import AFFINITY_METHODS, METHODS, group
+from coterie.grouping.own import Clustering
 from coterie.results import Affinity, DataMap, Grouping
 from coterie.testing._checks import Suite, require
 from coterie.testing._world import (
@@ -31,7 +32,10 @@ _N_EXAMPLES = 200
 
 
 def check_clustering(
-    subject: Any, *, reads: Reads = "both", expected_failures: Mapping[str, str] | None = None
+    subject: str | Clustering,
+    *,
+    reads: Reads = "both",
+    expected_failures: Mapping[str, str] | None = None,
 ) -> tuple[str, ...]:
     """Check a clustering.
 
@@ -63,7 +67,7 @@ def check_clustering(
 class _Clustering:
     """A clustering with what it reads."""
 
-    def __init__(self, subject: Any, reads: Reads = "both") -> None:
+    def __init__(self, subject: str | Clustering, reads: Reads = "both") -> None:
         require_choice("reads", reads, ("both", "affinities", "data maps"))
         if isinstance(subject, str):
             reads = (

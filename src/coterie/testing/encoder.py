@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -26,7 +25,7 @@ def check_encoder(
     input_shape: Sequence[int] = (8,),
     *,
     expected_failures: Mapping[str, str] | None = None,
-    **options: Any,
+    **options: object,
 ) -> tuple[str, ...]:
     """Check an encoder: what :func:`coterie.fit` takes as ``model``.
 
@@ -57,7 +56,12 @@ def check_encoder(
 class _Encoding:
     """An encoder for inputs of one shape."""
 
-    def __init__(self, subject: Any, input_shape: Sequence[int] = (8,), **options: Any) -> None:
+    def __init__(
+        self,
+        subject: Callable[..., nn.Module] | str,
+        input_shape: Sequence[int] = (8,),
+        **options: object,
+    ) -> None:
         self.subject, self.shape = subject, tuple(input_shape)
         self.architecture = Architecture(subject, self.shape, 3, options)
 
@@ -83,7 +87,10 @@ _SUITE = Suite("encoder", _Encoding)
 
 @_SUITE.check
 def features(encoding: _Encoding) -> None:
-    """One tensor (B, ...) in, finite features (B, F) in floating point out, of one F for every B, in both modes."""
+    """One tensor (B, ...) in, finite features (B, F) out, of one F for every B, in both modes.
+
+    They are floating-point numbers.
+    """
     built = encoding.build()
     sizes = set()
     with torch.random.fork_rng():
@@ -244,7 +251,7 @@ def rows_apart(encoding: _Encoding) -> None:
 
 @_SUITE.check
 def vmap(encoding: _Encoding) -> None:
-    """Batched over models by vmap, in training and in evaluation, it gives what a loop over them gives."""
+    """Batched over models by vmap it gives what a loop gives, in training and in evaluation."""
     for train in (True, False):
         looped = encoding.outputs("loop", train=train).detach().numpy()
         try:

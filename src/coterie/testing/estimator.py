@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from copy import deepcopy
-from typing import Any
+from typing import Protocol, cast
 
 import numpy as np
 
@@ -13,6 +13,7 @@ from coterie.estimators import Estimator, random_subsets, subsets_of_size
 from coterie.estimators.base import MEASURES
 from coterie.estimators.judge import within_target_correlation
 from coterie.fitting import fit
+from coterie.models import ModelStack
 from coterie.testing._checks import Suite, require
 from coterie.testing._oracle import RuleScores
 from coterie.testing._world import (
@@ -40,8 +41,15 @@ _ROWS = np.array(
 _INFORMED = 0.5
 
 
+class _Fitted(Estimator, Protocol):
+    def fit(self, *on: object) -> Estimator: ...
+
+
+_Subject = Estimator | type[Estimator] | Callable[..., Estimator]
+
+
 def check_estimator(
-    subject: Any, *, expected_failures: Mapping[str, str] | None = None
+    subject: _Subject, *, expected_failures: Mapping[str, str] | None = None
 ) -> tuple[str, ...]:
     """Check a score estimator, in one of three forms.
 
@@ -76,17 +84,18 @@ def check_estimator(
 class _Estimating:
     """An estimator, in whichever form."""
 
-    def __init__(self, subject: Any) -> None:
+    def __init__(self, subject: _Subject) -> None:
         self.subject = subject
         self.fits = callable(getattr(subject, "fit", None))
         self.on_joint_model = bool(getattr(subject, "on_joint_model", False))
         self.asks = self.fits and not self.on_joint_model
 
-    def fresh(self) -> Any:
+    def fresh(self) -> _Fitted:
         """One that knows nothing yet."""
         if not self.fits:
             not_applicable("it is not fitted")
-        return self.subject() if isinstance(self.subject, type) else deepcopy(self.subject)
+        made = self.subject() if isinstance(self.subject, type) else deepcopy(self.subject)
+        return cast(_Fitted, made)
 
     def ready(self, n_tasks: int = 4, order: list[int] | None = None) -> Estimator:
         """One that may be asked, of tasks in an order."""
@@ -94,13 +103,13 @@ class _Estimating:
             return self.fresh().fit(RuleScores(n_tasks, order))
         return self.on(table(("binary",) * n_tasks, order=order))
 
-    def on(self, data: Dataset, start: Any = None) -> Estimator:
+    def on(self, data: Dataset, start: ModelStack | None = None) -> Estimator:
         """One that may be asked about trainings on these data."""
         if self.asks:
             not_applicable("it reads an oracle only")
         if self.on_joint_model:
             return self.fresh().fit(fit(encoder, data, start=start, **SETTINGS), data)
-        return self.subject(encoder, data, **SETTINGS)
+        return cast(Callable[..., Estimator], self.subject)(encoder, data, **SETTINGS)
 
 
 _SUITE = Suite("estimator", _Estimating)
@@ -140,9 +149,11 @@ def scores(estimating: _Estimating) -> None:
 def rows_apart(estimating: _Estimating) -> None:
     """A row's scores depend neither on its place nor on the other rows."""
     one = estimating.ready()
-    ask = (
-        one.predict if estimating.fits else lambda rows: estimating.ready().predict(rows)
-    )  # it may remember what it trained
+
+    def ask(rows: np.ndarray) -> np.ndarray:
+        # What is not fitted may remember what it trained.
+        return (one if estimating.fits else estimating.ready()).predict(rows)
+
     whole, turned, alone = ask(_ROWS.copy()), ask(_ROWS[::-1].copy())[::-1], ask(_ROWS[1:2].copy())
     require_close(whole, turned, "the same scores of rows in another order", 1e-4)
     require_close(whole[1:2], alone, "the same scores of a row alone", 1e-4)
@@ -259,17 +270,15 @@ def price(estimating: _Estimating) -> None:
     made = estimating.fresh()
     if not estimating.asks:
         not_applicable("it trains no rows")
-    if not hasattr(made, "trainings"):
+    trainings, rounds = getattr(made, "trainings", None), getattr(made, "rounds", None)
+    if trainings is None:
         not_applicable("it does not tell: a plan says that its price is unknown")
     for n_tasks in (3, 5):
-        told, took = made.trainings(n_tasks), estimating.ready(n_tasks).cost["trainings"]
+        told, took = trainings(n_tasks), estimating.ready(n_tasks).cost["trainings"]
         require(told == took, f"{told} trainings for {n_tasks} tasks, as told", took)
-        if hasattr(made, "rounds"):
-            require(
-                sum(made.rounds(n_tasks)) == told,
-                f"rounds that sum to {told}",
-                made.rounds(n_tasks),
-            )
+        if rounds is not None:
+            found = rounds(n_tasks)
+            require(sum(found) == told, f"rounds that sum to {told}", found)
 
 
 @_SUITE.check

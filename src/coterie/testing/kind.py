@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import json
 import pickle
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -19,13 +18,18 @@ from coterie.metrics import outcomes, primary_metric, summed_statistics
 from coterie.models import GroupedModel
 from coterie.tasks import KINDS, Kind, Tasks, confidence, example_losses, task_losses
 from coterie.testing._checks import Suite, require
-from coterie.testing._world import SETTINGS, require_close
+from coterie.testing._world import SETTINGS, require_close, tensor
+from coterie.training.config import TrainingSettings
 
 _N, _N_INPUTS = 240, 5
+_Cells = Sequence[object] | np.ndarray | pd.Series | pd.Categorical
 
 
 def check_kind(
-    subject: Kind, *, labels: Any = None, expected_failures: Mapping[str, str] | None = None
+    subject: Kind,
+    *,
+    labels: _Cells | None = None,
+    expected_failures: Mapping[str, str] | None = None,
 ) -> tuple[str, ...]:
     """Check a kind of target.
 
@@ -56,7 +60,7 @@ def check_kind(
 class _Kind:
     """A kind with data of two tasks of it and a regression."""
 
-    def __init__(self, subject: Kind, labels: Any = None) -> None:
+    def __init__(self, subject: Kind, labels: _Cells | None = None) -> None:
         self.subject, self.labels = subject, labels
 
     @cached_property
@@ -220,10 +224,8 @@ def confidences(kind: _Kind) -> None:
 @_SUITE.check
 def constant(kind: _Kind) -> None:
     """No constant output has less loss than the one that is said to be best."""
-    task, y = (
-        _only(kind.tasks, 0),
-        kind.data.targets[kind.data.split.train, 0],
-    )  # where statistics were measured
+    # Where statistics were measured.
+    task, y = _only(kind.tasks, 0), kind.data.targets[kind.data.split.train, 0]
     best = kind.subject.constant(y, len(task[0].classes), float(task.pos_weight[0]))
     require(
         tuple(best.shape) == (task[0].width,),
@@ -258,7 +260,7 @@ def sums(kind: _Kind) -> None:
 
 @_SUITE.check
 def metrics(kind: _Kind) -> None:
-    """All metrics of a task hold the deciding one, and none of them fails where there are no examples."""
+    """All metrics of a task hold the deciding one, and none fails where there are no examples."""
     y = kind.data.targets[:, 0]
     own = kind.outputs()[:, kind.tasks.columns[0]]
     for n in (len(y), 0):
@@ -283,7 +285,7 @@ def link(kind: _Kind) -> None:
 
 @_SUITE.check
 def predictions(kind: _Kind) -> None:
-    """Predictions have the columns that are announced, each with a meaning, and a table of them one cell for each example."""
+    """Predictions have the columns that are announced, with a meaning and a cell an example."""
     task, columns = kind.tasks[0], kind.tasks.columns[0]
     values = kind.subject.predict(kind.outputs()[:, columns], kind.tasks, 0)
     announced = kind.subject.n_predictions(task.classes)
@@ -303,7 +305,7 @@ def training(kind: _Kind) -> None:
 
     The training loss falls well below that of the best constant, and predictions are finite.
     """
-    settings: Any = {
+    settings: TrainingSettings = {
         **SETTINGS,
         "epochs": 30,
         "optimiser": "adam",
@@ -311,9 +313,8 @@ def training(kind: _Kind) -> None:
         "model_options": {"hidden": (8,)},
     }
     found = fit("mlp", kind.data, **settings)
-    last = float(
-        found.history.train_loss[-1, 0, 0]
-    )  # as a share of the constant's, since kinds are mixed
+    # As a share of the constant's, since kinds are mixed.
+    last = float(found.history.train_loss[-1, 0, 0])
     require(
         last < 0.95,
         "less than .95 of the loss of the best constant after 30 epochs",
@@ -322,11 +323,11 @@ def training(kind: _Kind) -> None:
     model = GroupedModel.from_stack(
         found.stack, np.ones((3, 1)), kind.tasks, kind.data.preprocessing
     )
-    told = model.predict(kind.data.inputs[kind.data.split.test])
+    told = model.predict(tensor(kind.data.inputs)[kind.data.split.test])
     require(bool(torch.as_tensor(told).isfinite().all()), "finite predictions", "others")
 
 
-def _labels(kind: Kind, rng: np.random.Generator) -> Any:
+def _labels(kind: Kind, rng: np.random.Generator) -> _Cells:
     if not kind.has_classes:
         return rng.poisson(4, _N)
     names = list("ab" if kind.has_positive else "abcd")
@@ -335,5 +336,6 @@ def _labels(kind: Kind, rng: np.random.Generator) -> Any:
 
 def _only(tasks: Tasks, position: int) -> Tasks:
     """One task with its statistics."""
-    saved = tasks.to_dict()
-    return Tasks.from_dict({name: [values[position]] for name, values in saved.items()})
+    statistics = ("pos_weight", "mean", "std", "observed_share", "loss_scale")
+    one = {name: getattr(tasks, name)[[position]] for name in statistics}
+    return Tasks(items=(tasks[position],), **one)

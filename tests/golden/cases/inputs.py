@@ -28,7 +28,7 @@ def digits(limit: int = 400) -> ct.Dataset:
 
 
 def frame(n: int = 320, *, gaps: float = 0.0, seed: int = 0) -> pd.DataFrame:
-    """Numbers and categories with missing cells, and five targets of three kinds, some of them missing."""
+    """Numbers and categories with missing cells, and five targets of three kinds, with gaps."""
     rng = np.random.default_rng(seed)
     x = rng.normal(size=(n, 5))
     sort = rng.choice(["red", "green", "blue"], n)

@@ -6,11 +6,30 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from coterie.data.sources._raw import RawData, Reading
+from coterie.data.sources._source import Source
 from coterie.seeds import numpy_generator
 
 
+class Digits(Source):
+    """The word ``"digits"``."""
+
+    sentence = "'digits'"
+
+    def accepts(self, source: object) -> bool:
+        """The word."""
+        return isinstance(source, str) and source == "digits"
+
+    def read(self, source: str, how: Reading) -> RawData:  # noqa: ARG002
+        """Images, and tasks with names."""
+        import pandas as pd
+
+        inputs, columns = digits()
+        return RawData(frame=pd.DataFrame(columns), inputs=inputs)
+
+
 def digits() -> tuple[Tensor, dict[str, np.ndarray]]:
-    """Return 1,797 images as (N, 1, 8, 8) float32 in [0, 1] and 14 binary tasks as columns of 0 and 1.
+    """Return 1,797 images (N, 1, 8, 8), float32 in [0, 1], and 14 binary tasks, columns of 0 and 1.
 
     Tasks: ``digit 0`` to ``digit 9`` against the rest, ``even``, ``at least five``, ``closed loop``
     (0, 6, 8 and 9) and ``random``, a fair coin per example that no model can learn: the control.
