@@ -37,7 +37,7 @@ from coterie.training import (
     train,
 )
 from coterie.training.config import FitSettings, spelled
-from coterie.training.device import make_fabric
+from coterie.training.device import Place
 
 Model = str | Callable[..., nn.Module]
 _CALLED = {"observers": ("on_batch", "on_epoch_end"), "probes": ("every", "on_step")}
@@ -153,7 +153,7 @@ class _Job:
     ) -> Fit:
         """Train rows that share their examples, or at least their number of steps."""
         config, data = self.config, self.data
-        fabric = make_fabric(config.device, config.precision)
+        place = Place.of(config.device, config.precision)
         if self.start is None:
             stack = ModelStack.create(
                 self.architecture,
@@ -168,14 +168,14 @@ class _Job:
         recorder = None
         if recorded is not None:
             seen = positions if isinstance(positions, Tensor) else positions[recorded]
-            recorder = MapObserver(data, seen, recorded, self.snapshots, fabric.device)
+            recorder = MapObserver(data, seen, recorded, self.snapshots, place.device)
         stack, state = train(
             stack,
             data,
             positions,
             provider,
             config,
-            fabric,
+            place,
             observers=[*self.observers, *([recorder] if recorder else [])],
             probes=self.probes,
             identity=self._identity(provider, starts),

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from time import perf_counter
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -22,14 +22,12 @@ from coterie.seeds import derive, torch_generator
 from coterie.tasks import Tasks
 from coterie.training.checkpoint import TrainingState
 from coterie.training.config import TrainingConfig
+from coterie.training.device import Place
 from coterie.training.observers import Moment, Observer, Probe, Progress
 from coterie.training.optimisers import clip_rows, learning_rate, make_optimiser, set_learning_rate
 from coterie.training.prediction import evaluate
 from coterie.training.step import decide_strategy, gradient_step, held_out_losses, learn_weights
 from coterie.training.weights import WeightsProvider
-
-if TYPE_CHECKING:
-    from lightning.fabric import Fabric
 
 
 def train(
@@ -38,7 +36,7 @@ def train(
     positions: Tensor | list[Tensor],
     provider: WeightsProvider,
     config: TrainingConfig,
-    fabric: Fabric,
+    place: Place,
     *,
     observers: Sequence[Observer] = (),
     probes: Sequence[Probe] = (),
@@ -54,7 +52,7 @@ def train(
         positions: (n,) examples that all models train on, or one tensor for each model.
         provider: where W comes from.
         config: settings.
-        fabric: device and precision.
+        place: device and precision.
         observers: watch every training batch.
         probes: try steps now and then.
         identity: what besides the settings must agree before a checkpoint is continued.
@@ -64,18 +62,18 @@ def train(
     Raises:
         CoterieError: a loss is not finite; the last checkpoint stays.
     """
-    tasks = data.tasks.to(fabric.device)
+    tasks = data.tasks.to(place.device)
     channels_last = (
         len(data.input_shape) == 3 if config.channels_last is None else config.channels_last
     )
-    stack = stack.to(fabric.device, channels_last=channels_last)
+    stack = stack.to(place.device, channels_last=channels_last)
     if config.compile:
         stack.compile()
     deliver = partial(
         Batches,
         data,
         batch_size=config.batch_size,
-        device=fabric.device,
+        device=place.device,
         channels_last=channels_last,
     )
     held_out = None
@@ -83,7 +81,7 @@ def train(
         positions, apart = _parted(positions, provider.held_out, config.seed)
         held_out = (
             deliver(apart, seed=derive(config.seed, "held out")),
-            observed_shares(data, [apart])[0].to(fabric.device),
+            observed_shares(data, [apart])[0].to(place.device),
         )
     batches = deliver(positions, seed=config.seed, augment=config.augment)
     validation = Batches(
@@ -91,16 +89,14 @@ def train(
         data.split.validation,
         batch_size=512,
         seed=0,
-        device=fabric.device,
+        device=place.device,
         channels_last=channels_last,
     )
     share = (
-        None
-        if isinstance(positions, Tensor)
-        else observed_shares(data, positions).to(fabric.device)
+        None if isinstance(positions, Tensor) else observed_shares(data, positions).to(place.device)
     )
-    judged = (~data.targets[data.split.validation].isnan()).any(0).to(fabric.device)
-    provider.prepare(data, config.epochs * batches.n_steps, config.seed, fabric.device)
+    judged = (~data.targets[data.split.validation].isnan()).any(0).to(place.device)
+    provider.prepare(data, config.epochs * batches.n_steps, config.seed, place.device)
     optimiser = make_optimiser(
         stack, provider.parameters(), config, provider.learning_rate, provider.plain_steps
     )
@@ -119,9 +115,9 @@ def train(
         if state.strategy is None:
             first, weights = (
                 next(iter(batches.epoch(0))),
-                provider.weights(0).detach().to(fabric.device),
+                provider.weights(0).detach().to(place.device),
             )
-            state.strategy = decide_strategy(stack, first, weights, tasks, config.strategy, fabric)
+            state.strategy = decide_strategy(stack, first, weights, tasks, config.strategy, place)
             # A measurement may come out otherwise next time: it is part of what a killed run
             # continues from.
             state.save()
@@ -137,15 +133,15 @@ def train(
                 optimiser,
                 epoch,
                 config,
-                fabric,
+                place,
                 observers,
                 probes,
                 progress,
                 share,
             )
-            weights = provider.settled((epoch + 1) * batches.n_steps - 1).detach().to(fabric.device)
+            weights = provider.settled((epoch + 1) * batches.n_steps - 1).detach().to(place.device)
             _require_finite(first_bad, weights, tasks, epoch)
-            score, losses = evaluate(stack, validation, tasks, fabric, provider.alive())
+            score, losses = evaluate(stack, validation, tasks, place, provider.alive())
             _require_finite_models(stack, losses, weights * judged, tasks, epoch)
             provider.on_epoch_end(epoch)
             for observer in observers:
@@ -166,7 +162,7 @@ def _train_epoch(
     optimiser: torch.optim.Optimizer,
     epoch: int,
     config: TrainingConfig,
-    fabric: Fabric,
+    place: Place,
     observers: Sequence[Observer],
     probes: Sequence[Probe],
     progress: Progress | None,
@@ -177,7 +173,7 @@ def _train_epoch(
     Mean training loss (M, T), and the step at which it first was not finite (M, T).
     """
     n_steps = config.epochs * batches.n_steps
-    total, n_examples = torch.zeros(stack.n_models, len(tasks), device=fabric.device), 0
+    total, n_examples = torch.zeros(stack.n_models, len(tasks), device=place.device), 0
     first_bad = torch.full_like(total, torch.inf)
     latest, weights = None, total
     stack.train()
@@ -188,7 +184,7 @@ def _train_epoch(
         if produced is not latest:  # static weights are moved to the device once
             latest, weights = (
                 produced,
-                produced.detach().to(fabric.device).requires_grad_(produced.requires_grad),
+                produced.detach().to(place.device).requires_grad_(produced.requires_grad),
             )
         for probe in probes:
             if step and step % probe.every == 0:
@@ -203,18 +199,18 @@ def _train_epoch(
                         data=batches.data,
                         tasks=tasks,
                         seed=seed,
-                        fabric=fabric,
+                        place=place,
                     )
                 )
         outputs, losses = gradient_step(
-            stack, batch, weights, tasks, seed, fabric, share, provider.alive()
+            stack, batch, weights, tasks, seed, place, share, provider.alive()
         )
         if weights.grad is not None:
             gradient = weights.grad
             if held_out is not None:
                 apart, observed = held_out
                 gradient = held_out_losses(
-                    stack, apart.sample(step), tasks, fabric, provider.alive(), observed
+                    stack, apart.sample(step), tasks, place, provider.alive(), observed
                 )
             learn_weights(provider, produced, gradient.to(produced.device))
         for observer in observers:

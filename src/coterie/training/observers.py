@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -16,9 +16,7 @@ from torch import Tensor
 from coterie.data import Batch, Dataset
 from coterie.models import ModelStack
 from coterie.tasks import Tasks
-
-if TYPE_CHECKING:
-    from lightning.fabric import Fabric
+from coterie.training.device import Place
 
 Progress = Callable[[int, int, str], None]
 
@@ -64,7 +62,7 @@ class Moment:
     data: Dataset
     tasks: Tasks
     seed: int
-    fabric: Fabric
+    place: Place
 
 
 class Probe(Protocol):

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
@@ -24,10 +23,8 @@ from coterie.models.strategy import (
     why_not_vmap,
 )
 from coterie.tasks import Tasks, task_losses
+from coterie.training.device import Place
 from coterie.training.weights import WeightsProvider
-
-if TYPE_CHECKING:
-    from lightning.fabric import Fabric
 
 
 def gradient_step(
@@ -36,7 +33,7 @@ def gradient_step(
     weights: Tensor,
     tasks: Tasks,
     seed: int,
-    fabric: Fabric,
+    place: Place,
     share: Tensor | None = None,
     alive: Sequence[bool] | None = None,
 ) -> tuple[Tensor, Tensor]:
@@ -52,7 +49,7 @@ def gradient_step(
         weights: W (M, T), a leaf on the stack's device.
         tasks: on the stack's device.
         seed: of the random layers in this step.
-        fabric: precision.
+        place: precision.
         share: observed share (M, T) of the labels within each row's own examples, where rows have
             their own.
         alive: rows that take part, all by default; outputs and losses of the others are zero and
@@ -64,7 +61,7 @@ def gradient_step(
     per_row = batch.position.dim() == 2
     stack.zero_grad()
     outputs, losses = [], []
-    with fabric.autocast():
+    with place.autocast():
         features = stack.through_stem(batch.inputs, seed, per_row=per_row)
     shared = features.detach().requires_grad_() if features.requires_grad else features
     for rows in chunks(stack.n_models, stack.strategy, alive):
@@ -78,7 +75,7 @@ def gradient_step(
             continue
         inputs = shared[rows] if per_row else shared
         targets = batch.targets[rows] if per_row else batch.targets
-        with fabric.autocast():
+        with place.autocast():
             row_outputs = stack(inputs, rows=rows, per_row=per_row, seed=seed, after_stem=True)
         row_outputs = row_outputs.float()
         row_losses = task_losses(
@@ -104,7 +101,7 @@ def held_out_losses(
     stack: ModelStack,
     batch: Batch,
     tasks: Tasks,
-    fabric: Fabric,
+    place: Place,
     alive: Sequence[bool] | None = None,
     share: Tensor | None = None,
 ) -> Tensor:
@@ -116,7 +113,7 @@ def held_out_losses(
     from, where it was a part.
     """
     stack.train(False)
-    with fabric.autocast():
+    with place.autocast():
         outputs = stack(batch.inputs, alive=alive)
     stack.train()
     found = task_losses(outputs.float(), batch.targets, tasks, share)
@@ -137,7 +134,7 @@ def learn_weights(provider: WeightsProvider, produced: Tensor, gradient: Tensor)
 
 
 def decide_strategy(
-    stack: ModelStack, batch: Batch, weights: Tensor, tasks: Tasks, asked: str, fabric: Fabric
+    stack: ModelStack, batch: Batch, weights: Tensor, tasks: Tasks, asked: str, place: Place
 ) -> Strategy:
     """The strategy asked for, or the faster one by a short measurement on ``batch``.
 
@@ -151,7 +148,7 @@ def decide_strategy(
     one = stack.select([0])
     one.train()
     inputs = batch.inputs[0] if batch.position.dim() == 2 else batch.inputs
-    with fabric.autocast():
+    with place.autocast():
         kept = saved_bytes(lambda: one(inputs))
 
     def step(sample: ModelStack) -> None:
@@ -161,11 +158,11 @@ def decide_strategy(
             weights[: sample.n_models],
             tasks,
             0,
-            fabric,
+            place,
         )
 
     refusal = why_not_vmap(
-        stack, step, lambda sample: held_out_losses(sample, _only_first(batch), tasks, fabric)
+        stack, step, lambda sample: held_out_losses(sample, _only_first(batch), tasks, place)
     )
     if refusal is not None and asked == "vmap":
         raise CoterieError(
@@ -176,8 +173,8 @@ def decide_strategy(
     if refusal is not None:
         return rejected(refusal)
     if asked == "vmap":
-        return Strategy("vmap", rows_that_fit(kept, fabric.device, stack.n_models))
-    return choose_strategy(stack, step, kept, fabric.device)
+        return Strategy("vmap", rows_that_fit(kept, place.device, stack.n_models))
+    return choose_strategy(stack, step, kept, place.device)
 
 
 def _first_rows(batch: Batch, n_models: int) -> Batch:
