@@ -23,6 +23,7 @@ FLOORS = (
     ("models",),
     ("results",),
     ("training", "datamaps", "report"),
+    ("engines",),
     ("fitting", "grouping"),
     ("affinities", "estimators", "differentiable"),
     ("evaluation",),

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from coterie.data import Dataset, Schema, Split, load
     from coterie.datamaps import DataMapRecorder
     from coterie.differentiable import DifferentiableGrouping, finetune
+    from coterie.engines import LocalEngine
     from coterie.errors import CoterieError, CoterieWarning
     from coterie.evaluation import (
         AffinityMethod,
@@ -70,6 +71,7 @@ __all__ = [
     "Grouping",
     "History",
     "Kind",
+    "LocalEngine",
     "ModelStack",
     "Plan",
     "Run",
@@ -101,6 +103,7 @@ _ROOMS = (
     "models",
     "training",
     "datamaps",
+    "engines",
     "fitting",
     "affinities",
     "grouping",

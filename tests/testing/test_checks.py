@@ -26,7 +26,7 @@ from coterie.testing import (
     parametrize_with_checks,
 )
 from coterie.testing._checks import SUITES, NotApplicableError
-from coterie.training import WeightsProvider
+from coterie.training import LearntWeights
 from coterie.training.work import Work
 
 EVER = count()
@@ -469,7 +469,7 @@ ENCODERS = {
 }
 
 
-class Two(WeightsProvider):
+class Two(LearntWeights):
     """Two models of all tasks, to be broken."""
 
     n_rows = 2

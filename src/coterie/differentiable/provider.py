@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from numbers import Real
-from typing import Any, Literal, get_args
+from typing import Literal, get_args
 
 import numpy as np
 import torch
@@ -35,7 +35,7 @@ from coterie.errors import (
 from coterie.models.architecture import initialisations
 from coterie.results import Grouping
 from coterie.seeds import torch_generator
-from coterie.training import WeightsProvider
+from coterie.training import LearntWeights
 
 Mode = Literal["paper", "annealed", "expected", "straight_through"]
 MODES: tuple[Mode, ...] = get_args(Mode)
@@ -63,7 +63,7 @@ _PRESETS: dict[Mode, _Preset] = {
 }
 
 
-class DifferentiableGrouping(WeightsProvider):
+class DifferentiableGrouping(LearntWeights):
     """A weights provider that learns which of K branches serves which task, while the branches train.
 
     W is the transposed relaxed sample of a categorical variable per task, so the loss is sum_tk
@@ -279,7 +279,7 @@ class DifferentiableGrouping(WeightsProvider):
             },
         )
 
-    def settings(self) -> Mapping[str, Any]:
+    def settings(self) -> Mapping[str, object]:
         """All arguments."""
         names = (
             "mode",

@@ -34,7 +34,8 @@ class ModelStack:
     preallocated ``grad``, so a row's backward pass writes straight into its slice. ``strategy``
     decides how rows are executed, ``training`` is the mode of this stack alone. ``stem``, if any,
     holds the leading layers, which are one ordinary module: its rows are coupled, and its tensors
-    have a leading dimension of 1. ``schema`` is that of the data it was trained on.
+    have a leading dimension of 1. ``schema`` is that of the data it was trained on. Rows that are not
+    ``alive`` (None: all are) cost nothing, and their outputs are zero; copies have all alive.
 
     >>> stack = ModelStack.create(Architecture("mlp", (8,), n_outputs=3), n_models=4, seed=0)
     >>> stack(torch.zeros(5, 8)).shape
@@ -59,6 +60,7 @@ class ModelStack:
         self.buffers = dict(buffers)
         self.strategy = Strategy("loop")
         self.schema: Schema | None = None
+        self.alive: Sequence[bool] | None = None
         self._one: Callable[..., Tensor] = _one
         self._several: Callable[..., Tensor] = _several
         self._leaves: dict[tuple[str, int, int, bool], dict[str, Tensor]] = {}
@@ -239,7 +241,6 @@ class ModelStack:
         per_row: bool = False,
         seed: int = 0,
         after_stem: bool = False,
-        alive: Sequence[bool] | None = None,
     ) -> Tensor:
         """Return the outputs (M, B, P) of the rows asked for.
 
@@ -251,7 +252,6 @@ class ModelStack:
             seed: of the random layers; rows draw the same masks, so that a row does not depend on
                 its neighbours.
             after_stem: the inputs are what :meth:`through_stem` gave.
-            alive: which of all rows are computed; the outputs of the others are zero.
 
         Raises:
             CoterieError: the encoder raises something, or gives other than one row of features for
@@ -264,11 +264,18 @@ class ModelStack:
         shape = (inputs.shape[1 if per_row else 0], self.architecture.n_outputs)
         outputs = [
             self._checked(chunk, inputs[chunk] if per_row else inputs, per_row, seed)
-            if alive is None or alive[chunk.start]
+            if alive
             else torch.zeros(chunk.stop - chunk.start, *shape, device=inputs.device)
-            for chunk in chunks(self.n_models, self.strategy, alive)
+            for chunk, alive in self.chunks()
         ]
         return outputs[0] if len(outputs) == 1 else torch.cat(outputs)
+
+    def chunks(self) -> list[tuple[slice, bool]]:
+        """Slices of rows that are executed together, and whether they are alive."""
+        return [
+            (rows, self.alive is None or bool(self.alive[rows.start]))
+            for rows in chunks(self.n_models, self.strategy, self.alive)
+        ]
 
     def blame(
         self, shape: Sequence[int], doing: str = "fails on inputs of shape"

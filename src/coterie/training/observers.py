@@ -5,7 +5,7 @@ Shapes: ``M`` models, ``T`` tasks, ``B`` examples of a batch, ``P`` output colum
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -89,3 +89,17 @@ class Probe(Protocol):
     def restore(self, arrays: dict[str, np.ndarray]) -> None:
         """Continue from a checkpoint."""
         ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class Watchers:
+    """Who looks at a training: observers, probes, and who is told how far it is."""
+
+    observers: Sequence[Observer] = ()
+    probes: Sequence[Probe] = ()
+    progress: Progress | None = None
+
+    @property
+    def all(self) -> list[Observer | Probe]:
+        """Those that a checkpoint remembers, in order."""
+        return [*self.observers, *self.probes]

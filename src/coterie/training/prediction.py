@@ -5,7 +5,6 @@ Shapes: ``M`` models, ``n`` examples, ``P`` output columns, ``T`` tasks, ``S`` s
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Literal
 
 import torch
@@ -65,14 +64,13 @@ def evaluate(
     batches: Batches,
     tasks: Tasks,
     place: Place,
-    alive: Sequence[bool] | None = None,
 ) -> tuple[Tensor, Tensor]:
     """Score of each model and task (M, T), float64, higher is better, and mean loss (M, T), without keeping outputs.
 
     The loss is the mean over the observed cells of these examples, whatever share of the training
     part is observed; NaN, as the score, where there are none.
 
-    Models that are not ``alive`` are not computed: theirs mean nothing. Only for tasks with a
+    Of models that are not alive they mean nothing. Only for tasks with a
     metric of their own are the outputs kept: it may not be a function of sums.
     """
     shape = (stack.n_models, len(tasks))
@@ -87,7 +85,7 @@ def evaluate(
     with torch.no_grad():
         for batch in batches.ordered():
             with place.autocast():
-                outputs = stack(batch.inputs, alive=alive)
+                outputs = stack(batch.inputs)
             outputs = outputs.float()
             statistics = statistics + summed_statistics(outputs, batch.targets, tasks)
             losses += example_losses(outputs, batch.targets, tasks).sum(-2)

@@ -11,12 +11,11 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from coterie.data import Batch
+from coterie.data import Batch, Dataset
 from coterie.errors import CoterieError
 from coterie.models import ModelStack, Strategy
 from coterie.models.strategy import (
     choose_strategy,
-    chunks,
     rejected,
     rows_that_fit,
     saved_bytes,
@@ -24,7 +23,6 @@ from coterie.models.strategy import (
 )
 from coterie.tasks import Tasks, task_losses
 from coterie.training.device import Place
-from coterie.training.weights import WeightsProvider
 
 
 def gradient_step(
@@ -35,7 +33,6 @@ def gradient_step(
     seed: int,
     place: Place,
     share: Tensor | None = None,
-    alive: Sequence[bool] | None = None,
 ) -> tuple[Tensor, Tensor]:
     """Forward and backward pass of every row on one batch.
 
@@ -52,48 +49,48 @@ def gradient_step(
         place: precision.
         share: observed share (M, T) of the labels within each row's own examples, where rows have
             their own.
-        alive: rows that take part, all by default; outputs and losses of the others are zero and
-            cost nothing.
 
     Returns:
-        Outputs (M, B, P) and task losses (M, T), detached.
+        Outputs (M, B, P) and task losses (M, T), detached; zero for rows that are not alive.
     """
     per_row = batch.position.dim() == 2
     stack.zero_grad()
-    outputs, losses = [], []
     with place.autocast():
         features = stack.through_stem(batch.inputs, seed, per_row=per_row)
     shared = features.detach().requires_grad_() if features.requires_grad else features
-    for rows in chunks(stack.n_models, stack.strategy, alive):
-        if alive is not None and not alive[rows.start]:
-            outputs.append(
-                shared.new_zeros(
-                    rows.stop - rows.start, len(batch.targets), tasks.n_outputs, dtype=torch.float32
-                )
-            )
-            losses.append(torch.zeros_like(weights[rows]))
+    found = []
+    for rows, alive in stack.chunks():
+        if not alive:
+            found.append(_at_rest(batch, weights[rows], tasks))
             continue
-        inputs = shared[rows] if per_row else shared
-        targets = batch.targets[rows] if per_row else batch.targets
+        inputs, targets = (
+            (shared[rows], batch.targets[rows]) if per_row else (shared, batch.targets)
+        )
         with place.autocast():
-            row_outputs = stack(inputs, rows=rows, per_row=per_row, seed=seed, after_stem=True)
-        row_outputs = row_outputs.float()
-        row_losses = task_losses(
-            row_outputs, targets, tasks, None if share is None else share[rows]
-        )
-        # A task without weight must not reach the gradient even where its loss overflows; learnt
-        # weights must feel it.
-        used = (
-            row_losses if weights.requires_grad else row_losses.masked_fill(weights[rows] == 0, 0.0)
-        )
+            outputs = stack(inputs, rows=rows, per_row=per_row, seed=seed, after_stem=True).float()
+        losses = task_losses(outputs, targets, tasks, None if share is None else share[rows])
         with stack.blame(inputs.shape, "fails in the backward pass of inputs of shape"):
-            (weights[rows] * used).sum().backward()
-        outputs.append(row_outputs.detach())
-        losses.append(row_losses.detach())
+            _loss(weights[rows], losses).backward()
+        found.append((outputs.detach(), losses.detach()))
     if shared.grad is not None:
         with stack.blame(batch.inputs.shape, "fails in the backward pass of inputs of shape"):
             features.backward(shared.grad)
-    return (outputs[0], losses[0]) if len(outputs) == 1 else (torch.cat(outputs), torch.cat(losses))
+    outputs, losses = zip(*found, strict=True)
+    return found[0] if len(found) == 1 else (torch.cat(outputs), torch.cat(losses))
+
+
+def _at_rest(batch: Batch, weights: Tensor, tasks: Tasks) -> tuple[Tensor, Tensor]:
+    """Outputs and losses of rows that take no part."""
+    shape = (len(weights), batch.targets.shape[-2], tasks.n_outputs)
+    return weights.new_zeros(shape, dtype=torch.float32), torch.zeros_like(weights)
+
+
+def _loss(weights: Tensor, losses: Tensor) -> Tensor:
+    """What some rows minimise."""
+    # A task without weight must not reach the gradient even where its loss overflows; learnt
+    # weights must feel it.
+    used = losses if weights.requires_grad else losses.masked_fill(weights == 0, 0.0)
+    return (weights * used).sum()
 
 
 @torch.no_grad()
@@ -102,35 +99,34 @@ def held_out_losses(
     batch: Batch,
     tasks: Tasks,
     place: Place,
-    alive: Sequence[bool] | None = None,
     share: Tensor | None = None,
 ) -> Tensor:
     """Task losses (M, T) on a batch that the rows do not train on, in evaluation mode.
 
-    0 for rows that are not ``alive``.
+    0 for rows that are not alive.
 
     ``share`` (T,) is the observed share of the labels among the examples that the batch was drawn
     from, where it was a part.
     """
     stack.train(False)
     with place.autocast():
-        outputs = stack(batch.inputs, alive=alive)
+        outputs = stack(batch.inputs)
     stack.train()
     found = task_losses(outputs.float(), batch.targets, tasks, share)
-    return found if alive is None else found * torch.tensor(alive, device=found.device).unsqueeze(1)
+    if stack.alive is None:
+        return found
+    return found * torch.tensor(stack.alive, device=found.device).unsqueeze(1)
 
 
-def learn_weights(provider: WeightsProvider, produced: Tensor, gradient: Tensor) -> None:
-    """Carry the gradient of W (M, T) and the penalty back to what the provider learns.
+def observed_shares(data: Dataset, positions: Sequence[Tensor]) -> Tensor:
+    """Share of labels observed within each row's own examples, (M, T).
 
-    The loss is linear in W, so the gradient of W is the task losses, of whichever batch they are
-    measured on.
-
-    Rows are run in chunks, each of which reaches W only; W's own graph is walked once, here.
+    Never 0, so that an unused task divides safely.
     """
-    for parameter in provider.parameters():
-        parameter.grad = None
-    ((produced * gradient).sum() + provider.penalty()).backward()
+    shares = torch.stack(
+        [(~data.targets[support].isnan()).float().mean(0) for support in positions]
+    )
+    return shares.clamp_min(1e-6)
 
 
 def decide_strategy(
