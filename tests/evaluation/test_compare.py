@@ -19,7 +19,7 @@ import torch
 
 import coterie as ct
 from coterie.errors import CoterieError
-from coterie.evaluation import _compare, _repetitions, units
+from coterie.evaluation import _compare, _jobs, _repetitions, units
 from coterie.metrics import primary_metric, summed_statistics
 
 SETTINGS = {
@@ -233,9 +233,7 @@ def test_one_group_is_joint_training(data):
 
 def test_small_tables_are_split_repeatedly(data, halves, monkeypatch):
     seen = []
-    monkeypatch.setattr(
-        _compare, "run_unit", lambda plan, data, **about: seen.append((data, about))
-    )
+    monkeypatch.setattr(_jobs, "run_unit", lambda plan, data, **about: seen.append((data, about)))
     monkeypatch.setattr(_compare, "_assemble", lambda *parts: None)
     ct.compare("mlp", data, halves, **SETTINGS)
     assert [(about["split"], about["seed"]) for _, about in seen] == [
@@ -299,7 +297,7 @@ def test_a_split_that_cannot_be_drawn_is_named(data, halves, monkeypatch, droppi
             raise CoterieError("Too rare for this split: 'orange'.")
         return ct.load("digits", targets=["even", "random"])
 
-    monkeypatch.setattr(_compare, "run_unit", lambda *a, **k: pytest.fail("trained"))
+    monkeypatch.setattr(_jobs, "run_unit", lambda *a, **k: pytest.fail("trained"))
     named = r"none of 100 draws of split 1 can be used. The last: .*Compare with repeats=1\.$"
     with pytest.raises(CoterieError, match=named):
         ct.compare("mlp", dataclasses.replace(data, rebuild=rebuild), halves, **SETTINGS)

@@ -266,7 +266,9 @@ def test_a_provider_of_the_former_protocol_learns_as_before():
         name: value for name, value in vars(Learnt).items() if name[:2] + name[-2:] != "____"
     }
     methods["__init__"] = Learnt.__init__
-    with pytest.warns(DeprecationWarning, match="Former has `parameters`.*subclass .*LearntWeights"):
+    with pytest.warns(
+        DeprecationWarning, match="Former has `parameters`.*subclass .*LearntWeights"
+    ):
         former = type("Former", (WeightsProvider,), methods)
     later = type("Later", (former,), {"held_out": 0.2})
     today = type("Today", (Learnt,), {"held_out": 0.2})

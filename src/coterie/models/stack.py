@@ -441,6 +441,10 @@ class ModelStack:
         stack.training, stack.schema = first.training, first.schema
         return stack
 
+    def __getstate__(self) -> dict[str, object]:
+        """Everything but what is made again when needed: views of rows, and compiled passes."""
+        return {**vars(self), "_leaves": {}, "_one": _one, "_several": _several}
+
     def __repr__(self) -> str:
         return f"ModelStack({self.n_models} x {self.architecture.name}, {self.n_parameters:,} parameters each)"
 

@@ -138,7 +138,8 @@ def checks_of(suite: str) -> tuple[Check, ...]:
     For a test runner of your own.
 
     Args:
-        suite: "affinity", "clustering", "estimator", "method", "encoder", "weights" or "kind".
+        suite: "affinity", "clustering", "estimator", "method", "encoder", "weights", "kind" or
+            "engine".
 
     Raises:
         CoterieError: there is no such suite.
