@@ -187,9 +187,9 @@ def test_a_stack_is_pickled_without_what_it_makes_again():
     stack = ModelStack.create(Architecture("mlp", (4,), 2), n_models=2, seed=0)
     stack.compile()
     stack.zero_grad()
-    stack._slices(slice(0, 1))
+    stack._execution.slices(slice(0, 1), looped=True)
     again = pickle.loads(pickle.dumps(stack))
-    assert not again._leaves
+    assert not again._execution.views
     inputs = torch.randn(3, 4)
     plain = ModelStack.create(Architecture("mlp", (4,), 2), n_models=2, seed=0)
     assert torch.equal(again(inputs), plain(inputs))

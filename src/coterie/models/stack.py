@@ -7,20 +7,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from functools import partial
 from numbers import Integral
-from typing import Any
 
 import torch
-from torch import Tensor, nn
-from torch.func import functional_call, vmap
+from torch import Tensor
 
 from coterie.data.schema import Schema
 from coterie.errors import CoterieError, blame, is_listed, shown
 from coterie.models.architecture import Architecture, TaskModel, initialisations
-from coterie.models.batch_norm import vmapped_batch_norm
+from coterie.models.building import initialised, joined, restored
 from coterie.models.copies import copied
-from coterie.models.stem import Stem, split
+from coterie.models.execution import Execution
+from coterie.models.stem import Stem
 from coterie.models.strategy import Strategy, chunks
 from coterie.seeds import derive
 
@@ -61,9 +59,7 @@ class ModelStack:
         self.strategy = Strategy("loop")
         self.schema: Schema | None = None
         self.alive: Sequence[bool] | None = None
-        self._one: Callable[..., Tensor] = _one
-        self._several: Callable[..., Tensor] = _several
-        self._leaves: dict[tuple[str, int, int, bool], dict[str, Tensor]] = {}
+        self._execution = Execution(self.parameters, self.buffers)
 
     @classmethod
     def create(
@@ -82,49 +78,14 @@ class ModelStack:
                 longer ``nn.Sequential``.
         """
         identities = initialisations(init, n_models)
-        built = {
-            identity: architecture.build(seed, identity) for identity in sorted(set(identities))
-        }
-        stems = {
-            identity: split(model, stem, architecture.name) for identity, model in built.items()
-        }
-        template = built[identities[0]]
-        trainable = {
-            name for name, parameter in template.named_parameters() if parameter.requires_grad
-        }
-
-        def stacked(named: Callable[[nn.Module], Mapping[str, Tensor]]) -> dict[str, Tensor]:
-            return {
-                name: torch.stack([named(built[i])[name].detach() for i in identities])
-                for name in named(template)
-            }
-
-        parameters = stacked(lambda module: dict(module.named_parameters()))
-        buffers = stacked(lambda module: dict(module.named_buffers()))
-        for name in trainable:
-            parameters[name].requires_grad_()
-        return cls(architecture, template, parameters, buffers, stems[identities[0]])
+        return cls(architecture, *initialised(architecture, seed, identities, stem))
 
     @classmethod
     def from_state(
         cls, architecture: Architecture, state: Mapping[str, Tensor], *, stem: int = 0
     ) -> ModelStack:
         """Rebuild a stack from what :meth:`state` gave."""
-        template = architecture.build(0, 0)
-        shared = split(template, stem, architecture.name)
-        if shared is not None:
-            shared.load({name: state[name] for name in shared.tensors()})
-        parameters = {
-            name: state[name].requires_grad_(parameter.requires_grad)
-            for name, parameter in template.named_parameters()
-        }
-        return cls(
-            architecture,
-            template,
-            parameters,
-            {name: state[name] for name, _ in template.named_buffers()},
-            shared,
-        )
+        return cls(architecture, *restored(architecture, state, stem))
 
     @property
     def template(self) -> TaskModel:
@@ -209,11 +170,7 @@ class ModelStack:
 
         Random layers draw what they draw otherwise.
         """
-        options: dict[str, Any] = {"fallback_random": True}
-        self._one, self._several = (
-            torch.compile(_one, options=options),
-            torch.compile(_several, options=options),
-        )
+        self._execution.compile()
 
     def through_stem(self, inputs: Tensor, seed: int = 0, *, per_row: bool = False) -> Tensor:
         """What the rows read.
@@ -281,7 +238,7 @@ class ModelStack:
         self, shape: Sequence[int], doing: str = "fails on inputs of shape"
     ) -> AbstractContextManager[None]:
         """A context in which what the encoder raises becomes a :class:`CoterieError` that names it."""
-        remedy = " It was compiled: try without `compile`." if self._one is not _one else ""
+        remedy = " It was compiled: try without `compile`." if self._execution.is_compiled else ""
         return blame(f"`model` {self.architecture.name!r} {doing} {tuple(shape)}", remedy=remedy)
 
     def _checked(self, rows: slice, inputs: Tensor, per_row: bool, seed: int) -> Tensor:
@@ -297,47 +254,14 @@ class ModelStack:
         return outputs
 
     def _forward(self, rows: slice, inputs: Tensor, per_row: bool, seed: int) -> Tensor:
-        if self.training:
-            torch.manual_seed(seed)
-        tensors = self._slices(rows)
-        if self.strategy.kind == "vmap":
-            with vmapped_batch_norm(self.device):
-                return self._several(self.template, tensors, inputs, per_row)
-        if rows.stop - rows.start == 1:
-            return self._one(self.template, tensors, inputs[0] if per_row else inputs).unsqueeze(0)
-        one_by_one = [slice(row, row + 1) for row in range(rows.start, rows.stop)]
-        per_row_inputs = inputs if per_row else [inputs] * len(one_by_one)
-        return torch.cat(
-            [
-                self._forward(row, x.unsqueeze(0) if per_row else x, per_row, seed)
-                for row, x in zip(one_by_one, per_row_inputs, strict=True)
-            ]
+        return self._execution.run(
+            self.template,
+            self.strategy,
+            rows,
+            inputs,
+            per_row=per_row,
+            seed=seed if self.training else None,
         )
-
-    def _slices(self, rows: slice) -> dict[str, Tensor]:
-        """Leaf views of some rows, made once.
-
-        Their gradients are views of the stacked gradients.
-        """
-        looped = self.strategy.kind == "loop"
-        if not looped and (rows.start, rows.stop) == (0, self.n_models):
-            return {**self.parameters, **self.buffers}
-        learning = torch.is_grad_enabled()
-        key = (self.strategy.kind, rows.start, rows.stop, learning)
-        if key not in self._leaves:
-            index = rows.start if looped else rows
-            leaves = {
-                name: tensor.detach()[index]
-                for name, tensor in {**self.parameters, **self.buffers}.items()
-            }
-            for name, parameter in self.parameters.items():
-                if parameter.requires_grad and learning:
-                    if parameter.grad is None:
-                        parameter.grad = torch.zeros_like(parameter)
-                    leaves[name].requires_grad_()
-                    leaves[name].grad = parameter.grad[index]
-            self._leaves[key] = leaves
-        return self._leaves[key]
 
     def zero_grad(self) -> None:
         """Forget all gradients.
@@ -345,7 +269,7 @@ class ModelStack:
         Where rows hold views of them they are zeroed in place, so that the views stay valid.
         """
         for parameter in self.trainable():
-            if self._leaves and parameter.grad is not None:
+            if self._execution.views and parameter.grad is not None:
                 parameter.grad.zero_()
             else:
                 parameter.grad = None
@@ -418,32 +342,13 @@ class ModelStack:
         They must share their architecture, and a stem that is frozen.
         """
         first = stacks[0]
-        if any(stack.architecture != first.architecture for stack in stacks):
-            raise CoterieError("Only stacks of one architecture can be concatenated.")
-        if not all(_same_frozen_stem(first.stem, stack.stem) for stack in stacks):
-            raise CoterieError(
-                "Only stacks without a stem, or with one and the same frozen stem, can be "
-                "concatenated."
-            )
-
-        def joined(kind: str) -> dict[str, Tensor]:
-            return {
-                name: torch.cat(
-                    [getattr(stack, kind)[name].detach() for stack in stacks]
-                ).requires_grad_(tensor.requires_grad)
-                for name, tensor in getattr(first, kind).items()
-            }
-
-        stem = None if first.stem is None else first.stem.copy()
-        stack = ModelStack(
-            first.architecture, first._template, joined("parameters"), joined("buffers"), stem
-        )
+        stack = ModelStack(first.architecture, *joined(stacks))
         stack.training, stack.schema = first.training, first.schema
         return stack
 
     def __getstate__(self) -> dict[str, object]:
         """Everything but what is made again when needed: views of rows, and compiled passes."""
-        return {**vars(self), "_leaves": {}, "_one": _one, "_several": _several}
+        return {**vars(self), "_execution": Execution(self.parameters, self.buffers)}
 
     def __repr__(self) -> str:
         return f"ModelStack({self.n_models} x {self.architecture.name}, {self.n_parameters:,} parameters each)"
@@ -452,23 +357,3 @@ class ModelStack:
 def forward_seed(seed: int, step: int) -> int:
     """Seed of the random layers in one training step."""
     return derive(seed, "forward", step)
-
-
-def _same_frozen_stem(one: Stem | None, other: Stem | None) -> bool:
-    if one is None or other is None:
-        return one is other
-    theirs = other.tensors()
-    same = all(torch.equal(tensor, theirs[name]) for name, tensor in one.tensors().items())
-    return one.frozen and other.frozen and same
-
-
-def _one(template: nn.Module, tensors: dict[str, Tensor], inputs: Tensor) -> Tensor:
-    return functional_call(template, tensors, (inputs,))
-
-
-def _several(
-    template: nn.Module, tensors: dict[str, Tensor], inputs: Tensor, per_row: bool
-) -> Tensor:
-    return vmap(partial(_one, template), in_dims=(0, 0 if per_row else None), randomness="same")(
-        tensors, inputs
-    )
