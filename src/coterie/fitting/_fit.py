@@ -110,15 +110,20 @@ def fit(
     if not isinstance(provider, StaticWeights):
         return whole.run(progress, watchers)
     jobs = _separate(whole, provider)
-    if watchers.all and len(jobs) > 1:
+    if watchers.all:
+        return _only(jobs).run(progress, watchers)
+    parts = (LocalEngine() if engine is None else engine).rows(jobs, progress)
+    return merged(jobs, list(carried_out(jobs, parts)), provider.matrix)
+
+
+def _only(jobs: Sequence[RowsJob]) -> RowsJob:
+    """The job of a training that is watched."""
+    if len(jobs) > 1:
         raise CoterieError(
             "`observers` and `probes` need models that all train on the same examples; labels are "
             "missing."
         )
-    if watchers.all:
-        return jobs[0].run(progress, watchers)
-    parts = (LocalEngine() if engine is None else engine).rows(jobs, progress)
-    return merged(jobs, list(carried_out(jobs, parts)), provider.matrix)
+    return jobs[0]
 
 
 def _separate(whole: RowsJob, provider: StaticWeights) -> list[RowsJob]:

@@ -116,11 +116,7 @@ class ModelStack:
     def n_parameters(self) -> int:
         """Number of parameters of one model, the stem included."""
         own = sum(parameter[0].numel() for parameter in self.parameters.values())
-        return own + (
-            0
-            if self.stem is None
-            else sum(parameter.numel() for parameter in self.stem.module.parameters())
-        )
+        return own + (0 if self.stem is None else self.stem.n_parameters)
 
     def trainable(self) -> list[Tensor]:
         """Stacked parameters that an optimiser updates, those of a stem after them."""
@@ -166,10 +162,7 @@ class ModelStack:
             self.stem.module.train(mode and not self.stem.frozen)
 
     def compile(self) -> None:
-        """Compile the forward pass of a chunk with ``torch.compile``.
-
-        Random layers draw what they draw otherwise.
-        """
+        """Compile the forward pass of a chunk; random layers draw what they draw otherwise."""
         self._execution.compile()
 
     def through_stem(self, inputs: Tensor, seed: int = 0, *, per_row: bool = False) -> Tensor:
@@ -180,15 +173,8 @@ class ModelStack:
         """
         if self.stem is None:
             return inputs
-        if self.stem.module.training:
-            torch.manual_seed(derive(seed, "stem"))
-        with (
-            self.blame(inputs.shape),
-            torch.set_grad_enabled(torch.is_grad_enabled() and not self.stem.frozen),
-        ):
-            if per_row:
-                return self.stem.module(inputs.flatten(0, 1)).unflatten(0, inputs.shape[:2])
-            return self.stem.module(inputs)
+        with self.blame(inputs.shape):
+            return self.stem.features(inputs, seed, per_row=per_row)
 
     def __call__(
         self,
