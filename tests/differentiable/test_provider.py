@@ -196,6 +196,15 @@ def test_finetuning_trains_each_branch_on_its_own_and_leaves_the_stem(data):
         finetune(ct.fit("mlp", data, **SMALL), data, epochs=1)
 
 
+@pytest.mark.parametrize("mode", MODES)
+def test_a_task_is_scored_in_its_own_branch(data, mode):
+    found = ct.fit("mlp", data, DifferentiableGrouping(3, mode), **SMALL)
+    own = found.grouping.membership.T > 0
+    assert np.isfinite(found.scores[own]).all()
+    assert np.isfinite(found.history.validation_score[:, own]).all()
+    assert (found.weights[own] > 0).all()
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

@@ -185,6 +185,15 @@ class DifferentiableGrouping(LearntWeights):
         )
         return straight_through(soft) if self.mode == "straight_through" else soft
 
+    def settled(self, step: int) -> Tensor:
+        """W after ``step``, (K, T).
+
+        A one-hot sample leaves out branches that a task may still choose; probabilities stand for it.
+        """
+        if self.mode != "straight_through":
+            return self.weights(step)
+        return (self.probabilities() * self.scale[:, None]).T
+
     def alive(self) -> Sequence[bool] | None:
         """Branches that some task can still choose."""
         return self._alive
