@@ -11,7 +11,7 @@ setup: $(SETUP)  ## create .venv and install coterie with all extras
 
 $(SETUP): pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[images,hub,onnx,docs,dev]'
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[images,hub,lightning,onnx,docs,dev]'
 	touch $@
 
 demo: setup  ## group and compare the tasks of scikit-learn's digits; writes runs/demo/report.html

@@ -26,7 +26,7 @@ import coterie as ct
 from coterie.data import Batches, Dataset
 from coterie.estimators import GradTagScores, TrainedScores, judge, random_subsets
 from coterie.models import Strategy
-from coterie.training.device import make_fabric
+from coterie.training.device import Place
 from coterie.training.step import gradient_step, held_out_losses
 
 TASKS, CLUSTERS, INPUTS, EXAMPLES, SUBSETS, SIZE = 12, 3, 30, 1000, 60, 4
@@ -63,7 +63,7 @@ def fine_tuned(
     joint: ct.Fit, data: Dataset, rows: np.ndarray, seed: int, epochs: int = TUNED_EPOCHS
 ) -> np.ndarray:
     """Negated validation losses (R, T) of copies of the joint model trained on with a row."""
-    fabric = make_fabric("cpu", "fp32")
+    place = Place.of("cpu", "fp32")
     stack = joint.stack.replicate(0, len(rows))
     stack.strategy = Strategy("vmap", len(rows))
     stack.train()
@@ -72,10 +72,10 @@ def fine_tuned(
     batches = Batches(data, data.split.train, batch_size=SETTINGS["batch_size"], seed=seed)
     for epoch in range(epochs):
         for step, batch in enumerate(batches.epoch(epoch)):
-            gradient_step(stack, batch, weights, data.tasks, step, fabric)
+            gradient_step(stack, batch, weights, data.tasks, step, place)
             optimiser.step()
     held_out = next(Batches(data, data.split.validation, batch_size=len(data), seed=0).ordered())
-    losses = held_out_losses(stack, held_out, data.tasks, fabric).double().numpy()
+    losses = held_out_losses(stack, held_out, data.tasks, place).double().numpy()
     return np.where(rows > 0, -losses, np.nan)
 
 

@@ -37,6 +37,9 @@ ENVIRONMENT = {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(EXAMPLES.parent / "src"
         pytest.param(
             "extending/encoder.py", ("holds: features, ", "true: "), marks=pytest.mark.slow
         ),
+        pytest.param(
+            "extending/engine.py", ("holds: order, ", "grouped: "), marks=pytest.mark.slow
+        ),
         pytest.param("extending/kind.py", ("holds: name, ", "grouped: "), marks=pytest.mark.slow),
         pytest.param(
             "extending/arm.py", ("true: ", "true and neighbours: "), marks=pytest.mark.slow

@@ -37,6 +37,7 @@ FLOORS = (
     ("models",),
     ("results",),
     ("training", "datamaps", "report"),
+    ("engines",),
     ("fitting", "grouping"),
     ("affinities", "estimators", "differentiable"),
     ("methods",),

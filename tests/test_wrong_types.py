@@ -173,6 +173,7 @@ CASES: dict[str, tuple[Callable[..., Any], Mapping[str, Any], Mapping[str, Any]]
                     "observers",
                     "probes",
                     "checkpoint",
+                    "engine",
                     "progress",
                 )
             ),
@@ -190,7 +191,16 @@ CASES: dict[str, tuple[Callable[..., Any], Mapping[str, Any], Mapping[str, Any]]
             **SHORT,
         },
         dict.fromkeys(
-            ("methods", "n_groups", "baselines", "run", "progress", "snapshots", "start")
+            (
+                "methods",
+                "n_groups",
+                "baselines",
+                "run",
+                "engine",
+                "progress",
+                "snapshots",
+                "start",
+            )
         ),
     ),
     "plan": (
@@ -426,7 +436,7 @@ def test_what_the_cases_begin_with_works(tmp_path: Path, monkeypatch: pytest.Mon
 
 def test_every_public_name_that_is_called_has_a_case() -> None:
     called = {name for name in ct.__all__ if callable(getattr(ct, name))}
-    plain = {"CoterieError", "CoterieWarning", "Kind", "Method"}
+    plain = {"CoterieError", "CoterieWarning", "Kind", "LocalEngine", "Method"}
     made_by_us = {
         "Case",
         "Comparison",

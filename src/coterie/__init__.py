@@ -42,6 +42,7 @@ _ROOM_OF = {
     "History": "results",
     "Kind": "tasks",
     "Learn": "methods",
+    "LocalEngine": "engines",
     "Method": "methods",
     "ModelStack": "models",
     "Plan": "evaluation",
@@ -79,6 +80,7 @@ if TYPE_CHECKING:
     from coterie.datamaps import DataMapRecorder as DataMapRecorder
     from coterie.differentiable import DifferentiableGrouping as DifferentiableGrouping
     from coterie.differentiable import finetune as finetune
+    from coterie.engines import LocalEngine as LocalEngine
     from coterie.errors import CoterieError as CoterieError
     from coterie.errors import CoterieWarning as CoterieWarning
     from coterie.evaluation import Comparison as Comparison

@@ -9,7 +9,7 @@ from coterie.affinities._steps import Trial
 from coterie.data import Batches, load
 from coterie.models import Architecture, ModelStack
 from coterie.training import Moment, TrainingConfig
-from coterie.training.device import make_fabric
+from coterie.training.device import Place
 from coterie.training.optimisers import make_optimiser
 from coterie.training.step import gradient_step
 from coterie.training.work import Work
@@ -63,7 +63,7 @@ def moment_of(
     config = TrainingConfig(
         **{"lr": 0.1, "optimiser": "sgd", "batch_size": batch_size, "device": "cpu", **settings}
     )
-    fabric = make_fabric("cpu", config.precision)
+    place = Place.of("cpu", config.precision)
     architecture = Architecture(model, data.input_shape, data.tasks.n_outputs, config.model_options)
     stack = ModelStack.create(architecture, n_models=rows, seed=config.seed)
     stack.train()
@@ -74,7 +74,7 @@ def moment_of(
     weights = torch.ones(rows, len(data.tasks)) / len(data.tasks) if weights is None else weights
     with torch.random.fork_rng():
         for number in range(warm):
-            gradient_step(stack, first, weights, data.tasks, number, fabric)
+            gradient_step(stack, first, weights, data.tasks, number, place)
             optimiser.step()
     return Moment(
         step=step,
@@ -86,7 +86,7 @@ def moment_of(
         data=data,
         tasks=data.tasks,
         seed=step + 1000,
-        fabric=fabric,
+        place=place,
     )
 
 

@@ -104,9 +104,7 @@ def test_a_module_that_cannot_be_vectorised_is_looped_over(data, probe):
 def test_mean_of_the_tasks_gradients_is_that_of_the_training(data, settings):
     moment = moment_of(data, warm=2, **settings)
     gradients = trial_of(moment).gradients(heads=True)
-    gradient_step(
-        moment.stack, moment.batch, moment.weights, data.tasks, moment.seed, moment.fabric
-    )
+    gradient_step(moment.stack, moment.batch, moment.weights, data.tasks, moment.seed, moment.place)
     for name, parameter in moment.stack.parameters.items():
         torch.testing.assert_close(gradients[name].mean(0), parameter.grad[0], rtol=1e-4, atol=1e-6)
 
@@ -120,9 +118,7 @@ def test_mean_of_the_tasks_gradients_where_some_examples_have_no_label(data):
     moment = replace(moment_of(data, smooth), batch=batch, data=spoiled)
     gradients = trial_of(moment).gradients(heads=True)
     share = (~spoiled.targets[support].isnan()).float().mean(0, keepdim=True)
-    gradient_step(
-        moment.stack, batch, moment.weights, data.tasks, moment.seed, moment.fabric, share
-    )
+    gradient_step(moment.stack, batch, moment.weights, data.tasks, moment.seed, moment.place, share)
     for name, parameter in moment.stack.parameters.items():
         torch.testing.assert_close(gradients[name].mean(0), parameter.grad[0], rtol=1e-4, atol=1e-6)
 

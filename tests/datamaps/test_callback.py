@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import warnings
 from collections.abc import Callable
 
@@ -117,3 +119,20 @@ def test_its_state_goes_through_checkpoints():
     second = DataMapCallback(DataMapRecorder(T, N), "binary")
     second.load_state_dict(first.state_dict())
     assert_same(first.recorder.data_map(), second.recorder.data_map(), rtol=0)
+
+
+def test_lightning_is_needed_for_the_callback_only():
+    script = """
+import sys
+sys.modules["lightning"] = sys.modules["lightning.fabric"] = sys.modules["lightning.pytorch"] = None
+import coterie as ct
+data = ct.load("digits", targets=["even"])
+ct.predict(ct.fit("mlp", data, epochs=1).stack, data, data.split.test)
+from coterie.datamaps import DataMapCallback
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=False
+    )
+    assert done.stderr.strip().endswith(
+        "CoterieError: The callback needs Lightning: pip install 'coterie[lightning]'."
+    )

@@ -9,7 +9,8 @@ from coterie.differentiable import MODES, DifferentiableGrouping, finetune
 from coterie.errors import CoterieError
 from coterie.models import Architecture, ModelStack
 from coterie.training import TrainingConfig
-from coterie.training.optimisers import make_optimiser, set_learning_rate
+from coterie.training.learning import plain_steps
+from coterie.training.optimisers import Group, make_optimiser, set_learning_rate
 
 SMALL = {"epochs": 3, "batch_size": 32, "model_options": {"hidden": (12, 8)}, "strategy": "loop"}
 
@@ -94,7 +95,8 @@ def test_plain_steps_are_the_gradient_whatever_the_optimiser(optimiser):
     config = TrainingConfig(optimiser=optimiser, lr=0.1, momentum=0.9, weight_decay=0.1)
     stack = ModelStack.create(Architecture("mlp", (3,), 2), n_models=1, seed=0)
     logits = torch.nn.Parameter(torch.zeros(2))
-    stepper = make_optimiser(stack, [logits], config, rate=5.0, plain=True)
+    group = Group(params=[logits], weight_decay=0.0, scale=5.0 / config.lr) | plain_steps(config)
+    stepper = make_optimiser(stack, [group], config)
     set_learning_rate(stepper, config.lr)
     for _ in range(3):
         logits.grad = torch.tensor([0.001, -0.002])
@@ -192,6 +194,15 @@ def test_finetuning_trains_each_branch_on_its_own_and_leaves_the_stem(data):
     assert (np.isnan(tuned.scores) == (grouping.weights() == 0)).all()
     with pytest.raises(CoterieError, match="has no grouping"):
         finetune(ct.fit("mlp", data, **SMALL), data, epochs=1)
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_a_task_is_scored_in_its_own_branch(data, mode):
+    found = ct.fit("mlp", data, DifferentiableGrouping(3, mode), **SMALL)
+    own = found.grouping.membership.T > 0
+    assert np.isfinite(found.scores[own]).all()
+    assert np.isfinite(found.history.validation_score[:, own]).all()
+    assert (found.weights[own] > 0).all()
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,7 @@ import torch
 
 import coterie as ct
 from coterie.errors import CoterieError
-from coterie.evaluation import _compare, _repetitions, _unit
+from coterie.evaluation import _compare, _jobs, _repetitions, _unit
 from coterie.evaluation.units import Unit
 from coterie.methods import Given
 from coterie.metrics import primary_metric, summed_statistics
@@ -235,9 +235,12 @@ def test_one_group_is_joint_training(data):
 
 def test_small_tables_are_split_repeatedly(data, halves, monkeypatch):
     seen = []
-    monkeypatch.setattr(
-        _compare, "run_unit", lambda plan, data, **about: seen.append((data, about))
-    )
+
+    def noted(plan, data, **about):
+        seen.append((data, about))
+        return _unit.Finished(unit=None)
+
+    monkeypatch.setattr(_jobs, "run_unit", noted)
     monkeypatch.setattr(_compare, "_assemble", lambda *parts: None)
     ct.compare("mlp", data, halves, **SETTINGS)
     assert [(about["split"], about["seed"]) for _, about in seen] == [
@@ -301,7 +304,7 @@ def test_a_split_that_cannot_be_drawn_is_named(data, halves, monkeypatch, droppi
             raise CoterieError("Too rare for this split: 'orange'.")
         return ct.load("digits", targets=["even", "random"])
 
-    monkeypatch.setattr(_compare, "run_unit", lambda *a, **k: pytest.fail("trained"))
+    monkeypatch.setattr(_jobs, "run_unit", lambda *a, **k: pytest.fail("trained"))
     named = r"none of 100 draws of split 1 can be used. The last: .*Compare with repeats=1\.$"
     with pytest.raises(CoterieError, match=named):
         ct.compare("mlp", dataclasses.replace(data, rebuild=rebuild), halves, **SETTINGS)

@@ -435,8 +435,10 @@ def test_rows_that_are_not_alive_are_not_computed(strategy, monkeypatch):
         "_forward",
         lambda rows, *rest: computed.extend(range(4)[rows]) or forward(rows, *rest),
     )
-    some = stack(inputs, alive=[True, False, True, True])
+    stack.alive = [True, False, True, True]
+    some = stack(inputs)
     assert computed == [0, 2, 3]
+    assert stack.select([0, 1]).alive is None
     torch.testing.assert_close(some, every * torch.tensor([1.0, 0, 1, 1]).view(4, 1, 1))
 
 

@@ -12,7 +12,7 @@ from coterie.models.stem import split
 from coterie.results import Fit
 from coterie.tasks import task_losses
 from coterie.training import predict
-from coterie.training.device import make_fabric
+from coterie.training.device import Place
 from coterie.training.step import gradient_step, held_out_losses
 from tests.differentiable.small import SMALL, batch_of, table
 
@@ -45,7 +45,7 @@ def tensors(module):
 @pytest.mark.parametrize("strategy", STRATEGIES, ids=repr)
 def test_one_step_equals_models_with_tied_first_layers(strategy):
     data = table(missing=True)
-    stack, fabric = stack_for(data, strategy=strategy), make_fabric("cpu", "fp32")
+    stack, place = stack_for(data, strategy=strategy), Place.of("cpu", "fp32")
     weights = torch.rand(3, 4, generator=torch.Generator().manual_seed(0))
     batch = batch_of(data, 32)
     shared, models = tied_models(stack)
@@ -56,7 +56,7 @@ def test_one_step_equals_models_with_tied_first_layers(strategy):
     (weights * losses).sum().backward()
 
     stack.train()
-    found_outputs, found_losses = gradient_step(stack, batch, weights, data.tasks, 0, fabric)
+    found_outputs, found_losses = gradient_step(stack, batch, weights, data.tasks, 0, place)
     torch.testing.assert_close(found_outputs, outputs.detach())
     torch.testing.assert_close(found_losses, losses.detach())
     for mine, theirs in zip(stack.stem.module.parameters(), shared.parameters(), strict=True):
@@ -70,7 +70,7 @@ def test_one_step_equals_models_with_tied_first_layers(strategy):
 
 @pytest.mark.parametrize("strategy", STRATEGIES, ids=repr)
 def test_gradient_of_the_stem_is_the_sum_over_branches(strategy):
-    data, fabric = table(), make_fabric("cpu", "fp32")
+    data, place = table(), Place.of("cpu", "fp32")
     batch, weights = (
         batch_of(data, 32),
         torch.rand(3, 4, generator=torch.Generator().manual_seed(1)),
@@ -81,7 +81,7 @@ def test_gradient_of_the_stem_is_the_sum_over_branches(strategy):
         stack.train()
         kept = torch.zeros_like(weights)
         kept[rows] = weights[rows]
-        gradient_step(stack, batch, kept, data.tasks, 0, fabric)
+        gradient_step(stack, batch, kept, data.tasks, 0, place)
         return [parameter.grad.clone() for parameter in stack.stem.module.parameters()]
 
     whole, parts = stem_gradient([0, 1, 2]), [stem_gradient([row]) for row in range(3)]
@@ -219,11 +219,11 @@ def test_rows_start_from_their_own_branches_and_the_first_stem():
 
 
 def test_held_out_losses_change_nothing():
-    data, fabric = table(), make_fabric("cpu", "fp32")
+    data, place = table(), Place.of("cpu", "fp32")
     stack = stack_for(data)
     stack.train()
     before = {name: tensor.clone() for name, tensor in stack.state().items()}
-    losses = held_out_losses(stack, batch_of(data, 32), data.tasks, fabric)
+    losses = held_out_losses(stack, batch_of(data, 32), data.tasks, place)
     assert all(torch.equal(tensor, stack.state()[name]) for name, tensor in before.items())
     assert stack.template.training
     assert stack.stem.module.training

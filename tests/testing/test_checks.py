@@ -26,7 +26,7 @@ from coterie.testing import (
     parametrize_with_checks,
 )
 from coterie.testing._checks import SUITES, NotApplicableError
-from coterie.training import WeightsProvider
+from coterie.training import LearntWeights
 from coterie.training.work import Work
 
 EVER = count()
@@ -470,7 +470,7 @@ ENCODERS = {
 }
 
 
-class Two(WeightsProvider):
+class Two(LearntWeights):
     """Two models of all tasks, to be broken."""
 
     n_rows = 2
@@ -652,6 +652,49 @@ KINDS_BROKEN = {
 }
 
 
+def engine_that(own):
+    """Runs every job, but answers with what ``own`` makes of them."""
+
+    class Broken:
+        def rows(self, jobs, progress=None):
+            return own(self, jobs)
+
+        units = rows
+
+    return Broken()
+
+
+def reworded(self, jobs):
+    try:
+        return [job.run() for job in jobs]
+    except CoterieError as error:
+        raise RuntimeError("a job failed") from error
+
+
+def other_rows(self, jobs):
+    """Trains from another seed."""
+    seeded = [
+        replace(job, config=replace(job.config, seed=1)) if hasattr(job, "config") else job
+        for job in jobs
+    ]
+    return [job.run() for job in seeded]
+
+
+def other_units(self, jobs):
+    return [
+        (replace(job, train_seed=99) if hasattr(job, "train_seed") else job).run() for job in jobs
+    ]
+
+
+ENGINES = {
+    "order": engine_that(lambda self, jobs: [job.run() for job in jobs][::-1]),
+    "no jobs": engine_that(lambda self, jobs: [job.run() for job in jobs] if jobs else jobs[0]),
+    "errors": engine_that(reworded),
+    "rows": engine_that(other_rows),
+    "units": engine_that(other_units),
+}
+
+
 @pytest.fixture(autouse=True)
 def broken_kinds(monkeypatch):
     for name, kind in KINDS_BROKEN.items():
@@ -667,6 +710,7 @@ BROKEN = {
     "encoder": ENCODERS,
     "weights": WEIGHTS,
     "kind": KINDS_BROKEN,
+    "engine": ENGINES,
 }
 EACH = [
     pytest.param(suite, name, id=f"{suite}-{name}")
@@ -696,6 +740,7 @@ ALSO = {
     ("weights", "identity"): {"two tasks", "mixed kinds"},  # an object, which is of four tasks
     ("weights", "training"): READ_TWICE,
     ("weights", "gaps"): {"missing labels"},
+    ("engine", "order"): {"errors", "rows", "units"},
     ("kind", "name"): set(KINDS_BROKEN),  # nothing can be read
 }
 
@@ -745,6 +790,7 @@ def test_the_objects_that_are_broken_are_sound_themselves():
         "encoder": Net,
         "weights": provider_that(),
         "kind": Kind.COUNT,
+        "engine": ct.LocalEngine(),
     }
     for suite, subject in sound.items():
         for check in checks_of(suite):

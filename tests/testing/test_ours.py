@@ -24,9 +24,6 @@ DISTRIBUTIONS = {
     "plain groups": "it compares how points are distributed over the map, which is alike here",
     "tasks alike": "it refuses more groups than there are distinct points",
 }
-NOISE = {
-    "settled": "it shows the noisy sample of the last step, in which a task may miss its own branch"
-}
 
 
 class SmallNet(MTGNetScores):
@@ -81,7 +78,6 @@ QUICK = {
 }
 FAIL = {
     "estimator": {"train": HEADS, "early": HEADS, "table": HEADS, "mtgnet": EMBEDDINGS},
-    "weights": {"dmtg straight_through": NOISE},
 }
 
 

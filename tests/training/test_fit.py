@@ -9,7 +9,7 @@ from coterie.data import load
 from coterie.errors import CoterieError
 from coterie.fitting import fit
 from coterie.results import Grouping
-from coterie.training import WeightsProvider, predict
+from coterie.training import LearntWeights, WeightsProvider, predict
 
 SMALL = {"epochs": 3, "batch_size": 32, "model_options": {"hidden": (16,), "dropout": 0.1}}
 
@@ -218,7 +218,7 @@ def test_map_of_missing_labels_is_nan_there():
     )
 
 
-class Learnt(WeightsProvider):
+class Learnt(LearntWeights):
     """Softmax weights that learn, two models."""
 
     n_rows = 2
@@ -258,6 +258,67 @@ def test_provider_learns_with_the_stack(strategy):
     assert result.grouping.method == "learnt"
     np.testing.assert_allclose(result.weights.sum(0), 1, atol=1e-5)
     assert result.history.best_epoch.tolist() == [2, 2]
+
+
+def test_a_provider_of_the_former_protocol_learns_as_before():
+    """When every provider could learn, some of what learning needs was overridden, the rest inherited."""
+    methods = {
+        name: value for name, value in vars(Learnt).items() if name[:2] + name[-2:] != "____"
+    }
+    methods["__init__"] = Learnt.__init__
+    with pytest.warns(
+        DeprecationWarning, match="Former has `parameters`.*subclass .*LearntWeights"
+    ):
+        former = type("Former", (WeightsProvider,), methods)
+    later = type("Later", (former,), {"held_out": 0.2})
+    today = type("Today", (Learnt,), {"held_out": 0.2})
+    data = table()
+    for one, other in ((former(3), Learnt(3)), (later(3), today(3))):
+        fits = [fit("mlp", data, each, strategy="loop", **SMALL) for each in (one, other)]
+        assert state_equal(*(each.stack for each in fits))
+        assert torch.equal(one.logits, other.logits)
+
+
+def test_weights_that_do_not_learn_need_nothing_of_learning():
+    class Fading(WeightsProvider):
+        n_rows = 1
+
+        def weights(self, step):
+            return torch.ones(1, 3) / (1 + step)
+
+        def settings(self):
+            return {}
+
+    assert not hasattr(Fading, "penalty")
+    result = fit("mlp", table(), Fading(), strategy="loop", **SMALL)
+    assert np.isfinite(result.scores).all()
+    assert result.weights.max() < 1 / 10
+
+
+class Itself(Learnt):
+    """W is the parameter itself, and no loss reaches it twice."""
+
+    def __init__(self, n_tasks):
+        super().__init__(n_tasks)
+        self.seen = []
+
+    def weights(self, step):
+        if step:
+            self.seen.append(self.logits.grad.clone())
+        return self.logits
+
+    def penalty(self):
+        return torch.zeros(())
+
+
+def test_gradients_of_weights_do_not_pile_up():
+    provider = Itself(3)
+    with torch.no_grad():
+        provider.logits.fill_(1.0)
+    provider.plain_steps, provider.learning_rate = True, 1e-20
+    fit("mlp", table(), provider, **{**SMALL, "lr": 1e-20, "strategy": "loop"})
+    assert len(provider.seen) > 5
+    assert all(grad.max() < 3 for grad in provider.seen)
 
 
 def test_provider_resumes_bit_for_bit(tmp_path):

@@ -12,8 +12,8 @@ from coterie.data.dataset import Split
 from coterie.estimators import TrainedScores
 from coterie.estimators.gradtag import GradTagScores
 from coterie.models import ModelStack
-from coterie.training import WeightsProvider
-from coterie.training.loop import _parted
+from coterie.training import LearntWeights
+from coterie.training.learning import parted
 
 SMALL = {
     "epochs": 2,
@@ -106,7 +106,7 @@ def test_estimated_losses_are_on_the_scale_of_trained_ones():
     np.testing.assert_allclose(found[0], -joint.history.validation_loss[-1, 0], rtol=1e-4)
 
 
-class Watching(WeightsProvider):
+class Watching(LearntWeights):
     """Even weights, which rest; the last gradient of W that they were shown is kept."""
 
     n_rows, plain_steps, learning_rate, held_out = 2, True, 1e-20, 0.4
@@ -135,7 +135,7 @@ def test_losses_of_held_out_examples_are_means_over_their_own_labels():
         "keep": "last",
     }
     result = ct.fit("mlp", data, provider, **settings)
-    _, apart = _parted(data.split.train, provider.held_out, 0)
+    _, apart = parted(data.split.train, provider.held_out, 0)
     observed = (~data.targets[apart].isnan()).float().mean(0)
     assert (observed - data.tasks.observed_share).abs().max() > 0.01
     assert isinstance(result.stack, ModelStack)

@@ -65,7 +65,7 @@ class Trial:
         )
         leaves = {name: tensor for name, tensor in tensors.items() if tensor.requires_grad}
         torch.manual_seed(self.moment.seed)
-        with self.moment.fabric.autocast():
+        with self.moment.place.autocast():
             outputs = functional_call(stack.template, tensors, (batch.inputs,))
         losses = self._losses(outputs, batch)
         self.work.forwards += 1
@@ -191,7 +191,7 @@ class Trial:
         share = None if self.bench.share is None else self.bench.share.expand_as(own)
         own = own.to(stack.device)
         _, losses = gradient_step(
-            stack, batch, own, self.moment.tasks, self.moment.seed, self.moment.fabric, share
+            stack, batch, own, self.moment.tasks, self.moment.seed, self.moment.place, share
         )
         return losses[own > 0]
 

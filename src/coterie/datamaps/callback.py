@@ -6,12 +6,16 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
-from lightning.pytorch import Callback, LightningModule, Trainer
 from torch import Tensor
 
 from coterie.datamaps.recorder import DataMapRecorder
 from coterie.errors import CoterieError
 from coterie.tasks import Kind, Task, Tasks, confidence
+
+try:
+    from lightning.pytorch import Callback, LightningModule, Trainer
+except ModuleNotFoundError as error:
+    raise CoterieError("The callback needs Lightning: pip install 'coterie[lightning]'.") from error
 
 # From the user's own batch and outputs.
 Extract = Callable[[Any, Any], tuple[Tensor, Tensor, Tensor]]

@@ -8,9 +8,7 @@ Shapes: ``T`` tasks, ``K`` branches.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from numbers import Real
-from typing import Any, ClassVar, Literal, get_args
+from typing import ClassVar
 
 import numpy as np
 import torch
@@ -18,6 +16,7 @@ from torch import Tensor, nn
 
 from coterie.data import Dataset
 from coterie.data.targets import constant_losses
+from coterie.differentiable.modes import Mode, preset, require_within
 from coterie.differentiable.relaxations import (
     binary_entropy,
     gumbel_softmax,
@@ -26,45 +25,32 @@ from coterie.differentiable.relaxations import (
 )
 from coterie.errors import (
     CoterieError,
-    is_listed,
-    require_choice,
     require_positive,
     require_whole,
-    shown,
 )
 from coterie.labels import unlike
-from coterie.models.architecture import initialisations
 from coterie.results import Grouping
 from coterie.seeds import torch_generator
-from coterie.training import WeightsProvider
+from coterie.training import LearntWeights
 
-Mode = Literal["paper", "annealed", "expected", "straight_through"]
-MODES: tuple[Mode, ...] = get_args(Mode)
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Preset:
-    """What a mode stands for.
-
-    Temperatures at the start and the end, how the branches start, how the logits are learnt.
-    """
-
-    temperature: tuple[float, float]
-    init: str
-    plain_steps: bool = True
-
-
+_SETTINGS = (
+    "mode",
+    "n_rows",
+    "stem",
+    "init",
+    "asked_rate",
+    "temperature",
+    "warmup",
+    "held_out",
+    "balance",
+    "entropy",
+    "prune",
+)
 # Decides between losses that differ by some hundredths of that of a constant prediction.
 _RATE_OF_ALL_STEPS = 500.0
-_PRESETS: dict[Mode, _Preset] = {
-    "paper": _Preset(temperature=(2.5, 2.5), init="shared", plain_steps=False),
-    "annealed": _Preset(temperature=(4.0, 0.1), init="shared"),
-    "expected": _Preset(temperature=(1.0, 1.0), init="independent"),
-    "straight_through": _Preset(temperature=(1.0, 1.0), init="shared"),
-}
 
 
-class DifferentiableGrouping(WeightsProvider):
+class DifferentiableGrouping(LearntWeights):
     """A weights provider that learns which of K branches serves which task, while the branches train.
 
     W is the transposed relaxed sample of a categorical variable per task, so the loss is sum_tk
@@ -131,55 +117,24 @@ class DifferentiableGrouping(WeightsProvider):
         temperature: tuple[float, float] | None = None,
         init: str | Sequence[int] | None = None,
     ) -> None:
-        require_choice("mode", mode, MODES)
         require_whole("n_groups", n_groups, 1)
         require_whole("stem", stem, 0)
-        _check_range("warmup", warmup, 0, 1)
-        _check_range("held_out", held_out, 0, 1)
-        _check_range("prune", prune, 0, 1 / n_groups)
-        for name, value in (("balance", balance), ("entropy", entropy)):
-            _check_range(name, value, 0, np.inf)
+        require_within(0, 1, warmup=warmup, held_out=held_out)
+        require_within(0, 1 / n_groups, prune=prune)
+        require_within(0, np.inf, balance=balance, entropy=entropy)
         if learning_rate is not None:
             require_positive("learning_rate", learning_rate)
-        if temperature is not None:
-            if not is_listed(temperature) or len(temperature) != 2:
-                raise CoterieError(
-                    "`temperature` must be two numbers, of the start and the end; found "
-                    f"{shown(temperature)}."
-                )
-            for each in temperature:
-                require_positive("temperature", each)
-        if init is not None:
-            initialisations(init, n_groups)
-        preset = _PRESETS[mode]
-        self.plain_steps = preset.plain_steps
+        chosen = preset(mode, n_groups, temperature, init)
+        self.plain_steps, self.temperature, self.init = (
+            chosen.plain_steps,
+            chosen.temperature,
+            chosen.init,
+        )
         self.mode: Mode = mode
         self.n_rows, self.stem = n_groups, stem
-        self.init = preset.init if init is None else init
         self.asked_rate = self.learning_rate = learning_rate
-        self.temperature = (
-            preset.temperature
-            if temperature is None
-            else (float(temperature[0]), float(temperature[1]))
-        )
-        if (
-            mode == "expected"
-            and isinstance(self.init, str)
-            and self.init == "shared"
-            and n_groups > 1
-        ):
-            raise CoterieError(
-                "`init='shared'` with mode 'expected' never leaves its start: all branches would "
-                "be the same for ever. "
-                "Use init='independent'."
-            )
-        self.warmup, self.held_out, self.balance, self.entropy, self.prune = (
-            warmup,
-            held_out,
-            balance,
-            entropy,
-            prune,
-        )
+        self.warmup, self.held_out, self.prune = warmup, held_out, prune
+        self.balance, self.entropy = balance, entropy
 
     def prepare(
         self, data: Dataset, n_steps: int, seed: int, device: torch.device | str = "cpu"
@@ -235,6 +190,15 @@ class DifferentiableGrouping(WeightsProvider):
         )
         return straight_through(soft) if self.mode == "straight_through" else soft
 
+    def settled(self, step: int) -> Tensor:
+        """W after ``step``, (K, T).
+
+        A one-hot sample leaves out branches that a task may still choose; probabilities stand for it.
+        """
+        if self.mode != "straight_through":
+            return self.weights(step)
+        return (self.probabilities() * self.scale[:, None]).T
+
     def alive(self) -> Sequence[bool] | None:
         """Branches that some task can still choose."""
         return self._alive
@@ -283,22 +247,9 @@ class DifferentiableGrouping(WeightsProvider):
             },
         )
 
-    def settings(self) -> Mapping[str, Any]:
+    def settings(self) -> Mapping[str, object]:
         """All arguments."""
-        names = (
-            "mode",
-            "n_rows",
-            "stem",
-            "init",
-            "asked_rate",
-            "temperature",
-            "warmup",
-            "held_out",
-            "balance",
-            "entropy",
-            "prune",
-        )
-        return {name: getattr(self, name) for name in names}
+        return {name: getattr(self, name) for name in _SETTINGS}
 
     @property
     def label(self) -> str:
@@ -327,10 +278,3 @@ class DifferentiableGrouping(WeightsProvider):
 
     def __repr__(self) -> str:
         return f"DifferentiableGrouping({self.n_rows}, mode={self.mode!r})"
-
-
-def _check_range(name: str, value: float, low: float, high: float) -> None:
-    if isinstance(value, bool) or not isinstance(value, Real) or not low <= value < high:
-        raise CoterieError(
-            f"`{name}` must be at least {low} and below {high:g}; found {shown(value)}."
-        )

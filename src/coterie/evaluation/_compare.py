@@ -16,7 +16,9 @@ import pyarrow as pa
 from coterie.affinities import check_measurable
 from coterie.data import Dataset
 from coterie.data.targets import positive_classes
+from coterie.engines import Engine, LocalEngine, carried_out, require_engine
 from coterie.errors import CoterieError, require_count, require_type, shown
+from coterie.evaluation._jobs import UnitJob
 from coterie.evaluation._repetitions import (
     MOST,
     derived_seed,
@@ -24,13 +26,13 @@ from coterie.evaluation._repetitions import (
     read_seeds,
     repeated_splits,
 )
-from coterie.evaluation._unit import Plan, make_probes, run_unit
+from coterie.evaluation._unit import Plan, make_probes
 from coterie.evaluation.arms import ARMS, BASELINES, references
 from coterie.evaluation.arms import baselines as known_baselines
 from coterie.evaluation.comparison import Comparison
 from coterie.evaluation.naming import named_methods
 from coterie.evaluation.tables import arm_scores, costs_table, gains_table
-from coterie.evaluation.units import Unit, unit_stage
+from coterie.evaluation.units import Unit
 from coterie.fitting import check_snapshots, make_config
 from coterie.grouping import agreement
 from coterie.identity import identity, identity_or_name, in_words
@@ -64,6 +66,7 @@ def compare(
     baselines: Sequence[str] = BASELINES,
     bootstraps: int = 1000,
     run: Run | str | Path | None = None,
+    engine: Engine | None = None,
     progress: Progress | None = None,
     **options: Unpack[CompareSettings],
 ) -> Comparison:
@@ -97,6 +100,7 @@ def compare(
             What is the same comparison is told by names and settings: a method, model, loss or
             metric of your own that has neither (a lambda, a closure) needs an attribute ``key`` of
             JSON types, such as ``mine.key = "first"``.
+        engine: where the units are trained and scored, :class:`coterie.LocalEngine` by default.
         progress: called with (steps done, all steps, text).
         **options: settings of :func:`coterie.fit`: epochs, lr, batch_size, snapshots, ...
 
@@ -122,6 +126,7 @@ def compare(
         )
     if run is not None:
         require_type("run", run, Run, str, Path)
+    require_engine(engine)
     if MEAN in data.tasks.names:
         raise CoterieError(
             f"`data` has a task called {MEAN!r}, which stands for the mean over tasks here; rename "
@@ -159,7 +164,8 @@ def compare(
         settings=settings,
         recording=recording,
     )
-    units = list(_units(plan, repeated_splits(data, splits), seeds, run, progress))
+    engine = LocalEngine() if engine is None else engine
+    units = list(_units(plan, repeated_splits(data, splits), seeds, run, engine, progress))
     return _assemble(units, data, plan, bootstraps, _about(config, model, data, named))
 
 
@@ -168,36 +174,36 @@ def _units(
     splits: Sequence[Dataset],
     seeds: Sequence[int],
     run: Run | None,
+    engine: Engine,
     progress: Progress | None,
 ) -> Iterator[Unit]:
     """Yield every unit, read back where it is finished; the run is held meanwhile."""
     with nullcontext() if run is None else run.held():
-        for (split, data), seed in product(enumerate(splits), seeds):
-            stage = unit_stage(split, seed)
-            if run is not None and run.done(stage):
-                yield Unit.load(run.folder / stage)
-                continue
-            labelled = replace(plan, progress=_labelled(progress, f"split {split}, seed {seed}"))
-            # The models of the first unit are what a user takes away.
-            keep_model = (
-                split == 0 and seed == seeds[0] and _architecture(plan.model, data).is_importable
-            )
-            train_seed = derived_seed(seed, split)
-            yield run_unit(
-                labelled,
-                data,
+        jobs = [
+            UnitJob(
+                plan=plan,
+                data=data,
                 split=split,
                 seed=seed,
-                train_seed=train_seed,
-                run=run,
-                keep_model=keep_model,
+                train_seed=derived_seed(seed, split),
+                folder=None if run is None else run.folder,
+                # The models of the first unit are what a user takes away.
+                keep_model=split == 0
+                and seed == seeds[0]
+                and _architecture(plan.model, data).is_importable,
             )
-
-
-def _labelled(progress: Progress | None, where: str) -> Progress | None:
-    if progress is None:
-        return None
-    return lambda done, steps, text: progress(done, steps, f"{where}: {text}")
+            for (split, data), seed in product(enumerate(splits), seeds)
+        ]
+        left = [job for job in jobs if run is None or not run.done(job.stage)]
+        trained = carried_out(left, engine.units(left, progress))
+        for job in jobs:
+            if run is not None and job not in left:
+                yield Unit.load(run.folder / job.stage)
+                continue
+            finished = next(trained)
+            if run is not None:
+                finished.enter(run)
+            yield finished.unit
 
 
 def _assemble(

@@ -38,7 +38,7 @@ from coterie.metrics import outcomes
 from coterie.models import GroupedModel, ModelStack
 from coterie.results import DataMap, Fit, Found, History
 from coterie.results.tables import CHOSEN, SCORES
-from coterie.runs import Run
+from coterie.runs import CHECKPOINTS, Run
 from coterie.tasks import Tasks
 from coterie.training import Probe, Progress, predict
 
@@ -134,6 +134,20 @@ class _Trainings:
         )
 
 
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Finished:
+    """A unit, and the stages of its run that it finished: their names, files and facts."""
+
+    unit: Unit
+    stages: Sequence[tuple[str, Sequence[Path], Mapping[str, object]]] = ()
+
+    def enter(self, run: Run) -> None:
+        """Enter the stages, from which on nothing is continued."""
+        for stage, files, facts in self.stages:
+            run.complete(stage, files, **facts)
+        run.drop_checkpoint(Path(unit_stage(self.unit.split, self.unit.seed)).name)
+
+
 def run_unit(
     plan: Plan,
     data: Dataset,
@@ -141,15 +155,15 @@ def run_unit(
     split: int,
     seed: int,
     train_seed: int,
-    run: Run | None,
+    folder: Path | None,
     keep_model: bool,
-) -> Unit:
-    """Train and score all arms; in a run, leave the files behind and enter the stage.
+) -> Finished:
+    """Train and score all arms; in the ``folder`` of a run, leave the files behind.
 
     With ``keep_model`` the first grouping's models are saved as the run's ``model.safetensors``.
     """
     stage = unit_stage(split, seed)
-    checkpoints = None if run is None else run.checkpoint(Path(stage).name)
+    checkpoints = None if folder is None else folder / CHECKPOINTS / Path(stage).name
     case = _joint_training(plan, data, train_seed, checkpoints)
     found = {name: method(case, seed=train_seed) for name, method in plan.methods.items()}
     trainings, arms = _train(case, plan, found, train_seed)
@@ -158,18 +172,17 @@ def run_unit(
         found[CHOSEN] = replace(found[best], chosen=best)
         arms = [*arms, *_chosen(best, plan.methods, arms)]
     unit = _score(trainings, arms, found, split, seed)
-    if run is None or checkpoints is None:
-        return unit
-    files = unit.save(run.folder / stage)
-    if keep_model:
-        model = run.folder / "model.safetensors"
-        trainings.grouped_model(arms[1]).save(model)
-        run.complete("model", [model], grouping=arms[1].arm.name, split=split, seed=seed)
+    if folder is None:
+        return Finished(unit=unit)
+    facts = {"split": split, "seed": seed}
     strategies = [f.cost["strategy"] for f in trainings.fits]
-    run.complete(stage, files, split=split, seed=seed, strategies=strategies)
-    run.drop_checkpoint(checkpoints.name)
+    stages = [(stage, unit.save(folder / stage), {**facts, "strategies": strategies})]
+    if keep_model:
+        model = folder / "model.safetensors"
+        trainings.grouped_model(arms[1]).save(model)
+        stages.insert(0, ("model", [model], {"grouping": arms[1].arm.name, **facts}))
     # What a continued run would read.
-    return Unit.load(run.folder / stage)
+    return Finished(unit=Unit.load(folder / stage), stages=stages)
 
 
 def make_probes(methods: Mapping[str, Method], *, seed: int) -> dict[Hashable, Probe]:

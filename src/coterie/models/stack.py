@@ -7,20 +7,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from functools import partial
 from numbers import Integral
-from typing import Any
 
 import torch
-from torch import Tensor, nn
-from torch.func import functional_call, vmap
+from torch import Tensor
 
 from coterie.data.schema import Schema
 from coterie.errors import CoterieError, blame, is_listed, shown
 from coterie.models.architecture import Architecture, TaskModel, initialisations
-from coterie.models.batch_norm import vmapped_batch_norm
+from coterie.models.building import initialised, joined, restored
 from coterie.models.copies import copied
-from coterie.models.stem import Stem, split
+from coterie.models.execution import Execution
+from coterie.models.stem import Stem
 from coterie.models.strategy import Strategy, chunks
 from coterie.seeds import derive
 
@@ -34,7 +32,8 @@ class ModelStack:
     preallocated ``grad``, so a row's backward pass writes straight into its slice. ``strategy``
     decides how rows are executed, ``training`` is the mode of this stack alone. ``stem``, if any,
     holds the leading layers, which are one ordinary module: its rows are coupled, and its tensors
-    have a leading dimension of 1. ``schema`` is that of the data it was trained on.
+    have a leading dimension of 1. ``schema`` is that of the data it was trained on. Rows that are not
+    ``alive`` (None: all are) cost nothing, and their outputs are zero; copies have all alive.
 
     >>> stack = ModelStack.create(Architecture("mlp", (8,), n_outputs=3), n_models=4, seed=0)
     >>> stack(torch.zeros(5, 8)).shape
@@ -59,9 +58,8 @@ class ModelStack:
         self.buffers = dict(buffers)
         self.strategy = Strategy("loop")
         self.schema: Schema | None = None
-        self._one: Callable[..., Tensor] = _one
-        self._several: Callable[..., Tensor] = _several
-        self._leaves: dict[tuple[str, int, int, bool], dict[str, Tensor]] = {}
+        self.alive: Sequence[bool] | None = None
+        self._execution = Execution(self.parameters, self.buffers)
 
     @classmethod
     def create(
@@ -80,49 +78,14 @@ class ModelStack:
                 longer ``nn.Sequential``.
         """
         identities = initialisations(init, n_models)
-        built = {
-            identity: architecture.build(seed, identity) for identity in sorted(set(identities))
-        }
-        stems = {
-            identity: split(model, stem, architecture.name) for identity, model in built.items()
-        }
-        template = built[identities[0]]
-        trainable = {
-            name for name, parameter in template.named_parameters() if parameter.requires_grad
-        }
-
-        def stacked(named: Callable[[nn.Module], Mapping[str, Tensor]]) -> dict[str, Tensor]:
-            return {
-                name: torch.stack([named(built[i])[name].detach() for i in identities])
-                for name in named(template)
-            }
-
-        parameters = stacked(lambda module: dict(module.named_parameters()))
-        buffers = stacked(lambda module: dict(module.named_buffers()))
-        for name in trainable:
-            parameters[name].requires_grad_()
-        return cls(architecture, template, parameters, buffers, stems[identities[0]])
+        return cls(architecture, *initialised(architecture, seed, identities, stem))
 
     @classmethod
     def from_state(
         cls, architecture: Architecture, state: Mapping[str, Tensor], *, stem: int = 0
     ) -> ModelStack:
         """Rebuild a stack from what :meth:`state` gave."""
-        template = architecture.build(0, 0)
-        shared = split(template, stem, architecture.name)
-        if shared is not None:
-            shared.load({name: state[name] for name in shared.tensors()})
-        parameters = {
-            name: state[name].requires_grad_(parameter.requires_grad)
-            for name, parameter in template.named_parameters()
-        }
-        return cls(
-            architecture,
-            template,
-            parameters,
-            {name: state[name] for name, _ in template.named_buffers()},
-            shared,
-        )
+        return cls(architecture, *restored(architecture, state, stem))
 
     @property
     def template(self) -> TaskModel:
@@ -153,11 +116,7 @@ class ModelStack:
     def n_parameters(self) -> int:
         """Number of parameters of one model, the stem included."""
         own = sum(parameter[0].numel() for parameter in self.parameters.values())
-        return own + (
-            0
-            if self.stem is None
-            else sum(parameter.numel() for parameter in self.stem.module.parameters())
-        )
+        return own + (0 if self.stem is None else self.stem.n_parameters)
 
     def trainable(self) -> list[Tensor]:
         """Stacked parameters that an optimiser updates, those of a stem after them."""
@@ -203,15 +162,8 @@ class ModelStack:
             self.stem.module.train(mode and not self.stem.frozen)
 
     def compile(self) -> None:
-        """Compile the forward pass of a chunk with ``torch.compile``.
-
-        Random layers draw what they draw otherwise.
-        """
-        options: dict[str, Any] = {"fallback_random": True}
-        self._one, self._several = (
-            torch.compile(_one, options=options),
-            torch.compile(_several, options=options),
-        )
+        """Compile the forward pass of a chunk; random layers draw what they draw otherwise."""
+        self._execution.compile()
 
     def through_stem(self, inputs: Tensor, seed: int = 0, *, per_row: bool = False) -> Tensor:
         """What the rows read.
@@ -221,15 +173,8 @@ class ModelStack:
         """
         if self.stem is None:
             return inputs
-        if self.stem.module.training:
-            torch.manual_seed(derive(seed, "stem"))
-        with (
-            self.blame(inputs.shape),
-            torch.set_grad_enabled(torch.is_grad_enabled() and not self.stem.frozen),
-        ):
-            if per_row:
-                return self.stem.module(inputs.flatten(0, 1)).unflatten(0, inputs.shape[:2])
-            return self.stem.module(inputs)
+        with self.blame(inputs.shape):
+            return self.stem.features(inputs, seed, per_row=per_row)
 
     def __call__(
         self,
@@ -239,7 +184,6 @@ class ModelStack:
         per_row: bool = False,
         seed: int = 0,
         after_stem: bool = False,
-        alive: Sequence[bool] | None = None,
     ) -> Tensor:
         """Return the outputs (M, B, P) of the rows asked for.
 
@@ -251,7 +195,6 @@ class ModelStack:
             seed: of the random layers; rows draw the same masks, so that a row does not depend on
                 its neighbours.
             after_stem: the inputs are what :meth:`through_stem` gave.
-            alive: which of all rows are computed; the outputs of the others are zero.
 
         Raises:
             CoterieError: the encoder raises something, or gives other than one row of features for
@@ -264,17 +207,24 @@ class ModelStack:
         shape = (inputs.shape[1 if per_row else 0], self.architecture.n_outputs)
         outputs = [
             self._checked(chunk, inputs[chunk] if per_row else inputs, per_row, seed)
-            if alive is None or alive[chunk.start]
+            if alive
             else torch.zeros(chunk.stop - chunk.start, *shape, device=inputs.device)
-            for chunk in chunks(self.n_models, self.strategy, alive)
+            for chunk, alive in self.chunks()
         ]
         return outputs[0] if len(outputs) == 1 else torch.cat(outputs)
+
+    def chunks(self) -> list[tuple[slice, bool]]:
+        """Slices of rows that are executed together, and whether they are alive."""
+        return [
+            (rows, self.alive is None or bool(self.alive[rows.start]))
+            for rows in chunks(self.n_models, self.strategy, self.alive)
+        ]
 
     def blame(
         self, shape: Sequence[int], doing: str = "fails on inputs of shape"
     ) -> AbstractContextManager[None]:
         """A context in which what the encoder raises becomes a :class:`CoterieError` that names it."""
-        remedy = " It was compiled: try without `compile`." if self._one is not _one else ""
+        remedy = " It was compiled: try without `compile`." if self._execution.is_compiled else ""
         return blame(f"`model` {self.architecture.name!r} {doing} {tuple(shape)}", remedy=remedy)
 
     def _checked(self, rows: slice, inputs: Tensor, per_row: bool, seed: int) -> Tensor:
@@ -290,47 +240,14 @@ class ModelStack:
         return outputs
 
     def _forward(self, rows: slice, inputs: Tensor, per_row: bool, seed: int) -> Tensor:
-        if self.training:
-            torch.manual_seed(seed)
-        tensors = self._slices(rows)
-        if self.strategy.kind == "vmap":
-            with vmapped_batch_norm(self.device):
-                return self._several(self.template, tensors, inputs, per_row)
-        if rows.stop - rows.start == 1:
-            return self._one(self.template, tensors, inputs[0] if per_row else inputs).unsqueeze(0)
-        one_by_one = [slice(row, row + 1) for row in range(rows.start, rows.stop)]
-        per_row_inputs = inputs if per_row else [inputs] * len(one_by_one)
-        return torch.cat(
-            [
-                self._forward(row, x.unsqueeze(0) if per_row else x, per_row, seed)
-                for row, x in zip(one_by_one, per_row_inputs, strict=True)
-            ]
+        return self._execution.run(
+            self.template,
+            self.strategy,
+            rows,
+            inputs,
+            per_row=per_row,
+            seed=seed if self.training else None,
         )
-
-    def _slices(self, rows: slice) -> dict[str, Tensor]:
-        """Leaf views of some rows, made once.
-
-        Their gradients are views of the stacked gradients.
-        """
-        looped = self.strategy.kind == "loop"
-        if not looped and (rows.start, rows.stop) == (0, self.n_models):
-            return {**self.parameters, **self.buffers}
-        learning = torch.is_grad_enabled()
-        key = (self.strategy.kind, rows.start, rows.stop, learning)
-        if key not in self._leaves:
-            index = rows.start if looped else rows
-            leaves = {
-                name: tensor.detach()[index]
-                for name, tensor in {**self.parameters, **self.buffers}.items()
-            }
-            for name, parameter in self.parameters.items():
-                if parameter.requires_grad and learning:
-                    if parameter.grad is None:
-                        parameter.grad = torch.zeros_like(parameter)
-                    leaves[name].requires_grad_()
-                    leaves[name].grad = parameter.grad[index]
-            self._leaves[key] = leaves
-        return self._leaves[key]
 
     def zero_grad(self) -> None:
         """Forget all gradients.
@@ -338,7 +255,7 @@ class ModelStack:
         Where rows hold views of them they are zeroed in place, so that the views stay valid.
         """
         for parameter in self.trainable():
-            if self._leaves and parameter.grad is not None:
+            if self._execution.views and parameter.grad is not None:
                 parameter.grad.zero_()
             else:
                 parameter.grad = None
@@ -411,28 +328,13 @@ class ModelStack:
         They must share their architecture, and a stem that is frozen.
         """
         first = stacks[0]
-        if any(stack.architecture != first.architecture for stack in stacks):
-            raise CoterieError("Only stacks of one architecture can be concatenated.")
-        if not all(_same_frozen_stem(first.stem, stack.stem) for stack in stacks):
-            raise CoterieError(
-                "Only stacks without a stem, or with one and the same frozen stem, can be "
-                "concatenated."
-            )
-
-        def joined(kind: str) -> dict[str, Tensor]:
-            return {
-                name: torch.cat(
-                    [getattr(stack, kind)[name].detach() for stack in stacks]
-                ).requires_grad_(tensor.requires_grad)
-                for name, tensor in getattr(first, kind).items()
-            }
-
-        stem = None if first.stem is None else first.stem.copy()
-        stack = ModelStack(
-            first.architecture, first._template, joined("parameters"), joined("buffers"), stem
-        )
+        stack = ModelStack(first.architecture, *joined(stacks))
         stack.training, stack.schema = first.training, first.schema
         return stack
+
+    def __getstate__(self) -> dict[str, object]:
+        """Everything but what is made again when needed: views of rows, and compiled passes."""
+        return {**vars(self), "_execution": Execution(self.parameters, self.buffers)}
 
     def __repr__(self) -> str:
         return f"ModelStack({self.n_models} x {self.architecture.name}, {self.n_parameters:,} parameters each)"
@@ -441,23 +343,3 @@ class ModelStack:
 def forward_seed(seed: int, step: int) -> int:
     """Seed of the random layers in one training step."""
     return derive(seed, "forward", step)
-
-
-def _same_frozen_stem(one: Stem | None, other: Stem | None) -> bool:
-    if one is None or other is None:
-        return one is other
-    theirs = other.tensors()
-    same = all(torch.equal(tensor, theirs[name]) for name, tensor in one.tensors().items())
-    return one.frozen and other.frozen and same
-
-
-def _one(template: nn.Module, tensors: dict[str, Tensor], inputs: Tensor) -> Tensor:
-    return functional_call(template, tensors, (inputs,))
-
-
-def _several(
-    template: nn.Module, tensors: dict[str, Tensor], inputs: Tensor, per_row: bool
-) -> Tensor:
-    return vmap(partial(_one, template), in_dims=(0, 0 if per_row else None), randomness="same")(
-        tensors, inputs
-    )

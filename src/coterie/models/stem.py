@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from coterie.errors import CoterieError
 from coterie.models.architecture import TaskModel
 from coterie.models.copies import copied
+from coterie.seeds import derive
 
 _ENCODER = "encoder."
 
@@ -30,6 +31,11 @@ class Stem:
     def n_layers(self) -> int:
         """Number of layers."""
         return len(self.module)
+
+    @property
+    def n_parameters(self) -> int:
+        """Number of parameters."""
+        return sum(parameter.numel() for parameter in self.module.parameters())
 
     def trainable(self) -> list[Tensor]:
         """Parameters that an optimiser updates."""
@@ -59,6 +65,15 @@ class Stem:
     def copy(self, *, frozen: bool | None = None) -> Stem:
         """An independent copy."""
         return Stem(copied(self.module), frozen=self.frozen if frozen is None else frozen)
+
+    def features(self, inputs: Tensor, seed: int, *, per_row: bool) -> Tensor:
+        """What the layers make of inputs (B, ...), or (M, B, ...) if ``per_row``; ``seed`` is of the random ones."""
+        if self.module.training:
+            torch.manual_seed(derive(seed, "stem"))
+        with torch.set_grad_enabled(torch.is_grad_enabled() and not self.frozen):
+            if per_row:
+                return self.module(inputs.flatten(0, 1)).unflatten(0, inputs.shape[:2])
+            return self.module(inputs)
 
     def joined(self, branch: TaskModel) -> TaskModel:
         """The whole model: the branch with a copy of these layers where it has placeholders."""

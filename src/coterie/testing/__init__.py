@@ -2,7 +2,7 @@
 
 A suite of checks belongs to each kind of object that coterie lets you bring: an affinity, a
 clustering, a score estimator, a grouping method, an encoder, a weights provider, a kind of target,
-a data source.
+a data source, an engine.
 Each check is one property, named and said in one sentence, on trainings of a blink; it fails with
 what was expected and what was found::
 
@@ -22,6 +22,7 @@ from coterie.testing._checks import Check, CheckFailed, checks_of, parametrize_w
 from coterie.testing.affinity import check_affinity
 from coterie.testing.clustering import check_clustering
 from coterie.testing.encoder import check_encoder
+from coterie.testing.engine import check_engine
 from coterie.testing.estimator import check_estimator
 from coterie.testing.kind import check_kind
 from coterie.testing.method import check_method
@@ -39,6 +40,7 @@ __all__ = [
     "check_affinity",
     "check_clustering",
     "check_encoder",
+    "check_engine",
     "check_estimator",
     "check_kind",
     "check_method",

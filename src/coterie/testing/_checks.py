@@ -141,8 +141,8 @@ def checks_of(suite: str) -> tuple[Check, ...]:
     For a test runner of your own.
 
     Args:
-        suite: "affinity", "clustering", "estimator", "method", "encoder", "weights", "kind" or
-            "source".
+        suite: "affinity", "clustering", "estimator", "method", "encoder", "weights", "kind",
+            "source" or "engine".
 
     Raises:
         CoterieError: there is no such suite.

@@ -35,7 +35,7 @@ from coterie.testing._world import (
     table,
     unlabelled_pair,
 )
-from coterie.training import WeightsProvider
+from coterie.training import LearntWeights, WeightsProvider
 
 _STEPS = 12
 
@@ -114,7 +114,10 @@ def weights(weighing: _Weighing) -> None:
     provider = weighing.prepared(data)
     shape, given = (provider.n_rows, len(data.tasks)), torch.zeros(provider.n_rows)
     for step in range(_STEPS):
-        for found in (provider.weights(step).detach(), provider.settled(step).detach()):
+        given_now = [provider.weights(step).detach()]
+        if isinstance(provider, LearntWeights):
+            given_now.append(provider.settled(step).detach())
+        for found in given_now:
             require(tuple(found.shape) == shape, f"weights of shape {shape}", tuple(found.shape))
             require(
                 bool(found.isfinite().all()) and bool((found >= 0).all()),
@@ -124,7 +127,7 @@ def weights(weighing: _Weighing) -> None:
             require(
                 bool((found.sum(0) > 0).all()), "a weight above 0 for every task in some row", found
             )
-            alive = provider.alive()
+            alive = provider.alive() if isinstance(provider, LearntWeights) else None
             rows = (
                 torch.ones(shape[0], dtype=torch.bool)
                 if alive is None
@@ -232,6 +235,8 @@ def learning(weighing: _Weighing) -> None:
     The penalty is one finite number.
     """
     provider = weighing.prepared(table())
+    if not isinstance(provider, LearntWeights):
+        not_applicable("it learns nothing")
     learnt = list(provider.parameters())
     penalty = provider.penalty()
     require(
@@ -324,6 +329,8 @@ def settled(weighing: _Weighing) -> None:
     While nothing is learnt, a pair of model and task that dropped out does not come back.
     """
     provider = weighing.prepared(table())
+    if not isinstance(provider, LearntWeights):
+        not_applicable("it learns nothing")
     shown = provider.settled(0).detach() > 0
     for step in range(1, _STEPS):
         now = provider.settled(step).detach() > 0

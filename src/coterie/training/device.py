@@ -1,14 +1,16 @@
-"""Where and in which precision: Lightning Fabric's answer, asked once per training."""
+"""Where a training runs, and in which precision."""
 
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, Self
 
 from coterie.errors import CoterieError, shown
 
 if TYPE_CHECKING:
-    from lightning.fabric import Fabric
+    import torch
 
 
 def check_device(device: str) -> None:
@@ -24,29 +26,43 @@ def check_device(device: str) -> None:
         )
 
 
-def make_fabric(device: str = "auto", precision: str = "fp32") -> Fabric:
-    """Return a Fabric on one device.
+@dataclass(frozen=True)
+class Place:
+    """One device, and the precision of the forward passes on it.
 
-    ``device`` is "auto", "cpu" or "cuda", ``precision`` "fp32" or "bf16".
-
-    Raises:
-        CoterieError: the device is unknown or not on this machine.
+    >>> Place.of("cpu", "bf16")
+    Place(device=device(type='cpu'), precision='bf16')
     """
-    import torch
-    from lightning.fabric import Fabric
-    from lightning.fabric.plugins import MixedPrecision
 
-    check_device(device)
-    kind, _, number = device.partition(":")
-    if kind == "cuda" and int(number or 0) >= torch.cuda.device_count():
-        raise CoterieError(
-            f"`device` {device!r} is not here: {torch.cuda.device_count()} CUDA devices were "
-            "found. Use 'cpu'."
-        )
-    if kind == "auto":
-        kind = "cuda" if torch.cuda.is_available() else "cpu"
-    # As a plugin, because asking by name makes Fabric announce it on every call.
-    plugins: Any = [MixedPrecision("bf16-mixed", kind)] if precision == "bf16" else []
-    return Fabric(
-        accelerator=kind, devices=[int(number or 0)] if kind == "cuda" else 1, plugins=plugins
-    )
+    device: torch.device
+    precision: Literal["fp32", "bf16"] = "fp32"
+
+    @classmethod
+    def of(cls, device: str = "auto", precision: Literal["fp32", "bf16"] = "fp32") -> Self:
+        """The place by its names: "auto", "cpu", "cuda" or "cuda:N", and "fp32" or "bf16".
+
+        Raises:
+            CoterieError: the device is unknown or not on this machine.
+        """
+        import torch
+
+        check_device(device)
+        kind, _, number = device.partition(":")
+        if kind == "auto":
+            kind = "cuda" if torch.cuda.is_available() else "cpu"
+        if kind == "cpu":
+            return cls(torch.device("cpu"), precision)
+        if int(number or 0) >= torch.cuda.device_count():
+            raise CoterieError(
+                f"`device` {device!r} is not here: {torch.cuda.device_count()} CUDA devices were "
+                "found. Use 'cpu'."
+            )
+        return cls(torch.device("cuda", int(number or 0)), precision)
+
+    def autocast(self) -> AbstractContextManager[object]:
+        """A context in which forward passes have the precision: that of the tensors, or mixed bfloat16."""
+        import torch
+
+        if self.precision == "fp32":
+            return nullcontext()
+        return torch.autocast(self.device.type, dtype=torch.bfloat16)

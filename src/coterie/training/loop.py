@@ -5,48 +5,42 @@ Shapes: ``M`` models, ``T`` tasks, ``B`` examples of a batch, ``P`` output colum
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from time import perf_counter
-from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
 
-from coterie.data import Batches, Dataset
+from coterie.data import Batch, Batches, Dataset
 from coterie.errors import CoterieError
 from coterie.models import ModelStack
 from coterie.models.stack import forward_seed
-from coterie.seeds import derive, torch_generator
 from coterie.tasks import Tasks
-from coterie.training.checkpoint import TrainingState
+from coterie.training.checkpoint import Checkpoint
 from coterie.training.config import TrainingConfig
-from coterie.training.observers import Moment, Observer, Probe, Progress
+from coterie.training.device import Place
+from coterie.training.learning import Positions, Weighing, weigh
+from coterie.training.observers import Moment, Watchers
 from coterie.training.optimisers import clip_rows, learning_rate, make_optimiser, set_learning_rate
-from coterie.training.prediction import evaluate
-from coterie.training.step import decide_strategy, gradient_step, held_out_losses, learn_weights
+from coterie.training.prediction import EVALUATION_BATCH, evaluate
+from coterie.training.state import TrainingState
+from coterie.training.step import decide_strategy, gradient_step, observed_shares
 from coterie.training.weights import WeightsProvider
 
-if TYPE_CHECKING:
-    from lightning.fabric import Fabric
+_NOBODY, _NOWHERE = Watchers(), Checkpoint()
 
 
 def train(
     stack: ModelStack,
     data: Dataset,
-    positions: Tensor | list[Tensor],
+    positions: Positions,
     provider: WeightsProvider,
     config: TrainingConfig,
-    fabric: Fabric,
-    *,
-    observers: Sequence[Observer] = (),
-    probes: Sequence[Probe] = (),
-    identity: Mapping[str, Any] | None = None,
-    checkpoint: Path | None = None,
-    progress: Progress | None = None,
-) -> tuple[ModelStack, TrainingState]:
-    """Train the stack and return it, holding each model's kept epoch, with the record of the training.
+    watchers: Watchers = _NOBODY,
+    checkpoint: Checkpoint = _NOWHERE,
+) -> TrainingState:
+    """Train a stack; return the record of the training, whose stack holds each model's kept epoch.
 
     Args:
         stack: M initialised models.
@@ -54,180 +48,181 @@ def train(
         positions: (n,) examples that all models train on, or one tensor for each model.
         provider: where W comes from.
         config: settings.
-        fabric: device and precision.
-        observers: watch every training batch.
-        probes: try steps now and then.
-        identity: what besides the settings must agree before a checkpoint is continued.
-        checkpoint: folder for one atomic checkpoint an epoch; a training found there is continued.
-        progress: called with (steps done, all steps, text).
+        watchers: who looks at the training.
+        checkpoint: one atomic file an epoch; a training found there is continued.
 
     Raises:
         CoterieError: a loss is not finite; the last checkpoint stays.
     """
-    tasks = data.tasks.to(fabric.device)
-    channels_last = (
-        len(data.input_shape) == 3 if config.channels_last is None else config.channels_last
-    )
-    stack = stack.to(fabric.device, channels_last=channels_last)
-    if config.compile:
-        stack.compile()
-    deliver = partial(
+    trainer = _Trainer.of(stack, data, positions, provider, config, watchers)
+    with torch.random.fork_rng():
+        state = trainer.begin(checkpoint)
+        for epoch in range(state.epoch, config.epochs):
+            started = perf_counter()
+            train_loss, first_bad = trainer.train_epoch(epoch)
+            weights = trainer.weighing.settled(state.steps + trainer.batches.n_steps - 1)
+            _require_finite(first_bad, weights, trainer.tasks, epoch)
+            score, loss = trainer.judge(weights, epoch)
+            trainer.end_epoch(epoch)
+            state.finish_epoch(weights, train_loss, loss, score, perf_counter() - started)
+            checkpoint.save(state)
+    state.keep_best()
+    state.stack.train(False)
+    return state
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Trainer:
+    """What a training needs at hand, on the device; ``share`` (M, T) only where rows have their own examples."""
+
+    stack: ModelStack
+    batches: Batches
+    validation: Batches
+    weighing: Weighing
+    optimiser: torch.optim.Optimizer
+    config: TrainingConfig
+    place: Place
+    watchers: Watchers
+    tasks: Tasks
+    share: Tensor | None
+
+    @classmethod
+    def of(
+        cls,
+        stack: ModelStack,
+        data: Dataset,
+        positions: Positions,
+        provider: WeightsProvider,
+        config: TrainingConfig,
+        watchers: Watchers,
+    ) -> _Trainer:
+        """Everything moved to its place, before the first step."""
+        place = Place.of(config.device, config.precision)
+        deliver = _deliverer(data, config, place)
+        stack = stack.to(place.device, channels_last=deliver.keywords["channels_last"])
+        if config.compile:
+            stack.compile()
+        tasks = data.tasks.to(place.device)
+        weighing = weigh(provider, stack, tasks, place)
+        positions = weighing.positions(positions, data, config.seed, deliver)
+        batches = deliver(positions, seed=config.seed, augment=config.augment)
+        validation = deliver(data.split.validation, seed=0, batch_size=EVALUATION_BATCH)
+        weighing.prepare(data, config.epochs * batches.n_steps, config.seed)
+        shared = isinstance(positions, Tensor)
+        return cls(
+            stack=stack,
+            batches=batches,
+            validation=validation,
+            weighing=weighing,
+            optimiser=make_optimiser(stack, weighing.groups(config), config),
+            config=config,
+            place=place,
+            watchers=watchers,
+            tasks=tasks,
+            share=None if shared else observed_shares(data, positions).to(place.device),
+        )
+
+    def begin(self, checkpoint: Checkpoint) -> TrainingState:
+        """A new training, or the one that is to be continued, with its strategy."""
+        state = TrainingState(
+            stack=self.stack,
+            optimiser=self.optimiser,
+            weighing=self.weighing,
+            watching=self.watchers.all,
+            config=self.config,
+            n_steps=self.batches.n_steps,
+        )
+        checkpoint.restore(state)
+        if state.strategy is None:
+            first, weights = next(iter(self.batches.epoch(0))), self.weighing.at(0).detach()
+            state.strategy = decide_strategy(
+                self.stack, first, weights, self.tasks, self.config.strategy, self.place
+            )
+            # A measurement may come out otherwise next time: it is part of what a killed run
+            # continues from.
+            checkpoint.save(state)
+        self.stack.strategy = state.strategy
+        return state
+
+    def train_epoch(self, epoch: int) -> tuple[Tensor, Tensor]:
+        """One pass over the training part.
+
+        Mean training loss (M, T), and the step at which it first was not finite (M, T).
+        """
+        n_steps, n_examples = self.config.epochs * self.batches.n_steps, 0
+        total = torch.zeros(self.stack.n_models, len(self.tasks), device=self.place.device)
+        first_bad = torch.full_like(total, torch.inf)
+        self.stack.train()
+        first = epoch * self.batches.n_steps
+        for step, batch in enumerate(self.batches.epoch(epoch), start=first):
+            losses, size = self.step(step, n_steps, batch), batch.targets.shape[-2]
+            n_examples += size
+            total += losses * size
+            first_bad.masked_fill_(~losses.isfinite() & (first_bad > step), step)
+            if self.watchers.progress is not None:
+                text = f"epoch {epoch + 1} of {self.config.epochs}"
+                self.watchers.progress(step + 1, n_steps, text)
+        return total / n_examples, first_bad
+
+    def step(self, step: int, n_steps: int, batch: Batch) -> Tensor:
+        """One step of every model on a batch; task losses (M, T) before it."""
+        rate = learning_rate(step, n_steps, self.config)
+        seed = forward_seed(self.config.seed, step)
+        set_learning_rate(self.optimiser, rate)
+        weights = self.weighing.at(step)
+        for probe in self.watchers.probes:
+            if step and step % probe.every == 0:
+                probe.on_step(self._moment(step, batch, weights.detach(), rate, seed))
+        outputs, losses = gradient_step(
+            self.stack, batch, weights, self.tasks, seed, self.place, self.share
+        )
+        self.weighing.learn(step)
+        for observer in self.watchers.observers:
+            observer.on_batch(batch.position, outputs, batch.targets)
+        if self.config.clip is not None:
+            clip_rows(self.stack, self.config.clip)
+        self.optimiser.step()
+        return losses
+
+    def judge(self, weights: Tensor, epoch: int) -> tuple[Tensor, Tensor]:
+        """Scores and losses (M, T) on the validation part."""
+        score, losses = evaluate(self.stack, self.validation, self.tasks, self.place)
+        data = self.batches.data
+        judged = (~data.targets[data.split.validation].isnan()).any(0).to(self.place.device)
+        _require_finite_models(self.stack, losses, weights * judged, self.tasks, epoch)
+        return score, losses
+
+    def end_epoch(self, epoch: int) -> None:
+        """Tell everybody."""
+        self.weighing.on_epoch_end(epoch)
+        for observer in self.watchers.observers:
+            observer.on_epoch_end(epoch)
+
+    def _moment(self, step: int, batch: Batch, weights: Tensor, rate: float, seed: int) -> Moment:
+        return Moment(
+            step=step,
+            stack=self.stack,
+            batch=batch,
+            weights=weights,
+            optimiser=self.optimiser,
+            learning_rate=rate,
+            data=self.batches.data,
+            tasks=self.tasks,
+            seed=seed,
+            place=self.place,
+        )
+
+
+def _deliverer(data: Dataset, config: TrainingConfig, place: Place) -> partial[Batches]:
+    """Batches of this training, but for their positions and seed."""
+    images, asked = len(data.input_shape) == 3, config.channels_last
+    return partial(
         Batches,
         data,
         batch_size=config.batch_size,
-        device=fabric.device,
-        channels_last=channels_last,
+        device=place.device,
+        channels_last=images if asked is None else asked,
     )
-    held_out = None
-    if provider.held_out:
-        positions, apart = _parted(positions, provider.held_out, config.seed)
-        held_out = (
-            deliver(apart, seed=derive(config.seed, "held out")),
-            observed_shares(data, [apart])[0].to(fabric.device),
-        )
-    batches = deliver(positions, seed=config.seed, augment=config.augment)
-    validation = Batches(
-        data,
-        data.split.validation,
-        batch_size=512,
-        seed=0,
-        device=fabric.device,
-        channels_last=channels_last,
-    )
-    share = (
-        None
-        if isinstance(positions, Tensor)
-        else observed_shares(data, positions).to(fabric.device)
-    )
-    judged = (~data.targets[data.split.validation].isnan()).any(0).to(fabric.device)
-    provider.prepare(data, config.epochs * batches.n_steps, config.seed, fabric.device)
-    optimiser = make_optimiser(
-        stack, provider.parameters(), config, provider.learning_rate, provider.plain_steps
-    )
-    with torch.random.fork_rng():
-        watching = [*observers, *probes]
-        state = TrainingState.start(
-            stack,
-            optimiser,
-            provider,
-            watching,
-            config,
-            batches.n_steps,
-            identity or {},
-            checkpoint,
-        )
-        if state.strategy is None:
-            first, weights = (
-                next(iter(batches.epoch(0))),
-                provider.weights(0).detach().to(fabric.device),
-            )
-            state.strategy = decide_strategy(stack, first, weights, tasks, config.strategy, fabric)
-            # A measurement may come out otherwise next time: it is part of what a killed run
-            # continues from.
-            state.save()
-        stack.strategy = state.strategy
-        for epoch in range(state.epoch, config.epochs):
-            started = perf_counter()
-            train_loss, first_bad = _train_epoch(
-                stack,
-                batches,
-                held_out,
-                provider,
-                tasks,
-                optimiser,
-                epoch,
-                config,
-                fabric,
-                observers,
-                probes,
-                progress,
-                share,
-            )
-            weights = provider.settled((epoch + 1) * batches.n_steps - 1).detach().to(fabric.device)
-            _require_finite(first_bad, weights, tasks, epoch)
-            score, losses = evaluate(stack, validation, tasks, fabric, provider.alive())
-            _require_finite_models(stack, losses, weights * judged, tasks, epoch)
-            provider.on_epoch_end(epoch)
-            for observer in observers:
-                observer.on_epoch_end(epoch)
-            state.finish_epoch(stack, weights, train_loss, losses, score, perf_counter() - started)
-            state.save()
-    state.keep_best(stack)
-    stack.train(False)
-    return stack, state
-
-
-def _train_epoch(
-    stack: ModelStack,
-    batches: Batches,
-    held_out: tuple[Batches, Tensor] | None,
-    provider: WeightsProvider,
-    tasks: Tasks,
-    optimiser: torch.optim.Optimizer,
-    epoch: int,
-    config: TrainingConfig,
-    fabric: Fabric,
-    observers: Sequence[Observer],
-    probes: Sequence[Probe],
-    progress: Progress | None,
-    share: Tensor | None,
-) -> tuple[Tensor, Tensor]:
-    """One pass over the training part.
-
-    Mean training loss (M, T), and the step at which it first was not finite (M, T).
-    """
-    n_steps = config.epochs * batches.n_steps
-    total, n_examples = torch.zeros(stack.n_models, len(tasks), device=fabric.device), 0
-    first_bad = torch.full_like(total, torch.inf)
-    latest, weights = None, total
-    stack.train()
-    for step, batch in enumerate(batches.epoch(epoch), start=epoch * batches.n_steps):
-        rate, seed = learning_rate(step, n_steps, config), forward_seed(config.seed, step)
-        set_learning_rate(optimiser, rate)
-        produced = provider.weights(step)
-        if produced is not latest:  # static weights are moved to the device once
-            latest, weights = (
-                produced,
-                produced.detach().to(fabric.device).requires_grad_(produced.requires_grad),
-            )
-        for probe in probes:
-            if step and step % probe.every == 0:
-                probe.on_step(
-                    Moment(
-                        step=step,
-                        stack=stack,
-                        batch=batch,
-                        weights=weights.detach(),
-                        optimiser=optimiser,
-                        learning_rate=rate,
-                        data=batches.data,
-                        tasks=tasks,
-                        seed=seed,
-                        fabric=fabric,
-                    )
-                )
-        outputs, losses = gradient_step(
-            stack, batch, weights, tasks, seed, fabric, share, provider.alive()
-        )
-        if weights.grad is not None:
-            gradient = weights.grad
-            if held_out is not None:
-                apart, observed = held_out
-                gradient = held_out_losses(
-                    stack, apart.sample(step), tasks, fabric, provider.alive(), observed
-                )
-            learn_weights(provider, produced, gradient.to(produced.device))
-        for observer in observers:
-            observer.on_batch(batch.position, outputs, batch.targets)
-        if config.clip is not None:
-            clip_rows(stack, config.clip)
-        optimiser.step()
-        n_examples += batch.targets.shape[-2]
-        total += losses * batch.targets.shape[-2]
-        first_bad.masked_fill_(~losses.isfinite() & (first_bad > step), step)
-        if progress is not None:
-            progress(step + 1, n_steps, f"epoch {epoch + 1} of {config.epochs}")
-    return total / n_examples, first_bad
 
 
 def _require_finite(first_bad: Tensor, weights: Tensor, tasks: Tasks, epoch: int) -> None:
@@ -265,27 +260,3 @@ def _require_finite_models(
             "is kept. Try a smaller `lr`, "
             "`clip=1.0`, or look for extreme inputs."
         )
-
-
-def _parted(positions: Tensor | list[Tensor], share: float, seed: int) -> tuple[Tensor, Tensor]:
-    """Training positions without a random share of them, and that share."""
-    if not isinstance(positions, Tensor):
-        raise CoterieError("Weights that learn need models that all train on the same examples.")
-    order = torch.randperm(len(positions), generator=torch_generator(seed, "held out"))
-    apart = max(1, round(share * len(positions)))
-    if len(positions) - apart < 2:
-        raise CoterieError(
-            f"`held_out` leaves {len(positions) - apart} of {len(positions)} examples to train on."
-        )
-    return positions[order[apart:].sort().values], positions[order[:apart].sort().values]
-
-
-def observed_shares(data: Dataset, positions: Sequence[Tensor]) -> Tensor:
-    """Share of labels observed within each row's own examples, (M, T).
-
-    Never 0, so that an unused task divides safely.
-    """
-    shares = torch.stack(
-        [(~data.targets[support].isnan()).float().mean(0) for support in positions]
-    )
-    return shares.clamp_min(1e-6)

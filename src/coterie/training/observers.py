@@ -5,9 +5,9 @@ Shapes: ``M`` models, ``T`` tasks, ``B`` examples of a batch, ``P`` output colum
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -16,9 +16,7 @@ from torch import Tensor
 from coterie.data import Batch, Dataset
 from coterie.models import ModelStack
 from coterie.tasks import Tasks
-
-if TYPE_CHECKING:
-    from lightning.fabric import Fabric
+from coterie.training.device import Place
 
 Progress = Callable[[int, int, str], None]
 
@@ -64,7 +62,7 @@ class Moment:
     data: Dataset
     tasks: Tasks
     seed: int
-    fabric: Fabric
+    place: Place
 
 
 class Probe(Protocol):
@@ -91,3 +89,17 @@ class Probe(Protocol):
     def restore(self, arrays: dict[str, np.ndarray]) -> None:
         """Continue from a checkpoint."""
         ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class Watchers:
+    """Who looks at a training: observers, probes, and who is told how far it is."""
+
+    observers: Sequence[Observer] = ()
+    probes: Sequence[Probe] = ()
+    progress: Progress | None = None
+
+    @property
+    def all(self) -> list[Observer | Probe]:
+        """Those that a checkpoint remembers, in order."""
+        return [*self.observers, *self.probes]

@@ -8,9 +8,10 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
+from typing import TypedDict
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from coterie.errors import CoterieError
 from coterie.models import ModelStack
@@ -24,31 +25,21 @@ _OPTIMISERS: dict[str, Callable[..., torch.optim.Optimizer]] = {
 }
 
 
+class Group(TypedDict, total=False):
+    """Parameters that an optimiser moves alike; its learning rate is ``scale`` times that of the step."""
+
+    params: Sequence[Tensor]
+    scale: float
+    weight_decay: float
+    momentum: float
+    eps: float
+
+
 def make_optimiser(
-    stack: ModelStack,
-    learnt: Iterable[nn.Parameter],
-    config: TrainingConfig,
-    rate: float | None = None,
-    plain: bool = False,
+    stack: ModelStack, more: Iterable[Group], config: TrainingConfig
 ) -> torch.optim.Optimizer:
-    """Return the optimiser of the stack's parameters.
-
-    What a provider learns is a second group without weight decay.
-
-    Its learning rate is ``rate`` where the models have ``config.lr``, and follows the same
-    schedule. ``plain`` steps are the gradient (of Adam and its kin: its running mean) times the
-    rate, whatever the optimiser.
-    """
-    groups: list[dict] = [{"params": stack.trainable(), "scale": 1.0}]
-    learnt = list(learnt)
-    if learnt:
-        scale = 1.0 if rate is None else rate / config.lr
-        # Against an eps of 1 the root of Adam's second moment, which makes steps of equal length,
-        # does not count.
-        steps = (
-            {} if not plain else {"momentum": 0.0} if config.optimiser == "sgd" else {"eps": 1.0}
-        )
-        groups.append({"params": learnt, "weight_decay": 0.0, "scale": scale, **steps})
+    """Return the optimiser of the stack's parameters, and of ``more`` groups."""
+    groups = [dict(group) for group in ({"params": stack.trainable(), "scale": 1.0}, *more)]
     make = _OPTIMISERS[config.optimiser]
     own = {"momentum": config.momentum} if config.optimiser == "sgd" else {}
     return make(groups, lr=config.lr, weight_decay=config.weight_decay, **own)

@@ -5,8 +5,7 @@ Shapes: ``M`` models, ``n`` examples, ``P`` output columns, ``T`` tasks, ``S`` s
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import Literal
 
 import torch
 from torch import Tensor
@@ -18,10 +17,7 @@ from coterie.metrics import own_metric, primary_metric, summed_statistics
 from coterie.models import ModelStack
 from coterie.tasks import Tasks, example_losses, mean_losses
 from coterie.training.config import MOST_EXAMPLES
-from coterie.training.device import make_fabric
-
-if TYPE_CHECKING:
-    from lightning.fabric import Fabric
+from coterie.training.device import Place
 
 EVALUATION_BATCH = 512
 
@@ -33,7 +29,7 @@ def predict(
     *,
     batch_size: int = EVALUATION_BATCH,
     device: str = "auto",
-    precision: str = "fp32",
+    precision: Literal["fp32", "bf16"] = "fp32",
 ) -> Tensor:
     """Return the outputs of every model on the examples at ``positions``, (M, n, P), float32 on the CPU.
 
@@ -55,11 +51,11 @@ def predict(
     require_choice("precision", precision, ("fp32", "bf16"))
     if stack.schema is not None:
         stack.schema.require(data)
-    fabric = make_fabric(device, precision)
-    stack = stack.to(fabric.device)
+    place = Place.of(device, precision)
+    stack = stack.to(place.device)
     stack.train(False)
-    batches = Batches(data, positions, batch_size=batch_size, seed=0, device=fabric.device)
-    with torch.inference_mode(), fabric.autocast():
+    batches = Batches(data, positions, batch_size=batch_size, seed=0, device=place.device)
+    with torch.inference_mode(), place.autocast():
         return torch.cat([stack(batch.inputs).float().cpu() for batch in batches.ordered()], dim=1)
 
 
@@ -67,30 +63,29 @@ def evaluate(
     stack: ModelStack,
     batches: Batches,
     tasks: Tasks,
-    fabric: Fabric,
-    alive: Sequence[bool] | None = None,
+    place: Place,
 ) -> tuple[Tensor, Tensor]:
     """Score of each model and task (M, T), float64, higher is better, and mean loss (M, T), without keeping outputs.
 
     The loss is the mean over the observed cells of these examples, whatever share of the training
     part is observed; NaN, as the score, where there are none.
 
-    Models that are not ``alive`` are not computed: theirs mean nothing. Only for tasks with a
+    Of models that are not alive they mean nothing. Only for tasks with a
     metric of their own are the outputs kept: it may not be a function of sums.
     """
     shape = (stack.n_models, len(tasks))
     statistics, losses = (
-        torch.zeros((), device=fabric.device),
-        torch.zeros(shape, device=fabric.device),
+        torch.zeros((), device=place.device),
+        torch.zeros(shape, device=place.device),
     )
-    n_cells = torch.zeros(len(tasks), device=fabric.device, dtype=torch.int64)
+    n_cells = torch.zeros(len(tasks), device=place.device, dtype=torch.int64)
     own = [position for position, task in enumerate(tasks) if task.metric is not None]
     kept: list[tuple[Tensor, Tensor]] = []
     stack.train(False)
     with torch.no_grad():
         for batch in batches.ordered():
-            with fabric.autocast():
-                outputs = stack(batch.inputs, alive=alive)
+            with place.autocast():
+                outputs = stack(batch.inputs)
             outputs = outputs.float()
             statistics = statistics + summed_statistics(outputs, batch.targets, tasks)
             losses += example_losses(outputs, batch.targets, tasks).sum(-2)

@@ -7,27 +7,22 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
-from coterie.data import Batch
+from coterie.data import Batch, Dataset
 from coterie.errors import CoterieError
 from coterie.models import ModelStack, Strategy
 from coterie.models.strategy import (
     choose_strategy,
-    chunks,
     rejected,
     rows_that_fit,
     saved_bytes,
     why_not_vmap,
 )
 from coterie.tasks import Tasks, task_losses
-from coterie.training.weights import WeightsProvider
-
-if TYPE_CHECKING:
-    from lightning.fabric import Fabric
+from coterie.training.device import Place
 
 
 def gradient_step(
@@ -36,9 +31,8 @@ def gradient_step(
     weights: Tensor,
     tasks: Tasks,
     seed: int,
-    fabric: Fabric,
+    place: Place,
     share: Tensor | None = None,
-    alive: Sequence[bool] | None = None,
 ) -> tuple[Tensor, Tensor]:
     """Forward and backward pass of every row on one batch.
 
@@ -52,51 +46,51 @@ def gradient_step(
         weights: W (M, T), a leaf on the stack's device.
         tasks: on the stack's device.
         seed: of the random layers in this step.
-        fabric: precision.
+        place: precision.
         share: observed share (M, T) of the labels within each row's own examples, where rows have
             their own.
-        alive: rows that take part, all by default; outputs and losses of the others are zero and
-            cost nothing.
 
     Returns:
-        Outputs (M, B, P) and task losses (M, T), detached.
+        Outputs (M, B, P) and task losses (M, T), detached; zero for rows that are not alive.
     """
     per_row = batch.position.dim() == 2
     stack.zero_grad()
-    outputs, losses = [], []
-    with fabric.autocast():
+    with place.autocast():
         features = stack.through_stem(batch.inputs, seed, per_row=per_row)
     shared = features.detach().requires_grad_() if features.requires_grad else features
-    for rows in chunks(stack.n_models, stack.strategy, alive):
-        if alive is not None and not alive[rows.start]:
-            outputs.append(
-                shared.new_zeros(
-                    rows.stop - rows.start, len(batch.targets), tasks.n_outputs, dtype=torch.float32
-                )
-            )
-            losses.append(torch.zeros_like(weights[rows]))
+    found = []
+    for rows, alive in stack.chunks():
+        if not alive:
+            found.append(_at_rest(batch, weights[rows], tasks))
             continue
-        inputs = shared[rows] if per_row else shared
-        targets = batch.targets[rows] if per_row else batch.targets
-        with fabric.autocast():
-            row_outputs = stack(inputs, rows=rows, per_row=per_row, seed=seed, after_stem=True)
-        row_outputs = row_outputs.float()
-        row_losses = task_losses(
-            row_outputs, targets, tasks, None if share is None else share[rows]
+        inputs, targets = (
+            (shared[rows], batch.targets[rows]) if per_row else (shared, batch.targets)
         )
-        # A task without weight must not reach the gradient even where its loss overflows; learnt
-        # weights must feel it.
-        used = (
-            row_losses if weights.requires_grad else row_losses.masked_fill(weights[rows] == 0, 0.0)
-        )
+        with place.autocast():
+            outputs = stack(inputs, rows=rows, per_row=per_row, seed=seed, after_stem=True).float()
+        losses = task_losses(outputs, targets, tasks, None if share is None else share[rows])
         with stack.blame(inputs.shape, "fails in the backward pass of inputs of shape"):
-            (weights[rows] * used).sum().backward()
-        outputs.append(row_outputs.detach())
-        losses.append(row_losses.detach())
+            _loss(weights[rows], losses).backward()
+        found.append((outputs.detach(), losses.detach()))
     if shared.grad is not None:
         with stack.blame(batch.inputs.shape, "fails in the backward pass of inputs of shape"):
             features.backward(shared.grad)
-    return (outputs[0], losses[0]) if len(outputs) == 1 else (torch.cat(outputs), torch.cat(losses))
+    outputs, losses = zip(*found, strict=True)
+    return found[0] if len(found) == 1 else (torch.cat(outputs), torch.cat(losses))
+
+
+def _at_rest(batch: Batch, weights: Tensor, tasks: Tasks) -> tuple[Tensor, Tensor]:
+    """Outputs and losses of rows that take no part."""
+    shape = (len(weights), batch.targets.shape[-2], tasks.n_outputs)
+    return weights.new_zeros(shape, dtype=torch.float32), torch.zeros_like(weights)
+
+
+def _loss(weights: Tensor, losses: Tensor) -> Tensor:
+    """What some rows minimise."""
+    # A task without weight must not reach the gradient even where its loss overflows; learnt
+    # weights must feel it.
+    used = losses if weights.requires_grad else losses.masked_fill(weights == 0, 0.0)
+    return (weights * used).sum()
 
 
 @torch.no_grad()
@@ -104,40 +98,39 @@ def held_out_losses(
     stack: ModelStack,
     batch: Batch,
     tasks: Tasks,
-    fabric: Fabric,
-    alive: Sequence[bool] | None = None,
+    place: Place,
     share: Tensor | None = None,
 ) -> Tensor:
     """Task losses (M, T) on a batch that the rows do not train on, in evaluation mode.
 
-    0 for rows that are not ``alive``.
+    0 for rows that are not alive.
 
     ``share`` (T,) is the observed share of the labels among the examples that the batch was drawn
     from, where it was a part.
     """
     stack.train(False)
-    with fabric.autocast():
-        outputs = stack(batch.inputs, alive=alive)
+    with place.autocast():
+        outputs = stack(batch.inputs)
     stack.train()
     found = task_losses(outputs.float(), batch.targets, tasks, share)
-    return found if alive is None else found * torch.tensor(alive, device=found.device).unsqueeze(1)
+    if stack.alive is None:
+        return found
+    return found * torch.tensor(stack.alive, device=found.device).unsqueeze(1)
 
 
-def learn_weights(provider: WeightsProvider, produced: Tensor, gradient: Tensor) -> None:
-    """Carry the gradient of W (M, T) and the penalty back to what the provider learns.
+def observed_shares(data: Dataset, positions: Sequence[Tensor]) -> Tensor:
+    """Share of labels observed within each row's own examples, (M, T).
 
-    The loss is linear in W, so the gradient of W is the task losses, of whichever batch they are
-    measured on.
-
-    Rows are run in chunks, each of which reaches W only; W's own graph is walked once, here.
+    Never 0, so that an unused task divides safely.
     """
-    for parameter in provider.parameters():
-        parameter.grad = None
-    ((produced * gradient).sum() + provider.penalty()).backward()
+    shares = torch.stack(
+        [(~data.targets[support].isnan()).float().mean(0) for support in positions]
+    )
+    return shares.clamp_min(1e-6)
 
 
 def decide_strategy(
-    stack: ModelStack, batch: Batch, weights: Tensor, tasks: Tasks, asked: str, fabric: Fabric
+    stack: ModelStack, batch: Batch, weights: Tensor, tasks: Tasks, asked: str, place: Place
 ) -> Strategy:
     """The strategy asked for, or the faster one by a short measurement on ``batch``.
 
@@ -151,7 +144,7 @@ def decide_strategy(
     one = stack.select([0])
     one.train()
     inputs = batch.inputs[0] if batch.position.dim() == 2 else batch.inputs
-    with fabric.autocast():
+    with place.autocast():
         kept = saved_bytes(lambda: one(inputs))
 
     def step(sample: ModelStack) -> None:
@@ -161,11 +154,11 @@ def decide_strategy(
             weights[: sample.n_models],
             tasks,
             0,
-            fabric,
+            place,
         )
 
     refusal = why_not_vmap(
-        stack, step, lambda sample: held_out_losses(sample, _only_first(batch), tasks, fabric)
+        stack, step, lambda sample: held_out_losses(sample, _only_first(batch), tasks, place)
     )
     if refusal is not None and asked == "vmap":
         raise CoterieError(
@@ -176,8 +169,8 @@ def decide_strategy(
     if refusal is not None:
         return rejected(refusal)
     if asked == "vmap":
-        return Strategy("vmap", rows_that_fit(kept, fabric.device, stack.n_models))
-    return choose_strategy(stack, step, kept, fabric.device)
+        return Strategy("vmap", rows_that_fit(kept, place.device, stack.n_models))
+    return choose_strategy(stack, step, kept, place.device)
 
 
 def _first_rows(batch: Batch, n_models: int) -> Batch:

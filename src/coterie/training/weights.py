@@ -1,6 +1,6 @@
 """Where the loss weights W (M, T) come from.
 
-Static, or a provider that yields them each step and may learn.
+Static, or a provider that yields them each step, and may learn.
 
 Shapes: ``M`` models, ``T`` tasks.
 """
@@ -8,9 +8,9 @@ Shapes: ``M`` models, ``T`` tasks.
 from __future__ import annotations
 
 import hashlib
+import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
 
 import numpy as np
 import torch
@@ -25,23 +25,33 @@ NEGLIGIBLE = 1e-4
 
 
 class WeightsProvider(ABC):
-    """What the loop asks of a source of weights.
+    """Where a training takes W (M, T) from, step by step. Subclass it.
 
-    A learnt one is optimised with the models in a group of its own. Subclass it.
-
-    ``n_rows`` is M and ``init`` how the models start (see ``fit``); the first ``stem`` layers of
-    their encoders are one. Weights are used as given, without normalisation. What is learnt has the
-    learning rate ``learning_rate`` (None: that of the models) and moves as the models' optimiser
-    says, or, with ``plain_steps``, by its gradient times that rate. Its gradient comes from a share
-    ``held_out`` of the training examples, on which no model trains (0: from the batch that trains).
+    ``n_rows`` is M and ``init`` how the models start (see ``fit``). Weights are used as given,
+    without normalisation. Weights that learn are :class:`LearntWeights`.
     """
 
     n_rows: int
     init: str | Sequence[int] = "independent"
-    stem: int = 0
-    learning_rate: float | None = None
-    plain_steps: bool = False
-    held_out: float = 0.0
+
+    def __init_subclass__(cls) -> None:
+        """Take a class of the version before :class:`LearntWeights`, when all providers could learn, for one of it."""
+        super().__init_subclass__()
+        if cls.__module__ == __name__ or issubclass(cls, LearntWeights):
+            return
+        learning = [name for name in vars(LearntWeights) if not name.startswith("_")]
+        if own := [name for name in learning if name in vars(cls)]:
+            warnings.warn(
+                f"{cls.__name__} has `{own[0]}`, which only weights that learn have: subclass "
+                "coterie.training.LearntWeights. The next version takes it for weights that do not "
+                "learn.",
+                DeprecationWarning,
+                stacklevel=2,
+            )
+            for name in learning:
+                if not hasattr(cls, name):
+                    setattr(cls, name, vars(LearntWeights)[name])
+            LearntWeights.register(cls)
 
     def prepare(  # noqa: B027
         self, data: Dataset, n_steps: int, seed: int, device: torch.device | str = "cpu"
@@ -52,41 +62,19 @@ class WeightsProvider(ABC):
     def weights(self, step: int) -> Tensor:
         """W of this step, (M, T)."""
 
-    def settled(self, step: int) -> Tensor:
-        """W (M, T) as it stands after ``step``, without noise.
-
-        It says in which curves and scores a pair appears.
-        """
-        return self.weights(step)
-
-    def alive(self) -> Sequence[bool] | None:
-        """Which of the M models still take part; None for all.
-
-        The others are no longer computed.
-        """
-        return None
-
-    def penalty(self) -> Tensor:
-        """A scalar added to the loss."""
-        return torch.zeros(())
-
-    def parameters(self) -> Iterable[nn.Parameter]:
-        """What is learnt."""
-        return ()
-
     def on_epoch_end(self, epoch: int) -> None:  # noqa: B027
         """Called after epoch number ``epoch``, counted from 0."""
 
     def result(self) -> Grouping | None:
-        """The grouping that was learnt, once training is over."""
+        """The grouping that was found, once training is over."""
         return None
 
     @abstractmethod
-    def settings(self) -> Mapping[str, Any]:
+    def settings(self) -> Mapping[str, object]:
         """What must be equal, as JSON types, before a checkpoint written with this provider is continued."""
 
     @property
-    def key(self) -> dict[str, Any]:
+    def key(self) -> dict[str, object]:
         """What tells it from other providers, see :func:`coterie.identity.identity`."""
         return {"is": qualified(type(self)), **self.settings()}
 
@@ -96,6 +84,44 @@ class WeightsProvider(ABC):
 
     def restore(self, arrays: dict[str, np.ndarray]) -> None:  # noqa: B027
         """Continue from a checkpoint."""
+
+
+class LearntWeights(WeightsProvider):
+    """Weights with parameters of their own, which are optimised with the models. Subclass it.
+
+    The first ``stem`` layers of the encoders are one. What is learnt has the learning rate
+    ``learning_rate`` (None: that of the models) and moves as the models' optimiser says, or, with
+    ``plain_steps``, by its gradient times that rate. Its gradient comes from a share ``held_out`` of
+    the training examples, on which no model trains (0: from the batch that trains). All models keep
+    their last epoch, since the weights couple them.
+    """
+
+    stem: int = 0
+    learning_rate: float | None = None
+    plain_steps: bool = False
+    held_out: float = 0.0
+
+    def parameters(self) -> Iterable[nn.Parameter]:
+        """What is learnt."""
+        return ()
+
+    def penalty(self) -> Tensor:
+        """A scalar added to the loss."""
+        return torch.zeros(())
+
+    def alive(self) -> Sequence[bool] | None:
+        """Which of the M models still take part; None for all.
+
+        The others are no longer computed.
+        """
+        return None
+
+    def settled(self, step: int) -> Tensor:
+        """W (M, T) as it stands after ``step``, without noise.
+
+        It says in which curves and scores a pair appears.
+        """
+        return self.weights(step)
 
 
 class StaticWeights(WeightsProvider):
@@ -141,6 +167,6 @@ class StaticWeights(WeightsProvider):
         """The same at every step."""
         return self._normalised
 
-    def settings(self) -> Mapping[str, Any]:
+    def settings(self) -> Mapping[str, object]:
         """A hash of the matrix."""
         return {"weights": hashlib.sha256(self.matrix.tobytes()).hexdigest()}

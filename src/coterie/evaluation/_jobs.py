@@ -1,0 +1,57 @@
+"""One unit of a comparison as a job that an engine can run anywhere."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from coterie.data import Dataset
+from coterie.errors import CoterieError
+from coterie.evaluation._unit import Finished, Plan, run_unit
+from coterie.evaluation.units import unit_stage
+from coterie.training import Progress
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class UnitJob:
+    """Train and score all arms on one split, from one seed; files go to ``folder``, that of the run."""
+
+    plan: Plan
+    data: Dataset
+    split: int
+    seed: int
+    train_seed: int
+    folder: Path | None
+    keep_model: bool
+
+    @property
+    def name(self) -> str:
+        """By split and seed."""
+        return f"split {self.split}, seed {self.seed}"
+
+    @property
+    def stage(self) -> str:
+        """Name of its stage in a run."""
+        return unit_stage(self.split, self.seed)
+
+    def run(self, progress: Progress | None = None) -> Finished:
+        """Do it; an error says in a note which unit it was."""
+        try:
+            return run_unit(
+                replace(self.plan, progress=_labelled(progress, self.name)),
+                self.data,
+                split=self.split,
+                seed=self.seed,
+                train_seed=self.train_seed,
+                folder=self.folder,
+                keep_model=self.keep_model,
+            )
+        except CoterieError as error:
+            error.add_note(f"This was in {self.name}.")
+            raise
+
+
+def _labelled(progress: Progress | None, where: str) -> Progress | None:
+    if progress is None:
+        return None
+    return lambda done, steps, text: progress(done, steps, f"{where}: {text}")

@@ -1,0 +1,12 @@
+"""Fitting: M models under a weight matrix, cut into jobs and trained where the engine says.
+
+:func:`fit` reads what it is given (``arguments``), cuts the rows of W into blocks that can share a
+stack (``job``), and puts what the engine gives back together; a data map is recorded on the way if
+asked (``recording``).
+"""
+
+from coterie.fitting._fit import Model, fit
+from coterie.fitting.arguments import check_snapshots, make_config
+from coterie.fitting.recording import MapObserver
+
+__all__ = ["MapObserver", "Model", "check_snapshots", "fit", "make_config"]

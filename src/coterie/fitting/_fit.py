@@ -1,0 +1,156 @@
+"""The verb itself.
+
+Shapes: ``M`` models, ``T`` tasks, ``N`` training examples, ``E`` epochs, ``P`` output columns.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Unpack
+
+from torch import Tensor, nn
+
+from coterie.data import Dataset, blocks
+from coterie.engines import Engine, LocalEngine, carried_out, require_engine
+from coterie.errors import CoterieError, require_type
+from coterie.fitting.arguments import (
+    Matrix,
+    check_snapshots,
+    check_start,
+    check_types,
+    make_config,
+    make_provider,
+    recorded_row,
+)
+from coterie.fitting.job import RowsJob, merged
+from coterie.models import Architecture, ModelStack
+from coterie.models.architecture import initialisations
+from coterie.results import Fit
+from coterie.training import Observer, Probe, Progress, StaticWeights, Watchers, WeightsProvider
+from coterie.training.config import FitSettings
+
+Model = str | Callable[..., nn.Module]
+
+
+def fit(
+    model: Model,
+    data: Dataset,
+    weights: Matrix | WeightsProvider | None = None,
+    *,
+    init: str | Sequence[int] | None = None,
+    start: ModelStack | None = None,
+    record: bool | int = False,
+    snapshots: Sequence[int] = (),
+    observers: Sequence[Observer] = (),
+    probes: Sequence[Probe] = (),
+    checkpoint: str | Path | None = None,
+    engine: Engine | None = None,
+    progress: Progress | None = None,
+    **settings: Unpack[FitSettings],
+) -> Fit:
+    """Train M models as one stack, model m minimising sum_t W[m, t] L_t / sum_t W[m, t].
+
+    Args:
+        model: "mlp", "cnn", "resnet18", "module:factory" or a callable ``factory(input_shape) ->
+            encoder`` giving (B, F).
+        data: what :func:`coterie.load` returned.
+        weights: W (M, T), or a provider that yields it each step; one row of ones if left out.
+        init: "independent" (the default), "shared", or M integers that name the initialisations.
+        start: continue from these M trained models instead of from an initialisation; a frozen stem
+            stays as it is.
+        record: record the data map of the only model, or of the row given as a number.
+        snapshots: epochs (counted from 1) after which the map is kept too; the map after the last
+            epoch always is.
+        observers: watch every training batch, see :class:`coterie.training.Observer`.
+        probes: try steps from the state of the training now and then, see
+            :class:`coterie.training.Probe`.
+        checkpoint: folder for one checkpoint an epoch; a training found there is continued, bit for
+            bit on a CPU.
+        engine: where the rows are trained, :class:`coterie.LocalEngine` by default. What is watched
+            by objects of this process (observers, probes, a provider of weights) is trained here.
+        progress: called with (steps done, all steps, text).
+        **settings: fields of :class:`coterie.training.TrainingConfig`: epochs, lr, batch_size,
+            optimiser, seed, ...
+
+    Raises:
+        CoterieError: a setting, the weights or the model are wrong, or a loss stopped being finite.
+
+    >>> import coterie as ct
+    >>> ct.fit("mlp", ct.load("digits"), epochs=1, model_options={"hidden": (8,)}).scores.shape
+    (1, 14)
+    """
+    require_type("data", data, Dataset)
+    check_types(checkpoint, start, progress, observers=observers, probes=probes)
+    require_engine(engine)
+    config = make_config(settings)
+    provider = make_provider(weights, len(data.tasks))
+    recorded = recorded_row(record, provider.n_rows)
+    snapshots = check_snapshots(snapshots, config.epochs)
+    if snapshots and recorded is None:
+        raise CoterieError("`snapshots` are kept of a recorded map; give `record=True` too.")
+    whole = RowsJob(
+        architecture=Architecture(
+            model, data.input_shape, data.tasks.n_outputs, config.model_options
+        ),
+        data=data,
+        config=config,
+        provider=provider,
+        rows=tuple(range(provider.n_rows)),
+        starts=tuple(initialisations(provider.init if init is None else init, provider.n_rows)),
+        positions=data.split.train,
+        start=start,
+        recorded=recorded,
+        snapshots=snapshots,
+        checkpoint=None if checkpoint is None else Path(checkpoint),
+    )
+    check_start(start, whole.architecture, provider.n_rows)
+    watchers = Watchers(observers=tuple(observers), probes=tuple(probes))
+    if not isinstance(provider, StaticWeights):
+        return whole.run(progress, watchers)
+    jobs = _separate(whole, provider)
+    if watchers.all:
+        return _only(jobs).run(progress, watchers)
+    parts = (LocalEngine() if engine is None else engine).rows(jobs, progress)
+    return merged(jobs, list(carried_out(jobs, parts)), provider.matrix)
+
+
+def _only(jobs: Sequence[RowsJob]) -> RowsJob:
+    """The job of a training that is watched."""
+    if len(jobs) > 1:
+        raise CoterieError(
+            "`observers` and `probes` need models that all train on the same examples; labels are "
+            "missing."
+        )
+    return jobs[0]
+
+
+def _separate(whole: RowsJob, provider: StaticWeights) -> list[RowsJob]:
+    """One job for each block of rows that can share a stack.
+
+    A row's batches depend on its own examples only, never on its neighbours.
+    """
+    found = blocks(whole.data, provider.matrix, whole.config.batch_size)
+    start, folder = whole.start, whole.checkpoint
+    together = len(found) == 1 and isinstance(found[0][1], Tensor)
+    if start is not None and start.couples_rows and not together:
+        raise CoterieError(
+            "`start` has a stem that learns, which needs models that all train on the same "
+            "examples."
+        )
+    if len(found) == 1:
+        return [replace(whole, positions=found[0][1])]
+    return [
+        replace(
+            whole,
+            provider=StaticWeights(provider.matrix[rows], n_tasks=provider.matrix.shape[1]),
+            rows=tuple(rows),
+            starts=tuple(whole.starts[row] for row in rows),
+            positions=positions,
+            start=None if start is None else start.select(rows),
+            recorded=rows.index(whole.recorded) if whole.recorded in rows else None,
+            checkpoint=None if folder is None else folder / f"block-{number}",
+        )
+        for number, (rows, positions) in enumerate(found)
+    ]
