@@ -126,7 +126,8 @@ class DifferentiableGrouping(LearntWeights):
             chosen.temperature,
             chosen.init,
         )
-        self.mode, self.n_rows, self.stem = mode, n_groups, stem
+        self.mode: Mode = mode
+        self.n_rows, self.stem = n_groups, stem
         self.asked_rate = self.learning_rate = learning_rate
         self.warmup, self.held_out, self.prune = warmup, held_out, prune
         self.balance, self.entropy = balance, entropy
