@@ -144,3 +144,10 @@ class Stream(torch.utils.data.Dataset):
 
     def __getitem__(self, index: int) -> tuple[Any, list[int]]:
         return self.inputs[index], [index % 2]
+
+
+def random_images(n: int = 60) -> torch.Tensor:
+    """Coloured noise, (n, 3, 8, 8) uint8."""
+    return torch.randint(
+        0, 256, (n, 3, 8, 8), dtype=torch.uint8, generator=torch.Generator().manual_seed(0)
+    )

@@ -11,19 +11,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from coterie.data import Batches, Dataset, blocks, flip_and_crop, load, supports
+from coterie.data import Batches, Dataset, blocks, load, supports
 from coterie.errors import CoterieError
+from tests.data.pictures import random_images
 
 
 def _numbered(n: int = 60, t: int = 3) -> Dataset:
     targets = (np.arange(n)[:, None] + np.arange(t)) % 2
     return load({"inputs": np.arange(n)[:, None], "targets": targets})
-
-
-def _images(n: int = 60) -> Tensor:
-    return torch.randint(
-        0, 256, (n, 3, 8, 8), dtype=torch.uint8, generator=torch.Generator().manual_seed(0)
-    )
 
 
 @settings(max_examples=30, deadline=None)
@@ -69,7 +64,7 @@ def test_a_row_depends_on_its_own_support_only() -> None:
 
 
 def test_images_are_normalised_and_augmented_alike_for_all_models() -> None:
-    data = load({"inputs": _images(), "targets": np.arange(60) % 2})
+    data = load({"inputs": random_images(), "targets": np.arange(60) % 2})
     plain = next(Batches(data, data.split.train, batch_size=16, seed=0).epoch(0))
     assert torch.equal(
         plain.inputs, data.preprocessing.normalise(data.inputs[data.split.train[plain.position]])
@@ -94,7 +89,7 @@ class Pairs(torch.utils.data.Dataset):
     """The numbered images, one by one."""
 
     def __init__(self) -> None:
-        self.images = _images()
+        self.images = random_images()
 
     def __len__(self) -> int:
         return len(self.images)
@@ -105,7 +100,7 @@ class Pairs(torch.utils.data.Dataset):
 
 @pytest.mark.parametrize("rows", [None, 2])
 def test_streaming_gives_what_memory_gives(rows: int | None) -> None:
-    held, streamed = load({"inputs": _images(), "targets": np.arange(60) % 2}), load(Pairs())
+    held, streamed = load({"inputs": random_images(), "targets": np.arange(60) % 2}), load(Pairs())
     positions: Any = held.split.train if rows is None else [held.split.train] * rows
     before = torch.get_rng_state()
     pairs = [
@@ -180,27 +175,3 @@ def test_errors() -> None:
     ):
         with pytest.raises(CoterieError, match=message):
             call()
-
-
-def test_a_crop_is_a_shifted_flipped_window() -> None:
-    images = _images(40).float() + 1
-    moved = flip_and_crop(images, torch.Generator().manual_seed(1), padding=2)
-    padded = torch.nn.functional.pad(images, (2,) * 4)
-    seen = set()
-    for image, result in zip(padded, moved, strict=True):
-        windows = {
-            (flip, down, right): (image.flip(-1) if flip else image)[
-                :, down : down + 8, right : right + 8
-            ]
-            for flip in (False, True)
-            for down in range(5)
-            for right in range(5)
-        }
-        matches = [place for place, window in windows.items() if torch.equal(window, result)]
-        assert len(matches) == 1
-        seen.update(matches)
-    assert len(seen) > 20
-    stacked = flip_and_crop(
-        images.expand(3, -1, -1, -1, -1), torch.Generator().manual_seed(1), padding=2
-    )
-    assert torch.equal(stacked, moved.expand(3, -1, -1, -1, -1))

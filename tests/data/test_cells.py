@@ -18,7 +18,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from coterie.data import Dataset, load
+from coterie.data import load
 from coterie.data.cells import read_cells, reading_notes, to_arrow
 from coterie.errors import CoterieError
 from coterie.tasks import Kind
@@ -254,121 +254,6 @@ def test_objects_that_are_no_cells_stay_what_they_are() -> None:
     assert to_arrow(pd.Series([{1}, 2, "x"], dtype=object)) is None
     assert to_arrow(pd.Series([1 + 2j])) is None
     assert to_arrow(pd.Series(pd.period_range("2020", periods=2, freq="D"))) is None
-
-
-def test_csv_as_people_have_it(tmp_path: Path) -> None:
-    generator = np.random.default_rng(0)
-    frame = pd.DataFrame(
-        {
-            "größe": generator.normal(size=N).round(4),
-            "t": np.arange(N) % 2,
-            "farbe": ["grün", "rot"] * (N // 2),
-        }
-    )
-    frame["farbe"] = generator.permutation(frame["farbe"])
-    plain = load(frame, targets=["t"]).preprocessing
-    path = tmp_path / "t.csv"
-    for encoding in ("utf-8", "utf-8-sig", "utf-16"):
-        frame.to_csv(path, index=False, encoding=encoding)
-        assert load(path, targets=["t"]).preprocessing == plain
-    frame.to_csv(path, index=False, encoding="cp1252")
-    with pytest.raises(
-        CoterieError, match=r"is no utf-8 text .*Say its `encoding`, such as 'latin-1'"
-    ):
-        load(path, targets=["t"])
-    assert load(path, targets=["t"], encoding="cp1252").preprocessing == plain
-    with pytest.raises(CoterieError, match="`encoding` 'utf-9' is unknown"):
-        load(path, targets=["t"], encoding="utf-9")
-    frame.to_csv(path, index=False, encoding="utf-16-le")
-    with pytest.raises(CoterieError, match="holds NUL characters"):
-        load(path, targets=["t"])
-    assert load(path, targets=["t"], encoding="utf-16-le").preprocessing == plain
-    frame.to_csv(tmp_path / "t.csv.gz", index=False)
-    assert load(tmp_path / "t.csv.gz", targets=["t"]).preprocessing == plain
-
-
-@pytest.mark.parametrize("separator", [";", "\t", "|"])
-def test_other_separators_are_found_and_said(tmp_path: Path, separator: str) -> None:
-    frame = pd.DataFrame(
-        {"a": np.random.default_rng(0).normal(size=N).round(4), "t": np.arange(N) % 2}
-    )
-    frame.to_csv(
-        tmp_path / "t.csv", index=False, sep=separator, decimal="," if separator == ";" else "."
-    )
-    data = load(tmp_path / "t.csv", targets=["t"])
-    assert data.preprocessing == load(frame, targets=["t"]).preprocessing
-    assert f"Columns are separated by {separator!r}." in data.notes
-    assert ("Column 'a' has decimal commas." in data.notes) == (separator == ";")
-
-
-def test_line_breaks_and_separators_in_quotes(tmp_path: Path) -> None:
-    frame = pd.DataFrame(
-        {
-            "a\nb": ["one\ntwo", "x,y"] * 120,
-            "c": np.random.default_rng(0).normal(size=N),
-            "t": np.arange(N) % 3 == 0,
-        }
-    )
-    frame.to_csv(tmp_path / "t.csv", index=False)
-    assert load(tmp_path / "t.csv", targets=["t"]).preprocessing.feature_names == (
-        "c",
-        "a\nb=one\ntwo",
-        "a\nb=x,y",
-    )
-
-
-def test_columns_without_a_name_do_not_hide_others(tmp_path: Path) -> None:
-    lines = [
-        "a,,t,",
-        *(
-            f"{value},{row % 5},{row % 2},"
-            for row, value in enumerate(np.random.default_rng(0).normal(size=N))
-        ),
-    ]
-    (tmp_path / "t.csv").write_text("\n".join(lines))
-    data = load(tmp_path / "t.csv", targets=["t"])
-    assert data.preprocessing.feature_names == ("a", "")
-    assert "Column 'Unnamed: 3' left out: it is empty." in data.notes
-
-
-def test_text_and_typed_files_can_be_joined(tmp_path: Path) -> None:
-    frame = pd.DataFrame(
-        {
-            "a": np.random.default_rng(0).normal(size=N),
-            "t": np.arange(N) % 2,
-            "on": np.arange(N) % 3 == 0,
-        }
-    )
-    frame[:140].to_csv(tmp_path / "a.csv", index=False)
-    frame[140:].to_parquet(tmp_path / "b.parquet", index=False)
-    data: Dataset = load([tmp_path / "a.csv", tmp_path / "b.parquet"], targets=["t", "on"])
-    assert [task.classes for task in data.tasks] == [("0", "1"), ("false", "true")]
-    np.testing.assert_allclose(
-        data.preprocessing.numeric[0].high, frame["a"][data.split.train.numpy()].max()
-    )
-
-
-def test_frames_with_levels() -> None:
-    generator = np.random.default_rng(0)
-    columns = pd.MultiIndex.from_tuples([("size", "mean"), ("size", "sd"), ("t", "")])
-    index = pd.MultiIndex.from_arrays(
-        [np.repeat(list("pqrstu"), 40), np.tile(np.arange(40), 6)], names=["person", None]
-    )
-    frame = pd.DataFrame(
-        np.column_stack([generator.normal(size=(N, 2)), np.arange(N) % 2]),
-        columns=columns,
-        index=index,
-    )
-    data = load(frame, targets=["t"])
-    assert data.preprocessing.feature_names == ("size mean", "size sd")
-    assert data.ids[:2].tolist() == ["p 0", "p 1"]
-    assert any("'person' left out: it is the index" in note for note in data.notes)
-    whole = load(frame, targets=["t"], group_column="person")
-    people = [
-        set(index.get_level_values(0)[part.numpy()])
-        for part in (whole.split.train, whole.split.test)
-    ]
-    assert not people[0] & people[1]
 
 
 def test_empty_text_is_missing_in_text_tables() -> None:

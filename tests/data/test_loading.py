@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-from dataclasses import replace
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -132,27 +131,6 @@ def test_arrays_and_tensors_are_taken_as_they_are() -> None:
         for part in (one.split.train, one.split.validation, one.split.test)
     ]
     assert stratified == pytest.approx([0.5] * 3, abs=0.03)
-
-
-class Pairs(torch.utils.data.Dataset):
-    """A map-style dataset of images."""
-
-    def __len__(self) -> int:
-        return N
-
-    def __getitem__(self, index: int) -> tuple[torch.Tensor, list[float]]:
-        return torch.full((3, 2, 2), index, dtype=torch.uint8), [index % 2, index / 7]
-
-
-def test_a_torch_dataset_is_streamed() -> None:
-    data = load(Pairs(), names=["odd", "size"], limit=100)
-    assert not isinstance(data.inputs, torch.Tensor)
-    assert data.input_shape == (3, 2, 2)
-    assert [task.kind for task in data.tasks] == [Kind.BINARY, Kind.REGRESSION]
-    assert len(data) == 100
-    assert data.preprocessing.mean[0] == pytest.approx(
-        data.ids[data.split.train].mean() / 255, abs=1e-3
-    )
 
 
 def test_images_stay_bytes_and_groups_stay_whole(tmp_path: Path) -> None:
@@ -332,19 +310,6 @@ def test_bad_sources(source: Any, message: str) -> None:
         load(source, targets=None if isinstance(source, dict) else ["a"])
 
 
-def test_files_of_the_wrong_kind(tmp_path: Path) -> None:
-    for name, content in (("a.parquet", "no"), ("b.arrow", "no"), ("c.csv", ""), ("d.txt", "a,b")):
-        (tmp_path / name).write_text(content)
-    for name, message in (
-        ("a.parquet", "is no readable parquet file"),
-        ("b.arrow", "is no readable arrow file"),
-        ("c.csv", "c.csv' is empty"),
-        ("d.txt", "must end in .parquet, .csv, .tsv or .arrow; found .txt"),
-    ):
-        with pytest.raises(CoterieError, match=message):
-            load(tmp_path / name, targets=["a"])
-
-
 @pytest.mark.parametrize(
     ("image", "message"),
     [
@@ -378,19 +343,6 @@ def test_new_inputs_must_fit(frame: pd.DataFrame) -> None:
         read_inputs({"inputs": np.zeros((2, 3))}, load("digits").preprocessing)
 
 
-def test_digits() -> None:
-    data = load("digits")
-    assert data.input_shape == (1, 8, 8)
-    assert 0 <= data.inputs.min() < data.inputs.max() == 1
-    targets = data.targets
-    assert torch.equal(targets[:, :10].sum(1), torch.ones(len(data)))
-    label = targets[:, :10].argmax(1)
-    assert torch.equal(targets[:, 10].bool(), label % 2 == 0)
-    assert torch.equal(targets[:, 11].bool(), label >= 5)
-    assert torch.equal(targets[:, 12].bool(), torch.isin(label, torch.tensor([0, 6, 8, 9])))
-    assert abs(targets[:, 13].mean() - 0.5) < 0.05
-
-
 def test_many_small_classes_fill_every_part() -> None:
     data = load(
         {
@@ -404,29 +356,6 @@ def test_many_small_classes_fill_every_part() -> None:
         12,
     ]
     assert len(data.targets[data.split.train].unique()) == 20
-
-
-def test_a_fingerprint_sees_every_example() -> None:
-    inputs, targets = np.zeros((6000, 2), np.float32), np.arange(6000) % 2
-    one = load({"inputs": inputs, "targets": targets})
-    changed = inputs.copy()
-    changed[1234, 1] = 1e-6
-    other = load({"inputs": changed, "targets": targets})
-    assert one.fingerprint() != other.fingerprint()
-    assert replace(other, inputs=one.inputs).fingerprint() == one.fingerprint()
-
-
-def test_a_fingerprint_is_taken_once_and_in_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
-    arrays = {
-        "inputs": np.random.default_rng(0).normal(size=(100, 3)),
-        "targets": np.arange(100) % 2,
-    }
-    data = load(arrays)
-    whole = data.fingerprint()
-    monkeypatch.setattr("coterie.data.dataset._HASHED_AT_ONCE", 50)
-    assert load(arrays).fingerprint() == whole
-    monkeypatch.setattr("hashlib.sha256", lambda: pytest.fail("hashed again"))
-    assert data.fingerprint() == whole
 
 
 def test_groups_must_be_plain(frame: pd.DataFrame) -> None:

@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 
 from coterie.errors import CoterieError
-from coterie.tasks import Numbers, register
+from coterie.tasks import KINDS, Kind, Numbers, Task, Tasks, register
 
 
 class Share(Numbers):
@@ -87,3 +87,31 @@ def column_of(kind, n, seed=0):
     if kind == "count":
         return x, pd.Series(rng.poisson(np.exp(1 + 0.7 * x[:, 1])))
     return x, pd.Series(1 / (1 + np.exp(-x[:, 2] - 0.2 * rng.normal(size=n))))
+
+
+ALL = list(KINDS.values())
+SIZES = (3, 5, 2)  # classes of the tasks of one kind, which are padded to the widest
+
+
+def tasks_of(*kinds, sizes=SIZES):
+    """One task of each size and kind; a binary task has two classes."""
+    return Tasks.plain(
+        [
+            Task(name=f"{kind} {size}", kind=kind, classes=classes(kind, size))
+            for size in sizes
+            for kind in kinds
+        ]
+    )
+
+
+def classes(kind, size):
+    return tuple("abcdefg"[: 2 if kind.has_positive else size]) if kind.has_classes else ()
+
+
+TASKS = Tasks.plain(
+    [
+        Task(name="yes", kind=Kind.BINARY),
+        Task(name="colour", kind=Kind.MULTICLASS, classes=("r", "g", "b")),
+        Task(name="size", kind=Kind.REGRESSION),
+    ]
+)

@@ -1,8 +1,5 @@
 """What holds of every kind, the five of the package and one that it does not know."""
 
-import copy
-import json
-import pickle
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +9,6 @@ import torch
 
 from coterie.data.columns import TargetColumn
 from coterie.data.encoding import encode_column
-from coterie.errors import CoterieError
 from coterie.metrics import errors, example_statistics, outcomes, primary_metric, summed_statistics
 from coterie.tasks import (
     KINDS,
@@ -21,29 +17,9 @@ from coterie.tasks import (
     Tasks,
     confidence,
     example_losses,
-    kind_named,
-    register,
     task_losses,
 )
-from tests.tasks.own import SHARE, Share, labels_of
-
-ALL = list(KINDS.values())
-SIZES = (3, 5, 2)  # classes of the tasks of one kind, which are padded to the widest
-
-
-def tasks_of(*kinds, sizes=SIZES):
-    """One task of each size and kind; a binary task has two classes."""
-    return Tasks.plain(
-        [
-            Task(name=f"{kind} {size}", kind=kind, classes=classes(kind, size))
-            for size in sizes
-            for kind in kinds
-        ]
-    )
-
-
-def classes(kind, size):
-    return tuple("abcdefg"[: 2 if kind.has_positive else size]) if kind.has_classes else ()
+from tests.tasks.own import ALL, SIZES, classes, labels_of, tasks_of
 
 
 def batch(tasks, n=40, *, models=(), missing=0.3, seed=0, scale=1.0):
@@ -53,33 +29,6 @@ def batch(tasks, n=40, *, models=(), missing=0.3, seed=0, scale=1.0):
     targets = torch.stack([labels_of(task.kind, n, len(task.classes), g) for task in tasks], dim=1)
     targets[torch.rand(targets.shape, generator=g) < missing] = torch.nan
     return outputs, targets
-
-
-@pytest.mark.parametrize("kind", ALL)
-def test_a_kind_is_its_name_and_one_object(kind):
-    assert kind == kind.value
-    assert type(kind.value) is str
-    assert json.loads(json.dumps({"kind": kind})) == {"kind": kind.name}
-    assert f"{kind}" == kind.name
-    for same in (
-        copy.deepcopy(kind),
-        pickle.loads(pickle.dumps(kind)),
-        kind_named(kind.name),
-        Task(name="a", kind=kind.name).kind,
-    ):
-        assert same is kind
-    tasks = tasks_of(kind)
-    again = Tasks.from_dict(json.loads(json.dumps(tasks.to_dict())))
-    assert again.items == tasks.items
-
-
-def test_the_kinds_of_the_package_go_by_their_names():
-    names = ["BINARY", "MULTICLASS", "REGRESSION", "ORDINAL", "COUNT"]
-    assert (
-        [getattr(Kind, name) for name in names]
-        == [name.lower() for name in names]
-        == list(KINDS)[:5]
-    )
 
 
 @pytest.mark.parametrize("kind", ALL)
@@ -230,38 +179,6 @@ def test_kinds_beside_the_first_three_are_never_inferred():
         column = pd.Series(values, name="y")
         assert not any(kind.recognises(TargetColumn(column)) for kind in later)
         assert encode_column(column)[0].kind in ("binary", "multiclass", "regression")
-
-
-def test_what_is_no_kind_is_named():
-    with pytest.raises(
-        CoterieError, match=r"`kind` must be one of 'binary', 'multiclass', .*; found 'ranking'"
-    ):
-        Task(name="a", kind="ranking")
-    with pytest.raises(
-        CoterieError, match=r"`tasks.items.0..kind` must be one of 'binary'.*; found 'ranking'"
-    ):
-        Tasks.from_dict(
-            {
-                **tasks_of(SHARE, sizes=(2,)).to_dict(),
-                "items": [{"name": "a", "kind": "ranking", "classes": []}],
-            }
-        )
-    with pytest.raises(CoterieError, match="`kind` must be an object of a subclass of Kind"):
-        register("ranking")
-    with pytest.raises(
-        TypeError, match=r"A kind must have metric_name, has_classes, columns, .*; Half lacks them"
-    ):
-        type("Half", (Kind,), {"name": "half"})()
-
-
-def test_a_name_belongs_to_one_kind_but_a_class_may_be_defined_again():
-    with pytest.raises(CoterieError, match="another kind is called 'count'"):
-        register(type("Count", (Share,), {"name": "count"})())
-    try:
-        again = Share()
-        assert register(again) is KINDS["share"] is again
-    finally:
-        register(SHARE)
 
 
 def test_the_kind_of_the_documentation_is_one():

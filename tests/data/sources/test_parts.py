@@ -18,21 +18,7 @@ import torch
 
 import coterie as ct
 from coterie.errors import CoterieError
-
-SIZES = {"train": 60, "validation": 30, "test": 33}
-
-
-def frame(part: str) -> pd.DataFrame:
-    rng = np.random.default_rng(SIZES[part])
-    n = SIZES[part]
-    return pd.DataFrame(
-        {
-            "age": rng.normal(40, 9, n),
-            "site": rng.choice(["01", " B", "NA"], n),
-            "smokes": rng.choice(["yes", "no"], n),
-            "grade": np.arange(n) % 3,
-        }
-    )
+from tests.data.sources.people import SIZES, frame
 
 
 def as_csv(part: str, folder: Path) -> Any:
@@ -150,60 +136,6 @@ def test_parts_that_cannot_be_read_are_named(change: dict[str, Any], message: st
         )
 
 
-def test_categories_of_frames_are_those_of_all_parts_and_ordered_ones_must_agree() -> None:
-    def with_level(part: str, categories: list[str], *, ordered: bool) -> pd.DataFrame:
-        cells = np.array(categories)[np.arange(SIZES[part]) % len(categories)]
-        return frame(part).assign(level=pd.Categorical(cells, categories, ordered=ordered))
-
-    parts = {
-        "train": with_level("train", ["low", "high"], ordered=False),
-        "test": with_level("test", ["mid", "low"], ordered=False),
-    }
-    data = ct.load(parts, targets="level")
-    assert set(data.tasks[0].classes) == {"low", "mid", "high"}
-    ordered = {
-        "train": with_level("train", ["low", "high"], ordered=True),
-        "test": with_level("test", ["high", "low"], ordered=True),
-    }
-    with pytest.raises(
-        CoterieError, match="'level' must have the same ordered categories in every part"
-    ):
-        ct.load(ordered, targets="level")
-    with pytest.raises(
-        CoterieError,
-        match=r"'level' must have the same classes everywhere; 'train' names them \['low', "
-        r"'high'\]",
-    ):
-        ct.load(
-            {part: pa.Table.from_pandas(frame) for part, frame in ordered.items()}, targets="level"
-        )
-    ordered["test"] = ordered["test"].assign(level=ordered["test"]["level"].astype(str))
-    with pytest.raises(
-        CoterieError, match="'level' must have the same ordered categories in every part"
-    ):
-        ct.load(ordered, targets="level")
-    ordered["test"] = with_level("test", ["low", "high"], ordered=True)
-    assert ct.load(ordered, targets="level").tasks[0].classes == ("low", "high")
-
-
-def test_class_numbers_must_mean_the_same_everywhere() -> None:
-    def numbered(names: list[str]) -> datasets.Dataset:
-        features = datasets.Features(
-            {"x": datasets.Value("float64"), "label": datasets.ClassLabel(names=names)}
-        )
-        return datasets.Dataset.from_dict(
-            {"x": np.arange(40) / 7.0 % 1, "label": np.arange(40) % 2}, features=features
-        )
-
-    with pytest.raises(
-        CoterieError,
-        match=r"'label' must have the same classes everywhere; 'train' names them \['cat', 'ant'\]",
-    ):
-        ct.load(
-            {"train": numbered(["cat", "ant"]), "test": numbered(["ant", "cat"])}, targets="label"
-        )
-
-
 @pytest.mark.parametrize("kind", ["frames", "tables"])
 def test_a_column_that_a_part_lacks_is_said(kind: str, tmp_path: Path) -> None:
     source = {"train": KINDS[kind]("train", tmp_path), "test": KINDS[kind]("test", tmp_path)}
@@ -227,15 +159,3 @@ def test_what_would_have_no_effect_beside_parts_is_refused() -> None:
     assert data.split.validation.tolist() == list(range(45, 60))
     with pytest.raises(CoterieError, match="resplit"):
         data.resplit(1)
-
-
-def test_index_of_frames_names_the_examples() -> None:
-    parts = {
-        part: frame(part).set_index(
-            pd.Index([f"{part} {i}" for i in range(SIZES[part])], name="who")
-        )
-        for part in SIZES
-    }
-    data = ct.load(parts, targets="grade", group_column="who")
-    assert data.ids[data.split.test[0]] == "test 0"
-    assert data.ids[data.split.validation[-1]] == "validation 29"
