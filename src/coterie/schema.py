@@ -18,6 +18,7 @@ from enum import Enum
 from functools import lru_cache
 from pathlib import Path
 from typing import (
+    TYPE_CHECKING,
     Annotated,
     Any,
     Literal,
@@ -34,6 +35,10 @@ import numpy as np
 
 from coterie.errors import CoterieError, shown
 
+if TYPE_CHECKING:
+    Json = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
+else:  # a hint that takes whatever JSON gave: who wants more of it says so by another hint
+    Json = Any
 T = TypeVar("T")
 OPEN = "open"
 """In ``Annotated``: a typed dictionary may hold more than the fields it names, which are left as they are."""
@@ -104,7 +109,7 @@ def arrays_of(
     *,
     optional: Sequence[str] = (),
     sizes: Mapping[str, int] | None = None,
-) -> None:
+) -> dict[str, int]:
     """Refuse arrays that are missing, unknown, or whose shapes or kinds of numbers do not fit.
 
     Args:
@@ -114,6 +119,9 @@ def arrays_of(
             :attr:`numpy.dtype.kind`.
         optional: names that may be missing.
         sizes: those of letters that are known.
+
+    Returns:
+        The sizes of all letters that are known now.
 
     Raises:
         CoterieError: naming the array.
@@ -145,6 +153,7 @@ def arrays_of(
                 f"{letter}={known[letter]}" if letter in known else letter for letter in letters
             )
             raise CoterieError(f"Array `{name}` must have shape ({wanted}); found {array.shape}.")
+    return known
 
 
 def array_of(name: str, value: Any, layout: str, **sizes: int) -> np.ndarray:
@@ -241,19 +250,39 @@ def _union(value: Any, hints: tuple[Any, ...], name: str) -> Any:
 
 
 def _record(value: Any, hint: Any, name: str, *, closed: bool = True) -> Any:
-    found = _expect(value, dict, "an object", name)
     hints, needed = _fields(hint)
+    return hint(**entries_of(value, hints, needed, name, closed=closed))
+
+
+def entries_of(
+    value: Any,
+    hints: Mapping[str, Any],
+    needed: Sequence[str],
+    name: str = "",
+    *,
+    closed: bool = True,
+) -> dict[str, Any]:
+    """The entries of an object of JSON, each as the hint of its name says.
+
+    Raises:
+        CoterieError: it is no object, one of those ``needed`` is missing, one is wrong or, where
+            that matters (``closed``), there is one without a hint.
+
+    >>> entries_of({"a": 1}, {"a": int, "b": str}, ["b"])
+    Traceback (most recent call last):
+    coterie.errors.CoterieError: Field `b` is missing.
+    """
+    found = _expect(value, dict, "an object", name)
     if missing := [field for field in needed if field not in found]:
         raise CoterieError(f"Field `{_join(name, missing[0])}` is missing.")
     if closed and (unknown := [field for field in found if field not in hints]):
         raise CoterieError(
             f"There is an unknown field `{_join(name, unknown[0])}`; known are {', '.join(hints)}."
         )
-    parts = {
+    return {
         field: structure(each, hints.get(field, Any), _join(name, field))
         for field, each in found.items()
     }
-    return hint(**parts)
 
 
 @lru_cache(maxsize=64)

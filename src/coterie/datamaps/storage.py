@@ -9,6 +9,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from math import prod
 from pathlib import Path
 from typing import Any, Literal
@@ -30,7 +31,6 @@ from coterie.files import (
     unsealed,
 )
 from coterie.results import DataMap
-from coterie.schema import within
 
 _DTYPES = {"F16": "<f2", "F32": "<f4", "F64": "<f8", "I64": "<i8", "I32": "<i4", "U8": "|u1"}
 _CODES = {np.dtype(text): code for code, text in _DTYPES.items()}
@@ -114,7 +114,7 @@ def write_map(
     layout = {
         f"{epoch}/{name}": (np.dtype(dtype), shape) for epoch in epochs for name in STATISTICS
     }
-    about: dict[str, Any] = {"tasks": list(tasks), "kinds": list(kinds), "epochs": list(epochs)}
+    about = DataMap.header(tasks, kinds, epochs)
     if ids.dtype.kind in "iu":
         layout["ids"] = (np.dtype(np.int64), ids.shape)
     else:
@@ -134,9 +134,7 @@ def open_map(path: str | Path, *, verify: bool = True) -> DataMap:
     Raises:
         CoterieError: the file is damaged or no data map.
     """
-    arrays, about = map_arrays(path, verify=verify)
-    with within(path, "data map"):
-        return DataMap.from_arrays(arrays, about)
+    return DataMap.open(path, partial(map_arrays, verify=verify))
 
 
 def as_type(data_map: DataMap, dtype: Any, path: str | Path | None = None) -> DataMap:

@@ -22,8 +22,8 @@ import pyarrow as pa
 import torch
 from torch import Tensor
 
+from coterie import codec
 from coterie.data import Dataset
-from coterie.data.arrow_files import write_parquet
 from coterie.errors import CoterieError
 from coterie.evaluation.arms import (
     BASELINES,
@@ -36,19 +36,21 @@ from coterie.evaluation.arms import (
 )
 from coterie.evaluation.methods import Candidate, Case, file_name, find_groupings, make_probes
 from coterie.evaluation.metrics import all_metrics, primary_scores
-from coterie.files import read_arrays, write_arrays
+from coterie.fields import ELSEWHERE, As, Layout, Size, to_parts, values_of
+from coterie.files import read_arrays
 from coterie.fitting import fit
 from coterie.metrics import outcomes
 from coterie.models import GroupedModel, ModelStack
 from coterie.results import DataMap, Fit, Grouping, History
 from coterie.results.histories import read_histories, write_histories
-from coterie.results.tables import CHOSEN, SCORES, read_frame
+from coterie.results.tables import CHOSEN, SCORES, read_table, write_table
 from coterie.runs import Run
-from coterie.schema import OPEN, arrays_of, distinct, structure, within
+from coterie.schema import OPEN, distinct, entries_of, within
 from coterie.tasks import Tasks
 from coterie.training import predict
 
 _NUMBERS_AT_ONCE = 2**26
+_FORMAT = codec.Format("unit of a comparison")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,15 +77,6 @@ class _Cost(TypedDict):
     seconds: float
 
 
-class _About(TypedDict):
-    split: int
-    seed: int
-    arms: tuple[tuple[str, int], ...]
-    overlap: float
-    costs: list[Annotated[_Cost, OPEN]]
-    groupings: list[str]
-
-
 @dataclass(frozen=True, kw_only=True)
 class Unit:
     """What one split and seed gave.
@@ -96,16 +89,16 @@ class Unit:
 
     split: int
     seed: int
-    arms: tuple[tuple[str, int], ...]
-    primary: np.ndarray
-    outcomes: np.ndarray
-    targets: np.ndarray
-    positions: np.ndarray
-    scores: pa.Table
-    costs: list[dict[str, Any]]
-    groupings: dict[str, Grouping]
-    histories: dict[str, History]
-    data_map: DataMap
+    arms: Annotated[tuple[tuple[str, int], ...], Size("A")]
+    primary: Annotated[np.ndarray, Layout("f A T")]
+    outcomes: Annotated[np.ndarray, Layout("fu A n T")]
+    targets: Annotated[np.ndarray, Layout("f n T")]
+    positions: Annotated[np.ndarray, Layout("iu n")]
+    scores: Annotated[pa.Table, ELSEWHERE]
+    costs: Annotated[list[dict[str, Any]], As(list[Annotated[_Cost, OPEN]])]
+    groupings: Annotated[dict[str, Grouping], ELSEWHERE]
+    histories: Annotated[dict[str, History], ELSEWHERE]
+    data_map: Annotated[DataMap, ELSEWHERE]
     overlap: float
 
     def save(self, folder: Path) -> list[Path]:
@@ -114,23 +107,10 @@ class Unit:
         for file, grouping in zip(files, self.groupings.values(), strict=True):
             grouping.save(file)
         self.data_map.save(folder / "data_map.safetensors")
-        write_parquet(folder / "scores.parquet", self.scores)
-        about = {
-            "split": self.split,
-            "seed": self.seed,
-            "arms": self.arms,
-            "overlap": self.overlap,
-            "costs": self.costs,
-        }
-        arrays = {
-            "primary": self.primary,
-            "outcomes": self.outcomes,
-            "targets": self.targets,
-            "positions": self.positions,
-        }
-        write_arrays(
-            folder / "statistics.safetensors", arrays, {**about, "groupings": list(self.groupings)}
-        )
+        write_table(folder / "scores.parquet", self.scores)
+        arrays, about = to_parts(self)
+        about["groupings"] = list(self.groupings)
+        codec.write(folder / "statistics.safetensors", _FORMAT, about, arrays)
         write_histories(folder / "history.safetensors", self.histories)
         names = (
             "data_map.safetensors",
@@ -148,32 +128,22 @@ class Unit:
             CoterieError: a file is damaged, or the files do not fit together.
         """
         file = folder / "statistics.safetensors"
-        arrays, saved = read_arrays(file)
+        arrays, about = codec.read(file, _FORMAT, read_arrays)
         data_map = DataMap.load(folder / "data_map.safetensors")
-        with within(file, "unit of a comparison"):
-            about: _About = structure(saved, _About)
-            layout = {
-                "primary": "f A T",
-                "outcomes": "fu A n T",
-                "targets": "f n T",
-                "positions": "iu n",
-            }
-            arrays_of(arrays, layout, sizes={"A": len(about["arms"]), "T": len(data_map.tasks)})
-            distinct(about["groupings"], "groupings")
-            if [cost["arm"] for cost in about["costs"]] != [name for name, _ in about["arms"]]:
+        with within(file, _FORMAT.name):
+            about = entries_of(about, {"groupings": list[str]}, ["groupings"], closed=False)
+            distinct(names := about.pop("groupings"), "groupings")
+            parts = values_of(cls, arrays, about, T=len(data_map.tasks))
+            if [cost["arm"] for cost in parts["costs"]] != [name for name, _ in parts["arms"]]:
                 raise CoterieError("`costs` must have one row for each of `arms`, in order.")
-        parts: dict[str, Any] = {**about, **arrays}
         parts["groupings"] = {
             name: _of_tasks(folder / f"grouping-{file_name(name)}.json", data_map.tasks)
-            for name in about["groupings"]
+            for name in names
         }
         return cls(
             **parts,
-            scores=read_frame(
-                folder / "scores.parquet",
-                SCORES,
-                tasks=data_map.tasks,
-                groupings=about["groupings"],
+            scores=read_table(
+                folder / "scores.parquet", SCORES, tasks=data_map.tasks, groupings=names
             ),
             histories=read_histories(folder / "history.safetensors", len(data_map.tasks)),
             data_map=data_map,

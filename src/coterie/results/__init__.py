@@ -4,8 +4,9 @@ from coterie.results.affinities import Affinity
 from coterie.results.comparisons import ComparisonRecord
 from coterie.results.data_maps import DataMap
 from coterie.results.findings import Finding
-from coterie.results.fits import Fit, History
+from coterie.results.fits import Fit
 from coterie.results.groupings import Grouping, fuzzy_membership
+from coterie.results.histories import History
 from coterie.results.scores import ScoreTable
 from coterie.results.selections import Selection
 

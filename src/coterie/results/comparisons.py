@@ -10,19 +10,19 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Any, NotRequired, Self, TypedDict
+from typing import Annotated, Any, Self, TypedDict
 
 import numpy as np
 import pyarrow as pa
 
-from coterie.data.arrow_files import write_parquet
+from coterie import codec
 from coterie.errors import CoterieError
-from coterie.files import path_of, read_json, write_json
+from coterie.fields import ELSEWHERE, As, to_parts, values_of
+from coterie.files import path_of
 from coterie.results.data_maps import DataMap
 from coterie.results.findings import Finding, find
-from coterie.results.fits import History
 from coterie.results.groupings import Grouping
-from coterie.results.histories import read_histories, write_histories
+from coterie.results.histories import History, read_histories, write_histories
 from coterie.results.standings import METHODS, kind_of, proof, regret, run_means, spent, unit_means
 from coterie.results.tables import (
     CHOSEN,
@@ -33,33 +33,22 @@ from coterie.results.tables import (
     SCORES,
     Part,
     parts_of,
-    read_frame,
+    read_table,
+    write_table,
 )
-from coterie.schema import OPEN, distinct, structure, within
+from coterie.schema import OPEN, Json, distinct, entries_of, within
 from coterie.tasks import unknown_kind
 from coterie.wording import is_number
 
+_FORMAT = codec.Format("comparison")
 _TABLES = ("scores", "gains", "costs")
+_FILE, _HISTORY, _MAP = "comparison.json", "history.safetensors", "data_map.safetensors"
 
 
 class _Config(TypedDict, total=False):
     """What others read of a comparison's configuration, where it is there."""
 
-    groupings: dict[str, Any]
-
-
-class _Saved(TypedDict):
-    tasks: tuple[str, ...]
-    kinds: tuple[Annotated[str, unknown_kind], ...]
-    metric_names: tuple[str, ...]
-    verdict: tuple[str, ...]
-    findings: NotRequired[tuple[Finding, ...]]
-    roles: NotRequired[dict[str, str]]
-    groupings: dict[str, list[dict[str, Any]]]
-    stability: dict[str, dict[str, Any]]
-    agreement: NotRequired[dict[str, dict[str, float]]]
-    config: Annotated[_Config, OPEN]
-    data_map: bool
+    groupings: dict[str, Json]
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
@@ -80,19 +69,21 @@ class ComparisonRecord:
     """
 
     tasks: tuple[str, ...]
-    kinds: tuple[str, ...]
+    kinds: tuple[Annotated[str, unknown_kind], ...]
     metric_names: tuple[str, ...]
-    scores: pa.Table
-    gains: pa.Table
-    costs: pa.Table
-    groupings: Mapping[str, list[Grouping]]
-    data_map: DataMap | None = None
-    history: Mapping[str, History] = field(default_factory=dict)
-    stability: Mapping[str, Any] = field(default_factory=dict)
+    scores: Annotated[pa.Table, ELSEWHERE]
+    gains: Annotated[pa.Table, ELSEWHERE]
+    costs: Annotated[pa.Table, ELSEWHERE]
+    groupings: Annotated[Mapping[str, list[Grouping]], As(dict[str, list[dict[str, Json]]])]
+    data_map: Annotated[DataMap | None, ELSEWHERE] = None
+    history: Annotated[Mapping[str, History], ELSEWHERE] = field(default_factory=dict)
+    stability: Annotated[Mapping[str, Any], As(dict[str, dict[str, Json]])] = field(
+        default_factory=dict
+    )
     agreement: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     findings: tuple[Finding, ...] = ()
     roles: Mapping[str, str] = field(default_factory=dict)
-    config: Mapping[str, Any] = field(default_factory=dict)
+    config: Annotated[Mapping[str, Any], As(Annotated[_Config, OPEN])] = field(default_factory=dict)
 
     def gain(self, arm: str, reference: str, task: str = MEAN) -> dict[str, Any]:
         """The row of ``gains`` for one pair of arms and one task.
@@ -201,21 +192,12 @@ class ComparisonRecord:
 
     def to_dict(self) -> dict[str, Any]:
         """Everything but the data map and the curves, as plain JSON types."""
-        return {
-            "tasks": list(self.tasks),
-            "kinds": list(self.kinds),
-            "metric_names": list(self.metric_names),
-            "verdict": list(self.verdict),
-            "findings": [each.to_dict() for each in self.findings],
-            "roles": dict(self.roles),
-            **{name: getattr(self, name).to_pylist() for name in _TABLES},
-            "groupings": {
-                name: [g.to_dict() for g in found] for name, found in self.groupings.items()
-            },
-            "stability": dict(self.stability),
-            "agreement": dict(self.agreement),
-            "config": dict(self.config),
-        }
+        tables = {name: getattr(self, name).to_pylist() for name in _TABLES}
+        return {**self._about(), **tables}
+
+    def _about(self) -> dict[str, Any]:
+        """What is not in files of its own, and what that says in words."""
+        return {**to_parts(self)[1], "verdict": list(self.verdict)}
 
     def save(self, folder: str | Path) -> list[Path]:
         """Write tables as Parquet, arrays as safetensors and the rest as JSON.
@@ -223,19 +205,18 @@ class ComparisonRecord:
         Returns the files.
         """
         folder = path_of(folder, "folder")
-        rest = {name: value for name, value in self.to_dict().items() if name not in _TABLES}
-        for name in _TABLES:
-            write_parquet(folder / f"{name}.parquet", getattr(self, name))
-        write_histories(folder / "history.safetensors", self.history)
+        files = [folder / f"{name}.parquet" for name in _TABLES]
+        for path in files:
+            write_table(path, getattr(self, path.stem))
+        write_histories(folder / _HISTORY, self.history)
+        files += [folder / _HISTORY, folder / _FILE]
         if self.data_map is not None:
-            self.data_map.save(folder / "data_map.safetensors")
+            self.data_map.save(folder / _MAP)
+            files.append(folder / _MAP)
         # Last, so that a comparison that can be read is whole.
-        write_json(folder / "comparison.json", {**rest, "data_map": self.data_map is not None})
-        names = [*(f"{name}.parquet" for name in _TABLES), "history.safetensors", "comparison.json"]
-        return [
-            folder / name
-            for name in [*names, *(["data_map.safetensors"] if self.data_map is not None else [])]
-        ]
+        about = {**self._about(), "data_map": self.data_map is not None}
+        codec.write(folder / _FILE, _FORMAT, about)
+        return files
 
     @classmethod
     def load(cls, folder: str | Path) -> Self:
@@ -245,54 +226,45 @@ class ComparisonRecord:
             CoterieError: there is none in ``folder``, or a file is damaged.
         """
         folder = path_of(folder, "folder")
-        if not (folder / "comparison.json").is_file():
-            raise CoterieError(f"{str(folder)!r} holds no comparison (no comparison.json).")
-        saved = read_json(folder / "comparison.json")
-        with within(folder / "comparison.json", "comparison"):
-            found: _Saved = structure(saved, _Saved)
-            parts: dict[str, Any] = {**found}
-            parts["groupings"] = {
-                name: _groupings(each, name, found["tasks"])
-                for name, each in found["groupings"].items()
-            }
+        if not (folder / _FILE).is_file():
+            raise CoterieError(f"{str(folder)!r} holds no comparison (no {_FILE}).")
+        _, about = codec.read(folder / _FILE, _FORMAT, codec.read_plain)
+        with within(folder / _FILE, _FORMAT.name):
+            parts = entries_of(about, {"data_map": bool}, ["data_map"], closed=False)
+            has_map = parts.pop("data_map")
+            parts.pop("verdict", None)  # the findings, in words
+            parts = values_of(cls, {}, parts)
+            tasks, groupings = parts["tasks"], parts["groupings"]
             for name in ("tasks", "kinds", "metric_names"):
-                if len(parts[name]) != len(found["tasks"]) or not found["tasks"]:
+                if len(parts[name]) != len(tasks) or not tasks:
                     raise CoterieError(
                         f"`{name}` must have one entry a task; found {list(parts[name])}."
                     )
-        tasks, groupings = found["tasks"], found["groupings"]
-        tables: dict[str, pa.Table] = {
-            name: read_frame(folder / f"{name}.parquet", schema, tasks=about, groupings=groupings)
-            for name, schema, about in (
+            parts["groupings"] = {
+                name: _groupings(each, name, tasks) for name, each in groupings.items()
+            }
+        tables = {
+            name: read_table(folder / f"{name}.parquet", schema, tasks=known, groupings=groupings)
+            for name, schema, known in (
                 ("scores", SCORES, tasks),
                 ("gains", GAINS, [*tasks, MEAN]),
                 ("costs", COSTS, ()),
             )
         }
-        del parts["verdict"]  # the findings, in words
-        if "findings" not in found or "roles" not in found:
-            with within(folder, "comparison"):
+        history = read_histories(folder / _HISTORY, len(tasks))
+        with within(folder, _FORMAT.name):
+            if not {"findings", "roles"} <= parts.keys():
                 parts |= {"findings": find(**tables), "roles": dict.fromkeys(ROLES, "")}
-        history = read_histories(folder / "history.safetensors", len(tasks))
-        with within(folder, "comparison"):
             _fit_together(tables, parts["roles"], history)
-        return cls(
-            **{
-                **parts,
-                "data_map": DataMap.load(folder / "data_map.safetensors")
-                if found["data_map"]
-                else None,
-            },
-            history=history,
-            **tables,
-        )
+        data_map = DataMap.load(folder / _MAP) if has_map else None
+        return cls(**parts, **tables, history=history, data_map=data_map)
 
     def __repr__(self) -> str:
         first = self.findings[0].sentence if self.findings else ""
         return f"{type(self).__name__}({', '.join(self.groupings)} on {len(self.tasks)} tasks: {first})"
 
 
-def _groupings(saved: list[dict[str, Any]], name: str, tasks: tuple[str, ...]) -> list[Grouping]:
+def _groupings(saved: list[dict[str, Json]], name: str, tasks: tuple[str, ...]) -> list[Grouping]:
     """Groupings of all repetitions by one method, at least one, of the comparison's own tasks."""
     distinct(tasks)
     with within(f"`groupings.{name}`", "list of groupings"):

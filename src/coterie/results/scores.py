@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import compress
@@ -12,17 +11,19 @@ from typing import Any, Self, TypedDict
 import numpy as np
 import pyarrow as pa
 
+from coterie.codec import Format, mark_table, unmark_table
 from coterie.errors import CoterieError, require_list, require_texts, require_type
-from coterie.files import naming_damage, path_of
+from coterie.files import path_of
 from coterie.results.subsets import join, readings, split
-from coterie.schema import array_of, structure, within
+from coterie.schema import Json, array_of, structure, within
 
 _COLUMNS = ("subset", "task", "value")
+_FORMAT = Format("table of subset scores")
 
 
 class _About(TypedDict, total=False):
     tasks: list[str]
-    details: dict[str, Any]
+    details: dict[str, Json]
     resources: list[str]
     marked: bool
 
@@ -129,15 +130,13 @@ class ScoreTable:
             }.items():
                 columns[name].append(value)
         try:
-            about = json.dumps(
-                {
-                    "tasks": self.tasks,
-                    "details": dict(self.details),
-                    "resources": list(self.resources),
-                    "marked": True,
-                }
-            )
-            return pa.table(columns).replace_schema_metadata({"coterie": about})
+            about: dict[str, Json] = {
+                "tasks": list(self.tasks),
+                "details": dict(self.details),
+                "resources": list(self.resources),
+                "marked": True,
+            }
+            return mark_table(pa.table(columns), _FORMAT, about)
         except TypeError as error:
             raise CoterieError(f"`details` must be JSON to be saved: {error}.") from error
         except UnicodeEncodeError as error:
@@ -169,11 +168,9 @@ class ScoreTable:
             CoterieError: the file cannot be read, lacks a column, or is no table of scores, see
                 :meth:`from_rows`.
         """
-        table = _read(path_of(path))
-        with naming_damage(path), within(path, "table of scores"):
-            about: Any = structure(
-                json.loads((table.schema.metadata or {}).get(b"coterie", b"{}")), _About
-            )
+        table, about = unmark_table(_read(path_of(path)), _FORMAT, path)
+        with within(path, "table of scores"):
+            about = structure(about, _About)
         about["resources"] = list(dict.fromkeys([*about.get("resources", ()), *resources]))
         return cls.from_rows(
             table.to_pylist(), higher_is_better=higher_is_better, source=str(path), **about

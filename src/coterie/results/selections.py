@@ -7,31 +7,19 @@ from dataclasses import dataclass, field
 from itertools import compress
 from math import inf
 from numbers import Real
-from pathlib import Path
-from typing import Annotated, Any, Self, TypedDict
+from typing import Annotated, Any
 
 import numpy as np
 
-from coterie.errors import CoterieError, require_number, require_texts, require_type, shown
-from coterie.files import read_json, write_json
+from coterie.codec import Record
+from coterie.errors import CoterieError, require_number, require_type, shown
+from coterie.fields import As, Layout, Size, settle
 from coterie.results.groupings import Grouping
-from coterie.schema import array_of, distinct, least, matrix_of, structure, within
-
-
-class _Saved(TypedDict):
-    tasks: tuple[str, ...]
-    rows: list[Annotated[int, least(0)]]
-    serves: list[int]
-    subsets: list[list[bool]]
-    objective: float
-    cost: float
-    gap: Annotated[float, least(0)] | None
-    proven: bool
-    details: dict[str, Any]
+from coterie.schema import distinct
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
-class Selection:
+class Selection(Record, format="selection"):
     """The candidate rows that serve all tasks best within a budget.
 
     ``rows`` (K,) are the chosen candidates, sorted; ``serves`` (T,) the candidate that serves each
@@ -41,24 +29,25 @@ class Selection:
     ``details`` say how the candidates came about, how many were dominated, seconds, status.
     """
 
-    tasks: tuple[str, ...]
-    rows: np.ndarray
-    serves: np.ndarray
-    subsets: np.ndarray
+    tasks: Annotated[tuple[str, ...], Size("T")]
+    rows: Annotated[np.ndarray, Layout("iu K", listed=True)]
+    serves: Annotated[np.ndarray, Layout("iu T", listed=True)]
+    subsets: Annotated[np.ndarray, Layout("b K T", listed=True)]
     objective: float
     cost: float
-    gap: float
+    gap: Annotated[float, As(float | None, null=inf)]
     proven: bool
     details: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Refuse arrays and numbers that do not fit together."""
-        distinct(tasks := require_texts("tasks", self.tasks))
-        rows = array_of("rows", self.rows, "iu K")
-        serves = array_of("serves", self.serves, "iu T", T=len(tasks))
-        subsets = array_of("subsets", self.subsets, "b K T", K=len(rows), T=len(tasks))
-        if (np.diff(rows) <= 0).any():
-            raise CoterieError(f"`rows` must be sorted, each once; found {shown(rows.tolist())}.")
+        settle(self)
+        distinct(self.tasks)
+        rows, serves = self.rows, self.serves
+        if (np.diff(rows) <= 0).any() or (rows < 0).any():
+            raise CoterieError(
+                f"`rows` must be sorted, each once, from 0; found {shown(rows.tolist())}."
+            )
         if not np.isin(serves, rows).all():
             raise CoterieError(
                 f"`serves` must name one of `rows` for each task; found {shown(serves.tolist())}."
@@ -69,13 +58,6 @@ class Selection:
             raise CoterieError(f"`gap` must be a number of at least 0; found {shown(self.gap)}.")
         require_type("proven", self.proven, bool)
         require_type("details", self.details, Mapping)
-        for name, value in {
-            "tasks": tasks,
-            "rows": rows,
-            "serves": serves,
-            "subsets": subsets,
-        }.items():
-            object.__setattr__(self, name, value)
 
     @property
     def groups(self) -> tuple[tuple[str, ...], ...]:
@@ -106,43 +88,6 @@ class Selection:
     def _finite_gap(self) -> float | None:
         """The gap as JSON has it: None where nothing bounds it."""
         return float(self.gap) if np.isfinite(self.gap) else None
-
-    def save(self, path: str | Path) -> None:
-        """Write the selection as JSON."""
-        arrays = {name: getattr(self, name).tolist() for name in ("rows", "serves", "subsets")}
-        plain = {
-            "tasks": self.tasks,
-            "objective": self.objective,
-            "cost": self.cost,
-            "gap": self._finite_gap,
-            "proven": self.proven,
-        }
-        write_json(path, {**plain, **arrays, "details": dict(self.details)})
-
-    @classmethod
-    def load(cls, path: str | Path) -> Self:
-        """Read a selection written by :meth:`save`, or by hand: then without a checksum.
-
-        Raises:
-            CoterieError: the file is damaged or no selection.
-        """
-        saved = read_json(path)
-        with within(path, "selection"):
-            found: _Saved = structure(saved, _Saved)
-            rows, serves = (
-                np.array(found["rows"], dtype=np.int64),
-                np.array(found["serves"], dtype=np.int64),
-            )
-            subsets = matrix_of(found["subsets"], (len(rows), len(found["tasks"])), "subsets", bool)
-            gap = np.inf if found["gap"] is None else found["gap"]
-            made: dict[str, Any] = {
-                **found,
-                "rows": rows,
-                "serves": serves,
-                "subsets": subsets,
-                "gap": gap,
-            }
-            return cls(**made)
 
     def __repr__(self) -> str:
         groups = ", ".join("{" + " ".join(names) + "}" for names in self.groups)
