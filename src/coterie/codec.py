@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar
@@ -156,12 +156,19 @@ def read(path: str | Path, kind: Format, reader: Reader) -> tuple[Arrays, Any]:
         CoterieError: as :func:`load`.
     """
     path = path_of(path)
-    try:
+    with recognised(path, kind):
         arrays, about = reader(path)
-    except CoterieError:
-        kind.unmarked(_mark_in(path), path)  # what it is says more than what it is not
-        raise
     return arrays, kind.unmarked(about, path)
+
+
+@contextmanager
+def recognised(path: Path, kind: Format) -> Iterator[None]:
+    """Say of a file that cannot be read what it is, if that is of another kind."""
+    try:
+        yield
+    except CoterieError:
+        kind.unmarked(_mark_in(path), path)
+        raise
 
 
 def read_plain(path: Path) -> tuple[Arrays, Any]:

@@ -261,16 +261,24 @@ def _dealt(
 ) -> tuple[dict[str, np.ndarray], dict[str, dict[str, np.ndarray]]]:
     """Arrays of the record itself, and of each of its groups."""
     groups = [field for field in fields if field.inner is not None]
+    groups.sort(key=lambda field: not field.prefix)  # who takes any name takes what is left
     own: dict[str, np.ndarray] = {}
     dealt: dict[str, dict[str, np.ndarray]] = {field.name: {} for field in groups}
     names = {field.name for field in fields if field.layout is not None}
     for name, array in arrays.items():
-        group = next((each for each in groups if name.startswith(each.prefix)), None)
+        group = next((each for each in groups if _is_of(name, each)), None)
         if group is None or name in names:
             own[name] = array
         else:
             dealt[group.name][name.removeprefix(group.prefix)] = array
     return own, dealt
+
+
+def _is_of(name: str, group: _Field) -> bool:
+    """Whether an array's name is one of a group; records in it have a key before their own names."""
+    rest = name.removeprefix(group.prefix)
+    keyed = group.is_mapping and group.inner is not np.ndarray
+    return name.startswith(group.prefix) and (not keyed or "/" in rest)
 
 
 def _revived(field: _Field, arrays: Arrays, sizes: Mapping[str, int]) -> Any:

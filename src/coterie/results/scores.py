@@ -11,7 +11,7 @@ from typing import Any, Self, TypedDict
 import numpy as np
 import pyarrow as pa
 
-from coterie.codec import Format, mark_table, unmark_table
+from coterie.codec import Format, mark_table, recognised, unmark_table
 from coterie.errors import CoterieError, require_list, require_texts, require_type
 from coterie.files import path_of
 from coterie.results.subsets import join, readings, split
@@ -168,7 +168,9 @@ class ScoreTable:
             CoterieError: the file cannot be read, lacks a column, or is no table of scores, see
                 :meth:`from_rows`.
         """
-        table, about = unmark_table(_read(path_of(path)), _FORMAT, path)
+        with recognised(path_of(path), _FORMAT):
+            table = _read(path_of(path))
+        table, about = unmark_table(table, _FORMAT, path)
         with within(path, "table of scores"):
             about = structure(about, _About)
         about["resources"] = list(dict.fromkeys([*about.get("resources", ()), *resources]))

@@ -12,7 +12,7 @@ from typing import Any, Literal, NamedTuple
 
 import pyarrow as pa
 
-from coterie.codec import Format, mark_table, unmark_table
+from coterie.codec import Format, mark_table, recognised, unmark_table
 from coterie.data.arrow_files import read_parquet, write_parquet
 from coterie.errors import CoterieError
 from coterie.schema import within
@@ -148,7 +148,9 @@ def read_table(
     Raises:
         CoterieError: the file is damaged, or its table is another one.
     """
-    table, _ = unmark_table(read_parquet(path), _format(path), path)
+    with recognised(path, _format(path)):
+        table = read_parquet(path)
+    table, _ = unmark_table(table, _format(path), path)
     with within(path, "table of a comparison"):
         if table.schema.equals(pa.schema([field for field in schema if field.name not in _NEW])):
             table = with_parts(table, schema, groupings)
