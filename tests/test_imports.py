@@ -17,7 +17,6 @@ SOURCE = Path(coterie.__file__).parent
 FLOORS = (
     ("errors",),
     ("identity", "schema", "files", "memory", "seeds", "texts", "wording"),
-    ("fields",),
     ("codec",),
     ("locks", "tasks"),
     ("metrics", "runs"),

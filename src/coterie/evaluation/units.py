@@ -23,6 +23,7 @@ import torch
 from torch import Tensor
 
 from coterie import codec
+from coterie.codec import ELSEWHERE, As, Layout, Size, to_parts, values_of
 from coterie.data import Dataset
 from coterie.errors import CoterieError
 from coterie.evaluation.arms import (
@@ -36,7 +37,6 @@ from coterie.evaluation.arms import (
 )
 from coterie.evaluation.methods import Candidate, Case, file_name, find_groupings, make_probes
 from coterie.evaluation.metrics import all_metrics, primary_scores
-from coterie.fields import ELSEWHERE, As, Layout, Size, to_parts, values_of
 from coterie.files import read_arrays
 from coterie.fitting import fit
 from coterie.metrics import outcomes

@@ -17,13 +17,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from coterie.codec import Format
+from coterie.codec import SPREAD, Format
 from coterie.data.arrays import input_tensor
 from coterie.data.like import new_inputs, read_like
 from coterie.data.preprocessing import Preprocessing
 from coterie.data.schema import Schema
 from coterie.errors import CoterieError, CoterieWarning, require_choice, require_type
-from coterie.fields import SPREAD
 from coterie.models.architecture import Architecture, TaskModel, trusted
 from coterie.models.copies import copied
 from coterie.models.predictions import prediction_columns

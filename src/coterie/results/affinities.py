@@ -8,9 +8,8 @@ from typing import Annotated, Any, TypedDict
 
 import numpy as np
 
-from coterie.codec import Record
+from coterie.codec import As, Layout, Record, Size, settle
 from coterie.errors import CoterieError, require_type
-from coterie.fields import As, Layout, Size, settle
 from coterie.schema import OPEN, distinct
 
 _PAIRS = "fiub source target"

@@ -16,8 +16,8 @@ import numpy as np
 import pyarrow as pa
 
 from coterie import codec
+from coterie.codec import ELSEWHERE, As, to_parts, values_of
 from coterie.errors import CoterieError
-from coterie.fields import ELSEWHERE, As, to_parts, values_of
 from coterie.files import path_of
 from coterie.results.data_maps import DataMap
 from coterie.results.findings import Finding, find

@@ -10,9 +10,8 @@ from typing import Annotated
 import numpy as np
 
 from coterie import codec
-from coterie.codec import Record
+from coterie.codec import SPREAD, Layout, Record, Size, settle
 from coterie.errors import CoterieError, require_texts, require_type, require_whole
-from coterie.fields import SPREAD, Layout, Size, settle
 from coterie.files import read_arrays
 from coterie.schema import Json, least, within
 

@@ -12,8 +12,8 @@ from typing import Any, Literal
 
 import pyarrow as pa
 
+from coterie.codec import to_parts
 from coterie.errors import CoterieError
-from coterie.fields import to_parts
 from coterie.results.tables import CHOSEN, LEVEL, MEAN, outcome, parts_of
 from coterie.wording import MOST_NAMED, is_number, signed
 

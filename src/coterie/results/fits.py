@@ -11,10 +11,10 @@ import numpy as np
 import torch
 from torch import nn
 
+from coterie.codec import Layout
 from coterie.data.preprocessing import Preprocessing
 from coterie.data.schema import Schema
 from coterie.errors import CoterieError, shown
-from coterie.fields import Layout
 from coterie.files import path_of
 from coterie.models import GroupedModel, ModelStack
 from coterie.models.architecture import trusted

@@ -10,9 +10,8 @@ from typing import Annotated, Any, Self, TypedDict
 import numpy as np
 from scipy.special import softmax
 
-from coterie.codec import Record, from_dict, to_dict
+from coterie.codec import As, Layout, Record, Size, from_dict, settle, to_dict
 from coterie.errors import CoterieError, require_type, shown
-from coterie.fields import As, Layout, Size, settle
 from coterie.schema import OPEN, distinct, membership_of
 
 

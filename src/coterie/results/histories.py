@@ -10,8 +10,8 @@ from typing import Annotated
 import numpy as np
 
 from coterie import codec
+from coterie.codec import SPREAD, Layout
 from coterie.errors import CoterieError
-from coterie.fields import SPREAD, Layout
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,9 +11,8 @@ from typing import Annotated, Any
 
 import numpy as np
 
-from coterie.codec import Record
+from coterie.codec import As, Layout, Record, Size, settle
 from coterie.errors import CoterieError, require_number, require_type, shown
-from coterie.fields import As, Layout, Size, settle
 from coterie.results.groupings import Grouping
 from coterie.schema import distinct
 

@@ -1,10 +1,4 @@
-"""Every result to a file and back, one way.
-
-A :class:`Record` is a frozen dataclass whose fields say how they are kept
-(:mod:`coterie.fields`): as sealed safetensors with all else in the header if there are arrays,
-else as JSON, which can also be written by hand. Every file says what it is by a :class:`Format`;
-those of the first versions did not, and are read all the same.
-"""
+"""Files of records, each of which says what it is."""
 
 from __future__ import annotations
 
@@ -16,8 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar
 
+from coterie.codec.declared import has_arrays
+from coterie.codec.parts import Arrays, from_parts, to_parts
 from coterie.errors import CoterieError, shown
-from coterie.fields import Arrays, from_parts, has_arrays, to_parts
 from coterie.files import naming_damage, path_of, read_arrays, read_json, write_arrays, write_json
 from coterie.schema import Json, within
 

@@ -10,18 +10,18 @@ from typing import Annotated, Any
 import numpy as np
 import pytest
 
-from coterie.errors import CoterieError
-from coterie.fields import (
+from coterie.codec import (
     ELSEWHERE,
     SPREAD,
     As,
     Layout,
     Size,
     from_parts,
-    has_arrays,
     settle,
     to_parts,
 )
+from coterie.codec.declared import has_arrays
+from coterie.errors import CoterieError
 from coterie.schema import least
 
 

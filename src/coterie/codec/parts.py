@@ -1,81 +1,30 @@
-"""What the types of a dataclass's fields say of how they are kept: as arrays with names, and as JSON.
+"""Dataclasses to arrays with names and JSON, and back, by what their fields declare.
 
-Arrays have a :class:`Layout`. Those that are ``listed`` are rows of numbers among the JSON. A field
-may also be a record of arrays, or a mapping of arrays or of such records: their names in the file
-begin with the field's. All else is JSON, checked as :func:`coterie.schema.structure` does, of the
-field's own type or of another (:class:`As`); classes with ``to_dict`` and ``from_dict`` become what
-these say. What has a default may be missing, for earlier versions did not know it.
+What has a default may be missing, for earlier versions did not know it.
 """
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import MISSING, dataclass, is_dataclass, replace
-from functools import lru_cache
-from types import NoneType, UnionType
-from typing import Annotated, Any, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import Any, TypeVar
 
 import numpy as np
 
+from coterie.codec.declared import LISTED, Field, Layout, declared, is_stored
 from coterie.errors import CoterieError, require_texts
 from coterie.schema import Json, array_of, arrays_of, entries_of, matrix_of
 
 R = TypeVar("R")
 Arrays = Mapping[str, np.ndarray]
-ELSEWHERE = "elsewhere"
-"""In ``Annotated``: the field is not in the file of its record."""
-SPREAD = "spread"
-"""In ``Annotated``: the names of a mapping's arrays begin with its keys, not with the field's name."""
-_LISTED: dict[str, type] = {"f": float, "i": int, "b": bool}
-
-
-@dataclass(frozen=True)
-class Layout:
-    """In ``Annotated``: kinds of numbers and letters of dimensions, such as "fi N T" (:func:`coterie.schema.arrays_of`).
-
-    A ``listed`` array is read as what the first kind says. Texts, kind "U", are listed always.
-    """
-
-    text: str
-    listed: bool = False
-
-
-@dataclass(frozen=True)
-class Size:
-    """In ``Annotated``: there is one text for each place along the dimensions of these letters."""
-
-    letters: str
-
-
-@dataclass(frozen=True)
-class As:
-    """In ``Annotated``: in files the field is of this type, of JSON, and null stands for ``null``."""
-
-    hint: Any
-    null: float | None = None
-
-
-@dataclass(frozen=True)
-class _Field:
-    """One field: its JSON by ``hint``, or its array by ``layout``, or a group of arrays, ``inner``."""
-
-    name: str
-    needed: bool
-    hint: Any = None
-    layout: Layout | None = None
-    letters: tuple[str, ...] = ()
-    null: float | None = None
-    revive: Callable[[Any], Any] | None = None
-    inner: type | None = None
-    is_mapping: bool = False
-    prefix: str = ""
 
 
 def to_parts(record: Any) -> tuple[dict[str, np.ndarray], dict[str, Json]]:
     """Arrays of a dataclass by their names in a file, and all else as JSON types.
 
+    >>> from dataclasses import dataclass
+    >>> from typing import Annotated
+    >>> from coterie.codec import Layout, Size
     >>> @dataclass(frozen=True)
     ... class Curve:
     ...     names: Annotated[tuple[str, ...], Size("T")]
@@ -86,7 +35,7 @@ def to_parts(record: Any) -> tuple[dict[str, np.ndarray], dict[str, Json]]:
     """
     arrays: dict[str, np.ndarray] = {}
     about: dict[str, Json] = {}
-    for field in _fields(type(record)):
+    for field in declared(type(record)):
         value = getattr(record, field.name)
         if field.inner is not None:
             arrays |= {field.prefix + name: array for name, array in _flat(value).items()}
@@ -121,9 +70,9 @@ def values_of(kind: type, arrays: Arrays, about: Any, **sizes: int) -> dict[str,
     Raises:
         CoterieError: as :func:`from_parts`.
     """
-    fields = _fields(kind)
+    fields = declared(kind)
     hints = {field.name: field.hint for field in fields if field.hint is not None}
-    needed = [field.name for field in fields if field.needed and not _is_stored(field)]
+    needed = [field.name for field in fields if field.needed and not is_stored(field)]
     values = entries_of(about, hints, needed)
     own, groups = _dealt(fields, arrays)
     for field in fields:
@@ -139,7 +88,7 @@ def values_of(kind: type, arrays: Arrays, about: Any, **sizes: int) -> dict[str,
             if field.layout.listed:
                 sizes = _bound(field.name, field.layout, own[field.name], sizes)
     layouts = {field.name: field.layout.text for field in fields if field.layout is not None}
-    optional = [field.name for field in fields if not field.needed or not _is_stored(field)]
+    optional = [field.name for field in fields if not field.needed or not is_stored(field)]
     sizes = arrays_of(own, layouts, optional=optional, sizes=sizes)
     revived = {
         field.name: _revived(field, groups[field.name], sizes) for field in fields if field.inner
@@ -155,7 +104,7 @@ def settle(record: Any) -> None:
             layout is no such array.
     """
     sizes: dict[str, int] = {}
-    for field in _fields(type(record)):
+    for field in declared(type(record)):
         value = getattr(record, field.name)
         if field.letters:
             if not (value := require_texts(field.name, value)):
@@ -167,11 +116,6 @@ def settle(record: Any) -> None:
         else:
             continue
         object.__setattr__(record, field.name, value)
-
-
-def has_arrays(kind: type) -> bool:
-    """Whether a dataclass has arrays that JSON does not hold."""
-    return any(_is_stored(field) for field in _fields(kind))
 
 
 def plain(value: Any) -> Any:
@@ -189,60 +133,6 @@ def plain(value: Any) -> Any:
     return value.to_dict() if hasattr(value, "to_dict") else value
 
 
-@lru_cache(maxsize=64)
-def _fields(kind: type) -> tuple[_Field, ...]:
-    """The fields that are in the file of a record."""
-    hints = get_type_hints(kind, include_extras=True)
-    made = (_field(field, hints[field.name]) for field in dataclasses.fields(kind))
-    return tuple(field for field in made if field is not None)
-
-
-def _field(field: dataclasses.Field[Any], hint: Any) -> _Field | None:
-    """One field by its type, None where it is elsewhere."""
-    marks = get_args(hint)[1:] if get_origin(hint) is Annotated else ()
-    if ELSEWHERE in marks:
-        return None
-    bare = get_args(hint)[0] if marks else hint
-    needed = field.default is MISSING and field.default_factory is MISSING
-    made = _Field(field.name, needed, hint, prefix="" if SPREAD in marks else f"{field.name}/")
-    for mark in marks:
-        match mark:
-            case Layout():
-                return replace(made, layout=mark, hint=_listed(mark, bare))
-            case Size():
-                return replace(made, hint=bare, letters=tuple(mark.letters.split()))
-            case As():
-                return replace(made, hint=mark.hint, null=mark.null)
-    is_mapping = get_origin(bare) is Mapping
-    options = [option for option in get_args(bare) if option is not NoneType]
-    is_optional = get_origin(bare) in (Union, UnionType) and len(options) == 1
-    kind = options[-1] if is_mapping or is_optional else bare
-    if hasattr(kind, "from_dict") and not is_mapping:
-        objects = dict[str, Json] | None if is_optional else dict[str, Json]
-        return replace(made, hint=objects, revive=kind.from_dict)
-    if (is_mapping and kind is np.ndarray) or (
-        isinstance(kind, type) and is_dataclass(kind) and has_arrays(kind)
-    ):
-        return replace(made, hint=None, inner=kind, is_mapping=is_mapping)
-    return made
-
-
-def _listed(layout: Layout, bare: Any) -> Any:
-    """What JSON holds of an array: rows, texts or nothing."""
-    kinds, *letters = layout.text.split()
-    if not layout.listed:
-        return list[str] if "U" in kinds else None
-    hint: Any = _LISTED[kinds[0]]
-    for _ in letters:
-        hint = list[hint]
-    return hint | None if NoneType in get_args(bare) else hint
-
-
-def _is_stored(field: _Field) -> bool:
-    """Whether safetensors hold it."""
-    return field.inner is not None or (field.layout is not None and not field.layout.listed)
-
-
 def _flat(value: Any) -> dict[str, np.ndarray]:
     """The arrays of a record, or of a mapping of arrays or records."""
     if not isinstance(value, Mapping):
@@ -257,7 +147,7 @@ def _flat(value: Any) -> dict[str, np.ndarray]:
 
 
 def _dealt(
-    fields: tuple[_Field, ...], arrays: Arrays
+    fields: tuple[Field, ...], arrays: Arrays
 ) -> tuple[dict[str, np.ndarray], dict[str, dict[str, np.ndarray]]]:
     """Arrays of the record itself, and of each of its groups."""
     groups = [field for field in fields if field.inner is not None]
@@ -274,14 +164,14 @@ def _dealt(
     return own, dealt
 
 
-def _is_of(name: str, group: _Field) -> bool:
+def _is_of(name: str, group: Field) -> bool:
     """Whether an array's name is one of a group; records in it have a key before their own names."""
     rest = name.removeprefix(group.prefix)
     keyed = group.is_mapping and group.inner is not np.ndarray
     return name.startswith(group.prefix) and (not keyed or "/" in rest)
 
 
-def _revived(field: _Field, arrays: Arrays, sizes: Mapping[str, int]) -> Any:
+def _revived(field: Field, arrays: Arrays, sizes: Mapping[str, int]) -> Any:
     """A group of arrays."""
     if field.inner is np.ndarray or field.inner is None:
         return dict(arrays)
@@ -312,7 +202,7 @@ def _unlisted(name: str, layout: Layout, rows: list[Any], sizes: Mapping[str, in
     kinds, *letters = layout.text.split()
     if not layout.listed:
         return np.asarray(rows, dtype=str)
-    dtype = _LISTED[kinds[0]]
+    dtype = LISTED[kinds[0]]
     if len(letters) < 2:
         return np.array(rows, dtype=dtype)
     first, second = map(sizes.get, letters)
