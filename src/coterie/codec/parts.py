@@ -23,15 +23,11 @@ def to_parts(record: Any) -> tuple[dict[str, np.ndarray], dict[str, Json]]:
     """Arrays of a dataclass by their names in a file, and all else as JSON types.
 
     >>> from dataclasses import dataclass
-    >>> from typing import Annotated
-    >>> from coterie.codec import Layout, Size
     >>> @dataclass(frozen=True)
-    ... class Curve:
-    ...     names: Annotated[tuple[str, ...], Size("T")]
-    ...     values: Annotated[np.ndarray, Layout("f E T")]
-    >>> to_parts(Curve(("a",), np.zeros((2, 1))))
-    ({'values': array([[0.],
-           [0.]])}, {'names': ['a']})
+    ... class Pair:
+    ...     names: tuple[str, str]
+    >>> to_parts(Pair(("a", "b")))
+    ({}, {'names': ['a', 'b']})
     """
     arrays: dict[str, np.ndarray] = {}
     about: dict[str, Json] = {}
