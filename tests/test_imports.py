@@ -17,7 +17,7 @@ SOURCE = Path(coterie.__file__).parent
 FLOORS = (
     ("errors",),
     ("identity", "schema", "files", "memory", "seeds", "texts", "wording"),
-    ("codec",),
+    ("codec", "drawing"),
     ("locks", "tasks"),
     ("metrics", "runs"),
     ("data",),
@@ -31,7 +31,7 @@ FLOORS = (
     ("__main__",),
 )
 # A report is about records, however they came about.
-ONLY = {"report": {"errors", "files", "results", "tasks", "texts", "wording"}}
+ONLY = {"report": {"drawing", "errors", "files", "results", "tasks", "texts", "wording"}}
 
 
 def modules(source: Path = SOURCE) -> dict[str, Path]:

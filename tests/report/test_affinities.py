@@ -16,9 +16,10 @@ from matplotlib.figure import Figure
 from matplotlib.image import imread
 from matplotlib.text import Text
 
+from coterie.drawing import matrices
+from coterie.drawing.labels import beside_points
 from coterie.evaluation import Comparison
-from coterie.report import affinities, matrices
-from coterie.report.labels import beside_points
+from coterie.report import affinities
 from coterie.report.svg import inline
 
 HAND = np.array([[9.0, 0.2, 0.9], [0.0, 9.0, 0.1], [0.9, 0.2, 9.0]])

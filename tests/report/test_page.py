@@ -13,12 +13,12 @@ from pathlib import Path
 import pytest
 from pyarrow import csv
 
+from coterie.drawing.figures import density
 from coterie.errors import CoterieError
 from coterie.evaluation import Comparison
 from coterie.files import read_json
 from coterie.report import write_report
 from coterie.report.curves import over_tasks
-from coterie.report.figures import density
 
 from .conftest import HOSTILE
 from .synthetic import comparison

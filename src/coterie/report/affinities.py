@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from coterie.report import matrices, methods
+from coterie.drawing import matrices
+from coterie.report import methods
 from coterie.report.svg import inline
 from coterie.wording import rounded, share
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from markupsafe import Markup
 
-from coterie.report import figures
+from coterie.drawing import figures
 from coterie.report.folding import FEW
 from coterie.report.svg import inline
 from coterie.results.tables import CHOSEN, ROLES

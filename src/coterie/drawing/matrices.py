@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from coterie.report import figures
+from coterie.drawing import figures
 from coterie.results.affinities import symmetric
 from coterie.wording import number, shortened
 
