@@ -16,7 +16,7 @@ SOURCE = Path(coterie.__file__).parent
 # From the ground up. Rooms of one floor do not know each other.
 FLOORS = (
     ("errors",),
-    ("identity", "schema", "files", "memory", "seeds", "texts", "wording"),
+    ("identity", "schema", "files", "memory", "pairs", "seeds", "texts", "wording"),
     ("codec", "drawing"),
     ("locks", "tasks"),
     ("metrics", "runs"),

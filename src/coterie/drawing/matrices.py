@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from coterie.drawing import figures
-from coterie.results.affinities import symmetric
+from coterie.pairs import symmetric
 from coterie.wording import number, shortened
 
 if TYPE_CHECKING:

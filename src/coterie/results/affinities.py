@@ -10,6 +10,7 @@ import numpy as np
 
 from coterie.codec import As, Layout, Record, Size, settle
 from coterie.errors import CoterieError, require_type
+from coterie.pairs import symmetric
 from coterie.schema import OPEN, distinct
 
 _PAIRS = "fiub source target"
@@ -92,15 +93,3 @@ class Affinity(Record, format="affinity"):
 
     def __repr__(self) -> str:
         return f"Affinity({self.method}, {len(self.tasks)} tasks)"
-
-
-def symmetric(matrix: np.ndarray) -> np.ndarray:
-    """Mean of both directions of a matrix (T, T); where one was never measured, the other.
-
-    >>> symmetric(np.array([[0.0, 2.0], [np.nan, 0.0]])).tolist()
-    [[0.0, 2.0], [2.0, 0.0]]
-    """
-    both = np.stack([matrix, matrix.T])
-    known = np.isfinite(both)
-    with np.errstate(invalid="ignore"):
-        return np.where(known, both, 0).sum(0) / known.sum(0)
