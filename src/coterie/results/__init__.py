@@ -3,6 +3,7 @@
 from coterie.results.affinities import Affinity
 from coterie.results.comparisons import ComparisonRecord
 from coterie.results.data_maps import DataMap
+from coterie.results.evaluations import Evaluation
 from coterie.results.findings import Finding
 from coterie.results.fits import Fit
 from coterie.results.groupings import Grouping, fuzzy_membership
@@ -14,6 +15,7 @@ __all__ = [
     "Affinity",
     "ComparisonRecord",
     "DataMap",
+    "Evaluation",
     "Finding",
     "Fit",
     "Grouping",

@@ -4,14 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Annotated, Any, TypedDict
+from typing import TYPE_CHECKING, Annotated, Any, TypedDict
 
 import numpy as np
 
 from coterie.codec import As, Layout, Record, Size, settle
+from coterie.drawing.matrices import heat_map, off_diagonal
 from coterie.errors import CoterieError, require_type
 from coterie.pairs import symmetric
+from coterie.results.views import as_html
 from coterie.schema import OPEN, distinct
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
 
 _PAIRS = "fiub source target"
 
@@ -90,6 +96,28 @@ class Affinity(Record, format="affinity"):
                 f"(NaN), such as {source!r} to "
                 f"{target!r}: measure more often, or over more examples."
             )
+
+    @property
+    def frame(self) -> pd.DataFrame:
+        """The matrix with its tasks, sources down, targets across."""
+        import pandas as pd
+
+        tasks = list(self.tasks)
+        return pd.DataFrame(
+            self.matrix, pd.Index(tasks, name="source"), pd.Index(tasks, name="target")
+        )
+
+    def plot(self, ax: Axes | None = None) -> Axes:
+        """Draw the matrix [source, target] in the order of its dendrogram, which stands above.
+
+        Args:
+            ax: axes to draw on, instead of a new figure.
+        """
+        signed = bool((off_diagonal(self.matrix) < 0).any())
+        return heat_map(self.matrix, self.tasks, signed=signed, ax=ax)
+
+    def _repr_html_(self) -> str:
+        return as_html(self, self.frame)
 
     def __repr__(self) -> str:
         return f"Affinity({self.method}, {len(self.tasks)} tasks)"

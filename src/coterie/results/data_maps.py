@@ -5,16 +5,22 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
 
 from coterie import codec
 from coterie.codec import SPREAD, Layout, Record, Size, settle
-from coterie.errors import CoterieError, require_texts, require_type, require_whole
+from coterie.drawing.figures import data_map, density
+from coterie.errors import CoterieError, require_choice, require_texts, require_type, require_whole
 from coterie.files import read_arrays
+from coterie.results.views import as_html
 from coterie.schema import Json, least, within
 
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+_MOST_SHOWN = 100_000
 _STATISTICS = ("confidence", "variability", "correctness", "count")
 
 
@@ -174,6 +180,34 @@ class DataMap:
                 raise CoterieError(
                     f"`{self.epoch}/{name}` must be {right}; found {low:.4g} to {high:.4g}."
                 )
+
+    def plot(self, ax: Axes | None = None, *, task: str | None = None) -> Axes:
+        """Draw how many examples have which confidence and variability.
+
+        Args:
+            ax: axes to draw on, instead of a new figure.
+            task: one task; all together if left out.
+
+        Raises:
+            CoterieError: there is no such task.
+        """
+        columns = slice(None)
+        if task is not None:
+            require_choice("task", task, self.tasks)
+            columns = slice(where := self.tasks.index(task), where + 1)
+        parts = (self.confidence[:, columns].ravel(), self.variability[:, columns].ravel())
+        return data_map(density(*parts), ax=ax)
+
+    def _repr_html_(self) -> str:
+        import pandas as pd
+
+        every = max(1, len(self.confidence) // _MOST_SHOWN)  # maps may lie on disk, and be large
+        seen = np.isfinite(self.confidence[::every])
+        shares = {"observed": seen.mean(0)}
+        for name in ("confidence", "variability", "correctness"):
+            values = np.where(seen, getattr(self, name)[::every], 0).sum(0, dtype=np.float64)
+            shares[f"mean {name}"] = values / np.maximum(seen.sum(0), 1)
+        return as_html(self, pd.DataFrame(shares, pd.Index(list(self.tasks), name="task")))
 
     def __repr__(self) -> str:
         n, t = self.confidence.shape

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, TypedDict, cast
+from typing import TYPE_CHECKING, Annotated, Any, TypedDict, cast
 
 import numpy as np
 import torch
@@ -23,8 +23,12 @@ from coterie.models.state import check_stack_state
 from coterie.results.data_maps import DataMap
 from coterie.results.groupings import Grouping
 from coterie.results.histories import History
+from coterie.results.views import as_html
 from coterie.schema import OPEN, Json, within
 from coterie.tasks import Tasks
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 class _Cost(TypedDict):
@@ -183,6 +187,17 @@ class Fit:
             data_map=DataMap.load(data_map) if data_map.exists() else None,
             grouping=Grouping.load(grouping) if grouping.exists() else None,
         )
+
+    @property
+    def frame(self) -> pd.DataFrame:
+        """The scores, a row for each model, counted from 0, a column for each task."""
+        import pandas as pd
+
+        models = pd.RangeIndex(len(self.scores), name="model")
+        return pd.DataFrame(self.scores, models, pd.Index(list(self.tasks.names)))
+
+    def _repr_html_(self) -> str:
+        return as_html(self, self.frame)
 
     def __repr__(self) -> str:
         (m, t), known = self.weights.shape, self.scores[~np.isnan(self.scores)]

@@ -5,14 +5,20 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from math import inf
-from typing import Annotated, Any, Self, TypedDict
+from typing import TYPE_CHECKING, Annotated, Any, Self, TypedDict
 
 import numpy as np
 from scipy.special import softmax
 
 from coterie.codec import As, Layout, Record, Size, from_dict, settle, to_dict
+from coterie.drawing.bars import memberships
 from coterie.errors import CoterieError, require_type, shown
+from coterie.results.views import as_html, numbered
 from coterie.schema import OPEN, distinct, membership_of
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
 
 
 class _Details(TypedDict, total=False):
@@ -125,6 +131,27 @@ class Grouping(Record, format="grouping"):
                 named.
         """
         return from_dict(cls, saved)
+
+    @property
+    def frame(self) -> pd.DataFrame:
+        """The membership, a row for each task, a column for each group, counted from 1."""
+        import pandas as pd
+
+        tasks, groups = pd.Index(list(self.tasks), name="task"), numbered(self.n_groups)
+        return pd.DataFrame(self.membership, tasks, pd.Index(groups, name="group"))
+
+    def plot(self, ax: Axes | None = None) -> Axes:
+        """Draw the membership, tasks in the order of their groups.
+
+        Args:
+            ax: axes to draw on, instead of a new figure.
+        """
+        order = np.lexsort((-self.membership.max(1), self.labels))
+        tasks = [self.tasks[position] for position in order]
+        return memberships(self.membership[order], tasks, numbered(self.n_groups), ax=ax)
+
+    def _repr_html_(self) -> str:
+        return as_html(self, self.frame)
 
     def __repr__(self) -> str:
         groups = ", ".join("{" + " ".join(names) + "}" for names in self.groups)

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import compress
 from pathlib import Path
-from typing import Any, Self, TypedDict
+from typing import TYPE_CHECKING, Any, Self, TypedDict
 
 import numpy as np
 import pyarrow as pa
@@ -15,7 +15,11 @@ from coterie.codec import Format, mark_table, recognised, unmark_table
 from coterie.errors import CoterieError, require_list, require_texts, require_type
 from coterie.files import path_of
 from coterie.results.subsets import join, readings, split
+from coterie.results.views import as_html
 from coterie.schema import Json, array_of, structure, within
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _COLUMNS = ("subset", "task", "value")
 _FORMAT = Format("table of subset scores")
@@ -262,6 +266,20 @@ class ScoreTable:
                 for n, name in enumerate(resources)
             },
         )
+
+    @property
+    def frame(self) -> pd.DataFrame:
+        """A row for each candidate, by its subset: a column for each task, its cost and resources."""
+        import pandas as pd
+
+        scores = pd.DataFrame(
+            self.scores, pd.Index(self.names, name="subset"), pd.Index(list(self.tasks))
+        )
+        costs = pd.DataFrame({"cost": self.costs, **self.resources}, scores.index)
+        return pd.concat([scores, costs], axis=1)
+
+    def _repr_html_(self) -> str:
+        return as_html(self, self.frame)
 
     def __repr__(self) -> str:
         return f"ScoreTable({len(self.subsets)} rows x {len(self.tasks)} tasks)"

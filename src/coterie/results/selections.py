@@ -7,14 +7,18 @@ from dataclasses import dataclass, field
 from itertools import compress
 from math import inf
 from numbers import Real
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
 
 from coterie.codec import As, Layout, Record, Size, settle
 from coterie.errors import CoterieError, require_number, require_type, shown
 from coterie.results.groupings import Grouping
+from coterie.results.views import as_html
 from coterie.schema import distinct
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
@@ -87,6 +91,21 @@ class Selection(Record, format="selection"):
     def _finite_gap(self) -> float | None:
         """The gap as JSON has it: None where nothing bounds it."""
         return float(self.gap) if np.isfinite(self.gap) else None
+
+    @property
+    def frame(self) -> pd.DataFrame:
+        """A row for each chosen candidate: the tasks that it trains, and those that it serves."""
+        import pandas as pd
+
+        served = [tuple(compress(self.tasks, self.serves == row)) for row in self.rows]
+        columns = {"trains": map(", ".join, self.groups), "serves": map(", ".join, served)}
+        return pd.DataFrame(
+            {name: list(texts) for name, texts in columns.items()},
+            pd.Index(self.rows, name="row"),
+        )
+
+    def _repr_html_(self) -> str:
+        return as_html(self, self.frame)
 
     def __repr__(self) -> str:
         groups = ", ".join("{" + " ".join(names) + "}" for names in self.groups)
