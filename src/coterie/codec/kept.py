@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar
+from typing import TYPE_CHECKING, ClassVar, Self, TypeVar
 
 from coterie.codec.declared import has_arrays
 from coterie.codec.parts import Arrays, from_parts, to_parts
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 R = TypeVar("R", bound="Record")
-Reader = Callable[[Path], tuple[Arrays, Any]]
+Reader = Callable[[Path], tuple[Arrays, Json]]
 FORMAT = "format"
 
 
@@ -41,7 +41,7 @@ class Format:
         """What a file is to say, with what it is in front."""
         return {FORMAT: self.tag, **about}
 
-    def unmarked(self, about: Any, path: object) -> Any:
+    def unmarked(self, about: Json, path: object) -> Json:
         """What :meth:`marked` was given, or a file without a mark says.
 
         Raises:
@@ -54,13 +54,13 @@ class Format:
         """
         if about is None:
             raise CoterieError(f"{path} is not a valid {self.name}: coterie did not write it.")
-        if not isinstance(about, Mapping) or FORMAT not in about:
+        if not isinstance(about, dict) or FORMAT not in about:
             return about
         if about[FORMAT] not in (self.tag, *self.earlier):
             self._refuse(about[FORMAT], path)
         return {name: value for name, value in about.items() if name != FORMAT}
 
-    def _refuse(self, tag: Any, path: object) -> None:
+    def _refuse(self, tag: object, path: object) -> None:
         parts = re.fullmatch(r"coterie (.+) (\d{1,9})", tag) if isinstance(tag, str) else None
         if parts is None:
             raise CoterieError(
@@ -144,7 +144,7 @@ def write(
         write_arrays(path, arrays, kind.marked(about))
 
 
-def read(path: str | Path, kind: Format, reader: Reader) -> tuple[Arrays, Any]:
+def read(path: str | Path, kind: Format, reader: Reader) -> tuple[Arrays, Json]:
     """Read what :func:`write` wrote: arrays, none of a file of JSON, and all else.
 
     Raises:
@@ -166,7 +166,7 @@ def recognised(path: Path, kind: Format) -> Iterator[None]:
         raise
 
 
-def read_plain(path: Path) -> tuple[Arrays, Any]:
+def read_plain(path: Path) -> tuple[Arrays, Json]:
     """No arrays, and what a file of JSON holds."""
     return {}, read_json(path)
 
@@ -176,7 +176,7 @@ def mark_table(table: pa.Table, kind: Format, about: Mapping[str, Json]) -> pa.T
     return table.replace_schema_metadata({"coterie": json.dumps(kind.marked(about))})
 
 
-def unmark_table(table: pa.Table, kind: Format, path: str | Path) -> tuple[pa.Table, Any]:
+def unmark_table(table: pa.Table, kind: Format, path: str | Path) -> tuple[pa.Table, Json]:
     """What :func:`mark_table` was given; an empty ``about`` if nothing was.
 
     Raises:
@@ -187,12 +187,12 @@ def unmark_table(table: pa.Table, kind: Format, path: str | Path) -> tuple[pa.Ta
     return table.replace_schema_metadata(None), kind.unmarked(about, path)
 
 
-def to_dict(record: Record) -> dict[str, Any]:
+def to_dict(record: Record) -> dict[str, Json]:
     """A record as plain JSON types."""
     return to_parts(record)[1]
 
 
-def from_dict(kind: type[R], saved: Any) -> R:
+def from_dict(kind: type[R], saved: Json) -> R:
     """Rebuild what :func:`to_dict` gave.
 
     Raises:

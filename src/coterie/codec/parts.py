@@ -19,7 +19,7 @@ R = TypeVar("R")
 Arrays = Mapping[str, np.ndarray]
 
 
-def to_parts(record: Any) -> tuple[dict[str, np.ndarray], dict[str, Json]]:
+def to_parts(record: object) -> tuple[dict[str, np.ndarray], dict[str, Json]]:
     """Arrays of a dataclass by their names in a file, and all else as JSON types.
 
     >>> from dataclasses import dataclass
@@ -45,7 +45,7 @@ def to_parts(record: Any) -> tuple[dict[str, np.ndarray], dict[str, Json]]:
     return arrays, about
 
 
-def from_parts(kind: type[R], arrays: Arrays, about: Any, **sizes: int) -> R:
+def from_parts(kind: type[R], arrays: Arrays, about: Json, **sizes: int) -> R:
     """Make a dataclass again of what :func:`to_parts` gave of it.
 
     Args:
@@ -60,7 +60,7 @@ def from_parts(kind: type[R], arrays: Arrays, about: Any, **sizes: int) -> R:
     return kind(**values_of(kind, arrays, about, **sizes))
 
 
-def values_of(kind: type, arrays: Arrays, about: Any, **sizes: int) -> dict[str, Any]:
+def values_of(kind: type, arrays: Arrays, about: Json, **sizes: int) -> dict[str, Any]:
     """The fields of a dataclass from what :func:`to_parts` gave of it, before it is made.
 
     Raises:
@@ -92,7 +92,7 @@ def values_of(kind: type, arrays: Arrays, about: Any, **sizes: int) -> dict[str,
     return {**values, **own, **revived}
 
 
-def settle(record: Any) -> None:
+def settle(record: object) -> None:
     """Make arrays and tuples of what users gave for them, in place, or refuse it.
 
     Raises:
@@ -129,7 +129,7 @@ def plain(value: Any) -> Any:
     return value.to_dict() if hasattr(value, "to_dict") else value
 
 
-def _flat(value: Any) -> dict[str, np.ndarray]:
+def _flat(value: object) -> dict[str, np.ndarray]:
     """The arrays of a record, or of a mapping of arrays or records."""
     if not isinstance(value, Mapping):
         return to_parts(value)[0]
@@ -167,7 +167,7 @@ def _is_of(name: str, group: Field) -> bool:
     return name.startswith(group.prefix) and (not keyed or "/" in rest)
 
 
-def _revived(field: Field, arrays: Arrays, sizes: Mapping[str, int]) -> Any:
+def _revived(field: Field, arrays: Arrays, sizes: Mapping[str, int]) -> object:
     """A group of arrays."""
     if field.inner is np.ndarray or field.inner is None:
         return dict(arrays)

@@ -275,7 +275,7 @@ def _groupings(saved: list[dict[str, Json]], name: str, tasks: tuple[str, ...]) 
 
 
 def _fit_together(
-    tables: Mapping[str, pa.Table], roles: Mapping[str, str], history: Mapping[str, Any]
+    tables: Mapping[str, pa.Table], roles: Mapping[str, str], history: Mapping[str, History]
 ) -> None:
     """Refuse files of different comparisons.
 

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Annotated, Any, Self, TypedDict
 import numpy as np
 from scipy.special import softmax
 
-from coterie.codec import As, Layout, Record, Size, from_dict, settle, to_dict
+from coterie.codec import As, Layout, Record, Size, from_dict, plain, settle, to_dict
 from coterie.drawing.bars import memberships
 from coterie.errors import CoterieError, require_type, shown
 from coterie.results.views import as_html, numbered
-from coterie.schema import OPEN, distinct, membership_of
+from coterie.schema import OPEN, Json, distinct, membership_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -28,11 +28,11 @@ class _Details(TypedDict, total=False):
     silhouette: dict[str, float]
     least_silhouette: float
     features: str
-    cost: dict[str, Any]
-    affinity: dict[str, Any]
+    cost: dict[str, Json]
+    affinity: dict[str, Json]
 
 
-def _silhouettes(details: Mapping[str, Any]) -> str | None:
+def _silhouettes(details: _Details) -> str | None:
     by_number = all(key.isdecimal() for key in details.get("silhouette", ()))
     return (
         None
@@ -130,7 +130,7 @@ class Grouping(Record, format="grouping"):
             CoterieError: a field is missing, unknown or wrong, or they do not fit together; it is
                 named.
         """
-        return from_dict(cls, saved)
+        return from_dict(cls, plain(saved))
 
     @property
     def frame(self) -> pd.DataFrame:
@@ -158,7 +158,7 @@ class Grouping(Record, format="grouping"):
         return f"Grouping({self.method}, {self.n_groups} groups: {groups})"
 
 
-def require_fuzziness(fuzziness: Any) -> None:
+def require_fuzziness(fuzziness: object) -> None:
     """Refuse what is no finite number above 1."""
     if (
         isinstance(fuzziness, bool)

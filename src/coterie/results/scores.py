@@ -118,7 +118,9 @@ class ScoreTable:
         """
         _check_readable(self)
         names = self.names
-        columns: dict[str, list[Any]] = {name: [] for name in (*_COLUMNS, "cost", *self.resources)}
+        columns: dict[str, list[str | float]] = {
+            name: [] for name in (*_COLUMNS, "cost", *self.resources)
+        }
         for row, task in np.argwhere(self.subsets):
             own = {name: values[row] for name, values in self.resources.items()} | {
                 "cost": self.costs[row]
@@ -316,7 +318,7 @@ def _members(
     return found
 
 
-def _text(row: Mapping[str, Any], column: str, source: str) -> str:
+def _text(row: Mapping[str, object], column: str, source: str) -> str:
     if row[column] is None:
         raise CoterieError(f"{source}: a row has nothing in the column {column!r}.")
     return str(row[column])
