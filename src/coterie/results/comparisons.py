@@ -15,34 +15,19 @@ from typing import Annotated, Any, Self, TypedDict
 import numpy as np
 import pyarrow as pa
 
-from coterie import codec
-from coterie.codec import ELSEWHERE, As, to_parts, values_of
+from coterie.codec import ELSEWHERE, As
 from coterie.errors import CoterieError
 from coterie.files import path_of
+from coterie.results.comparison_files import TABLES, about, read_comparison, write_comparison
 from coterie.results.data_maps import DataMap
-from coterie.results.findings import Finding, find
+from coterie.results.findings import Finding
 from coterie.results.groupings import Grouping
-from coterie.results.histories import History, read_histories, write_histories
+from coterie.results.histories import History
 from coterie.results.standings import METHODS, kind_of, proof, regret, run_means, spent, unit_means
-from coterie.results.tables import (
-    CHOSEN,
-    COSTS,
-    GAINS,
-    MEAN,
-    ROLES,
-    SCORES,
-    Part,
-    parts_of,
-    read_table,
-    write_table,
-)
-from coterie.schema import OPEN, Json, distinct, entries_of, within
+from coterie.results.tables import CHOSEN, MEAN, Part, parts_of
+from coterie.schema import OPEN, Json
 from coterie.tasks import unknown_kind
 from coterie.wording import is_number
-
-_FORMAT = codec.Format("comparison")
-_TABLES = ("scores", "gains", "costs")
-_FILE, _HISTORY, _MAP = "comparison.json", "history.safetensors", "data_map.safetensors"
 
 
 class _Config(TypedDict, total=False):
@@ -192,31 +177,15 @@ class ComparisonRecord:
 
     def to_dict(self) -> dict[str, Any]:
         """Everything but the data map and the curves, as plain JSON types."""
-        tables = {name: getattr(self, name).to_pylist() for name in _TABLES}
-        return {**self._about(), **tables}
-
-    def _about(self) -> dict[str, Any]:
-        """What is not in files of its own, and what that says in words."""
-        return {**to_parts(self)[1], "verdict": list(self.verdict)}
+        tables = {name: getattr(self, name).to_pylist() for name in TABLES}
+        return {**about(self), **tables}
 
     def save(self, folder: str | Path) -> list[Path]:
         """Write tables as Parquet, arrays as safetensors and the rest as JSON.
 
         Returns the files.
         """
-        folder = path_of(folder, "folder")
-        files = [folder / f"{name}.parquet" for name in _TABLES]
-        for path in files:
-            write_table(path, getattr(self, path.stem))
-        write_histories(folder / _HISTORY, self.history)
-        files += [folder / _HISTORY, folder / _FILE]
-        if self.data_map is not None:
-            self.data_map.save(folder / _MAP)
-            files.append(folder / _MAP)
-        # Last, so that a comparison that can be read is whole.
-        about = {**self._about(), "data_map": self.data_map is not None}
-        codec.write(folder / _FILE, _FORMAT, about)
-        return files
+        return write_comparison(self, path_of(folder, "folder"))
 
     @classmethod
     def load(cls, folder: str | Path) -> Self:
@@ -225,72 +194,8 @@ class ComparisonRecord:
         Raises:
             CoterieError: there is none in ``folder``, or a file is damaged.
         """
-        folder = path_of(folder, "folder")
-        if not (folder / _FILE).is_file():
-            raise CoterieError(f"{str(folder)!r} holds no comparison (no {_FILE}).")
-        _, about = codec.read(folder / _FILE, _FORMAT, codec.read_plain)
-        with within(folder / _FILE, _FORMAT.name):
-            parts = entries_of(about, {"data_map": bool}, ["data_map"], closed=False)
-            has_map = parts.pop("data_map")
-            parts.pop("verdict", None)  # the findings, in words
-            parts = values_of(cls, {}, parts)
-            tasks, groupings = parts["tasks"], parts["groupings"]
-            for name in ("tasks", "kinds", "metric_names"):
-                if len(parts[name]) != len(tasks) or not tasks:
-                    raise CoterieError(
-                        f"`{name}` must have one entry a task; found {list(parts[name])}."
-                    )
-            parts["groupings"] = {
-                name: _groupings(each, name, tasks) for name, each in groupings.items()
-            }
-        tables = {
-            name: read_table(folder / f"{name}.parquet", schema, tasks=known, groupings=groupings)
-            for name, schema, known in (
-                ("scores", SCORES, tasks),
-                ("gains", GAINS, [*tasks, MEAN]),
-                ("costs", COSTS, ()),
-            )
-        }
-        history = read_histories(folder / _HISTORY, len(tasks))
-        with within(folder, _FORMAT.name):
-            if not {"findings", "roles"} <= parts.keys():
-                parts |= {"findings": find(**tables), "roles": dict.fromkeys(ROLES, "")}
-            _fit_together(tables, parts["roles"], history)
-        data_map = DataMap.load(folder / _MAP) if has_map else None
-        return cls(**parts, **tables, history=history, data_map=data_map)
+        return cls(**read_comparison(cls, path_of(folder, "folder")))
 
     def __repr__(self) -> str:
         first = self.findings[0].sentence if self.findings else ""
         return f"{type(self).__name__}({', '.join(self.groupings)} on {len(self.tasks)} tasks: {first})"
-
-
-def _groupings(saved: list[dict[str, Json]], name: str, tasks: tuple[str, ...]) -> list[Grouping]:
-    """Groupings of all repetitions by one method, at least one, of the comparison's own tasks."""
-    distinct(tasks)
-    with within(f"`groupings.{name}`", "list of groupings"):
-        found = [Grouping.from_dict(each) for each in saved]
-        if not found or any(grouping.tasks != tasks for grouping in found):
-            raise CoterieError(f"it must hold at least one, each of the tasks {', '.join(tasks)}.")
-    return found
-
-
-def _fit_together(
-    tables: Mapping[str, pa.Table], roles: Mapping[str, str], history: Mapping[str, History]
-) -> None:
-    """Refuse files of different comparisons.
-
-    Arms that have no scores, or play a role that nothing tells of.
-    """
-    arms = parts_of(tables["scores"])
-    others = {"gains.parquet": tables["gains"], "costs.parquet": tables["costs"]}
-    named = {
-        **{file: list(parts_of(table)) for file, table in others.items()},
-        "history.safetensors": list(history),
-    }
-    for file, names in named.items():
-        if unknown := [name for name in names if name not in arms]:
-            raise CoterieError(
-                f"{file} has the arm {unknown[0]!r}, of which scores.parquet has no scores."
-            )
-    if untold := [part.role for part in arms.values() if part.role not in roles]:
-        raise CoterieError(f"`roles` of comparison.json lacks {untold[0]!r}.")
