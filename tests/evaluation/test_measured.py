@@ -40,7 +40,7 @@ def test_each_method_is_an_arm_and_the_choice_comes_first(compared):
     ]
     assert list(compared.groupings) == names
     assert compared.verdict[0].startswith("chosen: ")
-    arms = set(compared.costs.column("arm").to_pylist())
+    arms = set(compared.costs_table.column("arm").to_pylist())
     assert {
         *names,
         *(f"random ({name})" for name in names),
@@ -52,7 +52,7 @@ def test_each_method_is_an_arm_and_the_choice_comes_first(compared):
 
 
 def test_the_choice_is_one_of_them_on_every_seed(compared):
-    scores = compared.scores.to_pandas()
+    scores = compared.scores
     for unit, found in enumerate(compared.groupings["chosen"]):
         best = found.details["chosen"]
         np.testing.assert_array_equal(found.membership, compared.groupings[best][unit].membership)
@@ -62,7 +62,7 @@ def test_the_choice_is_one_of_them_on_every_seed(compared):
 
 
 def test_costs_count_the_measurement(compared):
-    steps = {row["arm"]: row["model_steps"] for row in compared.costs.to_pylist()}
+    steps = {row["arm"]: row["model_steps"] for row in compared.costs_table.to_pylist()}
     joint = steps["joint"]
     assert steps["data_map K=2 m=1.07"] == pytest.approx(3 * joint)
     # Four shared gradients each time: a forward and four backward passes, three measurements of 8
@@ -264,7 +264,7 @@ def test_settings_of_objects_are_those_that_measure(data, by_object):
     np.testing.assert_array_equal(
         by_object.groupings["own"][0].membership, ct.group(measured, 2, method=by_sum).membership
     )
-    steps = {row["arm"]: row["model_steps"] for row in by_object.costs.to_pylist()}
+    steps = {row["arm"]: row["model_steps"] for row in by_object.costs_table.to_pylist()}
     assert steps["held out"] < steps["named search"]  # a quarter of the examples trains no branch
     searches = [by_object.groupings[name][0].details for name in ("named search", "held out")]
     assert searches[0]["probabilities"] != searches[1]["probabilities"]

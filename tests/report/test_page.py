@@ -147,7 +147,7 @@ def test_names_appear_as_they_are_in_drawn_figures(hostile_page: Path) -> None:
 def test_a_task_called_mean_is_not_taken_for_the_mean(hostile: Comparison, page: Page) -> None:
     rows = [
         r
-        for r in hostile.gains.to_pylist()
+        for r in hostile.gains_table.to_pylist()
         if (r["arm"], r["reference"], r["task"]) == ("K=3", "joint", "mean")
     ]
     assert len(rows) == 2
@@ -203,12 +203,13 @@ def test_tables_can_be_taken_away(page: Page, hostile: Comparison) -> None:
         for name, uri in links.items()
     }
     assert (
-        tables["gains.csv"].column("task").to_pylist() == hostile.gains.column("task").to_pylist()
+        tables["gains.csv"].column("task").to_pylist()
+        == hostile.gains_table.column("task").to_pylist()
     )
     assert tables["gains.csv"].column("gain").to_pylist() == pytest.approx(
-        hostile.gains.column("gain").to_pylist()
+        hostile.gains_table.column("gain").to_pylist()
     )
-    assert tables["scores.csv"].num_rows == hostile.scores.num_rows
+    assert tables["scores.csv"].num_rows == hostile.scores_table.num_rows
     assert tables["membership.csv"].num_rows == len(HOSTILE) * 3 * 2
 
 

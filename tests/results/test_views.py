@@ -7,17 +7,20 @@ from html.parser import HTMLParser
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from coterie.errors import CoterieError
 from coterie.results import DataMap, Evaluation, Grouping
+from coterie.results.tables import GAINS
 from coterie.results.views import as_html
 from tests.report.conftest import HOSTILE
+from tests.report.synthetic import comparison, several_methods
 from tests.results.made import affinity, everything, grouping
 
-SHOWN = ("affinity", "data map", "grouping", "selection", "score table", "fit")
+SHOWN = ("affinity", "data map", "grouping", "selection", "score table", "fit", "comparison")
 
 
 class Cells(HTMLParser):
@@ -135,3 +138,43 @@ def test_a_map_is_drawn_whole_or_of_one_task() -> None:
     assert (whole, one) == (5, 3)
     with pytest.raises(CoterieError, match="`task` must be one of 'a', 'b'; found 'z'"):
         made.plot(task="z")
+
+
+def test_tables_of_a_comparison_are_frames() -> None:
+    made = several_methods()
+    for name in ("scores", "gains", "costs"):
+        frame, table = getattr(made, name), getattr(made, f"{name}_table")
+        assert list(frame) == table.column_names
+        pd.testing.assert_frame_equal(frame, pd.DataFrame(table.to_pylist(), columns=list(frame)))
+    assert made.scores.groupby("arm")["value"].mean().notna().all()
+    assert list(made.methods_frame["method"]) == list(made.methods)
+
+
+def test_a_comparison_draws_cost_against_score_and_its_gains() -> None:
+    made = comparison(("a", "b"), n_groups=2, n_examples=5)
+    axes = made.plot()
+    assert (axes.get_xlabel(), axes.get_ylabel()) == ("model-steps in training", "mean test score")
+    drawn = {(line[0].get_xdata()[0], line[0].get_ydata()[0]) for line in axes.containers}
+    steps = {row["arm"]: row["model_steps"] for row in made.costs_table.to_pylist()}
+    assert drawn == {(steps[arm], made.mean_score(arm)[0]) for arm in made.arms}
+    axes = made.plot.gains()
+    rows = made.mean_gains()
+    assert ticks(axes)[1] == [f"{row['arm']} – {row['reference']}" for row in rows]
+    np.testing.assert_allclose(axes.lines[-1].get_xdata(), [row["gain"] for row in rows])
+    given = Figure().add_subplot()
+    assert made.plot(given) is made.plot.gains(given) is given
+
+
+def test_intervals_that_are_not_known_are_left_out() -> None:
+    made = comparison(("a", "b"), n_groups=2, n_seeds=1, n_examples=5)
+    rows = [row | {"low": None, "high": None} for row in made.gains_table.to_pylist()]
+    axes = replace(made, gains_table=pa.Table.from_pylist(rows, GAINS)).plot.gains()
+    assert len(axes.collections[0].get_segments()) == 0
+    axes.get_figure().draw_without_rendering()
+
+
+def test_a_comparison_shows_gains_and_its_verdict() -> None:
+    made = comparison(("a", "b"), n_groups=2, n_examples=5, groupings=("<b>",))
+    shown = Cells(made._repr_html_())
+    assert "b" not in shown.tags
+    assert set(made.verdict) <= set(shown.texts)

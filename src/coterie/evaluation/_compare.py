@@ -104,7 +104,7 @@ def compare(
     >>> data = ct.load("digits")
     >>> mine = ct.Grouping(tasks=data.tasks.names, membership=np.eye(2)[np.arange(14) // 7], method="halves")
     >>> result = ct.compare("mlp", data, mine, seeds=2, epochs=1, draws=1, model_options={"hidden": (8,)})
-    >>> result.costs.column("arm").to_pylist()
+    >>> result.costs["arm"].tolist()
     ['joint', 'grouped', 'single', 'random (grouped)', 'ensemble (K=2)']
     """
     find_factory(model)
@@ -216,9 +216,9 @@ def _assemble(
         tasks=data.tasks.names,
         kinds=tuple(task.kind.value for task in data.tasks),
         metric_names=metric_names(data.tasks),
-        scores=scores,
-        gains=gains,
-        costs=costs,
+        scores_table=scores,
+        gains_table=gains,
+        costs_table=costs,
         groupings=groupings,
         data_map=units[0].data_map,
         history=units[0].histories,

@@ -8,6 +8,7 @@ from coterie.results.findings import Finding
 from coterie.results.fits import Fit
 from coterie.results.groupings import Grouping, fuzzy_membership
 from coterie.results.histories import History
+from coterie.results.plots import Plot
 from coterie.results.scores import ScoreTable
 from coterie.results.selections import Selection
 
@@ -20,6 +21,7 @@ __all__ = [
     "Fit",
     "Grouping",
     "History",
+    "Plot",
     "ScoreTable",
     "Selection",
     "fuzzy_membership",

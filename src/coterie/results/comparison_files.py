@@ -44,7 +44,7 @@ def write_comparison(record: ComparisonRecord, folder: Path) -> list[Path]:
     """Write all files of a comparison, and return them."""
     files = [folder / f"{name}.parquet" for name in TABLES]
     for path in files:
-        write_table(path, getattr(record, path.stem))
+        write_table(path, getattr(record, f"{path.stem}_table"))
     write_histories(folder / _HISTORY, record.history)
     files += [folder / _HISTORY, folder / _FILE]
     if record.data_map is not None:
@@ -91,7 +91,7 @@ def read_comparison(kind: type[ComparisonRecord], folder: Path) -> dict[str, Any
             parts |= {"findings": find(**tables), "roles": dict.fromkeys(ROLES, "")}
         _fit_together(tables, parts["roles"], parts["history"])
     parts["data_map"] = DataMap.load(folder / _MAP) if has_map else None
-    return {**parts, **tables}
+    return {**parts, **{f"{name}_table": table for name, table in tables.items()}}
 
 
 def _check_tasks(parts: Mapping[str, Any]) -> None:

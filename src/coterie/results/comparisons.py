@@ -9,8 +9,9 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from html import escape
 from pathlib import Path
-from typing import Annotated, Any, Self, TypedDict
+from typing import TYPE_CHECKING, Annotated, Any, Self, TypedDict
 
 import numpy as np
 import pyarrow as pa
@@ -23,11 +24,16 @@ from coterie.results.data_maps import DataMap
 from coterie.results.findings import Finding
 from coterie.results.groupings import Grouping
 from coterie.results.histories import History
+from coterie.results.plots import Plot
 from coterie.results.standings import METHODS, kind_of, proof, regret, run_means, spent, unit_means
-from coterie.results.tables import CHOSEN, MEAN, Part, parts_of
+from coterie.results.tables import CHOSEN, GAINS, MEAN, Part, parts_of
+from coterie.results.views import as_html
 from coterie.schema import OPEN, Json
 from coterie.tasks import unknown_kind
 from coterie.wording import is_number
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 class _Config(TypedDict, total=False):
@@ -39,6 +45,8 @@ class _Config(TypedDict, total=False):
 @dataclass(frozen=True, kw_only=True, repr=False)
 class ComparisonRecord:
     """Joint, single-task, random, ensemble and grouped training, scored on the test part.
+
+    Tables are pandas frames; ``scores_table`` and so on are the same as they are kept, Arrow.
 
     ``scores`` [arm, role, of, seed, split, draw, task, metric, value]: the full set of metrics.
     ``gains`` [arm, role, of, reference, reference_role, task, metric, gain, low, high, p, p_holm,
@@ -56,9 +64,9 @@ class ComparisonRecord:
     tasks: tuple[str, ...]
     kinds: tuple[Annotated[str, unknown_kind], ...]
     metric_names: tuple[str, ...]
-    scores: Annotated[pa.Table, ELSEWHERE]
-    gains: Annotated[pa.Table, ELSEWHERE]
-    costs: Annotated[pa.Table, ELSEWHERE]
+    scores_table: Annotated[pa.Table, ELSEWHERE]
+    gains_table: Annotated[pa.Table, ELSEWHERE]
+    costs_table: Annotated[pa.Table, ELSEWHERE]
     groupings: Annotated[Mapping[str, list[Grouping]], As(dict[str, list[dict[str, Json]]])]
     data_map: Annotated[DataMap | None, ELSEWHERE] = None
     history: Annotated[Mapping[str, History], ELSEWHERE] = field(default_factory=dict)
@@ -70,13 +78,42 @@ class ComparisonRecord:
     roles: Mapping[str, str] = field(default_factory=dict)
     config: Annotated[Mapping[str, Any], As(Annotated[_Config, OPEN])] = field(default_factory=dict)
 
+    @property
+    def scores(self) -> pd.DataFrame:
+        """Every metric of every task, arm, seed, split and draw, as a frame."""
+        return self.scores_table.to_pandas()
+
+    @property
+    def gains(self) -> pd.DataFrame:
+        """Gains with intervals of every pair of arms that was compared, as a frame."""
+        return self.gains_table.to_pandas()
+
+    @property
+    def costs(self) -> pd.DataFrame:
+        """What each arm takes, as a frame."""
+        return self.costs_table.to_pandas()
+
+    @property
+    def methods_frame(self) -> pd.DataFrame:
+        """:attr:`methods_table` as a frame."""
+        return self.methods_table.to_pandas()
+
+    @property
+    def plot(self) -> Plot:
+        """Pictures: ``plot(ax=None)`` of what each arm costs and scores, ``plot.gains(ax=None)``."""
+        return Plot(self)
+
+    def mean_gains(self) -> list[dict[str, Any]]:
+        """The rows of ``gains`` for the mean over tasks."""
+        return [row for row in self.gains_table.to_pylist() if row["task"] == MEAN]
+
     def gain(self, arm: str, reference: str, task: str = MEAN) -> dict[str, Any]:
         """The row of ``gains`` for one pair of arms and one task.
 
         Raises:
             CoterieError: there is no such row; the pairs that exist are named.
         """
-        rows = self.gains.to_pylist()
+        rows = self.gains_table.to_pylist()
         for row in rows:
             if (row["arm"], row["reference"], row["task"]) == (arm, reference, task):
                 return row
@@ -94,7 +131,7 @@ class ComparisonRecord:
     @cached_property
     def arms(self) -> Mapping[str, Part]:
         """What each arm is: its ``role``, and the grouping ``of`` which it is."""
-        return parts_of(self.scores)
+        return parts_of(self.scores_table)
 
     @property
     def methods(self) -> tuple[str, ...]:
@@ -104,7 +141,7 @@ class ComparisonRecord:
     @cached_property
     def run_means(self) -> Mapping[str, Mapping[tuple[int, int, int], float]]:
         """Mean over tasks of each task's own metric on test, by arm and then by (seed, split, draw)."""
-        return run_means(self.scores, dict(zip(self.tasks, self.metric_names, strict=True)))
+        return run_means(self.scores_table, dict(zip(self.tasks, self.metric_names, strict=True)))
 
     @cached_property
     def unit_means(self) -> Mapping[str, Mapping[tuple[int, int], float]]:
@@ -149,7 +186,7 @@ class ComparisonRecord:
         groups are the best by the method's own estimates, ``gap`` bounds by which share others
         could be better.
         """
-        joint = {row["arm"]: row for row in self.costs.to_pylist()}.get("joint", {}).get(
+        joint = {row["arm"]: row for row in self.costs_table.to_pylist()}.get("joint", {}).get(
             "model_steps"
         )
         rows = []
@@ -177,7 +214,7 @@ class ComparisonRecord:
 
     def to_dict(self) -> dict[str, Any]:
         """Everything but the data map and the curves, as plain JSON types."""
-        tables = {name: getattr(self, name).to_pylist() for name in TABLES}
+        tables = {name: getattr(self, f"{name}_table").to_pylist() for name in TABLES}
         return {**about(self), **tables}
 
     def save(self, folder: str | Path) -> list[Path]:
@@ -195,6 +232,12 @@ class ComparisonRecord:
             CoterieError: there is none in ``folder``, or a file is damaged.
         """
         return cls(**read_comparison(cls, path_of(folder, "folder")))
+
+    def _repr_html_(self) -> str:
+        columns = ["arm", "reference", "metric", "gain", "low", "high", "p"]
+        rows = pa.Table.from_pylist(self.mean_gains(), schema=GAINS)
+        said = "".join(f"<li>{escape(sentence)}</li>" for sentence in self.verdict)
+        return f"{as_html(self, rows.select(columns).to_pandas())}\n<ul>{said}</ul>"
 
     def __repr__(self) -> str:
         first = self.findings[0].sentence if self.findings else ""
