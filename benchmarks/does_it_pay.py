@@ -141,12 +141,12 @@ STUDIES: dict[str, Callable[[Path, Path], ct.Comparison]] = {
 
 def summary(comparison: ct.Comparison, seconds: float) -> dict[str, Any]:
     """The verdict with the mean gains and the costs."""
-    gains = [row for row in comparison.gains.to_pylist() if row["task"] == "mean"]
+    gains = [row for row in comparison.gains_table.to_pylist() if row["task"] == "mean"]
     return {
         "tasks": list(comparison.tasks),
         "verdict": list(comparison.verdict),
         "mean_gains": gains,
-        "costs": comparison.costs.to_pylist(),
+        "costs": comparison.costs_table.to_pylist(),
         "stability": comparison.stability,
         "seconds": seconds,
         "groups": {

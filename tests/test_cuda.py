@@ -182,7 +182,7 @@ def test_a_whole_comparison(tmp_path):
         **{**SMALL, "epochs": 4},
     )
     assert result.config["hardware"]["gpu"]
-    assert {"joint", "single", "chosen"} <= set(result.costs.column("arm").to_pylist())
+    assert {"joint", "single", "chosen"} <= set(result.costs_table.column("arm").to_pylist())
     assert result.report(tmp_path / "report.html").exists()
     model = ct.GroupedModel.load(tmp_path / "run" / "model.safetensors")
     assert len(model.tasks) == len(KINDS)

@@ -27,10 +27,12 @@ FLOORS = (
         "schema",
         "files",
         "memory",
+        "pairs",
         "seeds",
         "texts",
         "wording",
     ),
+    ("codec", "drawing"),
     ("locks", "manifest", "tasks"),
     ("metrics", "runs"),
     ("data",),
@@ -46,7 +48,7 @@ FLOORS = (
     ("__main__",),
 )
 # A report is about records, however they came about.
-ONLY = {"report": {"errors", "files", "results", "tasks", "texts", "wording"}}
+ONLY = {"report": {"drawing", "errors", "files", "results", "tasks", "texts", "wording"}}
 
 
 def modules(source: Path = SOURCE) -> dict[str, Path]:

@@ -107,7 +107,7 @@ def in_format(frame, form, folder):
 
 def arm_means(result):
     """Mean AUROC and accuracy over coins, seeds and draws, by arm."""
-    scores = result.scores.to_pandas()
+    scores = result.scores
     return {
         metric: scores[scores["metric"] == metric].groupby("arm")["value"].mean()
         for metric in ("AUROC", "accuracy")

@@ -54,24 +54,24 @@ def result(data, halves):
 
 
 def values(result, arm, metric="balanced accuracy", **where):
-    rows = [r for r in result.scores.to_pylist() if r["arm"] == arm and r["metric"] == metric]
+    rows = [r for r in result.scores_table.to_pylist() if r["arm"] == arm and r["metric"] == metric]
     return [r["value"] for r in rows if all(r[k] == v for k, v in where.items())]
 
 
 def without_seconds(result):
-    tables = {name: getattr(result, name).to_pydict() for name in ("scores", "gains")}
-    return {**tables, "costs": result.costs.drop_columns("seconds").to_pydict()}
+    tables = {name: getattr(result, f"{name}_table").to_pydict() for name in ("scores", "gains")}
+    return {**tables, "costs": result.costs_table.drop_columns("seconds").to_pydict()}
 
 
 def test_every_arm_is_scored_on_every_seed(result, data):
-    arms = {(r["arm"], r["seed"], r["draw"]) for r in result.scores.to_pylist()}
+    arms = {(r["arm"], r["seed"], r["draw"]) for r in result.scores_table.to_pylist()}
     plain = ["joint", "halves", "map", "single", "ensemble (K=2)", "chosen"]
     drawn = ["random (halves)", "random (map)", "random (chosen)"]
     assert arms == {(a, s, 0) for a in plain for s in (0, 1)} | {
         (a, s, d) for a in drawn for s in (0, 1) for d in (0, 1)
     }
     assert len(values(result, "joint", seed=0)) == len(data.tasks)
-    assert set(result.scores["metric"].to_pylist()) == {
+    assert set(result.scores_table["metric"].to_pylist()) == {
         "accuracy",
         "balanced accuracy",
         "F1",
@@ -118,7 +118,7 @@ def test_gains_follow_from_scores(result):
 
 
 def test_costs_count_models_and_the_recording(result, data):
-    costs = {row["arm"]: row for row in result.costs.to_pylist()}
+    costs = {row["arm"]: row for row in result.costs_table.to_pylist()}
     steps, size = costs["joint"]["model_steps"], costs["joint"]["parameters"]
     # The choice pays for both groupings that were tried.
     assert {
@@ -200,7 +200,7 @@ def test_save_load_and_json(result, tmp_path):
     np.testing.assert_array_equal(loaded.data_map.confidence, result.data_map.confidence)
     assert (
         json.loads(json.dumps(loaded.to_dict(), allow_nan=False))["gains"]
-        == result.gains.to_pylist()
+        == result.gains_table.to_pylist()
     )
 
 
@@ -227,7 +227,10 @@ def test_one_group_is_joint_training(data):
         bootstraps=5,
         **SETTINGS,
     )
-    assert result.costs["model_steps"].to_pylist() == [result.costs["model_steps"][0].as_py()] * 4
+    assert (
+        result.costs_table["model_steps"].to_pylist()
+        == [result.costs_table["model_steps"][0].as_py()] * 4
+    )
     row = result.gain("grouped", "joint")
     assert (row["gain"], row["low"], row["high"], row["p"]) == (0, 0, 0, 1)
     assert result.verdict[0] == "grouped: one group, which is joint training."
@@ -256,7 +259,7 @@ def test_repeated_splits_are_units_of_their_own(data, halves):
     result = ct.compare(
         "mlp", data, halves, seeds=[7], repeats=2, baselines=(), bootstraps=20, **SETTINGS
     )
-    assert {(r["split"], r["seed"]) for r in result.scores.to_pylist()} == {(0, 7), (1, 7)}
+    assert {(r["split"], r["seed"]) for r in result.scores_table.to_pylist()} == {(0, 7), (1, 7)}
     assert result.gain("grouped", "joint")["low"] is not None
     assert "2 splits x 1 seed" in result.verdict[1]
 
@@ -340,7 +343,7 @@ def test_mixed_kinds_and_gaps(tmp_path):
     )
     assert result.metric_names == ("balanced accuracy", "R2", "accuracy")
     assert result.gain("grouped", "joint")["metric"] == "mixed"
-    assert all(np.isfinite(r["gain"]) for r in result.gains.to_pylist())
+    assert all(np.isfinite(r["gain"]) for r in result.gains_table.to_pylist())
 
 
 @pytest.mark.parametrize(
@@ -377,7 +380,7 @@ def test_a_finished_run_is_read_and_a_damaged_one_refused(data, halves, tmp_path
 
     monkeypatch.setattr(_unit, "fit", lambda *a, **k: pytest.fail("trained again"))
     again = ct.compare("mlp", data, halves, run=tmp_path / "run", **options)
-    assert again.costs == whole.costs
+    assert again.costs_table == whole.costs_table
     assert without_seconds(again) == without_seconds(whole)
     with pytest.raises(CoterieError, match=r"training.lr was 0.01, now 0.5"):
         ct.compare("mlp", data, halves, run=tmp_path / "run", **{**options, "lr": 0.5})

@@ -160,7 +160,7 @@ def test_rmse_of_a_comparison_is_that_of_its_model(measured, tmp_path):
         "mlp", data, groups, seeds=1, repeats=1, draws=1, baselines=(), run=run, **settings
     )
     values = ct.GroupedModel.load(run / "model.safetensors").predict(data.inputs[data.split.test])
-    rows = [row for row in result.scores.to_pylist() if row["arm"] == "grouped"]
+    rows = [row for row in result.scores_table.to_pylist() if row["arm"] == "grouped"]
     predictions = {name: values[:, data.tasks.columns[t].start] for t, name in enumerate(UNITS)}
     against_numpy(rows, predictions, frame[frame["part"] == "test"], rel=1e-5)
 

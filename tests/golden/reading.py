@@ -55,9 +55,9 @@ ATTRIBUTES: dict[type, tuple[str, ...]] = {
         "tasks",
         "kinds",
         "metric_names",
-        "scores",
-        "gains",
-        "costs",
+        "scores_table",
+        "gains_table",
+        "costs_table",
         "groupings",
         "data_map",
         "history",
@@ -121,6 +121,9 @@ ATTRIBUTES: dict[type, tuple[str, ...]] = {
     Gram: ("tasks", "distances2", "shared", "features", "coordinates", "negative_share", "notes"),
 }
 
+# What is kept under the names of earlier versions.
+RENAMED = {f"{name}_table": name for name in ("scores", "gains", "costs")}
+
 
 def read(found: Mapping[str, Any]) -> Record:
     """What a case returned, flattened.
@@ -153,12 +156,12 @@ def report(comparison: ct.Comparison, folder: Path) -> dict[str, Any]:
         ]
         for name, several in comparison.found.items()
     }
-    seconds = pa.array(np.ones(comparison.costs.num_rows))
-    costs = comparison.costs.set_column(
-        comparison.costs.column_names.index("seconds"), "seconds", seconds
+    seconds = pa.array(np.ones(comparison.costs_table.num_rows))
+    costs = comparison.costs_table.set_column(
+        comparison.costs_table.column_names.index("seconds"), "seconds", seconds
     )
     config = _without_measured(comparison.config)
-    page = replace(comparison, found=found, costs=costs, config=config).report(
+    page = replace(comparison, found=found, costs_table=costs, config=config).report(
         folder / "report.html"
     )
     twin = json.loads(page.with_suffix(".json").read_text(encoding="utf-8"))
@@ -179,7 +182,7 @@ def outcomes(comparison: ct.Comparison) -> list[str]:
 def _read(value: Any) -> Any:
     """One value as an array, JSON types, or a mapping of further values."""
     if type(value) in ATTRIBUTES:
-        return {name: getattr(value, name) for name in ATTRIBUTES[type(value)]}
+        return {RENAMED.get(name, name): getattr(value, name) for name in ATTRIBUTES[type(value)]}
     raise TypeError(f"tests/golden/reading.py does not know how to read {type(value)}.")
 
 
@@ -229,7 +232,7 @@ def _(value: pd.DataFrame) -> dict[str, Any]:
 
 @_read.register
 def _(value: ct.Comparison) -> dict[str, Any]:
-    read = {name: getattr(value, name) for name in ATTRIBUTES[ct.Comparison]}
+    read = {RENAMED.get(name, name): getattr(value, name) for name in ATTRIBUTES[ct.Comparison]}
     read["groupings"] = {
         name: [_with_details(each) for each in several] for name, several in value.found.items()
     }

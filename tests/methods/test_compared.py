@@ -42,7 +42,7 @@ def test_each_method_is_an_arm_and_the_choice_comes_first(compared):
     ]
     assert list(compared.groupings) == names
     assert compared.verdict[0].startswith("chosen: ")
-    arms = set(compared.costs.column("arm").to_pylist())
+    arms = set(compared.costs_table.column("arm").to_pylist())
     assert {
         *names,
         *(f"random ({name})" for name in names),
@@ -54,7 +54,7 @@ def test_each_method_is_an_arm_and_the_choice_comes_first(compared):
 
 
 def test_the_choice_is_one_of_them_on_every_seed(compared):
-    scores = compared.scores.to_pandas()
+    scores = compared.scores
     for unit, found in enumerate(compared.found["chosen"]):
         best = found.chosen
         np.testing.assert_array_equal(
@@ -66,7 +66,7 @@ def test_the_choice_is_one_of_them_on_every_seed(compared):
 
 
 def test_costs_count_the_measurement(compared):
-    steps = {row["arm"]: row["model_steps"] for row in compared.costs.to_pylist()}
+    steps = {row["arm"]: row["model_steps"] for row in compared.costs_table.to_pylist()}
     joint = steps["joint"]
     assert steps["data_map K=2 m=1.07"] == pytest.approx(3 * joint)
     # Four shared gradients each time: a forward and four backward passes, three measurements of 8
@@ -261,7 +261,7 @@ def test_settings_of_objects_are_those_that_measure(data, by_object):
     np.testing.assert_array_equal(
         own.membership, ct.group(found["few"].evidence, 2, method=by_sum).membership
     )
-    steps = {row["arm"]: row["model_steps"] for row in by_object.costs.to_pylist()}
+    steps = {row["arm"]: row["model_steps"] for row in by_object.costs_table.to_pylist()}
     assert steps["held out"] < steps["named search"]  # a quarter of the examples trains no branch
     one, other = (found[name].evidence.probabilities for name in ("named search", "held out"))
     assert not np.array_equal(one, other)

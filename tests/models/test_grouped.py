@@ -213,7 +213,7 @@ def test_mistakes(data, trained, tmp_path):
     from coterie.files import write_arrays
 
     write_arrays(tmp_path / "other.safetensors", {"x": np.zeros(2)})
-    with pytest.raises(CoterieError, match="not a model saved by coterie"):
+    with pytest.raises(CoterieError, match="not a valid grouped model: coterie did not write it"):
         GroupedModel.load(tmp_path / "other.safetensors")
 
 

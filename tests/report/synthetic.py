@@ -65,9 +65,9 @@ def comparison(
         tasks=names,
         kinds=("binary",) * len(names),
         metric_names=("balanced_accuracy",) * len(names),
-        scores=scores,
-        gains=gains,
-        costs=costs,
+        scores_table=scores,
+        gains_table=gains,
+        costs_table=costs,
         **found_by(found),
         data_map=_data_map(rng, names, next(iter(found.values()))[0], n_examples, n_epochs)
         if recorded
@@ -262,7 +262,7 @@ def worked() -> Comparison:
     ]
     return replace(
         made,
-        scores=pa.Table.from_pylist(rows),
+        scores_table=pa.Table.from_pylist(rows),
         **found_by({name: groupings[name] for name in ("chosen", "one", "two")}),
     )
 

@@ -16,9 +16,10 @@ from matplotlib.figure import Figure
 from matplotlib.image import imread
 from matplotlib.text import Text
 
+from coterie.drawing import matrices
+from coterie.drawing.labels import beside_points
 from coterie.evaluation import Comparison
-from coterie.report import affinities, matrices
-from coterie.report.labels import beside_points
+from coterie.report import affinities
 from coterie.report.svg import inline
 from coterie.results import About, Affinity
 

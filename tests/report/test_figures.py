@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
+from coterie.drawing import figures
 from coterie.errors import CoterieError
-from coterie.report import assignments, figures
+from coterie.report import assignments
 from coterie.report.svg import inline, raster
 
 DRAW = {

@@ -13,12 +13,12 @@ from pathlib import Path
 import pytest
 from pyarrow import csv
 
+from coterie.drawing.figures import density
 from coterie.errors import CoterieError
 from coterie.evaluation import Comparison
 from coterie.files import read_json
 from coterie.report import write_report
 from coterie.report.curves import over_tasks
-from coterie.report.figures import density
 
 from .conftest import HOSTILE
 from .synthetic import comparison, found_by
@@ -146,7 +146,7 @@ def test_names_appear_as_they_are_in_drawn_figures(hostile_page: Path) -> None:
 def test_a_task_called_mean_is_not_taken_for_the_mean(hostile: Comparison, page: Page) -> None:
     rows = [
         r
-        for r in hostile.gains.to_pylist()
+        for r in hostile.gains_table.to_pylist()
         if (r["arm"], r["reference"], r["task"]) == ("K=3", "joint", "mean")
     ]
     assert len(rows) == 2
@@ -202,12 +202,13 @@ def test_tables_can_be_taken_away(page: Page, hostile: Comparison) -> None:
         for name, uri in links.items()
     }
     assert (
-        tables["gains.csv"].column("task").to_pylist() == hostile.gains.column("task").to_pylist()
+        tables["gains.csv"].column("task").to_pylist()
+        == hostile.gains_table.column("task").to_pylist()
     )
     assert tables["gains.csv"].column("gain").to_pylist() == pytest.approx(
-        hostile.gains.column("gain").to_pylist()
+        hostile.gains_table.column("gain").to_pylist()
     )
-    assert tables["scores.csv"].num_rows == hostile.scores.num_rows
+    assert tables["scores.csv"].num_rows == hostile.scores_table.num_rows
     assert tables["membership.csv"].num_rows == len(HOSTILE) * 3 * 2
 
 

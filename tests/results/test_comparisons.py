@@ -41,12 +41,12 @@ def test_a_task_that_an_arm_lacks_is_left_out_of_its_mean_only() -> None:
     made = worked()
     rows = [
         row
-        for row in made.scores.to_pylist()
+        for row in made.scores_table.to_pylist()
         if (row["arm"], row["seed"], row["task"]) != ("one", 0, "b")
     ]
-    assert replace(made, scores=pa.Table.from_pylist(rows)).regret("one")["score"] == pytest.approx(
-        (0.8 + 0.5) / 2
-    )
+    assert replace(made, scores_table=pa.Table.from_pylist(rows)).regret("one")[
+        "score"
+    ] == pytest.approx((0.8 + 0.5) / 2)
 
 
 def test_groups_that_were_given_have_no_cost() -> None:
@@ -86,7 +86,7 @@ def test_mean_scores_count_each_task_and_each_run_alike() -> None:
     mean, spread = made.mean_score("random (grouped)")
     rows = [
         r
-        for r in made.scores.to_pylist()
+        for r in made.scores_table.to_pylist()
         if r["arm"] == "random (grouped)" and r["metric"] == "balanced_accuracy"
     ]
     runs = np.array([r["value"] for r in rows]).reshape(-1, 3).mean(1)
@@ -124,7 +124,7 @@ def test_a_comparison_that_tells_of_arms_by_name_only_is_read_as_it_was_meant(
     ]
     read.save(tmp_path)
     again = ct.Comparison.load(tmp_path)
-    for name in ("scores", "gains", "costs", "findings", "roles"):
+    for name in ("scores_table", "gains_table", "costs_table", "findings", "roles"):
         assert getattr(again, name) == getattr(read, name), name
     page = read.report(tmp_path / "report.html").read_text(encoding="utf-8")
     for title in ("Grouped", "Chosen", "Joint", "Single", "Random", "Ensemble"):
@@ -143,10 +143,10 @@ def test_findings_that_a_file_holds_are_read_back(tmp_path: Path) -> None:
 
 def test_files_of_different_comparisons_are_refused(tmp_path: Path) -> None:
     made = comparison(("a", "b"), n_groups=2)
-    joint_only = made.scores.filter(pc.equal(made.scores["arm"], "joint"))
+    joint_only = made.scores_table.filter(pc.equal(made.scores_table["arm"], "joint"))
     for change, message in (
         (
-            {"scores": joint_only},
+            {"scores_table": joint_only},
             "gains.parquet has the arm 'grouped', of which scores.parquet has no scores",
         ),
         ({"roles": {"joint": "One model."}}, "`roles` of comparison.json lacks 'single'"),

@@ -21,7 +21,7 @@ def test_what_arms_are_is_told_by_names_alone_where_a_table_does_not(
     name: str, schema: object
 ) -> None:
     made = comparison(("a", "b"), n_groups=2, groupings=HARD, recorded=False)
-    table = getattr(made, name)
+    table = getattr(made, f"{name}_table")
     old = table.drop_columns(
         [column for column in ("role", "of", "reference_role") if column in table.column_names]
     )
@@ -29,7 +29,7 @@ def test_what_arms_are_is_told_by_names_alone_where_a_table_does_not(
 
 
 def test_an_ensemble_of_a_grouping_that_found_its_number_is_its_own() -> None:
-    made = comparison(("a", "b"), n_groups=2, groupings=("mine",), recorded=False).costs
+    made = comparison(("a", "b"), n_groups=2, groupings=("mine",), recorded=False).costs_table
     names = [
         "ensemble (K of mine)" if arm.startswith("ensemble") else arm
         for arm in made["arm"].to_pylist()

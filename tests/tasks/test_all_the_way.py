@@ -166,10 +166,10 @@ def test_a_comparison_scores_them_and_can_be_kept(data, tmp_path):
         "R2 of shares",
         "balanced accuracy",
     )
-    frame = result.scores.to_pandas()
+    frame = result.scores
     for kind in KINDS:
         assert list(dict.fromkeys(frame["metric"][frame["task"] == kind])) == METRICS[kind]
-    gains = result.gains.to_pandas()
+    gains = result.gains
     assert set(KINDS) <= set(gains["task"])
     result.save(tmp_path)
     assert ct.Comparison.load(tmp_path).kinds == result.kinds

@@ -192,10 +192,10 @@ def show_comparison(screen: Screen, comparison: ComparisonRecord) -> None:
                 count(cost["model_steps"]),
                 seconds(cost["seconds"]),
             ]
-            for cost in comparison.costs.to_pylist()
+            for cost in comparison.costs_table.to_pylist()
         ),
     )
-    gains = [row for row in comparison.gains.to_pylist() if row["task"] == MEAN]
+    gains = [row for row in comparison.gains_table.to_pylist() if row["task"] == MEAN]
     screen.table(
         "Mean gain over tasks, in points",
         ["arm", "against", "gain", "95 % interval", "p"],

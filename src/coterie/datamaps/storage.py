@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,7 @@ from coterie.datamaps._welford import STATISTICS
 from coterie.errors import CoterieError
 from coterie.files import check_seal, explained, naming_damage, path_of, unsealed
 from coterie.results import DataMap
-from coterie.schema import within
+from coterie.schema import Json
 
 _DTYPES = {"F16": "<f2", "F32": "<f4", "F64": "<f8", "I64": "<i8", "I32": "<i4", "U8": "|u1"}
 
@@ -28,12 +29,10 @@ def open_map(path: str | Path, *, verify: bool = True) -> DataMap:
     Raises:
         CoterieError: the file is damaged or no data map.
     """
-    arrays, about = map_arrays(path, verify=verify)
-    with within(path, "data map"):
-        return DataMap.from_arrays(arrays, about)
+    return DataMap.open(path, partial(map_arrays, verify=verify))
 
 
-def map_arrays(path: str | Path, *, verify: bool = True) -> tuple[dict[str, np.ndarray], object]:
+def map_arrays(path: str | Path, *, verify: bool = True) -> tuple[dict[str, np.ndarray], Json]:
     """Read-only memory maps of the arrays of a safetensors file, and what its header says.
 
     Raises:

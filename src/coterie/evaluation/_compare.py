@@ -113,7 +113,7 @@ def compare(
     >>> data = ct.load("digits")
     >>> mine = ct.Grouping(tasks=data.tasks.names, membership=np.eye(2)[np.arange(14) // 7], method="halves")
     >>> result = ct.compare("mlp", data, mine, seeds=2, epochs=1, draws=1, model_options={"hidden": (8,)})
-    >>> result.costs.column("arm").to_pylist()
+    >>> result.costs["arm"].tolist()
     ['joint', 'grouped', 'single', 'random (grouped)', 'ensemble (K=2)']
     """
     methods = renamed("groupings", "methods", options, methods)
@@ -227,9 +227,9 @@ def _assemble(
         tasks=data.tasks.names,
         kinds=tuple(task.kind.value for task in data.tasks),
         metric_names=metric_names(data.tasks),
-        scores=scores,
-        gains=gains,
-        costs=costs,
+        scores_table=scores,
+        gains_table=gains,
+        costs_table=costs,
         found=found,
         about={name: _about_of(method, found[name]) for name, method in methods.items()},
         data_map=units[0].data_map,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Literal
 
 import torch
 from torch import Tensor
@@ -11,7 +11,7 @@ from coterie.data import Batches, Dataset
 from coterie.errors import CoterieError, require_choice, require_type
 from coterie.evaluation.metrics import all_metrics
 from coterie.models import GroupedModel
-from coterie.results import Fit
+from coterie.results import Evaluation, Fit
 from coterie.training import predict
 
 _BATCH = 512
@@ -21,11 +21,11 @@ def evaluate(
     trained: Fit | GroupedModel,
     data: Dataset,
     part: Literal["train", "validation", "test"] = "validation",
-) -> list[dict[str, Any]]:
+) -> Evaluation:
     """Every metric of every task, for each model of a fit or for a grouped model, as rows of a table.
 
     A row is ``{"task", "metric", "value"}``, with ``"model"`` in front for a fit, whose untrained
-    tasks (W = 0) are left out.
+    tasks (W = 0) are left out. ``.frame`` is the same as a pandas frame.
 
     Args:
         trained: what :func:`coterie.fit` returned, or a :class:`coterie.GroupedModel`.
@@ -54,15 +54,16 @@ def evaluate(
         )
     targets, units = data.targets[positions], data.in_units(positions)
     if isinstance(trained, GroupedModel):
-        return all_metrics(_outputs(trained, data, positions), targets, data.tasks, units)
+        outputs = _outputs(trained, data, positions)
+        return Evaluation(all_metrics(outputs, targets, data.tasks, units))
     outputs = predict(trained.stack, data, positions)
     used = [{data.tasks.names[t] for t in row.nonzero()[0]} for row in trained.weights]
-    return [
+    return Evaluation(
         {"model": model, **row}
         for model, names in enumerate(used)
         for row in all_metrics(outputs[model], targets, data.tasks, units)
         if row["task"] in names
-    ]
+    )
 
 
 def _outputs(model: GroupedModel, data: Dataset, positions: Tensor) -> Tensor:

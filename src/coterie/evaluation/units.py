@@ -7,19 +7,22 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, TypedDict
+from typing import Annotated, TypedDict
 
 import numpy as np
 import pyarrow as pa
 
-from coterie.data.arrow_files import write_parquet
+from coterie import codec
+from coterie.codec import ELSEWHERE, As, Layout, Size, to_parts, values_of
 from coterie.errors import CoterieError
-from coterie.files import read_arrays, read_json, write_arrays, write_json
+from coterie.files import read_arrays, read_json, write_json
 from coterie.results import DataMap, Found, History
 from coterie.results.histories import read_histories, write_histories
-from coterie.results.tables import SCORES, read_frame
-from coterie.schema import OPEN, arrays_of, distinct, structure, within
+from coterie.results.tables import SCORES, read_table, write_table
+from coterie.schema import OPEN, distinct, entries_of, within
 from coterie.texts import file_name
+
+_FORMAT = codec.Format("unit of a comparison")
 
 
 class ArmCost(TypedDict):
@@ -30,15 +33,6 @@ class ArmCost(TypedDict):
     parameters: float
     model_steps: float
     seconds: float
-
-
-class _About(TypedDict):
-    split: int
-    seed: int
-    arms: tuple[tuple[str, int], ...]
-    overlap: float
-    costs: list[Annotated[ArmCost, OPEN]]
-    groupings: list[str]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,16 +47,16 @@ class Unit:
 
     split: int
     seed: int
-    arms: tuple[tuple[str, int], ...]
-    primary: np.ndarray
-    outcomes: np.ndarray
-    targets: np.ndarray
-    positions: np.ndarray
-    scores: pa.Table
-    costs: list[ArmCost]
-    found: dict[str, Found]
-    histories: dict[str, History]
-    data_map: DataMap
+    arms: Annotated[tuple[tuple[str, int], ...], Size("A")]
+    primary: Annotated[np.ndarray, Layout("f A T")]
+    outcomes: Annotated[np.ndarray, Layout("fu A n T")]
+    targets: Annotated[np.ndarray, Layout("f n T")]
+    positions: Annotated[np.ndarray, Layout("iu n")]
+    scores: Annotated[pa.Table, ELSEWHERE]
+    costs: Annotated[list[ArmCost], As(list[Annotated[ArmCost, OPEN]])]
+    found: Annotated[dict[str, Found], ELSEWHERE]
+    histories: Annotated[dict[str, History], ELSEWHERE]
+    data_map: Annotated[DataMap, ELSEWHERE]
     overlap: float
 
     def save(self, folder: Path) -> list[Path]:
@@ -71,23 +65,10 @@ class Unit:
         for file, found in zip(files, self.found.values(), strict=True):
             write_json(file, found.to_dict())
         self.data_map.save(folder / "data_map.safetensors")
-        write_parquet(folder / "scores.parquet", self.scores)
-        about = {
-            "split": self.split,
-            "seed": self.seed,
-            "arms": self.arms,
-            "overlap": self.overlap,
-            "costs": self.costs,
-        }
-        arrays = {
-            "primary": self.primary,
-            "outcomes": self.outcomes,
-            "targets": self.targets,
-            "positions": self.positions,
-        }
-        write_arrays(
-            folder / "statistics.safetensors", arrays, {**about, "groupings": list(self.found)}
-        )
+        write_table(folder / "scores.parquet", self.scores)
+        arrays, about = to_parts(self)
+        about["groupings"] = list(self.found)
+        codec.write(folder / "statistics.safetensors", _FORMAT, about, arrays)
         write_histories(folder / "history.safetensors", self.histories)
         names = (
             "data_map.safetensors",
@@ -105,33 +86,22 @@ class Unit:
             CoterieError: a file is damaged, or the files do not fit together.
         """
         file = folder / "statistics.safetensors"
-        arrays, saved = read_arrays(file)
+        arrays, about = codec.read(file, _FORMAT, read_arrays)
         data_map = DataMap.load(folder / "data_map.safetensors")
-        with within(file, "unit of a comparison"):
-            about: _About = structure(saved, _About)
-            layout = {
-                "primary": "f A T",
-                "outcomes": "fu A n T",
-                "targets": "f n T",
-                "positions": "iu n",
-            }
-            arrays_of(arrays, layout, sizes={"A": len(about["arms"]), "T": len(data_map.tasks)})
-            distinct(about["groupings"], "groupings")
-            if [cost["arm"] for cost in about["costs"]] != [name for name, _ in about["arms"]]:
+        with within(file, _FORMAT.name):
+            about = entries_of(about, {"groupings": list[str]}, ["groupings"], closed=False)
+            distinct(names := about.pop("groupings"), "groupings")
+            parts = values_of(cls, arrays, about, T=len(data_map.tasks))
+            if [cost["arm"] for cost in parts["costs"]] != [name for name, _ in parts["arms"]]:
                 raise CoterieError("`costs` must have one row for each of `arms`, in order.")
-        parts: dict[str, Any] = {**about, **arrays}
-        del parts["groupings"]
         parts["found"] = {
             name: _of_tasks(folder / f"grouping-{file_name(name)}.json", data_map.tasks)
-            for name in about["groupings"]
+            for name in names
         }
         return cls(
             **parts,
-            scores=read_frame(
-                folder / "scores.parquet",
-                SCORES,
-                tasks=data_map.tasks,
-                groupings=about["groupings"],
+            scores=read_table(
+                folder / "scores.parquet", SCORES, tasks=data_map.tasks, groupings=names
             ),
             histories=read_histories(folder / "history.safetensors", len(data_map.tasks)),
             data_map=data_map,

@@ -29,6 +29,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
+from coterie.codec import FORMAT, Format
 from coterie.data.preprocessing import Preprocessing
 from coterie.errors import CoterieError, blame, reason
 from coterie.files import atomic, path_of
@@ -44,7 +45,7 @@ if TYPE_CHECKING:
 
 MISSING, UNSEEN = -1, -2
 OUTPUT, ABOUT = "predictions", "coterie"
-_FORMAT = "coterie-export-1"
+_FORMAT = Format("exported model")
 _TOLERANCE = 1e-5
 _LARGEST_ONNX = 2**31 - 2**24  # of a protocol buffer, less room for the graph
 
@@ -111,7 +112,7 @@ def _describe(program: _Program) -> dict[str, Any]:
         "shape": ["batch", len(columns)],
         "columns": columns,
     }
-    return {"format": _FORMAT, "inputs": _inputs(preprocessing), "outputs": [gives]}
+    return {FORMAT: _FORMAT.tag, "inputs": _inputs(preprocessing), "outputs": [gives]}
 
 
 def _inputs(preprocessing: Preprocessing) -> list[dict[str, Any]]:

@@ -7,27 +7,29 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, NotRequired, TypedDict, overload
+from typing import TYPE_CHECKING, Annotated, Any, Literal, overload
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from coterie.codec import SPREAD, Format
 from coterie.data.arrays import input_tensor
 from coterie.data.like import new_inputs, read_like
 from coterie.data.preprocessing import Preprocessing
 from coterie.data.schema import Schema
 from coterie.errors import CoterieError, CoterieWarning, require_choice, require_type
-from coterie.files import read_arrays, write_arrays
 from coterie.models.architecture import Architecture, TaskModel, trusted
 from coterie.models.copies import copied
 from coterie.models.predictions import prediction_columns
+from coterie.models.saved import SavedModel
 from coterie.models.state import require_state, without_memory
 from coterie.models.stem import split
-from coterie.schema import array_of, arrays_of, least, membership_of, structure, within
+from coterie.schema import array_of, arrays_of, membership_of, within
 from coterie.tasks import Tasks
 
 if TYPE_CHECKING:
@@ -36,20 +38,31 @@ if TYPE_CHECKING:
     from coterie.models.stack import ModelStack
 
 _BATCH = 512
-_FORMAT = "coterie-grouped-model-1"
+_FORMAT = Format("grouped model", earlier=("coterie-grouped-model-1",))
 Average = Literal["logits", "probabilities"]
 
 
-class _Saved(TypedDict):
-    format: str
-    model: str
-    input_shape: tuple[Annotated[int, least(1)], ...]
-    options: dict[str, Any]
-    tasks: dict[str, Any]
-    preprocessing: dict[str, Any]
+@dataclass(frozen=True, kw_only=True)
+class _File(SavedModel, format=_FORMAT):
+    """What the file of a grouped model holds."""
+
+    preprocessing: Preprocessing
     average: Average
-    served: list[list[int]]
-    stem: NotRequired[Annotated[int, least(0)]]
+    served: tuple[tuple[int, ...], ...]
+    state: Annotated[Mapping[str, np.ndarray], SPREAD]
+
+    def __post_init__(self) -> None:
+        arrays = {name: array for name, array in self.state.items() if name == "membership"}
+        sizes = {"T": len(self.tasks), "K": len(self.served)}
+        arrays_of(arrays, {"membership": "f T K"}, sizes=sizes)
+        membership_of(arrays["membership"])
+        for k, positions in enumerate(self.served):
+            rising = all(a < b for a, b in pairwise(positions))
+            if not positions or not rising or positions[0] < 0 or positions[-1] >= len(self.tasks):
+                raise CoterieError(
+                    f"`served[{k}]` must be rising positions of the {len(self.tasks)} tasks; "
+                    f"found {list(positions)}."
+                )
 
 
 class GroupedModel(nn.Module):
@@ -258,20 +271,17 @@ class GroupedModel(nn.Module):
             CoterieError: the encoder's factory could not be found again by its name when loading.
         """
         self.architecture.require_importable()
-        about = {
-            "format": _FORMAT,
-            "model": self.architecture.name,
-            "input_shape": self.architecture.input_shape,
-            "options": dict(self.architecture.options),
-            "tasks": self.tasks.to_dict(),
-            "preprocessing": self.preprocessing.to_dict(),
-            "average": self.average,
-            "served": self.served,
-            "stem": len(self.stem),
-        }
-        write_arrays(
-            path, {name: tensor.cpu().numpy() for name, tensor in self.state_dict().items()}, about
-        )
+        _File(
+            model=self.architecture.name,
+            input_shape=self.architecture.input_shape,
+            options=dict(self.architecture.options),
+            tasks=self.tasks,
+            preprocessing=self.preprocessing,
+            average=self.average,
+            served=self.served,
+            stem=len(self.stem),
+            state={name: tensor.cpu().numpy() for name, tensor in self.state_dict().items()},
+        ).save(path)
 
     @classmethod
     def load(
@@ -295,25 +305,14 @@ class GroupedModel(nn.Module):
             CoterieError: no such file, a damaged one, one of another kind, or one whose encoder
                 ``model`` must provide.
         """
-        arrays, about = read_arrays(path)
-        if not isinstance(about, Mapping) or about.get("format") != _FORMAT:
-            raise CoterieError(f"{path} is not a model saved by coterie.")
-        state = {name: torch.from_numpy(array) for name, array in arrays.items()}
-        with within(path, "grouped model"):
-            found: _Saved = structure(about, _Saved)
-            tasks = Tasks.from_dict(found["tasks"])
-            _check_shares(state, found["served"], tasks)
-        factory = trusted(found["model"], model, path, trust=trust)
-        with within(path, "grouped model"):
-            architecture = Architecture(
-                factory, found["input_shape"], tasks.n_outputs, found["options"]
-            )
+        file = _File.load(path)
+        state = {name: torch.from_numpy(array) for name, array in file.state.items()}
+        factory = trusted(file.model, model, path, trust=trust)
+        with within(path, _File.format.name):
+            architecture = file.architecture(factory)
             with without_memory(architecture):
-                require_state(
-                    state,
-                    cls._from_saved(found, tasks, architecture, state["membership"]).state_dict(),
-                )
-            made = cls._from_saved(found, tasks, architecture, state["membership"])
+                require_state(state, cls._built(file, architecture).state_dict())
+            made = cls._built(file, architecture)
             for name, tensor in made.named_buffers(recurse=False):
                 if name in state and not torch.equal(tensor, state[name]):
                     raise CoterieError(
@@ -323,25 +322,24 @@ class GroupedModel(nn.Module):
         return made.eval()
 
     @classmethod
-    def _from_saved(
-        cls, found: _Saved, tasks: Tasks, architecture: Architecture, membership: Tensor
-    ) -> GroupedModel:
+    def _built(cls, file: _File, architecture: Architecture) -> GroupedModel:
         """The model that a file describes, its weights not yet those of the file."""
-        built = [architecture.build(0, k) for k in range(len(found["served"]))]
-        stems = [split(model, found.get("stem", 0), architecture.name) for model in built]
+        tasks, served = file.tasks, file.served
+        built = [architecture.build(0, k) for k in range(len(served))]
+        stems = [split(model, file.stem, architecture.name) for model in built]
         everything = range(len(tasks))
         members = [
             _with_columns(model, everything, positions, tasks)
-            for model, positions in zip(built, found["served"], strict=True)
+            for model, positions in zip(built, served, strict=True)
         ]
         return cls(
             members,
-            membership,
+            file.state["membership"],
             tasks,
             architecture,
-            Preprocessing.from_dict(found["preprocessing"]),
-            average=found["average"],
-            served=found["served"],
+            file.preprocessing,
+            average=file.average,
+            served=served,
             stem=None if stems[0] is None else stems[0].module,
         )
 
@@ -377,22 +375,6 @@ def _places(columns: Sequence[int], n_outputs: int) -> Tensor:
     places = torch.full((n_outputs,), len(columns))
     places[torch.tensor(columns, dtype=torch.int64)] = torch.arange(len(columns))
     return places
-
-
-def _check_shares(
-    state: Mapping[str, Tensor], served: Sequence[Sequence[int]], tasks: Tasks
-) -> None:
-    """Refuse a membership (T, K) that is none, or groups that serve tasks which there are not."""
-    membership = {name: tensor.numpy() for name, tensor in state.items() if name == "membership"}
-    arrays_of(membership, {"membership": "f T K"}, sizes={"T": len(tasks), "K": len(served)})
-    membership_of(membership["membership"])
-    for k, positions in enumerate(served):
-        rising = all(a < b for a, b in pairwise(positions))
-        if not positions or not rising or positions[0] < 0 or positions[-1] >= len(tasks):
-            raise CoterieError(
-                f"`served[{k}]` must be rising positions of the {len(tasks)} tasks; found "
-                f"{list(positions)}."
-            )
 
 
 def _columns(tasks: Tasks, positions: Sequence[int]) -> list[int]:

@@ -3,10 +3,10 @@
 Everything is in the file: no script, no network, no font to fetch. ``page`` writes it; the modules
 named after chapters (``groups``, ``methods``, ``gains``, ``scores``, ``affinities``,
 ``assignments``, ``curves``, ``about``) turn a ``Comparison`` into what the template shows;
-``figures`` and ``matrices`` draw with matplotlib, on axes that may be the reader's own. Interval
-plots, the strips of assignments and the heat maps of memberships and agreement are HTML, not
-pictures: they stay sharp and readable from a phone to print, and their numbers can be read aloud
-and copied. Those of affinities are pictures: a hundred tasks have ten thousand cells.
+:mod:`coterie.drawing` draws with matplotlib, on axes that may be the reader's own. Interval plots,
+the strips of assignments and the heat maps of memberships and agreement are HTML, not pictures:
+they stay sharp and readable from a phone to print, and their numbers can be read aloud and copied.
+Those of affinities are pictures: a hundred tasks have ten thousand cells.
 """
 
 from coterie.report.page import write_report

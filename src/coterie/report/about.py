@@ -59,7 +59,10 @@ def downloads(comparison: ComparisonRecord) -> list[dict[str, Any]]:
     """Tables as CSV inside links, small enough for the page; the JSON twin has every row."""
     import pyarrow as pa
 
-    scores, what = comparison.scores, "test score of every arm, seed, split, draw, task and metric"
+    scores, what = (
+        comparison.scores_table,
+        "test score of every arm, seed, split, draw, task and metric",
+    )
     if scores.num_rows > MOST_ROWS:
         scores = _summary(scores)
         what = "test scores per arm, task and metric: mean and standard deviation over seeds, splits and draws"
@@ -78,9 +81,9 @@ def downloads(comparison: ComparisonRecord) -> list[dict[str, Any]]:
         for k, share in enumerate(grouping.membership[t])
     ]
     tables = [
-        ("gains.csv", "gains with intervals and p values", comparison.gains),
+        ("gains.csv", "gains with intervals and p values", comparison.gains_table),
         ("scores.csv", what, scores),
-        ("costs.csv", "cost per arm", comparison.costs),
+        ("costs.csv", "cost per arm", comparison.costs_table),
         (
             "membership.csv",
             "membership of the first seed",

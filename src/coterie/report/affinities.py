@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from coterie.report import matrices
+from coterie.drawing import matrices
 from coterie.report.svg import inline
 from coterie.results import Affinity
 from coterie.wording import share

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
-from coterie.report import figures, strips
+from coterie.drawing import figures
+from coterie.report import strips
 from coterie.report.folding import FEW
 from coterie.report.svg import inline
 from coterie.results import Assignments

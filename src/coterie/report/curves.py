@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from coterie.report import figures
+from coterie.drawing import figures
 from coterie.report.svg import inline
 from coterie.results.tables import CHOSEN
 from coterie.wording import number, rounded
@@ -52,7 +52,7 @@ def chapter(comparison: ComparisonRecord) -> list[dict[str, Any]]:
 
 def _questions(comparison: ComparisonRecord) -> dict[str | None, list[str]]:
     arms = list(comparison.history)
-    pairs = comparison.gains.select(["arm", "reference"]).to_pylist()
+    pairs = comparison.gains_table.select(["arm", "reference"]).to_pylist()
     questions: dict[str | None, list[str]] = {}
     for name in (name for name in comparison.groupings if name != CHOSEN):
         own = dict.fromkeys([name, *(row["reference"] for row in pairs if row["arm"] == name)])

@@ -84,7 +84,7 @@ def chapter(comparison: ComparisonRecord, order: Sequence[str]) -> list[dict[str
 
     Where the best on validation was chosen, the others are ``folded``.
     """
-    table = comparison.gains.to_pylist()
+    table = comparison.gains_table.to_pylist()
     found = [
         _arm(name, [row for row in table if row["arm"] == name], order, comparison)
         for name in comparison.groupings

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from coterie.report import figures
+from coterie.drawing import figures
 from coterie.report.folding import FEW
 from coterie.report.svg import inline, raster
 from coterie.results.tables import CHOSEN

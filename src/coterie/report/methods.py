@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from markupsafe import Markup
 
-from coterie.report import figures
+from coterie.drawing import figures
 from coterie.report.svg import inline
 from coterie.results.tables import CHOSEN
 from coterie.wording import MOST_NAMED, count, is_number, listing, number, seconds, share, signed

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from markupsafe import Markup
 
-from coterie.report import figures
+from coterie.drawing import figures
 from coterie.report.folding import FEW
 from coterie.report.svg import inline
+from coterie.results.plots import cost_axis
 from coterie.results.tables import CHOSEN, ROLES
 from coterie.wording import count, is_number, number, plain, seconds
 
@@ -60,7 +61,8 @@ def score_table(comparison: ComparisonRecord, order: Sequence[str]) -> dict[str,
 def _values(comparison: ComparisonRecord) -> Values:
     values: Values = defaultdict(list)
     columns = [
-        comparison.scores.column(name).to_pylist() for name in ("arm", "task", "metric", "value")
+        comparison.scores_table.column(name).to_pylist()
+        for name in ("arm", "task", "metric", "value")
     ]
     for arm, task, metric, value in zip(*columns, strict=True):
         if is_number(value):
@@ -117,7 +119,7 @@ def _mean_scores(
 
 def costs(comparison: ComparisonRecord) -> dict[str, Any]:
     """The cost table with mean scores beside it, and the figure."""
-    table, parts = {row["arm"]: row for row in comparison.costs.to_pylist()}, comparison.arms
+    table, parts = {row["arm"]: row for row in comparison.costs_table.to_pylist()}, comparison.arms
     arms = [arm for arm in arms_of(comparison) if arm in table]
     means, spread = _mean_scores(comparison, arms)
     rows = [
@@ -147,13 +149,9 @@ def costs(comparison: ComparisonRecord) -> dict[str, Any]:
 def _cost_figure(
     rows: Sequence[dict[str, Any]], means: np.ndarray, spread: np.ndarray
 ) -> Markup | None:
-    column = "model_steps" if all(is_number(row["model_steps"]) for row in rows) else "seconds"
-    cost = np.array(
-        [row[column] if is_number(row[column]) else np.nan for row in rows], dtype=float
-    )
+    cost, what = cost_axis(rows)
     if not np.isfinite(cost).any():
         return None
-    what = {"model_steps": "model-steps in training", "seconds": "seconds of training"}[column]
     roles = {row["arm"]: row["role"] for row in rows}
     axes = figures.cost_against_quality(list(roles), cost, means, spread, what=what, roles=roles)
     alt = f"Mean test score against {what}. " + "; ".join(

@@ -12,8 +12,8 @@ from xml.etree import ElementTree as ET
 import numpy as np
 from markupsafe import Markup
 
+from coterie.drawing import figures
 from coterie.errors import CoterieError
-from coterie.report import figures
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -3,10 +3,13 @@
 from coterie.results.affinities import Affinity
 from coterie.results.comparisons import ComparisonRecord
 from coterie.results.data_maps import DataMap
+from coterie.results.evaluations import Evaluation
 from coterie.results.findings import Finding
-from coterie.results.fits import Fit, History
+from coterie.results.fits import Fit
 from coterie.results.found import About, Assignments, Cost, Evidence, Found
 from coterie.results.groupings import Grouping, fuzzy_membership
+from coterie.results.histories import History
+from coterie.results.plots import Plot
 from coterie.results.scores import ScoreTable
 from coterie.results.selections import Selection
 
@@ -17,12 +20,14 @@ __all__ = [
     "ComparisonRecord",
     "Cost",
     "DataMap",
+    "Evaluation",
     "Evidence",
     "Finding",
     "Fit",
     "Found",
     "Grouping",
     "History",
+    "Plot",
     "ScoreTable",
     "Selection",
     "fuzzy_membership",

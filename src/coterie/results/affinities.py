@@ -4,14 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Annotated, Any, Self, TypedDict
+from typing import TYPE_CHECKING, Annotated, Any, TypedDict
 
 import numpy as np
 
-from coterie.errors import CoterieError, require_texts, require_type
-from coterie.files import read_arrays, write_arrays
-from coterie.schema import OPEN, array_of, arrays_of, distinct, structure, within
+from coterie.codec import As, Layout, Record, Size, settle
+from coterie.drawing.matrices import heat_map, off_diagonal
+from coterie.errors import CoterieError, require_type
+from coterie.pairs import symmetric
+from coterie.results.views import as_html
+from coterie.schema import OPEN, distinct
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+
+_PAIRS = "fiub source target"
 
 
 class _Cost(TypedDict, total=False):
@@ -19,15 +27,8 @@ class _Cost(TypedDict, total=False):
     model_steps: float
 
 
-class _Saved(TypedDict):
-    tasks: tuple[str, ...]
-    method: str
-    cost: Annotated[_Cost, OPEN]
-    details: dict[str, Any]
-
-
 @dataclass(frozen=True, kw_only=True, repr=False)
-class Affinity:
+class Affinity(Record, format="affinity"):
     """``matrix[source, target]`` (T, T).
 
     What training on the source does for the target, higher is better.
@@ -38,42 +39,43 @@ class Affinity:
     ``details`` what the method wants shown.
 
     Raises:
-        CoterieError: one task, or one twice, a matrix that is not square or not of numbers, or
-            infinite entries.
+        CoterieError: one task, or one twice, a matrix that is not square or not of numbers,
+            infinite entries, or counts or errors that are negative.
 
     >>> Affinity(tasks=("a", "b"), matrix=np.array([[0.0, 2.0], [1.0, 0.0]]), method="by hand").symmetric()
     array([[0. , 1.5],
            [1.5, 0. ]])
     """
 
-    tasks: tuple[str, ...]
-    matrix: np.ndarray
+    tasks: Annotated[tuple[str, ...], Size("source target")]
+    matrix: Annotated[np.ndarray, Layout(_PAIRS)]
     method: str
-    counts: np.ndarray | None = None
-    stderr: np.ndarray | None = None
-    cost: Mapping[str, Any] = field(default_factory=dict)
+    counts: Annotated[np.ndarray | None, Layout(_PAIRS)] = None
+    stderr: Annotated[np.ndarray | None, Layout(_PAIRS)] = None
+    cost: Annotated[Mapping[str, Any], As(Annotated[_Cost, OPEN])] = field(default_factory=dict)
     details: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Refuse what no grouping could read."""
-        tasks = require_texts("tasks", self.tasks)
-        object.__setattr__(self, "tasks", tasks)
-        if len(tasks) < 2:
-            raise CoterieError(f"An affinity is between at least 2 tasks; found {len(tasks)}.")
-        distinct(tasks)
+        settle(self)
+        if len(self.tasks) < 2:
+            raise CoterieError(f"An affinity is between at least 2 tasks; found {len(self.tasks)}.")
+        distinct(self.tasks)
         require_type("method", self.method, str)
         for name in ("cost", "details"):
             require_type(name, getattr(self, name), Mapping)
-        for name in ("matrix", "counts", "stderr"):
-            if (value := getattr(self, name)) is not None or name == "matrix":
-                array = array_of(
-                    name, value, "fiub source target", source=len(tasks), target=len(tasks)
-                )
-                object.__setattr__(self, name, array)
         if np.isinf(self.matrix).any():
             raise CoterieError(
                 "`matrix` must not be infinite anywhere; NaN stands for a pair that was never "
                 "measured."
+            )
+        for name in ("counts", "stderr"):
+            array = getattr(self, name)
+            if array is not None and ((array < 0) | np.isinf(array)).any():
+                raise CoterieError(f"`{name}` must be finite and not negative.")
+        if self.counts is not None and np.isnan(self.counts).any():
+            raise CoterieError(
+                "`counts` must be numbers; 0 stands for a pair that was never measured."
             )
 
     def symmetric(self) -> np.ndarray:
@@ -95,64 +97,27 @@ class Affinity:
                 f"{target!r}: measure more often, or over more examples."
             )
 
-    def save(self, path: str | Path) -> None:
-        """Write the affinity as one safetensors file."""
-        arrays = {
-            name: getattr(self, name)
-            for name in ("matrix", "counts", "stderr")
-            if getattr(self, name) is not None
-        }
-        about = {
-            "tasks": self.tasks,
-            "method": self.method,
-            "cost": dict(self.cost),
-            "details": dict(self.details),
-        }
-        write_arrays(path, arrays, about)
+    @property
+    def frame(self) -> pd.DataFrame:
+        """The matrix with its tasks, sources down, targets across."""
+        import pandas as pd
 
-    @classmethod
-    def load(cls, path: str | Path) -> Self:
-        """Read an affinity written by :meth:`save`.
+        tasks = list(self.tasks)
+        return pd.DataFrame(
+            self.matrix, pd.Index(tasks, name="source"), pd.Index(tasks, name="target")
+        )
 
-        Raises:
-            CoterieError: the file is damaged or no affinity.
+    def plot(self, ax: Axes | None = None) -> Axes:
+        """Draw the matrix [source, target] in the order of its dendrogram, which stands above.
+
+        Args:
+            ax: axes to draw on, instead of a new figure.
         """
-        arrays, saved = read_arrays(path)
-        with within(path, "affinity"):
-            found: _Saved = structure(saved, _Saved)
-            layout = {
-                "matrix": "biuf source target",
-                "counts": "biuf source target",
-                "stderr": "f source target",
-            }
-            n_tasks = len(found["tasks"])
-            arrays_of(
-                arrays,
-                layout,
-                optional=("counts", "stderr"),
-                sizes={"source": n_tasks, "target": n_tasks},
-            )
-            for name in ("counts", "stderr"):
-                if name in arrays and ((arrays[name] < 0) | np.isinf(arrays[name])).any():
-                    raise CoterieError(f"`{name}` must be finite and not negative.")
-            if np.isnan(arrays.get("counts", 0)).any():
-                raise CoterieError(
-                    "`counts` must be numbers; 0 stands for a pair that was never measured."
-                )
-            made: dict[str, Any] = {**found, **arrays}
-            return cls(**made)
+        signed = bool((off_diagonal(self.matrix) < 0).any())
+        return heat_map(self.matrix, self.tasks, signed=signed, ax=ax)
+
+    def _repr_html_(self) -> str:
+        return as_html(self, self.frame)
 
     def __repr__(self) -> str:
         return f"Affinity({self.method}, {len(self.tasks)} tasks)"
-
-
-def symmetric(matrix: np.ndarray) -> np.ndarray:
-    """Mean of both directions of a matrix (T, T); where one was never measured, the other.
-
-    >>> symmetric(np.array([[0.0, 2.0], [np.nan, 0.0]])).tolist()
-    [[0.0, 2.0], [2.0, 0.0]]
-    """
-    both = np.stack([matrix, matrix.T])
-    known = np.isfinite(both)
-    with np.errstate(invalid="ignore"):
-        return np.where(known, both, 0).sum(0) / known.sum(0)

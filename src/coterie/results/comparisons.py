@@ -7,23 +7,25 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from functools import cached_property
+from html import escape
 from pathlib import Path
-from typing import Annotated, Any, NotRequired, Self, TypedDict
+from typing import TYPE_CHECKING, Annotated, Any, Self, TypedDict
 
 import numpy as np
 import pyarrow as pa
 
-from coterie.data.arrow_files import write_parquet
+from coterie.codec import ELSEWHERE, As
 from coterie.errors import CoterieError
-from coterie.files import path_of, read_json, write_json
+from coterie.files import path_of
+from coterie.results.comparison_files import TABLES, read_comparison, told, write_comparison
 from coterie.results.data_maps import DataMap
-from coterie.results.findings import Finding, find
-from coterie.results.fits import History
+from coterie.results.findings import Finding
 from coterie.results.found import About, Found
 from coterie.results.groupings import Grouping
-from coterie.results.histories import read_histories, write_histories
+from coterie.results.histories import History
+from coterie.results.plots import Plot
 from coterie.results.standings import (
     METHODS,
     candidates,
@@ -33,48 +35,27 @@ from coterie.results.standings import (
     spent,
     unit_means,
 )
-from coterie.results.tables import (
-    CHOSEN,
-    COSTS,
-    GAINS,
-    MEAN,
-    ROLES,
-    SCORES,
-    Part,
-    parts_of,
-    read_frame,
-)
-from coterie.schema import OPEN, distinct, structure, within
+from coterie.results.tables import CHOSEN, GAINS, MEAN, Part, parts_of
+from coterie.results.views import as_html
+from coterie.schema import OPEN, Json
 from coterie.tasks import unknown_kind
 from coterie.wording import is_number
 
-_TABLES = ("scores", "gains", "costs")
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 class _Config(TypedDict, total=False):
     """What others read of a comparison's configuration, where it is there."""
 
-    groupings: dict[str, Any]
-
-
-class _Saved(TypedDict):
-    tasks: tuple[str, ...]
-    kinds: tuple[Annotated[str, unknown_kind], ...]
-    metric_names: tuple[str, ...]
-    verdict: tuple[str, ...]
-    findings: NotRequired[tuple[Finding, ...]]
-    roles: NotRequired[dict[str, str]]
-    groupings: dict[str, list[dict[str, Any]]]
-    about: NotRequired[dict[str, About]]
-    stability: dict[str, dict[str, Any]]
-    agreement: NotRequired[dict[str, dict[str, float]]]
-    config: Annotated[_Config, OPEN]
-    data_map: bool
+    groupings: dict[str, Json]
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
 class ComparisonRecord:
     """Joint, single-task, random, ensemble and grouped training, scored on the test part.
+
+    Tables are pandas frames; ``scores_table`` and so on are the same as they are kept, Arrow.
 
     ``scores`` [arm, role, of, seed, split, draw, task, metric, value]: the full set of metrics.
     ``gains`` [arm, role, of, reference, reference_role, task, metric, gain, low, high, p, p_holm,
@@ -91,20 +72,51 @@ class ComparisonRecord:
     """
 
     tasks: tuple[str, ...]
-    kinds: tuple[str, ...]
+    kinds: tuple[Annotated[str, unknown_kind], ...]
     metric_names: tuple[str, ...]
-    scores: pa.Table
-    gains: pa.Table
-    costs: pa.Table
-    found: Mapping[str, list[Found]]
-    about: Mapping[str, About] = field(default_factory=dict)
-    data_map: DataMap | None = None
-    history: Mapping[str, History] = field(default_factory=dict)
-    stability: Mapping[str, Any] = field(default_factory=dict)
+    scores_table: Annotated[pa.Table, ELSEWHERE]
+    gains_table: Annotated[pa.Table, ELSEWHERE]
+    costs_table: Annotated[pa.Table, ELSEWHERE]
+    found: Annotated[Mapping[str, list[Found]], ELSEWHERE]
+    about: Annotated[Mapping[str, About], ELSEWHERE] = field(default_factory=dict)
+    data_map: Annotated[DataMap | None, ELSEWHERE] = None
+    history: Annotated[Mapping[str, History], ELSEWHERE] = field(default_factory=dict)
+    stability: Annotated[Mapping[str, Any], As(dict[str, dict[str, Json]])] = field(
+        default_factory=dict
+    )
     agreement: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     findings: tuple[Finding, ...] = ()
     roles: Mapping[str, str] = field(default_factory=dict)
-    config: Mapping[str, Any] = field(default_factory=dict)
+    config: Annotated[Mapping[str, Any], As(Annotated[_Config, OPEN])] = field(default_factory=dict)
+
+    @property
+    def scores(self) -> pd.DataFrame:
+        """Every metric of every task, arm, seed, split and draw, as a frame."""
+        return self.scores_table.to_pandas()
+
+    @property
+    def gains(self) -> pd.DataFrame:
+        """Gains with intervals of every pair of arms that was compared, as a frame."""
+        return self.gains_table.to_pandas()
+
+    @property
+    def costs(self) -> pd.DataFrame:
+        """What each arm takes, as a frame."""
+        return self.costs_table.to_pandas()
+
+    @property
+    def methods_frame(self) -> pd.DataFrame:
+        """:attr:`methods_table` as a frame."""
+        return self.methods_table.to_pandas()
+
+    @property
+    def plot(self) -> Plot:
+        """Pictures: ``plot(ax=None)`` of what each arm costs and scores, ``plot.gains(ax=None)``."""
+        return Plot(self)
+
+    def mean_gains(self) -> list[dict[str, Any]]:
+        """The rows of ``gains`` for the mean over tasks."""
+        return [row for row in self.gains_table.to_pylist() if row["task"] == MEAN]
 
     def gain(self, arm: str, reference: str, task: str = MEAN) -> dict[str, Any]:
         """The row of ``gains`` for one pair of arms and one task.
@@ -112,7 +124,7 @@ class ComparisonRecord:
         Raises:
             CoterieError: there is no such row; the pairs that exist are named.
         """
-        rows = self.gains.to_pylist()
+        rows = self.gains_table.to_pylist()
         for row in rows:
             if (row["arm"], row["reference"], row["task"]) == (arm, reference, task):
                 return row
@@ -130,7 +142,7 @@ class ComparisonRecord:
     @cached_property
     def arms(self) -> Mapping[str, Part]:
         """What each arm is: its ``role``, and the grouping ``of`` which it is."""
-        return parts_of(self.scores)
+        return parts_of(self.scores_table)
 
     @cached_property
     def groupings(self) -> Mapping[str, list[Grouping]]:
@@ -145,7 +157,7 @@ class ComparisonRecord:
     @cached_property
     def run_means(self) -> Mapping[str, Mapping[tuple[int, int, int], float]]:
         """Mean over tasks of each task's own metric on test, by arm and then by (seed, split, draw)."""
-        return run_means(self.scores, dict(zip(self.tasks, self.metric_names, strict=True)))
+        return run_means(self.scores_table, dict(zip(self.tasks, self.metric_names, strict=True)))
 
     @cached_property
     def unit_means(self) -> Mapping[str, Mapping[tuple[int, int], float]]:
@@ -190,7 +202,7 @@ class ComparisonRecord:
         groups are the best by the method's own estimates, ``gap`` bounds by which share others
         could be better.
         """
-        joint = {row["arm"]: row for row in self.costs.to_pylist()}.get("joint", {}).get(
+        joint = {row["arm"]: row for row in self.costs_table.to_pylist()}.get("joint", {}).get(
             "model_steps"
         )
         rows = []
@@ -216,42 +228,15 @@ class ComparisonRecord:
 
     def to_dict(self) -> dict[str, Any]:
         """Everything but the data map and the curves, as plain JSON types."""
-        return {
-            "tasks": list(self.tasks),
-            "kinds": list(self.kinds),
-            "metric_names": list(self.metric_names),
-            "verdict": list(self.verdict),
-            "findings": [each.to_dict() for each in self.findings],
-            "roles": dict(self.roles),
-            **{name: getattr(self, name).to_pylist() for name in _TABLES},
-            "groupings": {
-                name: [each.to_dict() for each in found] for name, found in self.found.items()
-            },
-            "about": {name: asdict(about) for name, about in self.about.items()},
-            "stability": dict(self.stability),
-            "agreement": dict(self.agreement),
-            "config": dict(self.config),
-        }
+        tables = {name: getattr(self, f"{name}_table").to_pylist() for name in TABLES}
+        return {**told(self), **tables}
 
     def save(self, folder: str | Path) -> list[Path]:
         """Write tables as Parquet, arrays as safetensors and the rest as JSON.
 
         Returns the files.
         """
-        folder = path_of(folder, "folder")
-        rest = {name: value for name, value in self.to_dict().items() if name not in _TABLES}
-        for name in _TABLES:
-            write_parquet(folder / f"{name}.parquet", getattr(self, name))
-        write_histories(folder / "history.safetensors", self.history)
-        if self.data_map is not None:
-            self.data_map.save(folder / "data_map.safetensors")
-        # Last, so that a comparison that can be read is whole.
-        write_json(folder / "comparison.json", {**rest, "data_map": self.data_map is not None})
-        names = [*(f"{name}.parquet" for name in _TABLES), "history.safetensors", "comparison.json"]
-        return [
-            folder / name
-            for name in [*names, *(["data_map.safetensors"] if self.data_map is not None else [])]
-        ]
+        return write_comparison(self, path_of(folder, "folder"))
 
     @classmethod
     def load(cls, folder: str | Path) -> Self:
@@ -260,96 +245,14 @@ class ComparisonRecord:
         Raises:
             CoterieError: there is none in ``folder``, or a file is damaged.
         """
-        folder = path_of(folder, "folder")
-        if not (folder / "comparison.json").is_file():
-            raise CoterieError(f"{str(folder)!r} holds no comparison (no comparison.json).")
-        saved = read_json(folder / "comparison.json")
-        with within(folder / "comparison.json", "comparison"):
-            found: _Saved = structure(saved, _Saved)
-            parts: dict[str, Any] = {**found}
-            parts["found"] = {
-                name: _found(each, name, found["tasks"])
-                for name, each in parts.pop("groupings").items()
-            }
-            parts["about"] = _abouts(found, parts["found"])
-            for name in ("tasks", "kinds", "metric_names"):
-                if len(parts[name]) != len(found["tasks"]) or not found["tasks"]:
-                    raise CoterieError(
-                        f"`{name}` must have one entry a task; found {list(parts[name])}."
-                    )
-        tasks, groupings = found["tasks"], found["groupings"]
-        tables: dict[str, pa.Table] = {
-            name: read_frame(folder / f"{name}.parquet", schema, tasks=about, groupings=groupings)
-            for name, schema, about in (
-                ("scores", SCORES, tasks),
-                ("gains", GAINS, [*tasks, MEAN]),
-                ("costs", COSTS, ()),
-            )
-        }
-        del parts["verdict"]  # the findings, in words
-        if "findings" not in found or "roles" not in found:
-            with within(folder, "comparison"):
-                parts |= {"findings": find(**tables), "roles": dict.fromkeys(ROLES, "")}
-        history = read_histories(folder / "history.safetensors", len(tasks))
-        with within(folder, "comparison"):
-            _fit_together(tables, parts["roles"], history)
-        return cls(
-            **{
-                **parts,
-                "data_map": DataMap.load(folder / "data_map.safetensors")
-                if found["data_map"]
-                else None,
-            },
-            history=history,
-            **tables,
-        )
+        return cls(**read_comparison(cls, path_of(folder, "folder")))
+
+    def _repr_html_(self) -> str:
+        columns = ["arm", "reference", "metric", "gain", "low", "high", "p"]
+        rows = pa.Table.from_pylist(self.mean_gains(), schema=GAINS)
+        said = "".join(f"<li>{escape(sentence)}</li>" for sentence in self.verdict)
+        return f"{as_html(self, rows.select(columns).to_pandas())}\n<ul>{said}</ul>"
 
     def __repr__(self) -> str:
         first = self.findings[0].sentence if self.findings else ""
         return f"{type(self).__name__}({', '.join(self.found)} on {len(self.tasks)} tasks: {first})"
-
-
-def _found(saved: list[dict[str, Any]], name: str, tasks: tuple[str, ...]) -> list[Found]:
-    """What one method found on all repetitions, at least one, of the comparison's own tasks."""
-    distinct(tasks)
-    with within(f"`groupings.{name}`", "list of groupings"):
-        found = [Found.from_dict(each) for each in saved]
-        if not found or any(each.grouping.tasks != tasks for each in found):
-            raise CoterieError(f"it must hold at least one, each of the tasks {', '.join(tasks)}.")
-    return found
-
-
-def _abouts(saved: _Saved, found: Mapping[str, list[Found]]) -> dict[str, About]:
-    """What each method is; earlier versions did not keep it, but it shows."""
-    known, config = saved.get("about", {}), saved["config"].get("groupings", {})
-    shown = {
-        name: About(
-            family="given" if str(config.get(name, "")).startswith("Grouping(") else each[0].family,
-            measures=each[0].by,
-        )
-        for name, each in found.items()
-        if name != CHOSEN
-    }
-    return {**shown, **known}
-
-
-def _fit_together(
-    tables: Mapping[str, pa.Table], roles: Mapping[str, str], history: Mapping[str, Any]
-) -> None:
-    """Refuse files of different comparisons.
-
-    Arms that have no scores, or play a role that nothing tells of.
-    """
-    arms = parts_of(tables["scores"])
-    others = {"gains.parquet": tables["gains"], "costs.parquet": tables["costs"]}
-    named = {
-        **{file: list(parts_of(table)) for file, table in others.items()},
-        "history.safetensors": list(history),
-    }
-    for file, names in named.items():
-        if unknown := [name for name in names if name not in arms]:
-            raise CoterieError(
-                f"{file} has the arm {unknown[0]!r}, of which scores.parquet has no scores."
-            )
-    if untold := [part.role for part in arms.values() if part.role not in roles]:
-        raise CoterieError(f"`roles` of comparison.json lacks {untold[0]!r}.")

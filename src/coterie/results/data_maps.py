@@ -2,25 +2,63 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated, Any, NotRequired, TypedDict
+from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
 
-from coterie.errors import CoterieError, require_texts, require_type, require_whole
-from coterie.files import read_arrays, write_arrays
-from coterie.schema import array_of, arrays_of, least, structure, within
+from coterie import codec
+from coterie.codec import SPREAD, Layout, Record, Size, settle
+from coterie.drawing.figures import data_map, density
+from coterie.errors import CoterieError, require_choice, require_texts, require_type, require_whole
+from coterie.files import read_arrays
+from coterie.results.views import as_html
+from coterie.schema import Json, least, within
 
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+_MOST_SHOWN = 100_000
 _STATISTICS = ("confidence", "variability", "correctness", "count")
 
 
-class _Saved(TypedDict):
-    tasks: tuple[str, ...]
+@dataclass(frozen=True)
+class _Snapshot:
+    """The statistics of one epoch."""
+
+    confidence: Annotated[np.ndarray, Layout("f N T")]
+    variability: Annotated[np.ndarray, Layout("f N T")]
+    correctness: Annotated[np.ndarray, Layout("f N T")]
+    count: Annotated[np.ndarray, Layout("f N T")]
+
+
+@dataclass(frozen=True, kw_only=True)
+class _File(Record, format="data map"):
+    """What a file holds of a map: its snapshots by epoch."""
+
+    tasks: Annotated[tuple[str, ...], Size("T")]
     kinds: tuple[str, ...]
-    epochs: list[Annotated[int, least(0)]]
-    ids: NotRequired[list[str]]
+    epochs: tuple[Annotated[int, least(0)], ...]
+    ids: Annotated[np.ndarray, Layout("iuU N")]
+    snapshots: Annotated[Mapping[str, _Snapshot], SPREAD]
+
+    def __post_init__(self) -> None:
+        if len(self.kinds) != len(self.tasks):
+            raise CoterieError(
+                f"`kinds` must have one entry for each of `tasks`; found {len(self.kinds)} for "
+                f"{len(self.tasks)}."
+            )
+        if not self.epochs or tuple(sorted(set(self.epochs))) != self.epochs:
+            raise CoterieError(
+                f"`epochs` must be rising numbers, at least one; found {list(self.epochs)}."
+            )
+        if {*map(str, self.epochs)} != self.snapshots.keys():
+            raise CoterieError(
+                f"There must be arrays of the epochs {list(self.epochs)}; found those of "
+                f"{', '.join(self.snapshots) or 'none'}."
+            )
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
@@ -37,14 +75,14 @@ class DataMap:
         CoterieError: arrays whose shapes do not fit.
     """
 
-    tasks: tuple[str, ...]
+    tasks: Annotated[tuple[str, ...], Size("T")]
     kinds: tuple[str, ...]
-    ids: np.ndarray
+    ids: Annotated[np.ndarray, Layout("iufbUOM N")]
     epoch: int
-    confidence: np.ndarray
-    variability: np.ndarray
-    correctness: np.ndarray
-    count: np.ndarray
+    confidence: Annotated[np.ndarray, Layout("fiub N T")]
+    variability: Annotated[np.ndarray, Layout("fiub N T")]
+    correctness: Annotated[np.ndarray, Layout("fiub N T")]
+    count: Annotated[np.ndarray, Layout("fiub N T")]
     earlier: tuple[DataMap, ...] = ()
 
     def __post_init__(self) -> None:
@@ -52,19 +90,13 @@ class DataMap:
 
         Values are not looked at, they may lie on disk.
         """
-        for name in ("tasks", "kinds"):
-            object.__setattr__(self, name, require_texts(name, getattr(self, name)))
+        settle(self)
+        object.__setattr__(self, "kinds", require_texts("kinds", self.kinds))
         require_whole("epoch", self.epoch, 0)
-        sizes = {"T": len(self.tasks)}
         if len(self.kinds) != len(self.tasks):
             raise CoterieError(
                 f"`kinds` must have one entry for each of `tasks`; found {len(self.kinds)}."
             )
-        for name in _STATISTICS:
-            array = array_of(name, getattr(self, name), "fiub N T", **sizes)
-            sizes["N"] = len(array)
-            object.__setattr__(self, name, array)
-        object.__setattr__(self, "ids", array_of("ids", self.ids, "iufbUOM N", **sizes))
         require_type("earlier", self.earlier, tuple)
         for each in self.earlier:
             require_type("earlier", each, DataMap)
@@ -76,20 +108,22 @@ class DataMap:
 
     def save(self, path: str | Path) -> None:
         """Write the map with all its snapshots as one safetensors file."""
-        arrays = {
-            f"{s.epoch}/{name}": getattr(s, name) for s in self.snapshots for name in _STATISTICS
+        snapshots = {
+            str(each.epoch): _Snapshot(*(getattr(each, name) for name in _STATISTICS))
+            for each in self.snapshots
         }
-        about = {
-            "tasks": self.tasks,
-            "kinds": self.kinds,
-            "epochs": [s.epoch for s in self.snapshots],
-        }
-        ids = self.ids
-        if ids.dtype.kind not in "iu":
-            about["ids"] = [str(i) for i in ids]
-        else:
-            arrays["ids"] = ids
-        write_arrays(path, arrays, about)
+        codec.save(
+            _File(
+                tasks=self.tasks,
+                kinds=self.kinds,
+                epochs=tuple(each.epoch for each in self.snapshots),
+                ids=self.ids
+                if self.ids.dtype.kind in "iu"
+                else np.array([str(each) for each in self.ids], dtype=str),
+                snapshots=snapshots,
+            ),
+            path,
+        )
 
     @classmethod
     def load(cls, path: str | Path) -> DataMap:
@@ -98,41 +132,35 @@ class DataMap:
         Raises:
             CoterieError: the file is damaged or no data map.
         """
-        arrays, about = read_arrays(path)
-        with within(path, "data map"):
-            found = cls.from_arrays(arrays, about)
+        found = cls.open(path, read_arrays)
+        with within(path, _File.format.name):
             for snapshot in found.snapshots:
                 snapshot._check_values()
-            return found
+        return found
 
     @classmethod
-    def from_arrays(cls, arrays: Mapping[str, np.ndarray], about: Any) -> DataMap:
+    def open(cls, path: str | Path, reader: codec.Reader) -> DataMap:
         """Put together what a file of a map holds; values are not looked at.
+
+        ``reader`` gives its arrays, such as memory maps, and what its header says.
 
         Raises:
             CoterieError: something is missing, unknown or does not fit; it is named.
         """
-        found: _Saved = structure(about, _Saved)
-        tasks, kinds, epochs = found["tasks"], found["kinds"], found["epochs"]
-        if not tasks or len(kinds) != len(tasks):
-            raise CoterieError(
-                f"`kinds` must have one entry for each of `tasks`; found {len(kinds)} for "
-                f"{len(tasks)}."
-            )
-        if not epochs or sorted(set(epochs)) != epochs:
-            raise CoterieError(f"`epochs` must be rising numbers, at least one; found {epochs}.")
-        arrays = (
-            {**arrays, "ids": np.asarray(found["ids"], dtype=str)} if "ids" in found else arrays
-        )
-        names = {f"{epoch}/{name}": "f N T" for epoch in epochs for name in _STATISTICS}
-        arrays_of(arrays, {**names, "ids": "iuU N"}, sizes={"T": len(tasks)})
-        snapshots: list[DataMap] = []
-        for epoch in epochs:
-            statistics: dict[str, Any] = {name: arrays[f"{epoch}/{name}"] for name in _STATISTICS}
-            snapshots.append(
-                cls(tasks=tasks, kinds=kinds, ids=arrays["ids"], epoch=epoch, **statistics)
-            )
+        file = codec.load(_File, path, reader=reader)
+        about = {"tasks": file.tasks, "kinds": file.kinds, "ids": file.ids}
+        snapshots = [
+            cls(**about, epoch=epoch, **vars(file.snapshots[str(epoch)])) for epoch in file.epochs
+        ]
         return replace(snapshots[-1], earlier=tuple(snapshots[:-1]))
+
+    @staticmethod
+    def header(
+        tasks: Sequence[str], kinds: Sequence[str], epochs: Sequence[int]
+    ) -> dict[str, Json]:
+        """What the file of a map says besides its arrays, for who writes it piece by piece."""
+        about = {"tasks": list(tasks), "kinds": list(kinds), "epochs": list(epochs)}
+        return _File.format.marked(about)
 
     def _check_values(self) -> None:
         """Refuse shares outside [0, 1] and counts below 0; NaN is a cell never observed."""
@@ -152,6 +180,34 @@ class DataMap:
                 raise CoterieError(
                     f"`{self.epoch}/{name}` must be {right}; found {low:.4g} to {high:.4g}."
                 )
+
+    def plot(self, ax: Axes | None = None, *, task: str | None = None) -> Axes:
+        """Draw how many examples have which confidence and variability.
+
+        Args:
+            ax: axes to draw on, instead of a new figure.
+            task: one task; all together if left out.
+
+        Raises:
+            CoterieError: there is no such task.
+        """
+        columns = slice(None)
+        if task is not None:
+            require_choice("task", task, self.tasks)
+            columns = slice(where := self.tasks.index(task), where + 1)
+        parts = (self.confidence[:, columns].ravel(), self.variability[:, columns].ravel())
+        return data_map(density(*parts), ax=ax)
+
+    def _repr_html_(self) -> str:
+        import pandas as pd
+
+        every = max(1, len(self.confidence) // _MOST_SHOWN)  # maps may lie on disk, and be large
+        seen = np.isfinite(self.confidence[::every])
+        shares = {"observed": seen.mean(0)}
+        for name in ("confidence", "variability", "correctness"):
+            values = np.where(seen, getattr(self, name)[::every], 0).sum(0, dtype=np.float64)
+            shares[f"mean {name}"] = values / np.maximum(seen.sum(0), 1)
+        return as_html(self, pd.DataFrame(shares, pd.Index(list(self.tasks), name="task")))
 
     def __repr__(self) -> str:
         n, t = self.confidence.shape

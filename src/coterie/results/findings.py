@@ -6,13 +6,13 @@ says each in plain words, for someone who reads nothing else.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any, Literal
 
 import pyarrow as pa
 
+from coterie.codec import to_parts
 from coterie.errors import CoterieError
 from coterie.results.tables import CHOSEN, LEVEL, MEAN, outcome, parts_of
 from coterie.wording import MOST_NAMED, is_number, signed
@@ -69,7 +69,7 @@ class Finding:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON types."""
-        return json.loads(json.dumps(asdict(self)))
+        return to_parts(self)[1]
 
     @property
     def sentence(self) -> str:

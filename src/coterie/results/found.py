@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal, Self, TypedDict
 
 import numpy as np
 
+from coterie import codec
 from coterie.errors import CoterieError, require_number, require_type
 from coterie.results.affinities import Affinity
 from coterie.results.groupings import Grouping
@@ -249,7 +250,7 @@ def _evidence_as_dict(evidence: Evidence | None) -> _SavedEvidence | None:
         matrices = {name: _rows(getattr(evidence, name)) for name in ("matrix", "stderr", "counts")}
         return {"affinity": {"method": evidence.method, **matrices}}  # type: ignore[typeddict-item]
     if isinstance(evidence, Selection):
-        told = {name: value for name, value in evidence.to_dict().items() if name != "tasks"}
+        told = {name: value for name, value in codec.to_dict(evidence).items() if name != "tasks"}
         return {"selection": told}  # type: ignore[typeddict-item]
     return {
         "assignments": {
@@ -268,7 +269,7 @@ def _evidence_of(saved: _SavedEvidence, tasks: tuple[str, ...]) -> Evidence:
         arrays = {name: _matrix(told[name]) for name in ("matrix", "stderr", "counts")}
         return Affinity(tasks=tasks, method=told["method"], **arrays)  # type: ignore[arg-type]
     if "selection" in saved:
-        return Selection.from_dict({"tasks": list(tasks), **saved["selection"]})
+        return codec.from_dict(Selection, {"tasks": list(tasks), **saved["selection"]})  # type: ignore[dict-item]
     if "assignments" in saved:
         told = saved["assignments"]
         return Assignments(**{**told, "probabilities": np.array(told["probabilities"])})

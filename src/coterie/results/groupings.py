@@ -5,17 +5,20 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from math import inf
-from pathlib import Path
-from typing import Annotated, Any, Self, TypedDict
+from typing import TYPE_CHECKING, Annotated, Any, Self, TypedDict
 
 import numpy as np
 from scipy.special import softmax
 
-from coterie.errors import CoterieError, require_texts, require_type, shown
-from coterie.files import read_json, write_json
-from coterie.schema import OPEN, array_of, distinct, matrix_of, membership_of, structure, within
+from coterie.codec import As, Layout, Record, Size, from_dict, plain, settle, to_dict
+from coterie.drawing.bars import memberships
+from coterie.errors import CoterieError, require_type, shown
+from coterie.results.views import as_html, numbered
+from coterie.schema import OPEN, Json, distinct, membership_of
 
-_Matrix = list[list[float]]
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
 
 
 class _Details(TypedDict, total=False):
@@ -25,22 +28,21 @@ class _Details(TypedDict, total=False):
     silhouette: dict[str, float]
     least_silhouette: float
     features: str
-    cost: dict[str, Any]
-    affinity: dict[str, Any]
+    cost: dict[str, Json]
+    affinity: dict[str, Json]
 
 
-class _Saved(TypedDict):
-    tasks: tuple[str, ...]
-    membership: _Matrix
-    method: str
-    fuzziness: Annotated[float, lambda value: None if value > 1 else "greater than 1"] | None
-    distances: _Matrix | None
-    row_weights: _Matrix | None
-    details: Annotated[_Details, OPEN]
+def _silhouettes(details: _Details) -> str | None:
+    by_number = all(key.isdecimal() for key in details.get("silhouette", ()))
+    return (
+        None
+        if by_number and ("silhouette" not in details or "least_silhouette" in details)
+        else "with `silhouette` by number of groups, and `least_silhouette` beside it"
+    )
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
-class Grouping:
+class Grouping(Record, format="grouping"):
     """Which group serves which task.
 
     ``membership`` (T, K) sums to 1 over groups. ``distances`` (T, K), where the method has them,
@@ -57,32 +59,29 @@ class Grouping:
     coterie.errors.CoterieError: Rows of `membership` must sum to 1; row 1 sums to 0.9.
     """
 
-    tasks: tuple[str, ...]
-    membership: np.ndarray
+    tasks: Annotated[tuple[str, ...], Size("T")]
+    membership: Annotated[np.ndarray, Layout("fiub T K", listed=True)]
     method: str
     fuzziness: float | None = None
-    distances: np.ndarray | None = None
-    row_weights: np.ndarray | None = None
-    details: Mapping[str, Any] = field(default_factory=dict)
+    distances: Annotated[np.ndarray | None, Layout("fiub T K", listed=True)] = None
+    row_weights: Annotated[np.ndarray | None, Layout("fiub K T", listed=True)] = None
+    details: Annotated[Mapping[str, Any], As(Annotated[_Details, OPEN, _silhouettes])] = field(
+        default_factory=dict
+    )
 
     def __post_init__(self) -> None:
         """Refuse what could not train or serve."""
-        distinct(tasks := require_texts("tasks", self.tasks))
+        settle(self)
+        distinct(self.tasks)
         require_type("method", self.method, str)
         require_type("details", self.details, Mapping)
         if self.fuzziness is not None:
             require_fuzziness(self.fuzziness)
-        membership = membership_of(
-            array_of("membership", self.membership, "fiub T K", T=len(tasks))
-        )
-        arrays = {"membership": membership}
-        for name, layout in (("distances", "fiub T K"), ("row_weights", "fiub K T")):
-            if (value := getattr(self, name)) is not None:
-                arrays[name] = array_of(name, value, layout, T=len(tasks), K=membership.shape[1])
-                if (arrays[name] < 0).any():
-                    raise CoterieError(f"`{name}` must not be negative.")
-        for name, value in {"tasks": tasks, **arrays}.items():
-            object.__setattr__(self, name, value)
+        membership_of(self.membership)
+        for name in ("distances", "row_weights"):
+            array = getattr(self, name)
+            if array is not None and (array < 0).any():
+                raise CoterieError(f"`{name}` must not be negative.")
 
     @property
     def n_groups(self) -> int:
@@ -119,22 +118,9 @@ class Grouping:
             )
         return fuzzy_membership(self.distances, fuzziness)
 
-    def save(self, path: str | Path) -> None:
-        """Write the grouping as JSON."""
-        write_json(path, self.to_dict())
-
     def to_dict(self) -> dict[str, Any]:
         """Everything as plain JSON types."""
-        as_list = lambda a: None if a is None else np.asarray(a).tolist()  # noqa: E731
-        return {
-            "tasks": list(self.tasks),
-            "membership": as_list(self.membership),
-            "method": self.method,
-            "fuzziness": self.fuzziness,
-            "distances": as_list(self.distances),
-            "row_weights": as_list(self.row_weights),
-            "details": dict(self.details),
-        }
+        return to_dict(self)
 
     @classmethod
     def from_dict(cls, saved: Mapping[str, Any]) -> Self:
@@ -144,44 +130,35 @@ class Grouping:
             CoterieError: a field is missing, unknown or wrong, or they do not fit together; it is
                 named.
         """
-        found: _Saved = structure(saved, _Saved)
-        membership, distances, rows = found["membership"], found["distances"], found["row_weights"]
-        n_tasks, n_groups = len(found["tasks"]), len(membership[0]) if membership else 0
-        made: dict[str, Any] = {
-            **found,
-            "membership": matrix_of(membership, (n_tasks, n_groups), "membership"),
-            "distances": None
-            if distances is None
-            else matrix_of(distances, (n_tasks, n_groups), "distances"),
-            "row_weights": None
-            if rows is None
-            else matrix_of(rows, (n_groups, n_tasks), "row_weights"),
-        }
-        if "silhouette" in found["details"] and "least_silhouette" not in found["details"]:
-            raise CoterieError("Field `details.least_silhouette` is missing.")
-        if wrong := [key for key in found["details"].get("silhouette", ()) if not key.isdecimal()]:
-            raise CoterieError(
-                f"`details.silhouette` must be by number of groups; found {wrong[0]!r}."
-            )
-        return cls(**made)
+        return from_dict(cls, plain(saved))
 
-    @classmethod
-    def load(cls, path: str | Path) -> Self:
-        """Read a grouping written by :meth:`save`, or by hand: then without a checksum.
+    @property
+    def frame(self) -> pd.DataFrame:
+        """The membership, a row for each task, a column for each group, counted from 1."""
+        import pandas as pd
 
-        Raises:
-            CoterieError: the file is damaged or no grouping.
+        tasks, groups = pd.Index(list(self.tasks), name="task"), numbered(self.n_groups)
+        return pd.DataFrame(self.membership, tasks, pd.Index(groups, name="group"))
+
+    def plot(self, ax: Axes | None = None) -> Axes:
+        """Draw the membership, tasks in the order of their groups.
+
+        Args:
+            ax: axes to draw on, instead of a new figure.
         """
-        saved = read_json(path)
-        with within(path, "grouping"):
-            return cls.from_dict(saved)
+        order = np.lexsort((-self.membership.max(1), self.labels))
+        tasks = [self.tasks[position] for position in order]
+        return memberships(self.membership[order], tasks, numbered(self.n_groups), ax=ax)
+
+    def _repr_html_(self) -> str:
+        return as_html(self, self.frame)
 
     def __repr__(self) -> str:
         groups = ", ".join("{" + " ".join(names) + "}" for names in self.groups)
         return f"Grouping({self.method}, {self.n_groups} groups: {groups})"
 
 
-def require_fuzziness(fuzziness: Any) -> None:
+def require_fuzziness(fuzziness: object) -> None:
     """Refuse what is no finite number above 1."""
     if (
         isinstance(fuzziness, bool)

@@ -1,31 +1,71 @@
-"""Files of the training curves of several arms."""
+"""Training curves, and files of those of several arms."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TypedDict
+from typing import Annotated
 
 import numpy as np
 
+from coterie import codec
+from coterie.codec import SPREAD, Layout
 from coterie.errors import CoterieError
-from coterie.files import read_arrays, write_arrays
-from coterie.results.fits import History
-from coterie.schema import structure, within
+
+
+@dataclass(frozen=True, kw_only=True)
+class History:
+    """Training curves.
+
+    ``train_loss``, ``validation_loss``, ``validation_score`` of shape (E, M, T), NaN where W = 0.
+
+    ``best_epoch`` (M,) counts from 0 and names the epoch whose state each model keeps.
+    ``learning_rate`` has shape (E,).
+
+    Raises:
+        CoterieError: a best epoch that there is not.
+    """
+
+    train_loss: Annotated[np.ndarray, Layout("f E M T")]
+    validation_loss: Annotated[np.ndarray, Layout("f E M T")]
+    validation_score: Annotated[np.ndarray, Layout("f E M T")]
+    learning_rate: Annotated[np.ndarray, Layout("f E")]
+    best_epoch: Annotated[np.ndarray, Layout("iu M")]
+
+    def __post_init__(self) -> None:
+        """Refuse best epochs outside the curves."""
+        best, n_epochs = self.best_epoch, len(self.learning_rate)
+        if best.size and not (int(best.min()) >= 0 and int(best.max()) < max(n_epochs, 1)):
+            raise CoterieError(
+                f"`best_epoch` must count from 0 and lie within {n_epochs} epochs; found "
+                f"{best.tolist()}."
+            )
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """The curves by name."""
+        return dict(vars(self))
+
+
+@dataclass(frozen=True)
+class _File(codec.Record, format="file of training curves"):
+    """Curves by the number of the arm."""
+
+    arms: list[str]
+    curves: Annotated[Mapping[str, History], SPREAD]
+
+    def __post_init__(self) -> None:
+        if self.curves.keys() != {*map(str, range(len(self.arms)))}:
+            raise CoterieError(
+                f"There must be arrays of {len(self.arms)} arms, by number; found those of "
+                f"{', '.join(self.curves) or 'none'}."
+            )
 
 
 def write_histories(path: Path, histories: Mapping[str, History]) -> None:
     """Write the curves of several arms as one file."""
-    arrays = {
-        f"{i}/{name}": array
-        for i, h in enumerate(histories.values())
-        for name, array in h.arrays().items()
-    }
-    write_arrays(path, arrays, {"arms": list(histories)})
-
-
-class _Arms(TypedDict):
-    arms: list[str]
+    curves = {str(number): each for number, each in enumerate(histories.values())}
+    codec.save(_File(list(histories), curves), path)
 
 
 def read_histories(path: Path, n_tasks: int) -> dict[str, History]:
@@ -34,18 +74,5 @@ def read_histories(path: Path, n_tasks: int) -> dict[str, History]:
     Raises:
         CoterieError: the file is damaged or holds no curves.
     """
-    arrays, saved = read_arrays(path)
-    parts: dict[str, dict[str, np.ndarray]] = {}
-    for key, array in arrays.items():
-        number, _, name = key.partition("/")
-        parts.setdefault(number, {})[name] = array
-    with within(path, "file of training curves"):
-        about: _Arms = structure(saved, _Arms)
-        if unknown := [
-            number for number in parts if number not in map(str, range(len(about["arms"])))
-        ]:
-            raise CoterieError(f"There are arrays of the unknown arm number {unknown[0]!r}.")
-        return {
-            arm: History.from_arrays(parts.get(str(i), {}), T=n_tasks)
-            for i, arm in enumerate(about["arms"])
-        }
+    found = codec.load(_File, path, T=n_tasks)
+    return {arm: found.curves[str(number)] for number, arm in enumerate(found.arms)}

@@ -2,27 +2,32 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import compress
 from pathlib import Path
-from typing import Any, Self, TypedDict
+from typing import TYPE_CHECKING, Any, Self, TypedDict
 
 import numpy as np
 import pyarrow as pa
 
+from coterie.codec import Format, mark_table, recognised, unmark_table
 from coterie.errors import CoterieError, require_list, require_texts, require_type
-from coterie.files import naming_damage, path_of
+from coterie.files import path_of
 from coterie.results.subsets import join, readings, split
-from coterie.schema import array_of, structure, within
+from coterie.results.views import as_html
+from coterie.schema import Json, array_of, structure, within
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _COLUMNS = ("subset", "task", "value")
+_FORMAT = Format("table of subset scores")
 
 
 class _About(TypedDict, total=False):
     tasks: list[str]
-    details: dict[str, Any]
+    details: dict[str, Json]
     resources: list[str]
     marked: bool
 
@@ -113,7 +118,9 @@ class ScoreTable:
         """
         _check_readable(self)
         names = self.names
-        columns: dict[str, list[Any]] = {name: [] for name in (*_COLUMNS, "cost", *self.resources)}
+        columns: dict[str, list[str | float]] = {
+            name: [] for name in (*_COLUMNS, "cost", *self.resources)
+        }
         for row, task in np.argwhere(self.subsets):
             own = {name: values[row] for name, values in self.resources.items()} | {
                 "cost": self.costs[row]
@@ -129,15 +136,13 @@ class ScoreTable:
             }.items():
                 columns[name].append(value)
         try:
-            about = json.dumps(
-                {
-                    "tasks": self.tasks,
-                    "details": dict(self.details),
-                    "resources": list(self.resources),
-                    "marked": True,
-                }
-            )
-            return pa.table(columns).replace_schema_metadata({"coterie": about})
+            about: dict[str, Json] = {
+                "tasks": list(self.tasks),
+                "details": dict(self.details),
+                "resources": list(self.resources),
+                "marked": True,
+            }
+            return mark_table(pa.table(columns), _FORMAT, about)
         except TypeError as error:
             raise CoterieError(f"`details` must be JSON to be saved: {error}.") from error
         except UnicodeEncodeError as error:
@@ -169,11 +174,11 @@ class ScoreTable:
             CoterieError: the file cannot be read, lacks a column, or is no table of scores, see
                 :meth:`from_rows`.
         """
-        table = _read(path_of(path))
-        with naming_damage(path), within(path, "table of scores"):
-            about: Any = structure(
-                json.loads((table.schema.metadata or {}).get(b"coterie", b"{}")), _About
-            )
+        with recognised(path_of(path), _FORMAT):
+            table = _read(path_of(path))
+        table, about = unmark_table(table, _FORMAT, path)
+        with within(path, "table of scores"):
+            about = structure(about, _About)
         about["resources"] = list(dict.fromkeys([*about.get("resources", ()), *resources]))
         return cls.from_rows(
             table.to_pylist(), higher_is_better=higher_is_better, source=str(path), **about
@@ -264,6 +269,20 @@ class ScoreTable:
             },
         )
 
+    @property
+    def frame(self) -> pd.DataFrame:
+        """A row for each candidate, by its subset: a column for each task, its cost and resources."""
+        import pandas as pd
+
+        scores = pd.DataFrame(
+            self.scores, pd.Index(self.names, name="subset"), pd.Index(list(self.tasks))
+        )
+        costs = pd.DataFrame({"cost": self.costs, **self.resources}, scores.index)
+        return pd.concat([scores, costs], axis=1)
+
+    def _repr_html_(self) -> str:
+        return as_html(self, self.frame)
+
     def __repr__(self) -> str:
         return f"ScoreTable({len(self.subsets)} rows x {len(self.tasks)} tasks)"
 
@@ -299,7 +318,7 @@ def _members(
     return found
 
 
-def _text(row: Mapping[str, Any], column: str, source: str) -> str:
+def _text(row: Mapping[str, object], column: str, source: str) -> str:
     if row[column] is None:
         raise CoterieError(f"{source}: a row has nothing in the column {column!r}.")
     return str(row[column])

@@ -7,31 +7,22 @@ from dataclasses import dataclass, field
 from itertools import compress
 from math import inf
 from numbers import Real
-from pathlib import Path
-from typing import Annotated, Any, Self, TypedDict
+from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
 
-from coterie.errors import CoterieError, require_number, require_texts, require_type, shown
-from coterie.files import read_json, write_json
+from coterie.codec import As, Layout, Record, Size, settle
+from coterie.errors import CoterieError, require_number, require_type, shown
 from coterie.results.groupings import Grouping
-from coterie.schema import array_of, distinct, least, matrix_of, structure, within
+from coterie.results.views import as_html
+from coterie.schema import distinct
 
-
-class _Saved(TypedDict):
-    tasks: tuple[str, ...]
-    rows: list[Annotated[int, least(0)]]
-    serves: list[int]
-    subsets: list[list[bool]]
-    objective: float
-    cost: float
-    gap: Annotated[float, least(0)] | None
-    proven: bool
-    details: dict[str, Any]
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
-class Selection:
+class Selection(Record, format="selection"):
     """The candidate rows that serve all tasks best within a budget.
 
     ``rows`` (K,) are the chosen candidates, sorted; ``serves`` (T,) the candidate that serves each
@@ -41,24 +32,25 @@ class Selection:
     ``details`` say how the candidates came about, how many were dominated, seconds, status.
     """
 
-    tasks: tuple[str, ...]
-    rows: np.ndarray
-    serves: np.ndarray
-    subsets: np.ndarray
+    tasks: Annotated[tuple[str, ...], Size("T")]
+    rows: Annotated[np.ndarray, Layout("iu K", listed=True)]
+    serves: Annotated[np.ndarray, Layout("iu T", listed=True)]
+    subsets: Annotated[np.ndarray, Layout("b K T", listed=True)]
     objective: float
     cost: float
-    gap: float
+    gap: Annotated[float, As(float | None, null=inf)]
     proven: bool
     details: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Refuse arrays and numbers that do not fit together."""
-        distinct(tasks := require_texts("tasks", self.tasks))
-        rows = array_of("rows", self.rows, "iu K")
-        serves = array_of("serves", self.serves, "iu T", T=len(tasks))
-        subsets = array_of("subsets", self.subsets, "b K T", K=len(rows), T=len(tasks))
-        if (np.diff(rows) <= 0).any():
-            raise CoterieError(f"`rows` must be sorted, each once; found {shown(rows.tolist())}.")
+        settle(self)
+        distinct(self.tasks)
+        rows, serves = self.rows, self.serves
+        if (np.diff(rows) <= 0).any() or (rows < 0).any():
+            raise CoterieError(
+                f"`rows` must be sorted, each once, from 0; found {shown(rows.tolist())}."
+            )
         if not np.isin(serves, rows).all():
             raise CoterieError(
                 f"`serves` must name one of `rows` for each task; found {shown(serves.tolist())}."
@@ -69,13 +61,6 @@ class Selection:
             raise CoterieError(f"`gap` must be a number of at least 0; found {shown(self.gap)}.")
         require_type("proven", self.proven, bool)
         require_type("details", self.details, Mapping)
-        for name, value in {
-            "tasks": tasks,
-            "rows": rows,
-            "serves": serves,
-            "subsets": subsets,
-        }.items():
-            object.__setattr__(self, name, value)
 
     @property
     def groups(self) -> tuple[tuple[str, ...], ...]:
@@ -107,52 +92,20 @@ class Selection:
         """The gap as JSON has it: None where nothing bounds it."""
         return float(self.gap) if np.isfinite(self.gap) else None
 
-    def save(self, path: str | Path) -> None:
-        """Write the selection as JSON."""
-        write_json(path, self.to_dict())
+    @property
+    def frame(self) -> pd.DataFrame:
+        """A row for each chosen candidate: the tasks that it trains, and those that it serves."""
+        import pandas as pd
 
-    def to_dict(self) -> dict[str, Any]:
-        """Everything as plain JSON types."""
-        arrays = {name: getattr(self, name).tolist() for name in ("rows", "serves", "subsets")}
-        plain = {
-            "tasks": self.tasks,
-            "objective": self.objective,
-            "cost": self.cost,
-            "gap": self._finite_gap,
-            "proven": self.proven,
-        }
-        return {**plain, **arrays, "details": dict(self.details)}
+        served = [tuple(compress(self.tasks, self.serves == row)) for row in self.rows]
+        columns = {"trains": map(", ".join, self.groups), "serves": map(", ".join, served)}
+        return pd.DataFrame(
+            {name: list(texts) for name, texts in columns.items()},
+            pd.Index(self.rows, name="row"),
+        )
 
-    @classmethod
-    def load(cls, path: str | Path) -> Self:
-        """Read a selection written by :meth:`save`, or by hand: then without a checksum.
-
-        Raises:
-            CoterieError: the file is damaged or no selection.
-        """
-        saved = read_json(path)
-        with within(path, "selection"):
-            return cls.from_dict(saved)
-
-    @classmethod
-    def from_dict(cls, saved: Mapping[str, Any]) -> Self:
-        """Rebuild what :meth:`to_dict` gave.
-
-        Raises:
-            CoterieError: a field is missing, unknown or wrong; it is named.
-        """
-        found: _Saved = structure(saved, _Saved)
-        rows, serves = (np.array(found[name], dtype=np.int64) for name in ("rows", "serves"))
-        subsets = matrix_of(found["subsets"], (len(rows), len(found["tasks"])), "subsets", bool)
-        gap = np.inf if found["gap"] is None else found["gap"]
-        made: dict[str, Any] = {
-            **found,
-            "rows": rows,
-            "serves": serves,
-            "subsets": subsets,
-            "gap": gap,
-        }
-        return cls(**made)
+    def _repr_html_(self) -> str:
+        return as_html(self, self.frame)
 
     def __repr__(self) -> str:
         groups = ", ".join("{" + " ".join(names) + "}" for names in self.groups)

@@ -12,7 +12,8 @@ from typing import Any, Literal, NamedTuple
 
 import pyarrow as pa
 
-from coterie.data.arrow_files import read_parquet
+from coterie.codec import Format, mark_table, recognised, unmark_table
+from coterie.data.arrow_files import read_parquet, write_parquet
 from coterie.errors import CoterieError
 from coterie.schema import within
 from coterie.wording import is_number
@@ -131,7 +132,12 @@ def outcome(row: Mapping[str, Any]) -> Outcome:
     return "gain" if row["low"] > 0 else "loss" if row["high"] < 0 else "none"
 
 
-def read_frame(
+def write_table(path: Path, table: pa.Table) -> None:
+    """Write a table of a comparison, by the name of its file: scores, gains or costs."""
+    write_parquet(path, mark_table(table, _format(path), {}))
+
+
+def read_table(
     path: Path, schema: pa.Schema, *, tasks: Sequence[str], groupings: Iterable[str]
 ) -> pa.Table:
     """Read a table with the columns of ``schema`` whose texts are all there, about ``tasks`` only if it has such a column.
@@ -142,7 +148,9 @@ def read_frame(
     Raises:
         CoterieError: the file is damaged, or its table is another one.
     """
-    table = read_parquet(path)
+    with recognised(path, _format(path)):
+        table = read_parquet(path)
+    table, _ = unmark_table(table, _format(path), path)
     with within(path, "table of a comparison"):
         if table.schema.equals(pa.schema([field for field in schema if field.name not in _NEW])):
             table = with_parts(table, schema, groupings)
@@ -164,3 +172,7 @@ def read_frame(
         ):
             raise CoterieError(f"column 'task' names the unknown task {unknown[0]!r}.")
     return table
+
+
+def _format(path: Path) -> Format:
+    return Format(f"{path.stem} table")

@@ -41,7 +41,7 @@ def _compared(data: ct.Dataset, methods: Any, **settings: Any) -> dict[str, Any]
             "outcomes": outcomes(found),
             "report": report(found, Path(folder)),
             "again": again["gains"],
-            "continued": {"scores": read_back.scores, "verdict": read_back.verdict},
+            "continued": {"scores": read_back.scores_table, "verdict": read_back.verdict},
             "model": model.predict(data.inputs[:40]),
         }
 

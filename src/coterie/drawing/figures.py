@@ -1,6 +1,4 @@
-"""Figures of the report.
-
-Each takes arrays, draws on ``ax`` (or on a new figure) and returns the axes.
+"""The look of all figures, and those of the report.
 
 Names are drawn as they are: ``$x_1$`` is never read as a formula. Colours are those of Okabe and
 Ito, densities cividis; lines and points differ in dash and marker as well, so that nothing rests on
@@ -15,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from coterie.report.labels import beside_points
+from coterie.drawing.labels import beside_points
 from coterie.wording import shortened
 
 if TYPE_CHECKING:
@@ -99,7 +97,8 @@ def style() -> Iterator[None]:
         yield
 
 
-def _axes(ax: Axes | None, size: tuple[float, float]) -> Axes:
+def axes_on(ax: Axes | None, size: tuple[float, float]) -> Axes:
+    """The axes that are given, or those of a new figure of a size in inches."""
     if ax is not None:
         return ax
     from matplotlib.figure import Figure
@@ -149,7 +148,7 @@ def data_map(
     """
     shade = shades(shares, limits or density_limits([shares]))
     with style():
-        axes = _axes(ax, (3.3, 2.75))
+        axes = axes_on(ax, (3.3, 2.75))
         extent = (*_MAP_RANGE[1], *_MAP_RANGE[0])
         axes.imshow(
             shade,
@@ -198,7 +197,7 @@ def learning_curves(
     from matplotlib.ticker import MaxNLocator
 
     with style():
-        axes = _axes(ax, (3.9, 3.0))
+        axes = axes_on(ax, (3.9, 3.0))
         for arm, values in curves.items():
             epochs = np.arange(1, len(values) + 1)
             every = max(1, len(values) // 8)
@@ -239,7 +238,7 @@ def cost_against_quality(
     'model-steps'
     """
     with style():
-        axes = _axes(ax, (4.0, 3.4))
+        axes = axes_on(ax, (4.0, 3.4))
         fills = {}
         for arm, x, y, bar in zip(arms, cost, score, spread, strict=True):
             role = (roles or {}).get(arm, arm)
@@ -296,7 +295,7 @@ def regret_against_cost(
     'log'
     """
     with style():
-        axes = _axes(ax, (4.4, 3.7 + 0.13 * max(0, len(methods) - 6)))
+        axes = axes_on(ax, (4.4, 3.7 + 0.13 * max(0, len(methods) - 6)))
         axes.set_xscale("log")
         for kind in dict.fromkeys(kinds):
             own = [position for position, other in enumerate(kinds) if other == kind]
@@ -342,7 +341,7 @@ def criterion(
     from matplotlib.ticker import MaxNLocator
 
     with style():
-        axes = _axes(ax, (3.9, 2.8))
+        axes = axes_on(ax, (3.9, 2.8))
         axes.plot(choices, values, color=BLUE, marker="D", markersize=4, linewidth=1.4)
         axes.axhline(threshold, color=INK, linestyle="--", linewidth=1, label="below: one group")
         for k, value in zip(choices, values, strict=True):

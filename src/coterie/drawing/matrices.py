@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from coterie.report import figures
-from coterie.results.affinities import symmetric
+from coterie.drawing import figures
+from coterie.pairs import symmetric
 from coterie.wording import number, shortened
 
 if TYPE_CHECKING:
