@@ -7,7 +7,7 @@ from dataclasses import replace
 from difflib import get_close_matches
 from pathlib import Path
 from time import perf_counter
-from typing import Any, Unpack
+from typing import Unpack, cast
 
 import torch
 
@@ -26,7 +26,7 @@ from coterie.training import Probe, Progress, TrainingConfig
 from coterie.training.config import TrainingSettings
 
 DATA_MAP = "data_map"
-AFFINITIES: dict[str, Callable[..., Any]] = {
+AFFINITIES: dict[str, type[AffinityProbe] | Callable[..., Affinity]] = {
     "cosine": Cosine,
     "lookahead": Lookahead,
     "transfer_gain": TransferGain,
@@ -215,7 +215,11 @@ def fresh_probe(method: Method, every: int | None) -> AffinityProbe | None:
         raise CoterieError(
             f"`method` must be one of {', '.join(AFFINITIES)} or a probe; found {method!r}.{hint}"
         )
-    return None if name == DATA_MAP else AFFINITIES[name](every=_EVERY if every is None else every)
+    return (
+        None
+        if name == DATA_MAP
+        else cast(AffinityProbe, AFFINITIES[name](every=_EVERY if every is None else every))
+    )
 
 
 def check_measurable(

@@ -10,7 +10,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from time import perf_counter
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 import torch
@@ -68,11 +68,11 @@ class AffinityProbe(ABC):
         """One measurement (T, T), [source, target], NaN where there is none."""
 
     @property
-    def key(self) -> dict[str, Any]:
+    def key(self) -> dict[str, object]:
         """What tells it from other probes, see :func:`coterie.identity.identity`."""
         return {"is": self.name, **self._settings()}
 
-    def details(self) -> dict[str, Any]:
+    def details(self) -> dict[str, object]:
         """What the affinity shows besides; plain JSON types."""
         return {}
 
@@ -95,7 +95,7 @@ class AffinityProbe(ABC):
         self.measurements += 1
         self.seconds += _clock(device) - started
 
-    def affinity(self, training: Mapping[str, Any] | None = None) -> Affinity:
+    def affinity(self, training: Mapping[str, float] | None = None) -> Affinity:
         """The affinity measured so far.
 
         Args:
@@ -166,7 +166,7 @@ class AffinityProbe(ABC):
         )
         self.measurements, self.work = int(measurements), Work(forwards, backwards, int(lookaheads))
 
-    def _settings(self) -> dict[str, Any]:
+    def _settings(self) -> dict[str, object]:
         """What was chosen, but for the memory, on which no result depends beyond rounding."""
         return {
             each.name: getattr(self, each.name)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 import torch
@@ -90,7 +90,7 @@ class AuxiliaryGain(AffinityProbe):
         total = helps.sum(0)
         return helps / np.where(total > 0, total, 1)
 
-    def details(self) -> dict[str, Any]:
+    def details(self) -> dict[str, object]:
         """What was dropped and kept, and the weights."""
 
         def named(pairs: np.ndarray) -> list[list[str]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -59,6 +59,6 @@ class Lookahead(AffinityProbe):
         gains = (1 - losses[:-1].double() / losses[-1].double()) / trial.moment.learning_rate
         return mask(gains, trial.observed(trial.batch), trial.observed(batch))
 
-    def details(self) -> dict[str, Any]:
+    def details(self) -> dict[str, object]:
         """Where it was scored."""
         return {"scored_on": "train"}

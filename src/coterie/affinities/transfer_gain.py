@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal
+from typing import ClassVar, Literal
 
 import torch
 from torch import Tensor
@@ -80,6 +80,6 @@ class TransferGain(AffinityProbe):
         trial.work.lookaheads += trial.n_tasks
         return mask_gains(trial, batch, (slopes - slopes.diagonal()) / 2 / losses.double())
 
-    def details(self) -> dict[str, Any]:
+    def details(self) -> dict[str, object]:
         """Where it was scored."""
         return {"scored_on": "train"}

@@ -19,7 +19,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from coterie.estimators.base import Estimator, as_rows, random_subsets, subsets_of_size
+from coterie.estimators.base import (
+    AskingEstimator,
+    Estimator,
+    JointEstimator,
+    as_rows,
+    random_subsets,
+    subsets_of_size,
+)
 from coterie.estimators.gradtag import GradTagScores
 from coterie.estimators.mtgnet import MTGNetScores
 from coterie.estimators.pairs import PairScores
@@ -38,9 +45,11 @@ ESTIMATORS: dict[str, Callable[..., Any]] = {
 
 __all__ = [
     "ESTIMATORS",
+    "AskingEstimator",
     "EarlyScores",
     "Estimator",
     "GradTagScores",
+    "JointEstimator",
     "MTGNetScores",
     "PairScores",
     "SourceChoice",

@@ -8,12 +8,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from itertools import combinations
 from math import comb
-from typing import Protocol, TypeVar, runtime_checkable
+from typing import Protocol, Self, TypeVar, runtime_checkable
 
 import numpy as np
 from torch import Tensor
 
+from coterie.data import Dataset
 from coterie.errors import CoterieError, require_whole
+from coterie.results import Fit
 from coterie.seeds import numpy_generator
 from coterie.training import StaticWeights
 
@@ -53,6 +55,41 @@ class Estimator(Protocol):
 
         Higher is better, NaN where the weight is 0.
         """
+        ...
+
+
+class JointEstimator(Protocol):
+    """An estimator that reads the joint model: ``fit(joint, data)``, and then :class:`Estimator`.
+
+    It has ``on_joint_model = True`` and a ``seed``. By ``steps(data, batch_size)``, if it has that,
+    it tells how many steps of one model fitting amounts to.
+    """
+
+    seed: int
+
+    @property
+    def cost(self) -> Mapping[str, float]:
+        """What was spent so far."""
+        ...
+
+    def fit(self, joint: Fit, data: Dataset, /) -> Self:
+        """Read the joint model that was trained on these data."""
+        ...
+
+    def predict(self, weights: Weights, /) -> np.ndarray:
+        """Scores (M, T) of the rows of ``weights``."""
+        ...
+
+
+class AskingEstimator(Protocol):
+    """An estimator that learns from rows which it has an oracle answer: ``fit(oracle)``.
+
+    By ``trainings(n_tasks)``, if it has that, it tells how many rows it asks about; by ``rounds``
+    how many in each question, by ``own_seconds`` what it takes besides.
+    """
+
+    def fit(self, oracle: Estimator, /) -> Estimator:
+        """Ask, and be ready to predict."""
         ...
 
 

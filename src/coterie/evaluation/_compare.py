@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-import os
-import platform
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import nullcontext
-from dataclasses import replace
 from itertools import product
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Unpack
-
-import pyarrow as pa
+from typing import Unpack, cast
 
 from coterie.affinities import check_measurable
 from coterie.data import Dataset
-from coterie.data.targets import positive_classes
 from coterie.engines import Engine, LocalEngine, carried_out, require_engine
 from coterie.errors import CoterieError, require_count, require_type, shown
+from coterie.evaluation._assembly import assemble
+from coterie.evaluation._configuration import (
+    architecture_of,
+    configuration,
+    shown_configuration,
+)
 from coterie.evaluation._jobs import UnitJob
 from coterie.evaluation._repetitions import (
     MOST,
@@ -26,36 +26,27 @@ from coterie.evaluation._repetitions import (
     read_seeds,
     repeated_splits,
 )
-from coterie.evaluation._unit import Plan, make_probes
-from coterie.evaluation.arms import ARMS, BASELINES, references
+from coterie.evaluation._unit import Plan, Recording, make_probes
+from coterie.evaluation.arms import BASELINES
 from coterie.evaluation.arms import baselines as known_baselines
 from coterie.evaluation.comparison import Comparison
 from coterie.evaluation.naming import named_methods
-from coterie.evaluation.tables import arm_scores, costs_table, gains_table
 from coterie.evaluation.units import Unit
-from coterie.fitting import check_snapshots, make_config
-from coterie.grouping import agreement
-from coterie.identity import identity, identity_or_name, in_words
-from coterie.methods import Candidates, Given, Groups, Method, Own
-from coterie.metrics import metric_names
-from coterie.models import Architecture
+from coterie.fitting import Model, check_snapshots, make_config
+from coterie.identity import identity, identity_or_name
+from coterie.methods import Candidates, Groups, Method
 from coterie.models.architecture import find_factory
-from coterie.results import About, DataMap, Found
-from coterie.results.findings import find
-from coterie.results.tables import CHOSEN, MEAN, parts_of
-from coterie.runs import Run, environment
+from coterie.results.tables import MEAN
+from coterie.runs import Run
 from coterie.training import Progress, TrainingConfig
-from coterie.training.config import CompareSettings, renamed, spelled
-
-if TYPE_CHECKING:
-    from coterie.datamaps import Gram
+from coterie.training.config import CompareSettings, TrainingSettings, renamed, spelled
 
 _OURS = ("weights", "init", "record", "observers", "probes", "checkpoint", "seed")
 _RECORDING = ("snapshots",)
 
 
 def compare(
-    model: Any,
+    model: Model,
     data: Dataset,
     methods: Candidates = "data_map",
     *,
@@ -142,7 +133,7 @@ def compare(
     tell = (
         identity if isinstance(run, (str, Path)) else lambda thing, _what: identity_or_name(thing)
     )
-    config = _config(
+    config = configuration(
         tell,
         model,
         named,
@@ -166,7 +157,7 @@ def compare(
     )
     engine = LocalEngine() if engine is None else engine
     units = list(_units(plan, repeated_splits(data, splits), seeds, run, engine, progress))
-    return _assemble(units, data, plan, bootstraps, _about(config, model, data, named))
+    return assemble(units, data, plan, bootstraps, shown_configuration(config, model, data, named))
 
 
 def _units(
@@ -190,7 +181,7 @@ def _units(
                 # The models of the first unit are what a user takes away.
                 keep_model=split == 0
                 and seed == seeds[0]
-                and _architecture(plan.model, data).is_importable,
+                and architecture_of(plan.model, data).is_importable,
             )
             for (split, data), seed in product(enumerate(splits), seeds)
         ]
@@ -204,99 +195,6 @@ def _units(
             if run is not None:
                 finished.enter(run)
             yield finished.unit
-
-
-def _assemble(
-    units: Sequence[Unit], data: Dataset, plan: Plan, bootstraps: int, config: dict[str, Any]
-) -> Comparison:
-    methods = plan.methods
-    arms = arm_scores(units, data.tasks, bootstraps=bootstraps)
-    # What was chosen comes first: it is the answer, the rest is how it compares.
-    names = sorted(units[0].found, key=lambda name: name != CHOSEN)
-    pairs = [
-        (name, other)
-        for name in names
-        for other in references(name, _asked(name, methods), arms.arms).values()
-    ]
-    pairs += [(arm, "joint") for arm in arms.arms if arm != "joint" and arm not in names]
-    scores = pa.concat_tables([unit.scores for unit in units])
-    parts = parts_of(scores)
-    gains, costs = gains_table(arms, pairs, data.tasks, parts), costs_table(units, parts)
-    found = {name: [unit.found[name] for unit in units] for name in names}
-    return Comparison(
-        tasks=data.tasks.names,
-        kinds=tuple(task.kind.value for task in data.tasks),
-        metric_names=metric_names(data.tasks),
-        scores_table=scores,
-        gains_table=gains,
-        costs_table=costs,
-        found=found,
-        about={name: _about_of(method, found[name]) for name, method in methods.items()},
-        data_map=units[0].data_map,
-        history=units[0].histories,
-        stability=_stability(found, methods, units[0].data_map),
-        agreement=_agreement({name: found[name] for name in methods}),
-        findings=find(scores, gains, costs),
-        roles={role: kind.sentence for role, kind in ARMS.items()},
-        config=config,
-    )
-
-
-def _asked(name: str, methods: Mapping[str, Method]) -> Groups:
-    """The number of groups asked for; of the choice that of all methods, if they agree on it."""
-    sizes: set[Groups] = {
-        method.n_groups for each, method in methods.items() if name in (each, CHOSEN)
-    }
-    return sizes.pop() if len(sizes) == 1 else "auto"
-
-
-def _about_of(method: Method, found: Sequence[Found]) -> About:
-    """What a method says that it is; of one that says nothing, what its evidence tells."""
-    about, first = method.about, found[0]
-    if about.family == "other":
-        about = replace(about, family=first.family)
-    if not about.measures:
-        about = replace(about, measures=first.by)
-    return about
-
-
-def _agreement(found: Mapping[str, Sequence[Found]]) -> dict[str, dict[str, float]]:
-    """Adjusted Rand index between the methods' groupings of a unit, averaged over units."""
-
-    def between(one: Sequence[Found], other: Sequence[Found]) -> float:
-        pairs = [(a.grouping, b.grouping) for a, b in zip(one, other, strict=True)]
-        return sum(agreement(pair)["mean"] for pair in pairs) / len(pairs)
-
-    return {
-        a: {b: between(one, other) for b, other in found.items() if b != a}
-        for a, one in found.items()
-    }
-
-
-def _stability(
-    found: Mapping[str, Sequence[Found]], methods: Mapping[str, Method], data_map: DataMap
-) -> dict[str, dict[str, Any]]:
-    """How far each method's groupings agree: between units, and over what it can resample.
-
-    A grouping that was given is the same in every unit.
-    """
-    stability: dict[str, dict[str, Any]] = {}
-    maps: dict[str, Gram] = {}
-    for name, several in found.items():
-        method = methods.get(name)
-        facts: dict[str, Any] = {}
-        groupings = [each.grouping for each in several]
-        if len(several) > 1 and (method is None or method.about.family != "given"):
-            facts["adjusted Rand between repetitions"] = agreement(groupings)["adjusted_rand"]
-        if method is not None and groupings[0].n_groups > 1:
-            try:
-                facts |= method.firmness(groupings[0], data_map, maps)
-            except CoterieError as error:
-                # Everything is trained by now: a map that cannot be clustered so must not cost the
-                # comparison.
-                facts["not resampled"] = str(error)
-        stability[name] = facts
-    return stability
 
 
 def check_probes(methods: Mapping[str, Method], data: Dataset, config: TrainingConfig) -> None:
@@ -325,88 +223,14 @@ def check_counts(draws: int, baselines: Sequence[str], bootstraps: int) -> None:
         )
 
 
-def _split_options(options: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+def _split_options(options: CompareSettings) -> tuple[TrainingSettings, Recording]:
     """Settings of every fit, and what concerns the recording only."""
     taken = [name for name in _OURS if name in options]
     if taken:
         hint = " Give `seeds`." if taken[0] == "seed" else ""
         raise CoterieError(f"`{taken[0]}` is set by compare itself.{hint}")
     settings = {name: value for name, value in options.items() if name not in _RECORDING}
+    recording = {name: value for name, value in options.items() if name in _RECORDING}
     epochs = make_config(settings).epochs
     check_snapshots(options.get("snapshots", ()), epochs)
-    return settings, {name: value for name, value in options.items() if name in _RECORDING}
-
-
-def _config(
-    tell: Callable[[Any, str], Any],
-    model: Any,
-    methods: Mapping[str, Method],
-    data: Dataset,
-    options: Mapping[str, Any],
-    **settings: Any,
-) -> dict[str, Any]:
-    """What the results depend on, besides the data, as JSON types.
-
-    ``tell`` says what tells code apart.
-
-    Raises:
-        CoterieError: something that nothing tells from others.
-    """
-    groupings = {
-        name: tell(
-            method.key if isinstance(method, Given | Own) else method, f"`methods`: {name!r}"
-        )
-        for name, method in methods.items()
-    }
-    own = {
-        what: {
-            task.name: tell(each, f"The {what} of task {task.name!r}")
-            for task in data.tasks
-            if (each := getattr(task, what)) is not None
-        }
-        for what in ("loss", "metric")
-    }
-    training = {name: tell(value, f"`{name}`") for name, value in options.items()}
-    return {
-        "model": tell(model, "`model`"),
-        "groupings": groupings,
-        **{name: identity_or_name(value) for name, value in settings.items()},
-        "training": training,
-        **{what: told for what, told in own.items() if told},
-    }
-
-
-def _architecture(model: Any, data: Dataset) -> Architecture:
-    return Architecture(model, data.input_shape, data.tasks.n_outputs)
-
-
-def _about(
-    config: Mapping[str, Any], model: Any, data: Dataset, methods: Mapping[str, Method]
-) -> dict[str, Any]:
-    """The configuration as a report shows it, with data, versions and hardware."""
-    import torch
-
-    parts = {name: len(getattr(data.split, name)) for name in ("train", "validation", "test")}
-    return {
-        **config,
-        "model": _architecture(model, data).name,
-        "groupings": {
-            name: repr(method.grouping)
-            if isinstance(method, Given)
-            else in_words(identity_or_name(method.key if isinstance(method, Own) else method))
-            for name, method in methods.items()
-        },
-        "data": {
-            "examples": len(data),
-            **parts,
-            "input shape": list(data.input_shape),
-            "notes": list(data.notes),
-            "positive classes": positive_classes(data.tasks),
-        },
-        **environment(),
-        "hardware": {
-            "processor": platform.processor() or platform.machine(),
-            "cores": os.cpu_count(),
-            "gpu": torch.cuda.get_device_name() if torch.cuda.is_available() else None,
-        },
-    }
+    return cast(TrainingSettings, settings), cast(Recording, recording)

@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from math import inf
-from typing import Any, Unpack
+from typing import Unpack
 
 from coterie.data import Dataset
 from coterie.errors import CoterieError, require_type
@@ -64,7 +64,7 @@ class Plan:
     shared_seconds: float
     budget: float | None = None
     picked: tuple[str, ...] = ()
-    about: Mapping[str, Any] = field(default_factory=dict)
+    about: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def unpriced(self) -> tuple[str, ...]:
@@ -87,7 +87,7 @@ class Plan:
             self.shared_seconds + sum((w.seconds or 0.0) + w.grouped_seconds for w in chosen)
         )
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, object]:
         """Plain JSON types."""
         return {
             **asdict(self),

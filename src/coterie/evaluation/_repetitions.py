@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import islice
 from numbers import Integral
-from typing import Any
 
 from coterie.data import Dataset
 from coterie.errors import CoterieError, is_listed, require_count, shown
@@ -34,7 +33,7 @@ def read_seeds(seeds: int | Sequence[int]) -> list[int]:
     return [int(seed) for seed in given]
 
 
-def _is_seed(seed: Any) -> bool:
+def _is_seed(seed: object) -> bool:
     return isinstance(seed, Integral) and not isinstance(seed, bool) and 0 <= int(seed) <= MOST_SEED
 
 

@@ -12,8 +12,9 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, TypedDict, cast
 
 import numpy as np
 import pyarrow as pa
@@ -41,9 +42,16 @@ from coterie.results.tables import CHOSEN, SCORES
 from coterie.runs import CHECKPOINTS, Run
 from coterie.tasks import Tasks
 from coterie.training import Probe, Progress, predict
+from coterie.training.config import TrainingSettings
 
 _NUMBERS_AT_ONCE = 2**26
 _CURVES = ("train_loss", "validation_loss", "validation_score")
+
+
+class Recording(TypedDict, total=False):
+    """What concerns the joint training only."""
+
+    snapshots: Sequence[int]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,8 +65,8 @@ class Plan:
     methods: Mapping[str, Method]
     draws: int = 3
     baselines: Sequence[str] = BASELINES
-    settings: Mapping[str, Any] = field(default_factory=dict)
-    recording: Mapping[str, Any] = field(default_factory=dict)
+    settings: TrainingSettings = field(default_factory=TrainingSettings)
+    recording: Recording = field(default_factory=Recording)
     progress: Progress | None = None
 
 
@@ -82,12 +90,16 @@ class _Trainings:
     def predict(self, arms: Sequence[_Trained], positions: Tensor) -> Tensor:
         """Logits of every arm, (A, n, P); the models' own (R, n, P) are held for some examples at a time."""
         tasks, settings = self.data.tasks, self.plan.settings
-        options = {name: settings[name] for name in ("device", "precision") if name in settings}
+        run = partial(
+            predict,
+            device=settings.get("device", "auto"),
+            precision=settings.get("precision", "fp32"),
+        )
         n_models = sum(f.stack.n_models for f in self.fits)
         at_once = max(256, _NUMBERS_AT_ONCE // (n_models * tasks.n_outputs))
         parts = []
         for some in positions.split(at_once):
-            members = torch.cat([predict(f.stack, self.data, some, **options) for f in self.fits])
+            members = torch.cat([run(f.stack, self.data, some) for f in self.fits])
             parts.append(
                 torch.stack([combine(members[each.rows], each.arm.serves, tasks) for each in arms])
             )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import SupportsFloat, cast
 
 from torch import Tensor
 
@@ -31,7 +31,7 @@ def primary_scores(outputs: Tensor, targets: Tensor, tasks: Tasks) -> Tensor:
 
 def all_metrics(
     outputs: Tensor, targets: Tensor, tasks: Tasks, units: Tensor | None = None
-) -> list[dict[str, Any]]:
+) -> list[dict[str, object]]:
     """Every metric of every task as ``{"task", "metric", "value"}``.
 
     The value is None where it is not defined.
@@ -72,12 +72,12 @@ def all_metrics(
         if task.metric is not None:
             values[metric_names(tasks)[position]] = own_metric(outputs, targets, tasks, position)
         table += [
-            {"task": task.name, "metric": name, "value": _number(value)}
+            {"task": task.name, "metric": name, "value": _number(cast(SupportsFloat, value))}
             for name, value in values.items()
         ]
     return table
 
 
-def _number(value: Any) -> float | None:
+def _number(value: SupportsFloat) -> float | None:
     number = float(value)
     return number if math.isfinite(number) else None

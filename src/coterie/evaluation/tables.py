@@ -9,7 +9,6 @@ import math
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -22,7 +21,7 @@ from coterie.evaluation.gains import (
     paired_interval,
     relative_gain,
 )
-from coterie.evaluation.units import Unit
+from coterie.evaluation.units import ArmCost, Unit
 from coterie.metrics import errors, example_statistics, metric_names
 from coterie.results.tables import COSTS, GAINS, MEAN, Part
 from coterie.seeds import derive
@@ -103,7 +102,7 @@ def gains_table(
     """
     metrics = metric_names(tasks)
     mean_metric = metrics[0] if len(set(metrics)) == 1 else "mixed"
-    rows: list[dict[str, Any]] = []
+    rows: list[dict[str, object]] = []
     for name, reference in pairs:
         columns = _pair(arms, arms.arms.index(name), arms.arms.index(reference))
         about = {
@@ -168,7 +167,7 @@ def costs_table(units: Sequence[Unit], parts: Mapping[str, Part]) -> pa.Table:
     >>> costs_table([], {}).num_rows
     0
     """
-    by_arm: dict[str, list[Mapping[str, Any]]] = {}
+    by_arm: dict[str, list[ArmCost]] = {}
     for unit in units:
         for cost in unit.costs:
             by_arm.setdefault(cost["arm"], []).append(cost)

@@ -6,13 +6,15 @@ from abc import ABC, abstractmethod
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from coterie.data import Dataset
 from coterie.errors import CoterieError
 from coterie.fitting import Model
+from coterie.identity import identity_or_name, in_words
 from coterie.results import About, Cost, DataMap, Fit, Found, Grouping
 from coterie.training import Probe, Progress
+from coterie.training.config import TrainingSettings
 
 if TYPE_CHECKING:
     from coterie.datamaps.gram import Gram
@@ -35,7 +37,7 @@ class Case:
     model: Model
     data: Dataset
     joint: Fit
-    settings: Mapping[str, Any] = field(default_factory=dict)
+    settings: TrainingSettings = field(default_factory=TrainingSettings)
     probes: Mapping[Hashable, Probe] = field(default_factory=dict)
     progress: Progress | None = None
     checkpoints: Path | None = None
@@ -77,6 +79,16 @@ class Method(ABC):
     def label(self) -> str:
         """A short name that tells methods of one comparison apart."""
         return f"{self.name} K={self.n_groups}"
+
+    @property
+    def itself(self) -> object:
+        """What tells it from others, by :func:`coterie.identity.identity`."""
+        return self
+
+    @property
+    def words(self) -> str:
+        """The method with its settings, as a user would write it."""
+        return in_words(identity_or_name(self.itself))
 
     def check(self, tasks: tuple[str, ...]) -> None:
         """Refuse tasks of which groups cannot be found, before anything is trained.

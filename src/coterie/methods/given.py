@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from coterie.errors import CoterieError
 from coterie.methods._method import Case, Method
@@ -44,9 +44,14 @@ class Given(Method):
         return f"{super().label}{'' if fuzziness is None else f' m={fuzziness:g}'}"
 
     @property
-    def key(self) -> Mapping[str, Any]:
+    def itself(self) -> object:
         """The grouping, whatever it came from."""
         return self.grouping.to_dict()
+
+    @property
+    def words(self) -> str:
+        """The grouping in one line."""
+        return repr(self.grouping)
 
     def check(self, tasks: tuple[str, ...]) -> None:
         """Refuse a grouping of other tasks."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from typing import TYPE_CHECKING, Any
 
 from coterie.errors import CoterieError, shown
@@ -22,19 +22,20 @@ class Own(Method):
     beside the joint one, as one stack.
     """
 
-    def __init__(self, function: Any) -> None:  # a callable with attributes of its own
+    def __init__(self, function: Callable[..., object]) -> None:
         if not callable(function):
             raise CoterieError(
                 "`methods` must be a Grouping, a method or the name of one ('data_map'); found "
                 f"{type(function).__name__}."
             )
+        # It may have attributes of its own.
         self.function: Any = function
         self.n_groups = getattr(function, "n_groups", "auto")
         self.about = getattr(function, "about", None) or About()
 
     @property
-    def key(self) -> Any:
-        """What tells the callable from others."""
+    def itself(self) -> object:
+        """The callable."""
         return self.function
 
     @property

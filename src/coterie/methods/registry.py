@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from difflib import get_close_matches
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 from coterie.affinities import AFFINITIES, AffinityProbe
 from coterie.differentiable import DifferentiableGrouping
@@ -38,7 +38,7 @@ METHODS: dict[str, Made] = {
 }
 """What makes a method, by the name that :func:`coterie.compare` and the command line know it by."""
 
-Candidate = Method | Grouping | AffinityProbe | WeightsProvider | Callable[..., Any]
+Candidate = Method | Grouping | AffinityProbe | WeightsProvider | Callable[..., object]
 Candidates = str | Candidate | Sequence[str | Candidate] | Mapping[str, str | Candidate]
 
 
@@ -112,12 +112,12 @@ def as_method(thing: str | Candidate, n_groups: Groups = "auto", **settings: Any
     return Own(thing)
 
 
-def _made(thing: Any, n_groups: Groups) -> Any:
+def _made(thing: object, n_groups: Groups) -> Candidate:
     """An instance of a class, of so many groups if it takes their number."""
     from inspect import signature
 
     if not isinstance(thing, type):
-        return thing
+        return cast(Candidate, thing)
     parameters = signature(thing).parameters
     try:
         return thing(n_groups=n_groups) if "n_groups" in parameters else thing()

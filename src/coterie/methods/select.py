@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from copy import copy
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 from coterie.errors import CoterieError, require_choice, require_positive, require_type, shown
-from coterie.estimators import ESTIMATORS, Estimator, TrainedScores
+from coterie.estimators import ESTIMATORS, AskingEstimator, Estimator, JointEstimator, TrainedScores
 from coterie.grouping import candidates, most_asked, select
 from coterie.labels import changed
 from coterie.methods._method import Case, Method
@@ -34,7 +34,7 @@ class Select(Method):
     ('pairs K=2', 'gradtag n_features=512 K=2')
     """
 
-    estimator: Any = field(default="gradtag", kw_only=False)
+    estimator: str | AskingEstimator | JointEstimator = field(default="gradtag", kw_only=False)
     n_groups: int = 2  # type: ignore[assignment]
     measure: Literal["loss", "score"] = "loss"
     partition: bool = False
@@ -68,8 +68,10 @@ class Select(Method):
     @property
     def name(self) -> str:
         """The name of the estimator, or of its class where it is not registered."""
+        if isinstance(self.estimator, str):
+            return self.estimator
         kind = type(self.estimator)
-        return self.estimator if kind is str else _NAMES.get(kind, kind.__name__)
+        return _NAMES.get(kind, kind.__name__)
 
     @property
     def label(self) -> str:
@@ -78,7 +80,7 @@ class Select(Method):
         return f"{self.name}{own}{' partition' if self.partition else ''} K={self.n_groups}"
 
     @property
-    def _kind(self) -> Any:
+    def _kind(self) -> Any:  # a class of ours, or an object with attributes of its own
         return ESTIMATORS[self.estimator] if isinstance(self.estimator, str) else self.estimator
 
     @property
@@ -91,20 +93,20 @@ class Select(Method):
         """Whether the estimate reads the joint model instead of training rows."""
         return getattr(self._kind, "on_joint_model", False)
 
-    def unfitted(self, seed: int = 0) -> Any:
+    def unfitted(self, seed: int = 0) -> AskingEstimator | JointEstimator:
         """A fresh estimator; not of those that train, which start from the data."""
         if isinstance(self.estimator, str):
             own = {"measure": self.measure, "seed": seed} if self.on_joint_model else {}
             return self._kind(**own)
         made = copy(self.estimator)
         if self.on_joint_model:
-            made.seed = seed
+            made.seed = seed  # type: ignore[union-attr]
         return made
 
     def estimate(self, case: Case, *, seed: int) -> Estimator:
         """The estimator, ready to predict; it trains what it needs on the case."""
         if self.on_joint_model:
-            return self.unfitted(seed).fit(case.joint, case.data)
+            return cast(JointEstimator, self.unfitted(seed)).fit(case.joint, case.data)  # type: ignore[return-value]
         oracle = (self._kind if self.trains else TrainedScores)(
             case.model,
             case.data,
@@ -113,7 +115,7 @@ class Select(Method):
             progress=case.progress,
             **case.settings,
         )
-        return oracle if self.trains else self.unfitted().fit(oracle)
+        return oracle if self.trains else cast(AskingEstimator, self.unfitted()).fit(oracle)
 
     def price(self, timing: Timing) -> Cost | None:
         """What training the rows takes that the estimator asks about, or reading the joint model."""
@@ -121,15 +123,15 @@ class Select(Method):
         if self.on_joint_model:
             # To find candidates, then for their scores.
             asked = most_asked(n_tasks) + len(candidates(n_tasks)[0])
-            return timing.cost_of_reading(self.unfitted(), asked)
+            return timing.cost_of_reading(cast(JointEstimator, self.unfitted()), asked)
         if self.trains:
             return timing.cost_of([len(candidates(n_tasks)[0])], share=self._kind.usual_share)
         made = self.unfitted()
-        if not hasattr(made, "trainings"):
+        told, own = getattr(made, "trainings", None), getattr(made, "own_seconds", None)
+        if told is None:
             return None
-        rounds = made.rounds(n_tasks) if hasattr(made, "rounds") else [made.trainings(n_tasks)]
-        own = made.own_seconds(n_tasks) if hasattr(made, "own_seconds") else 0.0
-        return timing.cost_of(rounds, seconds=own)
+        in_rounds = getattr(made, "rounds", lambda n: [told(n)])
+        return timing.cost_of(in_rounds(n_tasks), seconds=own(n_tasks) if own else 0.0)
 
     def __call__(self, case: Case, *, seed: int) -> Found:
         """Select groups by estimated validation scores.

@@ -8,7 +8,7 @@ machine that is as busy as it was then.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from copy import copy
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -23,11 +23,13 @@ import torch
 from coterie.affinities import AffinityProbe
 from coterie.data import Batches, Dataset, Split
 from coterie.data.batches import supports
+from coterie.estimators import JointEstimator
 from coterie.fitting import Model, fit, make_config
 from coterie.identity import identity_or_name
 from coterie.models.strategy import rows_that_fit, saved_bytes
 from coterie.results import Cost, Fit
-from coterie.training import WeightsProvider
+from coterie.training import TrainingConfig, WeightsProvider
+from coterie.training.config import TrainingSettings
 
 TIMED_STEPS, TIMED_ROWS, TIMED_EXAMPLES = 6, 8, 64
 # Weights, gradients, two moments of Adam, the best epoch.
@@ -44,7 +46,7 @@ class Timing:
 
     model: Model
     data: Dataset
-    settings: Mapping[str, Any]
+    settings: TrainingSettings
     _known: dict[str, Any] = field(default_factory=dict, repr=False)
 
     @cached_property
@@ -122,15 +124,16 @@ class Timing:
             bytes=self.stack_bytes(n_rows),
         )
 
-    def cost_of_reading(self, estimator: Any, n_rows: int) -> Cost | None:
+    def cost_of_reading(self, estimator: JointEstimator, n_rows: int) -> Cost | None:
         """What an estimator on the joint model takes that is asked about so many rows.
 
         None where it does not tell by ``steps(data, batch_size)`` how many steps of one model that
         amounts to.
         """
-        if not hasattr(estimator, "steps"):
+        tell = getattr(estimator, "steps", None)
+        if tell is None:
             return None
-        steps = estimator.steps(self.data, self._config.batch_size)
+        steps = tell(self.data, self._config.batch_size)
         key = json.dumps(identity_or_name(estimator))
         start, each, a_row = self._once(key, lambda: self._timed_reading(estimator))
         return Cost(
@@ -140,7 +143,7 @@ class Timing:
         )
 
     @cached_property
-    def _config(self) -> Any:
+    def _config(self) -> TrainingConfig:
         return make_config(self.settings)
 
     @cached_property
@@ -153,7 +156,7 @@ class Timing:
         return _shortened(self.data, TIMED_STEPS * self._config.batch_size, 64)
 
     @cached_property
-    def _short(self) -> dict[str, Any]:
+    def _short(self) -> TrainingSettings:
         epochs = ceil(TIMED_STEPS / min(self._an_epoch, TIMED_STEPS))
         return {**self.settings, "epochs": epochs}
 
@@ -189,7 +192,7 @@ class Timing:
             self._known[key] = measure()
         return self._known[key]
 
-    def _timed(self, weights: Any) -> tuple[Fit, float]:
+    def _timed(self, weights: np.ndarray | WeightsProvider) -> tuple[Fit, float]:
         """A short training and the median seconds of its steps; the first warm up."""
         marks = [perf_counter()]
         found = fit(
@@ -210,7 +213,7 @@ class Timing:
         n, own = measured.details["measurements"], measured.details["beyond_training"]
         return measured.details["lookaheads"] / n, own["model_steps"] / n, own["seconds"] / n
 
-    def _timed_reading(self, estimator: Any) -> tuple[float, float, float]:
+    def _timed_reading(self, estimator: JointEstimator) -> tuple[float, float, float]:
         """Seconds of an estimator on the joint model.
 
         To start, for what amounts to one step of one model, and for the scores of one row.

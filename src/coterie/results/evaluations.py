@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from coterie.results.views import as_html
 
@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-class Evaluation(list[dict[str, Any]]):
+class Evaluation(list[dict[str, object]]):
     """Rows ``{"task", "metric", "value"}``, of a fit with ``"model"`` in front; as a :attr:`frame` where that is handier.
 
     >>> Evaluation([{"task": "a", "metric": "AUROC", "value": 0.75}]).frame

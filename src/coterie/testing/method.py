@@ -329,7 +329,7 @@ def saved(finding: _Finding) -> None:
     require_plain(finding.on(table()), "the same grouping after a file")
 
 
-def _map_of(case: Case) -> dict[str, Any]:
+def _map_of(case: Case) -> dict[str, object]:
     data_map = case.joint.data_map
     return {
         name: np.array(getattr(data_map, name))
@@ -337,7 +337,7 @@ def _map_of(case: Case) -> dict[str, Any]:
     }
 
 
-def _require_grouping(found: Any, finding: _Finding, data: Dataset) -> None:
+def _require_grouping(found: Grouping, finding: _Finding, data: Dataset) -> None:
     require(isinstance(found, Grouping), "a Grouping", type(found).__name__)
     require(found.tasks == data.tasks.names, "the tasks of the data in their order", found.tasks)
     asked = getattr(finding.fresh(), "n_groups", None)

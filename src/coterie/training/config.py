@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from math import inf
 from numbers import Real
-from typing import Any, Literal, TypedDict, TypeVar, get_args, get_type_hints
+from typing import Any, Literal, TypedDict, TypeVar, cast, get_args, get_type_hints
 
 from coterie.errors import (
     CoterieError,
@@ -23,6 +23,7 @@ from coterie.training.device import check_device
 # Far beyond what anybody trains; what is larger is a slip, and would only show when memory or
 # patience ends.
 T = TypeVar("T")
+S = TypeVar("S", bound=Mapping[str, object])
 MOST_EPOCHS, MOST_EXAMPLES = 10**6, 10**8
 
 
@@ -148,7 +149,7 @@ def renamed(earlier: str, name: str, settings: Any, value: T) -> T:
     return settings.pop(earlier)
 
 
-def spelled(settings: Mapping[str, Any]) -> dict[str, Any]:
+def spelled(settings: S) -> S:
     """Settings by the names of :class:`TrainingConfig`.
 
     Raises:
@@ -159,4 +160,7 @@ def spelled(settings: Mapping[str, Any]) -> dict[str, Any]:
     """
     if {"optimizer", "optimiser"} <= settings.keys():
         raise CoterieError("`optimizer` and `optimiser` are one setting; give one of them.")
-    return {"optimiser" if name == "optimizer" else name: value for name, value in settings.items()}
+    renamed = {
+        "optimiser" if name == "optimizer" else name: value for name, value in settings.items()
+    }
+    return cast(S, renamed)

@@ -1,0 +1,83 @@
+"""What a comparison depends on, so that a run is continued by the same one only; and as readers see it."""
+
+from __future__ import annotations
+
+import os
+import platform
+from collections.abc import Callable, Mapping
+
+from coterie.data import Dataset
+from coterie.data.targets import positive_classes
+from coterie.fitting import Model
+from coterie.identity import identity_or_name
+from coterie.methods import Method
+from coterie.models import Architecture
+from coterie.runs import environment
+
+
+def configuration(
+    tell: Callable[[object, str], object],
+    model: Model,
+    methods: Mapping[str, Method],
+    data: Dataset,
+    options: Mapping[str, object],
+    **settings: object,
+) -> dict[str, object]:
+    """What the results depend on, besides the data, as JSON types.
+
+    ``tell`` says what tells code apart.
+
+    Raises:
+        CoterieError: something that nothing tells from others.
+    """
+    groupings = {
+        name: tell(method.itself, f"`methods`: {name!r}") for name, method in methods.items()
+    }
+    own = {
+        what: {
+            task.name: tell(each, f"The {what} of task {task.name!r}")
+            for task in data.tasks
+            if (each := getattr(task, what)) is not None
+        }
+        for what in ("loss", "metric")
+    }
+    training = {name: tell(value, f"`{name}`") for name, value in options.items()}
+    return {
+        "model": tell(model, "`model`"),
+        "groupings": groupings,
+        **{name: identity_or_name(value) for name, value in settings.items()},
+        "training": training,
+        **{what: told for what, told in own.items() if told},
+    }
+
+
+def architecture_of(model: Model, data: Dataset) -> Architecture:
+    """The model for these data."""
+    return Architecture(model, data.input_shape, data.tasks.n_outputs)
+
+
+def shown_configuration(
+    config: Mapping[str, object], model: Model, data: Dataset, methods: Mapping[str, Method]
+) -> dict[str, object]:
+    """The configuration as a report shows it, with data, versions and hardware."""
+    import torch
+
+    parts = {name: len(getattr(data.split, name)) for name in ("train", "validation", "test")}
+    return {
+        **config,
+        "model": architecture_of(model, data).name,
+        "groupings": {name: method.words for name, method in methods.items()},
+        "data": {
+            "examples": len(data),
+            **parts,
+            "input shape": list(data.input_shape),
+            "notes": list(data.notes),
+            "positive classes": positive_classes(data.tasks),
+        },
+        **environment(),
+        "hardware": {
+            "processor": platform.processor() or platform.machine(),
+            "cores": os.cpu_count(),
+            "gpu": torch.cuda.get_device_name() if torch.cuda.is_available() else None,
+        },
+    }
