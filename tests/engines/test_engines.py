@@ -32,7 +32,9 @@ class Elsewhere:
 
     def rows(self, jobs, progress=None):
         self.names += [job.name for job in jobs]
-        with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
+        # Sums depend on how many threads share them.
+        threads = {"initializer": torch.set_num_threads, "initargs": (torch.get_num_threads(),)}
+        with ProcessPoolExecutor(1, mp_context=get_context("spawn"), **threads) as pool:
             started = [pool.submit(job.run) for job in reversed(jobs)]
             yield from (each.result() for each in reversed(started))
 

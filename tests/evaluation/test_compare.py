@@ -19,7 +19,7 @@ import torch
 
 import coterie as ct
 from coterie.errors import CoterieError
-from coterie.evaluation import _compare, _jobs, _repetitions, _unit
+from coterie.evaluation import _assembly, _compare, _jobs, _repetitions, _unit
 from coterie.evaluation.units import Unit
 from coterie.methods import Given
 from coterie.metrics import primary_metric, summed_statistics
@@ -152,7 +152,7 @@ def test_groupings_stability_and_config_are_kept(result, halves):
 
 
 def test_a_clustering_that_was_given_is_tried_on_resampled_examples(result):
-    stability = lambda given, data_map=result.data_map: _compare._stability(  # noqa: E731
+    stability = lambda given, data_map=result.data_map: _assembly._stability(  # noqa: E731
         {"x": [ct.Found(grouping=given)] * 2}, {"x": Given(given)}, data_map
     )["x"]
     given = result.groupings["map"][0]
@@ -181,9 +181,10 @@ def test_save_load_and_json(result, tmp_path):
         "tasks",
         "kinds",
         "metric_names",
-        "scores",
-        "gains",
-        "costs",
+        "scores_table",
+        "gains_table",
+        "costs_table",
+        "about",
         "verdict",
         "findings",
         "roles",
@@ -244,7 +245,7 @@ def test_small_tables_are_split_repeatedly(data, halves, monkeypatch):
         return _unit.Finished(unit=None)
 
     monkeypatch.setattr(_jobs, "run_unit", noted)
-    monkeypatch.setattr(_compare, "_assemble", lambda *parts: None)
+    monkeypatch.setattr(_compare, "assemble", lambda *parts: None)
     ct.compare("mlp", data, halves, **SETTINGS)
     assert [(about["split"], about["seed"]) for _, about in seen] == [
         (s, r) for s in range(5) for r in range(3)

@@ -7,6 +7,7 @@ that wrote before files said what they are: they are to be read for ever.
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,16 @@ from coterie.data.schema import Schema
 from coterie.evaluation import Comparison
 from coterie.evaluation.units import Unit
 from coterie.models import Architecture, GroupedModel, ModelStack
-from coterie.results import Affinity, DataMap, Fit, Grouping, History, ScoreTable, Selection
+from coterie.results import (
+    Affinity,
+    DataMap,
+    Fit,
+    Found,
+    Grouping,
+    History,
+    ScoreTable,
+    Selection,
+)
 from coterie.results.tables import SCORES
 from coterie.tasks import Kind, Task, Tasks
 from tests.report.synthetic import comparison
@@ -78,7 +88,7 @@ def everything() -> dict[str, Any]:
             data_map=data_map(np.arange(3)),
             grouping=grouping(),
         ),
-        "comparison": comparison(NAMES, n_groups=2, n_seeds=2, n_examples=5, n_epochs=2),
+        "comparison": compared(),
         "unit": unit(),
     }
 
@@ -108,6 +118,13 @@ def data_map(ids: np.ndarray, *, earlier: bool = False) -> DataMap:
     }
     before = (DataMap(**about, epoch=1, **statistics),) if earlier else ()
     return DataMap(**about, epoch=3, **statistics, earlier=before)
+
+
+def compared() -> Comparison:
+    """Two tasks; the configuration names its method as the earliest files do."""
+    made = comparison(NAMES, n_groups=2, n_seeds=2, n_examples=5, n_epochs=2)
+    groupings = {"grouped": "DataMapMethod(n_groups=2)"}
+    return replace(made, config={**made.config, "groupings": groupings})
 
 
 def grouping() -> Grouping:
@@ -187,7 +204,7 @@ def unit() -> Unit:
             {"arm": name, "models": 1, "parameters": 4, "model_steps": 8.0, "seconds": 0.5}
             for name in ("joint", "mine/1")
         ],
-        groupings={"mine/1": grouping()},
+        found={"mine/1": Found.of(grouping())},
         histories={"joint": history(), "mine/1": history()},
         data_map=data_map(np.arange(3)),
         overlap=0.25,

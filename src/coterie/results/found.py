@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
-from typing import Annotated, Any, Literal, Self, TypedDict
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self, TypedDict, cast
 
 import numpy as np
 
@@ -17,8 +18,9 @@ from coterie.errors import CoterieError, require_number, require_type
 from coterie.results.affinities import Affinity
 from coterie.results.groupings import Grouping
 from coterie.results.selections import Selection
-from coterie.schema import array_of, least, structure
+from coterie.schema import array_of, least, structure, within
 
+_FORMAT = codec.Format("found grouping")
 Family = Literal["data map", "affinity", "selection", "learnt", "given", "other"]
 
 
@@ -70,6 +72,7 @@ class Cost:
         12.0
         """
         known = ("model_steps", "seconds")
+        require_type("cost", spent, Mapping)
         return cls(**{name: float(spent[name]) for name in known if name in spent})  # type: ignore[arg-type]
 
 
@@ -159,6 +162,21 @@ class Found:
         if isinstance(self.evidence, Assignments):
             return "learnt"
         return "data map" if "features" in self.grouping.details else "other"
+
+    def save(self, path: str | Path) -> None:
+        """Write it as JSON."""
+        codec.write(path, _FORMAT, self.to_dict())
+
+    @classmethod
+    def load(cls, path: str | Path) -> Self:
+        """Read what :meth:`save` wrote, or a grouping.
+
+        Raises:
+            CoterieError: the file is damaged, or holds neither.
+        """
+        _, saved = codec.read(path, _FORMAT, codec.read_plain)
+        with within(path, _FORMAT.name):
+            return cls.from_dict(cast(dict[str, Any], saved))
 
     def to_dict(self) -> dict[str, Any]:
         """Everything as plain JSON types."""
