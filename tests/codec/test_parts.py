@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from math import inf
+from pathlib import Path
 from typing import Annotated, Any
 
 import numpy as np
@@ -22,6 +23,7 @@ from coterie.codec import (
 )
 from coterie.codec.declared import has_arrays
 from coterie.errors import CoterieError
+from coterie.results import Grouping
 from coterie.schema import least
 
 
@@ -200,3 +202,11 @@ def test_only_arrays_that_are_not_listed_need_a_file_of_arrays() -> None:
     assert has_arrays(Curve)
     assert not has_arrays(Listed)
     assert not has_arrays(Point)
+
+
+def test_what_json_has_no_word_for_is_left_to_whoever_writes_it_to_refuse(tmp_path: Path) -> None:
+    made = Grouping(tasks=("a",), membership=[[1]], method="mine", details={"how": np.float32(0.5)})
+    assert type(made.to_dict()["details"]["how"]) is np.float32
+    with pytest.raises(TypeError, match="float32"):
+        made.save(tmp_path / "grouping.json")
+    assert list(tmp_path.iterdir()) == []

@@ -140,7 +140,7 @@ def at_random(generator):
 
 def unsaved(matrix, settings):
     return Clusters(
-        membership=plain(matrix, settings.n_groups, settings.seed), details={"how": {1, 2}}
+        membership=plain(matrix, settings.n_groups, settings.seed), details={"how": np.float32(1)}
     )
 
 
@@ -385,7 +385,7 @@ METHODS_BROKEN = {
     "one task": method_that(__call__=one_task_breaks),
     "gaps": error_if(lambda case: case.data.targets[case.data.split.validation].isnan().any()),
     "mixed kinds": error_if(lambda case: case.data.tasks.n_outputs != len(case.data.tasks)),
-    "saved": method_that(lambda case, grouping: replace(grouping, details={"how": {1, 2}})),
+    "saved": method_that(lambda case, grouping: replace(grouping, details={"how": np.float32(1)})),
 }
 
 

@@ -35,7 +35,9 @@ def to_parts(record: object) -> tuple[dict[str, np.ndarray], dict[str, Json]]:
         value = getattr(record, field.name)
         if field.inner is not None:
             arrays |= {field.prefix + name: array for name, array in _flat(value).items()}
-        elif field.layout is None or field.layout.listed:
+        elif field.layout is not None and field.layout.listed:
+            about[field.name] = None if value is None else value.tolist()
+        elif field.layout is None:
             is_null = field.null is not None and value == field.null
             about[field.name] = None if is_null else plain(value)
         elif value is not None and value.dtype.kind in "fiub":
@@ -115,17 +117,15 @@ def settle(record: object) -> None:
 
 
 def plain(value: Any) -> Any:
-    """A value as JSON types, as far as it has any.
+    """A value as JSON types, as far as it has any: what has none is for whoever writes it to refuse.
 
-    >>> plain({"a": (1, np.float32(0.5)), "b": np.eye(1)})
-    {'a': [1, 0.5], 'b': [[1.0]]}
+    >>> plain({"a": (1, 0.5), "b": ({},)})
+    {'a': [1, 0.5], 'b': [{}]}
     """
     if isinstance(value, Mapping):
         return {key: plain(each) for key, each in value.items()}
     if isinstance(value, list | tuple):
         return [plain(each) for each in value]
-    if isinstance(value, np.ndarray | np.generic):
-        return value.tolist()
     return value.to_dict() if hasattr(value, "to_dict") else value
 
 
