@@ -7,7 +7,7 @@ from inspect import signature
 
 
 def changed(thing: object) -> str:
-    """Settings of an object that are not the usual ones, each after a space, as far as they are short.
+    """Settings of an object that are not the usual ones, each after a space, if short.
 
     >>> from coterie.affinities import Lookahead
     >>> changed(Lookahead()), changed(Lookahead(batch_size=256))
@@ -18,7 +18,7 @@ def changed(thing: object) -> str:
 
 
 def unlike(usual: Mapping[str, object], own: Mapping[str, object]) -> str:
-    """Those of ``own`` settings that differ from the ``usual`` ones, as :func:`changed` has them."""
+    """The ``own`` settings that differ from the ``usual`` ones, as :func:`changed` has them."""
     return "".join(
         f" {name}={_short(value)}"
         for name, value in own.items()

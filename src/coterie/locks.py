@@ -33,7 +33,9 @@ _held: dict[str, tuple[int, int]] = {}
 
 @contextmanager
 def locked(folder: str | Path) -> Iterator[None]:
-    """Make ``folder`` if need be, and keep other processes and threads from writing in it as long as the block takes.
+    """Make ``folder`` if need be, and keep others from writing in it while the block runs.
+
+    Others are processes and threads.
 
     A process forked in the block does not hold the lock. A folder that was made and is still empty
     at the end is removed. Where the system has no locks (Windows, some network file systems), a

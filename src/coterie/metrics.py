@@ -63,7 +63,9 @@ def outcomes(outputs: Tensor, targets: Tensor, tasks: Tasks) -> Tensor:
 
 
 def example_statistics(outcome: Tensor, targets: Tensor, tasks: Tasks) -> Tensor:
-    """What each example contributes to the metric of each task, (..., B, T, S), from its :func:`outcomes` (..., B, T).
+    """What each example contributes to the metric of each task, (..., B, T, S).
+
+    It is taken from the :func:`outcomes` (..., B, T).
 
     S is the largest number of statistics that a kind among the tasks has; others are 0. float32, or
     float64 if a kind needs it.
@@ -97,7 +99,9 @@ def summed_statistics(outputs: Tensor, targets: Tensor, tasks: Tasks) -> Tensor:
 
 
 def primary_metric(statistics: Tensor, tasks: Tasks) -> Tensor:
-    """Each task's primary metric from summed statistics (..., T, S), shape (..., T), float64, higher is better.
+    """Each task's primary metric (..., T) from summed statistics (..., T, S), in float64.
+
+    Higher is better.
 
     NaN where no label was observed, or where it is not defined, as R2 without variance to explain.
 

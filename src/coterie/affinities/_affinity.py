@@ -49,7 +49,7 @@ def affinity(
     progress: Progress | None = None,
     **settings: Unpack[TrainingSettings],
 ) -> Affinity:
-    """Measure how much each task helps each other one, while the joint model of all tasks trains once.
+    """Measure how much each task helps each other one, while the joint model trains once.
 
     Args:
         method: "cosine", "lookahead", "transfer_gain", "auxiliary_gain", "data_map", or a probe

@@ -15,13 +15,15 @@ from coterie.training.work import Work
 
 
 def pair_price(n_tasks: int) -> Work:
-    """One forward and T backward passes for the steps, a forward pass after each of T single and T (T - 1) / 2 pair steps."""
+    """A forward and T backward passes for steps, a forward pass after each single and pair step."""
     tried = n_tasks * (n_tasks + 1) // 2
     return Work(1 + tried, n_tasks, tried)
 
 
 def pair_gains(trial: Trial, batch: Batch, *, each: float, wanted: Tensor) -> Tensor:
-    """1 - L_j(after the step of i and j) / L_j(after the step of j) at [i, j], (T, T), 0 at [j, j], NaN where not wanted.
+    """1 - L_j(after the step of i and j) / L_j(after that of j) at [i, j], (T, T).
+
+    It is 0 at [j, j], and NaN where it is not wanted.
 
     Shared parameters and the heads of the tasks that step are updated. Steps are linear in the
     gradients, which are taken once.

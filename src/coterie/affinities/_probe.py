@@ -31,7 +31,9 @@ _LEAST = {"every": 1, "memory": 1, "batch_size": 2, "least": 2}
 
 @dataclass(kw_only=True, eq=False)
 class AffinityProbe(ABC):
-    """Measures a (T, T) matrix before every ``every``-th step of a joint training and keeps its running mean and variance.
+    """Measures a (T, T) matrix before every ``every``-th step of a joint training.
+
+    It keeps the running mean and variance of what it measured.
 
     Pass it to ``fit(..., probes=[probe])``, or let :func:`coterie.affinity` do so. It continues
     from a checkpoint with the training. Batched work is cut so that it takes at most ``memory``

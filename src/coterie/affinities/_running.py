@@ -14,7 +14,9 @@ _NAMES = ("count", "mean", "squares")
 
 
 class Running:
-    """Welford's running mean and sum of squared deviations of (T, T) values, in float64, each entry with its own count.
+    """Welford's running mean and sum of squared deviations of (T, T) values, in float64.
+
+    Each entry has its own count.
 
     Entries that are not finite (never tried, or broken by an overflow) do not count. ``T`` is known
     from the first measurement.
@@ -65,7 +67,7 @@ class Running:
         return np.sqrt(self.squares / degrees / np.maximum(self.count, 1))
 
     def interval(self, level: float = 0.95) -> tuple[np.ndarray, np.ndarray]:
-        """Lower and upper end of the two-sided t interval of each mean, (T, T), NaN below two measurements."""
+        """Ends of the two-sided t interval of each mean, (T, T), NaN below two measurements."""
         degrees = np.where(self.count > 1, self.count - 1, np.nan)
         half = student.ppf(0.5 + level / 2, degrees) * self.stderr()
         return self.mean - half, self.mean + half

@@ -103,7 +103,7 @@ class Trial:
     def scoring_batch(
         self, size: int | None = None, part: Literal["train", "validation"] = "train"
     ) -> Batch:
-        """Examples that were not stepped on, drawn as a function of the training's seed and the step.
+        """Examples that were not stepped on, a function of the training's seed and the step.
 
         Of the training part those of the training batch come last: they serve only where there are
         no others.
@@ -139,7 +139,7 @@ class Trial:
         return next(delivered.ordered())
 
     def losses_after(self, weights: Tensor, steps: Mapping[str, Tensor], batch: Batch) -> Tensor:
-        """Loss (R, T) of every task on ``batch`` after R steps, row r taking sum_t weights[r, t] steps[t].
+        """Loss (R, T) on ``batch`` after R steps, row r taking sum_t weights[r, t] steps[t].
 
         Forward passes in training mode (statistics of the batch, the step's dropout masks) and full
         precision: what they differ by is often below the resolution of bfloat16.
@@ -162,7 +162,9 @@ class Trial:
         )
 
     def slopes_after(self, steps: Mapping[str, Tensor], batch: Batch) -> tuple[Tensor, Tensor]:
-        """Loss (T,) of each task after its own step, and what each task's step (T, ...) would then subtract from it, (T, T).
+        """Loss (T,) of each task after its own step, and what each step would then change, (T, T).
+
+        The change is what each task's step (T, ...) would subtract, to first order.
 
         Entry [i, j] of the second is steps[i] . gradient of L_j at the parameters after steps[j],
         to first order the decrease.
@@ -247,7 +249,7 @@ def require_joint(moment: Moment, method: str) -> None:
 
 
 def _batched(losses: Tensor, leaves: list[Tensor], size: int) -> list[Tensor]:
-    """Gradients (T, ...) of all losses (T,) from vectorised backward passes, ``size`` tasks at a time."""
+    """Gradients (T, ...) of all losses (T,) from vectorised backward passes, ``size`` at a time."""
     chunks = [
         torch.autograd.grad(
             losses, leaves, cotangents, is_grads_batched=True, retain_graph=True, allow_unused=True

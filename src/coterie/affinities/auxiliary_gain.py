@@ -55,7 +55,7 @@ class AuxiliaryGain(AffinityProbe):
     )
 
     def price(self, n_tasks: int) -> Work:
-        """One forward and T backward passes for the steps, a forward pass after each of them and of the pairs."""
+        """A forward and T backward passes for steps, a forward pass after each step and each pair."""
         return pair_price(n_tasks)
 
     def measure(self, trial: Trial) -> Tensor:

@@ -16,7 +16,9 @@ from coterie.training.work import Work
 
 @dataclass(kw_only=True, eq=False)
 class Lookahead(AffinityProbe):
-    """Inter-task affinity of TAG (Fifty et al., Efficiently Identifying Task Groupings for Multi-Task Learning, 2021).
+    """Inter-task affinity of TAG.
+
+    Fifty et al., Efficiently Identifying Task Groupings for Multi-Task Learning, 2021.
 
     With shared parameters theta, heads phi and the step u_i that task i's gradient on the training
     batch takes,
@@ -44,7 +46,7 @@ class Lookahead(AffinityProbe):
     )
 
     def price(self, n_tasks: int) -> Work:
-        """One forward and T backward passes for the steps, a forward pass after each and one for the reference."""
+        """A forward and T backward passes for steps, a forward pass after each and a reference."""
         return Work(1 + n_tasks + 1, n_tasks, n_tasks)
 
     def measure(self, trial: Trial) -> Tensor:

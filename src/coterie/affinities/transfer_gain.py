@@ -65,7 +65,7 @@ class TransferGain(AffinityProbe):
             )
 
     def price(self, n_tasks: int) -> Work:
-        """One forward and T backward passes for the steps, a forward pass after each, and the slopes if first-order."""
+        """A forward and T backward passes for steps, a forward pass after each, slopes if first-order."""
         if self.pairs == "first-order":
             return Work(1 + n_tasks, 2 * n_tasks, n_tasks)
         return pair_price(n_tasks)

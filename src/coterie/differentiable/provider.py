@@ -51,7 +51,7 @@ _RATE_OF_ALL_STEPS = 500.0
 
 
 class DifferentiableGrouping(LearntWeights):
-    """A weights provider that learns which of K branches serves which task, while the branches train.
+    """A weights provider that learns which of K branches serves which task as they train.
 
     W is the transposed relaxed sample of a categorical variable per task, so the loss is sum_tk
     z(t, k) L(t, k), each loss divided by that of the best constant prediction and the whole scaled

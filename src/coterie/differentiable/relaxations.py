@@ -38,7 +38,9 @@ def straight_through(soft: Tensor) -> Tensor:
 
 
 def binary_entropy(logits: Tensor) -> Tensor:
-    """Mean over tasks of sum over branches of -p log p - (1 - p) log(1 - p), p = softmax(logits), a scalar.
+    """Mean over tasks of the sum over branches of -p log p - (1 - p) log(1 - p), a scalar.
+
+    p = softmax(logits).
 
     Finite and differentiable for saturated rows too: log(1 - p) is a log-sum over the other
     branches.

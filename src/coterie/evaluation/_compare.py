@@ -61,7 +61,9 @@ def compare(
     progress: Progress | None = None,
     **options: Unpack[CompareSettings],
 ) -> Comparison:
-    """Train the joint model, the groupings and the baselines on every split and seed, and compare them on the test part.
+    """Train the joint model, groupings and baselines, and compare them on the test part.
+
+    All are trained on every split and seed.
 
     Each unit (split and seed) is two fits: the joint model, which records a data map, and all other
     models as one stack. All arms share code, epochs, optimiser, batches and, as far as they can,

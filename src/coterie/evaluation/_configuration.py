@@ -1,4 +1,7 @@
-"""What a comparison depends on, so that a run is continued by the same one only; and as readers see it."""
+"""What a comparison depends on.
+
+A run is continued by the same one only, and readers see it in the report.
+"""
 
 from __future__ import annotations
 

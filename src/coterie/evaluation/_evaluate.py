@@ -22,7 +22,7 @@ def evaluate(
     data: Dataset,
     part: Literal["train", "validation", "test"] = "validation",
 ) -> Evaluation:
-    """Every metric of every task, for each model of a fit or for a grouped model, as rows of a table.
+    """Every metric of every task, for each model of a fit or for a grouped model, as rows.
 
     A row is ``{"task", "metric", "value"}``, with ``"model"`` in front for a fit, whose untrained
     tasks (W = 0) are left out. ``.frame`` is the same as a pandas frame.

@@ -14,7 +14,7 @@ from coterie.training import Progress
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class UnitJob:
-    """Train and score all arms on one split, from one seed; files go to ``folder``, that of the run."""
+    """Train and score all arms on one split, from one seed; files go to the run's ``folder``."""
 
     plan: Plan
     data: Dataset

@@ -50,7 +50,7 @@ class Workload:
 
 @dataclass(frozen=True, kw_only=True, repr=False)
 class Plan:
-    """The workloads of all methods, cheapest first, and what every comparison of them takes besides.
+    """The workloads of all methods, cheapest first, and what comparing them takes besides.
 
     ``shared_seconds`` is the joint, single-task and ensemble models of one unit, ``units`` the
     number of seeds and splits, ``step_seconds`` one step of one model in a stack. ``picked`` names
@@ -113,7 +113,7 @@ def plan(
     budget: str | float | None = None,
     **settings: Unpack[TrainingSettings],
 ) -> Plan:
-    """Estimate what comparing ``methods`` takes, and pick those that fit a time budget, cheapest first.
+    """Estimate what comparing ``methods`` takes, and pick those within a budget, cheapest first.
 
     Args:
         model: as for :func:`coterie.fit`.
@@ -195,7 +195,7 @@ def _groups(method: Method, data: Dataset) -> int:
 def _within(
     workloads: Sequence[Workload], shared: float, limit: float | None
 ) -> tuple[tuple[Workload, ...], tuple[str, ...]]:
-    """Which fit into the seconds of one unit, cheapest first, and the names of those that are picked."""
+    """Which fit into the seconds of one unit, cheapest first, and the names of those picked."""
     told, picked, spent = [], [], shared
     for work in workloads:
         cost = (work.seconds or 0.0) + work.grouped_seconds

@@ -1,4 +1,4 @@
-"""One unit of a comparison: a split and a seed, all arms trained and scored once on the test examples.
+"""One unit of a comparison: on a split and a seed, all arms are trained and scored once.
 
 A unit is two fits: the joint model that records, then every other row of W as one stack. Of several
 methods, the one that is best on validation is scored once more as "chosen", with its random draws:
@@ -88,7 +88,10 @@ class _Trainings:
     fits: Sequence[Fit]
 
     def predict(self, arms: Sequence[_Trained], positions: Tensor) -> Tensor:
-        """Logits of every arm, (A, n, P); the models' own (R, n, P) are held for some examples at a time."""
+        """Logits of every arm, (A, n, P).
+
+        The models' own (R, n, P) are held for some examples at a time.
+        """
         tasks, settings = self.data.tasks, self.plan.settings
         run = partial(
             predict,
@@ -283,7 +286,7 @@ def _best_on_validation(trainings: _Trainings, arms: Sequence[_Trained]) -> str:
 
 
 def _chosen(best: str, methods: Mapping[str, Method], arms: Sequence[_Trained]) -> list[_Trained]:
-    """The arms of the chosen grouping under the name of the choice, which pays for all that were tried."""
+    """The arms of the chosen grouping under the choice's name, which pays for all that was tried."""
     tried = [each.cost for each in arms if each.arm.role == "grouped"]
     # All methods of a unit share one joint training.
     again = max(0, sum(method.about.family != "given" for method in methods.values()) - 1)

@@ -145,7 +145,9 @@ def random_arms(name: str, grouping: Grouping, draws: int, seed: int) -> list[Ar
 
 
 def chosen_arms(best: str, arms: Sequence[Arm]) -> list[tuple[int, Arm]]:
-    """The grouping that was chosen and its random draws once more, as arms of the choice, each with its place among ``arms``.
+    """The grouping that was chosen and its random draws once more, as arms of the choice.
+
+    Each comes with its place among ``arms``.
 
     >>> g = Grouping(tasks=("a", "b"), membership=np.eye(2), method="hard")
     >>> [(place, arm.name, arm.role) for place, arm in chosen_arms("mine", [joint_arm(2), grouped_arm("mine", g)])]
@@ -336,7 +338,9 @@ def is_reserved(name: str) -> bool:
 
 
 def stack_rows(arms: Sequence[Arm]) -> tuple[np.ndarray, np.ndarray, list[np.ndarray]]:
-    """Return the distinct rows (M, T) of all arms, their initialisations (M,), and for each arm which rows it uses, (R,).
+    """Return the distinct rows (M, T) of all arms, and their initialisations (M,).
+
+    And, for each arm, which rows it uses, (R,).
 
     >>> rows, init, used = stack_rows([joint_arm(2), ensemble_arm(2, 3), single_arm(2)])
     >>> rows.shape, init.tolist(), [u.tolist() for u in used]

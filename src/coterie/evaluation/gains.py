@@ -156,7 +156,7 @@ def bootstrap_interval(resampled: np.ndarray, level: float = 0.95) -> tuple[np.n
 def relative_gain(
     error: np.ndarray, reference: np.ndarray, reference_wrong: np.ndarray
 ) -> np.ndarray:
-    """(error_ref - error) / error_ref of each task, NaN where the reference makes fewer than ten errors.
+    """(error_ref - error) / error_ref of each task, NaN below ten errors of the reference.
 
     ``reference_wrong`` counts the reference's wrong examples; NaN (every prediction is somewhat
     wrong) passes.

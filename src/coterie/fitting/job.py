@@ -36,7 +36,9 @@ _NOBODY = Watchers()
 
 @dataclass(frozen=True, kw_only=True)
 class RowsJob:
-    """Rows of a fit that are trained as one stack: they share their examples, or at least their number of steps.
+    """Rows of a fit that are trained as one stack.
+
+    They share their examples, or at least their number of steps.
 
     ``provider`` has their weights, ``rows`` are their numbers in the fit, ``starts`` their
     initialisations, ``positions`` the examples that they train on; ``recorded`` counts within the

@@ -1,4 +1,4 @@
-"""Groups as clusters: of the tasks' data maps, or of an affinity that is measured on the joint training."""
+"""Groups as clusters of the tasks' data maps, or of an affinity that is measured."""
 
 from __future__ import annotations
 
@@ -207,7 +207,10 @@ class Cluster(Method):
     def firmness(
         self, grouping: Grouping, data_map: DataMap, maps: dict[str, Gram], *, given: bool = False
     ) -> Mapping[str, float]:
-        """Whether the map's examples, drawn anew, give the same groups; and the map, if they were ``given``."""
+        """Whether the map's examples, drawn anew, give the same groups.
+
+        And whether the map itself does, if the groups were ``given``.
+        """
         if not self.reads_maps:
             return {}
         facts: dict[str, float] = {}

@@ -21,7 +21,7 @@ _NAMES = {kind: name for name, kind in ESTIMATORS.items() if isinstance(kind, ty
 
 @dataclass(frozen=True, kw_only=True)
 class Select(Method):
-    """Estimate the scores of many task subsets on every seed, and select the best ``n_groups`` of them.
+    """Estimate the scores of many task subsets on every seed, and select the best of them.
 
     ``estimator`` is a name in :data:`coterie.estimators.ESTIMATORS` or an estimator with settings
     of its own, of which copies are fitted: as ``fit(joint, data)`` with the unit's seed, where it
@@ -118,7 +118,7 @@ class Select(Method):
         return oracle if self.trains else cast(AskingEstimator, self.unfitted()).fit(oracle)
 
     def price(self, timing: Timing) -> Cost | None:
-        """What training the rows takes that the estimator asks about, or reading the joint model."""
+        """What the trainings take that the estimator asks for, or reading the joint model."""
         n_tasks = len(timing.data.tasks)
         if self.on_joint_model:
             # To find candidates, then for their scores.

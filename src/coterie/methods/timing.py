@@ -56,7 +56,7 @@ class Timing:
 
     @cached_property
     def steps_scored(self) -> float:
-        """Steps of a training with those that scoring amounts to: a forward pass is a third of a step."""
+        """Steps of a training and of what scoring amounts to: a forward pass is a third of one."""
         split = self.data.split
         return self.n_steps * (1 + len(split.validation) / len(split.train) / 3)
 
@@ -76,7 +76,7 @@ class Timing:
         return self.alone + (n_models - 1) * self.more
 
     def training_seconds(self, n_models: float) -> float:
-        """Training models from start to end as a stack, and scoring them on validation after every epoch."""
+        """Training models to the end as a stack, and scoring them after every epoch."""
         return self.steps_scored * self.step_seconds(n_models)
 
     def stack_bytes(self, n_models: int) -> float:

@@ -221,7 +221,7 @@ def identity(finding: _Finding) -> None:
 
 @_SUITE.check
 def measurement(finding: _Finding) -> None:
-    """What rides on the joint training has one hashable name for two made alike, and a probe's verbs."""
+    """What rides on the joint training has one hashable name for two alike, and a probe's verbs."""
     one, other = finding.fresh(), finding.fresh()
     if getattr(one, "measurement", None) is None:
         not_applicable("nothing rides on the joint training")

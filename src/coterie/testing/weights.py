@@ -216,7 +216,7 @@ def data_untouched(weighing: _Weighing) -> None:
 
 @_SUITE.check
 def identity(weighing: _Weighing) -> None:
-    """Its settings are JSON types, one identity for two made alike, and each setting tells providers apart."""
+    """Its settings are JSON types, equal for two made alike, and each tells providers apart."""
     settings = weighing.fresh().settings()
     require(
         json.loads(json.dumps(settings)).keys() == settings.keys(),

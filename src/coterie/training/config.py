@@ -138,7 +138,7 @@ class CompareSettings(TrainingSettings, total=False):
 
 
 def renamed(earlier: str, name: str, settings: Any, value: T) -> T:
-    """The ``value`` of an argument, or what ``settings`` hold under its earlier name, with a warning.
+    """The ``value`` of an argument, or, with a warning, what its earlier name holds.
 
     >>> renamed("lr", "rate", {}, 0.1)
     0.1

@@ -60,7 +60,7 @@ class Place:
         return cls(torch.device("cuda", int(number or 0)), precision)
 
     def autocast(self) -> AbstractContextManager[object]:
-        """A context in which forward passes have the precision: that of the tensors, or mixed bfloat16."""
+        """A context in which forward passes have the precision of the tensors, or mixed bfloat16."""
         import torch
 
         if self.precision == "fp32":

@@ -1,4 +1,6 @@
-"""How a training meets its weights: W on the models' device, step by step, and how a learnt W takes its own steps.
+"""How a training meets its weights: W on the models' device, step by step.
+
+And how a learnt W takes steps of its own.
 
 Shapes: ``M`` models, ``T`` tasks, ``n`` training examples.
 """
@@ -164,7 +166,10 @@ class Learning(Weighing):
 
 
 def plain_steps(config: TrainingConfig) -> Group:
-    """Settings with which an optimiser steps by the gradient (Adam and its kin: by its running mean) times the rate."""
+    """Settings with which an optimiser steps by the gradient times the rate.
+
+    Adam and its kin step by the gradient's running mean.
+    """
     # Against an eps of 1 the root of Adam's second moment, which makes steps of equal length, does
     # not count.
     return {"momentum": 0.0} if config.optimiser == "sgd" else {"eps": 1.0}

@@ -73,7 +73,10 @@ def train(
 
 @dataclass(frozen=True, kw_only=True)
 class _Trainer:
-    """What a training needs at hand, on the device; ``share`` (M, T) only where rows have their own examples."""
+    """What a training needs at hand, on the device.
+
+    ``share`` (M, T) is there only where rows have their own examples.
+    """
 
     stack: ModelStack
     batches: Batches

@@ -46,7 +46,9 @@ class Observer(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class Moment:
-    """The state of a training before step number ``step``, counted from 0 over all epochs, for a probe to look at.
+    """The state of a training before step number ``step``, for a probe to look at.
+
+    Steps are counted from 0 over all epochs.
 
     ``batch`` is what the step will train on, ``weights`` W (M, T) and ``learning_rate`` those of
     the step, ``tasks`` lie on the stack's device, ``seed`` draws the random layers of this step. A

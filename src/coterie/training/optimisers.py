@@ -26,7 +26,7 @@ _OPTIMISERS: dict[str, Callable[..., torch.optim.Optimizer]] = {
 
 
 class Group(TypedDict, total=False):
-    """Parameters that an optimiser moves alike; its learning rate is ``scale`` times that of the step."""
+    """Parameters that are moved alike; their learning rate is ``scale`` times that of the step."""
 
     params: Sequence[Tensor]
     scale: float
@@ -66,7 +66,7 @@ def set_learning_rate(optimiser: torch.optim.Optimizer, rate: float) -> None:
 
 
 def clip_rows(stack: ModelStack, limit: float) -> None:
-    """Scale the gradient of each model, and that of a shared stem, down to a norm of at most ``limit``."""
+    """Scale the gradient of each model, and of a shared stem, to a norm of at most ``limit``."""
     gradients = [
         p.grad for p in stack.parameters.values() if p.requires_grad and p.grad is not None
     ]

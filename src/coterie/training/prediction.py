@@ -31,7 +31,7 @@ def predict(
     device: str = "auto",
     precision: Literal["fp32", "bf16"] = "fp32",
 ) -> Tensor:
-    """Return the outputs of every model on the examples at ``positions``, (M, n, P), float32 on the CPU.
+    """Return the outputs of every model at ``positions``, (M, n, P), float32 on the CPU.
 
     Args:
         stack: the models.
@@ -65,7 +65,9 @@ def evaluate(
     tasks: Tasks,
     place: Place,
 ) -> tuple[Tensor, Tensor]:
-    """Score of each model and task (M, T), float64, higher is better, and mean loss (M, T), without keeping outputs.
+    """Score of each model and task (M, T), float64, higher is better, and mean loss (M, T).
+
+    Outputs are not kept.
 
     The loss is the mean over the observed cells of these examples, whatever share of the training
     part is observed; NaN, as the score, where there are none.

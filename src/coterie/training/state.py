@@ -70,7 +70,7 @@ class TrainingState:
         score: Tensor,
         seconds: float,
     ) -> None:
-        """Add one epoch to the curves, all of shape (M, T), and remember models that are at their best.
+        """Add one epoch to the curves, all (M, T), and remember models that are at their best.
 
         That is the highest mean score; of epochs with the same one, as of few validation examples
         there are many, the lowest mean loss; then the first.

@@ -35,7 +35,10 @@ class WeightsProvider(ABC):
     init: str | Sequence[int] = "independent"
 
     def __init_subclass__(cls) -> None:
-        """Take a class of the version before :class:`LearntWeights`, when all providers could learn, for one of it."""
+        """Take a class from before :class:`LearntWeights` for one of it.
+
+        All providers could learn then.
+        """
         super().__init_subclass__()
         if cls.__module__ == __name__ or issubclass(cls, LearntWeights):
             return
@@ -71,7 +74,7 @@ class WeightsProvider(ABC):
 
     @abstractmethod
     def settings(self) -> Mapping[str, object]:
-        """What must be equal, as JSON types, before a checkpoint written with this provider is continued."""
+        """What must be equal, as JSON types, before a checkpoint of this provider is continued."""
 
     @property
     def key(self) -> dict[str, object]:
