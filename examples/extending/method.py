@@ -1,8 +1,7 @@
-"""Your own grouping method, or baseline.
-
-Anything that answers a Grouping, found anew on every seed.
+"""Your own grouping method: anything that answers a Grouping, found anew on every seed.
 
     python examples/extending/method.py
+    cd examples/extending; coterie run --methods method:TargetCorrelation --groups 2 --data ...
 
 Here tasks are grouped by how their targets go together, which needs no training at all: a baseline
 that every method that trains should beat."""
@@ -12,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 import coterie as ct
-from coterie.evaluation import Case
+from coterie.methods import Case
 from coterie.testing import check_method, planted
 
 FEW = {"repeats": 1, "draws": 1, "baselines": ["random"]}
@@ -48,10 +47,7 @@ def main() -> None:
     print("holds:", ", ".join(check_method(TargetCorrelation())))
     table = planted("agreeing heads")
     settings = {**table.settings, "epochs": 5}
-    methods = {
-        "correlation": TargetCorrelation(n_groups=3),
-        "data map": ct.Cluster(n_groups=3),
-    }
+    methods = {"correlation": TargetCorrelation(n_groups=3), "data map": ct.Cluster(n_groups=3)}
     result = ct.compare("mlp", table.data, methods, seeds=2, **FEW, **settings)
     print(result.verdict[0])
 
