@@ -81,7 +81,7 @@ def method_named(name: str, n_groups: Groups = "auto", **settings: Any) -> Metho
             f"`methods` names an unknown method {name!r}; there are {', '.join(METHODS)}, or "
             f"module:object of your own.{hint}"
         )
-    return as_method(METHODS[found](n_groups=n_groups, **settings))
+    return METHODS[found](n_groups=n_groups, **settings)
 
 
 def as_method(thing: str | Candidate, n_groups: Groups = "auto", **settings: Any) -> Method:
