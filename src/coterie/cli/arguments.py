@@ -121,8 +121,8 @@ def objects_named(asked: object) -> list[str]:
     for name, value in vars(asked).items():
         if is_dataclass(value) and not isinstance(value, type):
             found |= dict.fromkeys(objects_named(value))
-        elif name in _NAMING and value:
-            texts = (value,) if isinstance(value, str) else value
+        elif name in _NAMING:
+            texts = value if isinstance(value, tuple) else (value or "",)
             # Of a kind, what follows the name of its target.
             parts = (text.rpartition("=")[2] for text in texts)
             found |= dict.fromkeys(part for part in parts if ":" in part)
