@@ -122,9 +122,9 @@ def objects_named(asked: object) -> list[str]:
         if is_dataclass(value) and not isinstance(value, type):
             found |= dict.fromkeys(objects_named(value))
         elif name in _NAMING:
-            texts = value if isinstance(value, tuple) else (value or "",)
+            texts = value if isinstance(value, tuple) else (value,)
             # Of a kind, what follows the name of its target.
-            parts = (text.rpartition("=")[2] for text in texts)
+            parts = (str(text).rpartition("=")[2] for text in texts)
             found |= dict.fromkeys(part for part in parts if ":" in part)
     return list(found)
 
