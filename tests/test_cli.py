@@ -24,6 +24,7 @@ import torch
 from rich.console import Console
 
 from coterie.cli import main, options
+from coterie.cli.asked import methods_asked
 from coterie.cli.parsing import VERBS, from_toml, names, parse
 from coterie.cli.show import Screen
 from coterie.evaluation import BASELINES
@@ -311,6 +312,18 @@ def test_help_names_what_there_is(capsys: pytest.CaptureFixture[str]) -> None:
     } == {*BASELINES} - {"joint"}
 
 
+def test_methods_of_one_name_are_all_compared() -> None:
+    own = ("tests.test_cli:flat", "math:sqrt", "cmath:sqrt", "math:sqrt", "cosine", "cosine")
+    compared = options.ComparisonOptions(methods=own)
+    found = methods_asked(options.GroupOptions(groups=(2,)), compared)
+    assert list(found) == [
+        "flat K=auto",
+        "sqrt K=auto",
+        "cmath:sqrt sqrt K=auto",
+        "cosine K=2",
+    ]
+
+
 def test_unknown_parts_are_named_before_the_data_are_read(
     table: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -324,7 +337,7 @@ def test_unknown_parts_are_named_before_the_data_are_read(
         (["--baselines", "double"], "`baselines` must be a sequence of joint, single, "),
         (["--baselines", "math:pi"], "`--baselines` 'math:pi' must be of type ArmKind; found 3.14"),
         (["--kind", "warm=math:pi"], "`--kind` 'math:pi' must be of type Kind; found 3.14"),
-        (["--kind", "warm=coterie.tasks:Numbers"], "cannot be made without settings: TypeError"),
+        (["--kind", "warm=coterie.tasks:Numbers"], "cannot be made: TypeError"),
     ):
         command = ["run", "--data", str(table), "--targets", *TARGETS, "--out", str(tmp_path / "r")]
         assert main([*command, *extra]) == 2, extra

@@ -83,10 +83,16 @@ def methods_asked(
     """All methods at all numbers of groups, by a name that tells them apart.
 
     Data maps at every fuzziness, too.
+
+    >>> asked = options.GroupOptions(groups=(2, 3))
+    >>> compared = options.ComparisonOptions(methods=("cosine", "numpy:sort", "builtins:sorted"))
+    >>> list(methods_asked(asked, compared))
+    ['cosine K=2', 'cosine K=3', 'sort K=auto', 'sorted K=auto']
     """
     from coterie.methods import method_named
 
     found: dict[str, Method] = {}
+    asked_as: dict[str, str] = {}
     for name in compared.methods or ("data_map",):
         for n_groups in asked.groups:
             for settings in _settings_of(name, asked):
@@ -94,7 +100,10 @@ def methods_asked(
                 maps = compared.methods and method.about.family == "data map"
                 label = f"data_map {method.label}" if maps else method.label
                 number = f"K={method.n_groups}"
-                found[label if number in label else f"{label} {number}"] = method
+                label = label if number in label else f"{label} {number}"
+                # Objects of two modules may be called the same.
+                same = asked_as.setdefault(label, name) == name
+                found[label if same else f"{name} {label}"] = method
     return found if len(found) > 1 else dict(zip(["grouped"], found.values(), strict=True))
 
 
@@ -181,7 +190,7 @@ def _instance(name: str, option: str, wanted: type[Value]) -> Value:
     """
     found = find_object(name, option)
     if isinstance(found, type) and issubclass(found, wanted):
-        with blame(f"`--{option}` {name!r} cannot be made without settings"):
+        with blame(f"`--{option}` {name!r} cannot be made"):
             found = found()
     if not isinstance(found, wanted):
         raise CoterieError(
