@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import time
+from functools import partial
 from io import BytesIO, StringIO
 from pathlib import Path
 from typing import Any, get_args, get_type_hints
@@ -23,10 +24,18 @@ import torch
 from rich.console import Console
 
 from coterie.cli import main, options
+from coterie.cli.asked import methods_asked
 from coterie.cli.parsing import VERBS, from_toml, names, parse
 from coterie.cli.show import Screen
+from coterie.evaluation import BASELINES
 from coterie.files import read_json
+from coterie.grouping import AFFINITY_METHODS
+from coterie.grouping import METHODS as CLUSTERINGS
+from coterie.methods import METHODS, Cluster
+from coterie.models.encoders import ENCODERS
 from coterie.runs import Run
+from coterie.tasks import KINDS
+from coterie.training import TrainingConfig
 
 QUICK = (
     "--epochs",
@@ -201,7 +210,7 @@ TRAINING = [
     "seed",
 ]
 GROUPING = ["groups", "fuzziness", "clustering", "features"]
-COMPARISON = ["methods", "seeds", "repeats", "draws"]
+COMPARISON = ["methods", "baselines", "seeds", "repeats", "draws"]
 
 
 @pytest.mark.parametrize(
@@ -243,6 +252,7 @@ COMPARISON = ["methods", "seeds", "repeats", "draws"]
         ("report", ["run", "quiet", "debug"]),
         ("predict", ["run", "data", "model", "trust", "encoding", "out", "quiet", "debug"]),
         ("export", ["run", "model", "trust", "out", "quiet", "debug"]),
+        ("parts", ["quiet", "debug"]),
     ],
 )
 def test_options_are_frozen(verb: str, expected: list[str]) -> None:
@@ -251,9 +261,6 @@ def test_options_are_frozen(verb: str, expected: list[str]) -> None:
 
 
 def test_choices_and_defaults_are_those_of_python() -> None:
-    from coterie.grouping import AFFINITY_METHODS, METHODS
-    from coterie.training import TrainingConfig
-
     hints, known = get_type_hints(options.TrainingOptions), get_type_hints(TrainingConfig)
     for name in ("optimiser", "precision"):
         assert get_args(hints[name]) == get_args(known[name])
@@ -269,8 +276,73 @@ def test_choices_and_defaults_are_those_of_python() -> None:
         "seed",
     ):
         assert getattr(ours, name) == getattr(config, name)
-    clusterings = set(get_args(get_type_hints(options.GroupOptions)["clustering"]))
-    assert clusterings == {"auto", *METHODS, *AFFINITY_METHODS}
+
+
+def test_parts_are_those_of_the_registries(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    made = partial(Cluster, "cosine", by="spectral")
+    monkeypatch.setitem(METHODS, "seldom", made)
+    assert main(["parts"]) == 0
+    said = capsys.readouterr().out
+    assert max(map(len, said.splitlines())) <= 80
+    rows = {line.split()[0]: line.split()[1:] for line in said.splitlines() if line.strip()}
+    registries = (METHODS, CLUSTERINGS, AFFINITY_METHODS, KINDS, ENCODERS, BASELINES)
+    for name in [name for registry in registries for name in registry]:
+        assert len(rows[name]) > 1, name  # with a sentence
+    assert rows["seldom"] == rows["cosine"]
+    assert "``" not in said
+    assert "*" not in said
+
+
+def test_help_names_what_there_is(capsys: pytest.CaptureFixture[str]) -> None:
+    """It names only some, which must exist, and where all are listed."""
+    assert main(["run", "--help"]) == 0
+    text = " ".join(capsys.readouterr().out.replace("│", " ").split())
+    assert "coterie parts lists all" in text
+    examples = re.findall(r"[Ss]uch as ((?:\w+(?:, | or | for data maps, )?)+)", text)
+    named = {name for found in examples for name in re.findall(r"\w+", found)}
+    known = {*METHODS, *CLUSTERINGS, *AFFINITY_METHODS, *KINDS, *ENCODERS}
+    assert named & known == {
+        *("data_map", "lookahead", "gradtag", "kmeans", "spectral", "ordinal", "count", "mlp")
+    }
+    assert set(re.search(r"Of (.+) those to train", text)[1].replace(",", "").split()) - {
+        "and"
+    } == {*BASELINES} - {"joint"}
+
+
+def test_methods_of_one_name_are_all_compared() -> None:
+    own = ("tests.test_cli:flat", "math:sqrt", "cmath:sqrt", "math:sqrt", "cosine", "cosine")
+    compared = options.ComparisonOptions(methods=own)
+    found = methods_asked(options.GroupOptions(groups=(2,)), compared)
+    assert list(found) == [
+        "flat K=auto",
+        "sqrt K=auto",
+        "cmath:sqrt sqrt K=auto",
+        "cosine K=2",
+    ]
+
+
+def test_unknown_parts_are_named_before_the_data_are_read(
+    table: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for extra, message in (
+        (["--clustering", "k-means"], "`clustering` must be one of fuzzy-kmeans, "),
+        (["--clustering", "math:pi"], "`clustering` must be one of fuzzy-kmeans, "),
+        (["--clustering", "math"], "`clustering` must be one of fuzzy-kmeans, "),
+        (["--methods", "math:none"], "`method"),
+        (["--methods", "math:pi"], "`methods` must be a Grouping, a method or the name of one"),
+        (["--methods", "cosine", "--clustering", "kmeans"], "which groups data maps"),
+        (["--baselines", "double"], "`baselines` must be a sequence of joint, single, "),
+        (["--baselines", "math:pi"], "`--baselines` 'math:pi' must be of type ArmKind; found 3.14"),
+        (["--kind", "warm=math:pi"], "`--kind` 'math:pi' must be of type Kind; found 3.14"),
+        (["--kind", "warm=coterie.tasks:Numbers"], "cannot be made: TypeError"),
+    ):
+        command = ["run", "--data", str(table), "--targets", *TARGETS, "--out", str(tmp_path / "r")]
+        assert main([*command, *extra]) == 2, extra
+        assert message in complaint(capsys), extra
+        assert not (tmp_path / "r").exists()
 
 
 def test_what_is_known_without_torch_is_said_without_it() -> None:

@@ -1,6 +1,7 @@
 """Your own affinity: a probe that looks at the gradients of all tasks while a joint model trains.
 
     python examples/extending/affinity.py
+    cd examples/extending; coterie run --methods affinity:SignAgreement --data ...
 
 Here two tasks help each other as far as the signs of their gradients agree: a cosine that large
 coordinates do not rule."""

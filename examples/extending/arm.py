@@ -3,6 +3,7 @@
 An arm that stands in every comparison beside joint, single, random and ensemble.
 
     python examples/extending/arm.py
+    cd examples/extending; coterie run --baselines joint arm:NEIGHBOURS --data ...
 
 Neighbours: the tasks cut into pairs in the order in which they came. It needs no measurement, so a
 method has to beat it."""
@@ -21,15 +22,16 @@ def neighbours(lineup: Lineup) -> list[Arm]:
     return [Arm(name="neighbours", role="neighbours", weights=own.T, init=starts, serves=own)]
 
 
+NEIGHBOURS = ArmKind(
+    role="neighbours",
+    sentence="Pairs of tasks in the order in which they came: *no* measurement at all.",
+    make=neighbours,
+    beside=lambda *_: "neighbours",
+)
+register(NEIGHBOURS)
+
+
 def main() -> None:
-    register(
-        ArmKind(
-            role="neighbours",
-            sentence="Pairs of tasks in the order in which they came: *no* measurement at all.",
-            make=neighbours,
-            beside=lambda *_: "neighbours",
-        )
-    )
     table = planted("agreeing heads")
     given = {"repeats": 1, "draws": 1, "baselines": ["neighbours"], **table.settings}
     result = ct.compare("mlp", table.data, {"true": table.grouping}, seeds=3, **given)

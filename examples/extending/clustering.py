@@ -1,6 +1,7 @@
 """Your own clustering: a function of what was measured, the number of groups and a seed.
 
     python examples/extending/clustering.py
+    cd examples/extending; coterie run --clustering clustering:ward --data ...
 
 Here Ward's (1963): merge the two groups whose union spreads least. Labels, or a soft membership (T,
 K), are answered."""

@@ -3,6 +3,7 @@
 Coterie adds the head.
 
     python examples/extending/encoder.py
+    cd examples/extending; coterie run --model encoder:fourier --data ...
 
 Here random Fourier features (Rahimi and Recht, 2007) before a linear layer. What is no parameter is
 a buffer, drawn from torch's seed: then it moves to a device, into files, and is another one in

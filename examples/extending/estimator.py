@@ -1,11 +1,9 @@
-"""Your own score estimator.
-
-What models of any subset of tasks would score, from few that are trained.
+"""Your own score estimator: what models of any tasks would score, from few that are trained.
 
     python examples/extending/estimator.py
+    cd examples/extending; coterie run --methods estimator:LeaveOneOut --groups 2 --data ...
 
-Here every model without one task is trained, and the one of all: a task that is missed was worth
-something."""
+Here the model of all tasks is trained, and each without one: a task that is missed was worth that."""
 
 from collections.abc import Mapping
 from typing import Any, Self

@@ -1,13 +1,12 @@
 """Your own kind of target: a share between 0 and 1.
 
     python examples/extending/kind.py
+    cd examples/extending; coterie run --kind rye=kind:Share --data ...
 
-A share is no class and no free number: its loss is the cross-entropy of the logit, and predictions
-stay between 0 and 1."""
+Its loss is the cross-entropy of the logit, and predictions stay between 0 and 1."""
 
 import numpy as np
 import pandas as pd
-import torch
 import torch.nn.functional as F
 from torch import Tensor
 
@@ -23,9 +22,8 @@ class Share(Numbers):
     metric_name = "R2"
 
     def loss(self, outputs: Tensor, labels: Tensor, block) -> Tensor:
-        return F.binary_cross_entropy_with_logits(
-            outputs, labels.expand_as(outputs), reduction="none"
-        )
+        labels = labels.expand_as(outputs)
+        return F.binary_cross_entropy_with_logits(outputs, labels, reduction="none")
 
     def confidence(self, outputs: Tensor, labels: Tensor) -> Tensor:
         return 1 - (labels - outputs.sigmoid()).abs()
@@ -50,12 +48,12 @@ class Share(Numbers):
         return outputs.double().sigmoid()
 
 
+SHARE = register(Share())
+
 if __name__ == "__main__":
     x = np.random.default_rng(0).normal(size=(400, 3))
-    shares = torch.from_numpy(x @ [[1.0, 0.5], [0.0, 1.0], [0.5, 0.0]]).sigmoid().numpy()
-    print("holds:", ", ".join(check_kind(register(Share()), labels=shares[:240, 0])))
-    frame = pd.DataFrame(
-        {**{f"x{i}": x[:, i] for i in range(3)}, "rye": shares[:, 0], "oats": shares[:, 1]}
-    )
+    shares = 1 / (1 + np.exp(-x @ [[1.0, 0.5], [0.0, 1.0], [0.5, 0.0]]))
+    print("holds:", ", ".join(check_kind(SHARE, labels=shares[:240, 0])))
+    frame = pd.DataFrame(np.hstack([x, shares]), columns=["sun", "rain", "clay", "rye", "oats"])
     data = ct.load(frame, targets=["rye", "oats"], kinds={"rye": "share", "oats": "share"})
     print(ct.compare("mlp", data, n_groups=2, seeds=2, repeats=1, draws=1, lr=1e-2).verdict[0])

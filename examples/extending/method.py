@@ -1,8 +1,7 @@
-"""Your own grouping method, or baseline.
-
-Anything that answers a Grouping, found anew on every seed.
+"""Your own grouping method: it answers a case with what it found, anew on every seed.
 
     python examples/extending/method.py
+    cd examples/extending; coterie run --methods method:TargetCorrelation --groups 2 --data ...
 
 Here tasks are grouped by how their targets go together, which needs no training at all: a baseline
 that every method that trains should beat."""
@@ -12,46 +11,41 @@ from dataclasses import dataclass
 import numpy as np
 
 import coterie as ct
-from coterie.evaluation import Case
+from coterie.results import About, Cost
 from coterie.testing import check_method, planted
 
 FEW = {"repeats": 1, "draws": 1, "baselines": ["random"]}
 
 
 @dataclass(frozen=True)
-class TargetCorrelation:
-    """Average linkage on the correlations between the targets of the training part.
-
-    Settings are fields.
-    """
+class TargetCorrelation(ct.Method):
+    """Average linkage on the correlations between the targets of the training part."""
 
     n_groups: int = 2
+    about = About(family="affinity", measures="correlations between targets", signed=False)
 
-    def __call__(self, case: Case, *, seed: int) -> ct.Grouping:
+    def __call__(self, case: ct.Case, *, seed: int) -> ct.Found:
         """Read ``case.data`` but not its test part, ``case.joint``, or train ``case.model``."""
         targets = case.data.targets[case.data.split.train].double()
         observed = ~targets.isnan()
         centred = (targets - targets.nanmean(0)).nan_to_num()
         spread = centred.square().T @ observed.double()  # of the one where both are observed
         correlation = (centred.T @ centred / (spread * spread.T).sqrt().clamp(min=1e-12)).numpy()
-        source = ct.Affinity(
-            tasks=case.data.tasks.names, matrix=np.abs(correlation), method="correlation"
-        )
-        return ct.group(source, self.n_groups, method="hierarchical", seed=seed)
+        names = case.data.tasks.names
+        seen = ct.Affinity(tasks=names, matrix=np.abs(correlation), method="correlation")
+        grouping = ct.group(seen, self.n_groups, method="hierarchical", seed=seed)
+        return ct.Found(grouping=grouping, evidence=seen)
 
-    def trainings(self, n_tasks: int) -> int:
-        """How many models it trains: lets a plan price it."""
-        return 0
+    def price(self, timing) -> Cost:
+        """Nothing, which lets a plan count it."""
+        return Cost()
 
 
 def main() -> None:
     print("holds:", ", ".join(check_method(TargetCorrelation())))
     table = planted("agreeing heads")
     settings = {**table.settings, "epochs": 5}
-    methods = {
-        "correlation": TargetCorrelation(n_groups=3),
-        "data map": ct.Cluster(n_groups=3),
-    }
+    methods = {"correlation": TargetCorrelation(n_groups=3), "data map": ct.Cluster(n_groups=3)}
     result = ct.compare("mlp", table.data, methods, seeds=2, **FEW, **settings)
     print(result.verdict[0])
 

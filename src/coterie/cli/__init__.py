@@ -124,8 +124,9 @@ def _folders(verb: Verb) -> list[str]:
 
     The current folder, but only if the user named one or trusts the run's.
     """
-    model = getattr(getattr(verb, "training", verb), "model", None) or ""
-    return [str(Path.cwd())] if ":" in model or getattr(verb, "trust", False) else []
+    from coterie.cli.arguments import objects_named
+
+    return [str(Path.cwd())] if objects_named(verb) or getattr(verb, "trust", False) else []
 
 
 @contextmanager

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 # Stands before the dash of a value while arguments are parsed. Unicode will never make a character
 # of it.
 _VALUE = "\ufdd0"
+# Options that take an object of a module of the user's.
+_NAMING = ("model", "methods", "clustering", "baselines", "kind")
 _NUMBERS = ("inf", "infinity", "nan")
 Verb = TypeVar("Verb", bound="DataclassInstance")
 
@@ -106,6 +108,25 @@ def arranged(arguments: Sequence[str], verb: type) -> list[str]:
 def plain(verb: Verb) -> Verb:
     """A verb as it was meant, once its arguments were parsed."""
     return replace(verb, **{each.name: _meant(getattr(verb, each.name)) for each in fields(verb)})
+
+
+def objects_named(asked: object) -> list[str]:
+    """All ``module:object`` that options name, each once.
+
+    >>> from coterie.cli.options import DataOptions
+    >>> objects_named(DataOptions(data=("c:/d.csv",), kind=("a:b=mine:Share", "c=count")))
+    ['mine:Share']
+    """
+    found: dict[str, None] = {}
+    for name, value in vars(asked).items():
+        if is_dataclass(value) and not isinstance(value, type):
+            found |= dict.fromkeys(objects_named(value))
+        elif name in _NAMING:
+            texts = value if isinstance(value, tuple) else (value,)
+            # Of a kind, what follows the name of its target.
+            parts = (str(text).rpartition("=")[2] for text in texts)
+            found |= dict.fromkeys(part for part in parts if ":" in part)
+    return list(found)
 
 
 def _meant(value: object) -> object:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, TypeVar, cast
 
 from coterie.cli import options
-from coterie.errors import CoterieError
+from coterie.cli.arguments import objects_named
+from coterie.errors import CoterieError, blame, shown
+from coterie.named import find_object
 
 if TYPE_CHECKING:
+    from coterie.affinities import AffinityProbe
     from coterie.data import Dataset
+    from coterie.grouping.own import Clustering
     from coterie.methods import Method
     from coterie.training.config import TrainingSettings
 
@@ -25,6 +29,7 @@ def load_data(asked: options.DataOptions, seed: int) -> Dataset:
     kinds, positive = (
         dict(_pair(name, text) for text in keywords.pop(name)) for name in ("kind", "positive")
     )
+    kinds = {name: kind_asked(kind) for name, kind in kinds.items()}
     files, test = (list(keywords.pop(name)) for name in ("data", "test"))
     source = files[0] if len(files) == 1 else files
     parts = {"train": source, "test": test} if test else source
@@ -78,25 +83,38 @@ def methods_asked(
     """All methods at all numbers of groups, by a name that tells them apart.
 
     Data maps at every fuzziness, too.
+
+    >>> asked = options.GroupOptions(groups=(2, 3))
+    >>> compared = options.ComparisonOptions(methods=("cosine", "numpy:sort", "builtins:sorted"))
+    >>> list(methods_asked(asked, compared))
+    ['cosine K=2', 'cosine K=3', 'sort K=auto', 'sorted K=auto']
     """
     from coterie.methods import method_named
 
     found: dict[str, Method] = {}
+    asked_as: dict[str, str] = {}
     for name in compared.methods or ("data_map",):
         for n_groups in asked.groups:
             for settings in _settings_of(name, asked):
                 method = method_named(name, n_groups, **settings)
                 maps = compared.methods and method.about.family == "data map"
-                found[f"data_map {method.label}" if maps else method.label] = method
+                label = f"data_map {method.label}" if maps else method.label
+                number = f"K={method.n_groups}"
+                label = label if number in label else f"{label} {number}"
+                # Objects of two modules may be called the same.
+                same = asked_as.setdefault(label, name) == name
+                found[label if same else f"{name} {label}"] = method
     return found if len(found) > 1 else dict(zip(["grouped"], found.values(), strict=True))
 
 
 def _settings_of(name: str, asked: options.GroupOptions) -> Sequence[Mapping[str, object]]:
     """What the options say of a method of this name: only clusterings take any."""
-    from coterie.affinities import AFFINITIES
+    from coterie.affinities import AFFINITIES, AffinityProbe
     from coterie.grouping import AFFINITY_METHODS
 
-    by = {} if asked.clustering == "auto" else {"by": asked.clustering}
+    by = {} if asked.clustering == "auto" else {"by": clustering_of(asked)}
+    if ":" in name:
+        return [by if issubclass(_class(find_object(name, "methods")), AffinityProbe) else {}]
     found = name.replace("-", "_")
     if found not in AFFINITIES:
         return [{}]
@@ -105,3 +123,81 @@ def _settings_of(name: str, asked: options.GroupOptions) -> Sequence[Mapping[str
     return [
         {**by, "fuzziness": fuzziness, "features": asked.features} for fuzziness in asked.fuzziness
     ]
+
+
+def clustering_of(asked: options.GroupOptions) -> str | Clustering | None:
+    """The clustering asked for, a name or a function; None where it is left to coterie."""
+    from coterie.grouping import AFFINITY_METHODS, METHODS, check_clustering
+
+    if asked.clustering == "auto":
+        return None
+    own = ":" in asked.clustering
+    found = find_object(asked.clustering, "clustering") if own else asked.clustering
+    check_clustering("clustering", found, {**METHODS, **AFFINITY_METHODS})
+    return cast("str | Clustering", found)
+
+
+def affinity_of(name: str) -> str | AffinityProbe:
+    """An affinity by its name, or a probe of the user's.
+
+    Raises:
+        CoterieError: what ``module:object`` names is no probe.
+    """
+    from coterie.affinities import AffinityProbe
+
+    if ":" not in name:
+        return name.replace("-", "_")
+    return _instance(name, "methods", AffinityProbe)
+
+
+def baselines_asked(compared: options.ComparisonOptions) -> Sequence[str]:
+    """Roles of the baselines asked for; kinds of arms of the user's are registered."""
+    from coterie.evaluation import BASELINES, ArmKind, register
+
+    roles = []
+    for name in compared.baselines or BASELINES:
+        if ":" in name:
+            register(own := _instance(name, "baselines", ArmKind))
+            roles.append(own.role)
+        else:
+            roles.append(name)
+    return roles
+
+
+def kind_asked(name: str) -> str:
+    """The name of a kind; one of the user's is registered."""
+    from coterie.tasks import Kind, register
+
+    return register(_instance(name, "kind", Kind)).value if ":" in name else name
+
+
+def identities(asked: Iterable[object]) -> dict[str, object]:
+    """What the objects are that options name, as far as names and settings tell.
+
+    A run is continued with the same only.
+    """
+    from coterie.identity import identity_or_name
+
+    names = dict.fromkeys(name for part in asked for name in objects_named(part))
+    return {name: identity_or_name(find_object(name, "object")) for name in names}
+
+
+def _instance(name: str, option: str, wanted: type[Value]) -> Value:
+    """What ``module:object`` names as an object of a class; a class is called without settings.
+
+    Raises:
+        CoterieError: it is something else.
+    """
+    found = find_object(name, option)
+    if isinstance(found, type) and issubclass(found, wanted):
+        with blame(f"`--{option}` {name!r} cannot be made"):
+            found = found()
+    if not isinstance(found, wanted):
+        raise CoterieError(
+            f"`--{option}` {name!r} must be of type {wanted.__name__}; found {shown(found)}."
+        )
+    return found
+
+
+def _class(thing: object) -> type:
+    return thing if isinstance(thing, type) else type(thing)

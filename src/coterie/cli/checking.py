@@ -6,7 +6,7 @@ A slip should not wait for a large file to be read.
 from __future__ import annotations
 
 from coterie.cli import options
-from coterie.cli.asked import methods_asked, settings_of
+from coterie.cli.asked import affinity_of, baselines_asked, methods_asked, settings_of
 
 
 def check(verb: options.Compare | options.Record | options.Affinity | options.Plan) -> None:
@@ -24,17 +24,17 @@ def check(verb: options.Compare | options.Record | options.Affinity | options.Pl
     if isinstance(verb, options.Affinity):
         from coterie.affinities import named_probes
 
-        named_probes(verb.methods, verb.every)
+        named_probes([affinity_of(name) for name in verb.methods], verb.every)
     elif isinstance(verb, options.Compare | options.Plan):
         _check_comparison(verb)
 
 
 def _check_comparison(verb: options.Compare | options.Plan) -> None:
-    from coterie.evaluation import BASELINES, check_counts, check_repeats, read_seeds, seconds_of
+    from coterie.evaluation import check_counts, check_repeats, read_seeds, seconds_of
 
     read_seeds(verb.comparison.seeds)
     check_repeats(verb.comparison.repeats)
-    check_counts(verb.comparison.draws, BASELINES, bootstraps=1)
+    check_counts(verb.comparison.draws, baselines_asked(verb.comparison), bootstraps=1)
     if isinstance(verb, options.Plan) and verb.budget is not None:
         seconds_of(verb.budget)
     methods_asked(verb.grouping, verb.comparison)

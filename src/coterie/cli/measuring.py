@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from coterie.cli import options
-from coterie.cli.asked import load_data, methods_asked, model_of, settings_of
+from coterie.cli.asked import affinity_of, load_data, methods_asked, model_of, settings_of
 from coterie.cli.checking import check
 from coterie.cli.outcomes import show_affinity, show_plan, show_selection
 from coterie.cli.shared import (
@@ -27,10 +27,12 @@ from coterie.cli.shared import (
 from coterie.cli.show import Screen
 from coterie.errors import CoterieError
 from coterie.files import atomic, check_target
+from coterie.identity import qualified
 from coterie.results.subsets import readings, split
 from coterie.runs import Run, is_run
 
 if TYPE_CHECKING:
+    from coterie.affinities import AffinityProbe
     from coterie.data import Dataset
     from coterie.results import ScoreTable, Selection
 
@@ -51,33 +53,44 @@ def perform_measuring(
 def affinity(verb: options.Affinity, screen: Screen) -> None:
     """Measure affinities on one joint training and keep them in the run directory."""
     with started(verb, screen) as (run, data):
-        asked = {"every": verb.every}
-        missing = [
-            m
-            for m in verb.methods
-            if not run.done(affinity_stage(m)) or run.about(affinity_stage(m)) != asked
-        ]
+        asked = [affinity_of(name) for name in verb.methods]
+        missing = [each for each in asked if not _is_measured(run, verb, each)]
         if missing:
             _measure(run, verb, missing, data, screen)
-        for name in verb.methods:
+        for name in map(_name, asked):
             show_affinity(screen, saved_affinity(run, name))
             screen.path("Affinity", affinity_file(run, name))
 
 
+def _is_measured(run: Run, verb: options.Affinity, asked: str | AffinityProbe) -> bool:
+    """Whether a run has measured an affinity as it is asked for now."""
+    name = _name(asked)
+    if not run.done(affinity_stage(name)):
+        return False
+    about = run.about(affinity_stage(name))
+    same = about.get("own", {}).get(name) == _own([asked]).get(name)
+    return same and about["every"] == verb.every
+
+
 def _measure(
-    run: Run, verb: options.Affinity, methods: Sequence[str], data: Dataset, screen: Screen
+    run: Run,
+    verb: options.Affinity,
+    missing: Sequence[str | AffinityProbe],
+    data: Dataset,
+    screen: Screen,
 ) -> None:
-    """Measure and keep all of ``methods`` or none.
+    """Measure and keep all of ``missing`` or none.
 
     A training can be continued only with the probes that it began with.
     """
     from coterie.affinities import affinities
 
     # So each set of them has a checkpoint of its own.
-    checkpoint = f"{AFFINITY}/{'+'.join(map(plain, methods))}-every-{verb.every}"
+    names = "+".join(plain(_name(each)) for each in missing)
+    checkpoint = f"{AFFINITY}/{names}-every-{verb.every}"
     with no_trace_of_a_mistake(run), screen.progress() as progress:
         measured = affinities(
-            methods,
+            missing,
             model_of(verb.training, data),
             data,
             seed=verb.training.seed,
@@ -90,11 +103,27 @@ def _measure(
         for name, found in measured.items():
             found.save(writing.enter_context(atomic(affinity_file(run, name))))
         run.forget(*map(affinity_stage, measured))
+    own = _own(missing)
     run.complete_together(
-        {affinity_stage(name): [affinity_file(run, name)] for name in measured}, every=verb.every
+        {affinity_stage(name): [affinity_file(run, name)] for name in measured},
+        every=verb.every,
+        **({"own": own} if own else {}),
     )
     run.drop_checkpoint(checkpoint)
     drop_void_checkpoints(run)
+
+
+def _name(asked: str | AffinityProbe) -> str:
+    return asked if isinstance(asked, str) else asked.name
+
+
+def _own(asked: Sequence[str | AffinityProbe]) -> dict[str, object]:
+    """What tells the user's own probes from others, by name."""
+    return {
+        each.name: {**each.key, "is": qualified(each)}
+        for each in asked
+        if not isinstance(each, str)
+    }
 
 
 def select(verb: options.Select, screen: Screen) -> None:

@@ -38,7 +38,7 @@ class DataOptions:
     keep: Names = ()
     """Inputs although they look like row numbers or ids, or the file names them as labels."""
     kind: Pairs = ()
-    """Kind of a target if guessed wrong: binary, multiclass, regression, ordinal or count."""
+    """Kind of a target if guessed wrong, such as ordinal or count, or module:Kind of your own."""
     positive: Annotated[tuple[str, ...], arg(metavar="NAME=VALUE ...", help_behavior_hint="")] = ()
     """Positive class of a binary target; else the larger, true, or the later in the alphabet."""
     task_column: Column = None
@@ -73,7 +73,7 @@ class TrainingOptions:
     """How models are trained; the same for all of them."""
 
     model: Annotated[str, arg(metavar="NAME")] = "auto"
-    """mlp, cnn, resnet18, or module:factory of your own; auto is cnn for images, else mlp."""
+    """Encoder, such as mlp, or module:factory of your own; auto is cnn for images, else mlp."""
     epochs: Count = 10
     """Passes over the training examples."""
     lr: Annotated[float, arg(metavar="RATE")] = 1e-3
@@ -102,17 +102,9 @@ class GroupOptions:
     """Number of groups; several are compared. auto may answer 1."""
     fuzziness: Annotated[tuple[float, ...], arg(metavar="M ...")] = (1.07,)
     """1.07 is nearly hard, 2 is soft; several are compared."""
-    clustering: Literal[
-        "auto",
-        "fuzzy-kmeans",
-        "fuzzy-cmeans",
-        "kmeans",
-        "points",
-        "sdp",
-        "spectral",
-        "hierarchical",
-    ] = "auto"
-    """The last three are for affinities; auto is fuzzy-kmeans for data maps, else sdp."""
+    clustering: Annotated[str, arg(metavar="NAME")] = "auto"
+    """Such as kmeans for data maps, spectral for affinities, or module:function of your own;
+    auto is fuzzy-kmeans for data maps, sdp for affinities."""
     features: Literal["cells", "density"] = "cells"
     """What of the data map is compared between tasks."""
 
@@ -124,9 +116,12 @@ class ComparisonOptions:
     methods: Annotated[
         tuple[str, ...], arg(metavar="NAME ...", help_behavior_hint="", aliases=("--method",))
     ] = ()
-    """Ways to find groups: data_map, dmtg;
-    affinities: cosine, lookahead, transfer_gain, auxiliary_gain;
-    score estimators: train, early, pairs, surrogate, gradtag, mtgnet. (default: data_map)"""
+    """Ways to find groups, such as data_map, lookahead or gradtag, or module:object of your own;
+    coterie parts lists all. (default: data_map)"""
+    baselines: Annotated[
+        tuple[str, ...], arg(metavar="NAME ...", help_behavior_hint="(default: all of coterie's)")
+    ] = ()
+    """Of single, random and ensemble those to train, or module:object of your own."""
     seeds: Count = 3
     """Trainings of everything, each with its own seed."""
     repeats: Annotated[

@@ -93,7 +93,7 @@ class Affinity:
     out: OutFolder = None
     """Run directory."""
     methods: Annotated[tuple[str, ...], arg(metavar="NAME ...")] = ("lookahead",)
-    """To measure in one training: cosine, lookahead, transfer_gain, auxiliary_gain, data_map."""
+    """To measure in one training, such as lookahead or cosine, or module:object of your own."""
     every: Count = 10
     """Steps between measurements."""
     data: DataOptions
@@ -164,7 +164,7 @@ class Fit:
     model: Name = None
     """Your own encoder module:factory, named again because importing it runs code."""
     trust: Flag = False
-    """Import whatever encoder the run names."""
+    """Import whatever encoder and kinds of targets the run names."""
     output: OutputOptions = field(default_factory=OutputOptions)
 
 
@@ -177,7 +177,7 @@ class Evaluate:
     model: Name = None
     """Your own encoder module:factory, named again because importing it runs code."""
     trust: Flag = False
-    """Import whatever encoder the model file names."""
+    """Import whatever encoder and kinds of targets the run or model file names."""
     data: Annotated[
         tuple[str, ...],
         arg(metavar="PATH ...", help_behavior_hint="(default: the run's own test examples)"),
@@ -208,7 +208,7 @@ class Predict:
     model: Name = None
     """Your own encoder module:factory, named again because importing it runs code."""
     trust: Flag = False
-    """Import whatever encoder the model file names."""
+    """Import whatever encoder and kinds of targets the run or model file names."""
     encoding: Encoding = None
     """Encoding of a CSV file."""
     out: Annotated[Path, arg(metavar="FILE.parquet|FILE.csv")]
@@ -226,9 +226,16 @@ class Export:
     model: Name = None
     """Your own encoder module:factory, named again because importing it runs code."""
     trust: Flag = False
-    """Import whatever encoder the model file names."""
+    """Import whatever encoder and kinds of targets the run or model file names."""
     out: Annotated[Path, arg(metavar="PROGRAM.onnx|PROGRAM.pt2")]
     """File to write, for ONNX or torch.export; it says what it reads and gives."""
+    output: OutputOptions = field(default_factory=OutputOptions)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Parts:
+    """List methods, clusterings, kinds, encoders and baselines by name."""
+
     output: OutputOptions = field(default_factory=OutputOptions)
 
 
@@ -245,4 +252,5 @@ Verb = (
     | Report
     | Predict
     | Export
+    | Parts
 )

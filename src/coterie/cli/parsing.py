@@ -32,6 +32,7 @@ VERBS: dict[str, type] = {
     "report": options.Report,
     "predict": options.Predict,
     "export": options.Export,
+    "parts": options.Parts,
 }
 _DESCRIPTION = """Find out which tasks to train together, train them so, see what it gains.
 

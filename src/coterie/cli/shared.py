@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -10,7 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from coterie.cli import options
-from coterie.cli.asked import load_data
+from coterie.cli.arguments import objects_named
+from coterie.cli.asked import identities, kind_asked, load_data
 from coterie.cli.checking import check
 from coterie.cli.show import Screen
 from coterie.errors import CoterieError
@@ -50,7 +52,9 @@ def started(
         parts = {"data": verb.data, "training": verb.training}
         if isinstance(verb, options.Compare):
             parts |= {"grouping": verb.grouping, "comparison": verb.comparison}
-        config = {name: asdict(part) for name, part in parts.items()}
+        config: dict[str, object] = {name: asdict(part) for name, part in parts.items()}
+        if own := identities(parts.values()):
+            config["own"] = own
         run = Run.open(folder, config=config, fingerprint=data.fingerprint())
         drop_void_checkpoints(run)
         yield run, data
@@ -143,9 +147,24 @@ def _kept(run: Run, name: str, kind: type[Options]) -> Options:
         return structure(run.config[name], kind, f"config.{name}")
 
 
-def reload(run: Run, screen: Screen) -> Dataset:
-    """The data of a run, which must not have changed."""
+def trusted_data(run: Run, *, trust: bool) -> options.DataOptions:
+    """What a run says of its data. Its word is not enough to import kinds of targets.
+
+    Raises:
+        CoterieError: it names some that are not built in, and is not trusted.
+    """
     asked = _kept(run, "data", options.DataOptions)
+    if (own := objects_named(asked)) and not trust:
+        raise CoterieError(
+            f"{run.folder / MANIFEST} names a kind of target that is not built in, {own[0]!r}, and "
+            "loading it runs code. If you trust it, say so: --trust."
+        )
+    return asked
+
+
+def reload(run: Run, screen: Screen, *, trust: bool) -> Dataset:
+    """The data of a run, which must not have changed."""
+    asked = trusted_data(run, trust=trust)
     data = load_data(asked, training_of(run).seed)
     screen.notes(data.notes)
     if data.fingerprint() != run.fingerprint:
@@ -208,6 +227,8 @@ def saved_model(run: Run, encoder: str | None, *, trust: bool) -> GroupedModel:
 
     if not run.done("model"):
         raise CoterieError(f"Run {str(run.folder)!r} has no model yet: coterie fit {run.folder}.")
+    for name in objects_named(trusted_data(run, trust=trust)):
+        kind_asked(name)
     return GroupedModel.load(run.folder / MODEL, model=encoder, trust=trust)
 
 
@@ -228,8 +249,12 @@ def model_at(path: Path, encoder: str | None, *, trust: bool) -> GroupedModel:
 
 
 def plain(name: str) -> str:
-    """A name as Python has it."""
-    return name.replace("-", "_")
+    """A name as a word.
+
+    >>> plain("transfer-gain"), plain("sign agreement")
+    ('transfer_gain', 'sign_agreement')
+    """
+    return re.sub(r"\W+", "_", name)
 
 
 def affinity_stage(name: str) -> str:

@@ -10,7 +10,15 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from coterie.cli import options
-from coterie.cli.asked import given, methods_asked, model_of, seeds_of, settings_of
+from coterie.cli.asked import (
+    baselines_asked,
+    clustering_of,
+    given,
+    methods_asked,
+    model_of,
+    seeds_of,
+    settings_of,
+)
 from coterie.cli.shared import (
     COMPARISON,
     DATA_MAP,
@@ -82,6 +90,10 @@ def perform(verb: options.Verb) -> None:
             from coterie.cli.exporting import export
 
             export(verb, screen)
+        case options.Parts():
+            from coterie.cli.listing import list_parts
+
+            list_parts(screen)
 
 
 def run_all(verb: options.Run, screen: Screen) -> None:
@@ -120,6 +132,7 @@ def compare(verb: options.Compare, run: Run, data: Dataset, screen: Screen) -> N
                 seeds=seeds_of(verb),
                 repeats=verb.comparison.repeats,
                 draws=verb.comparison.draws,
+                baselines=baselines_asked(verb.comparison),
                 run=run,
                 progress=progress,
                 **settings_of(verb.training),
@@ -167,11 +180,10 @@ def group(verb: options.Group, screen: Screen) -> None:
         from coterie.grouping import group as group_tasks
 
         source = data_map_of(run) if verb.affinity is None else saved_affinity(run, verb.affinity)
-        clustering = None if asked.clustering == "auto" else asked.clustering
         grouping = group_tasks(
             source,
             asked.groups[0],
-            method=clustering,
+            method=clustering_of(asked),
             fuzziness=asked.fuzziness[0],
             features=asked.features,
             seed=training_of(run).seed,
@@ -197,7 +209,7 @@ def fit(verb: options.Fit, screen: Screen) -> None:
         model = training_of(run).model
         if model != "auto" or verb.model is not None:
             trusted(model, verb.model, run.folder / MANIFEST, trust=verb.trust)
-        data = reload(run, screen)
+        data = reload(run, screen, trust=verb.trust)
         if model_is_of_the_grouping(run) and run.done("model"):
             screen.notes(["Nothing has changed since the model was trained: it is kept as it is."])
         else:
@@ -240,7 +252,11 @@ def evaluate(verb: options.Evaluate, screen: Screen) -> None:
         from coterie.files import write_json
 
         model = saved_model(run, verb.model, trust=verb.trust)
-        data = _other_data(run, model, verb, screen) if verb.data else reload(run, screen)
+        data = (
+            _other_data(run, model, verb, screen)
+            if verb.data
+            else reload(run, screen, trust=verb.trust)
+        )
         metrics = evaluation.evaluate(model, data, "test")
         if not verb.data:
             run.forget("evaluate")
