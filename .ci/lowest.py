@@ -5,7 +5,9 @@ import tomllib
 from pathlib import Path
 
 project = tomllib.loads(Path("pyproject.toml").read_text(encoding="utf-8"))["project"]
-extras = project["optional-dependencies"]
-bounds = sum((extras[name] for name in extras if name not in {"all", "dev", "docs"}), [])
-for bound in project["dependencies"] + bounds:
+bounds = project["dependencies"]
+for extra, more in project["optional-dependencies"].items():
+    if extra not in {"all", "dev", "docs"}:
+        bounds += more
+for bound in bounds:
     sys.stdout.write(bound.replace(">=", "==") + "\n")
