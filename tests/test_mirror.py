@@ -1,0 +1,109 @@
+"""Tests mirror the source: the tests of ``room/_name.py`` stand in ``room/test_name.py``.
+
+A source file without one of its own name is listed here with the tests that reach it, through what
+is public. A list that says what is no longer so fails.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import pytest
+
+import coterie
+
+TESTS = Path(__file__).parent
+SOURCE = Path(coterie.__file__).parent
+# Tests, and what they reach.
+REACHED = {
+    "affinities/test_affinity.py": "affinities: bench pairs probe",
+    "codec/test_parts.py": "codec: declared",
+    "data/test_images.py": ".: memory",
+    "datamaps/test_gram.py": "datamaps: density features",
+    "datamaps/test_recorder.py": "datamaps: updates welford",
+    "differentiable/test_provider.py": "differentiable: modes",
+    "engines/test_engines.py": "engines: local protocol; evaluation: jobs; fitting: job",
+    "estimators/gradtag/test_features.py": "estimators/gradtag: bases kronecker layers margins passes",
+    "estimators/gradtag/test_newton.py": "estimators/gradtag: readout",
+    "estimators/gradtag/test_scores.py": "estimators/gradtag: linearised model",
+    "estimators/test_mtgnet.py": "estimators: gain_net",
+    "estimators/test_surrogate.py": "estimators: relevance",
+    "estimators/test_train.py": "estimators: base",
+    "evaluation/test_compare.py": "evaluation: comparison repetitions unit units",
+    "files/test_files.py": "files: content damage paths whole",
+    "fitting/test_fit.py": "fitting: arguments recording; training: learning loop observers "
+    "optimisers state step weights work",
+    "grouping/test_affinity_groups.py": "grouping: affinities automatic hierarchical sdp spectral",
+    "grouping/test_group.py": "grouping: fuzzy_cmeans fuzzy_kmeans kmeans measures method points; "
+    "results: groupings",
+    "grouping/test_select.py": "grouping: candidates conflicts cover densest highs rows search",
+    "methods/test_compared.py": "methods: cluster earlier given learn method own registry select "
+    "timing",
+    "models/test_grouped.py": "models: building saved",
+    "models/test_stack.py": "models: architecture batch_norm copies encoders execution state "
+    "strategy; .: seeds",
+    "report/test_affinities.py": ".: pairs",
+    "report/test_assignments.py": "report: folding",
+    "report/test_chapters.py": "report: about curves gains scores",
+    "report/test_figures.py": "drawing: bars figures labels matrices",
+    "report/test_page.py": "report: groups svg",
+    "results/test_comparisons.py": "results: comparison_files evaluations standings",
+    "results/test_earlier.py": "results: data_maps found histories",
+    "results/test_views.py": "results: plots",
+    "schema/test_structure.py": "schema: arrays",
+    "tasks/test_tasks.py": "tasks: column",
+    "test_arguments.py": "cli: arguments",
+    "test_cli.py": "cli: asked checking exporting measuring option_groups options outcomes parsing "
+    "predictions shared show verbs; .: labels",
+    "test_names.py": ".: texts wording",
+    "test_runs.py": ".: manifest",
+    "test_trust.py": ".: named",
+    "test_wrong_types.py": ".: errors",
+}
+
+
+def names(folder: Path) -> set[str]:
+    """Source files as ``room/name``; what only gathers others or starts the program is none."""
+    return {
+        (path.parent.relative_to(folder) / path.stem.lstrip("_")).as_posix()
+        for path in folder.rglob("*.py")
+        if not path.stem.startswith("__")
+    }
+
+
+def with_tests(folder: Path) -> set[str]:
+    return {
+        (path.parent.relative_to(folder) / path.stem.removeprefix("test_")).as_posix()
+        for path in folder.rglob("test_*.py")
+    }
+
+
+def listed(reached: Iterable[str]) -> list[str]:
+    rooms = [room.split(": ") for line in reached for room in line.split("; ")]
+    return [
+        (Path(room) / name).as_posix() for room, all_names in rooms for name in all_names.split()
+    ]
+
+
+def test_every_source_file_has_its_tests_or_is_listed():
+    without = names(SOURCE) - with_tests(TESTS)
+    found = listed(REACHED.values())
+    assert sorted(without - set(found)) == [], "write a test file of that name, or list it"
+    assert sorted(set(found) - without) == [], "these have tests of their name, or are gone"
+    assert len(found) == len(set(found))
+
+
+@pytest.mark.parametrize("path", REACHED)
+def test_what_is_listed_is_there(path):
+    assert (TESTS / path).is_file()
+
+
+def test_a_file_that_nobody_tests_is_found(tmp_path):
+    for name in ("a/_new.py", "a/old.py", "a/__init__.py"):
+        (tmp_path / "source" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "source" / name).touch()
+    (tmp_path / "tests/a").mkdir(parents=True)
+    (tmp_path / "tests/a/test_old.py").touch()
+    assert names(tmp_path / "source") - with_tests(tmp_path / "tests") == {"a/new"}
+    assert listed(["a: new; .: b c"]) == ["a/new", "b", "c"]

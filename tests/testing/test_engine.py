@@ -1,0 +1,77 @@
+"""Each check of an engine fails on what violates it and on little else; and ours hold."""
+
+from dataclasses import replace
+
+import pytest
+
+import coterie as ct
+from coterie.errors import CoterieError
+
+from .suites import failing, fails, names
+
+
+def engine_that(own):
+    """Runs every job, but answers with what ``own`` makes of them."""
+
+    class Broken:
+        def rows(self, jobs, progress=None):
+            return own(self, jobs)
+
+        units = rows
+
+    return Broken()
+
+
+def reworded(self, jobs):
+    try:
+        return [job.run() for job in jobs]
+    except CoterieError as error:
+        raise RuntimeError("a job failed") from error
+
+
+def other_rows(self, jobs):
+    """Trains from another seed."""
+    seeded = [
+        replace(job, config=replace(job.config, seed=1)) if hasattr(job, "config") else job
+        for job in jobs
+    ]
+    return [job.run() for job in seeded]
+
+
+def other_units(self, jobs):
+    return [
+        (replace(job, train_seed=99) if hasattr(job, "train_seed") else job).run() for job in jobs
+    ]
+
+
+BROKEN = {
+    "order": engine_that(lambda self, jobs: [job.run() for job in jobs][::-1]),
+    "no jobs": engine_that(lambda self, jobs: [job.run() for job in jobs] if jobs else jobs[0]),
+    "errors": engine_that(reworded),
+    "rows": engine_that(other_rows),
+    "units": engine_that(other_units),
+}
+
+
+# What cannot be otherwise: an object that is never the same is not the same in another order.
+ALSO = {"order": {"errors", "rows", "units"}}
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_a_check_fails_on_what_violates_it(name):
+    fails("engine", name, BROKEN[name])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", BROKEN)
+def test_what_violates_one_property_holds_the_others(name):
+    assert failing("engine", BROKEN[name]) == {name} | ALSO.get(name, set())
+
+
+@pytest.mark.slow
+def test_the_object_that_is_broken_is_sound_itself():
+    assert failing("engine", ct.LocalEngine()) == set()
+
+
+def test_every_check_is_seen_to_fail():
+    assert names("engine") == set(BROKEN)

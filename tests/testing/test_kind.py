@@ -1,0 +1,96 @@
+"""Each check of a kind fails on what violates it and on little else; and ours hold."""
+
+import numpy as np
+import pytest
+import torch
+
+from coterie.tasks import KINDS, Count, Kind
+from coterie.testing import (
+    parametrize_with_checks,
+)
+
+from .suites import failing, fails, names
+
+
+def kind_that(own, **methods):
+    """Counts, but for some methods."""
+    return type("Broken", (Count,), {"name": f"broken_{own}", **methods})()
+
+
+def overflowing(self, outputs, labels, block):
+    return 2 * (torch.xlogy(labels, labels) - labels * outputs - labels + outputs.exp())
+
+
+def of_company(self, outputs, labels):
+    return Count.confidence(self, outputs, labels) / outputs.shape[-1]
+
+
+def by_size(self, outcome, labels):
+    return (*Count.statistics(self, outcome, labels)[:3], outcome * outcome.shape[-2])
+
+
+def unlearnt(self, outputs, labels, block):
+    return Count.loss(self, outputs.detach(), labels, block) + 0 * outputs
+
+
+BROKEN = {
+    "name": kind_that("name"),  # nobody registers it
+    "labels": kind_that(
+        "labels", read=lambda self, column, positive=None: ((), np.nan_to_num(column.numbers))
+    ),
+    "losses": kind_that("losses", loss=overflowing),
+    "tasks apart": kind_that("apart", confidence=of_company),
+    "missing labels": kind_that(
+        "gaps", outcome=lambda self, z, y: Count.outcome(self, z, y.nan_to_num())
+    ),
+    "confidences": kind_that(
+        "sure", confidence=lambda self, z, y: 2 * Count.confidence(self, z, y)
+    ),
+    "constant": kind_that(
+        "constant", constant=lambda self, y, n, w: Count.constant(self, y, n, w) + 0.5
+    ),
+    "sums": kind_that("sums", statistics=by_size),
+    "metrics": kind_that("metrics", metrics=lambda self, *_: {"MAE": 0.0}),
+    "link": kind_that("link", link=lambda self, means: means),
+    "predictions": kind_that("predictions", meanings=lambda self, task: []),
+    "training": kind_that("training", loss=unlearnt),
+}
+
+
+@pytest.fixture(autouse=True)
+def registered(monkeypatch):
+    for name, kind in BROKEN.items():
+        if name != "name":
+            monkeypatch.setitem(KINDS, str(kind), kind)
+
+
+# What cannot be otherwise: an object that is never the same is not the same in another order.
+ALSO = {"name": set(BROKEN)}  # nothing can be read
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_a_check_fails_on_what_violates_it(name):
+    fails("kind", name, BROKEN[name])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", BROKEN)
+def test_what_violates_one_property_holds_the_others(name):
+    assert failing("kind", BROKEN[name]) == {name} | ALSO.get(name, set())
+
+
+@pytest.mark.slow
+def test_the_object_that_is_broken_is_sound_itself():
+    assert failing("kind", Kind.COUNT) == set()
+
+
+def test_every_check_is_seen_to_fail():
+    assert names("kind") == set(BROKEN)
+
+
+PACKAGED = (Kind.BINARY, Kind.MULTICLASS, Kind.REGRESSION, Kind.ORDINAL, Kind.COUNT)
+
+
+@parametrize_with_checks("kind", {str(kind): kind for kind in PACKAGED})
+def test_ours(subject, check):
+    check(subject)
