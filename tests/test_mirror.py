@@ -30,7 +30,7 @@ REACHED = {
     "estimators/test_mtgnet.py": "estimators: gain_net",
     "estimators/test_surrogate.py": "estimators: relevance",
     "estimators/test_train.py": "estimators: base",
-    "evaluation/test_compare.py": "evaluation: comparison repetitions unit units",
+    "evaluation/test_compare.py": "evaluation: assembly comparison configuration repetitions unit units",
     "files/test_files.py": "files: content damage paths whole",
     "fitting/test_fit.py": "fitting: arguments recording; training: learning loop observers "
     "optimisers state step weights work",
@@ -38,8 +38,8 @@ REACHED = {
     "grouping/test_group.py": "grouping: fuzzy_cmeans fuzzy_kmeans kmeans measures method points; "
     "results: groupings",
     "grouping/test_select.py": "grouping: candidates conflicts cover densest highs rows search",
-    "methods/test_compared.py": "methods: cluster earlier given learn method own registry select "
-    "timing",
+    "methods/test_compared.py": "methods: cluster given learn method select",
+    "methods/test_registry.py": "methods: earlier own",
     "models/test_grouped.py": "models: building saved",
     "models/test_stack.py": "models: architecture batch_norm copies encoders execution state "
     "strategy; .: seeds",
@@ -49,12 +49,12 @@ REACHED = {
     "report/test_figures.py": "drawing: bars figures labels matrices",
     "report/test_page.py": "report: groups svg",
     "results/test_comparisons.py": "results: comparison_files evaluations standings",
-    "results/test_earlier.py": "results: data_maps found histories",
+    "results/test_earlier.py": "results: data_maps histories",
     "results/test_views.py": "results: plots",
     "schema/test_structure.py": "schema: arrays",
     "tasks/test_tasks.py": "tasks: column",
     "test_arguments.py": "cli: arguments",
-    "test_cli.py": "cli: asked checking exporting measuring option_groups options outcomes parsing "
+    "test_cli.py": "cli: asked checking exporting listing measuring option_groups options outcomes parsing "
     "predictions shared show verbs; .: labels",
     "test_names.py": ".: texts wording",
     "test_runs.py": ".: manifest",
