@@ -26,7 +26,7 @@ test: setup  ## fast tests and the examples in docstrings
 	$(BIN)/python -m pytest
 
 test-slow: setup  ## what takes longer: kills, fuzz, exports; of what is rotated, the share of this commit
-	$(BIN)/python -m pytest -m slow tests
+	$(BIN)/python -m pytest -m slow --durations=20 tests
 
 test-all: setup  ## every test there is, whole
 	COTERIE_WHOLE=1 $(BIN)/python -m pytest -m "slow or not slow"

@@ -23,16 +23,22 @@ ENVIRONMENT = {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(EXAMPLES.parent / "src"
 @pytest.mark.parametrize(
     ("name", "expected"),
     [
-        ("own_table.py", ("4 binary tasks", "Grouping(", "grouped: ", "report.html")),
+        pytest.param(
+            "own_table.py",
+            ("4 binary tasks", "Grouping(", "grouped: ", "report.html"),
+            marks=pytest.mark.slow,
+        ),
         ("own_model.py", ("Grouping(", "vmap rejects this module", "probability that")),
         ("own_loop.py", ("own loop: DataMap(", "Lightning: DataMap(", "{digit 0 digit 1")),
-        (
+        pytest.param(
             "extending/affinity.py",
             ("holds: matrix, ", "Affinity(sign agreement, 9 tasks)", "grouped: "),
+            marks=pytest.mark.slow,
         ),
-        (
+        pytest.param(
             "extending/source.py",
             ("holds: registered, others, rows, ", "missing cells, parts, refused", "Fit("),
+            marks=pytest.mark.slow,
         ),
         pytest.param(
             "extending/clustering.py",

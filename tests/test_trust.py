@@ -222,10 +222,17 @@ def trap(run: Path, tmp_path: Path) -> Path:
     return tmp_path
 
 
-@pytest.mark.parametrize("start", [SCRIPT, MODULE], ids=["script", "module"])
 @pytest.mark.parametrize(
-    "arguments",
-    [["--version"], ["run", "--help"], ["plan", "--data", "people.csv", "--targets", "A", "B"]],
+    ("arguments", "start"),
+    [
+        (["--version"], SCRIPT),
+        (["--version"], MODULE),
+        (["run", "--help"], SCRIPT),
+        (["run", "--help"], MODULE),
+        # The slow test below starts verbs both ways.
+        (["plan", "--data", "people.csv", "--targets", "A", "B"], MODULE),
+    ],
+    ids=["version-script", "version-module", "help-script", "help-module", "plan-module"],
 )
 def test_what_lies_beside_the_data_is_not_run(
     trap: Path, start: list[str], arguments: list[str]

@@ -2,7 +2,7 @@
 
 import pickle
 from concurrent.futures import ProcessPoolExecutor
-from functools import partial
+from functools import cache, partial
 from multiprocessing import get_context
 
 import numpy as np
@@ -24,19 +24,32 @@ SETTINGS = {
 }
 
 
+@cache
+def other_process():
+    """One for all tests here, because to start it takes longer than most of them.
+
+    Sums depend on how many threads share them.
+    """
+    threads = {"initializer": torch.set_num_threads, "initargs": (torch.get_num_threads(),)}
+    return ProcessPoolExecutor(1, mp_context=get_context("spawn"), **threads)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def ended():
+    yield
+    other_process().shutdown()
+
+
 class Elsewhere:
-    """Runs jobs in a fresh process, the last one first."""
+    """Runs jobs in another process, the last one first."""
 
     def __init__(self):
         self.names = []
 
     def rows(self, jobs, progress=None):
         self.names += [job.name for job in jobs]
-        # Sums depend on how many threads share them.
-        threads = {"initializer": torch.set_num_threads, "initargs": (torch.get_num_threads(),)}
-        with ProcessPoolExecutor(1, mp_context=get_context("spawn"), **threads) as pool:
-            started = [pool.submit(job.run) for job in reversed(jobs)]
-            yield from (each.result() for each in reversed(started))
+        started = [other_process().submit(job.run) for job in reversed(jobs)]
+        yield from (each.result() for each in reversed(started))
 
     units = rows
 
@@ -167,7 +180,9 @@ def test_progress_is_told_here(disjoint):
 def test_an_engine_that_is_none_is_named(data, disjoint, verb):
     call = {
         "fit": lambda engine: ct.fit("mlp", disjoint, np.eye(3), engine=engine, **SETTINGS),
-        "compare": lambda engine: ct.compare("mlp", data, engine=engine, **SETTINGS),
+        "compare": lambda engine: ct.compare(
+            "mlp", data, engine=engine, seeds=2, repeats=1, **SETTINGS
+        ),
     }[verb]
     with pytest.raises(CoterieError, match="`engine` must have methods rows and units; found 3"):
         call(3)

@@ -3,12 +3,25 @@
 0 tracebacks, 0 signals, 0 hangs, 0 silent uses of what is damaged, 0 code run.
 
 ``COTERIE_FUZZ_INPUTS`` is the number of inputs of the whole suite, 300 by default;
-``COTERIE_FUZZ_SEED`` fixes what is otherwise another choice every day."""
+``COTERIE_FUZZ_SEED`` fixes what is otherwise another choice with every commit."""
 
 import os
-import time
+import subprocess
+from pathlib import Path
 
-SEED = int(os.environ.get("COTERIE_FUZZ_SEED", time.time() // 86400))
+
+def commit() -> int:
+    """A number of the commit, so that another one is tried otherwise, and the same one alike."""
+    done = subprocess.run(
+        ["git", "rev-parse", "--short=8", "HEAD"],
+        cwd=Path(__file__).parent,
+        capture_output=True,
+        text=True,
+    )
+    return int(done.stdout, 16) if done.returncode == 0 else 0
+
+
+SEED = int(os.environ.get("COTERIE_FUZZ_SEED", commit()))
 _INPUTS = int(os.environ.get("COTERIE_FUZZ_INPUTS", "300"))
 
 

@@ -5,7 +5,8 @@ That is byte for byte.
 Compared are all files and folders that the verb leaves, its run directory included. The clock
 stands still in all processes (:func:`tests.fuzz.kills.stop_the_clock`), so that not even seconds
 are left out. Where a verb has more operations than its share of ``COTERIE_KILLS`` (360 by default),
-some of them are taken, evenly spaced; verbs that take long have smaller shares."""
+some of them are taken, evenly spaced, others with every commit; verbs that take long have smaller
+shares. With ``COTERIE_WHOLE`` all are taken."""
 
 from __future__ import annotations
 
@@ -22,6 +23,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from tests.fuzz import SEED
 from tests.fuzz.kills import perform
 
 TRAINING = ["--epochs", "2", "--batch-size", "16", "--model", "mlp"]
@@ -69,6 +71,7 @@ SCENARIOS = {
     ),
     "plan": ([], ["plan", *DATA, *TRAINING, *COMPARING]),
 }
+WHOLE = "COTERIE_WHOLE" in os.environ
 EACH = int(os.environ.get("COTERIE_KILLS", "360")) // 10
 LONG = ("compare", "run", "report")
 kills = Counter()
@@ -127,8 +130,20 @@ def contents(folder: Path) -> dict[str, bytes | None]:
     }
 
 
+def chosen(operations: int, share: int, seed: int = SEED) -> np.ndarray:
+    """As many different operations, evenly spaced; with seeds in turn every one of them."""
+    return (np.arange(share) * operations // max(share, 1) + seed) % max(operations, 1)
+
+
+@pytest.mark.parametrize(("operations", "share"), [(0, 0), (5, 5), (100, 36), (37, 36)])
+def test_every_operation_has_its_turn(operations: int, share: int) -> None:
+    turns = [chosen(operations, share, seed) for seed in range(operations)]
+    assert all(len(set(turn)) == share for turn in turns)
+    assert {position for turn in turns for position in turn} == set(range(operations))
+
+
 @pytest.mark.slow
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(7200 if WHOLE else 900)
 @pytest.mark.parametrize("name", SCENARIOS)
 def test_killed_anywhere(server: Server, tmp_path: Path, name: str) -> None:
     before, command = SCENARIOS[name]
@@ -140,8 +155,8 @@ def test_killed_anywhere(server: Server, tmp_path: Path, name: str) -> None:
     shutil.copytree(start, whole)
     operations = server.finish(whole, command)
     expected = contents(whole)
-    share = min(EACH // 3 if name in LONG else EACH, operations)
-    for position in np.unique(np.linspace(0, operations - 1, share).astype(int)):
+    share = operations if WHOLE else min(EACH // 3 if name in LONG else EACH, operations)
+    for position in chosen(operations, share):
         shutil.copytree(start, killed)
         assert server.run(killed, command, int(position))[0] == -signal.SIGKILL
         kills[name] += 1

@@ -158,7 +158,7 @@ def test_a_comparison_scores_them_and_can_be_kept(data, tmp_path):
     groups = ct.Grouping(
         tasks=data.tasks.names, membership=np.eye(2)[[0, 1, 0, 1]], method="by hand"
     )
-    result = ct.compare("mlp", data, groups, seeds=2, draws=1, strategy="loop", **TINY)
+    result = ct.compare("mlp", data, groups, seeds=2, repeats=1, draws=1, strategy="loop", **TINY)
     assert result.kinds == (*KINDS, "binary")
     assert result.metric_names == (
         "quadratic-weighted kappa",
