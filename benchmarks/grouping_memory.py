@@ -2,7 +2,7 @@
 
 Time and anonymous memory at its peak.
 
-    python benchmarks/grouping_memory.py [TASKS EXAMPLES]
+    python benchmarks/grouping_memory.py [--tasks T --examples N]
 
 A float16 map with planted groups is written to a temporary folder (1.6 GB at full size), once whole
 and once with 10 % of its cells missing. Pages of the mapped file can be dropped by the system at
@@ -11,7 +11,7 @@ any time and do not count; RssAnon of /proc/self/status (Linux) is sampled while
 
 from __future__ import annotations
 
-import sys
+import argparse
 import tempfile
 import threading
 import time
@@ -116,7 +116,13 @@ def measure(folder: Path, n_tasks: int, n_examples: int, gaps: float) -> dict[st
 
 def main() -> None:
     """Measure, write the JSON and say what was found."""
-    n_tasks, n_examples = (int(a) for a in sys.argv[1:3]) if len(sys.argv) > 2 else (1000, 200_000)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--tasks", type=int, default=1000)
+    parser.add_argument("--examples", type=int, default=200_000)
+    arguments = parser.parse_args()
+    n_tasks, n_examples = arguments.tasks, arguments.examples
     with tempfile.TemporaryDirectory() as folder:
         runs = [measure(Path(folder), n_tasks, n_examples, gaps) for gaps in (0.0, 0.1)]
     found = {
