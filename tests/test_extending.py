@@ -105,6 +105,9 @@ def _as_before() -> Iterator[None]:
     """What a test registers and imports, no other one meets."""
     registries = (KINDS, ARMS, METHODS)
     before = [dict(registry) for registry in registries]
+    for name, kind in before[0].items():
+        if not type(kind).__module__.startswith("coterie."):
+            del KINDS[name]  # another test's
     yield
     for registry, entries in zip(registries, before, strict=True):
         registry.clear()
