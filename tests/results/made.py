@@ -7,6 +7,7 @@ that wrote before files said what they are: they are to be read for ever.
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from coterie.data.schema import Schema
 from coterie.evaluation import Comparison
 from coterie.evaluation.units import Unit
 from coterie.models import Architecture, GroupedModel, ModelStack
-from coterie.results import Affinity, DataMap, Fit, Grouping, History, ScoreTable, Selection
+from coterie.results import Affinity, DataMap, Fit, Found, Grouping, History, ScoreTable, Selection
 from coterie.results.tables import SCORES
 from coterie.tasks import Kind, Task, Tasks
 from tests.report.synthetic import comparison
@@ -40,6 +41,9 @@ PLACES = {
 
 def everything() -> dict[str, Any]:
     """The results, by name."""
+    made = comparison(NAMES, n_groups=2, n_seeds=2, n_examples=5, n_epochs=2)
+    # In the words of the version that wrote the files of today's `earlier/`.
+    config = {**made.config, "groupings": {"grouped": "DataMapMethod(n_groups=2)"}}
     return {
         "affinity": affinity(),
         "data map": data_map(np.arange(3), earlier=True),
@@ -78,7 +82,7 @@ def everything() -> dict[str, Any]:
             data_map=data_map(np.arange(3)),
             grouping=grouping(),
         ),
-        "comparison": comparison(NAMES, n_groups=2, n_seeds=2, n_examples=5, n_epochs=2),
+        "comparison": replace(made, config=config),
         "unit": unit(),
     }
 
@@ -187,7 +191,7 @@ def unit() -> Unit:
             {"arm": name, "models": 1, "parameters": 4, "model_steps": 8.0, "seconds": 0.5}
             for name in ("joint", "mine/1")
         ],
-        groupings={"mine/1": grouping()},
+        found={"mine/1": Found.of(grouping())},
         histories={"joint": history(), "mine/1": history()},
         data_map=data_map(np.arange(3)),
         overlap=0.25,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from coterie.drawing.figures import BLUE, INK, axes_on, style
+from coterie.drawing.style import BLUE, INK, axes_on, style
 from coterie.wording import shortened
 
 if TYPE_CHECKING:

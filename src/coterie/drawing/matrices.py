@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from coterie.drawing import figures
+from coterie.drawing import style
 from coterie.pairs import symmetric
 from coterie.wording import number, shortened
 
@@ -134,7 +134,7 @@ def heat_map(
     grown = tree(matrix)
     ordered = matrix[np.ix_(grown.order, grown.order)]
     cell = 27.0 if len(tasks) <= MOST_VALUES else min(15.0, _LARGEST / len(tasks))
-    with figures.style():
+    with style.style():
         own = Figure()
         axes = own.add_subplot() if ax is None else ax
         axes.imshow(colours(ordered, signed=signed), interpolation="none", aspect="auto")
@@ -149,7 +149,7 @@ def heat_map(
         above.set_axis_off()
         above.set(xlim=(-0.5, len(tasks) - 0.5), ylim=(0, 1.03))
         for line in grown.lines:
-            above.plot(line[:, 0], line[:, 1], color=figures.INK, linewidth=0.8)
+            above.plot(line[:, 0], line[:, 1], color=style.INK, linewidth=0.8)
         if ax is None:
             _fit(own, axes, cell * len(tasks))
     return axes

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, TypedDict, cast
+from typing import TYPE_CHECKING, Annotated, TypedDict, cast
 
 import numpy as np
 import torch
@@ -24,7 +24,7 @@ from coterie.results.data_maps import DataMap
 from coterie.results.groupings import Grouping
 from coterie.results.histories import History
 from coterie.results.views import as_html
-from coterie.schema import OPEN, Json, within
+from coterie.schema import OPEN, Details, Json, within
 from coterie.tasks import Tasks
 
 if TYPE_CHECKING:
@@ -73,8 +73,8 @@ class Fit:
     scores: np.ndarray
     history: History
     stack: ModelStack
-    cost: Mapping[str, Any]
-    config: Mapping[str, Any]
+    cost: Details
+    config: Details
     data_map: DataMap | None = None
     grouping: Grouping | None = None
 

@@ -6,9 +6,9 @@ and task, and one for the mean over tasks; ``costs`` one per arm.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Literal, NamedTuple, TypedDict
 
 import pyarrow as pa
 
@@ -71,6 +71,38 @@ COSTS = pa.schema(
 _NEW = ("role", "of", "reference_role")
 
 
+class GainRow(TypedDict):
+    """A row of ``gains``: one arm against another on one task, or on the mean over tasks."""
+
+    arm: str
+    role: str
+    of: str | None
+    reference: str
+    reference_role: str
+    task: str
+    metric: str
+    gain: float | None
+    low: float | None
+    high: float | None
+    p: float | None
+    p_holm: float | None
+    bootstrap_low: float | None
+    bootstrap_high: float | None
+    relative_gain: float | None
+
+
+class CostRow(TypedDict):
+    """A row of ``costs``: what one arm takes."""
+
+    arm: str
+    role: str
+    of: str | None
+    models: float
+    parameters: float | None
+    model_steps: float
+    seconds: float | None
+
+
 class Part(NamedTuple):
     """What an arm is in a comparison.
 
@@ -121,7 +153,7 @@ def with_parts(table: pa.Table, schema: pa.Schema, groupings: Iterable[str]) -> 
     return table.select(schema.names)
 
 
-def outcome(row: Mapping[str, Any]) -> Outcome:
+def outcome(row: GainRow) -> Outcome:
     """Whether the interval of a row of ``gains`` excludes zero.
 
     >>> outcome({"low": 0.1, "high": 0.9}), outcome({"low": -0.1, "high": 0.9}), outcome({"low": None, "high": None})
@@ -130,6 +162,11 @@ def outcome(row: Mapping[str, Any]) -> Outcome:
     if not (is_number(row["low"]) and is_number(row["high"])):
         return "unknown"
     return "gain" if row["low"] > 0 else "loss" if row["high"] < 0 else "none"
+
+
+def differs(row: GainRow) -> bool:
+    """Whether a task of ``gains`` still differs after Holm's correction."""
+    return is_number(row["p_holm"]) and row["p_holm"] < LEVEL
 
 
 def write_table(path: Path, table: pa.Table) -> None:

@@ -30,9 +30,11 @@ if TYPE_CHECKING:
     Json = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
 else:  # a hint that takes whatever JSON gave: who wants more of it says so by another hint
     Json = Any
+Details = Mapping[str, Any]
+"""What a method or a user wants kept: values of theirs, which who knows them reads."""
 T = TypeVar("T")
 OPEN = "open"
-"""In ``Annotated``: a typed dictionary may hold more than the fields it names, which are left as they are."""
+"""In ``Annotated``: a typed dictionary may hold more than it names, which is left as it is."""
 
 
 @contextmanager
