@@ -114,7 +114,7 @@ def settle(record: object) -> None:
         object.__setattr__(record, field.name, value)
 
 
-def plain(value: Any) -> Any:
+def plain(value: object) -> Json:
     """A value as JSON types, as far as it has any.
 
     >>> plain({"a": (1, np.float32(0.5)), "b": np.eye(1)})
@@ -126,7 +126,7 @@ def plain(value: Any) -> Any:
         return [plain(each) for each in value]
     if isinstance(value, np.ndarray | np.generic):
         return value.tolist()
-    return value.to_dict() if hasattr(value, "to_dict") else value
+    return value.to_dict() if hasattr(value, "to_dict") else value  # type: ignore[return-value]
 
 
 def _flat(value: object) -> dict[str, np.ndarray]:
@@ -193,7 +193,9 @@ def _inside(name: str) -> Iterator[None]:
         raise CoterieError(f"`{name}`: {error}") from error
 
 
-def _unlisted(name: str, layout: Layout, rows: list[Any], sizes: Mapping[str, int]) -> np.ndarray:
+def _unlisted(
+    name: str, layout: Layout, rows: list[list[object]], sizes: Mapping[str, int]
+) -> np.ndarray:
     """The array of what JSON holds of it."""
     kinds, *letters = layout.text.split()
     if not layout.listed:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 
@@ -32,7 +31,7 @@ class TaskAffinities:
         return standardised(self.affinity.matrix)
 
     @property
-    def details(self) -> dict[str, Any]:
+    def details(self) -> dict[str, object]:
         """What was measured, and what was done to it."""
         return {"measure": self.affinity.method, "preparation": PREPARATION}
 

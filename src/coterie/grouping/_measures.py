@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Literal, Protocol
+from typing import Literal, Protocol
 
 import numpy as np
 
@@ -26,7 +26,7 @@ class Measure(Protocol):
         ...
 
     @property
-    def details(self) -> dict[str, Any]:
+    def details(self) -> dict[str, object]:
         """What is worth showing about the measurement."""
         ...
 
@@ -52,7 +52,7 @@ class TaskDistances:
         return self.gram.sums.n_blocks
 
     @property
-    def details(self) -> dict[str, Any]:
+    def details(self) -> dict[str, object]:
         """Features used, share of the spectrum clipped, notes."""
         return {
             "features": self.gram.features,
@@ -92,7 +92,7 @@ class PointHistograms:
         return self.source.n_blocks
 
     @property
-    def details(self) -> dict[str, Any]:
+    def details(self) -> dict[str, object]:
         """Features used and notes."""
         notes = (
             ["Tasks are of mixed kinds: features are ranks within the task."]

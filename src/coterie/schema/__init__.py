@@ -11,6 +11,7 @@ from coterie.schema.arrays import array_of, arrays_of, matrix_of, membership_of
 from coterie.schema.structure import (
     OPEN,
     Details,
+    Hint,
     Json,
     distinct,
     entries_of,
@@ -22,6 +23,7 @@ from coterie.schema.structure import (
 __all__ = [
     "OPEN",
     "Details",
+    "Hint",
     "Json",
     "array_of",
     "arrays_of",
