@@ -41,6 +41,7 @@ OTHERS = {
     "comparison/gains.parquet": "gains table",
     "comparison/costs.parquet": "costs table",
     "unit/scores.parquet": "scores table",
+    "unit/grouping-mine-1.json": "found grouping",
 }
 
 
@@ -78,8 +79,7 @@ def test_every_file_says_what_it_is(folder: Path) -> None:
     known = {MAIN[name]: text for name, text in NAMES.items()} | OTHERS
     for path in (each for each in folder.rglob("*") if each.is_file()):
         place = path.relative_to(folder).as_posix()
-        like = path.name.replace("grouping-mine-1", "grouping")
-        name = known.get(place) or known.get(like) or known[f"comparison/{like}"]
+        name = known.get(place) or known.get(path.name) or known[f"comparison/{path.name}"]
         assert said(path)["format"] == f"coterie {name} 1", place
 
 

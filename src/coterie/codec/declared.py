@@ -49,7 +49,7 @@ class Size:
 
 @dataclass(frozen=True)
 class As:
-    """In ``Annotated``: in files the field is of this type, of JSON, and null stands for ``null``."""
+    """In ``Annotated``: in files the field is of this type, and JSON's null is ``null``."""
 
     hint: Hint
     null: float | None = None
@@ -57,7 +57,7 @@ class As:
 
 @dataclass(frozen=True)
 class Field:
-    """One field: its JSON by ``hint``, or its array by ``layout``, or a group of arrays, ``inner``."""
+    """One field: its JSON by ``hint``, its array by ``layout``, or a group of arrays, ``inner``."""
 
     name: str
     needed: bool

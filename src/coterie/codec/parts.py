@@ -161,7 +161,7 @@ def _dealt(
 
 
 def _is_of(name: str, group: Field) -> bool:
-    """Whether an array's name is one of a group; records in it have a key before their own names."""
+    """Whether an array's name is one of a group; in records a key stands before their names."""
     rest = name.removeprefix(group.prefix)
     keyed = group.is_mapping and group.inner is not np.ndarray
     return name.startswith(group.prefix) and (not keyed or "/" in rest)

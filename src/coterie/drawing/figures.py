@@ -115,7 +115,8 @@ def cost_against_quality(
 
     ``roles`` say by arm what it is, where its name does not.
 
-    >>> cost_against_quality(["joint"], np.ones(1), np.ones(1), np.zeros(1), what="model-steps").get_xlabel()
+    >>> one = np.ones(1)
+    >>> cost_against_quality(["joint"], one, one, 0 * one, what="model-steps").get_xlabel()
     'model-steps'
     """
     with style():
@@ -165,7 +166,7 @@ def regret_against_cost(
     levels: Mapping[str, float | None],
     ax: Axes | None = None,
 ) -> Axes:
-    """Draw each method, labelled, at what its measurement takes and what its groups lose, all (methods,).
+    """Draw each method at what its measurement takes and what its groups lose, (methods,).
 
     Args:
         methods: names, drawn beside the points.
@@ -175,7 +176,8 @@ def regret_against_cost(
         levels: further values to compare with, drawn across.
         ax: axes to draw on, instead of a new figure.
 
-    >>> regret_against_cost(["a"], ["affinity"], np.array([10.0]), np.zeros(1), levels={}).get_xscale()
+    >>> cost, regret = np.array([10.0]), np.zeros(1)
+    >>> regret_against_cost(["a"], ["affinity"], cost, regret, levels={}).get_xscale()
     'log'
     """
     with style():

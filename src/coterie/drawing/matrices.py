@@ -42,7 +42,7 @@ class Tree:
 
 
 def tree(matrix: np.ndarray) -> Tree:
-    """Average linkage on how far the affinity between two tasks is below the largest, both directions averaged.
+    """Average linkage on how far affinities, both directions averaged, are below the largest.
 
     Pairs never measured count as the most distant ones. Of the orders that the tree allows it is
     the one in which neighbours are nearest (Bar-Joseph et al. 2001); beyond 300 tasks, any.
@@ -184,8 +184,8 @@ def _values(axes: Axes, matrix: np.ndarray) -> None:
 def scale_of(values: np.ndarray) -> int:
     """Power of ten, in threes, to multiply values by so that the largest lies between 0.1 and 100.
 
-    >>> scale_of(np.array([0.0031, -0.0002])), scale_of(np.array([0.4])), scale_of(np.array([4200.0]))
-    (3, 0, -3)
+    >>> [scale_of(np.array(values)) for values in ([0.0031, -0.0002], [0.4], [4200.0])]
+    [3, 0, -3]
     """
     largest = float(np.abs(values).max(initial=0.0))
     return -3 * int(np.floor((np.log10(largest) + 1) / 3)) if largest > 0 else 0

@@ -15,7 +15,7 @@ import pyarrow as pa
 from coterie import codec
 from coterie.codec import ELSEWHERE, As, Layout, Size, to_parts, values_of
 from coterie.errors import CoterieError
-from coterie.files import read_arrays, read_json, write_json
+from coterie.files import read_arrays
 from coterie.results import DataMap, Found, History
 from coterie.results.histories import read_histories, write_histories
 from coterie.results.tables import SCORES, read_table, write_table
@@ -63,7 +63,7 @@ class Unit:
         """Write the unit and return its files."""
         files = [folder / f"grouping-{file_name(name)}.json" for name in self.found]
         for file, found in zip(files, self.found.values(), strict=True):
-            write_json(file, found.to_dict())
+            found.save(file)
         self.data_map.save(folder / "data_map.safetensors")
         write_table(folder / "scores.parquet", self.scores)
         arrays, about = to_parts(self)
@@ -109,9 +109,7 @@ class Unit:
 
 
 def _of_tasks(file: Path, tasks: tuple[str, ...]) -> Found:
-    saved = read_json(file)
-    with within(file, "grouping"):
-        found = Found.from_dict(saved)
+    found = Found.load(file)
     if found.grouping.tasks != tasks:
         raise CoterieError(
             f"{file} groups other tasks than the data map beside it: "

@@ -57,7 +57,7 @@ def read_json(path: str | Path) -> Any:
 
 
 def write_arrays(path: str | Path, arrays: Mapping[str, np.ndarray], about: object = None) -> None:
-    """Write named arrays as sealed safetensors, atomically, with ``about`` in the header as JSON."""
+    """Write named arrays as sealed safetensors, atomically, ``about`` in the header as JSON."""
     with atomic(path) as temporary:
         contiguous = {name: np.require(array, requirements="C") for name, array in arrays.items()}
         save_file(contiguous, temporary, metadata={"coterie": sealed_text(about)})

@@ -65,7 +65,7 @@ class TaskDistances:
         return self.gram.distances2
 
     def cluster(self, settings: Settings, weights: np.ndarray | None = None) -> Clusters:
-        """Cluster the tasks in an order of their own, so that the given order of tasks has no influence."""
+        """Cluster the tasks in an order of their own: the given one has no influence."""
         distances2 = self.gram.distances2 if weights is None else self.gram.resample(weights)
         order = distances2.sum(axis=0).argsort(kind="stable")
         coordinates, _ = classical_scaling(distances2[np.ix_(order, order)])

@@ -71,7 +71,9 @@ def sdp(matrix: np.ndarray, settings: Settings) -> Clusters:
 
 
 def density(matrix: np.ndarray, labels: np.ndarray) -> float:
-    """Sum over groups of (1/size) * all affinities within, the diagonal included, of ``labels`` (T,).
+    """Sum over groups of (1/size) * all affinities within, the diagonal included.
+
+    Of groups ``labels`` (T,).
 
     Adding a to all of the diagonal and b to all of the rest adds K a + (T - K) b to every partition
     into K groups, so neither changes which one is best.
@@ -87,7 +89,7 @@ def density(matrix: np.ndarray, labels: np.ndarray) -> float:
 def density_sdp(
     matrix: np.ndarray, n_groups: int, *, tolerance: float = 1e-5, max_iterations: int = 2000
 ) -> tuple[np.ndarray, Solved]:
-    """Maximise <A, X> over symmetric X with X e = e, tr X = K, X >= 0 entrywise and X positive semidefinite.
+    """Maximise <A, X> over symmetric X with X e = e, tr X = K, X >= 0 entrywise and X psd.
 
     By consensus ADMM (Boyd et al. 2011, sections 3 and 7) with one copy of X for each of the three
     sets: the affine one, whose projection has a closed form, the positive semidefinite and the
@@ -151,7 +153,9 @@ def density_sdp(
 
 
 def affine_projection(matrix: Tensor, trace: float) -> Tensor:
-    """The nearest symmetric matrix with unit row sums and this trace to a symmetric ``matrix`` (T, T), T >= 2.
+    """The nearest symmetric matrix with unit row sums and this trace to a symmetric (T, T).
+
+    There are at least 2 tasks.
 
     >>> affine_projection(torch.zeros(2, 2), 2.0)
     tensor([[1., 0.],

@@ -39,7 +39,7 @@ class Download:
 
 
 def settings(comparison: ComparisonRecord) -> Settings:
-    """The configuration in sections of (name, value) rows, and the notes on the data as sentences."""
+    """The configuration in sections of (name, value) rows, and the notes on the data."""
     general: list[tuple[str, str]] = []
     sections: dict[str, list[tuple[str, str]]] = {}
     notes: list[str] = []

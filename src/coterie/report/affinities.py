@@ -13,9 +13,9 @@ import numpy as np
 from markupsafe import Markup
 
 from coterie.drawing import matrices
-from coterie.pairs import mean_where_known
 from coterie.report.svg import inline
 from coterie.results import Affinity
+from coterie.results.standings import mean_where_known
 from coterie.wording import share
 
 if TYPE_CHECKING:

@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 FIRM, OPEN = 0.95, 0.75
 _MODES = {
     "paper": "every step draws shares of each task at random, equally spread throughout",
-    "annealed": "every step draws shares of each task at random, spread out at first, nearly all in "
-    "one group at the end",
+    "annealed": "every step draws shares of each task at random, spread out at first, nearly all "
+    "in one group at the end",
     "expected": "the shares of each task are the probabilities themselves, nothing is drawn",
     "straight_through": "every step draws one group for each task",
 }

@@ -13,8 +13,8 @@ import numpy as np
 from markupsafe import Markup
 
 from coterie.drawing import figures
-from coterie.pairs import mean_where_known
 from coterie.report.svg import inline
+from coterie.results.standings import mean_where_known
 from coterie.wording import number, rounded
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ CURVES = {
 
 @dataclass(frozen=True)
 class Question:
-    """The figures of one grouping and what it is compared with; without a name those of all arms."""
+    """The figures of one grouping and its rivals; without a name those of all arms."""
 
     name: str | None
     figures: list[Markup]

@@ -45,7 +45,7 @@ class GroupPanel:
 
 @dataclass(frozen=True)
 class Maps:
-    """Maps on one scale of colours, from ``low`` to ``high``: those of a ``few`` tasks, then ``all``."""
+    """Maps on one scale of colours, ``low`` to ``high``: of a ``few`` tasks, then of ``all``."""
 
     examples: int
     epochs: int

@@ -54,7 +54,7 @@ class Criterion:
 
 @dataclass(frozen=True)
 class Stability:
-    """What there is to know of one grouping: ``given`` groups were not found anew, and cannot move."""
+    """What there is to know of one grouping; ``given`` groups were not found anew."""
 
     name: str
     given: bool

@@ -42,7 +42,8 @@ class Affinity(Record, format="affinity"):
         CoterieError: one task, or one twice, a matrix that is not square or not of numbers,
             infinite entries, or counts or errors that are negative.
 
-    >>> Affinity(tasks=("a", "b"), matrix=np.array([[0.0, 2.0], [1.0, 0.0]]), method="by hand").symmetric()
+    >>> matrix = np.array([[0.0, 2.0], [1.0, 0.0]])
+    >>> Affinity(tasks=("a", "b"), matrix=matrix, method="by hand").symmetric()
     array([[0. , 1.5],
            [1.5, 0. ]])
     """

@@ -1,4 +1,4 @@
-"""The folder of a comparison: its tables as Parquet, its arrays as safetensors and the rest as JSON."""
+"""The folder of a comparison: tables as Parquet, arrays as safetensors, the rest as JSON."""
 
 from __future__ import annotations
 

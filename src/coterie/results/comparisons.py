@@ -18,7 +18,6 @@ import pyarrow as pa
 from coterie.codec import ELSEWHERE, As
 from coterie.errors import CoterieError
 from coterie.files import path_of
-from coterie.pairs import mean_where_known
 from coterie.results.about import About
 from coterie.results.comparison_files import TABLES, read_comparison, told, write_comparison
 from coterie.results.data_maps import DataMap
@@ -33,6 +32,7 @@ from coterie.results.standings import (
     Regret,
     Spread,
     candidates,
+    mean_where_known,
     proof,
     regret,
     run_means,
@@ -114,7 +114,7 @@ class ComparisonRecord:
 
     @property
     def plot(self) -> Plot:
-        """Pictures: ``plot(ax=None)`` of what each arm costs and scores, ``plot.gains(ax=None)``."""
+        """Pictures: ``plot(ax=None)`` of costs and scores, ``plot.gains(ax=None)``."""
         return Plot(self)
 
     @cached_property
@@ -165,22 +165,22 @@ class ComparisonRecord:
 
     @property
     def methods(self) -> tuple[str, ...]:
-        """Names of the groupings themselves, without the one that stands for the choice between them."""
+        """Names of the groupings themselves, without that which stands for the choice."""
         return tuple(name for name in self.found if name != CHOSEN)
 
     @cached_property
     def run_means(self) -> Mapping[str, Mapping[tuple[int, int, int], float]]:
-        """Mean over tasks of each task's own metric on test, by arm and then by (seed, split, draw)."""
+        """Mean over tasks of the task's own metric on test, by arm and (seed, split, draw)."""
         return run_means(self.scores_table, dict(zip(self.tasks, self.metric_names, strict=True)))
 
     @cached_property
     def unit_means(self) -> Mapping[str, Mapping[tuple[int, int], float]]:
-        """Mean over tasks and draws of each task's own metric on test, by arm and then by (seed, split)."""
+        """Mean over tasks and draws of the task's own metric on test, by arm and (seed, split)."""
         return {arm: unit_means(runs) for arm, runs in self.run_means.items()}
 
     @cached_property
     def task_scores(self) -> Mapping[tuple[str, str, str], Spread]:
-        """Mean and standard deviation over runs of every metric on test, by arm, task and metric."""
+        """Mean and deviation over runs of every metric on test, by arm, task and metric."""
         return task_scores(self.scores_table)
 
     def task_curves(self, arm: str, field: str) -> np.ndarray:
@@ -217,13 +217,13 @@ class ComparisonRecord:
         return max(means, key=means.__getitem__, default=None)
 
     def regret(self, arm: str) -> Regret:
-        """``score``, ``regret`` in points below :attr:`best` on the same units, and ``regret_sd``."""
+        """``score``, and points below :attr:`best` on the same units, with their deviation."""
         means = self.unit_means
         return regret(means.get(arm, {}), means.get(self.best or "", {}), itself=arm == self.best)
 
     @cached_property
     def methods_table(self) -> pa.Table:
-        """What each method spent, how good its groups are, and on how many repetitions they are proven best.
+        """What each method spent, how good its groups are, and whether they are proven best.
 
         ``kind`` says how it comes to groups: "affinity", "selection", "data map", "learnt", "given"
         or "other"; ``candidates`` from which rows it selected. ``model_steps`` and ``seconds`` were

@@ -32,7 +32,7 @@ class Parts(TypedDict, total=False):
 
 
 def parts_in(grouping: Grouping) -> Parts:
-    """The parts that are in ``details``, and a grouping without these; what cannot be read stays."""
+    """The parts that are in ``details``, and a grouping without; what cannot be read stays."""
     rest = grouping.details
     parts: Parts = {"grouping": grouping}
     for read in (_affinity_in, _assignments_in, _selection_in):

@@ -75,7 +75,8 @@ class Finding:
     def sentence(self) -> str:
         """The finding in words.
 
-        >>> Finding(about="mean", outcome="unknown", of="mine", against="joint", gain=0.5, repetitions="1 seed").sentence
+        >>> Finding(about="mean", outcome="unknown", of="mine", against="joint", gain=0.5,
+        ...         repetitions="1 seed").sentence
         'mine against joint: +0.5 points on the mean over tasks, without an interval (1 seed).'
         """
         match self.about:
@@ -84,10 +85,16 @@ class Finding:
             case "mean":
                 return _mean_in_words(self)
             case "tasks that lose" if not self.tasks:
-                return f"No task is found to lose with {self.of} against joint (Holm's correction over {self.count} tasks)."
+                return (
+                    f"No task is found to lose with {self.of} against joint (Holm's correction "
+                    f"over {self.count} tasks)."
+                )
             case "tasks that lose" | "tasks that gain":
                 which = self.about.capitalize()
-                return f"{which} with {self.of} against joint, after Holm's correction: {_listing(self.tasks)}."
+                return (
+                    f"{which} with {self.of} against joint, after Holm's correction: "
+                    f"{_listing(self.tasks)}."
+                )
             case "rivals":
                 return (
                     f"{self.count} groupings were compared on the same test examples: the best of "
@@ -201,7 +208,10 @@ def _ends(low: float | None, high: float | None) -> tuple[float, float] | None:
 
 
 def _tasks_that_differ(name: str, rows: Sequence[GainRow]) -> list[Finding]:
-    """The tasks that lose or gain against joint training after Holm's correction, those first that differ most."""
+    """The tasks that lose or gain against joint training after Holm's correction.
+
+    Those first that differ most.
+    """
     tasks = [row for row in rows if row["task"] != MEAN]
     gains = {row["task"]: row["gain"] or 0.0 for row in tasks if differs(row)}
     sure = sorted(gains.items(), key=lambda pair: -abs(pair[1]))

@@ -98,7 +98,8 @@ class Fit:
         >>> data = ct.load("digits", targets=["even", "random"])
         >>> settings = {"epochs": 1, "model_options": {"hidden": (8,)}}
         >>> groups = ct.group(ct.fit("mlp", data, record=True, **settings), 2)
-        >>> ct.fit("mlp", data, groups.weights(), **settings).grouped(groups).predict(data.inputs[:3]).shape
+        >>> models = ct.fit("mlp", data, groups.weights(), **settings).grouped(groups)
+        >>> models.predict(data.inputs[:3]).shape
         torch.Size([3, 2])
         """
         grouping = self.grouping if grouping is None else grouping
@@ -126,7 +127,9 @@ class Fit:
         )
 
     def save(self, folder: str | Path) -> None:
-        """Write ``fit.safetensors`` and, where there are any, ``data_map.safetensors`` and ``grouping.json`` into a folder.
+        """Write ``fit.safetensors`` and what else there is of it into a folder.
+
+        That is ``data_map.safetensors`` and ``grouping.json``.
 
         Raises:
             CoterieError: the encoder's factory could not be found again by its name when loading.

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from typing import Self, TypedDict
 
+from coterie import codec
 from coterie.errors import CoterieError, require_type
 from coterie.results.about import Cost, Family
 from coterie.results.affinities import Affinity
@@ -14,7 +16,9 @@ from coterie.results.earlier import parts_in
 from coterie.results.evidence import Evidence, SavedEvidence, as_dict, evidence_of
 from coterie.results.groupings import Grouping
 from coterie.results.selections import Selection
-from coterie.schema import Json, structure
+from coterie.schema import Json, structure, within
+
+_FORMAT = codec.Format("found grouping", earlier=("coterie grouping 1",))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,23 +85,38 @@ class Found:
             return "learnt"
         return "data map" if "features" in self.grouping.details else "other"
 
-    def to_dict(self) -> dict[str, object]:
+    def to_dict(self) -> dict[str, Json]:
         """Everything as plain JSON types."""
         return {
             "grouping": self.grouping.to_dict(),
             "cost": asdict(self.cost),
-            "evidence": as_dict(self.evidence),
+            "evidence": as_dict(self.evidence),  # type: ignore[dict-item]
             "chosen": self.chosen,
         }
 
+    def save(self, path: str | Path) -> None:
+        """Write everything as JSON."""
+        codec.write(path, _FORMAT, self.to_dict())
+
     @classmethod
-    def from_dict(cls, saved: Mapping[str, Json]) -> Self:
+    def load(cls, path: str | Path) -> Self:
+        """Read what :meth:`save` wrote, or a grouping alone.
+
+        Raises:
+            CoterieError: the file is damaged, or holds something else.
+        """
+        _, saved = codec.read(path, _FORMAT, codec.read_plain)
+        with within(path, _FORMAT.name):
+            return cls.from_dict(saved)
+
+    @classmethod
+    def from_dict(cls, saved: Json) -> Self:
         """Rebuild what :meth:`to_dict` gave, or what earlier versions kept in a grouping's details.
 
         Raises:
             CoterieError: a field is missing, unknown or wrong; it is named.
         """
-        if "membership" in saved:
+        if isinstance(saved, Mapping) and "membership" in saved:
             return cls.of(Grouping.from_dict(saved))
         found: _Saved = structure(saved, _Saved)
         grouping = Grouping.from_dict(found["grouping"])

@@ -49,7 +49,7 @@ class History:
 
 
 def served(curve: np.ndarray, grouping: Grouping) -> np.ndarray:
-    """A curve of each task (E, T), that of the model of its own group, from all models' (E, M, T)."""
+    """A curve of each task (E, T), that of its own group's model, from all models' (E, M, T)."""
     # A group that serves no task has no model.
     used = np.flatnonzero(grouping.membership.any(0))
     own = np.searchsorted(used, grouping.labels)

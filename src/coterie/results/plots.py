@@ -35,7 +35,7 @@ def cost_axis(rows: Sequence[CostRow]) -> tuple[np.ndarray, str]:
 
 @dataclass(frozen=True, repr=False)
 class Plot:
-    """Pictures of a comparison: call it for what each arm costs and scores, or one of its methods."""
+    """Pictures of a comparison: call it for costs and scores, or call one of its methods."""
 
     comparison: ComparisonRecord
 

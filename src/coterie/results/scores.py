@@ -34,7 +34,7 @@ class _About(TypedDict, total=False):
 
 @dataclass(frozen=True, kw_only=True, repr=False)
 class ScoreTable:
-    """``scores`` (R, T) of R candidate models, higher is better, NaN where a model does not train a task.
+    """``scores`` (R, T) of R candidate models, higher is better, NaN where W = 0.
 
     ``subsets`` (R, T) says which tasks each row trains, ``costs`` (R,) what it takes of a budget (1
     for a full-size model), ``resources`` by name what it takes besides (R,), such as memory. Files
@@ -271,7 +271,7 @@ class ScoreTable:
 
     @property
     def frame(self) -> pd.DataFrame:
-        """A row for each candidate, by its subset: a column for each task, its cost and resources."""
+        """A row for each candidate: a column for each task, its cost and its resources."""
         import pandas as pd
 
         scores = pd.DataFrame(

@@ -9,6 +9,7 @@ a seed and a split.
 from __future__ import annotations
 
 import math
+import warnings
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Literal, NamedTuple, Self, TypedDict, TypeVar
@@ -59,6 +60,17 @@ class Spread(NamedTuple):
         )
 
 
+def mean_where_known(values: np.ndarray, axis: int) -> np.ndarray:
+    """Mean over an axis of what is not NaN, NaN where nothing is.
+
+    >>> mean_where_known(np.array([[1.0, np.nan], [3.0, np.nan]]), 0).tolist()
+    [2.0, nan]
+    """
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Mean of empty slice")
+        return np.nanmean(values, axis=axis)
+
+
 class Regret(TypedDict):
     """How good an arm is: its ``score``, and how far that lies below the best, in points."""
 
@@ -106,7 +118,8 @@ def run_means(
 
     What is not defined is left out.
 
-    >>> rows = [{"arm": "joint", "seed": 0, "split": 0, "draw": 0, "task": t, "metric": "r2", "value": v}
+    >>> run = {"arm": "joint", "seed": 0, "split": 0, "draw": 0, "metric": "r2"}
+    >>> rows = [{**run, "task": t, "value": v}
     ...         for t, v in (("a", 0.25), ("b", 0.75), ("c", None))]
     >>> run_means(pa.Table.from_pylist(rows), dict.fromkeys("abc", "r2"))
     {'joint': {(0, 0, 0): 0.5}}

@@ -116,7 +116,8 @@ class Part(NamedTuple):
 def parts_of(table: pa.Table) -> dict[str, Part]:
     """The arms of a table, in order, with the parts that they play.
 
-    >>> parts_of(pa.table({"arm": ["random (g)", "joint"], "role": ["random", "joint"], "of": ["g", None]}))
+    >>> parts_of(pa.table({"arm": ["random (g)", "joint"], "role": ["random", "joint"],
+    ...                    "of": ["g", None]}))
     {'random (g)': Part(role='random', of='g'), 'joint': Part(role='joint', of=None)}
     """
     rows = dict.fromkeys(
@@ -126,11 +127,12 @@ def parts_of(table: pa.Table) -> dict[str, Part]:
 
 
 def with_parts(table: pa.Table, schema: pa.Schema, groupings: Iterable[str]) -> pa.Table:
-    """A table of the old form, which told of arms by their names only, with the columns that say what they are.
+    """A table of the old form, which told of arms by name, with the columns that say what they are.
 
     Names were made from those of the ``groupings`` in these ways only; ensembles are what is left.
 
-    >>> old = pa.table({name: pa.array(["random (g)"] if name == "arm" else [None], type=COSTS.field(name).type)
+    >>> arms = {"arm": ["random (g)"]}
+    >>> old = pa.table({name: pa.array(arms.get(name, [None]), type=COSTS.field(name).type)
     ...                 for name in COSTS.names if name not in ("role", "of")})
     >>> parts_of(with_parts(old, COSTS, ["g"]))
     {'random (g)': Part(role='random', of='g')}
@@ -156,8 +158,8 @@ def with_parts(table: pa.Table, schema: pa.Schema, groupings: Iterable[str]) -> 
 def outcome(row: GainRow) -> Outcome:
     """Whether the interval of a row of ``gains`` excludes zero.
 
-    >>> outcome({"low": 0.1, "high": 0.9}), outcome({"low": -0.1, "high": 0.9}), outcome({"low": None, "high": None})
-    ('gain', 'none', 'unknown')
+    >>> [outcome({"low": low, "high": 0.9}) for low in (0.1, -0.1, None)]
+    ['gain', 'none', 'unknown']
     """
     if not (is_number(row["low"]) and is_number(row["high"])):
         return "unknown"
@@ -177,7 +179,9 @@ def write_table(path: Path, table: pa.Table) -> None:
 def read_table(
     path: Path, schema: pa.Schema, *, tasks: Sequence[str], groupings: Iterable[str]
 ) -> pa.Table:
-    """Read a table with the columns of ``schema`` whose texts are all there, about ``tasks`` only if it has such a column.
+    """Read a table with the columns of ``schema`` whose texts are all there.
+
+    It is about ``tasks`` only, if it has such a column.
 
     One of the old form gets its new columns from the names of the ``groupings``
     (:func:`with_parts`).
