@@ -538,3 +538,9 @@ def _history(
         learning_rate=np.full(epochs, 1e-3),
         best_epoch=np.full(models, epochs - 1),
     )
+
+
+def hard(labels: list[int], n_groups: int) -> Grouping:
+    """Groups by label, without distances."""
+    tasks = tuple(f"t{i}" for i in range(len(labels)))
+    return Grouping(tasks=tasks, membership=np.eye(n_groups)[labels], method="kmeans")

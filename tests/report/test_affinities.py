@@ -162,7 +162,7 @@ def test_two_hundred_tasks_are_drawn_without_names() -> None:
 
 def test_there_is_one_map_per_measurement_not_per_method(several: Comparison) -> None:
     entries = affinities.chapter(several)
-    assert [entry["names"] for entry in entries] == [["lookahead"], ["transfer_gain"], ["data_map"]]
+    assert [entry.names for entry in entries] == [["lookahead"], ["transfer_gain"], ["data_map"]]
     name = "lookahead spectral"
     again = [
         replace(each, grouping=replace(each.grouping, method="spectral"))
@@ -172,31 +172,31 @@ def test_there_is_one_map_per_measurement_not_per_method(several: Comparison) ->
     entries = affinities.chapter(
         replace(several, found={**several.found, name: again}, about=about)
     )
-    assert entries[0]["names"] == ["lookahead", "lookahead spectral"]
+    assert entries[0].names == ["lookahead", "lookahead spectral"]
 
 
 def test_what_is_said_is_what_was_measured(several: Comparison) -> None:
     signed, gains, maps = affinities.chapter(several)
-    assert [entry["signed"] for entry in (signed, gains, maps)] == [True, False, False]
+    assert [entry.signed for entry in (signed, gains, maps)] == [True, False, False]
     mean = np.mean([each.evidence.matrix for each in several.found["lookahead"]], axis=0)  # type: ignore[union-attr]
     np.fill_diagonal(mean, -np.inf)
     source, target = np.unravel_index(mean.argmax(), mean.shape)
-    assert signed["pairs"]["highest"][0].startswith(
+    assert signed.pairs.highest[0].startswith(
         f"{several.tasks[source]}\u2009→\u2009{several.tasks[target]} ("
     )
-    assert "\u2009–\u2009" in maps["pairs"]["highest"][0]  # symmetric: each pair once
-    assert len(set(maps["pairs"]["highest"] + maps["pairs"]["lowest"])) == 6
-    assert gains["gaps"] == 1
-    assert gains["power"] == "−3"
-    assert signed["firmness"].startswith("Rank correlation of the pairs between repetitions: .")
-    assert signed["low"] == signed["high"].replace("+", "−")
+    assert "\u2009–\u2009" in maps.pairs.highest[0]  # symmetric: each pair once
+    assert len(set(maps.pairs.highest + maps.pairs.lowest)) == 6
+    assert gains.gaps == 1
+    assert gains.power == "−3"
+    assert signed.firmness.startswith("Rank correlation of the pairs between repetitions: .")
+    assert signed.low == signed.high.replace("+", "−")
 
 
 def test_one_repetition_tells_its_standard_error(several: Comparison) -> None:
     first = several.found["lookahead"][0]
     once = replace(several, found={"lookahead": [first]})
     (entry,) = affinities.chapter(once)
-    assert entry["firmness"] == "Median standard error of a value: .06."
+    assert entry.firmness == "Median standard error of a value: .06."
     bare = Affinity(tasks=several.tasks, method="x", matrix=np.eye(8))
     (entry,) = affinities.chapter(
         replace(
@@ -205,7 +205,7 @@ def test_one_repetition_tells_its_standard_error(several: Comparison) -> None:
             about={"mine": About(family="affinity", measures="x")},
         )
     )
-    assert (entry["firmness"], entry["measure"]) == ("", "x")
+    assert (entry.firmness, entry.measure) == ("", "x")
 
 
 @pytest.mark.parametrize(

@@ -18,10 +18,11 @@ from hypothesis import strategies as st
 
 import coterie as ct
 from coterie.differentiable import MODES
+from coterie.drawing import figures
 from coterie.evaluation import Comparison
 from coterie.files import read_json
 from coterie.report import assignments, methods, write_report
-from coterie.results import Found, Grouping
+from coterie.results import Assignments, Found, Grouping
 
 from .conftest import HOSTILE
 from .synthetic import GIVEN, comparison, found_by, search, searched
@@ -46,7 +47,7 @@ def of(*seeds: Grouping, name: str = "dmtg") -> Comparison:
     return replace(made, **found_by({name: list(seeds)}), history={})
 
 
-def entry(*seeds: Grouping) -> dict:
+def entry(*seeds: Grouping) -> assignments.Chapter:
     (only,) = assignments.chapter(of(*seeds))
     return only
 
@@ -68,26 +69,25 @@ def section(path: Path) -> str:
 def test_a_case_by_hand_is_told_task_by_task() -> None:
     found = entry(searched(NAMES, HAND))
     told = [
-        (r["task"], r["group"], r["since"], r["probability"], r["reading"], r["next"], r["first"])
-        for r in found["rows"]
+        (r.task, r.group, r.since, r.probability, r.reading, r.next, r.first) for r in found.rows
     ]
     assert told == [
         ("sure", 1, 1, ".97", "firm", "", False),
         ("even", 1, 1, ".33", "undecided", "next: group 2 (.33)", False),
         ("late", 3, 3, ".80", "leaning", "", True),
     ]
-    assert found["summary"] == [
+    assert found.summary == [
         "One of the 3 tasks ends in a group with a probability of .95 or more.",
         "No task changed its group after epoch 3 of 4.",
         "Undecided, that is, below .75 at the end: even (.33). Another seed may well put them "
         "elsewhere.",
     ]
-    assert [row["said"] for row in found["rows"]] == [
+    assert [row.said for row in found.rows] == [
         "Group 1 from epoch 1",
         "Group 1 from epoch 1",
         "Group 2 from epoch 1, group 1 from epoch 2, group 3 from epoch 3",
     ]
-    assert (found["even"], found["folded"], found["svg"]) == (".33", False, None)
+    assert (found.even, found.folded, found.svg) == (".33", False, None)
 
 
 @settings(max_examples=60, deadline=None)
@@ -99,18 +99,20 @@ def test_a_task_is_settled_from_the_first_epoch_after_which_nothing_changes(
     slowly = [
         min(n for n in range(1, e + 1) if (led[n - 1 :, j] == led[-1, j]).all()) for j in range(t)
     ]
-    assert assignments.settled(led).tolist() == slowly
+    record = Assignments(probabilities=np.eye(k)[led])
+    assert record.settled(led[-1]).tolist() == slowly
 
 
 def test_where_groups_are_equally_probable_the_task_is_where_it_ends() -> None:
-    ties = np.array([[[0.4, 0.4, 0.2]], [[0.4, 0.2, 0.4]], [[0.1, 0.8, 0.1]]])
-    assert assignments.leaders(ties, np.array([1]))[:, 0].tolist() == [1, 0, 1]
-    assert assignments.settled(assignments.leaders(ties, np.array([1]))).tolist() == [3]
+    shares = np.array([[[0.4, 0.4, 0.2]], [[0.4, 0.2, 0.4]], [[0.1, 0.8, 0.1]]])
+    ties, ends = Assignments(probabilities=shares), np.array([1])
+    assert ties.leaders(ends)[:, 0].tolist() == [1, 0, 1]
+    assert ties.settled(ends).tolist() == [3]
 
 
 def test_a_probability_is_judged_as_it_is_printed() -> None:
     found = entry(pair(0.9496, 0.9449, 0.7451, 0.7449))
-    assert {row["task"]: (row["probability"], row["reading"]) for row in found["rows"]} == {
+    assert {row.task: (row.probability, row.reading) for row in found.rows} == {
         "t0": (".95", "firm"),
         "t1": (".94", "leaning"),
         "t2": (".75", "leaning"),
@@ -145,26 +147,28 @@ def test_a_probability_is_judged_as_it_is_printed() -> None:
     ],
 )
 def test_sentences(grouping: Grouping, said: str) -> None:
-    assert said in " ".join(entry(grouping)["summary"])
+    assert said in " ".join(entry(grouping).summary)
 
 
 def test_nothing_is_said_of_pairs_where_none_was_ruled_out() -> None:
-    assert "ruled out" not in " ".join(entry(pair(0.99, 0.1))["summary"])
+    assert "ruled out" not in " ".join(entry(pair(0.99, 0.1)).summary)
 
 
 def test_other_repetitions_are_counted_unless_they_are_the_same_again() -> None:
     one, two, three = pair(0.99, 0.97), pair(0.99, 0.6), pair(0.6, 0.6)
-    assert entry(one, two, three)["summary"][0].endswith(
-        "; on the other 2 repetitions, not shown here, 1 and 0."
+    assert (
+        entry(one, two, three)
+        .summary[0]
+        .endswith("; on the other 2 repetitions, not shown here, 1 and 0.")
     )
-    assert entry(one, two)["summary"][0].endswith("; on the other repetition, not shown here, 1.")
-    assert entry(one, one, one)["summary"][0].endswith(" .95 or more.")
+    assert entry(one, two).summary[0].endswith("; on the other repetition, not shown here, 1.")
+    assert entry(one, one, one).summary[0].endswith(" .95 or more.")
 
 
 def test_with_one_group_there_is_nothing_to_draw(tmp_path: Path) -> None:
     alone = searched(("a", "b"), np.ones((3, 2, 1)))
     found = entry(alone)
-    assert (found["summary"], found["rows"], found["svg"]) == (
+    assert (found.summary, found.rows, found.svg) == (
         ["With one group there was nothing to decide."],
         [],
         None,
@@ -192,7 +196,7 @@ def test_details_that_are_no_record_of_these_groups_are_passed_over(broken: obje
     odd = Grouping(
         tasks=("a", "b"), membership=np.eye(2), method="dmtg", details={"probabilities": broken}
     )
-    assert assignments.record(Found.of(odd)) is None
+    assert assignments.learnt(Found.of(odd)) is None
     assert assignments.chapter(of(odd)) == []
 
 
@@ -206,30 +210,30 @@ def test_a_real_search_can_be_told() -> None:
     ).grouping
     assert grouping is not None
     found = entry(grouping)
-    assert sorted(row["task"] for row in found["rows"]) == sorted(grouping.tasks)
+    assert sorted(row.task for row in found.rows) == sorted(grouping.tasks)
     by_name = dict(zip(grouping.tasks, grouping.labels, strict=True))
-    assert all(row["group"] == by_name[row["task"]] + 1 for row in found["rows"])
-    assert any("ruled out" in sentence for sentence in found["summary"])
+    assert all(row.group == by_name[row.task] + 1 for row in found.rows)
+    assert any("ruled out" in sentence for sentence in found.summary)
 
 
 def test_every_mode_is_told_in_words() -> None:
-    told = [entry(searched(NAMES, HAND, mode=mode))["mode"] for mode in MODES]
+    told = [entry(searched(NAMES, HAND, mode=mode)).mode for mode in MODES]
     assert all(told)
     assert len(set(told)) == len(MODES)
-    assert entry(searched(NAMES, HAND, mode="of another library"))["mode"] == ""
+    assert entry(searched(NAMES, HAND, mode="of another library")).mode == ""
 
 
 def test_many_tasks_are_counted_over_epochs_and_folded() -> None:
     n = assignments.FEW + 1
     few, many = (search([f"t{i}" for i in range(size)], 3, 5) for size in (n - 1, n))
-    assert (entry(few)["folded"], entry(few)["svg"]) == (False, None)
+    assert (entry(few).folded, entry(few).svg) == (False, None)
     found = entry(many)
-    assert found["folded"]
-    assert len(found["rows"]) == n
+    assert found.folded
+    assert len(found.rows) == n
     table = np.array(many.details["probabilities"])
-    since = np.array([row["since"] for row in found["rows"]])
+    since = np.array([row.since for row in found.rows])
     first, last = ((table[e].max(1).round(2) >= 0.95).sum() for e in (0, -1))
-    alt = re.search('aria-label="([^"]*)"', found["svg"])
+    alt = re.search('aria-label="([^"]*)"', found.svg)
     assert alt
     assert alt[1] == (
         f"Number of tasks by epoch: {n} in the group they end in, for good at the end, "
@@ -240,7 +244,7 @@ def test_many_tasks_are_counted_over_epochs_and_folded() -> None:
 
 
 def test_the_figure_draws_the_counts_it_is_given() -> None:
-    axes = assignments.tasks_over_epochs(
+    axes = figures.tasks_over_epochs(
         {"one": np.array([1, 2, 4]), "two": np.array([0, 0, 1])}, n_tasks=4
     )
     one, two, everyone = axes.get_lines()
@@ -253,7 +257,7 @@ def test_the_figure_draws_the_counts_it_is_given() -> None:
 
 
 def test_the_choice_is_not_told_twice(searches: Comparison) -> None:
-    assert [found["name"] for found in assignments.chapter(searches)] == ["dmtg", "dmtg paper"]
+    assert [found.name for found in assignments.chapter(searches)] == ["dmtg", "dmtg paper"]
 
 
 def test_groups_that_were_learnt_are_a_kind_of_their_own(searches: Comparison) -> None:
@@ -265,8 +269,8 @@ def test_groups_that_were_learnt_are_a_kind_of_their_own(searches: Comparison) -
     )
     chapter = methods.chapter(searches)
     assert chapter is not None
-    assert "learnt in training" in chapter["svg"]
-    assert "var(--orange)" in chapter["svg"]
+    assert "learnt in training" in chapter.svg
+    assert "var(--orange)" in chapter.svg
     given_ones = replace(searches, about={**searches.about, "dmtg": GIVEN})
     assert {row["method"]: row["kind"] for row in methods.table(given_ones)["methods"]}[
         "dmtg"
@@ -285,9 +289,9 @@ def test_the_page_shows_every_task_with_its_strip(
     assert "#assignments" in [a.get("href") for a in page.all("a")]
     assert text.count("<table") == 2
     assert text.count('<svg role="img" aria-label="Group ') == 2 * len(HOSTILE)
-    rows = [row for found in assignments.chapter(searches) for row in found["rows"]]
-    assert text.count("<b>undecided</b>") == sum(row["reading"] == "undecided" for row in rows) > 0
-    assert {row["next"] for row in rows} - {""} == {
+    rows = [row for found in assignments.chapter(searches) for row in found.rows]
+    assert text.count("<b>undecided</b>") == sum(row.reading == "undecided" for row in rows) > 0
+    assert {row.next for row in rows} - {""} == {
         text for text in page.texts if text.startswith("next: ")
     }
     assert "Assignment probability" in page.texts

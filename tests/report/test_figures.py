@@ -8,13 +8,12 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
-from coterie.drawing import figures
+from coterie.drawing import figures, maps, style
 from coterie.errors import CoterieError
-from coterie.report import assignments
 from coterie.report.svg import inline, raster
 
 DRAW = {
-    "data_map": lambda ax: figures.data_map(np.eye(4) / 4, ax=ax),
+    "data_map": lambda ax: maps.data_map(np.eye(4) / 4, ax=ax),
     "learning_curves": lambda ax: figures.learning_curves(
         {"joint": np.arange(3.0)}, what="score", ax=ax
     ),
@@ -34,7 +33,7 @@ DRAW = {
         levels={"joint": 2.0},
         ax=ax,
     ),
-    "tasks_over_epochs": lambda ax: assignments.tasks_over_epochs(
+    "tasks_over_epochs": lambda ax: figures.tasks_over_epochs(
         {"decided": np.array([0, 2])}, n_tasks=3, ax=ax
     ),
     "criterion": lambda ax: figures.criterion(
@@ -83,7 +82,7 @@ def test_colours_are_those_of_the_page_and_ids_carry_the_name() -> None:
     styles = " ".join(element.get("style", "") for element in root.iter())
     assert "var(--blue)" in styles
     assert "currentColor" in styles
-    assert not any(colour in styles for colour in (figures.INK, figures.RULE, figures.BLUE))
+    assert not any(colour in styles for colour in (style.INK, style.RULE, style.BLUE))
     assert "font-family" not in styles
     ids = [element.get("id") for element in root.iter() if element.get("id")]
     assert ids
@@ -105,18 +104,18 @@ def test_axes_without_a_figure_are_refused() -> None:
 def test_density_sums_to_one_over_what_was_seen() -> None:
     confidence = np.array([0.0, 1.0, 1.0, np.nan, 0.5], dtype=np.float16)
     variability = np.array([0.0, 0.0, 0.71, 0.1, np.nan], dtype=np.float16)
-    shares = figures.density(confidence, variability, bins=4)
+    shares = maps.density(confidence, variability, bins=4)
     assert shares.sum() == 1
     assert shares[0, 0] == shares[3, 0] == shares[3, 3] == pytest.approx(1 / 3)
-    assert figures.density(np.full(3, np.nan), np.full(3, np.nan)).sum() == 0
+    assert maps.density(np.full(3, np.nan), np.full(3, np.nan)).sum() == 0
 
 
 def test_one_example_is_always_visible_and_nothing_is_empty() -> None:
-    limits = figures.density_limits([np.array([[0.0, 0.001, 0.999]])])
-    assert figures.shades(np.array([[0.0, 0.001, 0.999]]), limits)[0].tolist() == pytest.approx(
+    limits = maps.density_limits([np.array([[0.0, 0.001, 0.999]])])
+    assert maps.shades(np.array([[0.0, 0.001, 0.999]]), limits)[0].tolist() == pytest.approx(
         [0, np.log(2) / np.log(1998), 1]
     )
-    assert figures.density_limits([]) == figures.density_limits([np.zeros((2, 2))])
+    assert maps.density_limits([]) == maps.density_limits([np.zeros((2, 2))])
     assert raster(np.zeros((2, 2))).startswith("data:image/png;base64,")
 
 

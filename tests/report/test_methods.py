@@ -14,7 +14,7 @@ import pytest
 
 from coterie.evaluation import Comparison
 from coterie.files import read_json
-from coterie.report import curves, gains, groups, methods, scores, write_report
+from coterie.report import curves, gains, groups, methods, scores, stability, write_report
 from coterie.results import Grouping
 
 from .synthetic import EMOTIONS, GIVEN, METHODS, comparison, found_by, worked
@@ -26,42 +26,42 @@ def test_groups_that_were_given_have_no_cost_and_are_not_drawn() -> None:
     given = replace(made, about={**made.about, "one": GIVEN})
     chapter = methods.chapter(given)
     assert chapter is not None
-    assert chapter["rows"][0]["measured"] == "nothing: the groups were given"
-    assert chapter["rows"][0]["steps"] == "–"
-    assert chapter["svg"] is None
-    assert methods.chapter(made)["svg"] is not None  # type: ignore[index]
+    assert chapter.rows[0].measured == "nothing: the groups were given"
+    assert chapter.rows[0].steps == "–"
+    assert chapter.svg is None
+    assert methods.chapter(made).svg is not None  # type: ignore[index]
 
 
 def test_the_choice_is_counted_over_repetitions(several: Comparison) -> None:
-    assert methods.choice(several) == {
-        "first": "lookahead",
-        "parts": [("lookahead", "on 2 of 3 repetitions"), ("gradtag", "on 1 of 3 repetitions")],
-        "repetitions": 3,
-    }
+    assert methods.choice(several) == methods.Choice(
+        first="lookahead",
+        parts=[("lookahead", "on 2 of 3 repetitions"), ("gradtag", "on 1 of 3 repetitions")],
+        repetitions=3,
+    )
     assert methods.choice(comparison(("a", "b"), n_groups=1, recorded=False)) is None
 
 
 def test_the_table_says_what_was_measured_found_and_proven(several: Comparison) -> None:
     chapter = methods.chapter(several)
     assert chapter is not None
-    rows = {row["method"]: row for row in chapter["rows"]}
+    rows = {row.method: row for row in chapter.rows}
     assert list(rows) == list(METHODS)
-    assert rows["lookahead"]["measured"] == "what a step on one task does to the loss of another"
-    assert rows["train"]["measured"] == "trained every candidate group in full"
-    assert (rows["train"]["candidates"], rows["lookahead"]["candidates"]) == (
+    assert rows["lookahead"].measured == "what a step on one task does to the loss of another"
+    assert rows["train"].measured == "trained every candidate group in full"
+    assert (rows["train"].candidates, rows["lookahead"].candidates) == (
         "all 255 subsets",
         None,
     )
-    assert (rows["transfer_gain"]["steps"], rows["data_map"]["steps"]) == ("9,020", "0")
-    assert (rows["lookahead"]["proven"], rows["gradtag"]["proven"]) == ("–", "yes")
-    assert rows["train"]["proven"] == "2 of 3, gap up to 1.2 %"
-    assert rows["lookahead"]["groups"] == [
+    assert (rows["transfer_gain"].steps, rows["data_map"].steps) == ("9,020", "0")
+    assert (rows["lookahead"].proven, rows["gradtag"].proven) == ("–", "yes")
+    assert rows["train"].proven == "2 of 3, gap up to 1.2 %"
+    assert rows["lookahead"].groups == [
         "amazed, happy, relaxed",
         "quiet, sad, angry",
         "excited, bored",
     ]
-    assert [row["method"] for row in chapter["rows"] if row["best"]] == [chapter["best"]]
-    assert [row["name"] for row in chapter["references"]] == [
+    assert [row.method for row in chapter.rows if row.best] == [chapter.best]
+    assert [row.name for row in chapter.references] == [
         "chosen on validation",
         "joint, no groups",
     ]
@@ -80,24 +80,22 @@ def test_many_tasks_are_given_by_the_sizes_of_their_groups() -> None:
 def test_agreement_is_symmetric_and_leaves_the_diagonal_out(several: Comparison) -> None:
     found = methods.agreement(several)
     assert found is not None
-    assert [row["method"] for row in found["rows"]] == list(METHODS)
-    texts = np.array([[cell["text"] for cell in row["cells"]] for row in found["rows"]])
+    assert [row.method for row in found.rows] == list(METHODS)
+    texts = np.array([[cell.text for cell in row.cells] for row in found.rows])
     assert (texts == texts.T).all()
     assert (np.diag(texts) == "").all()
-    first = found["rows"][0]["cells"][1]
-    assert first["text"] == f"{several.agreement['lookahead']['transfer_gain']:.2f}".removeprefix(
-        "0"
-    )
-    assert first["percent"] == round(100 * several.agreement["lookahead"]["transfer_gain"])
+    first = found.rows[0].cells[1]
+    assert first.text == f"{several.agreement['lookahead']['transfer_gain']:.2f}".removeprefix("0")
+    assert first.percent == round(100 * several.agreement["lookahead"]["transfer_gain"])
 
 
 def test_agreement_below_chance_is_pale_and_never_minus_zero() -> None:
     made = replace(worked(), agreement={"one": {"two": -0.004}, "two": {"one": -0.3}})
     found = methods.agreement(made)
     assert found is not None
-    assert found["rows"][0]["cells"][1] == {"text": ".00", "percent": 0, "itself": False}
-    assert found["rows"][1]["cells"][0]["text"] == "−0.30"
-    assert found["rows"][1]["cells"][0]["percent"] == 0
+    assert found.rows[0].cells[1] == methods.Cell(".00", 0, itself=False)
+    assert found.rows[1].cells[0].text == "−0.30"
+    assert found.rows[1].cells[0].percent == 0
 
 
 def test_one_method_that_measured_has_a_row_but_no_regret() -> None:
@@ -105,8 +103,8 @@ def test_one_method_that_measured_has_a_row_but_no_regret() -> None:
     alone = replace(made, found={"one": made.found["one"]})
     chapter = methods.chapter(alone)
     assert chapter is not None
-    assert (chapter["best"], chapter["svg"], chapter["agreement"]) == (None, None, None)
-    assert chapter["rows"][0]["steps"] == "110"
+    assert (chapter.best, chapter.svg, chapter.agreement) == (None, None, None)
+    assert chapter.rows[0].steps == "110"
 
 
 def test_nothing_measured_and_nothing_chosen_is_no_chapter(tmp_path: Path) -> None:
@@ -120,20 +118,20 @@ def test_nothing_measured_and_nothing_chosen_is_no_chapter(tmp_path: Path) -> No
 
 
 def test_overlapping_groups_tell_what_they_train_besides(several: Comparison) -> None:
-    entries = {entry["name"]: entry for entry in groups.memberships(several)}
+    entries = {entry.name: entry for entry in groups.memberships(several)}
     assert list(entries) == list(METHODS)  # the choice is one of them
     grouping = several.groupings["train"][0]
     assert grouping.row_weights is not None
     for k, (served, more) in enumerate(
-        zip(entries["train"]["groups"], entries["train"]["besides"], strict=True)
+        zip(entries["train"].groups, entries["train"].besides, strict=True)
     ):
         trained = {task for t, task in enumerate(EMOTIONS) if grouping.row_weights[k, t] > 0}
         assert set(served) | set(more) == trained
         assert not set(served) & set(more)
-    assert any(entries["train"]["besides"])
-    assert not any(entries["lookahead"]["besides"])
-    (reading,) = entries["train"]["readings"]
-    texts = {row["task"]: [cell["text"] for cell in row["cells"]] for row in reading["rows"]}
+    assert any(entries["train"].besides)
+    assert not any(entries["lookahead"].besides)
+    (reading,) = entries["train"].readings
+    texts = {row.task: [cell.text for cell in row.cells] for row in reading.rows}
     for t, task in enumerate(EMOTIONS):
         assert texts[task] == [
             "serves" if k == grouping.labels[t] else "trains" if grouping.row_weights[k, t] else ""
@@ -149,25 +147,25 @@ def test_soft_training_weights_are_shown_as_numbers() -> None:
         method="m",
         row_weights=np.array([[1.0, 0.25], [0.0, 1.0]]),
     )
-    (reading,) = groups.memberships(replace(made, **found_by({"grouped": [soft]})))[0]["readings"]
-    assert [[cell["text"] for cell in row["cells"]] for row in reading["rows"]] == [
+    (reading,) = groups.memberships(replace(made, **found_by({"grouped": [soft]})))[0].readings
+    assert [[cell.text for cell in row.cells] for row in reading.rows] == [
         ["1.00", ".00"],
         [".25", "1.00"],
     ]
     # Trained, not served: paler than its share.
-    assert reading["rows"][1]["cells"][0]["percent"] < 25
+    assert reading.rows[1].cells[0].percent < 25
 
 
 def test_hard_groups_of_several_methods_need_no_heat_map(several: Comparison) -> None:
-    readings = {entry["name"]: entry["readings"] for entry in groups.memberships(several)}
+    readings = {entry.name: entry.readings for entry in groups.memberships(several)}
     assert readings["lookahead"] == []
     alone = replace(several, found={"lookahead": several.found["lookahead"]})
-    assert len(groups.memberships(alone)[0]["readings"]) == 1
+    assert len(groups.memberships(alone)[0].readings) == 1
 
 
 def test_the_choice_leads_and_the_methods_are_folded(several: Comparison) -> None:
     arms = gains.chapter(several, several.tasks)
-    assert [(arm["name"], arm["folded"]) for arm in arms] == [
+    assert [(arm.name, arm.folded) for arm in arms] == [
         ("chosen", False),
         *((name, True) for name in METHODS),
         (None, False),
@@ -175,20 +173,20 @@ def test_the_choice_leads_and_the_methods_are_folded(several: Comparison) -> Non
     assert scores.arms_of(several)[:2] == ["chosen", "lookahead"]
     order = scores.arms_of(several)
     assert order.index("random (chosen)") < order.index("random (lookahead)")
-    assert [entry["name"] for entry in curves.chapter(several)] == list(METHODS)
-    told = {entry["name"]: entry for entry in groups.stability(several)}
-    assert told["chosen"]["chosen"]
-    assert (told["chosen"]["moved"], told["chosen"]["criterion"]) == ([], None)
+    assert [entry.name for entry in curves.chapter(several)] == list(METHODS)
+    told = {entry.name: entry for entry in stability.chapter(several)}
+    assert told["chosen"].chosen
+    assert (told["chosen"].moved, told["chosen"].criterion) == ([], None)
 
 
 def test_the_cost_figure_leaves_random_groups_of_single_methods_to_the_table(
     several: Comparison,
 ) -> None:
     costs = scores.costs(several)
-    assert costs["left_out"] == len(METHODS)
-    assert {f"random ({name})" for name in METHODS} <= {row["arm"] for row in costs["rows"]}
-    assert "random (chosen)" in costs["svg"]
-    assert "random (lookahead)" not in costs["svg"]
+    assert costs.left_out == len(METHODS)
+    assert {f"random ({name})" for name in METHODS} <= {row.arm for row in costs.rows}
+    assert "random (chosen)" in costs.svg
+    assert "random (lookahead)" not in costs.svg
 
 
 def test_the_page_says_what_was_chosen_first_and_again_beside_the_groups(

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from pyarrow import csv
 
-from coterie.drawing.figures import density
+from coterie.drawing.maps import density
 from coterie.errors import CoterieError
 from coterie.evaluation import Comparison
 from coterie.files import read_json

@@ -14,22 +14,24 @@ from collections.abc import Callable, Mapping
 from dataclasses import MISSING, dataclass, is_dataclass, replace
 from functools import lru_cache
 from types import NoneType, UnionType
-from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
+from typing import Annotated, Union, get_args, get_origin, get_type_hints
 
 import numpy as np
 
-from coterie.schema import Json
+from coterie.schema import Hint, Json
 
 ELSEWHERE = "elsewhere"
 """In ``Annotated``: the field is not in the file of its record."""
 SPREAD = "spread"
-"""In ``Annotated``: the names of a mapping's arrays begin with its keys, not with the field's name."""
+"""In ``Annotated``: names of a mapping's arrays begin with its keys, not with the field's name."""
 LISTED: dict[str, type] = {"f": float, "i": int, "b": bool}
 
 
 @dataclass(frozen=True)
 class Layout:
-    """In ``Annotated``: kinds of numbers and letters of dimensions, such as "fi N T" (:func:`coterie.schema.arrays_of`).
+    """In ``Annotated``: kinds of numbers and letters of dimensions, such as "fi N T".
+
+    See :func:`coterie.schema.arrays_of`.
 
     A ``listed`` array is read as what the first kind says. Texts, kind "U", are listed always.
     """
@@ -47,23 +49,23 @@ class Size:
 
 @dataclass(frozen=True)
 class As:
-    """In ``Annotated``: in files the field is of this type, of JSON, and null stands for ``null``."""
+    """In ``Annotated``: in files the field is of this type, and JSON's null is ``null``."""
 
-    hint: Any
+    hint: Hint
     null: float | None = None
 
 
 @dataclass(frozen=True)
 class Field:
-    """One field: its JSON by ``hint``, or its array by ``layout``, or a group of arrays, ``inner``."""
+    """One field: its JSON by ``hint``, its array by ``layout``, or a group of arrays, ``inner``."""
 
     name: str
     needed: bool
-    hint: Any = None
+    hint: Hint = None
     layout: Layout | None = None
     letters: tuple[str, ...] = ()
     null: float | None = None
-    revive: Callable[[Any], Any] | None = None
+    revive: Callable[[dict[str, Json]], object] | None = None
     inner: type | None = None
     is_mapping: bool = False
     prefix: str = ""
@@ -82,7 +84,7 @@ def declared(kind: type) -> tuple[Field, ...]:
     return tuple(field for field in made if field is not None)
 
 
-def _field(field: dataclasses.Field[Any], hint: Any) -> Field | None:
+def _field(field: dataclasses.Field[object], hint: Hint) -> Field | None:
     """One field by its type, None where it is elsewhere."""
     marks = get_args(hint)[1:] if get_origin(hint) is Annotated else ()
     if ELSEWHERE in marks:
@@ -112,12 +114,12 @@ def _field(field: dataclasses.Field[Any], hint: Any) -> Field | None:
     return made
 
 
-def _listed(layout: Layout, bare: Any) -> Any:
+def _listed(layout: Layout, bare: Hint) -> Hint:
     """What JSON holds of an array: rows, texts or nothing."""
     kinds, *letters = layout.text.split()
     if not layout.listed:
         return list[str] if "U" in kinds else None
-    hint: Any = LISTED[kinds[0]]
+    hint: Hint = LISTED[kinds[0]]
     for _ in letters:
         hint = list[hint]
     return hint | None if NoneType in get_args(bare) else hint

@@ -26,7 +26,7 @@ FORMAT = "format"
 
 @dataclass(frozen=True)
 class Format:
-    """What a file says of itself, such as "coterie data map 1"; ``earlier`` are texts that say the same."""
+    """What a file says of itself, such as "coterie data map 1"; ``earlier`` texts say the same."""
 
     name: str
     version: int = 1
@@ -103,7 +103,7 @@ class Record:
 
     @classmethod
     def load(cls, path: str | Path) -> Self:
-        """Read what :meth:`save` wrote; a file of JSON may also be written by hand, without a checksum.
+        """Read what :meth:`save` wrote; JSON may also be written by hand, without a checksum.
 
         Raises:
             CoterieError: the file is damaged, or holds something else.
@@ -137,7 +137,7 @@ def load(kind: type[R], path: str | Path, *, reader: Reader = read_arrays, **siz
 def write(
     path: str | Path, kind: Format, about: Mapping[str, Json], arrays: Arrays | None = None
 ) -> None:
-    """Write arrays with what there is to say of them, or without any JSON, and of what kind it is."""
+    """Write arrays with what there is to say of them, and of what kind all is."""
     if arrays is None:
         write_json(path, kind.marked(about))
     else:

@@ -116,8 +116,10 @@ def settle(record: object) -> None:
         object.__setattr__(record, field.name, value)
 
 
-def plain(value: Any) -> Any:
-    """A value as JSON types, as far as it has any: what has none is for whoever writes it to refuse.
+def plain(value: object) -> Json:
+    """A value as JSON types, as far as it has any.
+
+    What has none is for whoever writes it to refuse.
 
     >>> plain({"a": (1, 0.5), "b": ({},)})
     {'a': [1, 0.5], 'b': [{}]}
@@ -126,7 +128,7 @@ def plain(value: Any) -> Any:
         return {key: plain(each) for key, each in value.items()}
     if isinstance(value, list | tuple):
         return [plain(each) for each in value]
-    return value.to_dict() if hasattr(value, "to_dict") else value
+    return value.to_dict() if hasattr(value, "to_dict") else value  # type: ignore[return-value]
 
 
 def _flat(value: object) -> dict[str, np.ndarray]:
@@ -161,7 +163,7 @@ def _dealt(
 
 
 def _is_of(name: str, group: Field) -> bool:
-    """Whether an array's name is one of a group; records in it have a key before their own names."""
+    """Whether an array's name is one of a group; in records a key stands before their names."""
     rest = name.removeprefix(group.prefix)
     keyed = group.is_mapping and group.inner is not np.ndarray
     return name.startswith(group.prefix) and (not keyed or "/" in rest)
@@ -193,7 +195,9 @@ def _inside(name: str) -> Iterator[None]:
         raise CoterieError(f"`{name}`: {error}") from error
 
 
-def _unlisted(name: str, layout: Layout, rows: list[Any], sizes: Mapping[str, int]) -> np.ndarray:
+def _unlisted(
+    name: str, layout: Layout, rows: list[list[object]], sizes: Mapping[str, int]
+) -> np.ndarray:
     """The array of what JSON holds of it."""
     kinds, *letters = layout.text.split()
     if not layout.listed:

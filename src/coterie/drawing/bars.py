@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from coterie.drawing.figures import BLUE, INK, axes_on, style
+from coterie.drawing.style import BLUE, INK, axes_on, style
 from coterie.wording import shortened
 
 if TYPE_CHECKING:
@@ -29,8 +29,8 @@ def intervals(
 
     Ends that are not finite are not drawn.
 
-    >>> intervals(["a"], np.ones(1), np.zeros(1), np.full(1, 2.0), what="gain (points)").get_xlabel()
-    'gain (points)'
+    >>> intervals(["a"], np.ones(1), np.zeros(1), np.full(1, 2.0), what="gain").get_xlabel()
+    'gain'
     """
     places = np.arange(len(names))
     known = np.isfinite(low) & np.isfinite(high)
@@ -50,7 +50,7 @@ def intervals(
 def memberships(
     shares: np.ndarray, tasks: Sequence[str], groups: Sequence[str], *, ax: Axes | None = None
 ) -> Axes:
-    """Draw shares (T, K) as a heat map, a row for each of the ``tasks``, a column for each of the ``groups``.
+    """Draw shares (T, K) as a heat map, a row for each task, a column for each group.
 
     >>> memberships(np.array([[1.0, 0.0]]), ["a"], ["1", "2"]).get_xlabel()
     'group'

@@ -26,7 +26,9 @@ Shift = tuple[float, float]
 def beside_points(
     axes: Axes, names: Sequence[str], x: np.ndarray, y: np.ndarray, *, levels: Sequence[float] = ()
 ) -> None:
-    """Write each name near its point, at the first of several places that is free, with a line to it where that is far.
+    """Write each name near its point, at the first place that is free.
+
+    With a line to it where that is far.
 
     Args:
         axes: drawn already, with its final limits.
@@ -91,7 +93,7 @@ def _places(point: np.ndarray, size: tuple[float, float]) -> Iterator[tuple[Shif
 
 
 def _covered(box: Box, taken: Sequence[Box], inside: Box) -> float:
-    """How much of what is ``taken`` a text in ``box`` would cover, and how much of it would lie outside the axes."""
+    """How much of ``taken`` a text in ``box`` would cover, or would lie outside the axes."""
     cut = _overlap(box, inside)
     return (
         sum(_overlap(box, other) for other in taken) + (box[2] - box[0]) * (box[3] - box[1]) - cut

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from coterie.drawing import figures
+from coterie.drawing import style
 from coterie.pairs import symmetric
 from coterie.wording import number, shortened
 
@@ -42,7 +42,7 @@ class Tree:
 
 
 def tree(matrix: np.ndarray) -> Tree:
-    """Average linkage on how far the affinity between two tasks is below the largest, both directions averaged.
+    """Average linkage on how far affinities, both directions averaged, are below the largest.
 
     Pairs never measured count as the most distant ones. Of the orders that the tree allows it is
     the one in which neighbours are nearest (Bar-Joseph et al. 2001); beyond 300 tasks, any.
@@ -134,7 +134,7 @@ def heat_map(
     grown = tree(matrix)
     ordered = matrix[np.ix_(grown.order, grown.order)]
     cell = 27.0 if len(tasks) <= MOST_VALUES else min(15.0, _LARGEST / len(tasks))
-    with figures.style():
+    with style.style():
         own = Figure()
         axes = own.add_subplot() if ax is None else ax
         axes.imshow(colours(ordered, signed=signed), interpolation="none", aspect="auto")
@@ -149,7 +149,7 @@ def heat_map(
         above.set_axis_off()
         above.set(xlim=(-0.5, len(tasks) - 0.5), ylim=(0, 1.03))
         for line in grown.lines:
-            above.plot(line[:, 0], line[:, 1], color=figures.INK, linewidth=0.8)
+            above.plot(line[:, 0], line[:, 1], color=style.INK, linewidth=0.8)
         if ax is None:
             _fit(own, axes, cell * len(tasks))
     return axes
@@ -184,8 +184,8 @@ def _values(axes: Axes, matrix: np.ndarray) -> None:
 def scale_of(values: np.ndarray) -> int:
     """Power of ten, in threes, to multiply values by so that the largest lies between 0.1 and 100.
 
-    >>> scale_of(np.array([0.0031, -0.0002])), scale_of(np.array([0.4])), scale_of(np.array([4200.0]))
-    (3, 0, -3)
+    >>> [scale_of(np.array(values)) for values in ([0.0031, -0.0002], [0.4], [4200.0])]
+    [3, 0, -3]
     """
     largest = float(np.abs(values).max(initial=0.0))
     return -3 * int(np.floor((np.log10(largest) + 1) / 3)) if largest > 0 else 0

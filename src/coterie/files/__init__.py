@@ -35,7 +35,6 @@ from coterie.files.seals import (
     unsealed,
 )
 from coterie.files.whole import (
-    allocate,
     atomic,
     remove,
     sync_folder,
@@ -46,7 +45,6 @@ __all__ = [
     "CHECKSUM",
     "GARBAGE",
     "SEAL",
-    "allocate",
     "atomic",
     "check_seal",
     "check_target",

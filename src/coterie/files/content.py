@@ -19,14 +19,14 @@ from coterie.files.seals import CHECKSUM, check_seal, seal, sealed_text, unseale
 from coterie.files.whole import atomic
 
 
-def write_json(path: str | Path, value: Any) -> None:
+def write_json(path: str | Path, value: object) -> None:
     """Write ``value`` as readable JSON, atomically; an object gets a checksum. NaN is not JSON.
 
     Use None.
     """
     if isinstance(value, Mapping):
-        value = json.loads(json.dumps(value, allow_nan=False))
-        value[CHECKSUM] = _checksum_of(value)
+        plain = json.loads(json.dumps(value, allow_nan=False))
+        value = {**plain, CHECKSUM: _checksum_of(plain)}
     with atomic(path) as temporary:
         temporary.write_text(json.dumps(value, indent=1, allow_nan=False) + "\n", encoding="utf-8")
 
@@ -51,14 +51,13 @@ def read_json(path: str | Path) -> Any:
     ):
         raise CoterieError(
             f"{path} is damaged, or was edited by hand: it is not what its checksum was made of. "
-            "Restore it, or remove the "
-            f"entry {CHECKSUM!r} to use it as it is."
+            f"Restore it, or remove the entry {CHECKSUM!r} to use it as it is."
         )
     return value
 
 
-def write_arrays(path: str | Path, arrays: Mapping[str, np.ndarray], about: Any = None) -> None:
-    """Write named arrays as sealed safetensors with ``about`` (JSON types) in the header, atomically."""
+def write_arrays(path: str | Path, arrays: Mapping[str, np.ndarray], about: object = None) -> None:
+    """Write named arrays as sealed safetensors, atomically, ``about`` in the header as JSON."""
     with atomic(path) as temporary:
         contiguous = {name: np.require(array, requirements="C") for name, array in arrays.items()}
         save_file(contiguous, temporary, metadata={"coterie": sealed_text(about)})
@@ -79,7 +78,7 @@ def read_arrays(path: str | Path) -> tuple[dict[str, np.ndarray], Any]:
             return arrays, unsealed((file.metadata() or {}).get("coterie", "null"))
 
 
-def _checksum_of(value: Mapping[str, Any]) -> str:
+def _checksum_of(value: Mapping[str, object]) -> str:
     """SHA-256 of a JSON object, whatever the order of its entries and its white space."""
     return hashlib.sha256(
         json.dumps(value, sort_keys=True, separators=(",", ":")).encode()

@@ -1,4 +1,4 @@
-"""What systems and libraries say of files that cannot be read or written, as one line that names them."""
+"""What systems and libraries say of files that cannot be read or written, as one line."""
 
 from __future__ import annotations
 
@@ -31,7 +31,9 @@ REMEDY = "Restore it, or delete it to compute it anew."
 
 @contextmanager
 def explained(path: str | Path, what: str) -> Iterator[None]:
-    """Turn what the system says of a file that cannot be ``what`` (read, written) into one line that names ``path``.
+    """Turn what the system says of a file into one line that names ``path``.
+
+    ``what`` could not be done: it could not be "read", or "written".
 
     >>> with explained("/proc/none", "read"):
     ...     open("/proc/none")
@@ -72,7 +74,7 @@ def _code(error: Exception) -> int | None:
 def is_temporary(path: Path) -> bool:
     """Whether ``path`` is one that :func:`atomic` makes, or lies in one.
 
-    >>> is_temporary(Path("run/.scores.parquet.17-0.tmp/file")), is_temporary(Path("run/scores.parquet"))
+    >>> is_temporary(Path("run/.scores.parquet.17-0.tmp/file")), is_temporary(Path("a.parquet"))
     (True, False)
     """
     return any(TEMPORARY.fullmatch(part) for part in path.parts)

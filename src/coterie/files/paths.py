@@ -6,7 +6,6 @@ import errno
 import os
 import stat
 from pathlib import Path
-from typing import Any
 
 from coterie.errors import CoterieError, shown
 from coterie.files.damage import explained
@@ -63,10 +62,11 @@ def _absence(path: str, error: OSError | ValueError) -> str:
         return f"{path!r} is a URL: download it first"
     if isinstance(error, FileNotFoundError):
         return f"there is no file {path!r}"
-    return f"{path!r} cannot be read ({(error.strerror if isinstance(error, OSError) else None) or error})"
+    reason = error.strerror if isinstance(error, OSError) else None
+    return f"{path!r} cannot be read ({reason or error})"
 
 
-def path_of(value: Any, name: str = "path") -> Path:
+def path_of(value: object, name: str = "path") -> Path:
     """What a user gave as a path.
 
     Raises:

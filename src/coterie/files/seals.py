@@ -24,7 +24,7 @@ def checksum(path: str | Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def sealed_text(about: Any) -> str:
+def sealed_text(about: object) -> str:
     """JSON of ``about`` with room for the seal of the file that it goes into."""
     return json.dumps({CHECKSUM: SEAL, "about": about})
 

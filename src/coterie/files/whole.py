@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import itertools
 import os
@@ -10,7 +9,6 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import BinaryIO
 
 from coterie.errors import CoterieError
 from coterie.files.damage import TEMPORARY, explained
@@ -129,21 +127,6 @@ def sync_folder(folder: Path) -> None:
         os.fsync(opened)
     finally:
         os.close(opened)
-
-
-def allocate(file: BinaryIO, size: int) -> None:
-    """Give ``file`` its ``size`` in bytes, the space being there.
-
-    Who writes to a map of a hole on a full disk is killed.
-    """
-    if hasattr(os, "posix_fallocate"):
-        try:
-            os.posix_fallocate(file.fileno(), 0, max(size, 1))
-        except OSError as error:
-            # Not all file systems can.
-            if error.errno not in (errno.EINVAL, errno.EOPNOTSUPP, errno.ENOSYS):
-                raise
-    file.truncate(size)
 
 
 def _umask() -> int:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 
@@ -32,7 +31,7 @@ class TaskAffinities:
         return standardised(self.affinity.matrix)
 
     @property
-    def details(self) -> dict[str, Any]:
+    def details(self) -> dict[str, object]:
         """What was measured, and what was done to it."""
         return {"measure": self.affinity.method, "preparation": PREPARATION}
 
@@ -53,7 +52,7 @@ class TaskAffinities:
         return np.square(np.where(between, self.matrix[between].max() - self.matrix, 0.0))
 
     def cluster(self, settings: Settings) -> Clusters:
-        """Cluster the tasks in an order of their own, so that the given order of tasks has no influence."""
+        """Cluster the tasks in an order of their own: the given one has no influence."""
         n_tasks, n_groups = len(self.matrix), settings.n_groups
         if n_groups in (1, n_tasks):
             clusters = Clusters(

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from coterie.datamaps.gram import classical_scaling
@@ -16,7 +14,7 @@ MOST_GROUPS = 20
 
 def choose_n_groups(
     distances2: np.ndarray, *, restarts: int, seed: int, least: float = THRESHOLD
-) -> tuple[int, dict[str, Any]]:
+) -> tuple[int, dict[str, object]]:
     """Choose the number of groups from squared distances (T, T), and say by what.
 
     The silhouette (Rousseeuw 1987) of k-means is computed for 2 up to half as many groups as tasks,

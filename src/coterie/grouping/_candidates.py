@@ -93,7 +93,7 @@ def candidates(
 
 
 def most_asked(n_tasks: int) -> int:
-    """How many rows :func:`candidates` asks ``predict`` about, at most, if its settings are left as they are.
+    """How many rows :func:`candidates` asks ``predict`` about at most, as it is set.
 
     >>> most_asked(9), most_asked(14)
     (0, 3954)
@@ -114,7 +114,7 @@ def _check(n_tasks: int, **settings: int) -> None:
 
 
 def _listed(n_tasks: int, max_size: int, limit: int) -> tuple[np.ndarray, int]:
-    """All subsets of the sizes that stay within the limit (single tasks always do), and the largest such size."""
+    """All subsets of the sizes within the limit (single tasks always are), and the largest size."""
     size, count = 1, n_tasks
     while size < min(max_size, n_tasks) and count + comb(n_tasks, size + 1) <= limit:
         size += 1

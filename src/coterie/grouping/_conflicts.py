@@ -5,22 +5,25 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from time import perf_counter
-from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from coterie.errors import CoterieError, blame
 from coterie.grouping._highs import cover_tasks
 from coterie.grouping._rows import Rows, Task, position_of
 
-Limits = Mapping[str, tuple[Any, float]]
+Limits = Mapping[str, tuple[npt.ArrayLike, float]]
 _NAMED_TASKS = 6
 _TASKS_SECONDS = 5
 
 
 @dataclass(frozen=True)
 class Constraint:
-    """Which rows it allows (R,) bool, what they take of a capacity of 1 (R,), or that no task is in two rows."""
+    """Which rows it allows (R,) bool, or what they take of a capacity of 1 (R,).
+
+    Or, of ``parts``, that no task is in two rows.
+    """
 
     name: str
     allowed: np.ndarray | None = None
@@ -210,7 +213,7 @@ def _limits(
     return found
 
 
-def _check_number(name: str, value: Any, *, positive: bool) -> None:
+def _check_number(name: str, value: float, *, positive: bool) -> None:
     number = isinstance(value, int | float | np.number) and not isinstance(value, bool)
     if not number or not 0 <= value < np.inf or (positive and value == 0):
         wanted = "greater than 0" if positive else "of at least 0"

@@ -66,7 +66,10 @@ class Cover:
 
 @dataclass(frozen=True)
 class Prices:
-    """An upper ``bound``, what proves it (prices of tasks (T,), dues for each capacity (C,)), and sets seen on the way."""
+    """An upper ``bound``, what proves it, and sets seen on the way.
+
+    Prices are of tasks (T,), dues of capacities (C,).
+    """
 
     bound: float
     tasks: np.ndarray
@@ -81,7 +84,8 @@ def undominated(cover: Cover) -> np.ndarray:
 
     Of equal rows the first stays.
 
-    >>> undominated(Cover(np.array([[0.5, -np.inf], [0.5, 0.1], [0.6, -np.inf]]), np.ones((1, 3)))).tolist()
+    >>> values = np.array([[0.5, -np.inf], [0.5, 0.1], [0.6, -np.inf]])
+    >>> undominated(Cover(values, np.ones((1, 3)))).tolist()
     [False, True, True]
     """
     gains, loads = cover.gains, cover.loads

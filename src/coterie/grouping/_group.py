@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 from functools import partial
 from numbers import Integral
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 
@@ -52,7 +52,9 @@ def group(
     restarts: int = 10,
     seed: int = 0,
 ) -> Grouping:
-    """Group the tasks of a data map (STG-MTL, section 2), or those of an affinity (Grad-TAG, Li et al., KDD 2024).
+    """Group the tasks of a data map (STG-MTL, section 2), or those of an affinity (Grad-TAG).
+
+    Grad-TAG is Li et al., KDD 2024.
 
     Groups are ordered by their first task, so that groupings of different seeds can be compared;
     the order of the tasks has no other influence. Groups of an affinity are hard. Its targets count
@@ -110,7 +112,7 @@ def group(
         least = measured.least_silhouette
     else:
         measured, least = measuring(method)(source, features, seed), THRESHOLD
-    details: dict[str, Any] = {}
+    details: dict[str, object] = {}
     if n_groups == "auto":
         n_groups, details = choose_n_groups(
             measured.distances(), restarts=restarts, seed=seed, least=least
@@ -141,7 +143,7 @@ def measuring(method: str | Clustering) -> Measuring:
 
 def check_group(
     n_tasks: int,
-    n_groups: Any,
+    n_groups: int | Literal["auto"],
     method: str | Clustering,
     fuzziness: float,
     features: str,
@@ -164,7 +166,7 @@ def check_group(
 
 
 def check_settings(
-    n_groups: Any,
+    n_groups: object,
     method: str | Clustering,
     fuzziness: float,
     features: str,
@@ -185,7 +187,7 @@ def check_settings(
     check_n_groups(n_groups)
 
 
-def check_clustering(name: str, method: Any, methods: Collection[str]) -> None:
+def check_clustering(name: str, method: object, methods: Collection[str]) -> None:
     """Refuse what is neither the name of a clustering nor a function.
 
     Raises:
@@ -202,7 +204,7 @@ def check_clustering(name: str, method: Any, methods: Collection[str]) -> None:
         )
 
 
-def check_n_groups(n_groups: Any) -> None:
+def check_n_groups(n_groups: object) -> None:
     """Refuse what is no number of groups.
 
     Raises:
@@ -216,7 +218,7 @@ def check_n_groups(n_groups: Any) -> None:
         )
 
 
-def _methods(source: Any) -> Collection[str]:
+def _methods(source: object) -> Collection[str]:
     """The methods that group such a source, the default first."""
     if isinstance(source, Affinity):
         return AFFINITY_METHODS.keys()

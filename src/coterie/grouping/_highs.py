@@ -10,7 +10,7 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass
 from time import perf_counter
-from typing import Any
+from typing import ParamSpec, TypeVar
 
 import numpy as np
 from scipy import sparse
@@ -20,6 +20,8 @@ from coterie.grouping._cover import FITS, Cover, undominated
 
 # HiGHS stops at an absolute gap of 1e-6, which SciPy does not let one change: gains in [0, 1] are
 # stretched instead.
+P = ParamSpec("P")
+T = TypeVar("T")
 _STRETCH = 1e3
 _FEW = 500
 
@@ -106,12 +108,12 @@ def part(
     is away from the bound cannot be in a better one.
     """
     once: np.ndarray = subsets.T.astype(float)
-    total: Any = np.ones(subsets.shape[1])
+    total: np.ndarray = np.ones(subsets.shape[1])
     if n_rows is not None:
         once, total = np.vstack([once, np.ones(len(values))]), np.r_[total, n_rows]
 
     def solve(rows: np.ndarray) -> Answer:
-        rules = [LinearConstraint(sparse.csr_array(once[:, rows]), total, total)]
+        rules = [LinearConstraint(sparse.csr_array(once[:, rows]), total, total)]  # pyright: ignore[reportArgumentType]
         found = _solve(values[rows], rules, loads[:, rows], deadline)
         return (
             found
@@ -176,7 +178,7 @@ def _solve(
         rules = [*rules, LinearConstraint(together, -np.inf, len(chosen) - 1)]
 
 
-def _interruptible(solve: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
+def _interruptible(solve: Callable[P, T], *arguments: P.args, **options: P.kwargs) -> T:
     """What ``solve`` answers.
 
     It runs in a thread of its own, because HiGHS looks at no signal until it ends.
@@ -184,7 +186,7 @@ def _interruptible(solve: Callable[..., Any], *arguments: Any, **options: Any) -
     After Ctrl-C it goes on until its time limit. Python waits for it before it ends, and must:
     HiGHS would end it by ``abort``.
     """
-    answer: Future[Any] = Future()
+    answer: Future[T] = Future()
 
     def work() -> None:
         try:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Literal, Protocol
+from typing import Literal, Protocol
 
 import numpy as np
 
@@ -26,7 +26,7 @@ class Measure(Protocol):
         ...
 
     @property
-    def details(self) -> dict[str, Any]:
+    def details(self) -> dict[str, object]:
         """What is worth showing about the measurement."""
         ...
 
@@ -52,7 +52,7 @@ class TaskDistances:
         return self.gram.sums.n_blocks
 
     @property
-    def details(self) -> dict[str, Any]:
+    def details(self) -> dict[str, object]:
         """Features used, share of the spectrum clipped, notes."""
         return {
             "features": self.gram.features,
@@ -65,7 +65,7 @@ class TaskDistances:
         return self.gram.distances2
 
     def cluster(self, settings: Settings, weights: np.ndarray | None = None) -> Clusters:
-        """Cluster the tasks in an order of their own, so that the given order of tasks has no influence."""
+        """Cluster the tasks in an order of their own: the given one has no influence."""
         distances2 = self.gram.distances2 if weights is None else self.gram.resample(weights)
         order = distances2.sum(axis=0).argsort(kind="stable")
         coordinates, _ = classical_scaling(distances2[np.ix_(order, order)])
@@ -92,7 +92,7 @@ class PointHistograms:
         return self.source.n_blocks
 
     @property
-    def details(self) -> dict[str, Any]:
+    def details(self) -> dict[str, object]:
         """Features used and notes."""
         notes = (
             ["Tasks are of mixed kinds: features are ranks within the task."]

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 
@@ -28,7 +27,7 @@ class Clusters:
 
     membership: np.ndarray
     distances: np.ndarray | None = None
-    details: dict[str, Any] = field(default_factory=dict)
+    details: Mapping[str, object] = field(default_factory=dict)
 
     def reordered(self, tasks: np.ndarray, groups: np.ndarray) -> Clusters:
         """Rows and columns in another order."""

@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import compress
-from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from coterie.errors import CoterieError, require_type
 from coterie.results import ScoreTable
 from coterie.results.subsets import join
 
 Task = str | int
+Subsets = np.ndarray | Sequence[Sequence[Task]]
 _NAMED = 8
 
 
@@ -37,7 +38,10 @@ class Rows:
 
 
 def read_rows(
-    scores: ScoreTable | np.ndarray, subsets: Any, costs: Any, tasks: Sequence[str] | None
+    scores: ScoreTable | np.ndarray,
+    subsets: Subsets | None,
+    costs: npt.ArrayLike | None,
+    tasks: Sequence[str] | None,
 ) -> Rows:
     """Bring a table or arrays into one form.
 
@@ -70,7 +74,7 @@ def read_rows(
     return rows
 
 
-def numbers(name: str, values: Any) -> np.ndarray:
+def numbers(name: str, values: npt.ArrayLike) -> np.ndarray:
     """What was given as an array in float64.
 
     Raises:
@@ -96,7 +100,7 @@ def _check_names(names: tuple[str, ...], n_tasks: int) -> None:
         raise CoterieError("`scores` must have at least 2 tasks to select groups of; found 1.")
 
 
-def _mask(subsets: Any, shape: tuple[int, ...], names: tuple[str, ...]) -> np.ndarray:
+def _mask(subsets: Subsets, shape: tuple[int, ...], names: tuple[str, ...]) -> np.ndarray:
     if hasattr(subsets, "shape"):
         given = np.asarray(subsets)
         if given.shape != shape:

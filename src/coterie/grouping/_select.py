@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from time import perf_counter
-from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from coterie.errors import CoterieError, require_positive, require_type
 from coterie.grouping._conflicts import Constraint, Limits, allowed_rows, explain, read_constraints
@@ -106,7 +106,7 @@ def select(
     )
 
 
-def _weights(task_weights: Any, n_tasks: int) -> np.ndarray:
+def _weights(task_weights: npt.ArrayLike | None, n_tasks: int) -> np.ndarray:
     weights = np.ones(n_tasks) if task_weights is None else numbers("task_weights", task_weights)
     if weights.shape != (n_tasks,):
         raise CoterieError(

@@ -19,7 +19,8 @@ def fuzzy_cmeans(points: np.ndarray, settings: Settings) -> Clusters:
     membership changes by 0.01 or after 300 rounds; the one with the smallest sum_tk u^m d2 is kept.
 
     >>> points = np.array([[0.0], [0.1], [1.0]])
-    >>> fuzzy_cmeans(points, Settings(n_groups=2, fuzziness=2.0, restarts=3, seed=0)).membership.max(axis=1).round(2)
+    >>> settings = Settings(n_groups=2, fuzziness=2.0, restarts=3, seed=0)
+    >>> fuzzy_cmeans(points, settings).membership.max(axis=1).round(2)
     array([1., 1., 1.])
     """
     found = []

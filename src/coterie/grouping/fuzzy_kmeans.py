@@ -13,7 +13,8 @@ def fuzzy_kmeans(points: np.ndarray, settings: Settings) -> Clusters:
     """Centres by k-means on ``points`` (T, D), then the fuzzy formula once.
 
     >>> points = np.array([[0.0], [0.0], [1.0]])
-    >>> fuzzy_kmeans(points, Settings(n_groups=2, fuzziness=2.0, restarts=3, seed=0)).membership.max(axis=1)
+    >>> settings = Settings(n_groups=2, fuzziness=2.0, restarts=3, seed=0)
+    >>> fuzzy_kmeans(points, settings).membership.max(axis=1)
     array([1., 1., 1.])
     """
     distances, details = kmeans_distances(points, settings)

@@ -19,7 +19,8 @@ def hierarchical(matrix: np.ndarray, settings: Settings) -> Clusters:
         One-hot membership (T, K), no group empty.
 
     >>> matrix = np.array([[0.0, 3.0, 1.0], [3.0, 0.0, 1.0], [1.0, 1.0, 0.0]])
-    >>> hierarchical(matrix, Settings(n_groups=2, fuzziness=2.0, restarts=1, seed=0)).membership.argmax(axis=1)
+    >>> settings = Settings(n_groups=2, fuzziness=2.0, restarts=1, seed=0)
+    >>> hierarchical(matrix, settings).membership.argmax(axis=1)
     array([0, 0, 1])
     """
     labels = average_linkage(matrix.max() - matrix, settings.n_groups)
@@ -27,7 +28,9 @@ def hierarchical(matrix: np.ndarray, settings: Settings) -> Clusters:
 
 
 def average_linkage(dissimilarity: np.ndarray, n_groups: int) -> np.ndarray:
-    """Labels (T,) of exactly K groups from a symmetric dissimilarity (T, T), whose diagonal is not read.
+    """Labels (T,) of exactly K groups from a symmetric dissimilarity (T, T).
+
+    Its diagonal is not read.
 
     >>> average_linkage(np.array([[0.0, 1.0, 4.0], [1.0, 0.0, 4.0], [4.0, 4.0, 0.0]]), 2)
     array([0, 0, 1])

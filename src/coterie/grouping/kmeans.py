@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import warnings
-from typing import Any
 
 import numpy as np
 
@@ -16,7 +15,8 @@ def kmeans(points: np.ndarray, settings: Settings) -> Clusters:
 
     The distances to the centres are kept, so that the grouping can be read softly as well.
 
-    >>> kmeans(np.array([[0.0], [0.1], [1.0]]), Settings(n_groups=2, fuzziness=2.0, restarts=3, seed=0)).membership.sum(axis=1)
+    >>> settings = Settings(n_groups=2, fuzziness=2.0, restarts=3, seed=0)
+    >>> kmeans(np.array([[0.0], [0.1], [1.0]]), settings).membership.sum(axis=1)
     array([1., 1., 1.])
     """
     distances, details = kmeans_distances(points, settings)
@@ -26,7 +26,9 @@ def kmeans(points: np.ndarray, settings: Settings) -> Clusters:
     )
 
 
-def kmeans_distances(points: np.ndarray, settings: Settings) -> tuple[np.ndarray, dict[str, Any]]:
+def kmeans_distances(
+    points: np.ndarray, settings: Settings
+) -> tuple[np.ndarray, dict[str, object]]:
     """Squared distances (T, K) from points (T, D) to the centres of k-means, and its inertia."""
     from sklearn.cluster import KMeans
     from sklearn.exceptions import ConvergenceWarning

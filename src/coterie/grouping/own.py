@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from coterie.errors import CoterieError, blame, shown
 from coterie.grouping._method import Cluster, Clusters, Settings
 
-Clustering = Callable[[np.ndarray, int, int], Any]
+Clustering = Callable[[np.ndarray, int, int], npt.ArrayLike]
 _ROUNDING = 1e-6
 
 
@@ -40,8 +40,8 @@ def own_clustering(function: Clustering) -> Cluster:
 def clustering_name(method: str | Clustering) -> str:
     """The name of a clustering: its own, or that of the function.
 
-    >>> clustering_name("spectral"), clustering_name(np.argsort), clustering_name(lambda values, n_groups, seed: values)
-    ('spectral', 'argsort', '<lambda>')
+    >>> clustering_name("spectral"), clustering_name(np.argsort)
+    ('spectral', 'argsort')
     """
     return method if isinstance(method, str) else getattr(method, "__name__", type(method).__name__)
 
@@ -60,7 +60,6 @@ def _membership(found: np.ndarray, n_tasks: int, n_groups: int, what: str) -> np
             return shares
     raise CoterieError(
         f"{what} must answer one label from 0 to {n_groups - 1} for each of {n_tasks} tasks, or a "
-        "membership of shape "
-        f"({n_tasks}, {n_groups}) whose rows sum to 1; found {shown(found.tolist())} of shape "
-        f"{found.shape}."
+        f"membership of shape ({n_tasks}, {n_groups}) whose rows sum to 1; found "
+        f"{shown(found.tolist())} of shape {found.shape}."
     )

@@ -34,7 +34,8 @@ def point_votes(histograms: np.ndarray, variability_limit: float, settings: Sett
 
     >>> histograms = np.zeros((1, 2, 2, 1))
     >>> histograms[0, 0, 0, 0], histograms[0, 1, :, 0] = 4, (1, 3)
-    >>> point_votes(histograms, 1.0, Settings(n_groups=2, fuzziness=2.0, restarts=2, seed=0)).membership.sum(axis=1)
+    >>> settings = Settings(n_groups=2, fuzziness=2.0, restarts=2, seed=0)
+    >>> point_votes(histograms, 1.0, settings).membership.sum(axis=1)
     array([1., 1.])
     """
     from sklearn.cluster import KMeans

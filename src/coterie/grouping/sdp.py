@@ -1,4 +1,6 @@
-"""Groups of the greatest density, by relaxing partitions to positive semidefinite matrices (Grad-TAG, Li et al., KDD 2024).
+"""Groups of the greatest density, by relaxing partitions to positive semidefinite matrices.
+
+By Grad-TAG (Li et al., KDD 2024).
 
 A partition of T tasks into groups C_1..C_K is worth sum_j (1/|C_j|) sum_{u,v in C_j} A_uv: each
 target counts the mean over its group of what the members do for it. With X = sum_j v_j v_j' / |C_j|
@@ -10,7 +12,7 @@ Shapes: ``T`` tasks, ``K`` groups.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TypedDict
 
 import numpy as np
 import torch
@@ -21,6 +23,14 @@ from coterie.grouping._method import Clusters, Settings
 from coterie.grouping.hierarchical import average_linkage
 
 _BALANCE_EVERY, _BALANCE_BY, _BALANCE_ABOVE = 20, 1.5, 3.0
+
+
+class Solved(TypedDict):
+    """How an iteration ended."""
+
+    iterations: int
+    residual: float
+    converged: bool
 
 
 def sdp(matrix: np.ndarray, settings: Settings) -> Clusters:
@@ -44,24 +54,26 @@ def sdp(matrix: np.ndarray, settings: Settings) -> Clusters:
            [0., 1.],
            [0., 1.]])
     """
-    relaxed, details = density_sdp(matrix, settings.n_groups)
+    relaxed, solved = density_sdp(matrix, settings.n_groups)
     # X_uv is 1/|C| for two tasks of one group: relative to its diagonal, small and large groups are
     # linked alike.
     roots = np.sqrt(relaxed.diagonal().clip(1e-12))
     together = relaxed / (roots[:, None] * roots)
     labels = improve_density(matrix, average_linkage(together.max() - together, settings.n_groups))
-    details["relaxed_density"] = float((matrix * relaxed).sum())
-    if not details["converged"]:
+    details: dict[str, object] = {**solved, "relaxed_density": float((matrix * relaxed).sum())}
+    if not solved["converged"]:
         details["notes"] = [
-            f"The relaxation was stopped after {details['iterations']} iterations at a residual of "
-            f"{details['residual']:.1g}: "
-            "its density is no bound, but the groups were improved all the same."
+            f"The relaxation was stopped after {solved['iterations']} iterations at a residual of "
+            f"{solved['residual']:.1g}: its density is no bound, but the groups were improved all "
+            "the same."
         ]
     return Clusters(membership=np.eye(settings.n_groups)[labels], details=details)
 
 
 def density(matrix: np.ndarray, labels: np.ndarray) -> float:
-    """Sum over groups of (1/size) * all affinities within, the diagonal included, of ``labels`` (T,).
+    """Sum over groups of (1/size) * all affinities within, the diagonal included.
+
+    Of groups ``labels`` (T,).
 
     Adding a to all of the diagonal and b to all of the rest adds K a + (T - K) b to every partition
     into K groups, so neither changes which one is best.
@@ -76,8 +88,8 @@ def density(matrix: np.ndarray, labels: np.ndarray) -> float:
 
 def density_sdp(
     matrix: np.ndarray, n_groups: int, *, tolerance: float = 1e-5, max_iterations: int = 2000
-) -> tuple[np.ndarray, dict[str, Any]]:
-    """Maximise <A, X> over symmetric X with X e = e, tr X = K, X >= 0 entrywise and X positive semidefinite.
+) -> tuple[np.ndarray, Solved]:
+    """Maximise <A, X> over symmetric X with X e = e, tr X = K, X >= 0 entrywise and X psd.
 
     By consensus ADMM (Boyd et al. 2011, sections 3 and 7) with one copy of X for each of the three
     sets: the affine one, whose projection has a closed form, the positive semidefinite and the
@@ -141,7 +153,9 @@ def density_sdp(
 
 
 def affine_projection(matrix: Tensor, trace: float) -> Tensor:
-    """The nearest symmetric matrix with unit row sums and this trace to a symmetric ``matrix`` (T, T), T >= 2.
+    """The nearest symmetric matrix with unit row sums and this trace to a symmetric (T, T).
+
+    There are at least 2 tasks.
 
     >>> affine_projection(torch.zeros(2, 2), 2.0)
     tensor([[1., 0.],

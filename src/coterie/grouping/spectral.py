@@ -16,7 +16,9 @@ _STARTS = 100
 
 
 def spectral(matrix: np.ndarray, settings: Settings) -> Clusters:
-    """Normalised spectral clustering by scikit-learn of a symmetric affinity (T, T) in units of standard deviations.
+    """Normalised spectral clustering by scikit-learn of a symmetric affinity (T, T).
+
+    That is in units of standard deviations.
 
     Edges must not be negative: an affinity a becomes the weight log(1 + exp(a)), which is nearly a
     where a is large and nearly 0 where it is far below what is usual; no edge vanishes, so the
@@ -31,7 +33,8 @@ def spectral(matrix: np.ndarray, settings: Settings) -> Clusters:
         One-hot membership (T, K).
 
     >>> matrix = np.kron(np.eye(2), np.full((3, 3), 2.0)) - 1
-    >>> membership = spectral(matrix, Settings(n_groups=2, fuzziness=2.0, restarts=1, seed=0)).membership
+    >>> settings = Settings(n_groups=2, fuzziness=2.0, restarts=1, seed=0)
+    >>> membership = spectral(matrix, settings).membership
     >>> (membership @ membership.T).astype(int)[0]
     array([1, 1, 1, 0, 0, 0])
     """

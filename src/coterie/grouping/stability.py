@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import combinations
-from typing import Any, Literal
+from typing import Literal, TypedDict
 
 import numpy as np
 
@@ -17,6 +17,20 @@ from coterie.results import Affinity, DataMap, Grouping
 from coterie.seeds import numpy_generator
 
 
+class Agreement(TypedDict):
+    """Adjusted Rand indices, with their ``mean`` and the ``lowest``."""
+
+    adjusted_rand: list[float]
+    mean: float
+    lowest: float
+
+
+class Stability(Agreement):
+    """Those of bootstraps, and how often two tasks were ``together`` (T, T)."""
+
+    together: list[list[float]]
+
+
 def stability(
     data_map: DataMap | Gram,
     n_groups: int,
@@ -27,7 +41,7 @@ def stability(
     features: Literal["cells", "density"] = "cells",
     restarts: int = 10,
     seed: int = 0,
-) -> dict[str, Any]:
+) -> Stability:
     """Adjusted Rand index between the grouping of all examples and those of bootstraps of examples.
 
     Blocks of about a twentieth of the examples are drawn with replacement, so a bootstrap re-adds
@@ -87,7 +101,7 @@ def stability(
     }
 
 
-def agreement(groupings: Sequence[Grouping]) -> dict[str, Any]:
+def agreement(groupings: Sequence[Grouping]) -> Agreement:
     """Adjusted Rand index between every two groupings of the same tasks, for instance one per seed.
 
     Returns:

@@ -30,7 +30,8 @@ def subset_scores(affinity: Affinity, subsets: np.ndarray) -> ScoreTable:
         CoterieError: an affinity with gaps; subsets of another shape, not 0 or 1, empty, or none
             that can be scored.
 
-    >>> measured = Affinity(tasks=("a", "b", "c"), matrix=np.array([[7, 1, 2], [3, 8, 4], [5, 6, np.nan]]), method="by hand")
+    >>> matrix = np.array([[7, 1, 2], [3, 8, 4], [5, 6, np.nan]])
+    >>> measured = Affinity(tasks=("a", "b", "c"), matrix=matrix, method="by hand")
     >>> subset_scores(measured, np.array([[1, 1, 0], [1, 1, 1], [1, 0, 0], [0, 0, 1]])).scores
     array([[3. , 1. , nan],
            [4. , 3.5, 3. ],
@@ -56,13 +57,16 @@ def subset_scores(affinity: Affinity, subsets: np.ndarray) -> ScoreTable:
 
 
 def mean_over_others(matrix: np.ndarray, subsets: np.ndarray) -> np.ndarray:
-    """Mean of ``matrix[s, t]`` (T, T) over the other members s of each subset, (R, T) bool, of which t is one.
+    """Mean of ``matrix[s, t]`` over the other members s of each subset, of which t is one.
+
+    The matrix is (T, T), the subsets (R, T) of bool.
 
     Returns:
         Scores (R, T): NaN for tasks outside the subset, the diagonal entry, NaN or not, for a task
         alone.
 
-    >>> mean_over_others(np.array([[7.0, 1.0], [3.0, np.nan]]), np.array([[True, True], [True, False], [False, True]]))
+    >>> subsets = np.array([[True, True], [True, False], [False, True]])
+    >>> mean_over_others(np.array([[7.0, 1.0], [3.0, np.nan]]), subsets)
     array([[ 3.,  1.],
            [ 7., nan],
            [nan, nan]])

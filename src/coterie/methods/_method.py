@@ -123,6 +123,6 @@ class Method(ABC):
         grouping: Grouping,  # noqa: ARG002
         data_map: DataMap,  # noqa: ARG002
         maps: dict[str, Gram],  # noqa: ARG002
-    ) -> Mapping[str, float]:
+    ) -> Mapping[str, float | list[float]]:
         """How firm a grouping that it found is on this data map, by names for readers."""
         return {}

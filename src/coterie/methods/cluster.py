@@ -206,14 +206,14 @@ class Cluster(Method):
 
     def firmness(
         self, grouping: Grouping, data_map: DataMap, maps: dict[str, Gram], *, given: bool = False
-    ) -> Mapping[str, float]:
+    ) -> Mapping[str, float | list[float]]:
         """Whether the map's examples, drawn anew, give the same groups.
 
         And whether the map itself does, if the groups were ``given``.
         """
         if not self.reads_maps:
             return {}
-        facts: dict[str, float] = {}
+        facts: dict[str, list[float]] = {}
         if given:
             own = self.group(data_map, seed=0, maps=maps)
             name = "adjusted Rand with the groups of this comparison's data map"

@@ -72,7 +72,7 @@ class Given(Method):
 
     def firmness(
         self, grouping: Grouping, data_map: DataMap, maps: dict[str, Gram]
-    ) -> Mapping[str, float]:
+    ) -> Mapping[str, float | list[float]]:
         """How firm it is, if a clustering of data maps made it, on this map."""
         made_by = Cluster.of(grouping)
         return {} if made_by is None else made_by.firmness(grouping, data_map, maps, given=True)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from functools import cached_property
 from inspect import isbuiltin
 from numbers import Integral
-from typing import Any
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from coterie.errors import CoterieError, blame, shown
 from coterie.models.encoders import ENCODERS
 from coterie.named import find_object
+from coterie.schema import Details
 from coterie.seeds import derive
 
 MOST_PARAMETERS = 10**9
@@ -46,7 +47,7 @@ class Architecture:
     model: str | Callable[..., nn.Module]
     input_shape: tuple[int, ...]
     n_outputs: int
-    options: Mapping[str, Any] = field(default_factory=dict)
+    options: Details = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Refuse a shape that is none: it is handed to the factory, and may come from a file."""
@@ -60,7 +61,8 @@ class Architecture:
         """What to call the model in files and messages."""
         if isinstance(self.model, str):
             return self.model
-        return f"{self.model.__module__}:{getattr(self.model, '__qualname__', type(self.model).__name__)}"
+        name = getattr(self.model, "__qualname__", type(self.model).__name__)
+        return f"{self.model.__module__}:{name}"
 
     @property
     def is_importable(self) -> bool:
@@ -169,7 +171,11 @@ class Architecture:
 
 
 def trusted(
-    named: Any, given: str | Callable[..., nn.Module] | None, path: object, *, trust: bool = False
+    named: object,
+    given: str | Callable[..., nn.Module] | None,
+    path: object,
+    *,
+    trust: bool = False,
 ) -> str | Callable[..., nn.Module]:
     """The factory of a saved model. A file's word is not enough to run code.
 
@@ -189,7 +195,7 @@ def trusted(
     'mlp'
     >>> trusted("theirs:encoder", None, "model.safetensors")
     Traceback (most recent call last):
-    coterie.errors.CoterieError: model.safetensors names an encoder that is not built in, 'theirs:encoder', ...
+    coterie.errors.CoterieError: model.safetensors names an encoder that is not built in, ...
     """
     if not isinstance(named, str):
         raise CoterieError(f"{path} is damaged: it must name its encoder; found {shown(named)}.")
@@ -228,10 +234,10 @@ def find_factory(model: str | Callable[..., nn.Module]) -> Callable[..., nn.Modu
         raise CoterieError(
             f"`model` must be a name, 'module:factory' or a callable; found {problem}."
         )
-    return found
+    return cast(Callable[..., nn.Module], found)
 
 
-def _no_factory(found: Any) -> str:
+def _no_factory(found: object) -> str:
     """What else it is, if it cannot build modules.
 
     Os.system or a class of another kind must not be called to find that out.
@@ -246,7 +252,8 @@ def _no_factory(found: Any) -> str:
     return str(type(found).__name__) if other else ""
 
 
-def _imported(model: str) -> Any:
+def _imported(model: str) -> object:
+    """What the name stands for."""
     if ":" not in model:
         close = get_close_matches(model, ENCODERS, n=1)
         hint = f" Did you mean {close[0]!r}?" if close else ""
@@ -260,8 +267,8 @@ def _imported(model: str) -> Any:
 def initialisations(init: str | Sequence[int], n_models: int) -> list[int]:
     """Return the initialisation that each of M models starts from.
 
-    >>> initialisations("independent", 3), initialisations("shared", 3), initialisations([0, 0, 1], 3)
-    ([0, 1, 2], [0, 0, 0], [0, 0, 1])
+    >>> [initialisations(init, 3) for init in ("independent", "shared", [0, 0, 1])]
+    [[0, 1, 2], [0, 0, 0], [0, 0, 1]]
     """
     named = init if isinstance(init, str) else None
     if named == "independent":

@@ -15,7 +15,7 @@ from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
 
-def vmapped_batch_norm(device: torch.device) -> AbstractContextManager[Any]:
+def vmapped_batch_norm(device: torch.device) -> AbstractContextManager[object]:
     """A context in which every batch normalisation can be vmapped.
 
     In full precision on a CPU all can already.

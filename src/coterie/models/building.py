@@ -31,7 +31,7 @@ class Parts(NamedTuple):
 def initialised(
     architecture: Architecture, seed: int, identities: Sequence[int], n_layers: int
 ) -> Parts:
-    """Row m from the initialisation ``identities[m]``, the first ``n_layers`` of their encoders shared."""
+    """Row m from the initialisation ``identities[m]``, the first ``n_layers`` shared by all."""
     built = {identity: architecture.build(seed, identity) for identity in sorted(set(identities))}
     stems = {
         identity: split(model, n_layers, architecture.name) for identity, model in built.items()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from copy import deepcopy
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -22,7 +22,7 @@ def copied(module: Module) -> Module:
     >>> copied(layer).scale, copied(layer).last
     (tensor([1., 1., 1.]), tensor([]))
     """
-    left: dict[int, Any] = {
+    left: dict[int, object] = {
         id(tensor): torch.empty(0) for tensor in _tensors(module) if not _can_be_copied(tensor)
     }
     return deepcopy(module, left)

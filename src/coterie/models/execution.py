@@ -1,4 +1,4 @@
-"""How the rows of a stack are run forward: views of their tensors, and one call for one or for several.
+"""How the rows of a stack are run forward: views of their tensors, and one call for each run.
 
 Shapes: ``M`` models, ``B`` examples of a batch, ``P`` output columns.
 """

@@ -24,12 +24,12 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, NotRequired, TypedDict
 
 import torch
 from torch import Tensor, nn
 
-from coterie.codec import FORMAT, Format
+from coterie.codec import Format
 from coterie.data.preprocessing import Preprocessing
 from coterie.errors import CoterieError, blame, reason
 from coterie.files import atomic, path_of
@@ -50,7 +50,35 @@ _TOLERANCE = 1e-5
 _LARGEST_ONNX = 2**31 - 2**24  # of a protocol buffer, less room for the graph
 
 
-def export(model: GroupedModel, path: str | Path) -> dict[str, Any]:
+class Input(TypedDict):
+    """A tensor that a program reads, and what stands there for ``missing`` or ``unseen``."""
+
+    name: str
+    dtype: str
+    shape: list[str | int]
+    missing: NotRequired[str | int]
+    unseen: NotRequired[int]
+    columns: NotRequired[list[dict[str, object]]]
+
+
+class Output(TypedDict):
+    """The tensor that it gives, column by column."""
+
+    name: str
+    dtype: str
+    shape: list[str | int]
+    columns: list[dict[str, object]]
+
+
+class Interface(TypedDict):
+    """What a program reads and gives, as it also stands in its file."""
+
+    format: str
+    inputs: list[Input]
+    outputs: list[Output]
+
+
+def export(model: GroupedModel, path: str | Path) -> Interface:
     """Write ``model`` as a program and return what it reads and gives.
 
     What was written is run and compared before it stays.
@@ -63,8 +91,9 @@ def export(model: GroupedModel, path: str | Path) -> dict[str, Any]:
     >>> import tempfile
     >>> from coterie.models import Architecture, GroupedModel
     >>> from coterie.tasks import Kind, Tasks
-    >>> tasks, encoder = Tasks.plain([Task(name="a", kind=Kind.REGRESSION)]), Architecture("mlp", (4,), 1)
-    >>> model = GroupedModel([encoder.build(0, 0)], torch.ones(1, 1), tasks, encoder, Preprocessing(input_shape=(4,)))
+    >>> tasks = Tasks.plain([Task(name="a", kind=Kind.REGRESSION)])
+    >>> encoder, read = Architecture("mlp", (4,), 1), Preprocessing(input_shape=(4,))
+    >>> model = GroupedModel([encoder.build(0, 0)], torch.ones(1, 1), tasks, encoder, read)
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     about = export(model, folder + "/model.pt2")
     >>> about["inputs"][0]["shape"], about["outputs"][0]["columns"]
@@ -101,30 +130,30 @@ def export(model: GroupedModel, path: str | Path) -> dict[str, Any]:
     return about
 
 
-def _describe(program: _Program) -> dict[str, Any]:
+def _describe(program: _Program) -> Interface:
     """What a program reads and gives, column by column, as JSON types."""
     preprocessing, tasks = program.model.preprocessing, program.model.tasks
     dtype = program(*_examples(preprocessing, 1).values()).dtype
     columns = [column for task in tasks for column in _output_columns(task)]
-    gives = {
+    gives: Output = {
         "name": OUTPUT,
         "dtype": str(dtype).removeprefix("torch."),
         "shape": ["batch", len(columns)],
         "columns": columns,
     }
-    return {FORMAT: _FORMAT.tag, "inputs": _inputs(preprocessing), "outputs": [gives]}
+    return {"format": _FORMAT.tag, "inputs": _inputs(preprocessing), "outputs": [gives]}
 
 
-def _inputs(preprocessing: Preprocessing) -> list[dict[str, Any]]:
+def _inputs(preprocessing: Preprocessing) -> list[Input]:
     if preprocessing.kind != "table":
         dtype = str(preprocessing.dtype).removeprefix("torch.")
         return [{"name": "inputs", "dtype": dtype, "shape": ["batch", *preprocessing.input_shape]}]
-    numeric = [{"name": column.name} for column in preprocessing.numeric]
-    named = [
+    numeric: list[dict[str, object]] = [{"name": column.name} for column in preprocessing.numeric]
+    named: list[dict[str, object]] = [
         {"name": column.name, "categories": list(column.categories)}
         for column in preprocessing.categorical
     ]
-    found = [
+    found: list[Input] = [
         {
             "name": "numeric",
             "dtype": "float64",
@@ -141,10 +170,10 @@ def _inputs(preprocessing: Preprocessing) -> list[dict[str, Any]]:
             "columns": named,
         },
     ]
-    return [entry for entry in found if entry["columns"]]
+    return [entry for entry in found if entry.get("columns")]
 
 
-def _output_columns(task: Task) -> list[dict[str, Any]]:
+def _output_columns(task: Task) -> list[dict[str, object]]:
     return [
         {"task": task.name, "kind": task.kind.value, **meaning}
         for meaning in task.kind.meanings(task)
@@ -285,7 +314,7 @@ def _refusal(name: str, what: str, error: Exception) -> CoterieError:
     return CoterieError(f"`model` {name!r} cannot be exported: {what} refuses it: {reason(error)}")
 
 
-def _write_pt2(exported: ExportedProgram, about: Mapping[str, Any], path: Path) -> Written:
+def _write_pt2(exported: ExportedProgram, about: Interface, path: Path) -> Written:
     file = io.BytesIO()
     torch.export.save(exported, file, extra_files={f"{ABOUT}.json": json.dumps(about)})
     path.write_bytes(file.getvalue())
@@ -294,7 +323,7 @@ def _write_pt2(exported: ExportedProgram, about: Mapping[str, Any], path: Path) 
     return lambda inputs: written(*inputs.values())
 
 
-def _write_onnx(exported: ExportedProgram, about: Mapping[str, Any], path: Path) -> Written:
+def _write_onnx(exported: ExportedProgram, about: Interface, path: Path) -> Written:
     import onnxruntime
 
     names = [entry["name"] for entry in about["inputs"]]
@@ -318,7 +347,10 @@ def _write_onnx(exported: ExportedProgram, about: Mapping[str, Any], path: Path)
 
 
 def _check(written: Written, program: _Program, name: str) -> None:
-    """Refuse what predicts otherwise than the model, as an encoder does that draws random numbers or counts its calls."""
+    """Refuse what predicts otherwise than the model.
+
+    An encoder does that draws random numbers, or counts its calls.
+    """
     for n in (1, 5):
         examples = _examples(program.model.preprocessing, n)
         expected, found = program(*examples.values()).double(), written(examples).double()

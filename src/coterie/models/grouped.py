@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, overload
+from typing import TYPE_CHECKING, Annotated, Literal, overload
 
 import numpy as np
 import torch
@@ -35,6 +35,7 @@ from coterie.tasks import Tasks
 if TYPE_CHECKING:
     import pandas as pd
 
+    from coterie.models.export import Interface
     from coterie.models.stack import ModelStack
 
 _BATCH = 512
@@ -206,7 +207,9 @@ class GroupedModel(nn.Module):
     def predict(self, inputs: np.ndarray) -> np.ndarray: ...
     @overload
     def predict(self, inputs: pd.DataFrame) -> pd.DataFrame: ...
-    def predict(self, inputs: Any) -> Any:
+    def predict(
+        self, inputs: Tensor | np.ndarray | pd.DataFrame
+    ) -> Tensor | np.ndarray | pd.DataFrame:
         """Return predictions in the sort that was given: a tensor, an array, or a frame.
 
         From a tensor or an array of inputs (B, ...), as the data set holds them: calibrated
@@ -343,7 +346,7 @@ class GroupedModel(nn.Module):
             stem=None if stems[0] is None else stems[0].module,
         )
 
-    def export(self, path: str | Path) -> dict[str, Any]:
+    def export(self, path: str | Path) -> Interface:
         """Write the model, from raw numbers to probabilities and units, as one program.
 
         See :mod:`coterie.models.export`.

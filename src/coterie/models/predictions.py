@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from torch import Tensor
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 
-def described(tasks: Tasks) -> dict[str, dict[str, Any]]:
+def described(tasks: Tasks) -> dict[str, dict[str, object]]:
     """What each task's column of a table of predictions holds, as JSON types.
 
     >>> from coterie.tasks import Kind, Task

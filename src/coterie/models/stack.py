@@ -1,4 +1,4 @@
-"""M models of one architecture as tensors with a leading model dimension, perhaps behind a stem that all of them share.
+"""M models of one architecture as tensors with a leading model dimension, perhaps behind a stem.
 
 Shapes: ``M`` models, ``B`` examples of a batch, ``P`` output columns.
 """
@@ -32,8 +32,8 @@ class ModelStack:
     preallocated ``grad``, so a row's backward pass writes straight into its slice. ``strategy``
     decides how rows are executed, ``training`` is the mode of this stack alone. ``stem``, if any,
     holds the leading layers, which are one ordinary module: its rows are coupled, and its tensors
-    have a leading dimension of 1. ``schema`` is that of the data it was trained on. Rows that are not
-    ``alive`` (None: all are) cost nothing, and their outputs are zero; copies have all alive.
+    have a leading dimension of 1. ``schema`` is that of the data it was trained on. Rows that are
+    not ``alive`` (None: all are) cost nothing, and their outputs are zero; copies have all alive.
 
     >>> stack = ModelStack.create(Architecture("mlp", (8,), n_outputs=3), n_models=4, seed=0)
     >>> stack(torch.zeros(5, 8)).shape
@@ -138,7 +138,7 @@ class ModelStack:
             own[name].copy_(tensor)
 
     def to(self, device: torch.device | str, *, channels_last: bool = False) -> ModelStack:
-        """Return the stack on ``device``, convolution weights laid out channels last within each row if asked.
+        """Return the stack on ``device``, convolutions laid out channels last if asked.
 
         As with tensors, what lies there already is shared, but for a stem; modes are not.
         """
@@ -223,7 +223,7 @@ class ModelStack:
     def blame(
         self, shape: Sequence[int], doing: str = "fails on inputs of shape"
     ) -> AbstractContextManager[None]:
-        """A context in which what the encoder raises becomes a :class:`CoterieError` that names it."""
+        """A context in which what the encoder raises is a :class:`CoterieError` that names it."""
         remedy = " It was compiled: try without `compile`." if self._execution.is_compiled else ""
         return blame(f"`model` {self.architecture.name!r} {doing} {tuple(shape)}", remedy=remedy)
 
@@ -292,11 +292,11 @@ class ModelStack:
         return stack
 
     def replicate(self, row: int, n_models: int) -> ModelStack:
-        """Return a stack of ``n_models`` copies of one row, to try that many steps from the same state."""
+        """Return a stack of ``n_models`` copies of one row, to try steps from one state."""
         return self.select([row] * n_models)
 
     def branch(self, row: int) -> TaskModel:
-        """Return one row as an ordinary module with its own copy of the weights, to be fed with what a stem gives."""
+        """Return one row as a module with weights of its own, to be fed with what a stem gives."""
         module = copied(self._template).to(self.device)
         state = self.state()
         with torch.no_grad():
@@ -307,7 +307,7 @@ class ModelStack:
         return module.eval()
 
     def model(self, row: int) -> TaskModel:
-        """Return one row as an ordinary module with its own copy of the weights, those of a stem included."""
+        """Return one row as a module with weights of its own, those of a stem included."""
         branch = self.branch(row)
         return branch if self.stem is None else self.stem.joined(branch).eval()
 
@@ -337,7 +337,8 @@ class ModelStack:
         return {**vars(self), "_execution": Execution(self.parameters, self.buffers)}
 
     def __repr__(self) -> str:
-        return f"ModelStack({self.n_models} x {self.architecture.name}, {self.n_parameters:,} parameters each)"
+        size = f"{self.n_parameters:,} parameters each"
+        return f"ModelStack({self.n_models} x {self.architecture.name}, {size})"
 
 
 def forward_seed(seed: int, step: int) -> int:

@@ -54,7 +54,7 @@ def require_state(state: Mapping[str, Tensor], wanted: Mapping[str, Tensor]) -> 
 
     >>> require_state({"weight": torch.zeros(3)}, {"weight": torch.zeros(2)})
     Traceback (most recent call last):
-    coterie.errors.CoterieError: Tensor `weight` must be float32 of shape (2,); found float32 of shape (3,).
+    coterie.errors.CoterieError: Tensor `weight` must be float32 of shape (2,); found ...
     """
     for name in (*wanted, *state):
         if name not in state:

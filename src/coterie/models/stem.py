@@ -67,7 +67,10 @@ class Stem:
         return Stem(copied(self.module), frozen=self.frozen if frozen is None else frozen)
 
     def features(self, inputs: Tensor, seed: int, *, per_row: bool) -> Tensor:
-        """What the layers make of inputs (B, ...), or (M, B, ...) if ``per_row``; ``seed`` is of the random ones."""
+        """What the layers make of inputs (B, ...), or (M, B, ...) if ``per_row``.
+
+        ``seed`` is of the random ones.
+        """
         if self.module.training:
             torch.manual_seed(derive(seed, "stem"))
         with torch.set_grad_enabled(torch.is_grad_enabled() and not self.frozen):
@@ -84,7 +87,9 @@ class Stem:
 
 
 def split(model: TaskModel, n_layers: int, name: str) -> Stem | None:
-    """Take the first layers out of a model, which keeps placeholders there so that all names stay as they are.
+    """Take the first layers out of a model, which keeps placeholders there.
+
+    So all names stay as they are.
 
     Raises:
         CoterieError: the encoder is no ``nn.Sequential`` of more layers.

@@ -79,7 +79,9 @@ def why_not_vmap(
     step: Callable[[ModelStack], object],
     evaluate: Callable[[ModelStack], object],
 ) -> str | None:
-    """Why ``vmap`` cannot run a training step or an evaluation of this stack, which is left as it was; None if it can.
+    """Why ``vmap`` cannot run a training step or an evaluation of this stack; None if it can.
+
+    The stack is left as it was.
 
     Raises:
         CoterieError: nor can a loop, so that it is the model, or a loss of the user's own, that

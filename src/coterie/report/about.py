@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import base64
 import io
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from coterie.report import methods
 from coterie.wording import plain
@@ -19,8 +20,26 @@ MOST_ROWS = 8_000
 _SAID_ELSEWHERE = ("notes", "positive classes")
 
 
-def settings(comparison: ComparisonRecord) -> dict[str, Any]:
-    """The configuration in sections of (name, value) rows, and the notes on the data as sentences."""
+@dataclass(frozen=True)
+class Settings:
+    """Sections of (name, value) rows, and sentences about the data."""
+
+    sections: dict[str, list[tuple[str, str]]]
+    notes: list[str]
+
+
+@dataclass(frozen=True)
+class Download:
+    """A table as a link: the name of its file, what it holds, how many rows, and all of them."""
+
+    file: str
+    what: str
+    rows: int
+    uri: str
+
+
+def settings(comparison: ComparisonRecord) -> Settings:
+    """The configuration in sections of (name, value) rows, and the notes on the data."""
     general: list[tuple[str, str]] = []
     sections: dict[str, list[tuple[str, str]]] = {}
     notes: list[str] = []
@@ -33,10 +52,10 @@ def settings(comparison: ComparisonRecord) -> dict[str, Any]:
             sections |= {_words(key): rows} if rows else {}
         elif value is not None:
             general.append((_words(key), plain(value)))
-    return {"sections": {"general": general, **sections}, "notes": notes}
+    return Settings({"general": general, **sections}, notes)
 
 
-def _flat(mapping: Mapping[str, Any], before: str = "") -> list[tuple[str, str]]:
+def _flat(mapping: Mapping[str, object], before: str = "") -> list[tuple[str, str]]:
     """Names and values of a mapping in mappings, without those that are unset."""
     rows: list[tuple[str, str]] = []
     for key, value in mapping.items():
@@ -51,21 +70,41 @@ def _flat(mapping: Mapping[str, Any], before: str = "") -> list[tuple[str, str]]
     return rows
 
 
-def _words(key: Any) -> str:
-    return str(key).replace("_", " ")
+def _words(key: str) -> str:
+    return key.replace("_", " ")
 
 
-def downloads(comparison: ComparisonRecord) -> list[dict[str, Any]]:
+def downloads(comparison: ComparisonRecord) -> list[Download]:
     """Tables as CSV inside links, small enough for the page; the JSON twin has every row."""
-    import pyarrow as pa
-
-    scores, what = (
-        comparison.scores_table,
-        "test score of every arm, seed, split, draw, task and metric",
-    )
+    scores = comparison.scores_table
+    what = "test score of every arm, seed, split, draw, task and metric"
     if scores.num_rows > MOST_ROWS:
         scores = _summary(scores)
-        what = "test scores per arm, task and metric: mean and standard deviation over seeds, splits and draws"
+        what = (
+            "test scores per arm, task and metric: mean and standard deviation over seeds, splits "
+            "and draws"
+        )
+    tables = [
+        ("gains.csv", "gains with intervals and p values", comparison.gains_table),
+        ("scores.csv", what, scores),
+        ("costs.csv", "cost per arm", comparison.costs_table),
+        (
+            "membership.csv",
+            "membership of the first seed",
+            _memberships(comparison),
+        ),
+        ("methods.csv", "measurement cost and regret per method", _methods(comparison)),
+    ]
+    return [
+        Download(file, text, table.num_rows, _data_uri(table))
+        for file, text, table in tables
+        if table is not None
+    ]
+
+
+def _memberships(comparison: ComparisonRecord) -> pa.Table | None:
+    import pyarrow as pa
+
     rows = [
         {
             "grouping": name,
@@ -80,22 +119,7 @@ def downloads(comparison: ComparisonRecord) -> list[dict[str, Any]]:
         for t, task in enumerate(grouping.tasks)
         for k, share in enumerate(grouping.membership[t])
     ]
-    tables = [
-        ("gains.csv", "gains with intervals and p values", comparison.gains_table),
-        ("scores.csv", what, scores),
-        ("costs.csv", "cost per arm", comparison.costs_table),
-        (
-            "membership.csv",
-            "membership of the first seed",
-            pa.Table.from_pylist(rows) if rows else None,
-        ),
-        ("methods.csv", "measurement cost and regret per method", _methods(comparison)),
-    ]
-    return [
-        {"file": file, "what": text, "rows": table.num_rows, "uri": _data_uri(table)}
-        for file, text, table in tables
-        if table is not None
-    ]
+    return pa.Table.from_pylist(rows) if rows else None
 
 
 def _methods(comparison: ComparisonRecord) -> pa.Table | None:
@@ -108,14 +132,9 @@ def _methods(comparison: ComparisonRecord) -> pa.Table | None:
 def _summary(scores: pa.Table) -> pa.Table:
     import pyarrow.compute as pc
 
-    kinds: Sequence[Any] = [
-        ("value", "mean"),
-        ("value", "stddev", pc.VarianceOptions(ddof=1)),
-        ("value", "count"),
-    ]
-    return scores.group_by(["arm", "role", "of", "task", "metric"], use_threads=False).aggregate(
-        kinds
-    )
+    groups = scores.group_by(["arm", "role", "of", "task", "metric"], use_threads=False)
+    spread = ("value", "stddev", pc.VarianceOptions(ddof=1))
+    return groups.aggregate([("value", "mean"), spread, ("value", "count")])
 
 
 def _data_uri(table: pa.Table) -> str:

@@ -5,15 +5,17 @@ Shapes: ``U`` units (repetitions), ``T`` tasks; matrices are [source, target].
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
+from markupsafe import Markup
 
 from coterie.drawing import matrices
 from coterie.report.svg import inline
 from coterie.results import Affinity
+from coterie.results.standings import mean_where_known
 from coterie.wording import share
 
 if TYPE_CHECKING:
@@ -22,7 +24,38 @@ if TYPE_CHECKING:
 _NAMED_PAIRS = 3
 
 
-def chapter(comparison: ComparisonRecord) -> list[dict[str, Any]]:
+@dataclass(frozen=True)
+class Pairs:
+    """The highest and the lowest pairs of tasks, in words."""
+
+    highest: list[str]
+    lowest: list[str]
+
+
+@dataclass(frozen=True)
+class Map:
+    """The heat map of one affinity; ``names`` are the methods that it was measured for.
+
+    ``low`` and ``high`` are the ends of its colours, in units of ten to the ``power``; ``cut`` says
+    that values may lie beyond, ``gaps`` how many pairs were never measured.
+    """
+
+    names: list[str]
+    measure: str
+    reading: str
+    svg: Markup
+    signed: bool
+    low: str
+    high: str
+    cut: bool
+    power: str
+    pairs: Pairs
+    gaps: int
+    firmness: str
+    repetitions: int
+
+
+def chapter(comparison: ComparisonRecord) -> list[Map]:
     """One heat map per measured affinity, the mean over repetitions.
 
     Methods that share a measurement share the map.
@@ -34,7 +67,10 @@ def chapter(comparison: ComparisonRecord) -> list[dict[str, Any]]:
 
 
 def _measurements(comparison: ComparisonRecord) -> list[tuple[list[str], list[Affinity]]]:
-    """Names of the methods that have an affinity, those of equal ones together, with all repetitions'."""
+    """Names of the methods that have an affinity, those of equal ones together.
+
+    And the affinity on each repetition.
+    """
     found: list[tuple[list[str], list[Affinity]]] = []
     for name in comparison.methods:
         measured = [
@@ -65,9 +101,7 @@ def _equal(one: Sequence[Affinity], other: Sequence[Affinity]) -> bool:
     )
 
 
-def _entry(
-    names: Sequence[str], about: About, measured: Sequence[Affinity], position: int
-) -> dict[str, Any]:
+def _entry(names: Sequence[str], about: About, measured: Sequence[Affinity], position: int) -> Map:
     tasks, measure = measured[0].tasks, measured[0].method
     matrix, repeated = _mean(measured), _matrices(measured)
     signed = about.signed
@@ -80,21 +114,21 @@ def _entry(
     )
     power = matrices.scale_of(matrices.off_diagonal(matrix))
     low, high = matrices.limits(matrix, signed=signed)
-    return {
-        "names": list(names),
-        "measure": about.measures,
-        "reading": about.reading,
-        "svg": figure,
-        "signed": signed,
-        "low": matrices.scaled(low, power),
-        "high": ("+" if signed else "") + matrices.scaled(high, power),
-        "cut": len(tasks) > matrices.MOST_VALUES,
-        "power": str(-power).replace("-", "−") if power else "",
-        "pairs": _pairs(matrix, tasks, power),
-        "gaps": int(np.isnan(matrix[~np.eye(len(tasks), dtype=bool)]).sum()),
-        "firmness": _firmness(repeated, measured, power),
-        "repetitions": len(measured),
-    }
+    return Map(
+        names=list(names),
+        measure=about.measures,
+        reading=about.reading,
+        svg=figure,
+        signed=signed,
+        low=matrices.scaled(low, power),
+        high=("+" if signed else "") + matrices.scaled(high, power),
+        cut=len(tasks) > matrices.MOST_VALUES,
+        power=str(-power).replace("-", "−") if power else "",
+        pairs=_pairs(matrix, tasks, power),
+        gaps=int(np.isnan(matrix[~np.eye(len(tasks), dtype=bool)]).sum()),
+        firmness=_firmness(repeated, measured, power),
+        repetitions=len(measured),
+    )
 
 
 def _matrices(measured: Sequence[Affinity], which: str = "matrix") -> np.ndarray:
@@ -105,10 +139,7 @@ def _matrices(measured: Sequence[Affinity], which: str = "matrix") -> np.ndarray
 
 def _mean(measured: Sequence[Affinity]) -> np.ndarray:
     """Mean (T, T) over repetitions of what was measured on each."""
-    with warnings.catch_warnings():
-        # A pair may have been measured on no repetition.
-        warnings.filterwarnings("ignore", message="Mean of empty slice")
-        return np.nanmean(_matrices(measured), axis=0)
+    return mean_where_known(_matrices(measured), 0)
 
 
 def _ranked(matrix: np.ndarray, tasks: Sequence[str]) -> list[tuple[float, str]]:
@@ -124,24 +155,22 @@ def _ranked(matrix: np.ndarray, tasks: Sequence[str]) -> list[tuple[float, str]]
     return [(float(values[i]), f"{tasks[pairs[i, 0]]}{link}{tasks[pairs[i, 1]]}") for i in order]
 
 
-def _pairs(matrix: np.ndarray, tasks: Sequence[str], power: int) -> dict[str, list[str]]:
+def _pairs(matrix: np.ndarray, tasks: Sequence[str], power: int) -> Pairs:
     """The highest and the lowest pairs in words, none of them twice."""
     ranked = _ranked(matrix, tasks)
     few = min(_NAMED_PAIRS, len(ranked) // 2)
     text = lambda pair: f"{pair[1]} ({matrices.scaled(pair[0], power)})"  # noqa: E731
-    return {
-        "highest": [text(pair) for pair in ranked[:few]],
-        "lowest": [text(pair) for pair in ranked[::-1][:few]],
-    }
+    return Pairs(
+        highest=[text(pair) for pair in ranked[:few]],
+        lowest=[text(pair) for pair in ranked[::-1][:few]],
+    )
 
 
 def _said(matrix: np.ndarray, tasks: Sequence[str]) -> str:
     found = _pairs(matrix, tasks, 0)
-    return (
-        f"Highest: {', '.join(found['highest'])}. Lowest: {', '.join(found['lowest'])}."
-        if found["highest"]
-        else ""
-    )
+    if not found.highest:
+        return ""
+    return f"Highest: {', '.join(found.highest)}. Lowest: {', '.join(found.lowest)}."
 
 
 def _firmness(repeated: np.ndarray, measured: Sequence[Affinity], power: int) -> str:
@@ -155,7 +184,8 @@ def _firmness(repeated: np.ndarray, measured: Sequence[Affinity], power: int) ->
     known = repeated[:, away][:, np.isfinite(repeated[:, away]).all(axis=0)]
     if len(known) > 1 and known.shape[1] > 2 and (np.ptp(known, axis=1) > 0).all():
         correlations = np.corrcoef(rankdata(known, axis=1))[np.triu_indices(len(known), 1)]
-        return f"Rank correlation of the pairs between repetitions: {share(float(correlations.mean()))} (mean)."
+        mean = share(float(correlations.mean()))
+        return f"Rank correlation of the pairs between repetitions: {mean} (mean)."
     errors = _matrices(measured, "stderr")
     errors = errors[:, away][np.isfinite(errors[:, away])] if errors.ndim == 3 else np.empty(0)
     return (

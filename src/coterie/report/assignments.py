@@ -2,16 +2,17 @@
 
 How groups that are learnt while models train came about, task by task, epoch by epoch.
 
-Shapes: ``E`` epochs, ``T`` tasks, ``K`` groups; probabilities are (E, T, K), those at the end of
-each epoch.
+Shapes: ``T`` tasks, ``K`` groups.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, cast
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
+from markupsafe import Markup
 
 from coterie.drawing import figures
 from coterie.report import strips
@@ -21,95 +22,115 @@ from coterie.results import Assignments
 from coterie.wording import MOST_NAMED, listing, share
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-
-    from coterie.results import ComparisonRecord, Found, Grouping
+    from coterie.results import ComparisonRecord, Found
 
 FIRM, OPEN = 0.95, 0.75
-_LINES: tuple[dict[str, Any], ...] = (
-    {"color": figures.BLUE, "marker": "D", "linestyle": "-"},
-    {"color": figures.VERMILION, "marker": "^", "linestyle": ":"},
-)
 _MODES = {
     "paper": "every step draws shares of each task at random, equally spread throughout",
-    "annealed": "every step draws shares of each task at random, spread out at first, nearly all in one group at the end",
+    "annealed": "every step draws shares of each task at random, spread out at first, nearly all "
+    "in one group at the end",
     "expected": "the shares of each task are the probabilities themselves, nothing is drawn",
     "straight_through": "every step draws one group for each task",
 }
 
 
-def chapter(comparison: ComparisonRecord) -> list[dict[str, Any]]:
+@dataclass(frozen=True)
+class Row:
+    """One task: its group at the end, since when it is there, how sure, and how it came there.
+
+    ``next`` is the next probable group of a task that is undecided; ``said`` tells of the strip
+    those who do not see it; the ``first`` begins another group than that of the task above.
+    """
+
+    task: str
+    group: int
+    probability: str
+    since: int
+    reading: str
+    next: str
+    strip: strips.Strip
+    said: str
+    first: bool
+
+
+@dataclass(frozen=True)
+class Chapter:
+    """How one method's groups were learnt; ``even`` is the probability of a group by chance.
+
+    From ``firm`` on a task is firm, below ``open`` it is undecided.
+    """
+
+    name: str
+    mode: str
+    even: str
+    summary: list[str]
+    rows: list[Row]
+    ticks: list[strips.Tick]
+    folded: bool
+    svg: Markup | None
+    firm: str = share(FIRM)
+    open: str = share(OPEN)
+
+
+@dataclass(frozen=True)
+class Learnt:
+    """Groups that were learnt, and how."""
+
+    tasks: Sequence[str]
+    labels: np.ndarray
+    n_groups: int
+    record: Assignments
+
+    @property
+    def ends(self) -> np.ndarray:
+        """Probability (T,) of each task's own group at the end."""
+        return self.record.final(self.labels)
+
+    @property
+    def since(self) -> np.ndarray:
+        """The epoch (T,), from 1, from which each task stayed in its group."""
+        return self.record.settled(self.labels)
+
+    @property
+    def n_firm(self) -> int:
+        """How many tasks are firm."""
+        return _n_firm(self.ends)
+
+
+def chapter(comparison: ComparisonRecord) -> list[Chapter]:
     """One entry per grouping whose assignment probabilities were kept.
 
     That of the choice is among them.
     """
-    learnt = {
-        name: comparison.found[name]
-        for name in comparison.methods
-        if record(comparison.found[name][0]) is not None
-    }
+    found = {name: list(map(learnt, comparison.found[name])) for name in comparison.methods}
+    kept = {name: several for name, several in found.items() if several[0] is not None}
     return [
-        _entry(name, several, position) for position, (name, several) in enumerate(learnt.items())
+        _entry(name, [each for each in several if each is not None], position)
+        for position, (name, several) in enumerate(kept.items())
     ]
 
 
-def record(found: Found) -> np.ndarray | None:
-    """The probabilities (E, T, K) that led to these groups.
-
-    None where there are none, or where they belong to others.
-    """
-    if not isinstance(found.evidence, Assignments) or not len(found.evidence.probabilities):
+def learnt(found: Found) -> Learnt | None:
+    """What led to these groups; None where nothing is known, or of other groups only."""
+    grouping, record = found.grouping, found.evidence
+    if not isinstance(record, Assignments) or not record.led_to(grouping.labels):
         return None
-    probabilities, labels = found.evidence.probabilities, found.grouping.labels
-    led = final(probabilities, labels) == probabilities[-1].max(1)
-    return probabilities if led.all() else None
+    return Learnt(grouping.tasks, grouping.labels, grouping.n_groups, record)
 
 
-def final(probabilities: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """Probability (T,) of each task's own group at the end."""
-    return probabilities[-1, np.arange(len(labels)), labels]
-
-
-def leaders(probabilities: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """The most probable group of each epoch and task (E, T).
-
-    Where several are, the one that the task ends in.
-
-    >>> leaders(np.array([[[0.5, 0.5], [0.6, 0.4]]]), np.array([1, 1])).tolist()
-    [[1, 0]]
-    """
-    own = np.take_along_axis(
-        probabilities, np.broadcast_to(labels[:, None], (len(probabilities), len(labels), 1)), 2
-    )[..., 0]
-    return np.where(own == probabilities.max(2), labels, probabilities.argmax(2))
-
-
-def settled(led: np.ndarray) -> np.ndarray:
-    """The epoch, counted from 1, from which the most probable group (E, T) of each task no longer changed, (T,).
-
-    >>> settled(np.array([[0, 1], [2, 1], [2, 1]])).tolist()
-    [2, 1]
-    """
-    moved = led != led[-1]
-    return np.where(moved.any(0), len(led) - moved[::-1].argmax(0) + 1, 1)
-
-
-def _entry(name: str, several: Sequence[Found], position: int) -> dict[str, Any]:
-    first, evidence = several[0].grouping, cast(Assignments, several[0].evidence)
-    probabilities, many = evidence.probabilities, len(first.tasks) > FEW
-    rows = _rows(first, probabilities) if first.n_groups > 1 else []
-    return {
-        "name": name,
-        "mode": _MODES.get(evidence.mode, "") if rows else "",
-        "even": share(1 / first.n_groups),
-        "firm": share(FIRM),
-        "open": share(OPEN),
-        "summary": _summary(several, evidence),
-        "rows": rows,
-        "ticks": strips.ticks(len(probabilities)),
-        "folded": many,
-        "svg": _figure(probabilities, first.labels, position) if many and rows else None,
-    }
+def _entry(name: str, several: Sequence[Learnt], position: int) -> Chapter:
+    first = several[0]
+    many, rows = len(first.tasks) > FEW, _rows(first) if first.n_groups > 1 else []
+    return Chapter(
+        name=name,
+        mode=_MODES.get(first.record.mode, "") if rows else "",
+        even=share(1 / first.n_groups),
+        summary=_summary(several),
+        rows=rows,
+        ticks=strips.ticks(len(first.record.probabilities)),
+        folded=many,
+        svg=_figure(first, position) if many and rows else None,
+    )
 
 
 def reading(probability: float) -> str:
@@ -122,20 +143,19 @@ def reading(probability: float) -> str:
     return "firm" if shown >= FIRM else "leaning" if shown >= OPEN else "undecided"
 
 
-def _summary(several: Sequence[Found], evidence: Assignments) -> list[str]:
+def _summary(several: Sequence[Learnt]) -> list[str]:
     """What there is to know without the figure.
 
     How many tasks are decided, since when, and which are not.
     """
-    first, probabilities = several[0].grouping, evidence.probabilities
+    first = several[0]
     if first.n_groups == 1:
         return ["With one group there was nothing to decide."]
-    ends, since = final(probabilities, first.labels), settled(leaders(probabilities, first.labels))
     return [
-        f"{_decided(ends)}{_others(several)}.",
-        _last_change(first.tasks, since, len(probabilities)),
-        _undecided(first.tasks, ends),
-        *_pruned(evidence.pruned, first.membership.size),
+        f"{_decided(first.ends)}{_others(several)}.",
+        _last_change(first.tasks, first.since, len(first.record.probabilities)),
+        _undecided(first.tasks, first.ends),
+        *_pruned(first.record.pruned, len(first.tasks) * first.n_groups),
     ]
 
 
@@ -146,7 +166,8 @@ def _decided(ends: np.ndarray) -> str:
         if n_firm > 1
         else f"{'One' if n_firm else 'None'} of the {n} tasks ends"
     )
-    return f"{f'All {n} tasks end' if n_firm == n else some} in a group with a probability of {share(FIRM)} or more"
+    which = f"All {n} tasks end" if n_firm == n else some
+    return f"{which} in a group with a probability of {share(FIRM)} or more"
 
 
 def _n_firm(ends: np.ndarray) -> int:
@@ -162,7 +183,10 @@ def _last_change(tasks: Sequence[str], since: np.ndarray, n_epochs: int) -> str:
     if last < n_epochs:
         return f"No task changed its group after epoch {last} of {n_epochs}."
     late = [task for task, epoch in zip(tasks, since, strict=True) if epoch == last]
-    return f"The last of the {n_epochs} epochs still changed the group of {_named(late)}: more epochs may give other groups."
+    return (
+        f"The last of the {n_epochs} epochs still changed the group of {_named(late)}: more epochs "
+        "may give other groups."
+    )
 
 
 def _undecided(tasks: Sequence[str], ends: np.ndarray) -> str:
@@ -172,7 +196,10 @@ def _undecided(tasks: Sequence[str], ends: np.ndarray) -> str:
     found = [f"{tasks[t]} ({share(sure[t])})" for t in order]
     if not found:
         return f"No task is undecided, that is, below {share(OPEN)} at the end."
-    return f"Undecided, that is, below {share(OPEN)} at the end: {_named(found)}. Another seed may well put them elsewhere."
+    return (
+        f"Undecided, that is, below {share(OPEN)} at the end: {_named(found)}. Another seed may "
+        "well put them elsewhere."
+    )
 
 
 def _named(names: Sequence[str]) -> str:
@@ -193,43 +220,39 @@ def _pruned(n: int, n_pairs: int) -> list[str]:
     ]
 
 
-def _others(several: Sequence[Found]) -> str:
+def _others(several: Sequence[Learnt]) -> str:
     """How many tasks are decided on the repetitions that are not shown.
 
     Nothing where these are the same groups again.
     """
-    known = [
-        (each.grouping, probabilities)
-        for each in several
-        if (probabilities := record(each)) is not None
-    ]
-    if all(np.array_equal(found, known[0][1]) for _, found in known):
+    first, *others = several
+    shown = first.record.probabilities
+    if all(np.array_equal(other.record.probabilities, shown) for other in others):
         return ""
-    counts = [str(_n_firm(final(found, grouping.labels))) for grouping, found in known[1:]]
-    which = "repetition" if len(counts) == 1 else f"{len(counts)} repetitions"
-    return f"; on the other {which}, not shown here, {listing(counts)}"
+    which = "repetition" if len(others) == 1 else f"{len(others)} repetitions"
+    return f"; on the other {which}, not shown here, {listing(str(o.n_firm) for o in others)}"
 
 
-def _rows(grouping: Grouping, probabilities: np.ndarray) -> list[dict[str, Any]]:
+def _rows(found: Learnt) -> list[Row]:
     """One row per task: group after group, in each the firmest first."""
-    labels, led = grouping.labels, leaders(probabilities, grouping.labels)
-    ends, since = final(probabilities, labels), settled(led)
+    probabilities, labels = found.record.probabilities, found.labels
+    led, ends, since = found.record.leaders(labels), found.ends, found.since
     order = sorted(range(len(labels)), key=lambda t: (labels[t], -ends[t], t))
     return [
-        {
-            "task": grouping.tasks[t],
-            "group": int(labels[t]) + 1,
-            "probability": share(float(ends[t])),
-            "since": int(since[t]),
-            "reading": reading(ends[t]),
-            "next": _runner_up(probabilities[-1, t], int(labels[t]))
+        Row(
+            task=found.tasks[t],
+            group=int(labels[t]) + 1,
+            probability=share(float(ends[t])),
+            since=int(since[t]),
+            reading=reading(ends[t]),
+            next=_runner_up(probabilities[-1, t], int(labels[t]))
             if reading(ends[t]) == "undecided"
             else "",
-            "strip": strips.strip(probabilities[:, t].max(1), led[:, t], grouping.n_groups),
-            "said": strips.said(led[:, t]),
-            "first": position > 0 and labels[t] != labels[order[position - 1]],
-        }
-        for position, t in enumerate(order)
+            strip=strips.strip(probabilities[:, t].max(1), led[:, t], found.n_groups),
+            said=strips.said(led[:, t]),
+            first=labels[t] != labels[before],
+        )
+        for before, t in zip([*order[:1], *order], order, strict=False)
     ]
 
 
@@ -243,57 +266,18 @@ def _runner_up(probabilities: np.ndarray, own: int) -> str:
     return f"next: group {rest.argmax() + 1} ({share(float(rest.max()))})"
 
 
-def _figure(probabilities: np.ndarray, labels: np.ndarray, position: int) -> Any:
-    since = settled(leaders(probabilities, labels))
-    kept = (since[None] <= np.arange(1, len(probabilities) + 1)[:, None]).sum(1)
-    firm = np.array([_n_firm(epoch.max(1)) for epoch in probabilities])
+def _figure(found: Learnt, position: int) -> Markup:
+    probabilities = found.record.probabilities
+    epochs = np.arange(1, len(probabilities) + 1)[:, None]
     lines = {
-        "in the group they end in, for good": kept,
-        f"with a probability of {share(FIRM)} or more": firm,
+        "in the group they end in, for good": (found.since[None] <= epochs).sum(1),
+        f"with a probability of {share(FIRM)} or more": np.array(
+            [_n_firm(epoch.max(1)) for epoch in probabilities]
+        ),
     }
     said = "; ".join(
         f"{values[-1]} {what} at the end, {values[0]} after the first epoch"
         for what, values in lines.items()
     )
-    axes = tasks_over_epochs(lines, n_tasks=len(labels))
+    axes = figures.tasks_over_epochs(lines, n_tasks=len(found.tasks))
     return inline(axes, name=f"assigned{position}", alt=f"Number of tasks by epoch: {said}.")
-
-
-def tasks_over_epochs(
-    lines: Mapping[str, np.ndarray], *, n_tasks: int, ax: Axes | None = None
-) -> Axes:
-    """Draw how many tasks have reached what, a line (E,) each.
-
-    >>> tasks_over_epochs({"decided": np.array([0, 3])}, n_tasks=5).get_ylabel()
-    'tasks'
-    """
-    from matplotlib.figure import Figure
-    from matplotlib.ticker import MaxNLocator
-
-    with figures.style():
-        own = Figure(figsize=(4.4, 3.1), layout="constrained")
-        axes = own.add_subplot() if ax is None else ax
-        for look, (what, values) in zip(_LINES, lines.items(), strict=False):
-            every = max(1, len(values) // 8)
-            axes.plot(
-                range(1, len(values) + 1),
-                values,
-                label=what,
-                linewidth=1.6,
-                markersize=4,
-                markevery=every,
-                **look,
-            )
-        axes.axhline(
-            n_tasks, color=figures.INK, linestyle="--", linewidth=1, label=f"all {n_tasks}"
-        )
-        axes.set(xlabel="epoch", ylabel="tasks", ylim=(0, 1.05 * n_tasks))
-        axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
-        axes.yaxis.set_major_locator(MaxNLocator(5, integer=True))
-        axes.grid(axis="y", linewidth=0.6)
-        axes.tick_params(length=3, width=0.7)
-        if ax is None:
-            own.legend(loc="outside lower left", handlelength=2.6, borderaxespad=0.2)
-        else:
-            axes.legend()
-    return axes

@@ -5,15 +5,15 @@ One interval plot per grouping and reference, on one scale per grouping.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from coterie.report.folding import FEW
-from coterie.results.tables import CHOSEN, LEVEL, MEAN, outcome
-from coterie.wording import interval, is_number, listing, probability, signed
+from coterie.results.tables import CHOSEN, MEAN, GainRow, differs, outcome
+from coterie.wording import MISSING, interval, is_number, listing, probability, signed
 
 if TYPE_CHECKING:
     from coterie.results import ComparisonRecord
@@ -25,7 +25,14 @@ _READINGS = {
     "unknown": "no interval",
 }
 EXTREMES = 6
-Row = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Tick:
+    """A value to print along an axis, at a place in per cent of its width."""
+
+    at: float
+    text: str
 
 
 @dataclass(frozen=True)
@@ -40,19 +47,18 @@ class Scale:
     high: float
 
     @classmethod
-    def over(cls, rows: Sequence[Row]) -> Scale:
+    def over(cls, rows: Sequence[GainRow]) -> Scale:
         """A scale that shows every gain and most interval ends.
 
         The rest are cut off and marked as such.
         """
-        known = {
-            key: [row[key] for row in rows if is_number(row[key])]
+        gains, lows, highs = (
+            [value for row in rows if is_number(value := row[key])]
             for key in ("gain", "low", "high")
-        }
-        low, high = min([0.0, *known["gain"]]), max([0.0, *known["gain"]])
-        if known["low"]:
-            low = min(low, np.quantile(known["low"], 0.1))
-            high = max(high, np.quantile(known["high"], 0.9))
+        )
+        low, high = min([0.0, *gains]), max([0.0, *gains])
+        if lows:
+            low, high = min(low, np.quantile(lows, 0.1)), max(high, np.quantile(highs, 0.9))
         margin = 0.04 * (high - low) or 1.0
         return cls(float(low - margin), float(high + margin))
 
@@ -60,127 +66,169 @@ class Scale:
         """Where ``value`` lies, from 0 to 100."""
         return round(100 * min(max((value - self.low) / (self.high - self.low), 0), 1), 1)
 
-    def ticks(self) -> list[dict[str, Any]]:
+    def ticks(self) -> list[Tick]:
         """Round values to print along the axis."""
         from matplotlib.ticker import MaxNLocator
 
         values = [
             v + 0.0 for v in MaxNLocator(3).tick_values(self.low, self.high) if 4 < self.at(v) < 96
         ]
-        digits = (
-            0
-            if all(float(v).is_integer() for v in values)
-            else 1
-            if all(float(10 * v).is_integer() for v in values)
-            else 2
-        )
-        return [{"at": self.at(v), "text": signed(v, digits) if v else "0"} for v in values]
+        digits = next((d for d in (0, 1) if all(float(10**d * v).is_integer() for v in values)), 2)
+        return [Tick(self.at(v), signed(v, digits) if v else "0") for v in values]
 
 
-def chapter(comparison: ComparisonRecord, order: Sequence[str]) -> list[dict[str, Any]]:
+@dataclass(frozen=True)
+class Entry:
+    """A row of an interval plot; places are in per cent of its width, None where there is nothing.
+
+    ``line`` goes over seeds, ``band`` (start, width) over test examples; ``cut`` says which ends of
+    the line go on beyond the scale. ``first`` begins another group, ``reading`` is of a mean.
+    """
+
+    task: str
+    value: float | None
+    gain: str
+    interval: str
+    bootstrap: str
+    p: str
+    relative: str
+    sure: bool
+    sign: str
+    x: float | None
+    line: tuple[float, float] | None
+    cut: tuple[bool, bool]
+    band: tuple[float, float] | None
+    first: bool = False
+    reading: str = ""
+
+
+@dataclass(frozen=True)
+class Block:
+    """One interval plot: ``few`` of its rows if there are many, and then ``all`` of them.
+
+    ``of`` is what the arm is compared with; of the baselines, which of them it is.
+    """
+
+    title: str
+    of: str
+    mean: Entry | None
+    few: list[Entry]
+    all: list[Entry]
+    better: str
+    worse: str
+    tested: bool
+
+
+@dataclass(frozen=True)
+class Arm:
+    """The plots of one grouping on one scale; those of the baselines have no ``name``."""
+
+    name: str | None
+    folded: bool
+    ticks: list[Tick]
+    zero: float
+    blocks: list[Block]
+
+
+def chapter(comparison: ComparisonRecord, order: Sequence[str]) -> list[Arm]:
     """One entry per grouping, with one block per reference.
 
     Last the baselines, with one block each.
 
     Where the best on validation was chosen, the others are ``folded``.
     """
-    table = comparison.gains_table.to_pylist()
+    rows = comparison.gain_rows
     found = [
-        _arm(name, [row for row in table if row["arm"] == name], order, comparison)
+        _arm(name, [row for row in rows if row["arm"] == name], order, comparison)
         for name in comparison.groupings
     ]
-    others = [row for row in table if row["arm"] not in comparison.groupings]
+    others = [row for row in rows if row["arm"] not in comparison.groupings]
     return [*found, *([_arm(None, others, order, comparison)] if others else [])]
 
 
 def _arm(
-    name: str | None, rows: list[Row], order: Sequence[str], comparison: ComparisonRecord
-) -> dict[str, Any]:
+    name: str | None, rows: list[GainRow], order: Sequence[str], comparison: ComparisonRecord
+) -> Arm:
     scale = Scale.over(rows)
     shown = next(iter(comparison.groupings), None) if name is None else name
     first = None if shown is None else comparison.groupings[shown][0]
     group = {} if first is None else dict(zip(first.tasks, first.labels.tolist(), strict=True))
     ordered = sorted(order, key=lambda task: group.get(task, 0))
-    pairs = dict.fromkeys((row["arm"], row["reference"]) for row in rows)
-    blocks = [
-        {
-            "title": f"against {reference}" if name else f"{arm} against {reference}",
-            "of": reference if name else arm,
-        }
-        | _block(
-            [row for row in rows if (row["arm"], row["reference"]) == (arm, reference)],
-            ordered,
-            group,
-            scale,
-        )
-        for arm, reference in pairs
-    ]
+    pairs: dict[tuple[str, str], list[GainRow]] = {}
+    for row in rows:
+        pairs.setdefault((row["arm"], row["reference"]), []).append(row)
+    blocks = []
+    for (arm, reference), own in pairs.items():
+        title = f"against {reference}" if name else f"{arm} against {reference}"
+        blocks.append(_block(title, reference if name else arm, own, ordered, group, scale))
     folded = CHOSEN in comparison.groupings and name not in (None, CHOSEN)
-    return {
-        "name": name,
-        "folded": folded,
-        "ticks": scale.ticks(),
-        "zero": scale.at(0.0),
-        "blocks": blocks,
-    }
+    return Arm(name, folded, scale.ticks(), scale.at(0.0), blocks)
 
 
 def _block(
-    rows: list[Row], order: Sequence[str], group: dict[str, int], scale: Scale
-) -> dict[str, Any]:
+    title: str,
+    of: str,
+    rows: Sequence[GainRow],
+    order: Sequence[str],
+    group: Mapping[str, int],
+    scale: Scale,
+) -> Block:
     # The mean comes last: a task may bear that name as well.
     mean = next((row for row in reversed(rows) if row["task"] == MEAN), None)
     by_task = {row["task"]: row for row in rows if row is not mean}
-    present = [name for name in order if name in by_task]
-    shown = []
-    for position, name in enumerate(present):
-        entry = _entry(by_task[name], scale)
-        entry["first"] = position > 0 and group.get(name) != group.get(present[position - 1])
-        shown.append(entry)
-    sure = [
-        by_task[name] for name in present if is_number(p := by_task[name]["p_holm"]) and p < LEVEL
+    present = [by_task[name] for name in order if name in by_task]
+    groups = [group.get(row["task"]) for row in present]
+    shown = [
+        _entry(row, scale, first=own != before)
+        for row, own, before in zip(present, groups, [*groups[:1], *groups], strict=False)
     ]
-    ranked = sorted((e for e in shown if is_number(e["value"])), key=lambda e: -e["value"])
+    ranked = sorted((e for e in shown if is_number(e.value)), key=lambda e: -(e.value or 0.0))
     extremes = [
-        e | {"first": i == EXTREMES}
+        replace(e, first=i == EXTREMES)
         for i, e in enumerate([*ranked[:EXTREMES], *ranked[-EXTREMES:]])
     ]
     folded = len(shown) > FEW and len(ranked) > FEW
-    better, worse = ([row["task"] for row in sure if sign * row["gain"] > 0] for sign in (1, -1))
-    return {
-        "mean": None
-        if mean is None
-        else _entry(mean, scale) | {"task": "mean", "reading": _READINGS[outcome(mean)]},
-        "few": extremes if folded else shown,
-        "all": shown if folded else [],
-        "better": listing(better),
-        "worse": listing(worse),
-        "tested": any(is_number(row["p_holm"]) for row in rows),
-    }
+    sure = [row for row in present if differs(row)]
+    better, worse = (
+        listing(row["task"] for row in sure if sign * (row["gain"] or 0.0) > 0) for sign in (1, -1)
+    )
+    return Block(
+        title,
+        of,
+        mean=None if mean is None else _mean_entry(mean, scale),
+        few=extremes if folded else shown,
+        all=shown if folded else [],
+        better=better,
+        worse=worse,
+        tested=any(is_number(row["p_holm"]) for row in rows),
+    )
 
 
-def _entry(row: Row, scale: Scale) -> dict[str, Any]:
-    entry: dict[str, Any] = {
-        "task": row["task"],
-        "value": row["gain"],
-        "gain": signed(row["gain"]),
-        "interval": interval(row["low"], row["high"]),
-        "bootstrap": interval(row["bootstrap_low"], row["bootstrap_high"]),
-        "p": probability(row["p"]),
-        "relative": "–"
-        if not is_number(row["relative_gain"])
-        else f"{signed(100 * row['relative_gain'])} %",
-        "sure": is_number(row["p_holm"]) and row["p_holm"] < LEVEL,
-        "first": False,
-        "sign": "down" if is_number(row["gain"]) and row["gain"] < 0 else "up",
-        "x": scale.at(row["gain"]) if is_number(row["gain"]) else None,
-        "line": None,
-        "band": None,
-    }
-    if is_number(row["low"]) and is_number(row["high"]):
-        entry["line"] = (scale.at(row["low"]), scale.at(row["high"]))
-        entry["cut"] = (row["low"] < scale.low, row["high"] > scale.high)
-    if is_number(row["bootstrap_low"]) and is_number(row["bootstrap_high"]):
-        start, stop = scale.at(row["bootstrap_low"]), scale.at(row["bootstrap_high"])
-        entry["band"] = (start, round(stop - start, 1))
-    return entry
+def _mean_entry(row: GainRow, scale: Scale) -> Entry:
+    return replace(_entry(row, scale), task="mean", reading=_READINGS[outcome(row)])
+
+
+def _entry(row: GainRow, scale: Scale, *, first: bool = False) -> Entry:
+    gain, relative = row["gain"], row["relative_gain"]
+    line, band = _ends(row["low"], row["high"]), _ends(row["bootstrap_low"], row["bootstrap_high"])
+    start, stop = map(scale.at, band or (0.0, 0.0))
+    return Entry(
+        task=row["task"],
+        value=gain,
+        gain=signed(gain),
+        interval=interval(row["low"], row["high"]),
+        bootstrap=interval(row["bootstrap_low"], row["bootstrap_high"]),
+        p=probability(row["p"]),
+        relative=f"{signed(100 * relative)} %" if is_number(relative) else MISSING,
+        sure=differs(row),
+        sign="down" if is_number(gain) and gain < 0 else "up",
+        x=scale.at(gain) if is_number(gain) else None,
+        line=None if line is None else (scale.at(line[0]), scale.at(line[1])),
+        cut=(False, False) if line is None else (line[0] < scale.low, line[1] > scale.high),
+        band=None if band is None else (start, round(stop - start, 1)),
+        first=first,
+    )
+
+
+def _ends(low: float | None, high: float | None) -> tuple[float, float] | None:
+    return (low, high) if is_number(low) and is_number(high) else None

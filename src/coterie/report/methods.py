@@ -8,14 +8,15 @@ Shapes: ``U`` units (repetitions), ``T`` tasks, ``K`` groups.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypedDict
 
 import numpy as np
 from markupsafe import Markup
 
 from coterie.drawing import figures
 from coterie.report.svg import inline
+from coterie.results.standings import MethodRow, Proof, Regret
 from coterie.results.tables import CHOSEN
 from coterie.wording import MOST_NAMED, count, is_number, listing, number, seconds, share, signed
 
@@ -25,7 +26,97 @@ if TYPE_CHECKING:
 _REFERENCES = {CHOSEN: "chosen on validation", "joint": "joint, no groups"}
 
 
-def choice(comparison: ComparisonRecord) -> dict[str, Any] | None:
+@dataclass(frozen=True)
+class Choice:
+    """What was chosen on the ``first`` repetition, and each choice with how often it was made."""
+
+    first: str
+    parts: list[tuple[str, str]]
+    repetitions: int
+
+
+class Measured(MethodRow):
+    """A row of :attr:`ComparisonRecord.methods_table`, and what the method measures."""
+
+    measured: str
+
+
+class Reference(Regret):
+    """How good an ``arm`` is that is no method."""
+
+    arm: str
+
+
+class MethodTable(TypedDict):
+    """Cost and regret of every method, and the regret of joint training and of the choice."""
+
+    best: str | None
+    methods: list[Measured]
+    references: list[Reference]
+
+
+@dataclass(frozen=True)
+class Row:
+    """A method as text; ``regret`` is with its standard deviation."""
+
+    method: str
+    measured: str
+    candidates: str | None
+    steps: str
+    seconds: str
+    groups: list[str]
+    regret: tuple[str, str]
+    best: bool
+    proven: str
+
+
+@dataclass(frozen=True)
+class OtherRow:
+    """The regret of an arm that is no method, and its standard deviation."""
+
+    name: str
+    regret: tuple[str, str]
+
+
+@dataclass(frozen=True)
+class Cell:
+    """Agreement of two methods; ``itself`` where these are one."""
+
+    text: str
+    percent: int
+    itself: bool
+
+
+@dataclass(frozen=True)
+class AgreementRow:
+    """How far one method agrees with all."""
+
+    method: str
+    cells: list[Cell]
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """A heat map of the agreement between methods."""
+
+    rows: list[AgreementRow]
+    repetitions: int
+
+
+@dataclass(frozen=True)
+class Chapter:
+    """The table of methods and its figures; ``proof`` says whether any could prove its groups."""
+
+    best: str | None
+    metric: str
+    rows: list[Row]
+    references: list[OtherRow]
+    proof: bool
+    svg: Markup | None
+    agreement: Agreement | None
+
+
+def choice(comparison: ComparisonRecord) -> Choice | None:
     """Which grouping was chosen on validation, and on how many repetitions.
 
     None where there was no choice.
@@ -38,7 +129,7 @@ def choice(comparison: ComparisonRecord) -> dict[str, Any] | None:
         (name, f"on {n} of {len(seeds)} repetitions" if len(seeds) > 1 else "")
         for name, n in Counter(picked).most_common()
     ]
-    return {"first": picked[0], "parts": parts, "repetitions": len(seeds)}
+    return Choice(picked[0], parts, len(seeds))
 
 
 def is_shown(comparison: ComparisonRecord) -> bool:
@@ -51,7 +142,7 @@ def is_shown(comparison: ComparisonRecord) -> bool:
     return measured or CHOSEN in comparison.groupings or any(comparison.agreement.values())
 
 
-def chapter(comparison: ComparisonRecord) -> dict[str, Any] | None:
+def chapter(comparison: ComparisonRecord) -> Chapter | None:
     """The table of methods, regret against cost, and how far the methods agree.
 
     None where nothing was measured or chosen.
@@ -59,32 +150,28 @@ def chapter(comparison: ComparisonRecord) -> dict[str, Any] | None:
     if not is_shown(comparison):
         return None
     found = table(comparison)
-    return {
-        "best": found["best"] if len(found["methods"]) > 1 else None,
-        "metric": _metric(comparison),
-        "rows": [_row(row, comparison) for row in found["methods"]],
-        "references": [
-            {"name": _REFERENCES[row["arm"]], "regret": _regret_text(row)}
-            for row in found["references"]
+    return Chapter(
+        best=found["best"] if len(found["methods"]) > 1 else None,
+        metric=_metric(comparison),
+        rows=[_row(row, comparison) for row in found["methods"]],
+        references=[
+            OtherRow(_REFERENCES[row["arm"]], _regret_text(row)) for row in found["references"]
         ],
-        "proof": any(row["proven"] is not None for row in found["methods"]),
-        "svg": _figure(found),
-        "agreement": agreement(comparison),
-    }
+        proof=any(row["proven"] is not None for row in found["methods"]),
+        svg=_figure(found),
+        agreement=agreement(comparison),
+    )
 
 
-def table(comparison: ComparisonRecord) -> dict[str, Any]:
+def table(comparison: ComparisonRecord) -> MethodTable:
     """Cost and regret of every method, as JSON types.
 
     ``references`` are joint training and the choice on validation.
     """
-    rows = [
-        {
-            "method": row["method"],
-            "measured": comparison.about[row["method"]].measures,
-            **row,
-        }
-        for row in comparison.methods_table.to_pylist()
+    rows: list[Measured] = [
+        # In this order, which is that of the columns to take away.
+        {"method": row["method"], "measured": comparison.about[row["method"]].measures, **row}
+        for row in comparison.method_rows
     ]
     references = [
         name
@@ -98,37 +185,37 @@ def table(comparison: ComparisonRecord) -> dict[str, Any]:
     }
 
 
-def _row(row: Mapping[str, Any], comparison: ComparisonRecord) -> dict[str, Any]:
+def _row(row: Measured, comparison: ComparisonRecord) -> Row:
     """A row of the table as text."""
-    return {
-        "method": row["method"],
-        "measured": row["measured"],
-        "candidates": row["candidates"],
-        "steps": count(row["model_steps"]),
-        "seconds": seconds(row["seconds"]),
-        "groups": found_groups(comparison.groupings[row["method"]][0]),
-        "regret": _regret_text(row),
-        "best": row["regret"] == 0,
-        "proven": _proven(row),
-    }
+    return Row(
+        method=row["method"],
+        measured=row["measured"],
+        candidates=row["candidates"],
+        steps=count(row["model_steps"]),
+        seconds=seconds(row["seconds"]),
+        groups=found_groups(comparison.groupings[row["method"]][0]),
+        regret=_regret_text(row),
+        best=row["regret"] == 0,
+        proven=_proven(row),
+    )
 
 
-def _regret_text(row: Mapping[str, Any]) -> tuple[str, str]:
+def _regret_text(row: Regret) -> tuple[str, str]:
     """Regret and its standard deviation.
 
-    >>> _regret_text({"regret": -1e-9, "regret_sd": 0.25}), _regret_text({"regret": 0.0, "regret_sd": None})
-    (('0.00', '0.25'), ('0.00', ''))
+    >>> _regret_text({"score": 0.5, "regret": -1e-9, "regret_sd": 0.25})
+    ('0.00', '0.25')
     """
     value, spread = row["regret"], row["regret_sd"]
     shown = round(value, 2) + 0.0 if is_number(value) else None
     return number(shown, 2), number(spread, 2) if is_number(spread) else ""
 
 
-def _proven(row: Mapping[str, Any]) -> str:
+def _proven(row: Proof) -> str:
     """Whether groups are the best by the method's own estimates.
 
-    >>> _proven({"proven": 2, "repetitions": 3, "gap": 0.0123}), _proven({"proven": 1, "repetitions": 1, "gap": 0.0})
-    ('2 of 3, gap up to 1.2 %', 'yes')
+    >>> _proven({"proven": 2, "repetitions": 3, "gap": 0.0123})
+    '2 of 3, gap up to 1.2 %'
     """
     if row["proven"] is None:
         return number(None)
@@ -142,7 +229,8 @@ def found_groups(grouping: Grouping) -> list[str]:
     """The groups by name where there are few tasks, else their sizes.
 
     >>> from coterie.results import Grouping
-    >>> found_groups(Grouping(tasks=("a", "b", "c"), membership=np.eye(2)[[0, 0, 1]], method="mine"))
+    >>> membership = np.eye(2)[[0, 0, 1]]
+    >>> found_groups(Grouping(tasks=("a", "b", "c"), membership=membership, method="mine"))
     ['a, b', 'c']
     """
     groups = [group for group in grouping.groups if group]
@@ -151,33 +239,23 @@ def found_groups(grouping: Grouping) -> list[str]:
     return [f"{len(groups)} groups of {listing(str(len(group)) for group in groups)} tasks"]
 
 
-def agreement(comparison: ComparisonRecord) -> dict[str, Any] | None:
+def agreement(comparison: ComparisonRecord) -> Agreement | None:
     """Adjusted Rand index between methods as a heat map's rows; None for fewer than two methods."""
-    known = [name for name in comparison.methods if comparison.agreement.get(name)]
+    found = comparison.agreement
+    known = [name for name in comparison.methods if found.get(name)]
     if len(known) < 2:
         return None
-    return {
-        "rows": [
-            {
-                "method": one,
-                "cells": [
-                    _agreement_cell(comparison.agreement[one].get(other), one == other)
-                    for other in known
-                ],
-            }
-            for one in known
-        ],
-        "repetitions": len(comparison.groupings[known[0]]),
-    }
+    rows = [
+        AgreementRow(one, [_cell(found[one].get(other), itself=one == other) for other in known])
+        for one in known
+    ]
+    return Agreement(rows, repetitions=len(comparison.groupings[known[0]]))
 
 
-def _agreement_cell(value: Any, itself: bool) -> dict[str, Any]:
-    percent = round(100 * min(max(value, 0.0), 1.0)) if is_number(value) and not itself else 0
-    return {
-        "text": "" if itself else share(round(value, 2) + 0.0 if is_number(value) else None),
-        "percent": percent,
-        "itself": itself,
-    }
+def _cell(value: float | None, *, itself: bool) -> Cell:
+    if itself or not is_number(value):
+        return Cell("" if itself else share(None), 0, itself)
+    return Cell(share(round(value, 2) + 0.0), round(100 * min(max(value, 0.0), 1.0)), itself)
 
 
 def _metric(comparison: ComparisonRecord) -> str:
@@ -185,7 +263,7 @@ def _metric(comparison: ComparisonRecord) -> str:
     return shared.pop().replace("_", " ") if len(shared) == 1 else "each task’s own metric"
 
 
-def _figure(found: Mapping[str, Any]) -> Markup | None:
+def _figure(found: MethodTable) -> Markup | None:
     """Regret against the cost of measurement; None where fewer than two methods have both."""
     rows = [
         row for row in found["methods"] if is_number(row["regret"]) and is_number(row["with_joint"])

@@ -5,30 +5,41 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Mapping
 from importlib.resources import files
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from markupsafe import Markup, escape
 
 from coterie.errors import CoterieError
 from coterie.files import atomic, path_of
-from coterie.report import about, affinities, assignments, curves, gains, groups, methods, scores
+from coterie.report import (
+    about,
+    affinities,
+    assignments,
+    curves,
+    gains,
+    groups,
+    maps,
+    methods,
+    scores,
+    stability,
+)
+from coterie.results import Affinity
 from coterie.results.tables import CHOSEN
 from coterie.texts import visible
 from coterie.wording import rounded
 
 if TYPE_CHECKING:
-    from coterie.results import ComparisonRecord
+    from coterie.results import ComparisonRecord, Found
 
 
 _STRESSED = re.compile(r"\*([^*]+)\*")
 
 
 def write_report(comparison: ComparisonRecord, path: str | Path) -> Path:
-    """Write ``comparison`` as one HTML file that needs no network, and the same facts as JSON beside it.
+    """Write ``comparison`` as one HTML file that needs no network, and the same facts as JSON.
 
     The same comparison gives the same bytes. Returns the path of the page; ``report.html`` has
     ``report.json`` as its twin.
@@ -48,11 +59,11 @@ def write_report(comparison: ComparisonRecord, path: str | Path) -> Path:
             f"`path` must not end in .json, which is the name of the report's twin; found {page}. "
             "Try report.html."
         )
-    maps = groups.data_maps(comparison)
-    html = render(comparison, maps, twin_name=twin.name)
+    drawn = maps.chapter(comparison)
+    html = render(comparison, drawn, twin_name=twin.name)
     twin_of = _twin(comparison) | {
         "curves": curves.table(comparison),
-        "data_maps": maps and groups.density_table(maps),
+        "data_maps": drawn and maps.density_table(drawn),
     }
     try:
         with atomic(page) as temporary:
@@ -67,10 +78,10 @@ def write_report(comparison: ComparisonRecord, path: str | Path) -> Path:
     return page
 
 
-def render(comparison: ComparisonRecord, maps: dict[str, Any] | None, *, twin_name: str) -> str:
+def render(comparison: ComparisonRecord, drawn: maps.Maps | None, *, twin_name: str) -> str:
     """The page as text.
 
-    ``maps`` is its chapter of data maps, ``twin_name`` the file name of the JSON twin that it
+    ``drawn`` is its chapter of data maps, ``twin_name`` the file name of the JSON twin that it
     mentions.
     """
     from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -96,8 +107,8 @@ def render(comparison: ComparisonRecord, maps: dict[str, Any] | None, *, twin_na
         methods=methods.chapter(comparison),
         affinities=affinities.chapter(comparison),
         assignments=assignments.chapter(comparison),
-        maps=maps,
-        stability=groups.stability(comparison),
+        maps=drawn,
+        stability=stability.chapter(comparison),
         gains=gains.chapter(comparison, order),
         scores=scores.score_table(comparison, order),
         costs=scores.costs(comparison),
@@ -108,32 +119,41 @@ def render(comparison: ComparisonRecord, maps: dict[str, Any] | None, *, twin_na
     return visible(html, keep="\n\t")
 
 
-def _twin(comparison: ComparisonRecord) -> dict[str, Any]:
+def _twin(comparison: ComparisonRecord) -> dict[str, object]:
     """All that the comparison holds, as JSON types, and the table of methods where there is one."""
-    found = comparison.to_dict()
-    for name, several in found["groupings"].items():
-        for each in several:
-            # What stands for the choice is told under its own name.
-            each["evidence"] = None if name == CHOSEN else _finite(_rounded(each["evidence"]))
-            each["grouping"] = _finite(each["grouping"])
+    groupings = {
+        name: [_told(each, is_choice=name == CHOSEN) for each in several]
+        for name, several in comparison.found.items()
+    }
+    found = comparison.to_dict() | {"groupings": groupings}
     return found | ({"methods": methods.table(comparison)} if methods.is_shown(comparison) else {})
 
 
-def _rounded(evidence: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
-    """Affinities in four digits."""
-    if evidence is None or "affinity" not in evidence:
-        return evidence
-    told = evidence["affinity"]
-    matrices = {
-        name: rounded(np.array(told[name], dtype=np.float64))
-        for name in ("matrix", "stderr", "counts")
-        if told[name] is not None
+def _told(found: Found, *, is_choice: bool) -> dict[str, object]:
+    """What was found; by what, where it stands for the choice, is told under its own name."""
+    evidence = None if is_choice else _evidence(found)
+    grouping = found.grouping.to_dict()
+    return found.to_dict() | {"grouping": _finite(grouping), "evidence": _finite(evidence)}
+
+
+def _evidence(found: Found) -> object:
+    """By what it was found, affinities in four digits."""
+    evidence = found.evidence
+    if not isinstance(evidence, Affinity):
+        return found.to_dict()["evidence"]
+    matrices = {name: getattr(evidence, name) for name in ("matrix", "stderr", "counts")}
+    short = {
+        name: None if matrix is None else rounded(np.asarray(matrix, dtype=np.float64))
+        for name, matrix in matrices.items()
     }
-    return {"affinity": {**told, **matrices}}
+    return {"affinity": {"method": evidence.method, **short}}
 
 
-def _finite(value: Any) -> Any:
-    """``value`` without what JSON has no sign for, such as the gap of a search that was cut off before it had a bound."""
+def _finite(value: object) -> object:
+    """``value`` without what JSON has no sign for.
+
+    Such as the gap of a search that was cut off before it had a bound.
+    """
     match value:
         case float():
             return value if math.isfinite(value) else None
@@ -146,7 +166,7 @@ def _finite(value: Any) -> Any:
 
 
 def _verdict(comparison: ComparisonRecord) -> dict[str, list[str]]:
-    """Sentences that judge a grouping as a whole, what else there is to know, and the findings behind them.
+    """Sentences that judge a grouping as a whole, what else to know, and the findings behind them.
 
     Where the best on validation was chosen, that choice is what is judged; the rest are findings.
     """

@@ -7,8 +7,8 @@ Shapes: ``E`` epochs. Positions are in per cent of the strip's width.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from itertools import groupby, pairwise
-from typing import Any
 
 import numpy as np
 
@@ -20,7 +20,42 @@ _DARK = 62  # per cent of the colour on which text is that of the page
 _PALEST = 8  # per cent of the colour that an even probability has
 
 
-def strip(highest: np.ndarray, led: np.ndarray, n_groups: int) -> dict[str, list[dict[str, Any]]]:
+@dataclass(frozen=True)
+class Piece:
+    """A part of one shade, in ``percent`` of the colour."""
+
+    at: float
+    width: float
+    percent: int
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """A part of one group, whose number stands there if it has room; ``hi`` where it is dark."""
+
+    at: float
+    text: str
+    hi: bool
+
+
+@dataclass(frozen=True)
+class Strip:
+    """What there is to draw of one task."""
+
+    pieces: list[Piece]
+    stretches: list[Stretch]
+
+
+@dataclass(frozen=True)
+class Tick:
+    """The number of an epoch, and which of its ends is at its place."""
+
+    at: float
+    text: str
+    anchor: str
+
+
+def strip(highest: np.ndarray, led: np.ndarray, n_groups: int) -> Strip:
     """A task's epochs from left to right.
 
     Pieces of one shade, stretches of one group, whose number is left out if narrow.
@@ -44,17 +79,12 @@ def strip(highest: np.ndarray, led: np.ndarray, n_groups: int) -> dict[str, list
         start, width = at(mine[0][2]), at(mine[-1][3]) - at(mine[0][2])
         beneath = [column[1] for column in mine if at(column[2]) < start + _LEGIBLE]
         text = str(group + 1) if width >= _LEGIBLE else ""
-        stretches.append({"at": start, "text": text, "hi": sum(beneath) > _DARK * len(beneath)})
+        stretches.append(Stretch(start, text, hi=sum(beneath) > _DARK * len(beneath)))
         for percent, shade in groupby(mine, key=lambda column: column[1]):
             same = list(shade)
-            pieces.append(
-                {
-                    "at": at(same[0][2]),
-                    "width": round(at(same[-1][3]) - at(same[0][2]), 2),
-                    "percent": percent,
-                }
-            )
-    return {"pieces": pieces, "stretches": stretches}
+            begin = at(same[0][2])
+            pieces.append(Piece(begin, round(at(same[-1][3]) - begin, 2), percent))
+    return Strip(pieces, stretches)
 
 
 def said(led: np.ndarray) -> str:
@@ -70,11 +100,11 @@ def said(led: np.ndarray) -> str:
     return ", ".join(told).capitalize()
 
 
-def ticks(n_epochs: int) -> list[dict[str, Any]]:
+def ticks(n_epochs: int) -> list[Tick]:
     """Epochs to print along a strip, each at the middle of its column.
 
-    >>> [tick["text"] for tick in ticks(50)], ticks(1)
-    (['1', '15', '30', '45'], [{'at': 50.0, 'text': '1', 'anchor': 'middle'}])
+    >>> [tick.text for tick in ticks(50)], ticks(1)
+    (['1', '15', '30', '45'], [Tick(at=50.0, text='1', anchor='middle')])
     """
     from matplotlib.ticker import MaxNLocator
 
@@ -83,10 +113,6 @@ def ticks(n_epochs: int) -> list[dict[str, Any]]:
     shown = [1, *(round(epoch) for epoch in round_ones if 1 + apart <= epoch <= n_epochs)]
     places = [(epoch, round(100 * (epoch - 0.5) / n_epochs, 2)) for epoch in shown]
     return [
-        {
-            "at": at,
-            "text": str(epoch),
-            "anchor": "start" if at < 2 else "end" if at > 98 else "middle",
-        }
+        Tick(at, str(epoch), "start" if at < 2 else "end" if at > 98 else "middle")
         for epoch, at in places
     ]

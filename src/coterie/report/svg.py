@@ -1,4 +1,4 @@
-"""matplotlib figures as inline SVG that takes colours and font from the page, so that it is right in light and dark."""
+"""matplotlib figures as inline SVG with the colours and the font of the page, light or dark."""
 
 from __future__ import annotations
 
@@ -12,20 +12,21 @@ from xml.etree import ElementTree as ET
 import numpy as np
 from markupsafe import Markup
 
-from coterie.drawing import figures
+from coterie.drawing import style
+from coterie.drawing.maps import MAP_COLOURS
 from coterie.errors import CoterieError
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 _PAGE_COLOURS = {
-    figures.INK: "currentColor",
-    figures.RULE: "var(--rule)",
-    figures.BLUE: "var(--blue)",
-    figures.GREEN: "var(--green)",
-    figures.PURPLE: "var(--purple)",
-    figures.VERMILION: "var(--vermilion)",
-    figures.ORANGE: "var(--orange)",
+    style.INK: "currentColor",
+    style.RULE: "var(--rule)",
+    style.BLUE: "var(--blue)",
+    style.GREEN: "var(--green)",
+    style.PURPLE: "var(--purple)",
+    style.VERMILION: "var(--vermilion)",
+    style.ORANGE: "var(--orange)",
 }
 _COLOUR = re.compile("|".join(_PAGE_COLOURS))
 _FONT_FAMILY = re.compile(r"font-family:[^;]*;? ?")
@@ -44,7 +45,9 @@ def inline(ax: Axes, *, name: str, alt: str, keeps_size: bool = False) -> Markup
         alt: what the figure shows, for those who do not see it.
         keeps_size: never shrink it on narrow pages, where it stands in a box that scrolls.
 
-    >>> inline(figures.learning_curves({"joint": np.arange(3)}, what="score"), name="a", alt="Rises.")[:19]
+    >>> from coterie.drawing import figures
+    >>> axes = figures.learning_curves({"joint": np.arange(3)}, what="score")
+    >>> inline(axes, name="a", alt="Rises.")[:19]
     Markup('<svg viewBox="0 0 2')
     """
     from matplotlib.figure import Figure
@@ -53,7 +56,7 @@ def inline(ax: Axes, *, name: str, alt: str, keeps_size: bool = False) -> Markup
     if not isinstance(figure, Figure):
         raise CoterieError(f"`ax` must lie directly in a figure; found {type(figure).__name__}.")
     file = io.BytesIO()
-    with figures.style(), warnings.catch_warnings():
+    with style.style(), warnings.catch_warnings():
         # Names in scripts that the measuring font lacks are still text in the SVG: the reader's own
         # font draws them.
         warnings.filterwarnings("ignore", message="Glyph")
@@ -72,7 +75,7 @@ def inline(ax: Axes, *, name: str, alt: str, keeps_size: bool = False) -> Markup
 
 
 def raster(shades: np.ndarray) -> str:
-    """An array of colour positions in [0, 1], first row lowest, as a PNG data URI of one pixel per cell.
+    """Colour positions in [0, 1], first row lowest, as a PNG data URI of one pixel per cell.
 
     >>> raster(np.zeros((2, 2)))[:22]
     'data:image/png;base64,'
@@ -80,7 +83,7 @@ def raster(shades: np.ndarray) -> str:
     from matplotlib.image import imsave
 
     file = io.BytesIO()
-    imsave(file, shades, vmin=0, vmax=1, cmap=figures.MAP_COLOURS, origin="lower", format="png")
+    imsave(file, shades, vmin=0, vmax=1, cmap=MAP_COLOURS, origin="lower", format="png")
     return "data:image/png;base64," + base64.b64encode(file.getvalue()).decode()
 
 

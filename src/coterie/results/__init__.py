@@ -1,12 +1,15 @@
 """The small types that everyone passes around: frozen, named after tasks, saved without pickle."""
 
+from coterie.results.about import About, Cost
 from coterie.results.affinities import Affinity
+from coterie.results.assignments import Assignments
 from coterie.results.comparisons import ComparisonRecord
 from coterie.results.data_maps import DataMap
 from coterie.results.evaluations import Evaluation
+from coterie.results.evidence import Evidence
 from coterie.results.findings import Finding
 from coterie.results.fits import Fit
-from coterie.results.found import About, Assignments, Cost, Evidence, Found
+from coterie.results.found import Found
 from coterie.results.groupings import Grouping, fuzzy_membership
 from coterie.results.histories import History
 from coterie.results.plots import Plot

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Annotated, Any, TypedDict
+from typing import TYPE_CHECKING, Annotated, TypedDict
 
 import numpy as np
 
@@ -13,7 +13,7 @@ from coterie.drawing.matrices import heat_map, off_diagonal
 from coterie.errors import CoterieError, require_type
 from coterie.pairs import symmetric
 from coterie.results.views import as_html
-from coterie.schema import OPEN, distinct
+from coterie.schema import OPEN, Details, distinct
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -42,7 +42,8 @@ class Affinity(Record, format="affinity"):
         CoterieError: one task, or one twice, a matrix that is not square or not of numbers,
             infinite entries, or counts or errors that are negative.
 
-    >>> Affinity(tasks=("a", "b"), matrix=np.array([[0.0, 2.0], [1.0, 0.0]]), method="by hand").symmetric()
+    >>> matrix = np.array([[0.0, 2.0], [1.0, 0.0]])
+    >>> Affinity(tasks=("a", "b"), matrix=matrix, method="by hand").symmetric()
     array([[0. , 1.5],
            [1.5, 0. ]])
     """
@@ -52,8 +53,8 @@ class Affinity(Record, format="affinity"):
     method: str
     counts: Annotated[np.ndarray | None, Layout(_PAIRS)] = None
     stderr: Annotated[np.ndarray | None, Layout(_PAIRS)] = None
-    cost: Annotated[Mapping[str, Any], As(Annotated[_Cost, OPEN])] = field(default_factory=dict)
-    details: Mapping[str, Any] = field(default_factory=dict)
+    cost: Annotated[Details, As(Annotated[_Cost, OPEN])] = field(default_factory=dict)
+    details: Details = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Refuse what no grouping could read."""

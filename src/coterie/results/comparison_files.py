@@ -1,4 +1,4 @@
-"""The folder of a comparison: its tables as Parquet, its arrays as safetensors and the rest as JSON."""
+"""The folder of a comparison: tables as Parquet, arrays as safetensors, the rest as JSON."""
 
 from __future__ import annotations
 
@@ -12,9 +12,10 @@ import pyarrow as pa
 from coterie import codec
 from coterie.codec import to_parts, values_of
 from coterie.errors import CoterieError
+from coterie.results.about import About
 from coterie.results.data_maps import DataMap
 from coterie.results.findings import find
-from coterie.results.found import About, Found
+from coterie.results.found import Found
 from coterie.results.histories import History, read_histories, write_histories
 from coterie.results.tables import (
     CHOSEN,
@@ -27,13 +28,13 @@ from coterie.results.tables import (
     read_table,
     write_table,
 )
-from coterie.schema import Json, distinct, entries_of, within
+from coterie.schema import Details, Json, distinct, entries_of, within
 
 if TYPE_CHECKING:
     from coterie.results.comparisons import ComparisonRecord
 
 TABLES = ("scores", "gains", "costs")
-_BESIDES: dict[str, Any] = {
+_BESIDES: Details = {
     "data_map": bool,
     "groupings": dict[str, list[dict[str, Json]]],
     "about": dict[str, About],
@@ -42,7 +43,7 @@ _FORMAT = codec.Format("comparison")
 _FILE, _HISTORY, _MAP = "comparison.json", "history.safetensors", "data_map.safetensors"
 
 
-def told(record: ComparisonRecord) -> dict[str, Any]:
+def told(record: ComparisonRecord) -> dict[str, object]:
     """What is not in files of its own, and what that says in words."""
     return {
         **to_parts(record)[1],
@@ -106,7 +107,7 @@ def read_comparison(kind: type[ComparisonRecord], folder: Path) -> dict[str, Any
     return {**parts, **{f"{name}_table": table for name, table in tables.items()}}
 
 
-def _check_tasks(parts: Mapping[str, Any]) -> None:
+def _check_tasks(parts: Details) -> None:
     for name in ("tasks", "kinds", "metric_names"):
         if len(parts[name]) != len(parts["tasks"]) or not parts["tasks"]:
             raise CoterieError(f"`{name}` must have one entry a task; found {list(parts[name])}.")
@@ -122,7 +123,7 @@ def _found(saved: list[dict[str, Json]], name: str, tasks: tuple[str, ...]) -> l
     return found
 
 
-def _abouts(config: Mapping[str, Any], found: Mapping[str, list[Found]]) -> dict[str, About]:
+def _abouts(config: Details, found: Mapping[str, list[Found]]) -> dict[str, About]:
     """What each method is, as far as it shows: earlier versions did not keep it."""
     shown = config.get("groupings", {})
     return {

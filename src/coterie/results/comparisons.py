@@ -5,13 +5,12 @@ Scores, gains with intervals and costs in tables, the groupings, and what was fo
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from html import escape
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Self, TypedDict
+from typing import TYPE_CHECKING, Annotated, Self, TypedDict
 
 import numpy as np
 import pyarrow as pa
@@ -19,25 +18,31 @@ import pyarrow as pa
 from coterie.codec import ELSEWHERE, As
 from coterie.errors import CoterieError
 from coterie.files import path_of
+from coterie.results.about import About
 from coterie.results.comparison_files import TABLES, read_comparison, told, write_comparison
 from coterie.results.data_maps import DataMap
 from coterie.results.findings import Finding
-from coterie.results.found import About, Found
+from coterie.results.found import Found
 from coterie.results.groupings import Grouping
-from coterie.results.histories import History
+from coterie.results.histories import History, served
 from coterie.results.plots import Plot
 from coterie.results.standings import (
     METHODS,
+    MethodRow,
+    Regret,
+    Spread,
     candidates,
+    mean_where_known,
     proof,
     regret,
     run_means,
     spent,
+    task_scores,
     unit_means,
 )
-from coterie.results.tables import CHOSEN, GAINS, MEAN, Part, parts_of
+from coterie.results.tables import CHOSEN, GAINS, MEAN, CostRow, GainRow, Part, parts_of
 from coterie.results.views import as_html
-from coterie.schema import OPEN, Json
+from coterie.schema import OPEN, Details, Json
 from coterie.tasks import unknown_kind
 from coterie.wording import is_number
 
@@ -81,13 +86,11 @@ class ComparisonRecord:
     about: Annotated[Mapping[str, About], ELSEWHERE] = field(default_factory=dict)
     data_map: Annotated[DataMap | None, ELSEWHERE] = None
     history: Annotated[Mapping[str, History], ELSEWHERE] = field(default_factory=dict)
-    stability: Annotated[Mapping[str, Any], As(dict[str, dict[str, Json]])] = field(
-        default_factory=dict
-    )
+    stability: Annotated[Details, As(dict[str, dict[str, Json]])] = field(default_factory=dict)
     agreement: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     findings: tuple[Finding, ...] = ()
     roles: Mapping[str, str] = field(default_factory=dict)
-    config: Annotated[Mapping[str, Any], As(Annotated[_Config, OPEN])] = field(default_factory=dict)
+    config: Annotated[Details, As(Annotated[_Config, OPEN])] = field(default_factory=dict)
 
     @property
     def scores(self) -> pd.DataFrame:
@@ -111,24 +114,35 @@ class ComparisonRecord:
 
     @property
     def plot(self) -> Plot:
-        """Pictures: ``plot(ax=None)`` of what each arm costs and scores, ``plot.gains(ax=None)``."""
+        """Pictures: ``plot(ax=None)`` of costs and scores, ``plot.gains(ax=None)``."""
         return Plot(self)
 
-    def mean_gains(self) -> list[dict[str, Any]]:
-        """The rows of ``gains`` for the mean over tasks."""
-        return [row for row in self.gains_table.to_pylist() if row["task"] == MEAN]
+    @cached_property
+    def gain_rows(self) -> list[GainRow]:
+        """The rows of ``gains``."""
+        return self.gains_table.to_pylist()
 
-    def gain(self, arm: str, reference: str, task: str = MEAN) -> dict[str, Any]:
+    @cached_property
+    def cost_rows(self) -> list[CostRow]:
+        """The rows of ``costs``."""
+        return self.costs_table.to_pylist()
+
+    def mean_gains(self) -> list[GainRow]:
+        """The rows of ``gains`` for the mean over tasks."""
+        return [row for row in self.gain_rows if row["task"] == MEAN]
+
+    def gain(self, arm: str, reference: str, task: str = MEAN) -> GainRow:
         """The row of ``gains`` for one pair of arms and one task.
 
         Raises:
             CoterieError: there is no such row; the pairs that exist are named.
         """
-        rows = self.gains_table.to_pylist()
-        for row in rows:
+        for row in self.gain_rows:
             if (row["arm"], row["reference"], row["task"]) == (arm, reference, task):
                 return row
-        pairs = dict.fromkeys(f"{row['arm']!r} against {row['reference']!r}" for row in rows)
+        pairs = dict.fromkeys(
+            f"{row['arm']!r} against {row['reference']!r}" for row in self.gain_rows
+        )
         raise CoterieError(
             f"No gain of {arm!r} against {reference!r} for task {task!r}; there are "
             f"{', '.join(pairs)}."
@@ -151,29 +165,46 @@ class ComparisonRecord:
 
     @property
     def methods(self) -> tuple[str, ...]:
-        """Names of the groupings themselves, without the one that stands for the choice between them."""
+        """Names of the groupings themselves, without that which stands for the choice."""
         return tuple(name for name in self.found if name != CHOSEN)
 
     @cached_property
     def run_means(self) -> Mapping[str, Mapping[tuple[int, int, int], float]]:
-        """Mean over tasks of each task's own metric on test, by arm and then by (seed, split, draw)."""
+        """Mean over tasks of the task's own metric on test, by arm and (seed, split, draw)."""
         return run_means(self.scores_table, dict(zip(self.tasks, self.metric_names, strict=True)))
 
     @cached_property
     def unit_means(self) -> Mapping[str, Mapping[tuple[int, int], float]]:
-        """Mean over tasks and draws of each task's own metric on test, by arm and then by (seed, split)."""
+        """Mean over tasks and draws of the task's own metric on test, by arm and (seed, split)."""
         return {arm: unit_means(runs) for arm, runs in self.run_means.items()}
 
-    def mean_score(self, arm: str) -> tuple[float, float]:
+    @cached_property
+    def task_scores(self) -> Mapping[tuple[str, str, str], Spread]:
+        """Mean and deviation over runs of every metric on test, by arm, task and metric."""
+        return task_scores(self.scores_table)
+
+    def task_curves(self, arm: str, field: str) -> np.ndarray:
+        """One of the curves of a :class:`History` for each task (E, T), of the first unit.
+
+        On the model of the task's own group, else the mean of all models that train it. NaN for
+        random groups that overlap: whose task is whose is not kept.
+        """
+        curve = np.asarray(getattr(self.history[arm], field), dtype=np.float64)
+        if groupings := self.groupings.get(arm):
+            return served(curve, groupings[0])
+        shared = bool((np.isfinite(curve).sum(axis=1) > 1).any())
+        if self.arms[arm].role == "random" and shared:
+            return np.full(curve[:, 0].shape, np.nan)
+        return mean_where_known(curve, axis=1)
+
+    def mean_score(self, arm: str) -> Spread:
         """Mean over tasks and runs of each task's own metric, and its standard deviation over runs.
 
         NaN where unknown.
 
         A run is a seed, split and draw; an arm that is not there has none.
         """
-        values = list(self.run_means.get(arm, {}).values())
-        mean = float(np.mean(values)) if values else math.nan
-        return mean, float(np.std(values, ddof=1)) if len(values) > 1 else math.nan
+        return Spread.of(list(self.run_means.get(arm, {}).values()))
 
     @cached_property
     def best(self) -> str | None:
@@ -185,14 +216,14 @@ class ComparisonRecord:
         means = {name: float(np.mean(list(self.unit_means[name].values()))) for name in known}
         return max(means, key=means.__getitem__, default=None)
 
-    def regret(self, arm: str) -> dict[str, float | None]:
-        """``score``, ``regret`` in points below :attr:`best` on the same units, and ``regret_sd``, over units; or None."""
+    def regret(self, arm: str) -> Regret:
+        """``score``, and points below :attr:`best` on the same units, with their deviation."""
         means = self.unit_means
         return regret(means.get(arm, {}), means.get(self.best or "", {}), itself=arm == self.best)
 
     @cached_property
     def methods_table(self) -> pa.Table:
-        """What each method spent, how good its groups are, and on how many repetitions they are proven best.
+        """What each method spent, how good its groups are, and whether they are proven best.
 
         ``kind`` says how it comes to groups: "affinity", "selection", "data map", "learnt", "given"
         or "other"; ``candidates`` from which rows it selected. ``model_steps`` and ``seconds`` were
@@ -202,10 +233,13 @@ class ComparisonRecord:
         groups are the best by the method's own estimates, ``gap`` bounds by which share others
         could be better.
         """
-        joint = {row["arm"]: row for row in self.costs_table.to_pylist()}.get("joint", {}).get(
-            "model_steps"
-        )
-        rows = []
+        return pa.Table.from_pylist(self.method_rows, schema=METHODS)
+
+    @cached_property
+    def method_rows(self) -> list[MethodRow]:
+        """The rows of :attr:`methods_table`."""
+        joint = next((r["model_steps"] for r in self.cost_rows if r["arm"] == "joint"), None)
+        rows: list[MethodRow] = []
         for name in self.methods:
             found, about = self.found[name], self.about[name]
             given = about.family == "given"
@@ -224,9 +258,9 @@ class ComparisonRecord:
                     **proof(found),
                 }
             )
-        return pa.Table.from_pylist(rows, schema=METHODS)
+        return rows
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, object]:
         """Everything but the data map and the curves, as plain JSON types."""
         tables = {name: getattr(self, f"{name}_table").to_pylist() for name in TABLES}
         return {**told(self), **tables}

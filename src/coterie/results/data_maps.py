@@ -11,7 +11,7 @@ import numpy as np
 
 from coterie import codec
 from coterie.codec import SPREAD, Layout, Record, Size, settle
-from coterie.drawing.figures import data_map, density
+from coterie.drawing.maps import data_map, density
 from coterie.errors import CoterieError, require_choice, require_texts, require_type, require_whole
 from coterie.files import read_arrays
 from coterie.results.views import as_html

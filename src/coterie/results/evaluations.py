@@ -11,7 +11,9 @@ if TYPE_CHECKING:
 
 
 class Evaluation(list[dict[str, object]]):
-    """Rows ``{"task", "metric", "value"}``, of a fit with ``"model"`` in front; as a :attr:`frame` where that is handier.
+    """Rows ``{"task", "metric", "value"}``, of a fit with ``"model"`` in front.
+
+    Also as a :attr:`frame`.
 
     >>> Evaluation([{"task": "a", "metric": "AUROC", "value": 0.75}]).frame
       task metric  value

@@ -8,16 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 import pyarrow as pa
 
 from coterie.codec import to_parts
 from coterie.errors import CoterieError
-from coterie.results.tables import CHOSEN, LEVEL, MEAN, outcome, parts_of
+from coterie.results.tables import CHOSEN, MEAN, CostRow, GainRow, differs, outcome, parts_of
+from coterie.schema import Json
 from coterie.wording import MOST_NAMED, is_number, signed
 
-Row = Mapping[str, Any]
 Worth = Literal[
     "one group",
     "undecided",
@@ -67,7 +67,7 @@ class Finding:
     count: int = 0
     repetitions: str = ""
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Json]:
         """Plain JSON types."""
         return to_parts(self)[1]
 
@@ -75,7 +75,8 @@ class Finding:
     def sentence(self) -> str:
         """The finding in words.
 
-        >>> Finding(about="mean", outcome="unknown", of="mine", against="joint", gain=0.5, repetitions="1 seed").sentence
+        >>> Finding(about="mean", outcome="unknown", of="mine", against="joint", gain=0.5,
+        ...         repetitions="1 seed").sentence
         'mine against joint: +0.5 points on the mean over tasks, without an interval (1 seed).'
         """
         match self.about:
@@ -84,15 +85,20 @@ class Finding:
             case "mean":
                 return _mean_in_words(self)
             case "tasks that lose" if not self.tasks:
-                return f"No task is found to lose with {self.of} against joint (Holm's correction over {self.count} tasks)."
+                return (
+                    f"No task is found to lose with {self.of} against joint (Holm's correction "
+                    f"over {self.count} tasks)."
+                )
             case "tasks that lose" | "tasks that gain":
                 which = self.about.capitalize()
-                return f"{which} with {self.of} against joint, after Holm's correction: {_listing(self.tasks)}."
+                return (
+                    f"{which} with {self.of} against joint, after Holm's correction: "
+                    f"{_listing(self.tasks)}."
+                )
             case "rivals":
                 return (
                     f"{self.count} groupings were compared on the same test examples: the best of "
-                    "them on test looks better "
-                    "than it is."
+                    "them on test looks better than it is."
                 )
 
 
@@ -111,7 +117,7 @@ def find(scores: pa.Table, gains: pa.Table, costs: pa.Table) -> tuple[Finding, .
         CoterieError: a row is missing that a grouping is judged by.
     """
     repetitions = repetitions_of(scores)
-    by_pair: dict[tuple[str, str], list[Row]] = {}
+    by_pair: dict[tuple[str, str], list[GainRow]] = {}
     for row in gains.to_pylist():
         by_pair.setdefault((row["arm"], row["reference"]), []).append(row)
     cost = {row["arm"]: row for row in costs.to_pylist()}
@@ -149,7 +155,7 @@ def repetitions_of(scores: pa.Table) -> str:
     return text if splits == 1 else f"{splits} splits x {text}"
 
 
-def _worth(name: str, means: Mapping[str, Row], cost: Row, joint_cost: Row) -> Finding:
+def _worth(name: str, means: Mapping[str, GainRow], cost: CostRow, joint_cost: CostRow) -> Finding:
     """Whether to use the grouping."""
     mean = means["joint"]
     return Finding(
@@ -159,8 +165,8 @@ def _worth(name: str, means: Mapping[str, Row], cost: Row, joint_cost: Row) -> F
         against=mean["reference"],
         role="joint",
         gain=mean["gain"],
-        interval=_ends(mean, ""),
-        resampled=_ends(mean, "bootstrap_"),
+        interval=_ends(mean["low"], mean["high"]),
+        resampled=_ends(mean["bootstrap_low"], mean["bootstrap_high"]),
         times=cost["model_steps"] / joint_cost["model_steps"],
         models=cost["models"],
     )
@@ -183,7 +189,7 @@ def _worth_of(found: Mapping[str, str], models: float) -> Worth:
     return "single is better" if found.get("single") == "loss" else "worth it"
 
 
-def _mean(row: Row, repetitions: str) -> Finding:
+def _mean(row: GainRow, repetitions: str) -> Finding:
     return Finding(
         about="mean",
         outcome=outcome(row),
@@ -191,29 +197,25 @@ def _mean(row: Row, repetitions: str) -> Finding:
         against=row["reference"],
         role=row["reference_role"],
         gain=row["gain"],
-        interval=_ends(row, ""),
-        resampled=_ends(row, "bootstrap_"),
+        interval=_ends(row["low"], row["high"]),
+        resampled=_ends(row["bootstrap_low"], row["bootstrap_high"]),
         repetitions=repetitions,
     )
 
 
-def _ends(row: Row, what: str) -> tuple[float, float] | None:
-    low, high = row[f"{what}low"], row[f"{what}high"]
+def _ends(low: float | None, high: float | None) -> tuple[float, float] | None:
     return (low, high) if is_number(low) and is_number(high) else None
 
 
-def _tasks_that_differ(name: str, rows: Sequence[Row]) -> list[Finding]:
-    """The tasks that lose or gain against joint training after Holm's correction, those first that differ most."""
+def _tasks_that_differ(name: str, rows: Sequence[GainRow]) -> list[Finding]:
+    """The tasks that lose or gain against joint training after Holm's correction.
+
+    Those first that differ most.
+    """
     tasks = [row for row in rows if row["task"] != MEAN]
-    sure = [row for row in tasks if row["p_holm"] is not None and row["p_holm"] < LEVEL]
-    worse, better = (
-        tuple(
-            (row["task"], row["gain"])
-            for row in sorted(sure, key=lambda row: -abs(row["gain"]))
-            if sign * row["gain"] > 0
-        )
-        for sign in (-1, 1)
-    )
+    gains = {row["task"]: row["gain"] or 0.0 for row in tasks if differs(row)}
+    sure = sorted(gains.items(), key=lambda pair: -abs(pair[1]))
+    worse, better = (tuple(pair for pair in sure if sign * pair[1] > 0) for sign in (-1, 1))
     about = {"of": name, "against": "joint", "role": "joint", "count": len(tasks)}
     found = []
     if worse or any(row["p_holm"] is not None for row in tasks):
@@ -243,14 +245,12 @@ def _worth_in_words(found: Finding) -> str:
         case "ensembling":
             return (
                 "better than joint training, but no gain is found over an ensemble of as many "
-                "joint models: this is "
-                "ensembling, not grouping."
+                "joint models: this is ensembling, not grouping."
             )
         case "any companions":
             return (
                 "better than joint training, but no gain is found over random groups of the same "
-                "sizes: which tasks are "
-                "together did not matter."
+                "sizes: which tasks are together did not matter."
             )
         case "single is better":
             return "better than joint training, but single-task models do better still."

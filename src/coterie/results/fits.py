@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, TypedDict, cast
+from typing import TYPE_CHECKING, Annotated, TypedDict, cast
 
 import numpy as np
 import torch
@@ -24,7 +24,7 @@ from coterie.results.data_maps import DataMap
 from coterie.results.groupings import Grouping
 from coterie.results.histories import History
 from coterie.results.views import as_html
-from coterie.schema import OPEN, Json, within
+from coterie.schema import OPEN, Details, Json, within
 from coterie.tasks import Tasks
 
 if TYPE_CHECKING:
@@ -73,8 +73,8 @@ class Fit:
     scores: np.ndarray
     history: History
     stack: ModelStack
-    cost: Mapping[str, Any]
-    config: Mapping[str, Any]
+    cost: Details
+    config: Details
     data_map: DataMap | None = None
     grouping: Grouping | None = None
 
@@ -98,7 +98,8 @@ class Fit:
         >>> data = ct.load("digits", targets=["even", "random"])
         >>> settings = {"epochs": 1, "model_options": {"hidden": (8,)}}
         >>> groups = ct.group(ct.fit("mlp", data, record=True, **settings), 2)
-        >>> ct.fit("mlp", data, groups.weights(), **settings).grouped(groups).predict(data.inputs[:3]).shape
+        >>> models = ct.fit("mlp", data, groups.weights(), **settings).grouped(groups)
+        >>> models.predict(data.inputs[:3]).shape
         torch.Size([3, 2])
         """
         grouping = self.grouping if grouping is None else grouping
@@ -126,7 +127,9 @@ class Fit:
         )
 
     def save(self, folder: str | Path) -> None:
-        """Write ``fit.safetensors`` and, where there are any, ``data_map.safetensors`` and ``grouping.json`` into a folder.
+        """Write ``fit.safetensors`` and what else there is of it into a folder.
+
+        That is ``data_map.safetensors`` and ``grouping.json``.
 
         Raises:
             CoterieError: the encoder's factory could not be found again by its name when loading.

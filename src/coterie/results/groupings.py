@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from math import inf
-from typing import TYPE_CHECKING, Annotated, Any, Self, TypedDict
+from typing import TYPE_CHECKING, Annotated, Self, TypedDict
 
 import numpy as np
 from scipy.special import softmax
@@ -14,7 +14,7 @@ from coterie.codec import As, Layout, Record, Size, from_dict, plain, settle, to
 from coterie.drawing.bars import memberships
 from coterie.errors import CoterieError, require_type, shown
 from coterie.results.views import as_html, numbered
-from coterie.schema import OPEN, Json, distinct, membership_of
+from coterie.schema import OPEN, Details, Json, distinct, membership_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -65,7 +65,7 @@ class Grouping(Record, format="grouping"):
     fuzziness: float | None = None
     distances: Annotated[np.ndarray | None, Layout("fiub T K", listed=True)] = None
     row_weights: Annotated[np.ndarray | None, Layout("fiub K T", listed=True)] = None
-    details: Annotated[Mapping[str, Any], As(Annotated[_Details, OPEN, _silhouettes])] = field(
+    details: Annotated[Details, As(Annotated[_Details, OPEN, _silhouettes])] = field(
         default_factory=dict
     )
 
@@ -118,12 +118,12 @@ class Grouping(Record, format="grouping"):
             )
         return fuzzy_membership(self.distances, fuzziness)
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Json]:
         """Everything as plain JSON types."""
         return to_dict(self)
 
     @classmethod
-    def from_dict(cls, saved: Mapping[str, Any]) -> Self:
+    def from_dict(cls, saved: Mapping[str, Json]) -> Self:
         """Rebuild what :meth:`to_dict` gave.
 
         Raises:
@@ -158,6 +158,30 @@ class Grouping(Record, format="grouping"):
         return f"Grouping({self.method}, {self.n_groups} groups: {groups})"
 
 
+def aligned_labels(groupings: Sequence[Grouping]) -> np.ndarray:
+    """Groups of the same tasks in several groupings (T, U), numbered as in the first one.
+
+    A group of another one gets the number of that of the first with which it shares most tasks, one
+    to one.
+
+    >>> one, other = (
+    ...     Grouping(tasks=("a", "b", "c"), membership=np.eye(2)[labels], method="mine")
+    ...     for labels in ([0, 0, 1], [1, 1, 0])
+    ... )
+    >>> aligned_labels([one, other]).tolist()
+    [[0, 0], [0, 0], [1, 1]]
+    """
+    from scipy.optimize import linear_sum_assignment
+
+    first, n = groupings[0], max(grouping.n_groups for grouping in groupings)
+    columns = []
+    for grouping in groupings:
+        shared = np.zeros((n, n))
+        np.add.at(shared, (grouping.labels, first.labels), 1)
+        columns.append(linear_sum_assignment(-shared)[1][grouping.labels])
+    return np.stack(columns, axis=1)
+
+
 def require_fuzziness(fuzziness: object) -> None:
     """Refuse what is no finite number above 1."""
     if (
@@ -171,7 +195,9 @@ def require_fuzziness(fuzziness: object) -> None:
 
 
 def fuzzy_membership(distances: np.ndarray, fuzziness: float) -> np.ndarray:
-    """Fuzzy membership (T, K) of tasks at squared ``distances`` (T, K) from centres (STG-MTL, section 2).
+    """Fuzzy membership (T, K) of tasks at squared ``distances`` (T, K) from centres.
+
+    Of STG-MTL, section 2.
 
     u(t, k) = softmax over k of -log(d2(t, k)) / (m - 1), in float64. A task on a centre belongs to
     it fully, shared equally if it sits on several; "on" is relative to the task's largest distance.

@@ -12,6 +12,7 @@ import numpy as np
 from coterie import codec
 from coterie.codec import SPREAD, Layout
 from coterie.errors import CoterieError
+from coterie.results.groupings import Grouping
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,6 +46,14 @@ class History:
     def arrays(self) -> dict[str, np.ndarray]:
         """The curves by name."""
         return dict(vars(self))
+
+
+def served(curve: np.ndarray, grouping: Grouping) -> np.ndarray:
+    """A curve of each task (E, T), that of its own group's model, from all models' (E, M, T)."""
+    # A group that serves no task has no model.
+    used = np.flatnonzero(grouping.membership.any(0))
+    own = np.searchsorted(used, grouping.labels)
+    return curve[:, own, np.arange(curve.shape[2])]
 
 
 @dataclass(frozen=True)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -15,12 +15,13 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
     from coterie.results.comparisons import ComparisonRecord
+    from coterie.results.tables import CostRow
 
 _ENDS = ("gain", "low", "high")
 
 
-def cost_axis(rows: Sequence[Mapping[str, Any]]) -> tuple[np.ndarray, str]:
-    """What arms cost, NaN where unknown: steps if they are known of all, else seconds; and how to call it.
+def cost_axis(rows: Sequence[CostRow]) -> tuple[np.ndarray, str]:
+    """What arms cost, NaN where unknown: steps if known of all, else seconds; and how to call it.
 
     >>> cost_axis([{"model_steps": None, "seconds": 1.5}])
     (array([1.5]), 'seconds of training')
@@ -34,7 +35,7 @@ def cost_axis(rows: Sequence[Mapping[str, Any]]) -> tuple[np.ndarray, str]:
 
 @dataclass(frozen=True, repr=False)
 class Plot:
-    """Pictures of a comparison: call it for what each arm costs and scores, or one of its methods."""
+    """Pictures of a comparison: call it for costs and scores, or call one of its methods."""
 
     comparison: ComparisonRecord
 
@@ -44,7 +45,7 @@ class Plot:
         Args:
             ax: axes to draw on, instead of a new figure.
         """
-        scored, table = self.comparison.run_means, self.comparison.costs_table.to_pylist()
+        scored, table = self.comparison.run_means, self.comparison.cost_rows
         rows = [row for row in table if row["arm"] in scored]
         cost, what = cost_axis(rows)
         scores = np.array([self.comparison.mean_score(row["arm"]) for row in rows]).reshape(-1, 2)

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import compress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self, TypedDict
+from typing import TYPE_CHECKING, Self, TypedDict
 
 import numpy as np
 import pyarrow as pa
@@ -16,7 +16,7 @@ from coterie.errors import CoterieError, require_list, require_texts, require_ty
 from coterie.files import path_of
 from coterie.results.subsets import join, readings, split
 from coterie.results.views import as_html
-from coterie.schema import Json, array_of, structure, within
+from coterie.schema import Details, Json, array_of, structure, within
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -34,7 +34,7 @@ class _About(TypedDict, total=False):
 
 @dataclass(frozen=True, kw_only=True, repr=False)
 class ScoreTable:
-    """``scores`` (R, T) of R candidate models, higher is better, NaN where a model does not train a task.
+    """``scores`` (R, T) of R candidate models, higher is better, NaN where W = 0.
 
     ``subsets`` (R, T) says which tasks each row trains, ``costs`` (R,) what it takes of a budget (1
     for a full-size model), ``resources`` by name what it takes besides (R,), such as memory. Files
@@ -53,7 +53,7 @@ class ScoreTable:
     subsets: np.ndarray
     scores: np.ndarray
     costs: np.ndarray
-    details: Mapping[str, Any] = field(default_factory=dict)
+    details: Details = field(default_factory=dict)
     resources: Mapping[str, np.ndarray] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -187,12 +187,12 @@ class ScoreTable:
     @classmethod
     def from_rows(
         cls,
-        rows: Sequence[Mapping[str, Any]],
+        rows: Sequence[Mapping[str, object]],
         *,
         higher_is_better: bool = True,
         source: str = "scores",
         tasks: Sequence[str] = (),
-        details: Mapping[str, Any] | None = None,
+        details: Details | None = None,
         resources: Sequence[str] = (),
         marked: bool = False,
     ) -> Self:
@@ -271,7 +271,7 @@ class ScoreTable:
 
     @property
     def frame(self) -> pd.DataFrame:
-        """A row for each candidate, by its subset: a column for each task, its cost and resources."""
+        """A row for each candidate: a column for each task, its cost and its resources."""
         import pandas as pd
 
         scores = pd.DataFrame(
@@ -288,7 +288,7 @@ class ScoreTable:
 
 
 def _members(
-    rows: Sequence[Mapping[str, Any]], names: Sequence[str], source: str, *, marked: bool
+    rows: Sequence[Mapping[str, object]], names: Sequence[str], source: str, *, marked: bool
 ) -> dict[str, frozenset[str]]:
     """The tasks that each text in the column ``subset`` stands for."""
     valued: dict[str, set[str]] = {}
@@ -324,9 +324,9 @@ def _text(row: Mapping[str, object], column: str, source: str) -> str:
     return str(row[column])
 
 
-def _number(value: Any, source: str, subset: str, what: str) -> float:
+def _number(value: object, source: str, subset: str, what: str) -> float:
     try:
-        number = float(value)
+        number = float(value)  # type: ignore[arg-type]
     except (TypeError, ValueError):
         number = np.nan
     if not np.isfinite(number):

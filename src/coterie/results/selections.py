@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from itertools import compress
 from math import inf
 from numbers import Real
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
 
@@ -15,7 +15,7 @@ from coterie.codec import As, Layout, Record, Size, settle
 from coterie.errors import CoterieError, require_number, require_type, shown
 from coterie.results.groupings import Grouping
 from coterie.results.views import as_html
-from coterie.schema import distinct
+from coterie.schema import Details, distinct
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -40,7 +40,7 @@ class Selection(Record, format="selection"):
     cost: float
     gap: Annotated[float, As(float | None, null=inf)]
     proven: bool
-    details: Mapping[str, Any] = field(default_factory=dict)
+    details: Details = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Refuse arrays and numbers that do not fit together."""

@@ -8,9 +8,11 @@ a seed and a split.
 
 from __future__ import annotations
 
+import math
+import warnings
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from typing import Literal, NamedTuple, Self, TypedDict, TypeVar
 
 import numpy as np
 import pyarrow as pa
@@ -36,6 +38,78 @@ METHODS = pa.schema(
     ]
 )
 
+U = TypeVar("U")
+
+
+class Spread(NamedTuple):
+    """A mean and the standard deviation about it, NaN where there are too few values."""
+
+    mean: float
+    sd: float
+
+    @classmethod
+    def of(cls, values: Sequence[float]) -> Self:
+        """Those of some values.
+
+        >>> Spread.of([0.25, 0.75]).mean, Spread.of([0.5])
+        (0.5, Spread(mean=0.5, sd=nan))
+        """
+        return cls(
+            float(np.mean(values)) if values else math.nan,
+            float(np.std(values, ddof=1)) if len(values) > 1 else math.nan,
+        )
+
+
+def mean_where_known(values: np.ndarray, axis: int) -> np.ndarray:
+    """Mean over an axis of what is not NaN, NaN where nothing is.
+
+    >>> mean_where_known(np.array([[1.0, np.nan], [3.0, np.nan]]), 0).tolist()
+    [2.0, nan]
+    """
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Mean of empty slice")
+        return np.nanmean(values, axis=axis)
+
+
+class Regret(TypedDict):
+    """How good an arm is: its ``score``, and how far that lies below the best, in points."""
+
+    score: float | None
+    regret: float | None
+    regret_sd: float | None
+
+
+class Proof(TypedDict):
+    """On how many of the ``repetitions`` groups are ``proven`` best, and the largest ``gap``."""
+
+    proven: int | None
+    gap: float | None
+    repetitions: int
+
+
+class MethodRow(Regret, Proof):
+    """A row of :attr:`ComparisonRecord.methods_table`."""
+
+    method: str
+    kind: str
+    candidates: str | None
+    model_steps: float | None
+    seconds: float | None
+    with_joint: float | None
+
+
+def task_scores(scores: pa.Table) -> dict[tuple[str, str, str], Spread]:
+    """Mean and spread over seeds, splits and draws, by arm, task and metric.
+
+    What is not defined is left out.
+    """
+    found: dict[tuple[str, str, str], list[float]] = defaultdict(list)
+    columns = (scores.column(name).to_pylist() for name in ("arm", "task", "metric", "value"))
+    for arm, task, metric, value in zip(*columns, strict=True):
+        if is_number(value):
+            found[arm, task, metric].append(value)
+    return {key: Spread.of(values) for key, values in found.items()}
+
 
 def run_means(
     scores: pa.Table, metrics: Mapping[str, str]
@@ -44,7 +118,8 @@ def run_means(
 
     What is not defined is left out.
 
-    >>> rows = [{"arm": "joint", "seed": 0, "split": 0, "draw": 0, "task": t, "metric": "r2", "value": v}
+    >>> run = {"arm": "joint", "seed": 0, "split": 0, "draw": 0, "metric": "r2"}
+    >>> rows = [{**run, "task": t, "value": v}
     ...         for t, v in (("a", 0.25), ("b", 0.75), ("c", None))]
     >>> run_means(pa.Table.from_pylist(rows), dict.fromkeys("abc", "r2"))
     {'joint': {(0, 0, 0): 0.5}}
@@ -76,10 +151,8 @@ def unit_means(runs: Mapping[tuple[int, int, int], float]) -> dict[tuple[int, in
     return {unit: float(np.mean(values)) for unit, values in found.items()}
 
 
-def regret(
-    own: Mapping[Any, float], best: Mapping[Any, float], *, itself: bool = False
-) -> dict[str, float | None]:
-    """Mean score over units, points by which it lies below the best on the same units, and their standard deviation.
+def regret(own: Mapping[U, float], best: Mapping[U, float], *, itself: bool = False) -> Regret:
+    """Mean score over units, and the points by which it lies below the best on the same units.
 
     >>> regret({0: 0.5, 1: 0.75}, {0: 0.75, 1: 0.75})["regret"]
     12.5
@@ -105,8 +178,8 @@ def candidates(found: Found) -> str | None:
     return None if told is None else str(told)
 
 
-def proof(found: Sequence[Found]) -> dict[str, Any]:
-    """On how many repetitions the groups are proven best by the method's own estimates, and the largest gap."""
+def proof(found: Sequence[Found]) -> Proof:
+    """On how many repetitions the groups are proven best by the method's own estimates."""
     selections = [each.evidence for each in found if isinstance(each.evidence, Selection)]
     gaps = [float(each.gap) for each in selections]
     return {

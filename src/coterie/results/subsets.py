@@ -39,7 +39,9 @@ def split(text: str) -> tuple[str, ...]:
 
 
 def readings(text: str, known: Iterable[str], *, size: int | None = None) -> list[frozenset[str]]:
-    r"""Every set of known names, each as it is or as :func:`join` writes it, that joined by + gives a text; two are enough.
+    r"""Every set of known names that, joined by +, gives a text; two are enough.
+
+    Each name is as it is or as :func:`join` writes it.
 
     With ``size``, only sets of so many names.
 

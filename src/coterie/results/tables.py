@@ -6,9 +6,9 @@ and task, and one for the mean over tasks; ``costs`` one per arm.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Literal, NamedTuple, TypedDict
 
 import pyarrow as pa
 
@@ -71,6 +71,38 @@ COSTS = pa.schema(
 _NEW = ("role", "of", "reference_role")
 
 
+class GainRow(TypedDict):
+    """A row of ``gains``: one arm against another on one task, or on the mean over tasks."""
+
+    arm: str
+    role: str
+    of: str | None
+    reference: str
+    reference_role: str
+    task: str
+    metric: str
+    gain: float | None
+    low: float | None
+    high: float | None
+    p: float | None
+    p_holm: float | None
+    bootstrap_low: float | None
+    bootstrap_high: float | None
+    relative_gain: float | None
+
+
+class CostRow(TypedDict):
+    """A row of ``costs``: what one arm takes."""
+
+    arm: str
+    role: str
+    of: str | None
+    models: float
+    parameters: float | None
+    model_steps: float
+    seconds: float | None
+
+
 class Part(NamedTuple):
     """What an arm is in a comparison.
 
@@ -84,7 +116,8 @@ class Part(NamedTuple):
 def parts_of(table: pa.Table) -> dict[str, Part]:
     """The arms of a table, in order, with the parts that they play.
 
-    >>> parts_of(pa.table({"arm": ["random (g)", "joint"], "role": ["random", "joint"], "of": ["g", None]}))
+    >>> parts_of(pa.table({"arm": ["random (g)", "joint"], "role": ["random", "joint"],
+    ...                    "of": ["g", None]}))
     {'random (g)': Part(role='random', of='g'), 'joint': Part(role='joint', of=None)}
     """
     rows = dict.fromkeys(
@@ -94,11 +127,12 @@ def parts_of(table: pa.Table) -> dict[str, Part]:
 
 
 def with_parts(table: pa.Table, schema: pa.Schema, groupings: Iterable[str]) -> pa.Table:
-    """A table of the old form, which told of arms by their names only, with the columns that say what they are.
+    """A table of the old form, which told of arms by name, with the columns that say what they are.
 
     Names were made from those of the ``groupings`` in these ways only; ensembles are what is left.
 
-    >>> old = pa.table({name: pa.array(["random (g)"] if name == "arm" else [None], type=COSTS.field(name).type)
+    >>> arms = {"arm": ["random (g)"]}
+    >>> old = pa.table({name: pa.array(arms.get(name, [None]), type=COSTS.field(name).type)
     ...                 for name in COSTS.names if name not in ("role", "of")})
     >>> parts_of(with_parts(old, COSTS, ["g"]))
     {'random (g)': Part(role='random', of='g')}
@@ -121,15 +155,20 @@ def with_parts(table: pa.Table, schema: pa.Schema, groupings: Iterable[str]) -> 
     return table.select(schema.names)
 
 
-def outcome(row: Mapping[str, Any]) -> Outcome:
+def outcome(row: GainRow) -> Outcome:
     """Whether the interval of a row of ``gains`` excludes zero.
 
-    >>> outcome({"low": 0.1, "high": 0.9}), outcome({"low": -0.1, "high": 0.9}), outcome({"low": None, "high": None})
-    ('gain', 'none', 'unknown')
+    >>> [outcome({"low": low, "high": 0.9}) for low in (0.1, -0.1, None)]
+    ['gain', 'none', 'unknown']
     """
     if not (is_number(row["low"]) and is_number(row["high"])):
         return "unknown"
     return "gain" if row["low"] > 0 else "loss" if row["high"] < 0 else "none"
+
+
+def differs(row: GainRow) -> bool:
+    """Whether a task of ``gains`` still differs after Holm's correction."""
+    return is_number(row["p_holm"]) and row["p_holm"] < LEVEL
 
 
 def write_table(path: Path, table: pa.Table) -> None:
@@ -140,7 +179,9 @@ def write_table(path: Path, table: pa.Table) -> None:
 def read_table(
     path: Path, schema: pa.Schema, *, tasks: Sequence[str], groupings: Iterable[str]
 ) -> pa.Table:
-    """Read a table with the columns of ``schema`` whose texts are all there, about ``tasks`` only if it has such a column.
+    """Read a table with the columns of ``schema`` whose texts are all there.
+
+    It is about ``tasks`` only, if it has such a column.
 
     One of the old form gets its new columns from the names of the ``groupings``
     (:func:`with_parts`).

@@ -12,7 +12,7 @@ _MOST = 12  # rows and columns of a table
 
 
 def as_html(line: object, frame: pd.DataFrame) -> str:
-    """One line, a text or a result that says it, and a table, whose middle is left out where it is large.
+    """One line, a text or a result that says it, and a table, its middle left out if large.
 
     >>> import pandas as pd
     >>> "<b>" in as_html("<b>", pd.DataFrame({"<b>": ["<b>"]}))

@@ -8,10 +8,22 @@ something.
 """
 
 from coterie.schema.arrays import array_of, arrays_of, matrix_of, membership_of
-from coterie.schema.structure import OPEN, Json, distinct, entries_of, least, structure, within
+from coterie.schema.structure import (
+    OPEN,
+    Details,
+    Hint,
+    Json,
+    distinct,
+    entries_of,
+    least,
+    structure,
+    within,
+)
 
 __all__ = [
     "OPEN",
+    "Details",
+    "Hint",
     "Json",
     "array_of",
     "arrays_of",

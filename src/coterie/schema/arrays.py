@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 
@@ -33,7 +32,8 @@ def arrays_of(
     Raises:
         CoterieError: naming the array.
 
-    >>> arrays_of({"scores": np.zeros((2, 3)), "weights": np.zeros((2, 4))}, {"scores": "f M T", "weights": "f M T"})
+    >>> arrays = {"scores": np.zeros((2, 3)), "weights": np.zeros((2, 4))}
+    >>> arrays_of(arrays, {"scores": "f M T", "weights": "f M T"})
     Traceback (most recent call last):
     coterie.errors.CoterieError: Array `weights` must have shape (M=2, T=3); found (2, 4).
     """
@@ -63,8 +63,10 @@ def arrays_of(
     return known
 
 
-def array_of(name: str, value: Any, layout: str, **sizes: int) -> np.ndarray:
-    """What a user gave as one array of the kinds and the shape of a ``layout`` as :func:`arrays_of` reads it.
+def array_of(name: str, value: object, layout: str, **sizes: int) -> np.ndarray:
+    """What a user gave as one array of the kinds and the shape of a ``layout``.
+
+    A layout is a text as :func:`arrays_of` reads it.
 
     Raises:
         CoterieError: it is none; what was given is shown.
@@ -85,7 +87,10 @@ def array_of(name: str, value: Any, layout: str, **sizes: int) -> np.ndarray:
 
 
 def matrix_of(
-    rows: Sequence[Sequence[Any]], shape: tuple[int | None, int], name: str, dtype: Any = np.float64
+    rows: Sequence[Sequence[object]],
+    shape: tuple[int | None, int],
+    name: str,
+    dtype: type = np.float64,
 ) -> np.ndarray:
     """Rows of JSON as an array of ``shape``, whose first size may be None: any but 0.
 

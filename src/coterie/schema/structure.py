@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import types
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import MISSING, fields, is_dataclass
 from enum import Enum
 from functools import lru_cache
@@ -15,9 +15,11 @@ from typing import (
     Annotated,
     Any,
     Literal,
+    NoReturn,
     NotRequired,
     TypeVar,
     Union,
+    cast,
     get_args,
     get_origin,
     get_type_hints,
@@ -30,9 +32,13 @@ if TYPE_CHECKING:
     Json = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
 else:  # a hint that takes whatever JSON gave: who wants more of it says so by another hint
     Json = Any
+Hint = Any
+"""A type hint, for which there is no type."""
+Details = Mapping[str, Any]
+"""What a method or a user wants kept: values of theirs, which who knows them reads."""
 T = TypeVar("T")
 OPEN = "open"
-"""In ``Annotated``: a typed dictionary may hold more than the fields it names, which are left as they are."""
+"""In ``Annotated``: a typed dictionary may hold more than it names, which is left as it is."""
 
 
 @contextmanager
@@ -44,12 +50,12 @@ def within(path: object, what: str) -> Iterator[None]:
         raise CoterieError(f"{path} is not a valid {what}: {error}") from error
 
 
-def least(bound: float) -> Callable[[Any], str | None]:
+def least(bound: float) -> Callable[[float], str | None]:
     """A check for ``Annotated``: the number is at least ``bound``."""
     return lambda value: None if value >= bound else f"at least {bound}"
 
 
-def structure(value: Any, hint: type[T] | Any, name: str = "") -> T:
+def structure(value: object, hint: type[T] | Hint, name: str = "") -> T:
     """Turn what JSON gave into what ``hint`` says, or say which field is wrong.
 
     Hints are dataclasses and typed dictionaries of hints, ``list``, ``tuple`` (a list in JSON),
@@ -71,6 +77,10 @@ def structure(value: Any, hint: type[T] | Any, name: str = "") -> T:
     Traceback (most recent call last):
     coterie.errors.CoterieError: `a[1]` must be a whole number; found None.
     """
+    return cast(T, _structured(value, hint, name))
+
+
+def _structured(value: object, hint: Hint, name: str) -> object:
     origin, arguments = get_origin(hint), get_args(hint)
     if hint is Any:
         return value
@@ -79,18 +89,16 @@ def structure(value: Any, hint: type[T] | Any, name: str = "") -> T:
     if origin in (Union, types.UnionType):
         return _union(value, arguments, name)
     if origin is Literal:
-        return (
-            value
-            if _is_one_of(value, arguments)
-            else _wrong(name, " or ".join(map(repr, arguments)), value)
-        )
+        return _one_of(value, arguments, name)
     if is_dataclass(hint) or is_typeddict(hint):
         return _record(value, hint, name)
     if origin in (list, tuple, Sequence):
         return _items(value, origin, arguments, name)
     if origin in (dict, Mapping):
         found = _expect(value, dict, "an object", name)
-        return {key: structure(each, arguments[1], _join(name, key)) for key, each in found.items()}  # type: ignore[return-value]
+        return {
+            key: _structured(each, arguments[1], _join(name, key)) for key, each in found.items()
+        }
     return _scalar(value, hint, name)
 
 
@@ -103,11 +111,11 @@ def distinct(names: Sequence[str], what: str = "tasks") -> None:
         raise CoterieError(f"`{what}` must have names that differ; {twice!r} is there twice.")
 
 
-def _annotated(value: Any, arguments: tuple[Any, ...], name: str) -> Any:
+def _annotated(value: object, arguments: tuple[Hint, ...], name: str) -> object:
     found = (
         _record(value, arguments[0], name, closed=False)
         if OPEN in arguments
-        else structure(value, arguments[0], name)
+        else _structured(value, arguments[0], name)
     )
     for check in arguments[1:]:
         # Other libraries annotate too; only our checks are functions.
@@ -116,29 +124,26 @@ def _annotated(value: Any, arguments: tuple[Any, ...], name: str) -> Any:
     return found
 
 
-def _union(value: Any, hints: tuple[Any, ...], name: str) -> Any:
+def _union(value: object, hints: tuple[Hint, ...], name: str) -> object:
     if value is None and types.NoneType in hints:
         return None
     hints = tuple(hint for hint in hints if hint is not types.NoneType)
-    errors = []
+    if len(hints) == 1:
+        return _structured(value, hints[0], name)
     for hint in hints:
-        try:
-            return structure(value, hint, name)
-        except CoterieError as error:
-            errors.append(error)
-    if len(errors) == 1:
-        raise errors[0]
+        with suppress(CoterieError):
+            return _structured(value, hint, name)
     return _wrong(name, " or ".join(_described(hint) for hint in hints), value)
 
 
-def _record(value: Any, hint: Any, name: str, *, closed: bool = True) -> Any:
+def _record(value: object, hint: Hint, name: str, *, closed: bool = True) -> object:
     hints, needed = _fields(hint)
     return hint(**entries_of(value, hints, needed, name, closed=closed))
 
 
 def entries_of(
-    value: Any,
-    hints: Mapping[str, Any],
+    value: object,
+    hints: Mapping[str, Hint],
     needed: Sequence[str],
     name: str = "",
     *,
@@ -162,13 +167,13 @@ def entries_of(
             f"There is an unknown field `{_join(name, unknown[0])}`; known are {', '.join(hints)}."
         )
     return {
-        field: structure(each, hints.get(field, Any), _join(name, field))
+        field: _structured(each, hints.get(field, Any), _join(name, field))
         for field, each in found.items()
     }
 
 
 @lru_cache(maxsize=64)
-def _fields(hint: Any) -> tuple[dict[str, Any], tuple[str, ...]]:
+def _fields(hint: Hint) -> tuple[dict[str, Hint], tuple[str, ...]]:
     """Hints of all fields, and the names of those without a default."""
     hints = get_type_hints(hint, include_extras=True)
     if is_typeddict(hint):
@@ -183,60 +188,62 @@ def _fields(hint: Any) -> tuple[dict[str, Any], tuple[str, ...]]:
     return {field.name: hints[field.name] for field in own}, needed
 
 
-def _items(value: Any, origin: Any, arguments: tuple[Any, ...], name: str) -> Any:
-    found = _expect(value, list | tuple, "a list", name)
+def _items(value: object, origin: object, arguments: tuple[Hint, ...], name: str) -> object:
+    if not isinstance(value, list | tuple):
+        _wrong(name, "a list", value)
     if origin is tuple and arguments[-1] is not Ellipsis:
-        if len(found) != len(arguments):
+        if len(value) != len(arguments):
             _wrong(name, f"a list of {len(arguments)}", value)
         hints = arguments
     else:
-        hints = arguments[:1] * len(found)
+        hints = arguments[:1] * len(value)
     parts = [
-        structure(each, hint, f"{name}[{i}]")
-        for i, (each, hint) in enumerate(zip(found, hints, strict=True))
+        _structured(each, hint, f"{name}[{i}]")
+        for i, (each, hint) in enumerate(zip(value, hints, strict=True))
     ]
     return tuple(parts) if origin is tuple else parts
 
 
-def _scalar(value: Any, hint: Any, name: str) -> Any:
+def _scalar(value: object, hint: Hint, name: str) -> object:
     if hint is float:
-        number = isinstance(value, int | float) and not isinstance(value, bool)
-        if not number or abs(value) > _LARGEST or not math.isfinite(value):
+        if not isinstance(value, int | float) or isinstance(value, bool):
+            _wrong(name, "a finite number", value)
+        if abs(value) > _LARGEST or not math.isfinite(value):
             _wrong(name, "a finite number", value)
         return float(value)
     if hint is int:
-        whole = isinstance(value, int) and not isinstance(value, bool)
-        return value if whole and abs(value) < 2**63 else _wrong(name, "a whole number", value)
+        if not isinstance(value, int) or isinstance(value, bool) or abs(value) >= 2**63:
+            _wrong(name, "a whole number", value)
+        return value
     if hint is Path:
         return Path(_expect(value, str, "text", name))
     if isinstance(hint, type) and issubclass(hint, Enum):
-        options = [each.value for each in hint]
-        return (
-            hint(value)
-            if _is_one_of(value, options)
-            else _wrong(name, " or ".join(map(repr, options)), value)
-        )
+        return hint(_one_of(value, [each.value for each in hint], name))
     if hint is str:
         # Half of a surrogate pair is text in memory only: no file or screen could hold it.
-        whole = isinstance(value, str) and not any(
-            "\ud800" <= letter <= "\udfff" for letter in value
-        )
-        return value if whole else _wrong(name, "text", value)
+        text = _expect(value, str, "text", name)
+        if any("\ud800" <= letter <= "\udfff" for letter in text):
+            _wrong(name, "text", value)
+        return text
     return _expect(value, hint, _described(hint), name)
 
 
 _LARGEST = 1.7e308
 
 
-def _expect(value: Any, kind: Any, description: str, name: str) -> Any:
-    return value if isinstance(value, kind) else _wrong(name, description, value)
+def _expect(value: object, kind: type[T], description: str, name: str) -> T:
+    if not isinstance(value, kind):
+        _wrong(name, description, value)
+    return value
 
 
-def _is_one_of(value: Any, options: Sequence[Any]) -> bool:
-    return any(type(value) is type(option) and value == option for option in options)
+def _one_of(value: object, options: Sequence[object], name: str) -> object:
+    if not any(type(value) is type(option) and value == option for option in options):
+        _wrong(name, " or ".join(map(repr, options)), value)
+    return value
 
 
-def _wrong(name: str, right: str, value: Any) -> Any:
+def _wrong(name: str, right: str, value: object) -> NoReturn:
     raise CoterieError(
         f"{f'`{name}`' if name else 'The content'} must be {right}; found {value!r:.80}."
     )
@@ -246,7 +253,7 @@ def _join(name: str, field: str) -> str:
     return f"{name}.{field}" if name else field
 
 
-def _described(hint: Any) -> str:
+def _described(hint: Hint) -> str:
     words = {
         str: "text",
         int: "a whole number",
