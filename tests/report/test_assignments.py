@@ -13,16 +13,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 import coterie as ct
 from coterie.differentiable import MODES
-from coterie.drawing import figures
 from coterie.evaluation import Comparison
 from coterie.files import read_json
 from coterie.report import assignments, methods, write_report
-from coterie.results import Assignments, Found, Grouping
+from coterie.results import Found, Grouping
 
 from .conftest import HOSTILE
 from .synthetic import GIVEN, comparison, found_by, search, searched
@@ -88,26 +85,6 @@ def test_a_case_by_hand_is_told_task_by_task() -> None:
         "Group 2 from epoch 1, group 1 from epoch 2, group 3 from epoch 3",
     ]
     assert (found.even, found.folded, found.svg) == (".33", False, None)
-
-
-@settings(max_examples=60, deadline=None)
-@given(st.integers(1, 8), st.integers(1, 5), st.integers(1, 3), st.integers(0, 10_000))
-def test_a_task_is_settled_from_the_first_epoch_after_which_nothing_changes(
-    e: int, t: int, k: int, seed: int
-) -> None:
-    led = np.random.default_rng(seed).integers(0, k, (e, t))
-    slowly = [
-        min(n for n in range(1, e + 1) if (led[n - 1 :, j] == led[-1, j]).all()) for j in range(t)
-    ]
-    record = Assignments(probabilities=np.eye(k)[led])
-    assert record.settled(led[-1]).tolist() == slowly
-
-
-def test_where_groups_are_equally_probable_the_task_is_where_it_ends() -> None:
-    shares = np.array([[[0.4, 0.4, 0.2]], [[0.4, 0.2, 0.4]], [[0.1, 0.8, 0.1]]])
-    ties, ends = Assignments(probabilities=shares), np.array([1])
-    assert ties.leaders(ends)[:, 0].tolist() == [1, 0, 1]
-    assert ties.settled(ends).tolist() == [3]
 
 
 def test_a_probability_is_judged_as_it_is_printed() -> None:
@@ -240,19 +217,6 @@ def test_many_tasks_are_counted_over_epochs_and_folded() -> None:
         f"{(since == 1).sum()} after the first "
         f"epoch; {last} with a probability of .95 or more at the end, {first} after the first "
         "epoch."
-    )
-
-
-def test_the_figure_draws_the_counts_it_is_given() -> None:
-    axes = figures.tasks_over_epochs(
-        {"one": np.array([1, 2, 4]), "two": np.array([0, 0, 1])}, n_tasks=4
-    )
-    one, two, everyone = axes.get_lines()
-    assert [list(line.get_ydata()) for line in (one, two)] == [[1, 2, 4], [0, 0, 1]]
-    assert list(one.get_xdata()) == [1, 2, 3]
-    assert set(everyone.get_ydata()) == {4}
-    assert (
-        len({(str(line.get_linestyle()), line.get_marker()) for line in (one, two, everyone)}) == 3
     )
 
 

@@ -7,7 +7,6 @@ from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import Annotated, Any, Literal, NotRequired, TypedDict
 
-import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -15,11 +14,8 @@ from hypothesis import strategies as st
 from coterie.errors import CoterieError
 from coterie.schema import (
     OPEN,
-    arrays_of,
     distinct,
     least,
-    matrix_of,
-    membership_of,
     structure,
     within,
 )
@@ -120,39 +116,6 @@ def test_open_objects_may_hold_more():
     assert structure({"other": 1}, hint, "details") == {"other": 1}
     with pytest.raises(CoterieError, match=r"`details\.notes` must be a list"):
         structure({"notes": "one"}, hint, "details")
-
-
-def test_arrays_fit_each_other():
-    layout = {"a": "f M T", "b": "iu M", "c": "b"}
-    good = {"a": np.zeros((2, 3)), "b": np.zeros(2, np.int64), "c": np.array(True)}
-    arrays_of(good, layout, sizes={"T": 3})
-    arrays_of({"a": good["a"]}, layout, optional=("b", "c"))
-    for name, array, message in [
-        ("a", np.zeros((2, 4)), r"`a` must have shape \(M=2, T=3\); found \(2, 4\)"),
-        ("a", np.zeros(2), "`a` must have shape"),
-        ("a", np.zeros((2, 3), np.int8), "`a` must hold numbers; found int8"),
-        ("b", np.zeros(3, np.int64), r"`b` must have shape \(M=2\)"),
-        ("d", np.zeros(1), "unknown array `d`"),
-    ]:
-        with pytest.raises(CoterieError, match=message):
-            arrays_of({**good, name: array}, layout, sizes={"T": 3})
-    with pytest.raises(CoterieError, match="`b` is missing"):
-        arrays_of({"a": good["a"]}, layout)
-
-
-def test_matrices_and_memberships():
-    assert matrix_of([[1, 2]], (1, 2), "m").tolist() == [[1.0, 2.0]]
-    for rows in ([[1, 2], [3]], [[1]], [], [[1, 2], [3, 4]]):
-        with pytest.raises(CoterieError, match="`m` must have 1 rows of 2"):
-            matrix_of(rows, (1, 2), "m")
-    assert membership_of(np.array([[0.25, 0.75]])).shape == (1, 2)
-    for row, message in [
-        ([0.5, 0.6], "sum to 1; row 0 sums to 1.1"),
-        ([2, -1], "not negative"),
-        ([np.nan, 1], "finite"),
-    ]:
-        with pytest.raises(CoterieError, match=message):
-            membership_of(np.array([row]))
 
 
 def test_names_differ_and_files_are_named():

@@ -14,14 +14,14 @@ import pyarrow as pa
 from coterie.codec import Format, mark_table, recognised, unmark_table
 from coterie.errors import CoterieError, require_list, require_texts, require_type
 from coterie.files import path_of
-from coterie.results.subsets import join, readings, split
+from coterie.results.score_rows import COLUMNS, read_long, read_rows
+from coterie.results.subsets import join
 from coterie.results.views import as_html
 from coterie.schema import Details, Json, array_of, structure, within
 
 if TYPE_CHECKING:
     import pandas as pd
 
-_COLUMNS = ("subset", "task", "value")
 _FORMAT = Format("table of subset scores")
 
 
@@ -34,7 +34,7 @@ class _About(TypedDict, total=False):
 
 @dataclass(frozen=True, kw_only=True, repr=False)
 class ScoreTable:
-    """``scores`` (R, T) of R candidate models, higher is better, NaN where W = 0.
+    """``scores`` (R, T) of R candidate models, higher is better, NaN where untrained.
 
     ``subsets`` (R, T) says which tasks each row trains, ``costs`` (R,) what it takes of a budget (1
     for a full-size model), ``resources`` by name what it takes besides (R,), such as memory. Files
@@ -119,7 +119,7 @@ class ScoreTable:
         _check_readable(self)
         names = self.names
         columns: dict[str, list[str | float]] = {
-            name: [] for name in (*_COLUMNS, "cost", *self.resources)
+            name: [] for name in (*COLUMNS, "cost", *self.resources)
         }
         for row, task in np.argwhere(self.subsets):
             own = {name: values[row] for name, values in self.resources.items()} | {
@@ -175,7 +175,7 @@ class ScoreTable:
                 :meth:`from_rows`.
         """
         with recognised(path_of(path), _FORMAT):
-            table = _read(path_of(path))
+            table = read_long(path_of(path))
         table, about = unmark_table(table, _FORMAT, path)
         with within(path, "table of scores"):
             about = structure(about, _About)
@@ -215,58 +215,14 @@ class ScoreTable:
             require_type(name, switch, bool)
         if details is not None:
             require_type("details", details, Mapping)
-        needed = (*_COLUMNS, *resources)
-        if taken_names := [name for name in resources if name in _COLUMNS]:
-            raise CoterieError(
-                f"`resources` must name further columns of {source}; {taken_names[0]!r} has a "
-                "meaning of its own."
-            )
-        missing = (
-            [f"column {name!r}" for name in needed if name not in rows[0]] if rows else ["rows"]
-        )
-        if missing:
-            raise CoterieError(
-                f"{source} has no {missing[0]}; needed are {', '.join(needed)} and perhaps cost."
-            )
-        names = tuple(dict.fromkeys([*tasks, *(_text(row, "task", source) for row in rows)]))
-        members = _members(rows, names, source, marked=marked)
-        place = {name: position for position, name in enumerate(names)}
-        sign = 1.0 if higher_is_better else -1.0
-        found: dict[tuple[frozenset[str], float], np.ndarray] = {}
-        taken: dict[tuple[frozenset[str], float], list[float]] = {}
-        for row in rows:
-            subset, task = str(row["subset"]), str(row["task"])
-            value = _number(row["value"], source, subset, task)
-            cost = 1.0 if row.get("cost") is None else _number(row["cost"], source, subset, "cost")
-            if task not in members[subset]:
-                raise CoterieError(
-                    f"{source}: row {subset!r} has a value for task {task!r}, which it does not "
-                    "train."
-                )
-            key = (members[subset], cost)
-            values = found.setdefault(key, np.full(len(names), np.nan))
-            amounts = [_number(row.get(name), source, subset, name) for name in resources]
-            if taken.setdefault(key, amounts) != amounts:
-                raise CoterieError(
-                    f"{source}: row {subset!r} has more than one value of "
-                    f"{' or '.join(map(repr, resources))}."
-                )
-            if not np.isnan(values[place[task]]):
-                raise CoterieError(
-                    f"{source}: row {subset!r} gives task {task!r} twice at cost {cost:g}."
-                )
-            values[place[task]] = sign * value
-        masks = np.array([[name in subset for name in names] for subset, _ in found])
+        found = read_rows(rows, source, tasks=tasks, resources=resources, marked=marked)
         return cls(
-            tasks=names,
-            subsets=masks,
-            scores=np.stack(list(found.values())),
-            costs=np.array([cost for _, cost in found]),
+            tasks=found.tasks,
+            subsets=found.subsets,
+            scores=found.values if higher_is_better else -found.values,
+            costs=found.costs,
             details=details or {},
-            resources={
-                name: np.array([amounts[n] for amounts in taken.values()])
-                for n, name in enumerate(resources)
-            },
+            resources=found.resources,
         )
 
     @property
@@ -287,62 +243,13 @@ class ScoreTable:
         return f"ScoreTable({len(self.subsets)} rows x {len(self.tasks)} tasks)"
 
 
-def _members(
-    rows: Sequence[Mapping[str, object]], names: Sequence[str], source: str, *, marked: bool
-) -> dict[str, frozenset[str]]:
-    """The tasks that each text in the column ``subset`` stands for."""
-    valued: dict[str, set[str]] = {}
-    for row in rows:
-        valued.setdefault(_text(row, "subset", source), set()).add(str(row["task"]))
-    found: dict[str, frozenset[str]] = {}
-    for text, with_values in valued.items():
-        pieces = split(text)
-        possible = [frozenset(pieces)] if marked else readings(text, names)
-        if len(possible) > 1:
-            possible = [reading for reading in possible if reading == with_values] or possible
-        if len(possible) > 1:
-            one, other = (", ".join(map(repr, sorted(reading))) for reading in possible)
-            raise CoterieError(
-                f"{source}: row {text!r} may be read as {one} or as {other}; write a + within a "
-                "name as \\+ in every subset."
-            )
-        unknown = [name for name in pieces if name not in names]
-        if unknown and (marked or not possible):
-            raise CoterieError(
-                f"{source}: row {text!r} names the task {unknown[0]!r}, of which there are no "
-                "values."
-            )
-        if not possible or (marked and len(set(pieces)) < len(pieces)):
-            raise CoterieError(f"{source}: row {text!r} names a task twice.")
-        found[text] = possible[0]
-    return found
-
-
-def _text(row: Mapping[str, object], column: str, source: str) -> str:
-    if row[column] is None:
-        raise CoterieError(f"{source}: a row has nothing in the column {column!r}.")
-    return str(row[column])
-
-
-def _number(value: object, source: str, subset: str, what: str) -> float:
-    try:
-        number = float(value)  # type: ignore[arg-type]
-    except (TypeError, ValueError):
-        number = np.nan
-    if not np.isfinite(number):
-        raise CoterieError(
-            f"{source}: row {subset!r} has {value!r} for {what!r}, which must be a finite number."
-        )
-    return number
-
-
 def _check_readable(table: ScoreTable) -> None:
     """Refuse what could not be read again as it is."""
     if len(set(table.tasks)) < len(table.tasks):
         twice = next(name for name in table.tasks if table.tasks.count(name) > 1)
         raise CoterieError(f"`tasks` must differ to be saved; {twice!r} is there twice.")
     for name, values in table.resources.items():
-        if name in _COLUMNS or (name == "cost" and not np.array_equal(values, table.costs)):
+        if name in COLUMNS or (name == "cost" and not np.array_equal(values, table.costs)):
             raise CoterieError(
                 f"`resources` must have names of their own to be saved: {name!r} is a column of "
                 "every table."
@@ -363,23 +270,3 @@ def _check_readable(table: ScoreTable) -> None:
                 f"Row {table.names[row]!r} must not be there twice at cost {cost:g} to be saved."
             )
         seen.add(key)
-
-
-def _read(path: Path) -> pa.Table:
-    """Names are text, also where they look like numbers, dates or gaps."""
-    from pyarrow import csv
-
-    from coterie.data.arrow_files import read_parquet
-
-    # A name may hold line breaks.
-    layout = csv.ParseOptions(newlines_in_values=True)
-    texts = csv.ConvertOptions(column_types=dict.fromkeys(_COLUMNS[:2], pa.string()))
-    try:
-        named_csv = ".csv" in [suffix.lower() for suffix in path.suffixes]
-        return (
-            csv.read_csv(path, parse_options=layout, convert_options=texts)
-            if named_csv
-            else read_parquet(path)
-        )
-    except (OSError, pa.ArrowException, CoterieError) as error:
-        raise CoterieError(f"{path} cannot be read as a table of scores: {error}") from error
