@@ -25,13 +25,15 @@ REACHED = {
     "differentiable/test_provider.py": "differentiable: modes",
     "drawing/test_figures.py": "drawing: bars style",
     "engines/test_engines.py": "engines: local protocol; evaluation: jobs; fitting: job",
-    "estimators/gradtag/test_features.py": "estimators/gradtag: bases kronecker layers margins passes",
+    "estimators/gradtag/test_features.py": "estimators/gradtag: bases kronecker layers margins "
+    "passes",
     "estimators/gradtag/test_newton.py": "estimators/gradtag: readout",
     "estimators/gradtag/test_scores.py": "estimators/gradtag: linearised model",
     "estimators/test_mtgnet.py": "estimators: gain_net",
     "estimators/test_surrogate.py": "estimators: relevance",
     "estimators/test_train.py": "estimators: base",
-    "evaluation/test_compare.py": "evaluation: assembly comparison configuration repetitions unit units",
+    "evaluation/test_compare.py": "evaluation: assembly comparison configuration repetitions unit "
+    "units",
     "files/test_whole.py": "files: content damage paths",
     "fitting/test_fit.py": "fitting: arguments recording; training: learning loop observers "
     "optimisers state step weights work",
@@ -51,7 +53,8 @@ REACHED = {
     "results/test_views.py": "results: plots",
     "tasks/test_tasks.py": "tasks: column",
     "test_arguments.py": "cli: arguments",
-    "test_cli.py": "cli: asked checking exporting listing measuring option_groups options outcomes parsing predictions shared show verbs; .: labels",
+    "test_cli.py": "cli: asked checking exporting listing measuring option_groups options "
+    "outcomes parsing predictions shared show verbs; .: labels",
     "test_names.py": ".: texts wording",
     "test_runs.py": ".: manifest",
     "test_trust.py": ".: named",
