@@ -5,7 +5,7 @@ import pytest
 
 from coterie.errors import CoterieError
 from coterie.evaluation.naming import named_methods
-from coterie.methods import Cluster, Given
+from coterie.methods import METHODS, Cluster, Given
 from coterie.results import Grouping
 
 TASKS = ("a", "b", "c")
@@ -30,6 +30,10 @@ def test_names():
         "K=2 m=1.07",
         "kmeans K=2 density",
         "by_colour",
+    ]
+    assert list(named_methods(["data-map", "cosine"], TASKS, 2)) == [
+        "data_map K=2 m=1.07",
+        "cosine K=2",
     ]
     assert named_methods({"x": MINE, "y": MINE}, TASKS) == {"x": Given(MINE), "y": Given(MINE)}
 
@@ -71,3 +75,11 @@ def test_a_grouping_must_be_of_the_same_tasks():
         match=r"'grouped': it is of 3 tasks \(a, b, c, ...\), which are not the 2 of the data",
     ):
         named_methods(MINE, ("a", "b"))
+
+
+def test_a_registered_name_is_kept(monkeypatch):
+    monkeypatch.setitem(METHODS, "by_hand", lambda n_groups: by_colour)
+    assert list(named_methods(["cosine", "by_hand"], TASKS, 2)) == [
+        "cosine K=2",
+        "by_hand by_colour",
+    ]

@@ -24,11 +24,11 @@ def parts() -> Iterator[tuple[str, Sequence[str], Sequence[Sequence[str]]]]:
     from coterie.evaluation import ARMS, BASELINES
     from coterie.grouping import AFFINITY_METHODS
     from coterie.grouping import METHODS as CLUSTERINGS
-    from coterie.methods import METHODS
+    from coterie.methods import METHODS, method_named
     from coterie.models.encoders import ENCODERS
     from coterie.tasks import KINDS
 
-    abouts = [(name, made(n_groups=2).about) for name, made in METHODS.items()]
+    abouts = [(name, method_named(name, 2).about) for name in METHODS]
     yield (
         "Ways to find groups (--methods)",
         ("method", "family", "what it reads or trains"),

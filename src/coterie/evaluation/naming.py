@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from coterie.errors import CoterieError
 from coterie.evaluation.arms import is_reserved
-from coterie.methods import Candidates, Groups, Method, as_method
+from coterie.methods import METHODS, Candidates, Groups, Method, as_method
 from coterie.texts import file_name
 
 
@@ -58,10 +58,11 @@ def _pairs(methods: Candidates, n_groups: Groups) -> list[tuple[str, Method]]:
     found = [(each, as_method(each, n_groups)) for each in several]
     if len(found) == 1:
         return [("grouped", found[0][1])]
-    return [(_label(method, isinstance(each, str)), method) for each, method in found]
+    return [(_label(method, each), method) for each, method in found]
 
 
-def _label(method: Method, by_name: bool) -> str:
-    """Methods given by name keep it, where the label alone would not tell it."""
-    prefix = f"{method.name} " if by_name and not method.label.startswith(method.name) else ""
-    return f"{prefix}{method.label}"
+def _label(method: Method, given: object) -> str:
+    """What a method is called; one that was given by its name keeps it."""
+    name = given.replace("-", "_") if isinstance(given, str) else ""
+    told = name not in METHODS or method.label.startswith(name)
+    return method.label if told else f"{name} {method.label}"

@@ -21,7 +21,7 @@ from coterie.named import find_object
 from coterie.results import Grouping
 from coterie.training import WeightsProvider
 
-Made = Callable[..., Method]
+Made = Callable[..., object]
 """Called with ``n_groups`` and settings by keyword."""
 
 
@@ -81,7 +81,7 @@ def method_named(name: str, n_groups: Groups = "auto", **settings: Any) -> Metho
             f"`methods` names an unknown method {name!r}; there are {', '.join(METHODS)}, or "
             f"module:object of your own.{hint}"
         )
-    return METHODS[found](n_groups=n_groups, **settings)
+    return as_method(cast(Candidate, METHODS[found](n_groups=n_groups, **settings)), n_groups)
 
 
 def as_method(thing: str | Candidate, n_groups: Groups = "auto", **settings: Any) -> Method:
