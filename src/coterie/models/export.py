@@ -24,17 +24,22 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, NotRequired, TypedDict
+from typing import TYPE_CHECKING
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from coterie.codec import Format
-from coterie.data.preprocessing import Preprocessing
 from coterie.errors import CoterieError, blame, reason
 from coterie.files import atomic, path_of
 from coterie.models.copies import copied
-from coterie.tasks import Task
+from coterie.models.programs import (
+    OUTPUT,
+    Interface,
+    Program,
+    examples_of,
+    interface_of,
+    program_of,
+)
 
 if TYPE_CHECKING:
     from torch.export import ExportedProgram
@@ -43,39 +48,9 @@ if TYPE_CHECKING:
 
     Written = Callable[[Mapping[str, Tensor]], Tensor]
 
-MISSING, UNSEEN = -1, -2
-OUTPUT, ABOUT = "predictions", "coterie"
-_FORMAT = Format("exported model")
+ABOUT = "coterie"
 _TOLERANCE = 1e-5
 _LARGEST_ONNX = 2**31 - 2**24  # of a protocol buffer, less room for the graph
-
-
-class Input(TypedDict):
-    """A tensor that a program reads, and what stands there for ``missing`` or ``unseen``."""
-
-    name: str
-    dtype: str
-    shape: list[str | int]
-    missing: NotRequired[str | int]
-    unseen: NotRequired[int]
-    columns: NotRequired[list[dict[str, object]]]
-
-
-class Output(TypedDict):
-    """The tensor that it gives, column by column."""
-
-    name: str
-    dtype: str
-    shape: list[str | int]
-    columns: list[dict[str, object]]
-
-
-class Interface(TypedDict):
-    """What a program reads and gives, as it also stands in its file."""
-
-    format: str
-    inputs: list[Input]
-    outputs: list[Output]
 
 
 def export(model: GroupedModel, path: str | Path) -> Interface:
@@ -89,8 +64,9 @@ def export(model: GroupedModel, path: str | Path) -> Interface:
             model.
 
     >>> import tempfile
+    >>> from coterie.data.preprocessing import Preprocessing
     >>> from coterie.models import Architecture, GroupedModel
-    >>> from coterie.tasks import Kind, Tasks
+    >>> from coterie.tasks import Kind, Task, Tasks
     >>> tasks = Tasks.plain([Task(name="a", kind=Kind.REGRESSION)])
     >>> encoder, read = Architecture("mlp", (4,), 1), Preprocessing(input_shape=(4,))
     >>> model = GroupedModel([encoder.build(0, 0)], torch.ones(1, 1), tasks, encoder, read)
@@ -105,12 +81,12 @@ def export(model: GroupedModel, path: str | Path) -> Interface:
         raise CoterieError(f"`path` must end in .pt2 (torch.export) or .onnx; found {path.name!r}.")
     if path.suffix.lower() == ".onnx":
         _require_onnx(model)
-    program = _program(copied(model).cpu().eval())
+    program = program_of(copied(model).cpu().eval())
     name = model.architecture.name
     try:
         with _quiet(), torch.no_grad():
             with blame(f"`model` {name!r} cannot be exported: it fails on one example"):
-                about = _describe(program)
+                about = interface_of(program)
             exported = _trace(program, name)
             for node in exported.graph.nodes:
                 node.meta.pop(
@@ -130,175 +106,12 @@ def export(model: GroupedModel, path: str | Path) -> Interface:
     return about
 
 
-def _describe(program: _Program) -> Interface:
-    """What a program reads and gives, column by column, as JSON types."""
-    preprocessing, tasks = program.model.preprocessing, program.model.tasks
-    dtype = program(*_examples(preprocessing, 1).values()).dtype
-    columns = [column for task in tasks for column in _output_columns(task)]
-    gives: Output = {
-        "name": OUTPUT,
-        "dtype": str(dtype).removeprefix("torch."),
-        "shape": ["batch", len(columns)],
-        "columns": columns,
-    }
-    return {"format": _FORMAT.tag, "inputs": _inputs(preprocessing), "outputs": [gives]}
-
-
-def _inputs(preprocessing: Preprocessing) -> list[Input]:
-    if preprocessing.kind != "table":
-        dtype = str(preprocessing.dtype).removeprefix("torch.")
-        return [{"name": "inputs", "dtype": dtype, "shape": ["batch", *preprocessing.input_shape]}]
-    numeric: list[dict[str, object]] = [{"name": column.name} for column in preprocessing.numeric]
-    named: list[dict[str, object]] = [
-        {"name": column.name, "categories": list(column.categories)}
-        for column in preprocessing.categorical
-    ]
-    found: list[Input] = [
-        {
-            "name": "numeric",
-            "dtype": "float64",
-            "shape": ["batch", len(numeric)],
-            "missing": "NaN",
-            "columns": numeric,
-        },
-        {
-            "name": "categories",
-            "dtype": "int64",
-            "shape": ["batch", len(named)],
-            "missing": MISSING,
-            "unseen": UNSEEN,
-            "columns": named,
-        },
-    ]
-    return [entry for entry in found if entry.get("columns")]
-
-
-def _output_columns(task: Task) -> list[dict[str, object]]:
-    return [
-        {"task": task.name, "kind": task.kind.value, **meaning}
-        for meaning in task.kind.meanings(task)
-    ]
-
-
-def _program(model: GroupedModel) -> _Program:
-    preprocessing = model.preprocessing
-    if preprocessing.kind != "table":
-        return _FromTensor(model)
-    if not preprocessing.categorical:
-        return _FromNumeric(model)
-    return _FromTable(model) if preprocessing.numeric else _FromCategories(model)
-
-
-class _Program(nn.Module):
-    """The model with the arithmetic of :meth:`Preprocessing.table` before it.
-
-    Subclasses name the inputs.
-    """
-
-    fill: Tensor
-    mean: Tensor
-    scale: Tensor
-    usual: Tensor
-    column: Tensor
-    category: Tensor
-
-    def __init__(self, model: GroupedModel) -> None:
-        super().__init__()
-        self.model = model
-        numeric, categorical = model.preprocessing.numeric, model.preprocessing.categorical
-        for name in ("fill", "mean", "scale"):
-            self.register_buffer(
-                name,
-                torch.tensor([getattr(column, name) for column in numeric], dtype=torch.float64),
-            )
-        self.register_buffer(
-            "usual",
-            torch.tensor([_code(c.fill, c.categories) for c in categorical], dtype=torch.int64),
-        )
-        inputs = [
-            (c, code)
-            for c, column in enumerate(categorical)
-            for code in range(len(column.categories))
-        ]
-        self.register_buffer("column", torch.tensor([c for c, _ in inputs], dtype=torch.int64))
-        self.register_buffer(
-            "category", torch.tensor([code for _, code in inputs], dtype=torch.int64)
-        )
-
-    def from_table(self, numeric: Tensor | None, categories: Tensor | None) -> Tensor:
-        """Predictions (B, P) for columns of a table."""
-        parts = []
-        if numeric is not None:
-            parts.append(
-                (
-                    (torch.where(numeric.isnan(), self.fill, numeric) - self.mean) / self.scale
-                ).float()
-            )
-        if categories is not None:
-            known = torch.where(categories == MISSING, self.usual, categories)
-            parts.append((known.index_select(1, self.column) == self.category).float())
-        return self.model.predict(torch.cat(parts, dim=1))
-
-
-class _FromTable(_Program):
-    def forward(self, numeric: Tensor, categories: Tensor) -> Tensor:
-        return self.from_table(numeric, categories)
-
-
-class _FromNumeric(_Program):
-    def forward(self, numeric: Tensor) -> Tensor:
-        return self.from_table(numeric, None)
-
-
-class _FromCategories(_Program):
-    def forward(self, categories: Tensor) -> Tensor:
-        return self.from_table(None, categories)
-
-
-class _FromTensor(_Program):
-    def forward(self, inputs: Tensor) -> Tensor:
-        return self.model.predict(inputs)
-
-
-def _code(value: str, categories: tuple[str, ...]) -> int:
-    return categories.index(value) if value in categories else UNSEEN
-
-
-def _examples(preprocessing: Preprocessing, n: int) -> dict[str, Tensor]:
-    """Inputs such as the program may meet: of every kind that is allowed, and not from any data."""
-    generator = torch.Generator().manual_seed(n)
-    if preprocessing.kind != "table":
-        shape = (n, *preprocessing.input_shape)
-        if preprocessing.kind == "images":
-            white = 2**preprocessing.image_bits - 1
-            return {
-                "inputs": torch.randint(
-                    0, white + 1, shape, generator=generator, dtype=preprocessing.dtype
-                )
-            }
-        return {"inputs": torch.randn(shape, generator=generator)}
-    found = {}
-    if preprocessing.numeric:
-        mean, scale = torch.tensor(
-            [(column.mean, column.scale) for column in preprocessing.numeric], dtype=torch.float64
-        ).T
-        values = mean + scale * torch.randn(n, len(mean), generator=generator, dtype=torch.float64)
-        found["numeric"] = values.masked_fill(
-            torch.rand(values.shape, generator=generator) < 0.1, torch.nan
-        )
-    if preprocessing.categorical:
-        sizes = [len(column.categories) for column in preprocessing.categorical]
-        codes = [torch.randint(UNSEEN, size, (n,), generator=generator) for size in sizes]
-        found["categories"] = torch.stack(codes, dim=1)
-    return found
-
-
-def _trace(program: _Program, name: str) -> ExportedProgram:
+def _trace(program: Program, name: str) -> ExportedProgram:
     """The program with a dynamic batch.
 
     What one tracer takes for a constant, such as ``len(x)``, the other follows.
     """
-    examples = _examples(program.model.preprocessing, 3)
+    examples = examples_of(program.model.preprocessing, 3)
     dynamic = {key: {0: torch.export.Dim("batch")} for key in examples}
     trace = partial(torch.export.export, program, tuple(examples.values()), dynamic_shapes=dynamic)
     try:
@@ -346,13 +159,13 @@ def _write_onnx(exported: ExportedProgram, about: Interface, path: Path) -> Writ
     )
 
 
-def _check(written: Written, program: _Program, name: str) -> None:
+def _check(written: Written, program: Program, name: str) -> None:
     """Refuse what predicts otherwise than the model.
 
     An encoder does that draws random numbers, or counts its calls.
     """
     for n in (1, 5):
-        examples = _examples(program.model.preprocessing, n)
+        examples = examples_of(program.model.preprocessing, n)
         expected, found = program(*examples.values()).double(), written(examples).double()
         allowed = _TOLERANCE * expected.abs().amax(0).clamp_min(1)
         if found.shape != expected.shape or not ((found - expected).abs() <= allowed).all():

@@ -35,7 +35,7 @@ from coterie.tasks import Tasks
 if TYPE_CHECKING:
     import pandas as pd
 
-    from coterie.models.export import Interface
+    from coterie.models.programs import Interface
     from coterie.models.stack import ModelStack
 
 _BATCH = 512
