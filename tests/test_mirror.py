@@ -42,7 +42,7 @@ REACHED = {
     "grouping/test_select.py": "grouping: candidates conflicts cover densest highs rows search",
     "methods/test_compared.py": "methods: cluster given learn method select",
     "methods/test_registry.py": "methods: earlier own",
-    "models/test_grouped.py": "models: building saved",
+    "models/test_grouped.py": "models: building saved programs",
     "models/test_stack.py": "models: batch_norm encoders execution strategy; .: seeds",
     "report/test_affinities.py": ".: pairs",
     "report/test_assignments.py": "report: folding",
