@@ -125,7 +125,7 @@ def test_rmse_is_that_of_saved_predictions_and_the_file(measured, tmp_path):
         ]
         assert main([str(argument) for argument in arguments]) == 0
         table = (
-            pd.read_csv(tmp_path / name)
+            pd.read_csv(tmp_path / name, float_precision="round_trip")
             if name.endswith("csv")
             else pd.read_parquet(tmp_path / name)
         )
