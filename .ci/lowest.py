@@ -1,4 +1,7 @@
-"""Print the lower bounds of pyproject.toml as exact versions, for pip's --constraint."""
+"""Print the lower bounds of pyproject.toml as exact versions, for pip's --constraint.
+
+Of torch the version of constraints.txt: earlier ones come with gigabytes for GPUs.
+"""
 
 import sys
 import tomllib
@@ -9,5 +12,7 @@ bounds = project["dependencies"]
 for extra, more in project["optional-dependencies"].items():
     if extra not in {"all", "dev", "docs"}:
         bounds += more
-for bound in bounds:
-    sys.stdout.write(bound.replace(">=", "==") + "\n")
+pins = [bound.replace(">=", "==") for bound in bounds if not bound.startswith("torch>")]
+tested = Path("constraints.txt").read_text(encoding="utf-8").splitlines()
+pins += [line for line in tested if line.startswith("torch==")]
+sys.stdout.write("\n".join(pins) + "\n")

@@ -7,6 +7,7 @@ from collections import Counter
 from typing import Any
 
 import numpy as np
+import PIL
 import pytest
 import torch
 from PIL import Image
@@ -102,9 +103,12 @@ def test_sixteen_bit_grey_keeps_all_its_levels(data: bytes) -> None:
             "holds 32-bit or signed whole numbers",
         ),
         (tiff(16, 1, b"\0\x80", sample_format=2), "holds 32-bit or signed whole numbers"),
-        (
+        pytest.param(
             encoded(Image.fromarray(COLOUR).convert("YCbCr"), "TIFF"),
             "is of mode YCbCr: convert it to RGB",
+            marks=pytest.mark.skipif(
+                PIL.__version__ < "13", reason="earlier ones read it as RGB, and nothing is lost"
+            ),
         ),
         (tiff(8, 1, b"\x80", sample_format=2), "signed levels"),
         (tiff(16, 1, b"\0\x80", photometric=0), "black as its highest level"),
