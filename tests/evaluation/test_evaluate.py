@@ -104,7 +104,7 @@ def against_numpy(rows, predictions, frame, rel):
 
 
 def test_rmse_is_that_of_saved_predictions_and_the_file(measured, tmp_path):
-    data, frame = load_measured(measured), pd.read_csv(measured, float_precision="round_trip")
+    data, frame = load_measured(measured), pd.read_csv(measured, engine="pyarrow")
     fitted = ct.fit("mlp", data, epochs=15, lr=0.01, batch_size=32, model_options={"hidden": (16,)})
     model = ct.GroupedModel.from_stack(
         fitted.stack, np.ones((6, 1)), data.tasks, data.preprocessing
@@ -125,7 +125,7 @@ def test_rmse_is_that_of_saved_predictions_and_the_file(measured, tmp_path):
         ]
         assert main([str(argument) for argument in arguments]) == 0
         table = (
-            pd.read_csv(tmp_path / name, float_precision="round_trip")
+            pd.read_csv(tmp_path / name, engine="pyarrow")
             if name.endswith("csv")
             else pd.read_parquet(tmp_path / name)
         )
@@ -144,7 +144,7 @@ def test_rmse_is_that_of_saved_predictions_and_the_file(measured, tmp_path):
 
 
 def test_rmse_of_a_comparison_is_that_of_its_model(measured, tmp_path):
-    data, frame = load_measured(measured), pd.read_csv(measured, float_precision="round_trip")
+    data, frame = load_measured(measured), pd.read_csv(measured, engine="pyarrow")
     groups = ct.Grouping(
         tasks=data.tasks.names, membership=np.eye(2)[[0, 0, 0, 1, 1, 1]], method="halves"
     )
@@ -166,7 +166,7 @@ def test_rmse_of_a_comparison_is_that_of_its_model(measured, tmp_path):
 
 
 def test_targets_in_units_are_those_of_the_file_until_they_are_replaced(measured):
-    data, frame = load_measured(measured), pd.read_csv(measured, float_precision="round_trip")
+    data, frame = load_measured(measured), pd.read_csv(measured, engine="pyarrow")
     read = data.in_units(data.split.test)
     assert read.dtype == torch.float64
     part = frame[frame["part"] == "test"]
