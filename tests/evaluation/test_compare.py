@@ -671,4 +671,4 @@ def test_a_killed_run_ends_bit_for_bit_the_same(whole_run, tmp_path, seen):
         np.testing.assert_array_equal(
             one.histories["grouped"].train_loss, two.histories["grouped"].train_loss
         )
-        assert one.groupings["grouped"].to_dict() == two.groupings["grouped"].to_dict()
+        assert one.found["grouped"].grouping.to_dict() == two.found["grouped"].grouping.to_dict()

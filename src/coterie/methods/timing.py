@@ -89,7 +89,8 @@ class Timing:
 
         For a ``share`` of the epochs, with ``seconds`` besides.
         """
-        several = [n for n in rounds if n]
+        several, epochs = [n for n in rounds if n], self._config.epochs
+        share = max(1, round(share * epochs)) / epochs
         return Cost(
             trainings=sum(several),
             model_steps=sum(several) * self.n_steps * share,

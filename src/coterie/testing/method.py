@@ -41,6 +41,8 @@ from coterie.testing._world import (
 )
 from coterie.training import Progress
 
+_ABOUT = 1.1
+
 
 def check_method(
     subject: Any, *, expected_failures: Mapping[str, str] | None = None
@@ -259,13 +261,13 @@ def price(finding: _Finding) -> None:
     if told is None:
         return
     require(isinstance(told, Cost), "a Cost, or None where it is unknown", type(told).__name__)
-    joint = finding.case(method, data).joint
-    most = told.trainings * joint.cost["model_steps"]
-    require(
-        bool(cost.model_steps >= most) and bool(told.trainings) <= bool(finding.built),
-        f"{most} model steps, of {told.trainings} trainings",
-        cost.model_steps,
-    )
+    if told.trainings:
+        # A price may be too high, as where some examples are held out.
+        require(
+            bool(finding.built) and cost.model_steps <= _ABOUT * told.model_steps,
+            f"at most about {told.model_steps} model steps, of {told.trainings} trainings",
+            cost.model_steps,
+        )
 
 
 @_SUITE.check
