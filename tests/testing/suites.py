@@ -1,6 +1,9 @@
 """What the tests of all suites share."""
 
+from collections.abc import Mapping
 from itertools import count
+
+import pytest
 
 from coterie.estimators import MTGNetScores
 from coterie.testing import CheckFailed, checks_of, parametrize_with_checks
@@ -60,6 +63,35 @@ def fails(suite, name, subject):
 def failing(suite, subject):
     """The names of all checks that fail on ``subject``."""
     return {check.name for check in checks_of(suite) if outcome(check, subject)}
+
+
+class OfBroken:
+    """Each check of a ``suite`` fails on what was ``broken`` for it, and on little else.
+
+    ``also`` has what cannot be otherwise: an object that is never the same is not the same in
+    another order. ``sound`` holds the one object that the others are broken from; the checks
+    ``unbroken`` have none.
+    """
+
+    suite: str
+    broken: Mapping[str, object]
+    sound: tuple[object]
+    also: Mapping[str, set[str]] = {}
+    unbroken: frozenset[str] = frozenset()
+
+    def test_a_check_fails_on_what_violates_it(self, name):
+        fails(self.suite, name, self.broken[name])
+
+    @pytest.mark.slow
+    def test_what_violates_one_property_holds_the_others(self, name):
+        assert failing(self.suite, self.broken[name]) == {name} | self.also.get(name, set())
+
+    @pytest.mark.slow
+    def test_the_object_that_is_broken_is_sound_itself(self):
+        assert failing(self.suite, self.sound[0]) == set()
+
+    def test_every_check_is_seen_to_fail(self):
+        assert names(self.suite) - self.unbroken == set(self.broken)
 
 
 def by_time(suite, subjects, *, quick, expected=None):

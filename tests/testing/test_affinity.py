@@ -13,7 +13,7 @@ from coterie.testing import (
 )
 from coterie.training.work import Work
 
-from .suites import EVER, READ_TWICE, by_time, failing, fails, mean_of, names
+from .suites import EVER, READ_TWICE, OfBroken, by_time, mean_of
 
 
 def probe_that(after=None, **methods):
@@ -82,28 +82,11 @@ BROKEN = {
 }
 
 
-# What cannot be otherwise: an object that is never the same is not the same in another order.
 ALSO = {"seed": {"relabelling", *READ_TWICE}}
 
 
-@pytest.mark.parametrize("name", BROKEN)
-def test_a_check_fails_on_what_violates_it(name):
-    fails("affinity", name, BROKEN[name])
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("name", BROKEN)
-def test_what_violates_one_property_holds_the_others(name):
-    assert failing("affinity", BROKEN[name]) == {name} | ALSO.get(name, set())
-
-
-@pytest.mark.slow
-def test_the_object_that_is_broken_is_sound_itself():
-    assert failing("affinity", Cosine()) == set()
-
-
-def test_every_check_is_seen_to_fail():
-    assert names("affinity") == set(BROKEN)
+class TestBroken(OfBroken):
+    suite, broken, also, sound = "affinity", BROKEN, ALSO, (Cosine(),)
 
 
 def test_a_suite_stops_at_the_first_failure():

@@ -15,7 +15,7 @@ from coterie.testing import (
     parametrize_with_checks,
 )
 
-from .suites import EVER, failing, fails, names
+from .suites import EVER, OfBroken
 
 
 def plain(values, n_groups, seed):
@@ -99,28 +99,11 @@ BROKEN = {
 }
 
 
-# What cannot be otherwise: an object that is never the same is not the same in another order.
 ALSO = {"membership": {"relabelling", "seed", "every size"}, "seed": {"relabelling"}}
 
 
-@pytest.mark.parametrize("name", BROKEN)
-def test_a_check_fails_on_what_violates_it(name):
-    fails("clustering", name, BROKEN[name])
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("name", BROKEN)
-def test_what_violates_one_property_holds_the_others(name):
-    assert failing("clustering", BROKEN[name]) == {name} | ALSO.get(name, set())
-
-
-@pytest.mark.slow
-def test_the_object_that_is_broken_is_sound_itself():
-    assert failing("clustering", plain) == set()
-
-
-def test_every_check_is_seen_to_fail():
-    assert names("clustering") == set(BROKEN)
+class TestBroken(OfBroken):
+    suite, broken, also, sound = "clustering", BROKEN, ALSO, (plain,)
 
 
 def test_what_has_nothing_to_look_at_is_not_named_as_holding():

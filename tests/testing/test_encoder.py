@@ -14,7 +14,7 @@ from coterie.testing import (
 )
 from coterie.testing._checks import NotApplicableError
 
-from .suites import EVER, check_named, failing, fails, names
+from .suites import EVER, OfBroken, check_named
 
 
 class Net(nn.Module):
@@ -98,7 +98,6 @@ BROKEN = {
 }
 
 
-# What cannot be otherwise: an object that is never the same is not the same in another order.
 ALSO = {
     "initialisation": {"rows apart", "vmap"},
     "input untouched": {"gradients", "vmap"},
@@ -107,24 +106,8 @@ ALSO = {
 }
 
 
-@pytest.mark.parametrize("name", BROKEN)
-def test_a_check_fails_on_what_violates_it(name):
-    fails("encoder", name, BROKEN[name])
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("name", BROKEN)
-def test_what_violates_one_property_holds_the_others(name):
-    assert failing("encoder", BROKEN[name]) == {name} | ALSO.get(name, set())
-
-
-@pytest.mark.slow
-def test_the_object_that_is_broken_is_sound_itself():
-    assert failing("encoder", Net) == set()
-
-
-def test_every_check_is_seen_to_fail():
-    assert names("encoder") == set(BROKEN)
+class TestBroken(OfBroken):
+    suite, broken, also, sound = "encoder", BROKEN, ALSO, (Net,)
 
 
 class Recurrent(Net):

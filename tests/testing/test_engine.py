@@ -2,12 +2,10 @@
 
 from dataclasses import replace
 
-import pytest
-
 import coterie as ct
 from coterie.errors import CoterieError
 
-from .suites import failing, fails, names
+from .suites import OfBroken
 
 
 def engine_that(own):
@@ -53,25 +51,8 @@ BROKEN = {
 }
 
 
-# What cannot be otherwise: an object that is never the same is not the same in another order.
 ALSO = {"order": {"rows", "units"}}
 
 
-@pytest.mark.parametrize("name", BROKEN)
-def test_a_check_fails_on_what_violates_it(name):
-    fails("engine", name, BROKEN[name])
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("name", BROKEN)
-def test_what_violates_one_property_holds_the_others(name):
-    assert failing("engine", BROKEN[name]) == {name} | ALSO.get(name, set())
-
-
-@pytest.mark.slow
-def test_the_object_that_is_broken_is_sound_itself():
-    assert failing("engine", ct.LocalEngine()) == set()
-
-
-def test_every_check_is_seen_to_fail():
-    assert names("engine") == set(BROKEN)
+class TestBroken(OfBroken):
+    suite, broken, also, sound = "engine", BROKEN, ALSO, (ct.LocalEngine(),)

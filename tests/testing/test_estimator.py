@@ -11,7 +11,7 @@ from coterie.testing import (
     CheckFailed,
 )
 
-from .suites import EVER, SmallNet, by_time, check_named, failing, fails, mean_of, names
+from .suites import EVER, OfBroken, SmallNet, by_time, check_named, mean_of
 
 
 class Base(PairScores):
@@ -116,7 +116,6 @@ BROKEN = {
 }
 
 
-# What cannot be otherwise: an object that is never the same is not the same in another order.
 ALSO = {
     "seed": {"relabelling", "rows apart", "fitted anew"},
     # The rows asked about are compared with.
@@ -125,24 +124,8 @@ ALSO = {
 }
 
 
-@pytest.mark.parametrize("name", BROKEN)
-def test_a_check_fails_on_what_violates_it(name):
-    fails("estimator", name, BROKEN[name])
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("name", BROKEN)
-def test_what_violates_one_property_holds_the_others(name):
-    assert failing("estimator", BROKEN[name]) == {name} | ALSO.get(name, set())
-
-
-@pytest.mark.slow
-def test_the_object_that_is_broken_is_sound_itself():
-    assert failing("estimator", Base) == set()
-
-
-def test_every_check_is_seen_to_fail():
-    assert names("estimator") == set(BROKEN)
+class TestBroken(OfBroken):
+    suite, broken, also, sound = "estimator", BROKEN, ALSO, (Base,)
 
 
 @pytest.mark.parametrize("setting", [1, 0.5, True])

@@ -9,7 +9,7 @@ from coterie.testing import (
     parametrize_with_checks,
 )
 
-from .suites import failing, fails, names
+from .suites import OfBroken
 
 
 def kind_that(own, **methods):
@@ -64,28 +64,11 @@ def registered(monkeypatch):
             monkeypatch.setitem(KINDS, str(kind), kind)
 
 
-# What cannot be otherwise: an object that is never the same is not the same in another order.
 ALSO = {"name": set(BROKEN)}  # nothing can be read
 
 
-@pytest.mark.parametrize("name", BROKEN)
-def test_a_check_fails_on_what_violates_it(name):
-    fails("kind", name, BROKEN[name])
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("name", BROKEN)
-def test_what_violates_one_property_holds_the_others(name):
-    assert failing("kind", BROKEN[name]) == {name} | ALSO.get(name, set())
-
-
-@pytest.mark.slow
-def test_the_object_that_is_broken_is_sound_itself():
-    assert failing("kind", Kind.COUNT) == set()
-
-
-def test_every_check_is_seen_to_fail():
-    assert names("kind") == set(BROKEN)
+class TestBroken(OfBroken):
+    suite, broken, also, sound = "kind", BROKEN, ALSO, (Kind.COUNT,)
 
 
 PACKAGED = (Kind.BINARY, Kind.MULTICLASS, Kind.REGRESSION, Kind.ORDINAL, Kind.COUNT)

@@ -11,7 +11,7 @@ from coterie.affinities import AFFINITIES, Cosine
 from coterie.estimators import ESTIMATORS
 from coterie.methods import Cluster, Learn, Select, method_named
 
-from .suites import EVER, SmallNet, by_time, failing, fails, mean_of, names
+from .suites import EVER, OfBroken, SmallNet, by_time, mean_of
 
 
 @dataclass(frozen=True)
@@ -118,7 +118,6 @@ BROKEN = {
 }
 
 
-# What cannot be otherwise: an object that is never the same is not the same in another order.
 ALSO = {
     "grouping": {"two tasks", "gaps", "mixed kinds"},
     "seed": {"relabelling", "missing labels", "the test part"},
@@ -126,24 +125,8 @@ ALSO = {
 }
 
 
-@pytest.mark.parametrize("name", BROKEN)
-def test_a_check_fails_on_what_violates_it(name):
-    fails("method", name, BROKEN[name])
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("name", BROKEN)
-def test_what_violates_one_property_holds_the_others(name):
-    assert failing("method", BROKEN[name]) == {name} | ALSO.get(name, set())
-
-
-@pytest.mark.slow
-def test_the_object_that_is_broken_is_sound_itself():
-    assert failing("method", Mine()) == set()
-
-
-def test_every_check_is_seen_to_fail():
-    assert names("method") == set(BROKEN)
+class TestBroken(OfBroken):
+    suite, broken, also, sound = "method", BROKEN, ALSO, (Mine(),)
 
 
 SOME, OTHERS = by_time(

@@ -13,7 +13,7 @@ from coterie.testing import (
 )
 from coterie.training import LearntWeights, StaticWeights
 
-from .suites import EVER, READ_TWICE, by_time, check_named, failing, fails, mean_of, names
+from .suites import EVER, READ_TWICE, OfBroken, by_time, check_named, mean_of
 
 
 class Two(LearntWeights):
@@ -153,7 +153,6 @@ BROKEN = {
 }
 
 
-# What cannot be otherwise: an object that is never the same is not the same in another order.
 ALSO = {
     "steps apart": {"resume"},
     "seed": {"steps apart", "prepared anew", "training", *READ_TWICE},
@@ -163,24 +162,9 @@ ALSO = {
 }
 
 
-@pytest.mark.parametrize("name", BROKEN)
-def test_a_check_fails_on_what_violates_it(name):
-    fails("weights", name, BROKEN[name])
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("name", BROKEN)
-def test_what_violates_one_property_holds_the_others(name):
-    assert failing("weights", BROKEN[name]) == {name} | ALSO.get(name, set())
-
-
-@pytest.mark.slow
-def test_the_object_that_is_broken_is_sound_itself():
-    assert failing("weights", provider_that()) == set()
-
-
-def test_every_check_is_seen_to_fail():
-    assert names("weights") - {"row sums"} == set(BROKEN)
+class TestBroken(OfBroken):
+    suite, broken, also, sound = "weights", BROKEN, ALSO, (provider_that(),)
+    unbroken = frozenset({"row sums"})
 
 
 def test_rows_must_sum_to_what_is_promised():
