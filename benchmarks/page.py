@@ -62,9 +62,8 @@ def ten(found: dict[str, Any]) -> str:
     return "\n\n".join(
         [
             "Ten one-vs-rest tasks, two groups, read at m = 2; 10,000 images, 5 epochs, the "
-            "paper's small network. Asked: the "
-            "published groups (machines, animals) on every seed, mean absolute difference of the "
-            "memberships at most 0.06.",
+            "paper's small network. Asked: the published groups (machines, animals) on every seed, "
+            "mean absolute difference of the memberships at most 0.06.",
             table(
                 ["seed", "published groups", "mean absolute difference", '`"auto"` answers K ='],
                 rows,
@@ -100,9 +99,8 @@ def fifteen(found: dict[str, Any]) -> str:
     return "\n\n".join(
         [
             "Fifteen tasks, three groups: `random` alone, `living` with `not living`, machines and "
-            "animals apart. The readings of "
-            "one long run per seed that hold most often (snapshots are epochs; several are "
-            "concatenated):",
+            "animals apart. The readings of one long run per seed that hold most often (snapshots "
+            "are epochs; several are concatenated):",
             table(
                 [
                     "images",
@@ -133,9 +131,8 @@ def hundred(found: dict[str, Any]) -> str:
     return "\n\n".join(
         [
             f"100 one-vs-rest tasks, K = 20, {found['images']:,} images, "
-            f"{found['seconds'] / 60:.0f} minutes on "
-            f"{found['about']['hardware']['torch_threads']} core(s). The 20 superclasses were not "
-            "shown to the method.",
+            f"{found['seconds'] / 60:.0f} minutes on {found['about']['hardware']['torch_threads']} "
+            "core(s). The 20 superclasses were not shown to the method.",
             table(
                 [
                     "",
@@ -165,8 +162,7 @@ def pays(found: dict[str, Any]) -> str:
     return "\n\n".join(
         [
             f"{len(found['tasks'])} tasks, {repeats}{len(config['seeds'])} seeds; mean gain over "
-            "tasks in points of balanced "
-            "accuracy with its 95 % interval:",
+            "tasks in points of balanced accuracy with its 95 % interval:",
             table(["grouping", "against joint", "single", "random", "ensemble"], rows),
             "\n".join(
                 f"* {sentence}"
@@ -181,10 +177,9 @@ def job(found: dict[str, Any]) -> str:
     """The whole job against the plain way."""
     return (
         "Recording, grouping and two specialised models on CIFAR-10, an epoch each, against the "
-        "plain way: one model at a "
-        "time, a DataLoader with a JPEG decoded by PIL per example, a Python loop of per-task "
-        "losses, fp32. "
-        f"**{_times(found['faster'])}** faster (asked: {found['asked']})."
+        "plain way: one model at a time, a DataLoader with a JPEG decoded by PIL per example, a "
+        f"Python loop of per-task losses, fp32. **{_times(found['faster'])}** faster (asked: "
+        f"{found['asked']})."
     )
 
 

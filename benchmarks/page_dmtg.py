@@ -27,14 +27,12 @@ def planted(found: dict[str, Any]) -> str:
     return "\n\n".join(
         [
             f"{found['tasks']} tasks in {found['groups']} planted groups that share a latent, "
-            f"{n_seeds} seeds; validation scores "
-            "are balanced accuracy. Asked: the true groups beat random ones when trained; the best "
-            "mode at least 0.6 in adjusted "
-            "Rand index on average, and clearly above `paper`.",
+            f"{n_seeds} seeds; validation scores are balanced accuracy. Asked: the true groups "
+            "beat random ones when trained; the best mode at least 0.6 in adjusted Rand index on "
+            "average, and clearly above `paper`.",
             f"Trained: true groups {100 * scores['true']:.1f}, random {100 * scores['random']:.1f} "
-            "(true above random by "
-            f"{worth['gain']:.1f}, {worth['low']:.1f} to {worth['high']:.1f}), joint "
-            f"{100 * scores['joint']:.1f}, single "
+            f"(true above random by {worth['gain']:.1f}, {worth['low']:.1f} to "
+            f"{worth['high']:.1f}), joint {100 * scores['joint']:.1f}, single "
             f"{100 * scores['single']:.1f}.",
             table(
                 [
@@ -85,10 +83,8 @@ def cost(found: dict[str, Any]) -> str:
     return "\n\n".join(
         [
             f"An epoch (validation included) of a search with K = {found['branches']} branches, in "
-            "epochs of as many joint models "
-            f"trained one after the other, and of the same as a stack (asked: {found['asked']}, "
-            "sharply below with a stem; stems "
-            "of "
+            "epochs of as many joint models trained one after the other, and of the same as a "
+            f"stack (asked: {found['asked']}, sharply below with a stem; stems of "
             + " and ".join(f"{n} layers of the `{model}`" for model, n in found["stems"].items())
             + "):",
             table(["model", "executed as", "", "of K joint models", "of their stack"], rows),
@@ -134,8 +130,8 @@ def images(found: dict[str, Any]) -> str:
     return "\n\n".join(
         [
             f"{len(found['seeds'])} seeds, {found['epochs']} epochs for all, mean balanced "
-            "accuracy over tasks on test, gain over "
-            f"joint in points with its 95 % interval; cost in trainings of one model. {tuned}",
+            "accuracy over tasks on test, gain over joint in points with its 95 % interval; cost "
+            f"in trainings of one model. {tuned}",
             table(["arm", "trainings", "score", "gain over joint"], rows),
             "Final probability of a task's own branch, on average: "
             + ", ".join(f"{arm} {value:.2f}" for arm, value in certain.items())

@@ -30,15 +30,13 @@ def truth(found: dict[str, Any]) -> str:
     return "\n\n".join(
         [
             f"All {found['rows']} subsets of {len(found['tasks'])} tasks, {units}. A seed took "
-            f"{seconds:.0f} s as one stack; one "
-            f"model after the other would take {found['one_by_one_seconds']:.0f} s, "
-            f"**{found['speedup']:.1f}x** as long "
+            f"{seconds:.0f} s as one stack; one model after the other would take "
+            f"{found['one_by_one_seconds']:.0f} s, **{found['speedup']:.1f}x** as long "
             "(extrapolated from some rows, same run).",
             "Standard deviations (scores in points, losses as they are), averaged over tasks: of a "
-            "cell over *seeds*, over *splits "
-            "and seeds*, between the *subsets* of a task (mean over the seeds of one split), and "
-            "of those what is left when the "
-            "noise of seeds is taken off, the *signal* that a choice of groups can use:",
+            "cell over *seeds*, over *splits and seeds*, between the *subsets* of a task (mean "
+            "over the seeds of one split), and of those what is left when the noise of seeds is "
+            "taken off, the *signal* that a choice of groups can use:",
             table(["", "seeds", "splits and seeds", "subsets", "signal"], rows),
         ]
     )
@@ -76,15 +74,12 @@ def judged(found: dict[str, Any]) -> str:
     return "\n\n".join(
         [
             f"{len(found['tasks'])} tasks, {found['examples']:,} examples, ten splits. Each method "
-            "measures by itself, chooses by "
-            "validation, and is scored on the test table of all subsets. Gain over joint training "
-            "and regret against the best "
-            "choice on test, in points of the mean over tasks (balanced accuracy; loss times 100), "
-            "with 95 % intervals over "
-            "splits; rank correlation with the true test values within a task; cost in trainings "
-            "of one model. "
-            "The regret to the optimum is never small, because the optimum is picked on the noise "
-            "of the test table.",
+            "measures by itself, chooses by validation, and is scored on the test table of all "
+            "subsets. Gain over joint training and regret against the best choice on test, in "
+            "points of the mean over tasks (balanced accuracy; loss times 100), with 95 % "
+            "intervals over splits; rank correlation with the true test values within a task; "
+            "cost in trainings of one model. The regret to the optimum is never small, because "
+            "the optimum is picked on the noise of the test table.",
             *parts,
             "Adjusted Rand index between the partitions that `dmtg` finds with ten seeds on one "
             "split: "
@@ -284,8 +279,8 @@ def faces(found: dict[str, Any]) -> str:
             rows,
         )
         + f"\n\nTwo methods agree by {fmean([pair[2] for pair in pairs]):+.2f} on average, "
-        f"{strongest[0]} and {strongest[1]} "
-        f"most ({strongest[2]:+.2f}).{' ' + found['note'] if 'note' in found else ''} Groups of "
+        f"{strongest[0]} and {strongest[1]} most "
+        f"({strongest[2]:+.2f}).{' ' + found['note'] if 'note' in found else ''} Groups of "
         "the first seed:\n\n" + "\n".join(groups)
     )
 
@@ -306,8 +301,8 @@ def estimates(found: dict[str, Any]) -> str:
     ]
     return (
         "Validation losses of all subsets of at least two tasks, one split, five seeds: "
-        "within-target correlation and relative "
-        "distance of the estimate, of the guess that is blind to subsets, and of training it all "
+        "within-target correlation and relative distance of the estimate, of the guess that is "
+        "blind to subsets, and of training it all "
         "again with another seed:\n\n" + table(["", *names], rows)
     )
 
@@ -342,6 +337,6 @@ def toy(found: dict[str, Any]) -> str:
             [[name, *row] for name, row in zip(names.values(), cells, strict=True)],
         )
         + "\n\nThe estimate is good at what it estimates, going on from the joint model. How a "
-        "subset trains from scratch is another question, on which two seeds of training agree "
-        "no better than they do with the estimate."
+        "subset trains from scratch is another question, on which two seeds of training agree no "
+        "better than they do with the estimate."
     )

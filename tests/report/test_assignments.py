@@ -214,9 +214,8 @@ def test_many_tasks_are_counted_over_epochs_and_folded() -> None:
     assert alt
     assert alt[1] == (
         f"Number of tasks by epoch: {n} in the group they end in, for good at the end, "
-        f"{(since == 1).sum()} after the first "
-        f"epoch; {last} with a probability of .95 or more at the end, {first} after the first "
-        "epoch."
+        f"{(since == 1).sum()} after the first epoch; {last} with a probability of .95 or more at "
+        f"the end, {first} after the first epoch."
     )
 
 

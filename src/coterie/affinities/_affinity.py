@@ -243,7 +243,6 @@ def check_measurable(
         if probe is not None and probe.every >= steps:
             raise CoterieError(
                 f"`every` = {probe.every} leaves nothing to measure for {name!r}: the training "
-                f"takes {steps} steps "
-                f"({config.epochs} epochs of {an_epoch}). Use every={max(1, (steps - 1) // 5)}, "
-                "more epochs or smaller batches."
+                f"takes {steps} steps ({config.epochs} epochs of {an_epoch}). Use "
+                f"every={max(1, (steps - 1) // 5)}, more epochs or smaller batches."
             )

@@ -158,8 +158,8 @@ class AffinityProbe(ABC):
         if name != self.name or settings != self._settings():
             raise CoterieError(
                 f"The checkpoint belongs to a training on which {self.name!r} with these settings "
-                "did not ride: it cannot be "
-                "measured from the middle. Use the same settings to continue it, or another folder."
+                "did not ride: it cannot be measured from the middle. Use the same settings to "
+                "continue it, or another folder."
             )
         self.tasks = tuple(tasks)
         self.running.restore(arrays)

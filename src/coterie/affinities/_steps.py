@@ -241,8 +241,8 @@ def require_joint(moment: Moment, method: str) -> None:
     if not torch.allclose(moment.weights, moment.weights[:, :1], rtol=1e-4, atol=0):
         raise CoterieError(
             f"{method!r} is measured on a joint training, in which all tasks have the same weight; "
-            "found `weights` from "
-            f"{moment.weights.min().item():.3g} to {moment.weights.max().item():.3g}."
+            f"found `weights` from {moment.weights.min().item():.3g} to "
+            f"{moment.weights.max().item():.3g}."
         )
     if len(moment.tasks) < 2:
         raise CoterieError(f"An affinity is between at least 2 tasks; found {len(moment.tasks)}.")

@@ -51,8 +51,7 @@ class TransferGain(AffinityProbe):
         family="affinity",
         measures="what a task adds to a step that another takes anyway",
         reading="Compare values, not signs: above 0 would mean that half a step on the "
-        "source is worth more to the target than half a step of its own, so "
-        "nearly all are below.",
+        "source is worth more to the target than half a step of its own, so nearly all are below.",
         signed=False,
     )
 

@@ -77,8 +77,7 @@ def refuse_with_like(given: Mapping[str, object], defaults: Mapping[str, object]
     if told:
         raise CoterieError(
             f"`like` leaves no effect to {', '.join(f'`{name}`' for name in told)}: the model's "
-            "schema says what is read, "
-            "and all examples are test examples. Leave them out."
+            "schema says what is read, and all examples are test examples. Leave them out."
         )
 
 

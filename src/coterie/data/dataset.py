@@ -160,8 +160,7 @@ def require_positions(positions: Tensor, data: Dataset) -> None:
     if positions.dim() != 1 or positions.dtype != torch.int64:
         raise CoterieError(
             "`positions` must be a vector of int64, such as `data.split.test`; found "
-            f"{positions.dtype} of shape "
-            f"{tuple(positions.shape)}."
+            f"{positions.dtype} of shape {tuple(positions.shape)}."
         )
     if len(positions) and not (int(positions.min()) >= 0 and int(positions.max()) < len(data)):
         raise CoterieError(

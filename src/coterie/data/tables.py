@@ -110,8 +110,8 @@ def choose_features(
             role, reason = "id", number
         elif role == "numeric" and named_like_an_id(name):
             notes.append(
-                f"Column {name!r} is used as a number although it is named like an id; "
-                "`exclude` leaves it out."
+                f"Column {name!r} is used as a number although it is named like an id; `exclude` "
+                "leaves it out."
             )
         if role in chosen:
             chosen[role].append(name)

@@ -27,8 +27,7 @@ def read_seeds(seeds: int | Sequence[int]) -> list[int]:
     if not 0 < len(given) <= MOST or not all(map(_is_seed, given)) or len(set(given)) != len(given):
         raise CoterieError(
             "`seeds` must be a positive number of seeds or distinct seeds of at least 0, and at "
-            "most "
-            f"{MOST:,} of them; found {shown(seeds)}."
+            f"most {MOST:,} of them; found {shown(seeds)}."
         )
     return [int(seed) for seed in given]
 

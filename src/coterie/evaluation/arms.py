@@ -232,8 +232,8 @@ register(
     ArmKind(
         role="grouped",
         sentence="Tasks that belong together share a model: one model per group, trained on its "
-        "own tasks, or, where groups are "
-        "soft, on all tasks weighted by how much they belong to it. This is what is being judged.",
+        "own tasks, or, where groups are soft, on all tasks weighted by how much they belong to "
+        "it. This is what is being judged.",
         make=lambda lineup: [
             grouped_arm(name, grouping) for name, grouping in lineup.groupings.items()
         ],
@@ -244,10 +244,9 @@ register(
     ArmKind(
         role=CHOSEN,
         sentence="On each repetition, the grouping with the best mean score on validation "
-        "examples: what to expect when one does "
-        "not know beforehand which method is best. It pays for all that were tried. Its scores on "
-        "test examples took no part in "
-        "the choice; the best of the other rows was picked by them and looks better than it is.",
+        "examples: what to expect when one does not know beforehand which method is best. It pays "
+        "for all that were tried. Its scores on test examples took no part in the choice; the best "
+        "of the other rows was picked by them and looks better than it is.",
         make=lambda _: [],  # one of the others, once they are trained
     )
 )
@@ -271,8 +270,7 @@ register(
     ArmKind(
         role="random",
         sentence="As many groups, of the same sizes and softness, with the tasks shuffled among "
-        "them. Only a gain over *random* "
-        "shows that it matters *which* tasks are together.",
+        "them. Only a gain over *random* shows that it matters *which* tasks are together.",
         make=lambda lineup: [
             arm
             for name, grouping in lineup.groupings.items()
@@ -285,8 +283,7 @@ register(
     ArmKind(
         role="ensemble",
         sentence="As many joint models as there are groups, averaged. Only a gain over the "
-        "*ensemble* shows that grouping beats "
-        "simply training more models.",
+        "*ensemble* shows that grouping beats simply training more models.",
         make=_ensembles,
         beside=ensemble_name,
     )

@@ -72,12 +72,17 @@ def all_metrics(
         if task.metric is not None:
             values[metric_names(tasks)[position]] = own_metric(outputs, targets, tasks, position)
         table += [
-            {"task": task.name, "metric": name, "value": _number(cast(SupportsFloat, value))}
+            {"task": task.name, "metric": name, "value": finite(cast(SupportsFloat, value))}
             for name, value in values.items()
         ]
     return table
 
 
-def _number(value: SupportsFloat) -> float | None:
+def finite(value: SupportsFloat) -> float | None:
+    """The number, None where it is none: tables have no NaN.
+
+    >>> finite(0.5), finite(float("nan"))
+    (0.5, None)
+    """
     number = float(value)
     return number if math.isfinite(number) else None

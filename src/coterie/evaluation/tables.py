@@ -5,8 +5,6 @@ Shapes: ``U`` units, ``A`` arms (random draws averaged), ``T`` tasks, ``R`` resa
 
 from __future__ import annotations
 
-import math
-import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -21,8 +19,10 @@ from coterie.evaluation.gains import (
     paired_interval,
     relative_gain,
 )
+from coterie.evaluation.metrics import finite
 from coterie.evaluation.units import ArmCost, Unit
 from coterie.metrics import errors, example_statistics, metric_names
+from coterie.results.standings import mean_where_known
 from coterie.results.tables import COSTS, GAINS, MEAN, Part
 from coterie.seeds import derive
 from coterie.tasks import Tasks
@@ -114,7 +114,7 @@ def gains_table(
         for position, (task, metric) in enumerate(
             zip((*tasks.names, MEAN), (*metrics, mean_metric), strict=True)
         ):
-            values = {column: _number(array[position]) for column, array in columns.items()}
+            values = {column: finite(array[position]) for column, array in columns.items()}
             rows.append({**about, "task": task, "metric": metric, **values})
     return pa.Table.from_pylist(rows, schema=GAINS)
 
@@ -156,7 +156,7 @@ def _repetitions(differences: np.ndarray, splits: np.ndarray) -> np.ndarray:
     different = np.unique(splits)
     if len(different) == 1:
         return differences
-    return np.stack([_mean(differences[splits == split], 0) for split in different])
+    return np.stack([mean_where_known(differences[splits == split], 0) for split in different])
 
 
 def costs_table(units: Sequence[Unit], parts: Mapping[str, Part]) -> pa.Table:
@@ -190,18 +190,10 @@ def _averages_draws(unit: Unit, names: Sequence[str]) -> np.ndarray:
 
 def _points(differences: np.ndarray) -> np.ndarray:
     """In points, with the mean over tasks as last column: (..., T) to (..., T + 1)."""
-    return 100 * np.concatenate([differences, _mean(differences, -1)[..., None]], axis=-1)
+    return 100 * np.concatenate(
+        [differences, mean_where_known(differences, -1)[..., None]], axis=-1
+    )
 
 
 def _over_units(values: np.ndarray) -> np.ndarray:
-    return _mean(values, 0)
-
-
-def _mean(values: np.ndarray, axis: int) -> np.ndarray:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", RuntimeWarning)  # nothing defined gives NaN
-        return np.nanmean(values, axis)
-
-
-def _number(value: float) -> float | None:
-    return float(value) if math.isfinite(value) else None
+    return mean_where_known(values, 0)

@@ -213,6 +213,5 @@ def _check_costs(rows: Rows) -> None:
         if (other := seen.setdefault(key, row)) != row:
             raise CoterieError(
                 f"`scores` has the row {rows.name(row)} twice at cost {key[1]:g} (rows {other} and "
-                f"{row}); keep one, or give "
-                "them the costs by which they differ."
+                f"{row}); keep one, or give them the costs by which they differ."
             )

@@ -91,8 +91,7 @@ def _checked(matrix: np.ndarray, n_groups: int) -> np.ndarray:
     if not 2 <= len(values) <= _MOST_TASKS:
         raise CoterieError(
             f"`matrix` must be between 2 and {_MOST_TASKS} tasks, whose groups can all be listed; "
-            f"found {len(values)}. "
-            "For more, use group(affinity, method='sdp')."
+            f"found {len(values)}. For more, use group(affinity, method='sdp')."
         )
     if not np.isfinite(values).all():
         raise CoterieError(

@@ -83,8 +83,7 @@ class Architecture:
         if not self.is_importable:
             raise CoterieError(
                 f"`model` {self.name!r} could not be found again when loading; define the factory "
-                "at the top level of a module "
-                "and pass 'module:factory'."
+                "at the top level of a module and pass 'module:factory'."
             )
 
     def build(self, seed: int, identity: int | str) -> TaskModel:
@@ -119,8 +118,8 @@ class Architecture:
         if n_parameters > MOST_PARAMETERS:
             raise CoterieError(
                 f"`model` {self.name!r} for inputs of shape {self.input_shape} with options "
-                f"{dict(self.options)} has "
-                f"{n_parameters:,} parameters; at most {MOST_PARAMETERS:,} are built."
+                f"{dict(self.options)} has {n_parameters:,} parameters; at most "
+                f"{MOST_PARAMETERS:,} are built."
             )
         return encoder
 
@@ -159,8 +158,8 @@ class Architecture:
                 found = f"{tuple(features.shape)} of {str(features.dtype).removeprefix('torch.')}"
             raise CoterieError(
                 f"`model` {self.name!r} must be an encoder that maps (B, *{self.input_shape}) to "
-                "features (B, F), in floating "
-                f"point; for B = 2 it gave {found}. coterie adds the head itself."
+                f"features (B, F), in floating point; for B = 2 it gave {found}. coterie adds the "
+                "head itself."
             )
         if features.shape[1] == 0:
             raise CoterieError(
@@ -207,8 +206,8 @@ def trusted(
     if given is None and named not in ENCODERS and not trust:
         raise CoterieError(
             f"{path} names an encoder that is not built in, {named!r}, and loading it runs code. "
-            "If you trust it, say so: "
-            f"model={named!r} or trust=True, on the command line --model {named} or --trust."
+            f"If you trust it, say so: model={named!r} or trust=True, on the command line --model "
+            f"{named} or --trust."
         )
     return named if given is None else given
 

@@ -140,8 +140,7 @@ def _image_shape(name: str, input_shape: Sequence[int], smallest: int) -> tuple[
     if len(input_shape) != 3 or min(input_shape[1:]) < smallest:
         raise CoterieError(
             f"`model` {name!r} needs images of shape (channels, height, width) with sides of at "
-            f"least {smallest}; "
-            f"found inputs of shape {tuple(input_shape)}. Use 'mlp' for tables."
+            f"least {smallest}; found inputs of shape {tuple(input_shape)}. Use 'mlp' for tables."
         )
     channels, height, width = input_shape
     return channels, height, width

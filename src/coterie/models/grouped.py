@@ -61,8 +61,8 @@ class _File(SavedModel, format=_FORMAT):
             rising = all(a < b for a, b in pairwise(positions))
             if not positions or not rising or positions[0] < 0 or positions[-1] >= len(self.tasks):
                 raise CoterieError(
-                    f"`served[{k}]` must be rising positions of the {len(self.tasks)} tasks; "
-                    f"found {list(positions)}."
+                    f"`served[{k}]` must be rising positions of the {len(self.tasks)} tasks; found "
+                    f"{list(positions)}."
                 )
 
 

@@ -234,8 +234,8 @@ class ModelStack:
         if outputs.dim() != 3 or outputs.shape[1] != n_examples:
             raise CoterieError(
                 f"`model` {self.architecture.name!r} must map (B, ...) to features (B, F), "
-                "whatever B is; of a batch of "
-                f"{n_examples} examples it made outputs of shape {tuple(outputs.shape[1:])}."
+                f"whatever B is; of a batch of {n_examples} examples it made outputs of shape "
+                f"{tuple(outputs.shape[1:])}."
             )
         return outputs
 

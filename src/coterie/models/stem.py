@@ -110,8 +110,7 @@ def split(model: TaskModel, n_layers: int, name: str) -> Stem | None:
         )
         raise CoterieError(
             f"`stem` asks for the first {n_layers} layers of the encoder of `model` {name!r} to be "
-            "shared, which needs an "
-            f"nn.Sequential of more than these; found {found}."
+            f"shared, which needs an nn.Sequential of more than these; found {found}."
         )
     stem = nn.Sequential(*(encoder[position] for position in range(n_layers)))
     for position in range(n_layers):

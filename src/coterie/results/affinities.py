@@ -94,8 +94,8 @@ class Affinity(Record, format="affinity"):
             source, target = (self.tasks[position] for position in gaps[0])
             raise CoterieError(
                 f"The affinity by {self.method!r} has {len(gaps)} pairs that were never measured "
-                f"(NaN), such as {source!r} to "
-                f"{target!r}: measure more often, or over more examples."
+                f"(NaN), such as {source!r} to {target!r}: measure more often, or over more "
+                "examples."
             )
 
     @property

@@ -86,8 +86,8 @@ def read_rows(
 def _require_columns(rows: Sequence[Row], source: str, resources: Sequence[str]) -> None:
     if taken := [name for name in resources if name in COLUMNS]:
         raise CoterieError(
-            f"`resources` must name further columns of {source}; {taken[0]!r} has a meaning of "
-            "its own."
+            f"`resources` must name further columns of {source}; {taken[0]!r} has a meaning of its "
+            "own."
         )
     needed = (*COLUMNS, *resources)
     missing = [f"column {name!r}" for name in needed if name not in rows[0]] if rows else ["rows"]

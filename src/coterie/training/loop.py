@@ -75,7 +75,8 @@ def train(
 class _Trainer:
     """What a training needs at hand, on the device.
 
-    ``share`` (M, T) is there only where rows have their own examples.
+    ``judged`` (T,) tells which tasks have labels in the validation part; ``share`` (M, T) is there
+    only where rows have their own examples.
     """
 
     stack: ModelStack
@@ -87,6 +88,7 @@ class _Trainer:
     place: Place
     watchers: Watchers
     tasks: Tasks
+    judged: Tensor
     share: Tensor | None
 
     @classmethod
@@ -111,6 +113,7 @@ class _Trainer:
         batches = deliver(positions, seed=config.seed, augment=config.augment)
         validation = deliver(data.split.validation, seed=0, batch_size=EVALUATION_BATCH)
         weighing.prepare(data, config.epochs * batches.n_steps, config.seed)
+        labelled = ~data.targets[data.split.validation].isnan()
         shared = isinstance(positions, Tensor)
         return cls(
             stack=stack,
@@ -122,6 +125,7 @@ class _Trainer:
             place=place,
             watchers=watchers,
             tasks=tasks,
+            judged=labelled.any(0).to(place.device),
             share=None if shared else observed_shares(data, positions).to(place.device),
         )
 
@@ -190,9 +194,7 @@ class _Trainer:
     def judge(self, weights: Tensor, epoch: int) -> tuple[Tensor, Tensor]:
         """Scores and losses (M, T) on the validation part."""
         score, losses = evaluate(self.stack, self.validation, self.tasks, self.place)
-        data = self.batches.data
-        judged = (~data.targets[data.split.validation].isnan()).any(0).to(self.place.device)
-        _require_finite_models(self.stack, losses, weights * judged, self.tasks, epoch)
+        _require_finite_models(self.stack, losses, weights * self.judged, self.tasks, epoch)
         return score, losses
 
     def end_epoch(self, epoch: int) -> None:
@@ -236,10 +238,8 @@ def _require_finite(first_bad: Tensor, weights: Tensor, tasks: Tasks, epoch: int
     row, task = divmod(int(first_bad.argmin()), len(tasks))
     raise CoterieError(
         f"Training stopped: the loss of task {tasks.names[task]!r} in model {row} is not finite in "
-        f"epoch {epoch + 1}, "
-        f"step {int(first_bad.min()) + 1}. The last checkpoint, if any, is kept. Try a smaller "
-        "`lr`, `clip=1.0`, or look for "
-        "extreme inputs."
+        f"epoch {epoch + 1}, step {int(first_bad.min()) + 1}. The last checkpoint, if any, is "
+        "kept. Try a smaller `lr`, `clip=1.0`, or look for extreme inputs."
     )
 
 
@@ -258,8 +258,6 @@ def _require_finite_models(
         row, task = broken[0].tolist()
         raise CoterieError(
             f"Training stopped: model {row} is not finite after epoch {epoch + 1} (validation loss "
-            "of task "
-            f"{tasks.names[task]!r}: {losses[row, task].item():g}). The last checkpoint, if any, "
-            "is kept. Try a smaller `lr`, "
-            "`clip=1.0`, or look for extreme inputs."
+            f"of task {tasks.names[task]!r}: {losses[row, task].item():g}). The last checkpoint, "
+            "if any, is kept. Try a smaller `lr`, `clip=1.0`, or look for extreme inputs."
         )

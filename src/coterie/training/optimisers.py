@@ -108,8 +108,7 @@ def restore_optimiser(optimiser: torch.optim.Optimizer, arrays: dict[str, Tensor
         elif value.numel() != 1 or not value.is_floating_point():
             raise CoterieError(
                 f"`optimiser/{key}` must be numbers of shape {tuple(parameter.shape)}, or one; "
-                f"found {value.dtype} of shape "
-                f"{tuple(value.shape)}."
+                f"found {value.dtype} of shape {tuple(value.shape)}."
             )
         else:  # the step count: fused kernels want it beside the parameters, the others on the host
             fused = optimiser.defaults.get("fused")

@@ -163,8 +163,8 @@ def decide_strategy(
     if refusal is not None and asked == "vmap":
         raise CoterieError(
             "`strategy` 'vmap' was asked for, and vmap rejects `model` "
-            f"{stack.architecture.name!r}: "
-            f"{refusal.rstrip('.')}. Use 'auto', which tries, or 'loop'."
+            f"{stack.architecture.name!r}: {refusal.rstrip('.')}. Use 'auto', which tries, or "
+            "'loop'."
         )
     if refusal is not None:
         return rejected(refusal)

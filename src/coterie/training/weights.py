@@ -46,8 +46,8 @@ class WeightsProvider(ABC):
         if own := [name for name in learning if name in vars(cls)]:
             warnings.warn(
                 f"{cls.__name__} has `{own[0]}`, which only weights that learn have: subclass "
-                "coterie.training.LearntWeights. The next version takes it for weights that do not "
-                "learn.",
+                "coterie.training.LearntWeights. The next version takes it for weights that do "
+                "not learn.",
                 DeprecationWarning,
                 stacklevel=2,
             )

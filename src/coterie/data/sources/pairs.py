@@ -61,8 +61,8 @@ def _collected(pairs: _MapStyle) -> tuple[list[np.ndarray], tuple[str, ...]]:
         vectors.append(_target_vector(pair[1], position))
         if len(vectors[-1]) != len(vectors[0]):
             raise CoterieError(
-                f"Every example must have as many targets as the first, {len(vectors[0])}; "
-                f"example {position} has {len(vectors[-1])}."
+                f"Every example must have as many targets as the first, {len(vectors[0])}; example "
+                f"{position} has {len(vectors[-1])}."
             )
     if not vectors:
         raise CoterieError("`source` is empty: it has no rows.")
