@@ -1,10 +1,11 @@
+SHELL := bash
 PYTHON ?= python3
 BIN := .venv/bin
 SETUP := .venv/.setup
 LOWEST := .venv-lowest
 INSTALL = $(BIN)/python -m pip install --quiet --constraint constraints.txt --editable
 
-.PHONY: setup setup-all demo test test-slow test-all test-lowest check docs clean help
+.PHONY: setup setup-all demo test test-slow fuzz test-all test-lowest check docs clean help
 
 help:  ## say what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -27,6 +28,10 @@ test: setup  ## fast tests and the examples in docstrings
 
 test-slow: setup  ## what takes longer: kills, fuzz, exports; of what is rotated, the share of this commit
 	$(BIN)/python -m pytest -m slow --durations=20 tests
+
+fuzz: setup  ## 2,000 random inputs that nobody has tried; the seed is printed
+	seed=$$RANDOM; echo "COTERIE_FUZZ_SEED=$$seed"; \
+	COTERIE_FUZZ_SEED=$$seed COTERIE_FUZZ_INPUTS=2000 $(BIN)/python -m pytest -m slow tests/fuzz
 
 test-all: setup  ## every test there is, whole
 	COTERIE_WHOLE=1 $(BIN)/python -m pytest -m "slow or not slow"

@@ -136,7 +136,7 @@ def time_order_note(frame: pd.DataFrame, sample: np.ndarray | None = None) -> li
         values = _moments(column) if len(column) >= _FEWEST else None
         if values is None or column.nunique() < _FEWEST / 2:
             continue
-        steps = np.diff(np.asarray(values).astype(np.float64))
+        steps = steps_between(np.asarray(values).astype(np.float64))
         if max((steps >= 0).mean(), (steps <= 0).mean()) >= _ORDERED:
             return [
                 f"The rows are ordered by {str(name)!r}: a random split trains on the future of "
