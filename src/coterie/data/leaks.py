@@ -16,6 +16,7 @@ import numpy as np
 from torch import Tensor
 
 from coterie.data.columns import as_numbers, as_text, first_row, series, some, strange_cells
+from coterie.data.row_numbers import steps_between
 from coterie.data.splits import PARTS
 from coterie.data.tables import Table
 from coterie.data.targets import Labels
