@@ -57,6 +57,15 @@ def share(value: object) -> str:
     return number(value, 2).removeprefix("0")
 
 
+def score(value: object) -> str:
+    """A score to three digits, without the zero before the point.
+
+    >>> score(0.8812), score(-0.5), score(1.0)
+    ('.881', '−.500', '1.000')
+    """
+    return number(value, 3).replace("0.", ".", 1) if is_number(value) and abs(value) < 1 else number(value, 3)
+
+
 def signed(value: object, digits: int = 1) -> str:
     """A difference with its sign.
 
@@ -94,11 +103,13 @@ def count(value: object) -> str:
 def seconds(value: object) -> str:
     """A duration in the unit that suits it.
 
-    >>> seconds(7.31), seconds(95), seconds(7322)
-    ('7.3 s', '1 min 35 s', '2 h 2 min')
+    >>> seconds(0.0123), seconds(7.31), seconds(95), seconds(7322)
+    ('12 ms', '7.3 s', '1 min 35 s', '2 h 2 min')
     """
     if not is_number(value):
         return MISSING
+    if 0 < value < 0.1:
+        return f"{max(1, round(1000 * value))} ms"
     if value < 60:
         return f"{value:.1f} s"
     minutes, rest = divmod(round(value), 60)

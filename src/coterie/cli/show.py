@@ -174,45 +174,34 @@ def criterion(grouping: Grouping) -> str:
     return f"Number of groups by silhouette: {seen}. The largest is {answer}."
 
 
-def show_comparison(screen: Screen, comparison: ComparisonRecord) -> None:
-    """Print mean scores and costs of all arms, mean gains, and the verdict in words."""
-    from coterie.results.tables import MEAN
-    from coterie.wording import count, interval, listing, number, probability, seconds, signed
+def show_answer(screen: Screen, comparison: ComparisonRecord) -> None:
+    """Print what to use, how every arm stands at its cost, and what to know of it.
 
+    The rest is in the report.
+    """
+    from coterie.report.answer import chapter
+
+    answer = chapter(comparison)
+    for sentence in answer.sentences:
+        screen.say(sentence)
+    screen.say("")
     screen.table(
-        f"Test scores (mean {listing(dict.fromkeys(comparison.metric_names))}) and cost of one "
-        "seed",
-        ["arm", "score", "models", "parameters", "steps", "time"],
+        f"Mean {answer.metric} on test and what it costs, cheapest to serve first",
+        ["arm", "score", "against the\nbest other", "models", "1,000\npredictions", "training"],
         (
             [
-                cost["arm"],
-                number(comparison.mean_score(cost["arm"])[0]),
-                f"{cost['models']:.3g}",
-                count(cost["parameters"]),
-                count(cost["model_steps"]),
-                seconds(cost["seconds"]),
+                f"> {row.arm}" if row.chosen else f"  {row.arm}",
+                row.score,
+                row.distance,
+                row.models,
+                row.latency,
+                row.seconds,
             ]
-            for cost in comparison.costs_table.to_pylist()
+            for row in answer.rows
         ),
     )
-    gains = [row for row in comparison.gains_table.to_pylist() if row["task"] == MEAN]
-    screen.table(
-        "Mean gain over tasks, in points",
-        ["arm", "against", "gain", "95 % interval", "p"],
-        (
-            [
-                g["arm"],
-                g["reference"],
-                signed(g["gain"]),
-                interval(g["low"], g["high"]),
-                probability(g["p"]),
-            ]
-            for g in gains
-        ),
-        texts=2,
-    )
-    for finding in comparison.findings:
-        screen.say(finding.sentence)
+    for sentence in (*answer.headlines, *answer.conditions):
+        screen.say(sentence)
     screen.say("")
 
 

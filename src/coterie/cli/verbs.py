@@ -40,7 +40,7 @@ from coterie.cli.shared import (
 )
 from coterie.cli.show import (
     Screen,
-    show_comparison,
+    show_answer,
     show_grouping,
     show_metrics,
     show_positive_classes,
@@ -138,10 +138,10 @@ def compare(verb: options.Compare, run: Run, data: Dataset, screen: Screen) -> N
                 **settings_of(verb.training),
             )
         run.complete("comparison", comparison.save(run.folder / COMPARISON))
+    show_answer(screen, comparison)
     screen.notes(_notes(groupings[0] for groupings in comparison.groupings.values()))
     for name, groupings in comparison.groupings.items():
         show_grouping(screen, groupings[0], name if len(comparison.groupings) > 1 else "first seed")
-    show_comparison(screen, comparison)
 
 
 def record(verb: options.Record, screen: Screen) -> None:

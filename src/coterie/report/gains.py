@@ -13,17 +13,12 @@ import numpy as np
 
 from coterie.report.folding import FEW
 from coterie.results.tables import CHOSEN, MEAN, GainRow, differs, outcome
-from coterie.wording import MISSING, interval, is_number, listing, probability, signed
+from coterie.wording import MISSING, interval, is_number, listing, number, probability, signed
 
 if TYPE_CHECKING:
     from coterie.results import ComparisonRecord
 
-_READINGS = {
-    "gain": "better",
-    "loss": "worse",
-    "none": "no difference found",
-    "unknown": "no interval",
-}
+_READINGS = {"unknown": "no interval"}
 EXTREMES = 6
 
 
@@ -81,15 +76,17 @@ class Scale:
 class Entry:
     """A row of an interval plot; places are in per cent of its width, None where there is nothing.
 
-    ``line`` goes over seeds, ``band`` (start, width) over test examples; ``cut`` says which ends of
-    the line go on beyond the scale. ``first`` begins another group, ``reading`` is of a mean.
+    ``line`` is the interval; ``cut`` says which ends of it go on beyond the scale. ``first`` begins
+    another group, ``reading`` is of a mean. ``training`` and ``examples`` are the standard errors
+    that come from either.
     """
 
     task: str
     value: float | None
     gain: str
     interval: str
-    bootstrap: str
+    training: str
+    examples: str
     p: str
     relative: str
     sure: bool
@@ -97,7 +94,6 @@ class Entry:
     x: float | None
     line: tuple[float, float] | None
     cut: tuple[bool, bool]
-    band: tuple[float, float] | None
     first: bool = False
     reading: str = ""
 
@@ -205,19 +201,19 @@ def _block(
 
 
 def _mean_entry(row: GainRow, scale: Scale) -> Entry:
-    return replace(_entry(row, scale), task="mean", reading=_READINGS[outcome(row)])
+    return replace(_entry(row, scale), task="mean", reading=_READINGS.get(found := outcome(row), found))
 
 
 def _entry(row: GainRow, scale: Scale, *, first: bool = False) -> Entry:
     gain, relative = row["gain"], row["relative_gain"]
-    line, band = _ends(row["low"], row["high"]), _ends(row["bootstrap_low"], row["bootstrap_high"])
-    start, stop = map(scale.at, band or (0.0, 0.0))
+    line = _ends(row["low"], row["high"])
     return Entry(
         task=row["task"],
         value=gain,
         gain=signed(gain),
         interval=interval(row["low"], row["high"]),
-        bootstrap=interval(row["bootstrap_low"], row["bootstrap_high"]),
+        training=number(row["training_se"], 2),
+        examples=number(row["examples_se"], 2),
         p=probability(row["p"]),
         relative=f"{signed(100 * relative)} %" if is_number(relative) else MISSING,
         sure=differs(row),
@@ -225,7 +221,6 @@ def _entry(row: GainRow, scale: Scale, *, first: bool = False) -> Entry:
         x=scale.at(gain) if is_number(gain) else None,
         line=None if line is None else (scale.at(line[0]), scale.at(line[1])),
         cut=(False, False) if line is None else (line[0] < scale.low, line[1] > scale.high),
-        band=None if band is None else (start, round(stop - start, 1)),
         first=first,
     )
 

@@ -17,6 +17,7 @@ from coterie.files import atomic, path_of
 from coterie.report import (
     about,
     affinities,
+    answer,
     assignments,
     curves,
     gains,
@@ -100,7 +101,7 @@ def render(comparison: ComparisonRecord, drawn: maps.Maps | None, *, twin_name: 
         style=Markup(style),  # noqa: S704, our own file
         comparison=comparison,
         glossary=_glossary(comparison),
-        verdict=_verdict(comparison),
+        answer=answer.chapter(comparison),
         twin=twin_name,
         memberships=groups.memberships(comparison),
         choice=methods.choice(comparison),
@@ -163,33 +164,6 @@ def _finite(value: object) -> object:
             return [_finite(item) for item in value]
         case _:
             return value
-
-
-def _verdict(comparison: ComparisonRecord) -> dict[str, list[str]]:
-    """Sentences that judge a grouping as a whole, what else to know, and the findings behind them.
-
-    Where the best on validation was chosen, that choice is what is judged; the rest are findings.
-    """
-    judged = [
-        name
-        for name in comparison.groupings
-        if name == CHOSEN or CHOSEN not in comparison.groupings
-    ]
-    headlines = [
-        each for each in comparison.findings if each.about == "worth" and each.of in judged
-    ]
-    rest = [each for each in comparison.findings if each not in headlines]
-    plain = [
-        each
-        for each in rest
-        if each.about == "rivals" or (len(headlines) < 2 and CHOSEN not in comparison.groupings)
-    ]
-    found = {
-        "headlines": headlines,
-        "plain": plain,
-        "findings": [each for each in rest if each not in plain],
-    }
-    return {place: [each.sentence for each in some] for place, some in found.items()}
 
 
 def _glossary(comparison: ComparisonRecord) -> dict[str, Markup]:

@@ -10,6 +10,7 @@ from coterie.results.evidence import Evidence
 from coterie.results.findings import Finding
 from coterie.results.fits import Fit
 from coterie.results.found import Found
+from coterie.results.recommendation import Recommendation, Standing
 from coterie.results.groupings import Grouping, fuzzy_membership
 from coterie.results.histories import History
 from coterie.results.plots import Plot
@@ -26,6 +27,8 @@ __all__ = [
     "Evaluation",
     "Evidence",
     "Finding",
+    "Recommendation",
+    "Standing",
     "Fit",
     "Found",
     "Grouping",

@@ -51,6 +51,7 @@ def told(record: ComparisonRecord) -> dict[str, object]:
             name: [each.to_dict() for each in found] for name, found in record.found.items()
         },
         "about": {name: asdict(each) for name, each in record.about.items()},
+        "outcome": record.outcome,
         "verdict": list(record.verdict),
     }
 
@@ -84,7 +85,8 @@ def read_comparison(kind: type[ComparisonRecord], folder: Path) -> dict[str, Any
         entries = entries_of(said, _BESIDES, ["data_map", "groupings"], closed=False)
         has_map, groupings = entries.pop("data_map"), entries.pop("groupings")
         about = entries.pop("about", {})
-        entries.pop("verdict", None)  # the findings, in words
+        for told_elsewhere in ("outcome", "verdict"):
+            entries.pop(told_elsewhere, None)
         parts = values_of(kind, {}, entries)
         _check_tasks(parts)
         tasks = parts["tasks"]

@@ -26,6 +26,7 @@ from coterie.results.found import Found
 from coterie.results.groupings import Grouping
 from coterie.results.histories import History, served
 from coterie.results.plots import Plot
+from coterie.results.recommendation import Recommendation, Standing
 from coterie.results.standings import (
     METHODS,
     MethodRow,
@@ -64,15 +65,18 @@ class ComparisonRecord:
 
     ``scores`` [arm, role, of, seed, split, draw, task, metric, value]: the full set of metrics.
     ``gains`` [arm, role, of, reference, reference_role, task, metric, gain, low, high, p, p_holm,
-    bootstrap_low, bootstrap_high, relative_gain]: points (x 100) of the primary metric, paired over
-    seeds and splits, draws averaged, 95 % t interval; the task "mean" is the unweighted mean over
-    tasks; relative gains are shares of the reference's error; what cannot be told is null.
-    ``costs`` [arm, role, of, models, parameters, model_steps, seconds]: of one repetition on
-    average, and groups found on a data map pay for its recording. ``role`` says what an arm is, one
+    training_se, examples_se, margin, outcome, more_seeds, more_examples, relative_gain]: points (x
+    100) of the deciding metric, paired over seeds and splits, draws averaged, 95 % interval over
+    training noise and test examples; the task "mean" is the unweighted mean over tasks that some
+    arm learns, of skills where tasks have several metrics; relative gains are shares of the
+    reference's error; what cannot be told is null. ``costs`` [arm, role, of, models, parameters,
+    model_steps, seconds, latency]: of one repetition on average, and groups found on a data map pay
+    for its recording. ``role`` says what an arm is, one
     of ``roles``, which have a sentence each and are in the order in which to read of them; ``of``
     names the grouping that it belongs to, null where to none or to several. ``found`` has for each
     method what it found, one entry per unit, and ``about`` says what the method is. ``findings``
-    judge the groupings. ``agreement`` is the adjusted Rand index between methods, averaged over
+    judge the groupings. ``standings`` has every arm against the best, cheapest first, and
+    ``recommendation`` says which to use. ``agreement`` is the adjusted Rand index between methods, averaged over
     units. ``data_map`` and ``history`` are those of the first unit.
     """
 
@@ -89,6 +93,8 @@ class ComparisonRecord:
     stability: Annotated[Details, As(dict[str, dict[str, Json]])] = field(default_factory=dict)
     agreement: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     findings: tuple[Finding, ...] = ()
+    standings: tuple[Standing, ...] = ()
+    recommendation: Recommendation | None = None
     roles: Mapping[str, str] = field(default_factory=dict)
     config: Annotated[Details, As(Annotated[_Config, OPEN])] = field(default_factory=dict)
 
@@ -149,9 +155,15 @@ class ComparisonRecord:
         )
 
     @property
+    def outcome(self) -> str | None:
+        """ "decided" or "undecided"; None where nothing is recommended."""
+        return None if self.recommendation is None else self.recommendation.outcome
+
+    @property
     def verdict(self) -> tuple[str, ...]:
-        """The findings in plain sentences."""
-        return tuple(finding.sentence for finding in self.findings)
+        """The recommendation, then the findings, in plain sentences."""
+        first = () if self.recommendation is None else self.recommendation.sentences
+        return (*first, *(finding.sentence for finding in self.findings))
 
     @cached_property
     def arms(self) -> Mapping[str, Part]:
@@ -288,5 +300,5 @@ class ComparisonRecord:
         return f"{as_html(self, rows.select(columns).to_pandas())}\n<ul>{said}</ul>"
 
     def __repr__(self) -> str:
-        first = self.findings[0].sentence if self.findings else ""
+        first = next(iter(self.verdict), "")
         return f"{type(self).__name__}({', '.join(self.found)} on {len(self.tasks)} tasks: {first})"

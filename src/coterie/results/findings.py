@@ -14,58 +14,100 @@ import pyarrow as pa
 
 from coterie.codec import to_parts
 from coterie.errors import CoterieError
-from coterie.results.tables import CHOSEN, MEAN, CostRow, GainRow, differs, outcome, parts_of
+from coterie.results.sentences import sentence
+from coterie.results.tables import (
+    CHOSEN,
+    MEAN,
+    CostRow,
+    GainRow,
+    Outcome,
+    differs,
+    outcome,
+    parts_of,
+)
 from coterie.schema import Json
-from coterie.wording import MOST_NAMED, is_number, signed
+from coterie.wording import is_number
 
 Worth = Literal[
     "one group",
+    "no interval",
     "undecided",
-    "no difference",
+    "not worth it",
     "worse",
     "ensembling",
     "any companions",
+    "uncontrolled",
+    "control undecided",
     "single is better",
     "worth it",
 ]
+About = Literal[
+    "worth",
+    "mean",
+    "tasks that lose",
+    "tasks that gain",
+    "rivals",
+    "headroom",
+    "epochs",
+    "nothing learnt",
+    "steps",
+    "examples",
+    "left out",
+]
+# Without these nobody knows whether a gain is one of grouping.
+_CONTROLS: Mapping[str, Worth] = {"ensemble": "ensembling", "random": "any companions"}
 
 
 @dataclass(frozen=True, kw_only=True)
 class Finding:
-    """One thing that a comparison found, about the arm ``of``, a grouping.
+    """One thing that a comparison found, about the arm ``of``, mostly a grouping.
 
     ================= ==============================================================================
     ``about``         ``outcome``
     ================= ==============================================================================
     "worth"           whether to use the grouping: "worth it", or why not; ``times`` the training
                       steps of joint, ``models``
-    "mean"            whether its mean gain over the arm ``against`` differs from zero: "gain",
-                      "loss", "none", "unknown"
+    "mean"            its mean gain over the arm ``against``: "better", "not worth it", "worse",
+                      "undecided", "unknown"
     "tasks that lose" "loss": ``tasks`` with their gains, after Holm's correction; "none": not one
                       of ``count`` tasks
     "tasks that gain" "gain": likewise
-    "rivals"          "optimistic": ``count`` groupings were compared on the same test examples;
-                      ``of`` is empty
+    "rivals"          "corrected": ``count`` groupings were compared, and their intervals are wider
+                      for it; "optimistic" in files of earlier versions, which did not do so
+    "headroom"        "below the margin", "above the margin", "unknown": what any grouping can gain
+                      at most (``gain``), before one was looked for
+    "epochs"          "too few": ``count`` of the models of ``of`` were best in their last epoch
+    "nothing learnt"  "chance": ``tasks`` that no arm (or, with ``of``, that one) predicts better
+                      than chance, with their scores
+    "steps"           "unlike": models of ``of`` trained for ``times`` the steps of those of joint
+    "examples"        "unlike": joint sees ``times`` the examples of the average single-task model
+    "left out"        "not trained": the arm ``of``, for the reason ``why``
     ================= ==============================================================================
 
-    ``gain`` is in points, the mean over tasks; ``interval`` its 95 % interval over ``repetitions``,
-    ``resampled`` that over test examples. ``role`` is what the arm ``against`` is: "joint",
-    "single", "random", "ensemble".
+    ``gain`` is in points, the mean over tasks, and so is the ``margin`` below which it is not worth
+    anything; ``interval`` its 95 % interval over training noise and test examples. ``role`` is what
+    the arm ``against`` is: "joint", "single", "random", "ensemble". ``seeds``, ``minutes`` and
+    ``examples`` are how many more would decide what is undecided.
     """
 
-    about: Literal["worth", "mean", "tasks that lose", "tasks that gain", "rivals"]
-    outcome: Worth | Literal["gain", "loss", "none", "unknown", "optimistic"]
+    about: About
+    outcome: str
     of: str = ""
     against: str | None = None
     role: str | None = None
     gain: float | None = None
     interval: tuple[float, float] | None = None
+    margin: float | None = None
     resampled: tuple[float, float] | None = None
     times: float = 1.0
     models: float = 1.0
     tasks: tuple[tuple[str, float], ...] = ()
     count: int = 0
     repetitions: str = ""
+    seeds: int | None = None
+    minutes: float | None = None
+    examples: int | None = None
+    why: str = ""
 
     def to_dict(self) -> dict[str, Json]:
         """Plain JSON types."""
@@ -79,30 +121,12 @@ class Finding:
         ...         repetitions="1 seed").sentence
         'mine against joint: +0.5 points on the mean over tasks, without an interval (1 seed).'
         """
-        match self.about:
-            case "worth":
-                return f"{self.of}: {_worth_in_words(self)}"
-            case "mean":
-                return _mean_in_words(self)
-            case "tasks that lose" if not self.tasks:
-                return (
-                    f"No task is found to lose with {self.of} against joint (Holm's correction "
-                    f"over {self.count} tasks)."
-                )
-            case "tasks that lose" | "tasks that gain":
-                which = self.about.capitalize()
-                return (
-                    f"{which} with {self.of} against joint, after Holm's correction: "
-                    f"{_listing(self.tasks)}."
-                )
-            case "rivals":
-                return (
-                    f"{self.count} groupings were compared on the same test examples: the best of "
-                    "them on test looks better than it is."
-                )
+        return sentence(self)
 
 
-def find(scores: pa.Table, gains: pa.Table, costs: pa.Table) -> tuple[Finding, ...]:
+def find(
+    scores: pa.Table, gains: pa.Table, costs: pa.Table, *, unit_seconds: float | None = None
+) -> tuple[Finding, ...]:
     """Judge each grouping of a comparison.
 
     Whether it paid, against what, at which cost, and which tasks lose.
@@ -112,6 +136,7 @@ def find(scores: pa.Table, gains: pa.Table, costs: pa.Table) -> tuple[Finding, .
             everything was repeated.
         gains: groupings in the order in which they are judged.
         costs: of every grouping, and of joint.
+        unit_seconds: what one more seed takes.
 
     Raises:
         CoterieError: a row is missing that a grouping is judged by.
@@ -133,15 +158,15 @@ def find(scores: pa.Table, gains: pa.Table, costs: pa.Table) -> tuple[Finding, .
                 f"there must be a mean gain of {name!r} over joint and what both cost; one is "
                 "missing."
             )
-        found.append(_worth(name, means, cost[name], cost["joint"]))
-        found += [_mean(row, repetitions) for row in means.values()]
+        found.append(_worth(name, means, cost[name], cost["joint"], unit_seconds))
+        found += [_mean(row, repetitions, unit_seconds) for row in means.values()]
         found += _tasks_that_differ(name, by_pair[name, means["joint"]["reference"]])
     rivals = sum(name != CHOSEN for name in judged)
-    return (
-        (*found, Finding(about="rivals", outcome="optimistic", count=rivals))
-        if rivals > 1
-        else tuple(found)
-    )
+    if rivals > 1:
+        corrected = any(row["margin"] is not None for row in means.values())
+        how = "corrected" if corrected else "optimistic"
+        found.append(Finding(about="rivals", outcome=how, count=rivals))
+    return tuple(found)
 
 
 def repetitions_of(scores: pa.Table) -> str:
@@ -155,56 +180,81 @@ def repetitions_of(scores: pa.Table) -> str:
     return text if splits == 1 else f"{splits} splits x {text}"
 
 
-def _worth(name: str, means: Mapping[str, GainRow], cost: CostRow, joint_cost: CostRow) -> Finding:
-    """Whether to use the grouping."""
-    mean = means["joint"]
+def _worth(
+    name: str,
+    means: Mapping[str, GainRow],
+    cost: CostRow,
+    joint_cost: CostRow,
+    unit_seconds: float | None,
+) -> Finding:
+    """Whether to use the grouping; of what is undecided, what would settle it."""
+    answer, role = _worth_of({role: _answer(row) for role, row in means.items()}, cost["models"])
+    mean = means[role]
     return Finding(
         about="worth",
-        outcome=_worth_of({role: outcome(row) for role, row in means.items()}, cost["models"]),
+        outcome=answer,
         of=name,
-        against=mean["reference"],
-        role="joint",
-        gain=mean["gain"],
-        interval=_ends(mean["low"], mean["high"]),
-        resampled=_ends(mean["bootstrap_low"], mean["bootstrap_high"]),
         times=cost["model_steps"] / joint_cost["model_steps"],
         models=cost["models"],
+        **_facts(mean, unit_seconds),
     )
 
 
-def _worth_of(found: Mapping[str, str], models: float) -> Worth:
+def _answer(row: GainRow) -> Outcome:
+    """A gain that surely is below the margin is not worth it, be it above 0 or not."""
+    found, high, margin = outcome(row), row["high"], row["margin"]
+    small = found == "better" and is_number(high) and is_number(margin) and high < margin
+    return "not worth it" if small else found
+
+
+def _worth_of(found: Mapping[str, Outcome], models: float) -> tuple[Worth, str]:
+    """The answer, and the role of the reference that it rests on."""
     if models == 1:
-        return "one group"
-    if found["joint"] != "gain":
-        answers: dict[str, Worth] = {
-            "unknown": "undecided",
-            "none": "no difference",
-            "loss": "worse",
-        }
-        return answers[found["joint"]]
-    if found.get("ensemble", "gain") != "gain":
-        return "ensembling"
-    if found.get("random", "gain") != "gain":
-        return "any companions"
-    return "single is better" if found.get("single") == "loss" else "worth it"
+        return "one group", "joint"
+    match found["joint"]:
+        case "unknown":
+            return "no interval", "joint"
+        case "worse" | "not worth it" | "undecided" as answer:
+            return answer, "joint"
+    for role, answer in _CONTROLS.items():
+        if found.get(role) in ("worse", "not worth it"):
+            return answer, role
+    if found.get("single") == "worse":
+        return "single is better", "joint"
+    if not _CONTROLS.keys() <= found.keys():
+        return "uncontrolled", "joint"
+    for role in _CONTROLS:
+        if found[role] != "better":
+            return "control undecided", role
+    return "worth it", "joint"
 
 
-def _mean(row: GainRow, repetitions: str) -> Finding:
+def _mean(row: GainRow, repetitions: str, unit_seconds: float | None) -> Finding:
     return Finding(
         about="mean",
         outcome=outcome(row),
         of=row["arm"],
-        against=row["reference"],
-        role=row["reference_role"],
-        gain=row["gain"],
-        interval=_ends(row["low"], row["high"]),
-        resampled=_ends(row["bootstrap_low"], row["bootstrap_high"]),
         repetitions=repetitions,
+        **_facts(row, unit_seconds),
     )
 
 
-def _ends(low: float | None, high: float | None) -> tuple[float, float] | None:
-    return (low, high) if is_number(low) and is_number(high) else None
+def _facts(row: GainRow, unit_seconds: float | None) -> dict[str, object]:
+    """What a row of gains says of a pair."""
+    seeds = row["more_seeds"]
+    known = seeds is not None and unit_seconds is not None
+    return {
+        "against": row["reference"],
+        "role": row["reference_role"],
+        "gain": row["gain"],
+        "interval": (row["low"], row["high"])
+        if is_number(row["low"]) and is_number(row["high"])
+        else None,
+        "margin": row["margin"],
+        "seeds": seeds,
+        "minutes": seeds * unit_seconds / 60 if known else None,
+        "examples": row["more_examples"],
+    }
 
 
 def _tasks_that_differ(name: str, rows: Sequence[GainRow]) -> list[Finding]:
@@ -227,67 +277,3 @@ def _tasks_that_differ(name: str, rows: Sequence[GainRow]) -> list[Finding]:
     if better:
         found.append(Finding(about="tasks that gain", outcome="gain", tasks=better, **about))
     return found
-
-
-def _worth_in_words(found: Finding) -> str:
-    price = f"{found.times:.1f} times the training steps of joint and {_models(found.models)}"
-    match found.outcome:
-        case "one group":
-            return "one group, which is joint training."
-        case "undecided":
-            return (
-                f"undecided, because gains need at least two seeds that differ. It takes {price}."
-            )
-        case "no difference":
-            return f"not worth it here. No difference found to joint training, at {price}."
-        case "worse":
-            return f"not worth it. It does worse than joint training, at {price}."
-        case "ensembling":
-            return (
-                "better than joint training, but no gain is found over an ensemble of as many "
-                "joint models: this is ensembling, not grouping."
-            )
-        case "any companions":
-            return (
-                "better than joint training, but no gain is found over random groups of the same "
-                "sizes: which tasks are together did not matter."
-            )
-        case "single is better":
-            return "better than joint training, but single-task models do better still."
-        case _:
-            return f"worth it if {price} are affordable: {_points(found.gain)} over joint training."
-
-
-def _mean_in_words(found: Finding) -> str:
-    pair, gain = (
-        f"{found.of} against {found.against}",
-        f"{_points(found.gain)} on the mean over tasks",
-    )
-    if found.interval is None:
-        return f"{pair}: {gain}, without an interval ({found.repetitions})."
-    spread = f"95 % interval {_span(found.interval)} over {found.repetitions}"
-    if found.outcome == "none":
-        return f"No difference found between {found.of} and {found.against}: {gain} ({spread})."
-    sentence = f"{pair}: {gain} ({spread})."
-    if found.resampled is not None and found.resampled[0] <= 0 <= found.resampled[1]:
-        sentence += (
-            f" Other test examples could undo it: {_span(found.resampled)} over resampled ones."
-        )
-    return sentence
-
-
-def _listing(tasks: Sequence[tuple[str, float]]) -> str:
-    shown = ", ".join(f"{name} ({signed(gain)})" for name, gain in tasks[:MOST_NAMED])
-    return shown if len(tasks) <= MOST_NAMED else f"{shown} and {len(tasks) - MOST_NAMED} more"
-
-
-def _span(interval: tuple[float, float]) -> str:
-    return f"{signed(interval[0])} to {signed(interval[1])}"
-
-
-def _points(value: float | None) -> str:
-    return "not defined" if value is None else f"{signed(value)} points"
-
-
-def _models(count: float) -> str:
-    return "1 model" if count == 1 else f"{count:g} models"

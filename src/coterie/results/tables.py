@@ -18,7 +18,7 @@ from coterie.errors import CoterieError
 from coterie.schema import within
 from coterie.wording import is_number
 
-Outcome = Literal["gain", "loss", "none", "unknown"]
+Outcome = Literal["better", "not worth it", "worse", "undecided", "unknown"]
 MEAN = "mean"
 CHOSEN = "chosen"
 # Of comparisons that do not say which roles they have.
@@ -52,8 +52,12 @@ GAINS = pa.schema(
         ("high", pa.float64()),
         ("p", pa.float64()),
         ("p_holm", pa.float64()),
-        ("bootstrap_low", pa.float64()),
-        ("bootstrap_high", pa.float64()),
+        ("training_se", pa.float64()),
+        ("examples_se", pa.float64()),
+        ("margin", pa.float64()),
+        ("outcome", pa.string()),
+        ("more_seeds", pa.int64()),
+        ("more_examples", pa.int64()),
         ("relative_gain", pa.float64()),
     ]
 )
@@ -66,13 +70,30 @@ COSTS = pa.schema(
         ("parameters", pa.float64()),
         ("model_steps", pa.float64()),
         ("seconds", pa.float64()),
+        ("latency", pa.float64()),
     ]
 )
-_NEW = ("role", "of", "reference_role")
+_TOLD_BY_NAME = ("role", "of", "reference_role")
+# What tables of earlier versions lack, and what they had instead.
+_NEW = (
+    "training_se",
+    "examples_se",
+    "margin",
+    "outcome",
+    "more_seeds",
+    "more_examples",
+    "latency",
+)
+_EARLIER = ("bootstrap_low", "bootstrap_high")
 
 
 class GainRow(TypedDict):
-    """A row of ``gains``: one arm against another on one task, or on the mean over tasks."""
+    """A row of ``gains``: one arm against another on one task, or on the mean over tasks.
+
+    ``training_se`` and ``examples_se`` are the standard errors of the gain that come from the seeds
+    and from the test examples. ``more_seeds`` or ``more_examples`` is about how many more would
+    decide what is undecided.
+    """
 
     arm: str
     role: str
@@ -86,13 +107,20 @@ class GainRow(TypedDict):
     high: float | None
     p: float | None
     p_holm: float | None
-    bootstrap_low: float | None
-    bootstrap_high: float | None
+    training_se: float | None
+    examples_se: float | None
+    margin: float | None
+    outcome: str | None
+    more_seeds: int | None
+    more_examples: int | None
     relative_gain: float | None
 
 
 class CostRow(TypedDict):
-    """A row of ``costs``: what one arm takes."""
+    """A row of ``costs``: what one arm takes.
+
+    ``latency`` is the time in seconds in which it predicts 1,000 examples.
+    """
 
     arm: str
     role: str
@@ -101,6 +129,7 @@ class CostRow(TypedDict):
     parameters: float | None
     model_steps: float
     seconds: float | None
+    latency: float | None
 
 
 class Part(NamedTuple):
@@ -156,14 +185,21 @@ def with_parts(table: pa.Table, schema: pa.Schema, groupings: Iterable[str]) -> 
 
 
 def outcome(row: GainRow) -> Outcome:
-    """Whether the interval of a row of ``gains`` excludes zero.
+    """How the arm of a row of ``gains`` does against its reference.
 
-    >>> [outcome({"low": low, "high": 0.9}) for low in (0.1, -0.1, None)]
-    ['gain', 'none', 'unknown']
+    "better", "worse", "not worth it" (the gain is surely below the margin), "undecided", or
+    "unknown" where there is no interval.
+
+    >>> [outcome({"low": low, "high": 0.9, "outcome": None}) for low in (0.1, -0.1, None)]
+    ['better', 'undecided', 'unknown']
     """
+    match row["outcome"]:
+        case "better" | "not worth it" | "worse" | "undecided" as told:
+            return told
     if not (is_number(row["low"]) and is_number(row["high"])):
         return "unknown"
-    return "gain" if row["low"] > 0 else "loss" if row["high"] < 0 else "none"
+    # Tables of earlier versions have no margin.
+    return "better" if row["low"] > 0 else "worse" if row["high"] < 0 else "undecided"
 
 
 def differs(row: GainRow) -> bool:
@@ -193,8 +229,7 @@ def read_table(
         table = read_parquet(path)
     table, _ = unmark_table(table, _format(path), path)
     with within(path, "table of a comparison"):
-        if table.schema.equals(pa.schema([field for field in schema if field.name not in _NEW])):
-            table = with_parts(table, schema, groupings)
+        table = _of_today(table, schema, groupings)
         if not table.schema.equals(schema):
             found, wanted = (
                 ", ".join(f"{field.name} {field.type}" for field in each)
@@ -204,7 +239,7 @@ def read_table(
         for field in schema:
             if (
                 pa.types.is_string(field.type)
-                and field.name != "of"
+                and field.name not in ("of", "outcome")
                 and table[field.name].null_count
             ):
                 raise CoterieError(f"column {field.name!r} must not be empty anywhere.")
@@ -213,6 +248,24 @@ def read_table(
         ):
             raise CoterieError(f"column 'task' names the unknown task {unknown[0]!r}.")
     return table
+
+
+def _of_today(table: pa.Table, schema: pa.Schema, groupings: Iterable[str]) -> pa.Table:
+    """A table of an earlier version with the columns that it lacks; any other as it is."""
+    names = set(schema.names)
+    lacking = [name for name in schema.names if name in _NEW and name not in table.schema.names]
+    earlier = names - set(lacking) | {
+        name for name in _EARLIER if lacking and name in table.schema.names
+    }
+    told_by_name = names.intersection(_TOLD_BY_NAME)
+    if set(table.schema.names) not in (earlier, earlier - told_by_name):
+        return table
+    for name in lacking:
+        field = schema.field(name)
+        table = table.append_column(field, pa.nulls(table.num_rows, field.type))
+    if not told_by_name <= set(table.schema.names):
+        return with_parts(table, schema, groupings)
+    return table.select(schema.names)
 
 
 def _format(path: Path) -> Format:

@@ -1,0 +1,108 @@
+"""Which arm to use: the cheapest of those that are not worse than the best by more than a margin.
+
+Shapes: ``U`` units, ``A`` arms.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from coterie.evaluation.metrics import finite
+from coterie.evaluation.scores import ArmScores
+from coterie.results.recommendation import Recommendation, Standing
+from coterie.results.tables import CostRow
+from coterie.statistics import Best, compare_with_best, covariance, not_worse
+
+# Random groups are a control, nothing that anybody would use.
+NEVER = ("random",)
+
+
+def standings(arms: ArmScores, costs: Sequence[CostRow]) -> tuple[Standing, ...]:
+    """Every arm that one might use against the best of the others, cheapest to serve first."""
+    cost = {row["arm"]: row for row in costs if row["role"] not in NEVER}
+    places = [place for place, name in enumerate(arms.arms) if name in cost]
+    means, _ = arms.means()
+    best = with_the_best(arms, places)
+    found = [
+        Standing(
+            arm=arms.arms[place],
+            role=cost[arms.arms[place]]["role"],
+            score=float(means[:, place].mean()) / 100,
+            low=finite(best.low[i]),
+            high=finite(best.high[i]),
+            validation=finite(arms.validation[:, place].mean()),
+            **{
+                name: cost[arms.arms[place]][name]
+                for name in ("models", "parameters", "latency", "seconds")
+            },
+        )
+        for i, place in enumerate(places)
+    ]
+    return tuple(sorted(found, key=_price))
+
+
+def with_the_best(arms: ArmScores, places: Sequence[int]) -> Best:
+    """Simultaneous bounds, in points, of some arms' mean scores minus the best of the others."""
+    means, added = arms.means()
+    means = means[:, places]
+    if added is None:
+        splits = arms.per_split(means)
+        if len(splits) < 2:
+            unknown = np.full(len(places), np.nan)
+            return Best(unknown, unknown)
+        spread = np.atleast_2d(np.cov(splits, rowvar=False)) * (1 / len(splits) + arms.overlap)
+        return compare_with_best(splits.mean(0), spread, len(splits) - 1)
+    spread, df = covariance(means, np.moveaxis(added[..., places], 2, 1), arms.groups)
+    return compare_with_best(means.mean(0), spread, df)
+
+
+def recommend(
+    found: Sequence[Standing], arms: ArmScores, margin: float | None = None
+) -> Recommendation | None:
+    """The cheapest arm that surely is within the margin of the best.
+
+    If there is none, it is undecided, and what validation examples say stands in for it. None where
+    no arm has a score.
+
+    Args:
+        found: what :func:`standings` gave.
+        arms: for metric and margin.
+        margin: in points.
+    """
+    scored = [each for each in found if np.isfinite(each.score)]
+    if not scored:
+        return None
+    margin = float(arms.margins[-1]) if margin is None else margin
+    best = max(scored, key=lambda each: each.score)
+    low = np.array([np.nan if each.low is None else each.low for each in scored])
+    sure = [each for each, near in zip(scored, not_worse(low, margin), strict=True) if near]
+    if sure:
+        chosen, outcome = sure[0], "decided"
+    else:
+        chosen, outcome = _on_validation(scored, margin), "undecided"
+    return Recommendation(
+        outcome=outcome,
+        chosen=chosen,
+        best=best,
+        margin=margin,
+        arms=len(scored),
+        metric=arms.metric,
+    )
+
+
+def _on_validation(scored: Sequence[Standing], margin: float) -> Standing:
+    """The cheapest within the margin of the best on validation examples."""
+    values = [-np.inf if each.validation is None else each.validation for each in scored]
+    near = max(values) - margin / 100
+    return next(each for each, value in zip(scored, values, strict=True) if value >= near)
+
+
+def _price(standing: Standing) -> tuple[float, ...]:
+    """What serving costs: models, then the time of predictions; then that of training."""
+    known: Mapping[str, float | None] = {
+        "latency": standing.latency,
+        "seconds": standing.seconds,
+    }
+    return (standing.models, *(np.inf if each is None else each for each in known.values()))

@@ -1,0 +1,194 @@
+"""The scores of all arms of a comparison side by side, with what each test example adds to them.
+
+Shapes: ``U`` units (a split and a seed each), ``A`` arms (random draws averaged), ``n`` test
+examples, ``T`` tasks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from coterie.evaluation.units import Unit
+from coterie.metrics import contributions, deciding, mean_name, n_wrong
+from coterie.results.standings import mean_where_known
+from coterie.statistics import Interval, interval, nadeau_bengio, simultaneous, with_mean
+from coterie.tasks import Tasks
+
+# One-sided 99 %: of many arms at chance, the best one looks a little better than that.
+_LEARNT = 0.98
+_OF_AN_OWN_METRIC = 1.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class ArmScores:
+    """Deciding metric of all arms, paired over units.
+
+    ``scores`` and ``wrong``, the number of examples in the wrong class, are (U, A, T),
+    ``validation`` (U, A) means over tasks. With one split ``contributions`` (U, n, A, T) is what
+    each test example adds to the scores, and ``groups`` (n,) says which are drawn together; with
+    several it is None. ``splits`` (U,) is the split of each unit, ``overlap`` test / train
+    examples. ``chance`` (T,) is what knows nothing of an example, NaN of a user's own metric,
+    ``margins`` (T + 1,) the least gains worth having, in points, last that of the mean.
+    """
+
+    arms: tuple[str, ...]
+    scores: np.ndarray
+    wrong: np.ndarray
+    validation: np.ndarray
+    contributions: np.ndarray | None
+    groups: np.ndarray | None
+    splits: np.ndarray
+    overlap: float
+    chance: np.ndarray
+    margins: np.ndarray
+    metrics: tuple[str, ...]
+
+    @property
+    def metric(self) -> str:
+        """What the mean over tasks is of."""
+        return mean_name(self.metrics)
+
+    def learnt(self) -> np.ndarray:
+        """Which tasks some arm predicts better than chance, (T,); all where none is."""
+        return found if (found := self.better_than_chance().any(0)).any() else ~found
+
+    def better_than_chance(self) -> np.ndarray:
+        """Which arms predict which tasks better than chance, for all one knows, (A, T).
+
+        By the lower end of an interval of the score, or of that over examples alone where there is
+        one seed. A metric of a user's own has no known chance and counts as learnt.
+        """
+        above = self.scores - self.chance
+        found = self._interval(above.reshape(len(above), -1), self._flat(), level=_LEARNT)
+        low = found.low
+        if not found.seeds > 1:
+            low = found.mean - 2.33 * np.sqrt(found.example_variance)
+        low = np.where(np.isnan(low), found.mean, low).reshape(above.shape[1:])
+        return (low > 0) | np.isnan(self.chance)
+
+    def gains(self, first: int, second: int, *, level: float = 0.95) -> Interval:
+        """Points by which an arm is better than another, (T + 1,), last the mean over tasks."""
+        difference = 100 * (self.scores[:, first] - self.scores[:, second])
+        added = (
+            None
+            if self.contributions is None
+            else 100 * (self.contributions[:, :, first] - self.contributions[:, :, second])
+        )
+        return self._interval(*self._with_mean(difference, added), level=level)
+
+    def mean_gains(self, arms: Sequence[int], reference: int) -> Interval:
+        """Mean gains of several arms (C,) over one reference, which hold all at once."""
+        means, added = self.means()
+        difference = means[:, arms] - means[:, [reference]]
+        if added is None:
+            # Bonferroni's correction: splits overlap, so that little is known of correlations.
+            level = 1 - 0.05 / len(arms)
+            return self._interval(difference, None, level=level)
+        return simultaneous(
+            difference, added[..., arms] - added[..., [reference]], groups=self.groups
+        )
+
+    def means(self) -> tuple[np.ndarray, np.ndarray | None]:
+        """Mean scores over tasks in points (U, A), and contributions to them (U, n, A)."""
+        counted = self.counted()
+        means = 100 * mean_where_known(self.scores[..., counted], -1)
+        if self.contributions is None:
+            return means, None
+        return means, 100 * self.contributions[..., counted].mean(-1)
+
+    def counted(self) -> np.ndarray:
+        """Which tasks count in means, (T,): learnt, and with a score everywhere."""
+        defined = np.isfinite(self.scores).all((0, 1))
+        return self.learnt() & (defined if defined.any() else ~defined)
+
+    def per_split(self, values: np.ndarray) -> np.ndarray:
+        """Means over the seeds of each split (S, ...) of (U, ...).
+
+        Seeds of one split share its test examples, so they are not further repetitions.
+        """
+        return np.stack(
+            [mean_where_known(values[self.splits == split], 0) for split in np.unique(self.splits)]
+        )
+
+    def _with_mean(
+        self, difference: np.ndarray, added: np.ndarray | None
+    ) -> tuple[np.ndarray, np.ndarray | None]:
+        counted = self.counted()
+        if added is not None:
+            return with_mean(difference, added, counted)
+        mean = mean_where_known(difference[:, counted], -1)
+        return np.append(difference, mean[:, None], -1), None
+
+    def _interval(
+        self, gains: np.ndarray, added: np.ndarray | None, *, level: float
+    ) -> Interval:
+        if added is None:
+            return nadeau_bengio(self.per_split(gains), overlap=self.overlap, level=level)
+        return interval(gains, added, groups=self.groups, level=level)
+
+    def _flat(self) -> np.ndarray | None:
+        found = self.contributions
+        return None if found is None else found.reshape(*found.shape[:2], -1)
+
+
+def arm_scores(
+    units: Sequence[Unit],
+    tasks: Tasks,
+    *,
+    groups: np.ndarray | None = None,
+    margin: float | None = None,
+) -> ArmScores:
+    """Put the units' scores side by side; draws of a random arm are averaged.
+
+    Args:
+        units: of one comparison.
+        tasks: whose deciding metrics are read.
+        groups: of all examples of the data (N,): test rows of one group are drawn together.
+        margin: in points, instead of those of the metrics.
+    """
+    names = tuple(dict.fromkeys(name for name, _ in units[0].arms))
+    scores, wrong, validation, added = [], [], [], []
+    splits = np.array([unit.split for unit in units])
+    several = len(set(splits.tolist())) > 1
+    for unit in units:
+        share = _averages_draws(unit, names)
+        outputs, targets = torch.from_numpy(unit.outputs), torch.from_numpy(unit.targets)
+        scores.append(share @ unit.primary)
+        wrong.append(share @ n_wrong(outputs, targets, tasks))
+        validation.append(share @ unit.validation)
+        if not several:
+            each = contributions(outputs, targets, tasks)
+            added.append(np.einsum("ad,dnt->nat", share, each).astype(np.float32))
+    metrics = deciding(tasks)
+    own = [_OF_AN_OWN_METRIC if metric.margin is None else metric.margin for metric in metrics]
+    margins = np.array(own) if margin is None else np.full(len(own), margin)
+    return ArmScores(
+        arms=names,
+        scores=np.stack(scores),
+        wrong=np.stack(wrong),
+        validation=np.stack(validation),
+        contributions=None if several else np.stack(added),
+        groups=None if several or groups is None else groups[units[0].positions],
+        splits=splits,
+        overlap=float(np.mean([unit.overlap for unit in units])) if several else 0.0,
+        chance=np.array(
+            [
+                np.nan if callable(task.metric) else 0.0 if metric.is_skill else metric.chance(prior)
+                for task, metric, prior in zip(
+                    tasks, metrics, tasks.priors or [()] * len(tasks), strict=True
+                )
+            ]
+        ),
+        margins=np.append(margins, margins.max()),
+        metrics=tuple(metric.name for metric in metrics),
+    )
+
+
+def _averages_draws(unit: Unit, names: Sequence[str]) -> np.ndarray:
+    """Matrix (A, draws of all arms) that averages the draws of each arm."""
+    same = np.array([[arm == name for arm, _ in unit.arms] for name in names], dtype=np.float64)
+    return same / same.sum(1, keepdims=True)

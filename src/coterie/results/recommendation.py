@@ -1,0 +1,116 @@
+"""What to deploy: the cheapest arm that is not worse than the best by more than a margin."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, Literal
+
+from coterie.codec import to_parts
+from coterie.schema import Json, least
+from coterie.wording import number, score, seconds, signed
+
+
+@dataclass(frozen=True, kw_only=True)
+class Standing:
+    """How one arm stands: its mean ``score`` on test, and by how much it lies below the best.
+
+    ``low`` and ``high``, in points, are simultaneous 95 % bounds of its score minus that of the best
+    other arm (Hsu's multiple comparisons with the best); ``low`` is 0 for an arm that is surely the
+    best, ``high`` 0 for one that surely is not. None where they cannot be told. ``validation`` is
+    its mean score on validation examples. ``models``, ``parameters``, ``latency`` (seconds for 1,000
+    examples) and ``seconds`` of training are what it costs.
+    """
+
+    arm: str
+    role: str
+    score: float
+    low: float | None = None
+    high: float | None = None
+    validation: float | None = None
+    models: Annotated[float, least(0)] = 1.0
+    parameters: float | None = None
+    latency: float | None = None
+    seconds: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recommendation:
+    """The arm to use, and how sure that is.
+
+    ``outcome`` is "decided" if the loss of ``arm`` against the best is inside the ``margin`` by
+    simultaneous intervals on test examples; of such arms it is the cheapest to serve. Else it is
+    "undecided": ``arm`` was picked on validation examples, the cheapest within the margin of the
+    best there, and test examples only score it. ``best`` is the arm with the highest score.
+
+    >>> joint, forest = Standing(arm="joint", role="joint", score=0.881, low=-0.3, high=0.2), Standing(
+    ...     arm="forest", role="forest", score=0.882, low=-0.2, high=0.3, models=6)
+    >>> found = Recommendation(outcome="decided", chosen=joint, best=forest, margin=0.5, arms=2,
+    ...                        metric="AUROC")
+    >>> print(*found.sentences, sep="\\n")
+    Use joint: 1 model, a mean AUROC of .881, at most 0.3 points below the best of 2 arms (95 %).
+    Paying for forest, the highest score, would gain +0.1 points, 0.3 at most: 6 models.
+    """
+
+    outcome: Literal["decided", "undecided"]
+    chosen: Standing
+    best: Standing
+    margin: float
+    arms: int
+    metric: str
+
+    @property
+    def arm(self) -> str:
+        """Name of the arm to use."""
+        return self.chosen.arm
+
+    @property
+    def basis(self) -> Literal["test", "validation"]:
+        """On which examples it was chosen."""
+        return "test" if self.outcome == "decided" else "validation"
+
+    @property
+    def sentences(self) -> tuple[str, str]:
+        """What to use and what that costs; what paying more would gain, or why it is undecided."""
+        own = f"{_price(self.chosen)}, a mean {self.metric} of {score(self.chosen.score)}"
+        if self.outcome == "decided":
+            first = f"Use {self.arm}: {own}, {self._distance()} (95 %)."
+            return first, self._more()
+        first = f"Undecided. Until it is, use {self.arm}: {own}."
+        return first, (
+            f"No arm is surely within {self.margin:g} points of the best of {self.arms}, so "
+            f"{self.arm} was picked on validation examples; the test examples only score it."
+        )
+
+    def _distance(self) -> str:
+        others = f"the best of {self.arms} arms"
+        if not self.chosen.low:
+            return f"surely {others}"
+        return f"at most {number(-self.chosen.low, 1)} points below {others}"
+
+    def _more(self) -> str:
+        """What the best arm would cost and gain."""
+        if self.best.arm == self.arm:
+            return "No other arm scores higher."
+        gain = 100 * (self.best.score - self.chosen.score)
+        most = "" if self.chosen.low is None else f", {number(-self.chosen.low, 1)} at most"
+        return (
+            f"Paying for {self.best.arm}, the highest score, would gain {signed(gain)} "
+            f"points{most}: {_price(self.best)}."
+        )
+
+    def to_dict(self) -> dict[str, Json]:
+        """Plain JSON types, with the sentences."""
+        said = to_parts(self)[1]
+        return {**said, "arm": self.arm, "basis": self.basis, "sentences": list(self.sentences)}
+
+
+def _price(standing: Standing) -> str:
+    models = "1 model" if standing.models == 1 else f"{standing.models:g} models"
+    served = (
+        ""
+        if standing.latency is None
+        else f", {seconds(standing.latency)} for 1,000 predictions"
+    )
+    trained = "" if standing.seconds is None else f", trained in {seconds(standing.seconds)}"
+    return f"{models}{served}{trained}"
+

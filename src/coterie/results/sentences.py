@@ -1,0 +1,217 @@
+"""The findings of a comparison in plain words, for someone who reads nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from coterie.wording import MOST_NAMED, number, share, signed
+
+if TYPE_CHECKING:
+    from coterie.results.findings import Finding
+
+
+def sentence(found: Finding) -> str:
+    """A finding in words; see there for what each is about."""
+    match found.about:
+        case "worth":
+            return f"{found.of}: {_worth(found)}"
+        case "mean":
+            return _mean(found)
+        case "tasks that lose" if not found.tasks:
+            return (
+                f"No task is found to lose with {found.of} against joint (Holm's correction over "
+                f"{found.count} tasks)."
+            )
+        case "tasks that lose" | "tasks that gain":
+            which = found.about.capitalize()
+            return (
+                f"{which} with {found.of} against joint, after Holm's correction: "
+                f"{_listing(found.tasks)}."
+            )
+        case "rivals" if found.outcome == "corrected":
+            return (
+                f"{found.count} groupings were compared with joint training; their intervals are "
+                "as wide as it takes to hold all at once."
+            )
+        case "rivals":
+            return (
+                f"{found.count} groupings were compared on the same test examples: the best of "
+                "them on test looks better than it is."
+            )
+        case _:
+            return _condition(found)
+
+
+def settled_by(found: Finding) -> str:
+    """What would decide what is undecided, or "".
+
+    >>> from coterie.results import Finding
+    >>> settled_by(Finding(about="mean", outcome="undecided", seeds=12, minutes=4.2))
+    'About 12 more seeds (4 minutes) would settle it.'
+    """
+    if found.seeds is not None:
+        time = "" if found.minutes is None else f" ({_minutes(found.minutes)})"
+        return f"About {found.seeds} more seed{'s' if found.seeds > 1 else ''}{time} would settle it."
+    if found.examples is not None:
+        return (
+            "More seeds would not settle it: the test examples are too few, by about "
+            f"{_two_digits(found.examples)} with labels."
+        )
+    return ""
+
+
+def _worth(found: Finding) -> str:
+    price = f"{found.times:.1f} times the training steps of joint and {_models(found.models)}"
+    gain = f"{_points(found.gain)}{_span(found)}"
+    match found.outcome:
+        case "one group":
+            return "one group, which is joint training."
+        case "no interval":
+            return f"no verdict: one seed tells nothing of the noise. It takes {price}."
+        case "undecided":
+            rest = _joined(settled_by(found))
+            return f"undecided. Its gain over joint training is {gain}, at {price}.{rest}"
+        case "not worth it":
+            return (
+                f"not worth it. What it gains over joint training is below {_margin(found)}: "
+                f"{gain}, at {price}."
+            )
+        case "worse":
+            return f"not worth it. It does worse than joint training, {gain}, at {price}."
+        case "ensembling":
+            return (
+                "better than joint training, but not than an ensemble of as many joint models "
+                f"({gain}): this is ensembling, not grouping."
+            )
+        case "any companions":
+            return (
+                "better than joint training, but not than random groups of the same sizes "
+                f"({gain}): which tasks are together does not matter."
+            )
+        case "uncontrolled":
+            return (
+                "better than joint training, but not compared with random groups and with an "
+                "ensemble: nobody knows whether that is due to the groups."
+            )
+        case "control undecided":
+            against = (
+                "an ensemble of as many joint models"
+                if found.role == "ensemble"
+                else "random groups of the same sizes"
+            )
+            return (
+                f"better than joint training; whether it is better than {against} is undecided, "
+                f"{gain}.{_joined(settled_by(found))}"
+            )
+        case "single is better":
+            return "better than joint training, but single-task models do better still."
+        case _:
+            return f"worth it if {price} are affordable: {gain} over joint training."
+
+
+def _mean(found: Finding) -> str:
+    pair, gain = (
+        f"{found.of} against {found.against}",
+        f"{_points(found.gain)} on the mean over tasks",
+    )
+    if found.interval is None:
+        return f"{pair}: {gain}, without an interval ({found.repetitions})."
+    spread = f"95 % interval {_ends(found.interval)}, {found.repetitions}"
+    match found.outcome:
+        case "undecided":
+            rest = _joined(settled_by(found))
+            return f"Undecided between {found.of} and {found.against}: {gain} ({spread}).{rest}"
+        case "not worth it":
+            return f"{pair}: {gain} ({spread}), below {_margin(found)}."
+        case _:
+            return f"{pair}: {gain} ({spread})."
+
+
+def _condition(found: Finding) -> str:
+    """What to know of how the comparison was made."""
+    match found.about:
+        case "headroom" if found.outcome == "unknown":
+            return (
+                "Headroom: too little was trained to tell what a grouping could gain over joint "
+                "training."
+            )
+        case "headroom":
+            said = (
+                "Headroom: what any grouping into that many models can gain over joint training is "
+                f"at most {number(found.gain, 1)} points (95 %)"
+            )
+            small = found.outcome == "below the margin"
+            return f"{said}, less than the {_margin(found)} that would be worth it." if small else f"{said}."
+        case "epochs":
+            return (
+                f"Not trained to the end: {found.count} of the models of {found.of} are best in "
+                "their last epoch; more epochs may change the answer."
+            )
+        case "nothing learnt" if not found.of:
+            return (
+                "Nothing was learnt, by any arm, on "
+                f"{_scores(found.tasks)}; these tasks stay out of the mean."
+            )
+        case "nothing learnt":
+            return f"{found.of} learnt nothing on {_scores(found.tasks)}."
+        case "steps":
+            return (
+                f"The models of {found.of} took {number(found.times, 2)} times the optimiser steps "
+                "of the joint model on average: the comparison is one of unlike trainings."
+            )
+        case "examples":
+            return (
+                f"The joint model sees {number(found.times, 1)} times the examples that a "
+                "single-task model sees on average, since tasks have examples of their own."
+            )
+        case _:
+            return f"{found.of} was left out: {found.why}."
+
+
+def _joined(text: str) -> str:
+    return f" {text}" if text else ""
+
+
+def _listing(tasks: Sequence[tuple[str, float]]) -> str:
+    shown = ", ".join(f"{name} ({signed(gain)})" for name, gain in tasks[:MOST_NAMED])
+    return shown if len(tasks) <= MOST_NAMED else f"{shown} and {len(tasks) - MOST_NAMED} more"
+
+
+def _scores(tasks: Sequence[tuple[str, float]]) -> str:
+    shown = ", ".join(
+        f"{name} ({share(value)})" for name, value in tasks[:MOST_NAMED]
+    )
+    return shown if len(tasks) <= MOST_NAMED else f"{shown} and {len(tasks) - MOST_NAMED} more"
+
+
+def _ends(interval: tuple[float, float]) -> str:
+    return f"{signed(interval[0])} to {signed(interval[1])}"
+
+
+def _span(found: Finding) -> str:
+    return "" if found.interval is None else f" ({_ends(found.interval)})"
+
+
+def _points(value: float | None) -> str:
+    return "not defined" if value is None else f"{signed(value)} points"
+
+
+def _margin(found: Finding) -> str:
+    return "what is worth anything" if found.margin is None else f"{found.margin:g} points"
+
+
+def _models(count: float) -> str:
+    return "1 model" if count == 1 else f"{count:g} models"
+
+
+def _minutes(minutes: float) -> str:
+    if minutes < 1:
+        return "under a minute"
+    if minutes >= 90:
+        return f"{minutes / 60:.0f} hours"
+    return f"{minutes:.0f} minute{'s' if round(minutes) != 1 else ''}"
+
+
+def _two_digits(count: int) -> str:
+    return f"{float(f'{count:.2g}'):,.0f}"
