@@ -1,0 +1,220 @@
+"""How often the intervals of `coterie.statistics` hold what they say, by simulation.
+
+    python benchmarks/coverage.py
+
+Latent scores of two arms on six correlated tasks are drawn with effects of seeds, of test examples,
+and of seeds on examples; real metrics turn them into gains, whose true mean over seeds and over the
+population is 0, as the arms are alike. Scores of 20 seeds are drawn, and intervals taken from each
+3, 5 and 10 and from all of them, by both rules: the interval over seeds and examples, and the earlier one,
+Student's over seeds alone. So "better" is false; "not worth it" is false where
+the true gain is the margin, to which the same gains are shifted. A regime says which effects are
+large. The summary is over regimes, with the lowest and the highest coverage of one."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from dataclasses import dataclass
+from math import sqrt
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+from _common import log, save_result
+from scipy.stats import norm
+
+from coterie.seeds import numpy_generator
+from coterie.statistics import (
+    Interval,
+    accuracy,
+    auroc,
+    interval,
+    nadeau_bengio,
+    outcome,
+    r2,
+    with_mean,
+)
+
+SEEDS = (3, 5, 10, 20)
+TASKS = 6
+SHARED = 0.3  # of the variance of every effect is common to the tasks
+IN_GROUP = 0.5  # of the variance of every effect of examples is common to a group of rows
+ROWS_OF_GROUP = 5
+
+
+@dataclass(frozen=True)
+class Regime:
+    """Standard deviations of effects on latent scores, whose noise common to both arms is 1."""
+
+    seeds: float
+    examples: float
+    interaction: float
+
+
+REGIMES = {
+    "seeds": Regime(seeds=0.3, examples=0.15, interaction=0.3),
+    "examples": Regime(seeds=0.05, examples=0.5, interaction=0.3),
+    "interaction": Regime(seeds=0.02, examples=0.1, interaction=0.6),
+}
+
+
+@dataclass(frozen=True)
+class Metric:
+    """Latent signal and labels, the metric on scores of arms (A, n), and its margin in points."""
+
+    signal: float
+    labels: Callable[[np.ndarray], np.ndarray]
+    score: Callable[[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]
+    margin: float
+
+
+def _hits(scores: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    return accuracy((scores > 0) == (y > 0))
+
+
+METRICS = {
+    "auroc, 30 % positive": Metric(1.5, lambda z: (z > norm.isf(0.3)) * 1.0, auroc, 0.5),
+    "auroc, 5 % positive": Metric(1.5, lambda z: (z > norm.isf(0.05)) * 1.0, auroc, 0.5),
+    "accuracy": Metric(2.0, lambda z: np.where(z > 0, 0.5, -0.5), _hits, 1.0),
+    "r2": Metric(2.0, lambda z: z, lambda scores, y: r2(scores * 0.4, y), 1.0),
+}
+
+
+def effects(
+    rng: np.random.Generator, shape: tuple[int, ...], group: np.ndarray | None
+) -> np.ndarray:
+    """Standard normal effects (..., n, T): correlated over tasks, and within groups of rows."""
+
+    def drawn(*size: int) -> np.ndarray:
+        common, each = (rng.standard_normal((*size, k), dtype=np.float32) for k in (1, TASKS))
+        return common * np.float32(sqrt(SHARED)) + each * np.float32(sqrt(1 - SHARED))
+
+    own = drawn(*shape)
+    if group is None:
+        return own
+    of_groups = drawn(*shape[:-1], group.max() + 1)
+    own *= np.float32(sqrt(1 - IN_GROUP))
+    return own + (np.float32(sqrt(IN_GROUP)) * of_groups)[..., group, :]
+
+
+def measured(
+    rng: np.random.Generator, metric: Metric, regime: Regime, n: int, group: np.ndarray | None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Gains (S, T + 1) and contributions (S, n, T + 1) of one comparison, in points."""
+    n_seeds = max(SEEDS)
+    y = metric.labels(effects(rng, (n,), group))
+    signal = metric.signal + regime.seeds * effects(rng, (2, n_seeds), None)
+    latent = signal[:, :, None] * y + effects(rng, (n,), group)
+    latent += regime.examples * effects(rng, (2, 1, n), group)
+    latent += regime.interaction * effects(rng, (2, n_seeds, n), group)
+    gains, contributions = np.empty((n_seeds, TASKS)), np.empty((n_seeds, n, TASKS))
+    for task in range(TASKS):
+        values, parts = metric.score(latent[..., task].reshape(-1, n), y[:, task])
+        gains[:, task] = np.subtract(*values.reshape(2, -1))
+        contributions[..., task] = np.subtract(*parts.reshape(2, n_seeds, n))
+    return with_mean(100 * gains, 100 * contributions)
+
+
+def setting(
+    metric: str, n: int, grouped: bool, repetitions: int, seed: int
+) -> list[dict[str, Any]]:
+    """One line for each regime and number of seeds."""
+    group = np.arange(n) // ROWS_OF_GROUP if grouped else None
+    lines = []
+    for name, regime in REGIMES.items():
+        rng = numpy_generator(seed, "coverage", metric, n, str(grouped), name)
+        found: dict[int, list[tuple[Interval, Interval]]] = {count: [] for count in SEEDS}
+        for _ in range(repetitions):
+            gains, contributions = measured(rng, METRICS[metric], regime, n, group)
+            of_mean, of_examples = gains[:, -1], contributions[..., -1]
+            for count in SEEDS:
+                for first in range(0, len(gains) - count + 1, count):
+                    some = slice(first, first + count)
+                    new = interval(of_mean[some], of_examples[some], groups=group)
+                    found[count].append((new, nadeau_bengio(of_mean[some])))
+        about = {"metric": metric, "examples": n, "grouped": grouped, "regime": name}
+        lines += [
+            {**about, "seeds": count, **summary(pairs, METRICS[metric].margin)}
+            for count, pairs in found.items()
+        ]
+    return lines
+
+
+def summary(pairs: list[tuple[Interval, Interval]], margin: float) -> dict[str, Any]:
+    """Of intervals of a true gain of 0 by the rule and by the earlier one."""
+    spread = float(np.std([float(new.mean) for new, _ in pairs]))
+    line: dict[str, Any] = {"repetitions": len(pairs), "known_half_width": 1.96 * spread}
+    for rule, intervals in zip(("", "earlier_"), zip(*pairs, strict=True), strict=True):
+        low, high = (np.array([getattr(one, end) for one in intervals]) for end in ("low", "high"))
+        outcomes = [outcome(one, margin) for one in intervals]
+        line |= {
+            f"{rule}coverage": float(np.mean((low <= 0) & (high >= 0))),
+            f"{rule}half_width": float(np.mean(high - low) / 2),
+            f"{rule}false_better": float(np.mean(low > 0)),
+            f"{rule}false_not_worth_it": float(np.mean(high < 0)),
+            f"{rule}undecided": outcomes.count("undecided") / len(outcomes),
+        }
+    return line
+
+
+def pooled(lines: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Means over the regimes, with the lowest and the highest coverage among them."""
+    keys = ("metric", "examples", "grouped", "seeds")
+    by_setting: dict[tuple[Any, ...], list[dict[str, Any]]] = {}
+    for line in lines:
+        by_setting.setdefault(tuple(line[key] for key in keys), []).append(line)
+    return [
+        dict(zip(keys, setting, strict=True))
+        | {
+            name: float(np.mean([line[name] for line in of]))
+            for name in of[0]
+            if name not in {*keys, "regime", "repetitions"}
+        }
+        | {
+            "repetitions": sum(line["repetitions"] for line in of),
+            "lowest_coverage": min(line["coverage"] for line in of),
+            "highest_coverage": max(line["coverage"] for line in of),
+        }
+        for setting, of in by_setting.items()
+    ]
+
+
+def main() -> None:
+    """Simulate, print, save."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--scale", type=float, default=1.0, help="of the number of repetitions")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--no-save", action="store_true", help="print only")
+    arguments = parser.parse_args()
+    started = perf_counter()
+    lines = []
+    for grouped in (False, True):
+        for n, repetitions in ((40, 700), (200, 700), (2000, 100)):
+            for metric in METRICS:
+                lines += setting(
+                    metric, n, grouped, max(2, int(arguments.scale * repetitions)), arguments.seed
+                )
+                for line in pooled(lines)[-len(SEEDS) :]:
+                    log(
+                        f"{metric:20} n={n:4} {'groups' if grouped else 'rows':6} "
+                        f"seeds={line['seeds']:2} coverage {line['coverage']:.3f} "
+                        f"({line['lowest_coverage']:.3f}-{line['highest_coverage']:.3f}) "
+                        f"half {line['half_width']:.2f} known {line['known_half_width']:.2f}; "
+                        f"earlier {line['earlier_coverage']:.3f} "
+                        f"{line['earlier_half_width']:.2f}; better {line['false_better']:.3f} "
+                        f"not worth it {line['false_not_worth_it']:.3f}"
+                    )
+    found = {
+        "settings": vars(arguments),
+        "seconds": perf_counter() - started,
+        "summary": pooled(lines),
+        "by_regime": lines,
+    }
+    if not arguments.no_save:
+        save_result("coverage", found)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,103 @@
+"""From an interval and a margin to an answer, and to what would bring one."""
+
+from __future__ import annotations
+
+from typing import Literal, NamedTuple
+
+import numpy as np
+from scipy import stats
+
+from coterie.errors import require_positive
+from coterie.statistics.components import Interval
+
+Outcome = Literal["better", "not worth it", "worse", "undecided"]
+MOST_SEEDS = 1000
+
+
+class Settle(NamedTuple):
+    """What would probably settle an undecided comparison.
+
+    Attributes:
+        seeds: how many there would have to be in all; None where no number would do, or nobody
+            can tell.
+        examples: how many test examples (or groups of rows) with a label there would have to be,
+            where seeds alone cannot settle it; else None.
+    """
+
+    seeds: int | None
+    examples: int | None
+
+
+def outcome(interval: Interval, margin: float) -> Outcome:
+    """What the interval of one gain says.
+
+    In this order: *worse* if it lies below 0, *better* if it lies above 0, *not worth it* if its
+    upper end lies below the margin, and else *undecided*, as without an interval. A gain that is
+    better by less than the margin is better: whether it is worth its price is for the
+    recommendation.
+
+    Args:
+        interval: of one gain.
+        margin: the least gain worth having, in the unit of the interval, above 0.
+
+    Raises:
+        CoterieError: a margin that is not above 0.
+
+    >>> from coterie.statistics import nadeau_bengio
+    >>> [outcome(nadeau_bengio(np.array(gains)), 0.5) for gains in ([1, 1.1], [-0.1, 0.1], [-5, 5])]
+    ['better', 'undecided', 'undecided']
+    """
+    require_positive("margin", margin)
+    if interval.high < 0:
+        return "worse"
+    if interval.low > 0:
+        return "better"
+    return "not worth it" if interval.high < margin else "undecided"
+
+
+def settle(interval: Interval, margin: float) -> Settle:
+    """How many seeds, or test examples, would bring the nearest decision at the present gain.
+
+    With S seeds the variance is (seed_variance + interaction_variance) / S + example_variance. It
+    is decided once half an interval of that is less than the gain (*better*), less than the
+    distance to the margin (*not worth it*), or less than the loss (*worse*). Where more than
+    ``MOST_SEEDS`` seeds would be needed, test examples are too few: the answer is at how many of
+    them their share is half of the variance that may be, which leaves the other half to seeds.
+
+    Args:
+        interval: of one gain, from :func:`coterie.statistics.interval`.
+        margin: as in :func:`outcome`.
+
+    Returns:
+        Both None where the present components are not known (one seed; several splits).
+
+    Raises:
+        CoterieError: a margin that is not above 0.
+
+    >>> from coterie.statistics import interval
+    >>> settle(interval(np.array([-1.0, 1.0, 3.0]), np.zeros((3, 50))), 0.5)
+    Settle(seeds=18, examples=None)
+    """
+    require_positive("margin", margin)
+    needed = max(abs(interval.mean), margin - interval.mean)
+    by_seeds = interval.seed_variance + interval.interaction_variance
+    if not np.isfinite(by_seeds + needed):
+        return Settle(None, None)
+    seeds = np.arange(2, MOST_SEEDS + 1)
+    half = _half_width(interval, by_seeds / seeds, seeds)
+    enough = np.flatnonzero(half < needed)
+    if len(enough):
+        return Settle(int(seeds[enough[0]]), None)
+    by_examples = (
+        interval.example_variance * stats.t.isf((1 - interval.level) / 2, interval.example_df) ** 2
+    )
+    return Settle(None, int(np.ceil(interval.examples * 2 * by_examples / needed**2)))
+
+
+def _half_width(interval: Interval, by_seeds: np.ndarray, seeds: np.ndarray) -> np.ndarray:
+    """Of the interval with so many seeds, by Satterthwaite's degrees of freedom."""
+    variance = by_seeds + interval.example_variance
+    spread = by_seeds**2 / (seeds - 1) + interval.example_variance**2 / interval.example_df
+    with np.errstate(invalid="ignore"):
+        df = np.where(variance > 0, variance**2 / spread, 1.0)
+    return np.sqrt(variance) * stats.t.isf((1 - interval.level) / 2, df)
