@@ -1,6 +1,6 @@
 """From units to the tables of a comparison: gains of each arm over its references, and costs.
 
-Shapes: ``U`` units, ``A`` arms (random draws averaged), ``T`` tasks, ``R`` resamples.
+Shapes: ``U`` units, ``A`` arms (random draws averaged), ``T`` tasks.
 """
 
 from __future__ import annotations
@@ -13,26 +13,21 @@ import pyarrow as pa
 import torch
 
 from coterie.evaluation.gains import (
-    bootstrap_interval,
-    bootstrap_scores,
     holm,
     paired_interval,
     relative_gain,
 )
 from coterie.evaluation.metrics import finite
 from coterie.evaluation.units import ArmCost, Unit
-from coterie.metrics import errors, example_statistics, metric_names
+from coterie.metrics import mean_name, metric_names, n_wrong
 from coterie.results.standings import mean_where_known
 from coterie.results.tables import COSTS, GAINS, MEAN, Part
-from coterie.seeds import derive
 from coterie.tasks import Tasks
 
 
 @dataclass(frozen=True, kw_only=True)
 class ArmScores:
-    """Primary metric of all arms, paired: ``scores``, ``errors``, ``wrong`` (U, A, T).
-
-    ``resampled`` (R, A, T) means.
+    """Deciding metric of all arms, paired: ``scores``, ``errors``, ``wrong`` (U, A, T).
 
     ``splits`` (U,) is the split of each unit, ``overlap`` what :func:`paired_interval` asks for.
     """
@@ -41,54 +36,30 @@ class ArmScores:
     scores: np.ndarray
     errors: np.ndarray
     wrong: np.ndarray
-    resampled: np.ndarray
     splits: np.ndarray
     overlap: float
 
 
-def arm_scores(units: Sequence[Unit], tasks: Tasks, *, bootstraps: int) -> ArmScores:
+def arm_scores(units: Sequence[Unit], tasks: Tasks) -> ArmScores:
     """Put the units' scores side by side.
 
-    Draws of a random arm are averaged, and resamples are shared by all units.
+    Draws of a random arm are averaged. The error is 1 - deciding metric: the share of pairs that
+    are in the wrong order, say, or the unexplained share.
     """
     names = tuple(dict.fromkeys(name for name, _ in units[0].arms))
-    own = [task.metric is not None for task in tasks]
+    own = [callable(task.metric) for task in tasks]
     per_unit: dict[str, list[np.ndarray]] = {"scores": [], "errors": [], "wrong": []}
-    total, count = (
-        np.zeros((bootstraps, len(names), len(tasks))),
-        np.zeros((bootstraps, len(names), len(tasks))),
-    )
     for unit in units:
         share = _averages_draws(unit, names)
-        targets = torch.from_numpy(unit.targets)
-        sums = torch.stack(
-            [
-                example_statistics(torch.from_numpy(o).float(), targets, tasks).sum(0)
-                for o in unit.outcomes
-            ]
-        )
-        error, wrong = (value.numpy() for value in errors(sums, tasks))
-        error[:, own], wrong[:, own] = np.nan, np.nan
+        error = np.where(own, np.nan, 1 - unit.primary)
+        wrong = n_wrong(torch.from_numpy(unit.outputs), torch.from_numpy(unit.targets), tasks)
         for name, values in (("scores", unit.primary), ("errors", error), ("wrong", wrong)):
             per_unit[name].append(share @ values)
-        drawn = share @ bootstrap_scores(
-            unit.outcomes,
-            unit.targets,
-            tasks,
-            positions=unit.positions,
-            resamples=bootstraps,
-            seed=derive(0, "bootstrap"),
-        )
-        # A resample without one of the classes is undefined for every arm alike.
-        total += np.nan_to_num(drawn)
-        count += ~np.isnan(drawn)
-    with np.errstate(invalid="ignore"):
-        resampled = total / count
     splits = np.array([unit.split for unit in units])
     several_splits = len(set(splits.tolist())) > 1
     stacked = {name: np.stack(values) for name, values in per_unit.items()}
     overlap = float(np.mean([unit.overlap for unit in units])) if several_splits else 0.0
-    return ArmScores(arms=names, resampled=resampled, splits=splits, overlap=overlap, **stacked)
+    return ArmScores(arms=names, splits=splits, overlap=overlap, **stacked)
 
 
 def gains_table(
@@ -101,7 +72,6 @@ def gains_table(
     Holm's correction is over the tasks of one pair; the mean stands for itself.
     """
     metrics = metric_names(tasks)
-    mean_metric = metrics[0] if len(set(metrics)) == 1 else "mixed"
     rows: list[dict[str, object]] = []
     for name, reference in pairs:
         columns = _pair(arms, arms.arms.index(name), arms.arms.index(reference))
@@ -112,7 +82,7 @@ def gains_table(
             "reference_role": parts[reference].role,
         }
         for position, (task, metric) in enumerate(
-            zip((*tasks.names, MEAN), (*metrics, mean_metric), strict=True)
+            zip((*tasks.names, MEAN), (*metrics, mean_name(metrics)), strict=True)
         ):
             values = {column: finite(array[position]) for column, array in columns.items()}
             rows.append({**about, "task": task, "metric": metric, **values})
@@ -123,11 +93,7 @@ def _pair(arms: ArmScores, first: int, second: int) -> dict[str, np.ndarray]:
     """The columns of the gains table for one pair, each (T + 1,): the tasks and their mean."""
     differences = _points(arms.scores[:, first] - arms.scores[:, second])
     interval = paired_interval(_repetitions(differences, arms.splits), overlap=arms.overlap)
-    low, high = bootstrap_interval(_points(arms.resampled[:, first] - arms.resampled[:, second]))
-    if (np.isnan(low) & ~np.isnan(interval.mean))[:-1].any():
-        # A task with a metric of its own cannot be resampled, so the mean over all tasks cannot
-        # either.
-        low[-1] = high[-1] = np.nan
+    unknown = np.full_like(interval.mean, np.nan)
     relative = relative_gain(
         *(
             _over_units(a)
@@ -140,8 +106,8 @@ def _pair(arms: ArmScores, first: int, second: int) -> dict[str, np.ndarray]:
         "high": interval.high,
         "p": interval.p,
         "p_holm": np.append(holm(interval.p[:-1]), interval.p[-1]),
-        "bootstrap_low": low,
-        "bootstrap_high": high,
+        "bootstrap_low": unknown,
+        "bootstrap_high": unknown,
         "relative_gain": np.append(relative, _over_units(relative)),
     }
 
