@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
-from dataclasses import dataclass
-from functools import cached_property
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property, partial
 
 import numpy as np
 import torch
@@ -15,6 +15,7 @@ from torch import Tensor
 from coterie.data.preprocessing import Preprocessing
 from coterie.data.schema import Schema
 from coterie.errors import CoterieError, require_type, require_whole, shown
+from coterie.metrics import Choice, with_metric
 from coterie.seeds import MOST_SEED
 from coterie.tasks import Tasks
 
@@ -119,6 +120,25 @@ class Dataset:
             raise CoterieError("`resplit` needs a random split made by load(); this one was given.")
         return self.rebuild(seed)
 
+    def with_metric(self, metric: Choice | Mapping[str, Choice] | None) -> Dataset:
+        """Return the same data, whose models are compared by another metric.
+
+        See :func:`coterie.metrics.with_metric`. None changes nothing, but what the tasks ask for is
+        checked all the same.
+
+        Raises:
+            CoterieError: no such task or metric, or one that a task's kind lacks.
+
+        >>> from coterie.data import load
+        >>> load("digits", targets=["even"]).with_metric("F1").tasks[0].metric
+        'F1'
+        """
+        tasks = with_metric(self.tasks, metric)
+        if metric is None:
+            return self
+        rebuild = self.rebuild and partial(_rebuilt, self.rebuild, metric)
+        return replace(self, tasks=tasks, rebuild=rebuild)
+
     def fingerprint(self) -> str:
         """Return a hash of inputs, targets, tasks, preprocessing and split, computed once.
 
@@ -152,6 +172,12 @@ class Dataset:
     def __repr__(self) -> str:
         examples = f"{len(self)} examples of shape {self.input_shape}"
         return f"Dataset({examples} x {len(self.tasks)} tasks, {self.split})"
+
+
+def _rebuilt(
+    rebuild: Callable[[int], Dataset], metric: Choice | Mapping[str, Choice], seed: int
+) -> Dataset:
+    return rebuild(seed).with_metric(metric)
 
 
 def require_positions(positions: Tensor, data: Dataset) -> None:

@@ -29,6 +29,7 @@ from coterie.data.sources import RawData, Reading, read_source
 from coterie.data.splits import check_fractions
 from coterie.data.targets import with_functions
 from coterie.errors import CoterieError, CoterieWarning, require_choice
+from coterie.metrics import Choice
 from coterie.seeds import numpy_generator
 from coterie.tasks import TaskFunction
 
@@ -43,7 +44,7 @@ def load(
     kinds: Mapping[str, str] | None = None,
     positive: Mapping[str, object] | None = None,
     losses: Mapping[str, TaskFunction] | None = None,
-    metrics: Mapping[str, TaskFunction] | None = None,
+    metrics: Mapping[str, Choice] | None = None,
     task_column: str | None = None,
     target_column: str | None = None,
     image_column: str | None = None,
@@ -81,7 +82,7 @@ def load(
             second of declared classes, the one that the other denies (active of inactive), or the
             later in the alphabet.
         losses: own loss by task name, see :class:`coterie.tasks.Task`.
-        metrics: own metric by task name.
+        metrics: own metric, or the name of one of :mod:`coterie.metrics`, by task name.
         task_column: long form: each value of this column is a task, whose labels stand in
             ``target_column``.
         target_column: long form: the labels.

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from coterie.data.columns import constant, some
 from coterie.errors import CoterieError
+from coterie.metrics import Choice
 from coterie.tasks import Task, TaskFunction, Tasks, by_kind, example_losses, statistic
 
 
@@ -137,10 +138,20 @@ def measure(labels: Labels, train: np.ndarray, *, balance: bool = True) -> tuple
         std=statistic("std", std),
         observed_share=statistic("observed_share", observed.mean(0)),
         loss_scale=torch.ones(len(labels.tasks)),
+        priors=tuple(_shares(task, part[:, t]) for t, task in enumerate(labels.tasks)),
     )
     if len({task.kind for task in labels.tasks}) > 1:
         tasks = replace(tasks, loss_scale=constant_losses(tasks, targets[train]))
     return tasks, targets
+
+
+def _shares(task: Task, values: np.ndarray) -> tuple[float, ...]:
+    """Share of each class among the labels (n,) of a task; none of a number."""
+    if not task.kind.has_classes:
+        return ()
+    known = values[~np.isnan(values)].astype(np.int64)
+    counts = np.bincount(known, minlength=max(2, len(task.classes)))
+    return tuple((counts / len(known)).tolist())
 
 
 def _scales(
@@ -186,9 +197,9 @@ def _constant_loss(task: Task, targets: Tensor, pos_weight: float) -> float:
 def with_functions(
     tasks: Sequence[Task],
     losses: Mapping[str, TaskFunction] | None,
-    metrics: Mapping[str, TaskFunction] | None,
+    metrics: Mapping[str, Choice] | None,
 ) -> tuple[Task, ...]:
-    """Give tasks the user's own losses and metrics, by task name."""
+    """Give tasks the user's own losses, and metrics or their names, by task name."""
     names = [task.name for task in tasks]
     for argument, functions in (("losses", losses), ("metrics", metrics)):
         unknown = [name for name in functions or {} if name not in names]

@@ -28,13 +28,11 @@ from coterie.evaluation.arms import (
 )
 from coterie.evaluation.comparison import Comparison
 from coterie.evaluation.gains import (
-    bootstrap_interval,
-    bootstrap_scores,
     holm,
     paired_interval,
     relative_gain,
 )
-from coterie.evaluation.metrics import all_metrics, primary_scores
+from coterie.evaluation.metrics import all_metrics
 
 __all__ = [
     "ARMS",
@@ -46,8 +44,6 @@ __all__ = [
     "Plan",
     "Workload",
     "all_metrics",
-    "bootstrap_interval",
-    "bootstrap_scores",
     "check_counts",
     "check_repeats",
     "combine",
@@ -60,7 +56,6 @@ __all__ = [
     "make_probes",
     "paired_interval",
     "plan",
-    "primary_scores",
     "random_arms",
     "read_seeds",
     "register",

@@ -27,10 +27,10 @@ if TYPE_CHECKING:
 
 
 def assemble(
-    units: Sequence[Unit], data: Dataset, plan: Plan, bootstraps: int, config: Mapping[str, object]
+    units: Sequence[Unit], data: Dataset, plan: Plan, config: Mapping[str, object]
 ) -> Comparison:
     methods = plan.methods
-    arms = arm_scores(units, data.tasks, bootstraps=bootstraps)
+    arms = arm_scores(units, data.tasks)
     # What was chosen comes first: it is the answer, the rest is how it compares.
     names = sorted(units[0].found, key=lambda name: name != CHOSEN)
     pairs = [

@@ -35,6 +35,7 @@ from coterie.evaluation.units import Unit
 from coterie.fitting import Model, check_snapshots, make_config
 from coterie.identity import identity, identity_or_name
 from coterie.methods import Candidates, Groups, Method
+from coterie.metrics import Choice
 from coterie.models.architecture import find_factory
 from coterie.results.tables import MEAN
 from coterie.runs import Run
@@ -55,6 +56,7 @@ def compare(
     repeats: int | None = None,
     draws: int = 3,
     baselines: Sequence[str] = BASELINES,
+    metric: Choice | Mapping[str, Choice] | None = None,
     bootstraps: int = 1000,
     run: Run | str | Path | None = None,
     engine: Engine | None = None,
@@ -88,7 +90,9 @@ def compare(
         draws: random groupings of the same sizes per grouping and unit.
         baselines: which of "single", "random", "ensemble" to train besides joint; single-task
             models are one per task.
-        bootstraps: resamples of the test examples.
+        metric: by which arms are compared, as for :func:`coterie.fit`. Where tasks have different
+            ones they are brought to one scale, on which 0 is chance and 1 is perfect.
+        bootstraps: no longer read.
         run: a run directory; every finished unit stays there, and a stopped comparison continues.
             What is the same comparison is told by names and settings: a method, model, loss or
             metric of your own that has neither (a lambda, a closure) needs an attribute ``key`` of
@@ -112,6 +116,7 @@ def compare(
     methods = renamed("groupings", "methods", options, methods)
     find_factory(model)
     require_type("data", data, Dataset)
+    data = data.with_metric(metric)
     if progress is not None and not callable(progress):
         raise CoterieError(
             "`progress` must be called with (steps done, all steps, text); found "
@@ -159,7 +164,7 @@ def compare(
     )
     engine = LocalEngine() if engine is None else engine
     units = list(_units(plan, repeated_splits(data, splits), seeds, run, engine, progress))
-    return assemble(units, data, plan, bootstraps, shown_configuration(config, model, data, named))
+    return assemble(units, data, plan, shown_configuration(config, model, data, named))
 
 
 def _units(

@@ -14,6 +14,7 @@ from coterie.data.targets import positive_classes
 from coterie.fitting import Model
 from coterie.identity import identity_or_name
 from coterie.methods import Method
+from coterie.metrics import metric_names
 from coterie.models import Architecture
 from coterie.runs import environment
 
@@ -36,21 +37,26 @@ def configuration(
     groupings = {
         name: tell(method.itself, f"`methods`: {name!r}") for name, method in methods.items()
     }
-    own = {
-        what: {
-            task.name: tell(each, f"The {what} of task {task.name!r}")
-            for task in data.tasks
-            if (each := getattr(task, what)) is not None
-        }
-        for what in ("loss", "metric")
+    losses = {
+        task.name: tell(task.loss, f"The loss of task {task.name!r}")
+        for task in data.tasks
+        if task.loss is not None
     }
+    metrics = {
+        task.name: tell(task.metric, f"The metric of task {task.name!r}")
+        if callable(task.metric)
+        else name
+        for task, name in zip(data.tasks, metric_names(data.tasks), strict=True)
+    }
+    same = len({*map(str, metrics.values())}) == 1
     training = {name: tell(value, f"`{name}`") for name, value in options.items()}
     return {
         "model": tell(model, "`model`"),
         "groupings": groupings,
         **{name: identity_or_name(value) for name, value in settings.items()},
         "training": training,
-        **{what: told for what, told in own.items() if told},
+        **({"loss": losses} if losses else {}),
+        "metric": metrics[data.tasks.names[0]] if same else metrics,
     }
 
 

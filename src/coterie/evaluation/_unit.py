@@ -31,16 +31,15 @@ from coterie.evaluation.arms import (
     line_up,
     stack_rows,
 )
-from coterie.evaluation.metrics import all_metrics, primary_scores
+from coterie.evaluation.metrics import all_metrics
 from coterie.evaluation.units import ArmCost, Unit, unit_stage
 from coterie.fitting import Model, fit
 from coterie.methods import Case, Method
-from coterie.metrics import outcomes
+from coterie.metrics import scores
 from coterie.models import GroupedModel, ModelStack
 from coterie.results import DataMap, Fit, Found, History
 from coterie.results.tables import CHOSEN, SCORES
 from coterie.runs import CHECKPOINTS, Run
-from coterie.tasks import Tasks
 from coterie.training import Probe, Progress, predict
 from coterie.training.config import TrainingSettings
 
@@ -273,16 +272,13 @@ def _fit(
 
 
 def _best_on_validation(trainings: _Trainings, arms: Sequence[_Trained]) -> str:
-    """The grouping with the best mean primary metric on validation."""
+    """The grouping with the best mean deciding metric on validation."""
     rivals = [each for each in arms if each.arm.role == "grouped"]
     data = trainings.data
     positions = data.split.validation
     targets = data.targets[positions]
-    scores = [
-        float(primary_scores(outputs, targets, data.tasks).nanmean())
-        for outputs in trainings.predict(rivals, positions)
-    ]
-    return rivals[int(np.argmax(np.nan_to_num(scores, nan=-np.inf)))].arm.name
+    means = scores(trainings.predict(rivals, positions), targets, data.tasks).nanmean(1).numpy()
+    return rivals[int(np.argmax(np.nan_to_num(means, nan=-np.inf)))].arm.name
 
 
 def _chosen(best: str, methods: Mapping[str, Method], arms: Sequence[_Trained]) -> list[_Trained]:
@@ -325,13 +321,12 @@ def _score(
         for each, outputs in zip(arms, predictions, strict=True)
         for row in all_metrics(outputs, targets, tasks, units)
     ]
-    primary = [primary_scores(outputs, targets, tasks).numpy() for outputs in predictions]
     return Unit(
         split=split,
         seed=seed,
         arms=tuple((each.arm.name, each.arm.draw) for each in arms),
-        primary=np.stack(primary),
-        outcomes=_small(outcomes(predictions, targets, tasks), tasks),
+        primary=scores(predictions, targets, tasks).numpy(),
+        outputs=predictions.numpy(),
         targets=targets.numpy(),
         positions=test.numpy(),
         scores=pa.Table.from_pylist(records, schema=SCORES),
@@ -343,12 +338,6 @@ def _score(
         data_map=cast(DataMap, trainings.fits[0].data_map),  # the joint training records
         overlap=len(test) / len(data.split.train),
     )
-
-
-def _small(values: Tensor, tasks: Tasks) -> np.ndarray:
-    """Hits and misses in one byte each; other outcomes keep float32."""
-    hits = all(task.kind.hits for task in tasks)
-    return values.to(torch.uint8).numpy() if hits else values.numpy()
 
 
 def _rows_of(history: History, rows: np.ndarray) -> History:

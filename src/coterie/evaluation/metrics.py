@@ -3,30 +3,12 @@
 from __future__ import annotations
 
 import math
-from typing import SupportsFloat, cast
+from typing import SupportsFloat
 
 from torch import Tensor
 
-from coterie.metrics import metric_names, own_metric, primary_metric, summed_statistics
+from coterie.metrics import Predictions, deciding, metrics_of
 from coterie.tasks import Tasks
-
-
-def primary_scores(outputs: Tensor, targets: Tensor, tasks: Tasks) -> Tensor:
-    """The metric by which each task is compared, (T,), float64.
-
-    Its own where it has one, else that of its kind.
-
-    >>> import torch
-    >>> from coterie.tasks import Kind, Task
-    >>> tasks = Tasks.plain([Task(name="a", kind=Kind.BINARY)])
-    >>> primary_scores(torch.tensor([[2.0], [2.0]]), torch.tensor([[1.0], [0.0]]), tasks)
-    tensor([0.5000], dtype=torch.float64)
-    """
-    scores = primary_metric(summed_statistics(outputs, targets, tasks), tasks)
-    for position, task in enumerate(tasks):
-        if task.metric is not None:
-            scores[position] = own_metric(outputs, targets, tasks, position)
-    return scores
 
 
 def all_metrics(
@@ -36,13 +18,14 @@ def all_metrics(
 
     The value is None where it is not defined.
 
-    Binary: accuracy, balanced accuracy, F1 (all at threshold 0 of the balanced logit), AUROC,
-    average precision. Multi-class: accuracy. Regression: RMSE in original units, R2. Ordinal:
-    quadratic-weighted kappa, accuracy, MAE in classes. Count: D2, MAE. Then the task's own metric,
-    if it has one.
+    Binary: AUROC, average precision, and, at threshold 0 of the balanced logit, accuracy, balanced
+    accuracy and F1. Multi-class: accuracy, balanced accuracy. Ordinal: quadratic-weighted kappa and
+    these, MAE in classes. All of these: log loss, its skill, and Brier score of calibrated
+    probabilities. Regression: R2, RMSE and MAE in original units. Count: D2, MAE. Then the one by
+    which models of the task are compared, if it is another one.
 
-    A prediction of NaN is wrong, whatever the label; it has no rank, so that AUROC and average
-    precision are None with it, as RMSE and R2 are.
+    A prediction of NaN is wrong, whatever the label; it has no rank and no probability, so that
+    AUROC and log loss are None with it, as RMSE and R2 are.
 
     Args:
         outputs: logits and standardised predictions, (n, P).
@@ -55,25 +38,26 @@ def all_metrics(
     >>> import torch
     >>> from coterie.tasks import Kind, Task
     >>> tasks = Tasks.plain([Task(name="size", kind=Kind.REGRESSION)])
-    >>> all_metrics(torch.tensor([[1.0], [4.0]]), torch.tensor([[1.0], [2.0]]), tasks)[0]
+    >>> all_metrics(torch.tensor([[1.0], [4.0]]), torch.tensor([[1.0], [2.0]]), tasks)[1]
     {'task': 'size', 'metric': 'RMSE', 'value': 1.4142135623730951}
     """
-    primary = primary_metric(summed_statistics(outputs, targets, tasks), tasks).tolist()
-    table = []
-    for position, task in enumerate(tasks):
-        seen = ~targets[:, position].isnan()
-        y, z = targets[seen, position], outputs[seen][:, tasks.columns[position]]
-        truth = (
-            y.double() * tasks.std[position] + tasks.mean[position]
-            if units is None
-            else units[seen, position]
+    table: list[dict[str, object]] = []
+    for t, (task, decides) in enumerate(zip(tasks, deciding(tasks), strict=True)):
+        found = Predictions.of(
+            outputs[None, :, tasks.columns[t]],
+            targets[:, t],
+            tasks,
+            t,
+            None if units is None else units[:, t],
         )
-        values = task.kind.metrics(z, y, truth, primary[position], tasks, position)
-        if task.metric is not None:
-            values[metric_names(tasks)[position]] = own_metric(outputs, targets, tasks, position)
+        wanted = {metric.name: metric for metric in (*metrics_of(task.kind), decides)}
         table += [
-            {"task": task.name, "metric": name, "value": finite(cast(SupportsFloat, value))}
-            for name, value in values.items()
+            {
+                "task": task.name,
+                "metric": name,
+                "value": finite(metric.of(found)[0]) if len(found.labels) else None,
+            }
+            for name, metric in wanted.items()
         ]
     return table
 

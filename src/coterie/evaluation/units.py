@@ -22,7 +22,7 @@ from coterie.results.tables import SCORES, read_table, write_table
 from coterie.schema import OPEN, distinct, entries_of, within
 from coterie.texts import file_name
 
-_FORMAT = codec.Format("unit of a comparison")
+_FORMAT = codec.Format("unit of a comparison", version=2)
 
 
 class ArmCost(TypedDict):
@@ -39,17 +39,18 @@ class ArmCost(TypedDict):
 class Unit:
     """What one split and seed gave.
 
-    ``arms`` names the A arms with their draws, ``primary`` (A, T) holds the metric by which tasks
-    are compared, ``outcomes`` (A, n, T) what came of each test cell, ``targets`` (n, T) the labels,
-    ``positions`` (n,) where the test examples stand in the data, ``costs`` one row per arm,
-    ``histories`` by arm name (first draw), ``overlap`` test / train examples.
+    ``arms`` names the A arms with their draws, ``primary`` (A, T) holds the deciding metric of each
+    task, ``outputs`` (A, n, P) what each arm gave for the test examples: logits, balanced where the
+    training was, and standardised values. ``targets`` (n, T) are the labels, ``positions`` (n,)
+    where the test examples stand in the data, ``costs`` one row per arm, ``histories`` by arm name
+    (first draw), ``overlap`` test / train examples.
     """
 
     split: int
     seed: int
     arms: Annotated[tuple[tuple[str, int], ...], Size("A")]
     primary: Annotated[np.ndarray, Layout("f A T")]
-    outcomes: Annotated[np.ndarray, Layout("fu A n T")]
+    outputs: Annotated[np.ndarray, Layout("f A n P")]
     targets: Annotated[np.ndarray, Layout("f n T")]
     positions: Annotated[np.ndarray, Layout("iu n")]
     scores: Annotated[pa.Table, ELSEWHERE]

@@ -5,7 +5,7 @@ Shapes: ``M`` models, ``T`` tasks, ``N`` training examples, ``E`` epochs, ``P`` 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Unpack
@@ -25,6 +25,7 @@ from coterie.fitting.arguments import (
     recorded_row,
 )
 from coterie.fitting.job import RowsJob, merged
+from coterie.metrics import Choice
 from coterie.models import Architecture, ModelStack
 from coterie.models.architecture import initialisations
 from coterie.results import Fit
@@ -41,6 +42,7 @@ def fit(
     *,
     init: str | Sequence[int] | None = None,
     start: ModelStack | None = None,
+    metric: Choice | Mapping[str, Choice] | None = None,
     record: bool | int = False,
     snapshots: Sequence[int] = (),
     observers: Sequence[Observer] = (),
@@ -60,6 +62,9 @@ def fit(
         init: "independent" (the default), "shared", or M integers that name the initialisations.
         start: continue from these M trained models instead of from an initialisation; a frozen stem
             stays as it is.
+        metric: by which models are compared (scores, and the epoch that is kept): the name of one of
+            :mod:`coterie.metrics` or a function for all tasks, or a mapping from task to one. By
+            default what the tasks have: AUROC (binary), accuracy, R2, ...
         record: record the data map of the only model, or of the row given as a number.
         snapshots: epochs (counted from 1) after which the map is kept too; the map after the last
             epoch always is.
@@ -82,6 +87,7 @@ def fit(
     (1, 14)
     """
     require_type("data", data, Dataset)
+    data = data.with_metric(metric)
     check_types(checkpoint, start, progress, observers=observers, probes=probes)
     require_engine(engine)
     config = make_config(settings)

@@ -16,6 +16,7 @@ from torch import Tensor
 from coterie.data import Dataset
 from coterie.fitting.recording import MapObserver
 from coterie.identity import identity_or_name
+from coterie.metrics import metric_names
 from coterie.models import Architecture, ModelStack
 from coterie.results import Fit, History
 from coterie.training import (
@@ -90,6 +91,7 @@ class RowsJob:
             config={"model": self.architecture.name, **self.config.to_dict()},
             data_map=None if recorder is None else recorder.recorder.data_map(),
             grouping=provider.result(),
+            metric_names=metric_names(self.data.tasks),
         )
 
     def _stack(self) -> ModelStack:

@@ -16,6 +16,7 @@ from coterie.data.preprocessing import Preprocessing
 from coterie.data.schema import Schema
 from coterie.errors import CoterieError, shown
 from coterie.files import path_of
+from coterie.metrics import mean_name
 from coterie.models import GroupedModel, ModelStack
 from coterie.models.architecture import trusted
 from coterie.models.saved import SavedModel
@@ -46,6 +47,7 @@ class _File(SavedModel, format="fit"):
     scores: Annotated[np.ndarray, Layout("f M T")]
     history: History
     stack: Mapping[str, np.ndarray]
+    metric_names: tuple[str, ...] = ()
 
     def restored(self, factory: str | Callable[..., nn.Module]) -> ModelStack:
         """The models, if the arrays are a state of them."""
@@ -63,9 +65,10 @@ class _File(SavedModel, format="fit"):
 class Fit:
     """A trained stack of M models and how it got there.
 
-    ``scores`` (M, T) is the task's metric on validation, higher is better, NaN where W = 0.
-    ``cost`` holds ``seconds``, ``model_steps`` (optimiser steps summed over models), ``parameters``
-    (of one model), ``strategy`` and why it was chosen.
+    ``scores`` (M, T) is each task's deciding metric on validation, higher is better, NaN where W = 0;
+    ``metric_names`` (T) says which (none in files of early versions). ``cost`` holds ``seconds``,
+    ``model_steps`` (optimiser steps summed over models), ``parameters`` (of one model),
+    ``strategy`` and why it was chosen.
     """
 
     tasks: Tasks
@@ -77,6 +80,7 @@ class Fit:
     config: Details
     data_map: DataMap | None = None
     grouping: Grouping | None = None
+    metric_names: tuple[str, ...] = ()
 
     @property
     def schema(self) -> Schema | None:
@@ -148,6 +152,7 @@ class Fit:
             weights=self.weights,
             scores=self.scores,
             history=self.history,
+            metric_names=self.metric_names,
             stack={name: tensor.cpu().numpy() for name, tensor in stack.state().items()},
         )
         file.save(folder / "fit.safetensors")
@@ -189,6 +194,7 @@ class Fit:
             config=file.config,
             data_map=DataMap.load(data_map) if data_map.exists() else None,
             grouping=Grouping.load(grouping) if grouping.exists() else None,
+            metric_names=file.metric_names,
         )
 
     @property
@@ -204,5 +210,6 @@ class Fit:
 
     def __repr__(self) -> str:
         (m, t), known = self.weights.shape, self.scores[~np.isnan(self.scores)]
-        score = f"mean score {known.mean():.3f}" if known.size else "no score"
+        name = mean_name(self.metric_names) if self.metric_names else "score"
+        score = f"mean {name} {known.mean():.3f}" if known.size else "no score"
         return f"Fit({m} models x {t} tasks, {score}, {self.cost['seconds']:.1f} s)"

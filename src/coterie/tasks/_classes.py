@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
+import torch
 from torch import Tensor
 
 from coterie.tasks._column import Column
@@ -15,7 +16,7 @@ from coterie.tasks._kind import Kind
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from coterie.tasks._tasks import Task
+    from coterie.tasks._tasks import Task, Tasks
 
 
 class Classes(Kind):
@@ -28,6 +29,14 @@ class Classes(Kind):
     @abstractmethod
     def probabilities(self, outputs: Tensor) -> Tensor:
         """Of each class, (..., K), from the outputs of one task, (..., w)."""
+
+    def log_probabilities(self, outputs: Tensor, tasks: Tasks, position: int) -> Tensor:  # noqa: ARG002
+        """Of each class, (..., K)."""
+        return self.probabilities(outputs).log()
+
+    def said(self, outputs: Tensor) -> Tensor:
+        """The likeliest class."""
+        return likeliest(self.probabilities(outputs))
 
     def fits(self, classes: Sequence[str]) -> bool:
         """Two classes or more."""
@@ -62,6 +71,16 @@ class Classes(Kind):
             pa.array(code.numpy(), mask=share.isnan().numpy())
         )
         return found, numbers(share)
+
+
+def likeliest(values: Tensor) -> Tensor:
+    """The class of the highest of values (..., K), (...); NaN where one of them is.
+
+    >>> likeliest(torch.tensor([[0.1, 0.9], [torch.nan, 0.5]]))
+    tensor([1., nan])
+    """
+    highest, code = values.max(-1)  # of NaN and numbers it is NaN
+    return code.to(highest).masked_fill(highest.isnan(), torch.nan)
 
 
 def read_classes(column: Column) -> tuple[tuple[str, ...], np.ndarray]:

@@ -44,7 +44,7 @@ class Kind(str, ABC):  # noqa: SLOT000
     name: ClassVar[str]
     """What users call it; also in files."""
     metric_name: ClassVar[str]
-    """Name of the metric by which tasks of this kind are compared."""
+    """Name of the metric by which tasks of this kind are compared, unless a user names another."""
     has_classes: ClassVar[bool]
     """Whether labels are classes with names, else numbers in units."""
     has_positive: ClassVar[bool] = False
@@ -53,8 +53,6 @@ class Kind(str, ABC):  # noqa: SLOT000
     """Whether a task may have several output columns; outputs are then padded to the widest."""
     padding: ClassVar[float] = -torch.inf
     """What outputs are padded with."""
-    hits: ClassVar[bool] = False
-    """Whether each outcome is 0 or 1."""
     has_likelihood: ClassVar[bool] = False
     """Whether predictions have a second column, ``NAME probability``."""
     margin: ClassVar[Margin | None] = None
@@ -152,55 +150,21 @@ class Kind(str, ABC):  # noqa: SLOT000
         None of them is missing.
         """
 
-    # Metrics
+    # What metrics read. ``outputs`` (..., w) are those of one task.
 
     @abstractmethod
-    def outcome(self, outputs: Tensor, labels: Tensor) -> Tensor:
-        """What came of each cell, (..., B, n) float32.
+    def said(self, outputs: Tensor) -> Tensor:
+        """The class, or the number on the scale of the labels, that is predicted, (...).
 
-        With the label, all that the metric needs to know of a prediction.
-
-        ``labels`` are NaN where missing; the outcome is then 0.
+        NaN where outputs are.
         """
 
-    @abstractmethod
-    def statistics(self, outcome: Tensor, labels: Tensor) -> tuple[Tensor, ...]:
-        """What each cell adds to the sums that the metric is a function of.
+    def log_probabilities(self, outputs: Tensor, tasks: Tasks, position: int) -> Tensor:
+        """Logarithms of the calibrated probabilities of K classes, (..., K).
 
-        Several (..., B, n), 0 where the label is NaN.
+        Asked of kinds that have classes only.
         """
-
-    @abstractmethod
-    def metric(self, sums: Sequence[Tensor], block: Block) -> Tensor:
-        """The metric from the sums of the :meth:`statistics`, (..., n) float64 each.
-
-        Higher is better, NaN if undefined.
-        """
-
-    def wrong(self, sums: Sequence[Tensor]) -> Tensor:
-        """Number of wrong examples, (..., n); NaN where every prediction is somewhat wrong."""
-        return torch.full_like(sums[0], torch.nan)
-
-    @abstractmethod
-    def metrics(
-        self,
-        outputs: Tensor,
-        labels: Tensor,
-        truth: Tensor,
-        primary: float,
-        tasks: Tasks,
-        position: int,
-    ) -> dict[str, object]:
-        """All metrics of one task by name, NaN where undefined.
-
-        Args:
-            outputs: (rows, w).
-            labels: encoded, (rows,), none missing, perhaps none at all.
-            truth: the same in their own units, float64.
-            primary: value of :meth:`metric`.
-            tasks: all tasks, for their statistics.
-            position: of this one.
-        """
+        raise NotImplementedError
 
     # Predictions
 

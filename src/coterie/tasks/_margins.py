@@ -1,7 +1,7 @@
 """What a margin is, and what margins share.
 
-Shapes: ``B`` examples of a batch, ``n`` tasks of a kind, ``C`` output columns of the widest, ``m``
-changes.
+Shapes: ``B`` examples of a batch, ``n`` tasks of a kind, or cells of one task, ``C`` output columns
+of the widest, ``w`` of one task, ``m`` changes.
 """
 
 from __future__ import annotations
@@ -30,26 +30,15 @@ class Margin(ABC):
         """Margin of each cell, (B, n), from outputs (B, n) or (B, n, C) and labels (B, n)."""
 
     @abstractmethod
-    def lead(self, outputs: Tensor, labels: Tensor) -> Tensor:
-        """By how much each cell is a hit, (B, n); the margin where there are no hits."""
-
-    @abstractmethod
     def expansion(self, margin: Tensor, labels: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Loss of each cell as a function of its margin, and its two derivatives, (..., n) each."""
 
     @abstractmethod
-    def outcome(self, margin: Tensor, lead: Tensor, change: Tensor, labels: Tensor) -> Tensor:
-        """What comes of each cell of one task, (m, n), after the margin (n,) changed by (m, n).
+    def changed(self, outputs: Tensor, labels: Tensor, change: Tensor) -> Tensor:
+        """Outputs (m, n, w) of one task whose margins differ by ``change`` (m, n) from ``outputs``.
 
-        See :meth:`Kind.outcome`.
+        ``outputs`` are (n, w), ``labels`` (n,).
         """
-
-    def outputs(self, margin: Tensor, labels: Tensor) -> Tensor | None:  # noqa: ARG002
-        """Outputs with these margins, or None where the margin does not tell them.
-
-        A metric of one's own then cannot be had.
-        """
-        return None
 
 
 def cross_entropy_expansion(margin: Tensor) -> tuple[Tensor, Tensor, Tensor]:

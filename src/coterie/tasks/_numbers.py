@@ -40,6 +40,10 @@ class Numbers(Kind):
         """No classes."""
         return not classes
 
+    def said(self, outputs: Tensor) -> Tensor:
+        """The output."""
+        return outputs[..., 0]
+
     def meanings(self, task: Task) -> list[dict[str, str]]:  # noqa: ARG002
         """A value."""
         return [{"meaning": "value in the target's units"}]

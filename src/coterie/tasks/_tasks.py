@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import accumulate, pairwise
-from typing import Annotated, Self, TypedDict, overload
+from typing import Annotated, NotRequired, Self, TypedDict, overload
 
 import numpy as np
 import torch
@@ -33,15 +33,17 @@ class Task:
     ``kind`` may be given by name. ``classes`` names the labels in the order of their codes
     (negative, positive for a binary task; empty for numbers). ``loss(outputs, targets)`` gets (...,
     B, width) and (..., B) of this task, missing targets as 0, and returns one value per example,
-    (..., B); missing ones are dropped afterwards. ``metric(outputs, targets)`` gets the observed
-    examples only and returns a number, higher is better. Neither is saved with a model.
+    (..., B); missing ones are dropped afterwards. ``metric`` is the one by which models of the task are
+    compared, if it is not that of the kind: the name of one (:mod:`coterie.metrics`), or a function
+    ``metric(outputs, targets)`` that gets the observed examples only, (n, width) and (n,), and
+    returns a number, higher is better. Functions are not saved with a model.
     """
 
     name: str
     kind: Kind
     classes: tuple[str, ...] = ()
     loss: TaskFunction | None = None
-    metric: TaskFunction | None = None
+    metric: str | TaskFunction | None = None
 
     def __post_init__(self) -> None:
         """Refuse what is no task."""
@@ -49,10 +51,12 @@ class Task:
         object.__setattr__(self, "kind", kind_named(self.kind))
         object.__setattr__(self, "classes", require_texts("classes", self.classes))
         for name in ("loss", "metric"):
-            if (function := getattr(self, name)) is not None and not callable(function):
-                raise CoterieError(
-                    f"`{name}` must be called with (outputs, targets); found {shown(function)}."
-                )
+            given = getattr(self, name)
+            if given is None or callable(given) or (name == "metric" and isinstance(given, str)):
+                continue
+            raise CoterieError(
+                f"`{name}` must be called with (outputs, targets); found {shown(given)}."
+            )
 
     @property
     def width(self) -> int:
@@ -71,7 +75,8 @@ class Tasks(Sequence[Task]):
     ``observed_share`` = share of examples with a label, ``loss_scale`` = the loss of the best
     constant prediction where kinds are mixed, else 1. They are float32, but for ``mean`` and
     ``std``, which are float64: they turn predictions into the target's own units, of which float32
-    holds seven digits only.
+    holds seven digits only. ``priors`` has the share of each class among the training labels of
+    each task, none of a number; it is empty where that was not measured.
     """
 
     items: tuple[Task, ...]
@@ -80,6 +85,7 @@ class Tasks(Sequence[Task]):
     std: Tensor
     observed_share: Tensor
     loss_scale: Tensor
+    priors: tuple[tuple[float, ...], ...] = ()
 
     @classmethod
     def plain(cls, items: Sequence[Task]) -> Self:
@@ -130,12 +136,15 @@ class Tasks(Sequence[Task]):
         return replace(self, **{name: getattr(self, name).to(device) for name in _STATISTICS})
 
     def to_dict(self) -> dict[str, object]:
-        """Everything but own losses and metrics, as plain JSON types."""
+        """Everything but own losses and functions that are metrics, as plain JSON types."""
         items = [
             {"name": task.name, "kind": task.kind.value, "classes": task.classes}
+            | ({"metric": task.metric} if isinstance(task.metric, str) else {})
             for task in self.items
         ]
-        return {"items": items, **{name: getattr(self, name).tolist() for name in _STATISTICS}}
+        statistics = {name: getattr(self, name).tolist() for name in _STATISTICS}
+        priors = {"priors": self.priors} if self.priors else {}
+        return {"items": items, **statistics, **priors}
 
     @classmethod
     def from_dict(cls, saved: Mapping[str, object]) -> Self:
@@ -160,8 +169,15 @@ class Tasks(Sequence[Task]):
                     f"`tasks.{name}` must have {len(items)} numbers, one a task; found "
                     f"{len(found[name])}."
                 )
+        priors = found.get("priors", ())
+        if priors and len(priors) != len(items):
+            raise CoterieError(
+                f"`tasks.priors` must have shares of {len(items)} tasks; found {len(priors)}."
+            )
         return cls(
-            items=tuple(items), **{name: statistic(name, found[name]) for name in _STATISTICS}
+            items=tuple(items),
+            priors=priors,
+            **{name: statistic(name, found[name]) for name in _STATISTICS},
         )
 
     def of_kind(self, kind: Kind) -> list[int]:
@@ -206,6 +222,7 @@ class _SavedTask(TypedDict):
     name: str
     kind: Annotated[str, unknown_kind]
     classes: tuple[str, ...]
+    metric: NotRequired[str]
 
 
 class _Saved(TypedDict):
@@ -215,3 +232,4 @@ class _Saved(TypedDict):
     std: list[Annotated[float, least(0)]]
     observed_share: list[Annotated[float, least(0)]]
     loss_scale: list[Annotated[float, least(0)]]
+    priors: NotRequired[tuple[tuple[Annotated[float, least(0)], ...], ...]]

@@ -1,16 +1,12 @@
 """Binary: one of two classes, one of them the positive one.
 
 Labels are 0 and 1, the output is a logit, the loss is the cross-entropy in which positives weigh
-``pos_weight``. Metrics are at threshold 0 of the balanced logit; predictions shift it back by
-log(pos_weight) and are probabilities of the positive class.
-
-The sums are positives, positives that are hit, negatives, negatives that are hit. A prediction of
-NaN is a miss.
+``pos_weight``. Metrics that need a threshold take 0 of the balanced logit; predictions shift it back
+by log(pos_weight) and are probabilities of the positive class.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -63,32 +59,22 @@ class BinaryMargin(Margin):
         """The logit, turned round for negatives."""
         return (2 * labels - 1) * outputs
 
-    def lead(self, outputs: Tensor, labels: Tensor) -> Tensor:
-        """The margin."""
-        return self.of(outputs, labels)
-
     def expansion(self, margin: Tensor, labels: Tensor) -> tuple[Tensor, Tensor, Tensor]:  # noqa: ARG002
         """Cross-entropy."""
         return cross_entropy_expansion(margin)
 
-    def outcome(self, margin: Tensor, lead: Tensor, change: Tensor, labels: Tensor) -> Tensor:  # noqa: ARG002
-        """Hits. A logit of exactly 0 is read as the negative class."""
-        lead = lead + change
-        return ((lead > 0) | ((lead == 0) & (labels == 0))).to(lead)
-
-    def outputs(self, margin: Tensor, labels: Tensor) -> Tensor:
-        """The logit."""
-        return (2 * labels - 1) * margin
+    def changed(self, outputs: Tensor, labels: Tensor, change: Tensor) -> Tensor:
+        """The change, turned round for negatives, is that of the logit."""
+        return outputs + ((2 * labels - 1) * change).unsqueeze(-1)
 
 
 class Binary(Kind):
     """One of two classes."""
 
     name = "binary"
-    metric_name = "balanced accuracy"
+    metric_name = "AUROC"
     has_classes = True
     has_positive = True
-    hits = True
     margin = BinaryMargin()
 
     def recognises(self, column: Column) -> bool:
@@ -150,66 +136,15 @@ class Binary(Kind):
         counts = torch.bincount(labels.long(), minlength=n_classes).float().log().clamp(min=-30.0)
         return (counts[1:] - counts[:1]) + float(np.log(pos_weight))
 
-    def outcome(self, outputs: Tensor, labels: Tensor) -> Tensor:
-        """Hits."""
-        # NaN compares false: neither a missing label nor a prediction of NaN is a hit. Truth values
-        # spare a slow promotion to float of the largest tensor.
-        return (((outputs > 0) & (labels == 1)) | ((outputs <= 0) & (labels == 0))).float()
+    def said(self, outputs: Tensor) -> Tensor:
+        """Positive where the balanced logit is above 0."""
+        logits = outputs[..., 0]
+        return (logits > 0).to(logits).masked_fill(logits.isnan(), torch.nan)
 
-    def statistics(self, outcome: Tensor, labels: Tensor) -> tuple[Tensor, ...]:
-        """Positives, positives hit, negatives, negatives hit."""
-        # NaN is neither 1 nor 0: a missing label falls out of both.
-        positive, negative = (labels == 1).float(), (labels == 0).float()
-        return positive, positive * outcome, negative, negative * outcome
-
-    def metric(self, sums: Sequence[Tensor], block: Block) -> Tensor:  # noqa: ARG002
-        """Balanced accuracy; the share of hits of the one class if the other is absent."""
-        positives, positives_hit, negatives, negatives_hit = sums[:4]
-        return torch.stack([positives_hit / positives, negatives_hit / negatives], dim=-1).nanmean(
-            -1
-        )
-
-    def wrong(self, sums: Sequence[Tensor]) -> Tensor:
-        """Misses."""
-        return sums[0] - sums[1] + sums[2] - sums[3]
-
-    def metrics(
-        self,
-        outputs: Tensor,
-        labels: Tensor,
-        truth: Tensor,  # noqa: ARG002
-        primary: float,
-        tasks: Tasks,  # noqa: ARG002
-        position: int,  # noqa: ARG002
-    ) -> dict[str, object]:
-        """Accuracy, balanced accuracy, F1, AUROC, average precision.
-
-        The threshold of the first three is 0 of the balanced logit.
-        """
-        from torchmetrics.functional.classification import (
-            binary_accuracy,
-            binary_auroc,
-            binary_average_precision,
-            binary_f1_score,
-        )
-
-        if not len(labels):
-            return dict.fromkeys(
-                ("accuracy", "balanced accuracy", "F1", "AUROC", "average precision"), math.nan
-            )
-        scores, labels = outputs[:, 0], labels.long()
-        said_yes = torch.where(scores.isnan(), 1 - labels, (scores > 0).long())
-        ranked = 0 < int(labels.sum()) < len(labels) and not scores.isnan().any()
-        # Only the order counts, and ties: a sigmoid would tie large logits at 1.
-        places = scores.unique(return_inverse=True)[1]
-        chance = places.double() / len(places)
-        return {
-            "accuracy": binary_accuracy(said_yes, labels),
-            "balanced accuracy": primary,
-            "F1": binary_f1_score(said_yes, labels) if labels.any() else math.nan,
-            "AUROC": binary_auroc(chance, labels) if ranked else math.nan,
-            "average precision": binary_average_precision(chance, labels) if ranked else math.nan,
-        }
+    def log_probabilities(self, outputs: Tensor, tasks: Tasks, position: int) -> Tensor:
+        """Of the negative and of the positive class."""
+        logits = outputs[..., 0] - tasks.pos_weight[position].log()
+        return torch.stack([F.logsigmoid(-logits), F.logsigmoid(logits)], dim=-1)
 
     def inverse_link(self, outputs: Tensor) -> Tensor:
         """Balanced probabilities."""

@@ -4,15 +4,10 @@ Labels are divided by their mean on the training part, and the output z is the l
 on this scale, so that z = 0 predicts the mean. The loss is the Poisson deviance on this scale, 2 (y
 log y - y z - y + exp(z)): up to a constant and to the factor 2 / mean the negative Poisson log
 likelihood. Predictions are rates in the target's own units.
-
-The sums are examples, y, y log y and the deviance; they give D2, the share of the deviance that is
-explained, 1 minus the deviance over that of the mean of the labels. A prediction of NaN leaves it
-undefined.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -63,45 +58,19 @@ class Count(Numbers):
 
     def loss(self, outputs: Tensor, labels: Tensor, block: Block) -> Tensor:  # noqa: ARG002
         """Deviance."""
-        return _deviance(outputs, labels)
+        return deviance(outputs, labels)
 
     def confidence(self, outputs: Tensor, labels: Tensor) -> Tensor:
         """exp(-d / 2) of the deviance d."""
-        return torch.exp(-_deviance(outputs, labels) / 2)
+        return torch.exp(-deviance(outputs, labels) / 2)
 
     def constant(self, labels: Tensor, n_classes: int, pos_weight: float) -> Tensor:  # noqa: ARG002
         """The logarithm of the mean."""
         return labels.mean().log().view(1)
 
-    def outcome(self, outputs: Tensor, labels: Tensor) -> Tensor:
-        """Deviance."""
-        return _deviance(outputs.float(), labels.nan_to_num()).masked_fill(labels.isnan(), 0.0)
-
-    def statistics(self, outcome: Tensor, labels: Tensor) -> tuple[Tensor, ...]:
-        """1, y, y log y, deviance."""
-        exact = labels.nan_to_num().double()
-        return (~labels.isnan()).float(), exact, torch.xlogy(exact, exact), outcome
-
-    def metric(self, sums: Sequence[Tensor], block: Block) -> Tensor:  # noqa: ARG002
-        """D2; NaN where all labels are the same."""
-        number, total, spread, deviance = sums[:4]
-        null = 2 * (spread - torch.xlogy(total, total / number))
-        return 1 - deviance / null.masked_fill(null <= _CONSTANT * total, torch.nan)
-
-    def metrics(
-        self,
-        outputs: Tensor,
-        labels: Tensor,  # noqa: ARG002
-        truth: Tensor,
-        primary: float,
-        tasks: Tasks,
-        position: int,
-    ) -> dict[str, object]:
-        """D2, mean absolute error in units."""
-        return {
-            "D2": primary,
-            "MAE": (self.predict(outputs, tasks, position)[:, 0] - truth).abs().mean(),
-        }
+    def said(self, outputs: Tensor) -> Tensor:
+        """The rate, as a multiple of the training mean."""
+        return outputs[..., 0].exp()
 
     def inverse_link(self, outputs: Tensor) -> Tensor:
         """Rates."""
@@ -116,12 +85,12 @@ class Count(Numbers):
         return outputs.double().exp() * tasks.std[position]
 
 
-def _deviance(outputs: Tensor, labels: Tensor) -> Tensor:
+def deviance(outputs: Tensor, labels: Tensor) -> Tensor:
     """2 (y log y - y z - y + exp(z)), (..., B, n).
 
     Beyond z = 20 the exponential goes on as its tangent, and does not overflow.
 
-    >>> _deviance(torch.tensor([0.0, 1.0]), torch.tensor([1.0, 0.0]))
+    >>> deviance(torch.tensor([0.0, 1.0]), torch.tensor([1.0, 0.0]))
     tensor([0.0000, 5.4366])
     """
     capped = outputs.clamp(max=_LARGEST)

@@ -2,8 +2,6 @@
 
 Labels are class indexes, the outputs are K logits, the loss is the cross-entropy; predictions are K
 probabilities.
-
-The sums are examples, and examples that are hit. A prediction of NaN is a miss.
 """
 
 from __future__ import annotations
@@ -13,10 +11,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from coterie.errors import CoterieError
-from coterie.tasks._classes import Classes, read_classes
+from coterie.tasks._classes import Classes, likeliest, read_classes
 from coterie.tasks._column import Column
 from coterie.tasks._kind import Kind, register
 from coterie.tasks._margins import Margin, cross_entropy_expansion
@@ -37,22 +36,14 @@ class MulticlassMargin(Margin):
         mine, others = _apart(outputs, labels)
         return mine - others.logsumexp(-1)
 
-    def lead(self, outputs: Tensor, labels: Tensor) -> Tensor:
-        """Over the largest other logit.
-
-        Of three classes and more, a prediction may be right with p below 1/2.
-        """
-        mine, others = _apart(outputs, labels)
-        return mine - others.amax(-1)
-
     def expansion(self, margin: Tensor, labels: Tensor) -> tuple[Tensor, Tensor, Tensor]:  # noqa: ARG002
         """Cross-entropy."""
         return cross_entropy_expansion(margin)
 
-    def outcome(self, margin: Tensor, lead: Tensor, change: Tensor, labels: Tensor) -> Tensor:  # noqa: ARG002
-        """Hits."""
-        lead = lead + change
-        return (lead > 0).to(lead)
+    def changed(self, outputs: Tensor, labels: Tensor, change: Tensor) -> Tensor:
+        """The change is that of the true class's logit."""
+        true_class = F.one_hot(labels.long(), outputs.shape[-1])
+        return outputs + true_class * change.unsqueeze(-1)
 
 
 class Multiclass(Classes):
@@ -60,7 +51,6 @@ class Multiclass(Classes):
 
     name = "multiclass"
     metric_name = "accuracy"
-    hits = True
     margin = MulticlassMargin()
 
     def recognises(self, column: Column) -> bool:
@@ -112,34 +102,13 @@ class Multiclass(Classes):
         """Logarithms of how often the classes are."""
         return torch.bincount(labels.long(), minlength=n_classes).float().log().clamp(min=-30.0)
 
-    def outcome(self, outputs: Tensor, labels: Tensor) -> Tensor:
-        """Hits."""
-        highest, said = outputs.max(-1)  # of NaN and numbers it is NaN
-        return ((said == labels.nan_to_num(nan=-1).long()) & ~highest.isnan()).float()
+    def said(self, outputs: Tensor) -> Tensor:
+        """The class of the highest logit."""
+        return likeliest(outputs)
 
-    def statistics(self, outcome: Tensor, labels: Tensor) -> tuple[Tensor, ...]:
-        """Examples, and hits, which a missing label is not."""
-        return (~labels.isnan()).float(), outcome
-
-    def metric(self, sums: Sequence[Tensor], block: Block) -> Tensor:  # noqa: ARG002
-        """Accuracy."""
-        return sums[1] / sums[0]
-
-    def wrong(self, sums: Sequence[Tensor]) -> Tensor:
-        """Misses."""
-        return sums[0] - sums[1]
-
-    def metrics(
-        self,
-        outputs: Tensor,  # noqa: ARG002
-        labels: Tensor,  # noqa: ARG002
-        truth: Tensor,  # noqa: ARG002
-        primary: float,
-        tasks: Tasks,  # noqa: ARG002
-        position: int,  # noqa: ARG002
-    ) -> dict[str, object]:
-        """Accuracy."""
-        return {"accuracy": primary}
+    def log_probabilities(self, outputs: Tensor, tasks: Tasks, position: int) -> Tensor:  # noqa: ARG002
+        """Log-softmax."""
+        return outputs.log_softmax(-1)
 
     def probabilities(self, outputs: Tensor) -> Tensor:
         """Softmax."""

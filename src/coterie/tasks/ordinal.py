@@ -6,16 +6,10 @@ c_(k-1) - softplus(z_k), so that the c_k never cross. In McCullagh's model of pr
 distances between them are the same for every input; here a network may change them. The loss is
 -log P(y); predictions are the probabilities of the K classes, of which the likeliest is what is
 said.
-
-The sums are examples, y, what was said s, y^2 + s^2 and (s - y)^2; they give the quadratic-weighted
-kappa (Cohen 1968), 1 minus the mean (s - y)^2 over that of the same labels and predictions paired
-at random. It is undefined if both are one class throughout. A prediction of NaN leaves it
-undefined, too.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -25,7 +19,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from coterie.errors import CoterieError
-from coterie.tasks._classes import Classes, read_classes
+from coterie.tasks._classes import Classes, likeliest, read_classes
 from coterie.tasks._column import Column
 from coterie.tasks._kind import Kind, register
 from coterie.tasks._numbers import stray_text
@@ -69,6 +63,14 @@ class Ordinal(Classes):
         """Of each class, (..., K)."""
         return _log_probabilities(outputs).exp()
 
+    def said(self, outputs: Tensor) -> Tensor:
+        """The likeliest class."""
+        return likeliest(_log_probabilities(outputs))
+
+    def log_probabilities(self, outputs: Tensor, tasks: Tasks, position: int) -> Tensor:  # noqa: ARG002
+        """Of each class, (..., K)."""
+        return _log_probabilities(outputs)
+
     def loss(self, outputs: Tensor, labels: Tensor, block: Block) -> Tensor:  # noqa: ARG002
         """-log P(y)."""
         return -_of_class(_log_probabilities(outputs), labels)
@@ -81,45 +83,6 @@ class Ordinal(Classes):
         """How often each class is exceeded."""
         share = torch.bincount(labels.long(), minlength=n_classes).double() / max(1, len(labels))
         return self.link(share.flip(0).cumsum(0)[:-1].flip(0)).float()
-
-    def outcome(self, outputs: Tensor, labels: Tensor) -> Tensor:
-        """The class that is said."""
-        highest, said = _log_probabilities(outputs.float()).max(-1)
-        return said.float().masked_fill(highest.isnan(), torch.nan).masked_fill(labels.isnan(), 0.0)
-
-    def statistics(self, outcome: Tensor, labels: Tensor) -> tuple[Tensor, ...]:
-        """1, y, s, y^2 + s^2, (s - y)^2; ``outcome`` s is 0 where the label is missing."""
-        known = labels.nan_to_num()
-        return (
-            (~labels.isnan()).float(),
-            known,
-            outcome,
-            known.square() + outcome.square(),
-            (outcome - known).square(),
-        )
-
-    def metric(self, sums: Sequence[Tensor], block: Block) -> Tensor:  # noqa: ARG002
-        """Quadratic-weighted kappa."""
-        number, labels, said, squares, apart = sums[:5]
-        at_random = squares - 2 * labels * said / number
-        return 1 - apart / at_random.masked_fill(at_random <= 0, torch.nan)
-
-    def metrics(
-        self,
-        outputs: Tensor,
-        labels: Tensor,
-        truth: Tensor,  # noqa: ARG002
-        primary: float,
-        tasks: Tasks,  # noqa: ARG002
-        position: int,  # noqa: ARG002
-    ) -> dict[str, object]:
-        """Quadratic-weighted kappa, accuracy, mean absolute error in classes."""
-        said = self.outcome(outputs, labels)
-        return {
-            self.metric_name: primary,
-            "accuracy": (said == labels).float().mean() if len(labels) else math.nan,
-            "MAE": (said - labels).abs().mean(),
-        }
 
     def inverse_link(self, outputs: Tensor) -> Tensor:
         """P(y > k)."""

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from coterie.data import Dataset, load
 from coterie.fitting import fit
-from coterie.metrics import outcomes, primary_metric, summed_statistics
+from coterie.metrics import METRICS, metrics_of
 from coterie.models import GroupedModel
 from coterie.tasks import KINDS, Kind, Tasks, confidence, example_losses, task_losses
 from coterie.testing._checks import Suite, require
@@ -36,7 +36,7 @@ def check_kind(
     An object of a subclass of :class:`coterie.tasks.Kind` that was registered.
 
     Two tasks of the kind stand beside a regression. The checks, in order: *name*, *labels*,
-    *losses*, *tasks apart*, *missing labels*, *confidences*, *constant*, *sums*, *metrics*, *link*,
+    *losses*, *tasks apart*, *missing labels*, *confidences*, *constant*, *said*, *metrics*, *link*,
     *predictions*, *training*; :func:`checks_of` tells what each one says.
 
     Args:
@@ -158,13 +158,12 @@ def losses(kind: _Kind) -> None:
 
 @_SUITE.check
 def tasks_apart(kind: _Kind) -> None:
-    """Tasks together have the losses, confidences and metrics that each has alone."""
+    """Tasks together have the losses and confidences that each has alone."""
     outputs, targets = kind.outputs(), kind.data.targets
     loss, sure = (
         example_losses(outputs, targets, kind.tasks),
         confidence(outputs, targets, kind.tasks),
     )
-    score = primary_metric(summed_statistics(outputs, targets, kind.tasks), kind.tasks)
     for t, columns, alone in kind.alone():
         own, y = outputs[:, columns], targets[:, t : t + 1]
         known = ~y[:, 0].isnan()
@@ -180,32 +179,20 @@ def tasks_apart(kind: _Kind) -> None:
             "its confidence alone",
             1e-5,
         )
-        metric = primary_metric(summed_statistics(own, y, alone), alone)
-        require_close(score[t : t + 1].numpy(), metric.numpy(), "the metric of a task alone", 1e-5)
 
 
 @_SUITE.check
 def missing_labels(kind: _Kind) -> None:
-    """What is predicted where a label is missing has no influence on losses and sums."""
+    """What is predicted where a label is missing has no influence on losses."""
     outputs, targets = kind.outputs(), kind.data.targets
     missing, other = targets[:, 1].isnan(), kind.outputs()
     other[missing, kind.tasks.columns[1]] = 7.0
-    one, two = (
-        (task_losses(each, targets, kind.tasks), summed_statistics(each, targets, kind.tasks))
-        for each in (outputs, other)
-    )
+    one, two = (task_losses(each, targets, kind.tasks) for each in (outputs, other))
     require(
-        torch.equal(one[0], two[0]),
+        torch.equal(one, two),
         "the same losses whatever is predicted for missing labels",
-        two[0].tolist(),
+        two.tolist(),
     )
-    require(
-        torch.equal(one[1], two[1]),
-        "the same sums whatever is predicted for missing labels",
-        two[1].tolist(),
-    )
-    came = outcomes(outputs, targets, kind.tasks)[missing, 1]
-    require(not came.any(), "outcomes of 0 where the label is missing", came.tolist())
 
 
 @_SUITE.check
@@ -243,33 +230,34 @@ def constant(kind: _Kind) -> None:
 
 
 @_SUITE.check
-def sums(kind: _Kind) -> None:
-    """Sums over parts of the examples add up to those over all."""
-    outputs, targets = kind.outputs(), kind.data.targets
-    halves = [
-        summed_statistics(outputs[part], targets[part], kind.tasks)
-        for part in (slice(0, 80), slice(80, None))
-    ]
-    whole = summed_statistics(outputs, targets, kind.tasks)
-    require(
-        bool(torch.allclose(sum(halves, torch.zeros(())), whole, rtol=1e-4, atol=1e-4)),
-        "sums that add up",
-        "others",
-    )
+def said(kind: _Kind) -> None:
+    """What is said is a number for each example; of classes one of them, whose probabilities add up."""
+    task, columns, subject = kind.tasks[0], kind.tasks.columns[0], kind.subject
+    own = torch.stack([kind.outputs(), kind.outputs(2.0)])[..., columns]
+    found = subject.said(own)
+    require(tuple(found.shape) == (2, len(kind.data)), f"{(2, len(kind.data))}", tuple(found.shape))
+    broken = subject.said(torch.full_like(own, torch.nan))
+    require(bool(broken.isnan().all()), "NaN where outputs are NaN", broken)
+    if not subject.has_classes:
+        return
+    n_classes = max(2, len(task.classes))
+    require(bool(torch.isin(found, torch.arange(n_classes)).all()), "codes of classes", found)
+    total = subject.log_probabilities(own, kind.tasks, 0).exp().sum(-1)
+    require_close(total.numpy(), np.ones(total.shape), "probabilities that add up to 1", 1e-4)
 
 
 @_SUITE.check
 def metrics(kind: _Kind) -> None:
-    """All metrics of a task hold the deciding one, and none fails where there are no examples."""
-    y = kind.data.targets[:, 0]
-    own = kind.outputs()[:, kind.tasks.columns[0]]
-    for n in (len(y), 0):
-        found = kind.subject.metrics(own[:n], y[:n], y[:n].double(), 0.5, kind.tasks, 0)
-        require(
-            kind.subject.metric_name in found,
-            f"{kind.subject.metric_name!r} among the metrics",
-            list(found),
-        )
+    """The metric by which it is compared is known; all are defined, and none without examples."""
+    wanted = kind.subject.metric_name
+    require(wanted in METRICS, f"{wanted!r} among coterie.metrics.METRICS", list(METRICS))
+    require(METRICS[wanted].margin is not None, "a metric with a margin, to compare by", wanted)
+    y, own = kind.data.targets[:, 0], kind.outputs()[None, :, kind.tasks.columns[0]]
+    for metric in metrics_of(kind.subject):
+        (value,) = metric.values(own, y, kind.tasks, 0).tolist()
+        require(np.isfinite(value), f"{metric.name}, a number", value)
+        (none,) = metric.values(own[:, :0], y[:0], kind.tasks, 0).tolist()
+        require(np.isnan(none), f"{metric.name} of no examples, NaN", none)
 
 
 @_SUITE.check
@@ -338,4 +326,4 @@ def _only(tasks: Tasks, position: int) -> Tasks:
     """One task with its statistics."""
     statistics = ("pos_weight", "mean", "std", "observed_share", "loss_scale")
     one = {name: getattr(tasks, name)[[position]] for name in statistics}
-    return Tasks(items=(tasks[position],), **one)
+    return Tasks(items=(tasks[position],), priors=(tasks.priors[position],), **one)

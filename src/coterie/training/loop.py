@@ -193,7 +193,7 @@ class _Trainer:
 
     def judge(self, weights: Tensor, epoch: int) -> tuple[Tensor, Tensor]:
         """Scores and losses (M, T) on the validation part."""
-        score, losses = evaluate(self.stack, self.validation, self.tasks, self.place)
+        score, losses = evaluate(self.stack, self.validation, self.tasks, self.place, weights != 0)
         _require_finite_models(self.stack, losses, weights * self.judged, self.tasks, epoch)
         return score, losses
 

@@ -1,6 +1,6 @@
 """Outputs and scores of a stack on part of the data.
 
-Shapes: ``M`` models, ``n`` examples, ``P`` output columns, ``T`` tasks, ``S`` summed statistics.
+Shapes: ``M`` models, ``n`` examples, ``P`` output columns, ``T`` tasks.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from torch import Tensor
 from coterie.data import Batches, Dataset
 from coterie.data.dataset import require_positions
 from coterie.errors import require_choice, require_type, require_whole
-from coterie.metrics import own_metric, primary_metric, summed_statistics
+from coterie.metrics import deciding
 from coterie.models import ModelStack
 from coterie.tasks import Tasks, example_losses, mean_losses
 from coterie.training.config import MOST_EXAMPLES
@@ -64,41 +64,44 @@ def evaluate(
     batches: Batches,
     tasks: Tasks,
     place: Place,
+    used: Tensor,
 ) -> tuple[Tensor, Tensor]:
     """Score of each model and task (M, T), float64, higher is better, and mean loss (M, T).
 
-    Outputs are not kept.
+    The score is the task's deciding metric, NaN where the model is not ``used`` (M, T) for it: of
+    these cells no outputs are kept.
 
     The loss is the mean over the observed cells of these examples, whatever share of the training
-    part is observed; NaN, as the score, where there are none.
-
-    Of models that are not alive they mean nothing. Only for tasks with a
-    metric of their own are the outputs kept: it may not be a function of sums.
+    part is observed; NaN, as the score, where there are none. Of models that are not alive it means
+    nothing.
     """
-    shape = (stack.n_models, len(tasks))
-    statistics, losses = (
-        torch.zeros((), device=place.device),
-        torch.zeros(shape, device=place.device),
-    )
+    losses = torch.zeros(used.shape, device=place.device)
     n_cells = torch.zeros(len(tasks), device=place.device, dtype=torch.int64)
-    own = [position for position, task in enumerate(tasks) if task.metric is not None]
-    kept: list[tuple[Tensor, Tensor]] = []
+    widths = torch.tensor([task.width for task in tasks], device=used.device)
+    columns = used.repeat_interleave(widths, dim=1)
+    outputs, targets = [], []
     stack.train(False)
     with torch.no_grad():
         for batch in batches.ordered():
             with place.autocast():
-                outputs = stack(batch.inputs)
-            outputs = outputs.float()
-            statistics = statistics + summed_statistics(outputs, batch.targets, tasks)
-            losses += example_losses(outputs, batch.targets, tasks).sum(-2)
+                found = stack(batch.inputs)
+            found = found.float()
+            losses += example_losses(found, batch.targets, tasks).sum(-2)
             n_cells += (~batch.targets.isnan()).sum(0)
-            if own:
-                kept.append((outputs, batch.targets))
+            outputs.append(found.transpose(1, 2)[columns])
+            targets.append(batch.targets)
     stack.train()
-    score = primary_metric(statistics, tasks)
-    if own:
-        outputs, targets = torch.cat([o for o, _ in kept], dim=1), torch.cat([t for _, t in kept])
-        for position in own:
-            own_scores = [own_metric(row, targets, tasks, position) for row in outputs]
-            score[:, position] = torch.tensor(own_scores, dtype=score.dtype)
+    score = _scores(torch.cat(outputs, dim=1), columns, torch.cat(targets), tasks)
     return score, mean_losses(losses, n_cells, tasks)
+
+
+def _scores(kept: Tensor, columns: Tensor, targets: Tensor, tasks: Tasks) -> Tensor:
+    """Deciding metric (M, T) from the outputs ``kept`` (C, n) of C of the ``columns`` (M, P)."""
+    place = (columns.flatten().cumsum(0) - 1).view_as(columns)
+    score = torch.full((len(columns), len(tasks)), torch.nan, dtype=torch.float64)
+    for t, metric in enumerate(deciding(tasks)):
+        rows = columns[:, tasks.columns[t].start].nonzero().flatten()
+        if len(rows):
+            mine = kept[place[rows, tasks.columns[t]]].transpose(1, 2)
+            score[rows.cpu(), t] = metric.values(mine, targets[:, t], tasks, t).cpu()
+    return score.to(columns.device)

@@ -21,7 +21,7 @@ from torch import Tensor
 
 from coterie.data import Batches, Dataset
 from coterie.estimators.gradtag.linearised import Linearised, cells
-from coterie.estimators.gradtag.margins import balance, leads, margins
+from coterie.estimators.gradtag.margins import balance, margins
 from coterie.models.strategy import saved_bytes
 from coterie.seeds import torch_generator
 from coterie.tasks import Kind
@@ -117,7 +117,7 @@ class DenseProjection:
 class Cells:
     """Observed cells of one task.
 
-    Features ``z`` (n, d), ``margin``, ``lead``, ``target`` and ``weight`` (n,).
+    Features ``z`` (n, d), ``outputs`` (n, w), ``margin``, ``target`` and ``weight`` (n,).
 
     The task's loss is the sum over cells of weight times loss: the weight holds balance, scale and
     1 / n.
@@ -125,8 +125,8 @@ class Cells:
 
     kind: Kind
     z: Tensor
+    outputs: Tensor
     margin: Tensor
-    lead: Tensor
     target: Tensor
     weight: Tensor
 
@@ -157,15 +157,16 @@ def extract(
     for batch in Batches(data, positions, batch_size=chunk, seed=0, device=device).ordered():
         z, outputs = projection.features(batch.inputs, batch.targets)
         index, used = cells(batch.targets)
-        margin, lead = (of(outputs, batch.targets, tasks) for of in (margins, leads))
+        margin = margins(outputs, batch.targets, tasks)
         weight = balance(batch.targets, tasks) / divisor.to(device)
         found = {}
         for task in range(len(tasks)):
             mine = (index == task) & used
             rows = mine.any(1)
             if rows.any():
-                columns = [values[rows, task] for values in (margin, lead, batch.targets, weight)]
-                found[task] = Cells(tasks[task].kind, z[mine], *columns)
+                columns = [values[rows, task] for values in (margin, batch.targets, weight)]
+                own = outputs[rows][:, tasks.columns[task]]
+                found[task] = Cells(tasks[task].kind, z[mine], own, *columns)
         yield found
 
 

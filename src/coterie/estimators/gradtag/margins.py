@@ -32,11 +32,6 @@ def margins(outputs: Tensor, targets: Tensor, tasks: Tasks) -> Tensor:
     return _by_kind(outputs, targets, tasks, lambda margin: margin.of)
 
 
-def leads(outputs: Tensor, targets: Tensor, tasks: Tasks) -> Tensor:
-    """By how much each cell is a hit, (B, T)."""
-    return _by_kind(outputs, targets, tasks, lambda margin: margin.lead)
-
-
 def expansion(kind: Kind, margin: Tensor, target: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """Loss of each cell as a function of its margin, and its first and second derivative.
 

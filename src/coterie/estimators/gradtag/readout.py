@@ -13,11 +13,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from coterie.errors import CoterieError
 from coterie.estimators.gradtag.features import Cells
 from coterie.estimators.gradtag.margins import margin_of
-from coterie.metrics import example_statistics, own_metric, primary_metric
-from coterie.tasks import Task, Tasks
+from coterie.metrics import Metric, deciding
+from coterie.tasks import Tasks
 
 
 def scores(
@@ -25,28 +24,28 @@ def scores(
 ) -> Tensor:
     """Each task's metric (M, T) after each row's step (M, d), float64.
 
-    NaN where the row does not train the task. A multi-class cell is a hit where the lead that it
-    had over the largest other logit plus the change of its margin is positive, so that w = 0 gives
-    the very accuracy of the model that was linearised.
+    NaN where the row does not train the task. Outputs are those of the model that was linearised,
+    changed as the margins say, so that w = 0 gives its very scores.
 
     Args:
         cells: validation cells of each task, T.
         steps: w.
         members: (M, T) bool.
         tasks: the tasks.
-        memory: bytes that the outcomes of a chunk of rows may take.
-
-    Raises:
-        CoterieError: a task has a metric of its own for which margins are not enough.
+        memory: bytes that the outputs of a chunk of rows may take.
     """
     found = steps.new_full(members.shape, torch.nan)
+    metrics = deciding(tasks)
     for position, mine in enumerate(cells):
         rows = members[:, position].nonzero().flatten()
         if mine is None or not len(rows):
             continue
-        n_rows = max(1, memory // (48 * len(mine.target)))
+        n_rows = max(1, memory // (48 * mine.outputs.numel()))
         found[rows, position] = torch.cat(
-            [_score(mine, steps[part], tasks[position]) for part in rows.split(n_rows)]
+            [
+                _score(mine, steps[part], metrics[position], tasks, position)
+                for part in rows.split(n_rows)
+            ]
         ).to(found)
     return found
 
@@ -87,22 +86,8 @@ def co_averages(
     return mean, counts, stderr
 
 
-def _score(mine: Cells, steps: Tensor, task: Task) -> Tensor:
-    """Metric (m,) of one task after steps (m, d)."""
-    alone = Tasks.plain([task]).to(steps.device)
+def _score(mine: Cells, steps: Tensor, metric: Metric, tasks: Tasks, position: int) -> Tensor:
+    """Deciding metric (m,) of one task after steps (m, d)."""
     change = steps.to(mine.z) @ mine.z.T
-    if task.metric is not None:
-        return torch.tensor([_own(mine, row, task, alone) for row in change])
-    outcome = margin_of(task.kind).outcome(mine.margin, mine.lead, change, mine.target)
-    statistics = example_statistics(outcome.unsqueeze(-1), mine.target.unsqueeze(-1), alone).sum(-3)
-    return primary_metric(statistics, alone).squeeze(-1)
-
-
-def _own(mine: Cells, change: Tensor, task: Task, alone: Tasks) -> float:
-    outputs = margin_of(task.kind).outputs(mine.margin + change, mine.target)
-    if outputs is None:
-        raise CoterieError(
-            f"`measure`: the metric of the {task.kind} task {task.name!r} is its own and needs all "
-            "its outputs; use 'loss'."
-        )
-    return own_metric(outputs.unsqueeze(1), mine.target.unsqueeze(1), alone, 0)
+    outputs = margin_of(mine.kind).changed(mine.outputs, mine.target, change)
+    return metric.values(outputs, mine.target, tasks, position)

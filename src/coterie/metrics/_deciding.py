@@ -1,0 +1,268 @@
+"""The metric by which models of each task are compared.
+
+Shapes: ``A`` models, ``n`` examples, ``P`` output columns, ``T`` tasks.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import ClassVar
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from coterie.errors import CoterieError, shown
+from coterie.metrics._influence import Influence
+from coterie.metrics._metric import (
+    Metric,
+    Predictions,
+    Role,
+    metric_named,
+    metrics_of,
+)
+from coterie.tasks import Kind, Task, TaskFunction, Tasks
+
+Choice = str | TaskFunction
+
+
+@dataclass(frozen=True)
+class Skill(Metric):
+    """Another metric on the scale on which all agree: 0 is chance, 1 is perfect.
+
+    A point of it is what matters in any metric.
+    """
+
+    metric: Metric
+    margin: ClassVar[float | None] = 1.0
+    is_skill: ClassVar[bool] = True
+
+    @property
+    def name(self) -> str:  # type: ignore[override]
+        """That of the metric, and that it is its skill."""
+        return f"{self.metric.name} skill"
+
+    @property
+    def role(self) -> Role:  # type: ignore[override]
+        """That of the metric."""
+        return self.metric.role
+
+    def suits(self, kind: Kind) -> bool:
+        """As the metric."""
+        return self.metric.is_for(kind)
+
+    def of(self, found: Predictions) -> Tensor:
+        """A linear function of the metric."""
+        chance = self.metric.chance(found.priors)
+        return (self.metric.of(found) - chance) / _room(chance)
+
+    def influence(self, found: Predictions) -> Influence:
+        """Those of the metric, stretched alike."""
+        chance = self.metric.chance(found.priors)
+        values, contributions = self.metric.influence(found)
+        return (values - chance) / _room(chance), contributions / _room(chance)
+
+
+@dataclass(frozen=True)
+class Own(Metric):
+    """A function of the user's, called with (outputs, targets) of one model. It is no skill."""
+
+    function: TaskFunction
+    task: str
+    role: ClassVar[Role] = "error"
+    margin: ClassVar[float | None] = 1.0
+
+    @property
+    def name(self) -> str:  # type: ignore[override]
+        """That of the function."""
+        name = getattr(self.function, "__name__", "")
+        return name if name.isidentifier() else "own metric"
+
+    def suits(self, kind: Kind) -> bool:  # noqa: ARG002
+        """Whoever gave it knows."""
+        return True
+
+    def of(self, found: Predictions) -> Tensor:
+        """What it returns for each model.
+
+        Raises:
+            CoterieError: that is no number.
+        """
+        labels = found.labels.float()
+        return torch.tensor(
+            [self._number(self.function(each, labels)) for each in found.outputs],
+            dtype=torch.float64,
+            device=labels.device,
+        )
+
+    def _number(self, value: object) -> float:
+        try:
+            return float(value)  # type: ignore[arg-type]
+        except (TypeError, ValueError) as error:
+            raise CoterieError(
+                f"The metric of task {self.task!r} must return one number; found "
+                f"{type(value).__name__}."
+            ) from error
+
+
+def deciding(tasks: Tasks) -> tuple[Metric, ...]:
+    """The metric by which models of each task are compared, T of them, all higher is better.
+
+    It is the task's own, or that of its kind. Where these differ from task to task they are brought
+    to one scale, :class:`Skill`, so that a mean over tasks is one of like with like; a function of
+    the user's stays as it is.
+
+    Raises:
+        CoterieError: a task asks for a metric that there is not, that its kind lacks, or by which
+            models cannot be compared.
+
+    >>> from coterie.tasks import Task
+    >>> one, other = Task(name="a", kind="binary"), Task(name="b", kind="regression")
+    >>> [metric.name for metric in deciding(Tasks.plain([one, one]))]
+    ['AUROC', 'AUROC']
+    >>> [metric.name for metric in deciding(Tasks.plain([one, other]))]
+    ['AUROC skill', 'R2']
+    """
+    asked = [_asked(task) for task in tasks]
+    if len({metric.name for metric in asked}) == 1:
+        return tuple(asked)
+    return tuple(
+        metric if metric.is_skill or isinstance(metric, Own) else Skill(metric) for metric in asked
+    )
+
+
+def metric_names(tasks: Tasks) -> tuple[str, ...]:
+    """Name of each task's deciding metric; a function goes by its name.
+
+    >>> from coterie.tasks import Task
+    >>> metric_names(Tasks.plain([Task(name="a", kind="regression")]))
+    ('R2',)
+    """
+    return tuple(metric.name for metric in deciding(tasks))
+
+
+def mean_name(names: Sequence[str]) -> str:
+    """What the mean over tasks with these metrics is called.
+
+    >>> mean_name(["AUROC", "AUROC"]), mean_name(["AUROC skill", "R2"])
+    ('AUROC', 'skill')
+    """
+    return names[0] if len(set(names)) == 1 else "skill"
+
+
+def with_metric(tasks: Tasks, metric: Choice | Mapping[str, Choice] | None) -> Tasks:
+    """The tasks with other deciding metrics.
+
+    Args:
+        tasks: the tasks.
+        metric: name of one, or a function, for all tasks, or for some by task name; None changes
+            nothing.
+
+    Raises:
+        CoterieError: no such task or metric, one that a task's kind lacks, or one by which models
+            cannot be compared.
+
+    >>> from coterie.tasks import Task
+    >>> tasks = Tasks.plain([Task(name="a", kind="binary"), Task(name="b", kind="binary")])
+    >>> metric_names(with_metric(tasks, "balanced accuracy"))
+    ('balanced accuracy', 'balanced accuracy')
+    >>> with_metric(tasks, {"b": "R2"})
+    Traceback (most recent call last):
+    coterie.errors.CoterieError: `metric` of the binary task 'b' must be one of 'AUROC', ...
+    """
+    if metric is not None and not isinstance(metric, Mapping):
+        metric = dict.fromkeys(tasks.names, metric)
+    for name in metric or {}:
+        if name not in tasks.names:
+            raise CoterieError(
+                f"`metric` names {name!r}, which is no task; tasks are "
+                f"{', '.join(tasks.names[:20])}."
+            )
+    chosen = [replace(task, metric=(metric or {}).get(task.name, task.metric)) for task in tasks]
+    found = replace(tasks, items=tuple(chosen))
+    deciding(found)
+    return found
+
+
+def scores(outputs: Tensor, targets: Tensor, tasks: Tasks) -> Tensor:
+    """Deciding metric of each model and task, (A, T) or (T,), float64.
+
+    NaN where no label is observed, or where it is not defined, as AUROC of one class.
+
+    Args:
+        outputs: logits and standardised predictions, (A, n, P), or (n, P) of one model.
+        targets: encoded labels, (n, T), NaN = missing.
+        tasks: the tasks.
+
+    >>> from coterie.tasks import Task
+    >>> tasks = Tasks.plain([Task(name="a", kind="binary")])
+    >>> scores(torch.tensor([[2.0], [1.0], [3.0]]), torch.tensor([[1.0], [0.0], [0.0]]), tasks)
+    tensor([0.5000], dtype=torch.float64)
+    """
+    several = outputs if outputs.dim() == 3 else outputs.unsqueeze(0)
+    found = [
+        metric.values(several[..., tasks.columns[t]], targets[:, t], tasks, t)
+        for t, metric in enumerate(deciding(tasks))
+    ]
+    together = torch.stack(found, dim=-1)
+    return together if outputs.dim() == 3 else together[0]
+
+
+def contributions(outputs: Tensor, targets: Tensor, tasks: Tasks) -> np.ndarray:
+    """What each example contributes to the :func:`scores`, (A, n, T), float64.
+
+    The variance of a score over samples of examples is the sum of their squares, that of a
+    difference of models or a mean over tasks the same of the difference or mean of contributions. 0
+    where there is no label, NaN where it is not known, as of a function of the user's.
+
+    Args:
+        outputs: (A, n, P).
+        targets: (n, T).
+        tasks: the tasks.
+    """
+    return np.stack(
+        [
+            metric.contributions(outputs[..., tasks.columns[t]], targets[:, t], tasks, t)
+            for t, metric in enumerate(deciding(tasks))
+        ],
+        axis=-1,
+    )
+
+
+def n_wrong(outputs: Tensor, targets: Tensor, tasks: Tasks) -> np.ndarray:
+    """Number of wrong classes of each model and task, (A, T); NaN of tasks with numbers.
+
+    Of these every prediction is somewhat wrong.
+
+    >>> from coterie.tasks import Task
+    >>> tasks = Tasks.plain([Task(name="a", kind="binary")])
+    >>> n_wrong(torch.tensor([[[2.0], [2.0]]]), torch.tensor([[1.0], [0.0]]), tasks)
+    array([[1.]])
+    """
+    wrong = np.full((len(outputs), len(tasks)), math.nan)
+    for t, task in enumerate(tasks):
+        if task.kind.has_classes:
+            found = Predictions.of(outputs[..., tasks.columns[t]], targets[:, t], tasks, t)
+            wrong[:, t] = (1 - found.hits).sum(1).cpu().numpy()
+    return wrong
+
+
+def _asked(task: Task) -> Metric:
+    if callable(task.metric):
+        return Own(task.metric, task.name)
+    if task.metric is None:
+        return metric_named(task.kind.metric_name)
+    possible = {each.name: each for each in metrics_of(task.kind) if each.margin is not None}
+    if task.metric not in possible:
+        raise CoterieError(
+            f"`metric` of the {task.kind} task {task.name!r} must be one of "
+            f"{', '.join(map(repr, possible))}, or a function; found {shown(task.metric)}."
+        )
+    return possible[task.metric]
+
+
+def _room(chance: float) -> float:
+    """Between chance and perfection; NaN without any."""
+    return 1 - chance if chance < 1 else math.nan
