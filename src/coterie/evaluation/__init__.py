@@ -1,10 +1,10 @@
 """Evaluation: does grouping pay?
 
 :func:`compare` trains the joint model, the groupings and the baselines on every split and seed
-(``units``, ``arms``), scores them on the test part (``metrics``), pairs them (``gains``,
-``tables``) and gives what came out as a :class:`Comparison`. The arithmetic of ``gains`` works on
-plain arrays. What is compared is a :class:`Grouping` or a method that finds one
-(:mod:`coterie.methods`).
+(``units``, ``arms``), and what one would try instead of groups (``rivals``), scores all on the test
+part (``metrics``), pairs them (``gains``, ``tables``) and gives what came out as a
+:class:`Comparison`. The arithmetic of ``gains`` works on plain arrays. What is compared is a
+:class:`Grouping` or a method that finds one (:mod:`coterie.methods`).
 """
 
 from coterie.evaluation._compare import check_counts, compare
@@ -35,15 +35,19 @@ from coterie.evaluation.gains import (
     relative_gain,
 )
 from coterie.evaluation.metrics import all_metrics, primary_scores
+from coterie.evaluation.rivals import RIVALS, Rival, TrainedRival, register_rival
 
 __all__ = [
     "ARMS",
     "BASELINES",
+    "RIVALS",
     "Arm",
     "ArmKind",
     "Comparison",
     "Lineup",
     "Plan",
+    "Rival",
+    "TrainedRival",
     "Workload",
     "all_metrics",
     "bootstrap_interval",
@@ -64,6 +68,7 @@ __all__ = [
     "random_arms",
     "read_seeds",
     "register",
+    "register_rival",
     "relative_gain",
     "repeated_splits",
     "seconds_of",

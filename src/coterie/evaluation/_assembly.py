@@ -11,7 +11,7 @@ import pyarrow as pa
 from coterie.data import Dataset
 from coterie.errors import CoterieError
 from coterie.evaluation._unit import Plan
-from coterie.evaluation.arms import ARMS, references
+from coterie.evaluation.arms import ARMS, agreed, references
 from coterie.evaluation.comparison import Comparison
 from coterie.evaluation.tables import arm_scores, costs_table, gains_table
 from coterie.evaluation.units import Unit
@@ -33,10 +33,11 @@ def assemble(
     arms = arm_scores(units, data.tasks, bootstraps=bootstraps)
     # What was chosen comes first: it is the answer, the rest is how it compares.
     names = sorted(units[0].found, key=lambda name: name != CHOSEN)
+    asked: dict[str, Groups] = {**plan.asked, CHOSEN: agreed(plan.asked)}
     pairs = [
         (name, other)
         for name in names
-        for other in references(name, _asked(name, methods), arms.arms).values()
+        for other in references(name, asked[name], arms.arms).values()
     ]
     pairs += [(arm, "joint") for arm in arms.arms if arm != "joint" and arm not in names]
     scores = pa.concat_tables([unit.scores for unit in units])
@@ -57,17 +58,12 @@ def assemble(
         stability=_stability(found, methods, units[0].data_map),
         agreement=_agreement({name: found[name] for name in methods}),
         findings=find(scores, gains, costs),
-        roles={role: kind.sentence for role, kind in ARMS.items()},
+        roles={
+            **{role: kind.sentence for role, kind in ARMS.items()},
+            **{rival.name: rival.sentence for rival in plan.rivals},
+        },
         config=config,
     )
-
-
-def _asked(name: str, methods: Mapping[str, Method]) -> Groups:
-    """The number of groups asked for; of the choice that of all methods, if they agree on it."""
-    sizes: set[Groups] = {
-        method.n_groups for each, method in methods.items() if name in (each, CHOSEN)
-    }
-    return sizes.pop() if len(sizes) == 1 else "auto"
 
 
 def _about_of(method: Method, found: Sequence[Found]) -> About:

@@ -31,6 +31,7 @@ from coterie.evaluation.arms import BASELINES
 from coterie.evaluation.arms import baselines as known_baselines
 from coterie.evaluation.comparison import Comparison
 from coterie.evaluation.naming import named_methods
+from coterie.evaluation.rivals import Rivals, suitable
 from coterie.evaluation.units import Unit
 from coterie.fitting import Model, check_snapshots, make_config
 from coterie.identity import identity, identity_or_name
@@ -55,6 +56,7 @@ def compare(
     repeats: int | None = None,
     draws: int = 3,
     baselines: Sequence[str] = BASELINES,
+    rivals: Rivals = "none",
     bootstraps: int = 1000,
     run: Run | str | Path | None = None,
     engine: Engine | None = None,
@@ -88,6 +90,10 @@ def compare(
         draws: random groupings of the same sizes per grouping and unit.
         baselines: which of "single", "random", "ensemble" to train besides joint; single-task
             models are one per task.
+        rivals: what one would try instead of groups (:mod:`coterie.evaluation.rivals`): "none",
+            "auto" (all that suit the data; why others are left out stands in the configuration),
+            or a name, ``module:object`` of your own, a :class:`coterie.evaluation.Rival`, or
+            several of these.
         bootstraps: resamples of the test examples.
         run: a run directory; every finished unit stays there, and a stopped comparison continues.
             What is the same comparison is told by names and settings: a method, model, loss or
@@ -132,6 +138,9 @@ def compare(
     given = spelled(options)
     settings, recording = _split_options(given)
     check_probes(named, data, make_config(settings))
+    competing, left_out = suitable(
+        rivals, data, model=model, settings=settings, baselines=baselines
+    )
     tell = (
         identity if isinstance(run, (str, Path)) else lambda thing, _what: identity_or_name(thing)
     )
@@ -147,6 +156,8 @@ def compare(
         baselines=list(baselines),
         bootstraps=bootstraps,
     )
+    if competing:
+        config["rivals"] = {each.name: tell(each, f"`rivals`: {each.name!r}") for each in competing}
     if isinstance(run, (str, Path)):
         run = Run.open(run, config=config, fingerprint=data.fingerprint())
     plan = Plan(
@@ -154,12 +165,16 @@ def compare(
         methods=named,
         draws=draws,
         baselines=baselines,
+        rivals=competing,
         settings=settings,
         recording=recording,
     )
     engine = LocalEngine() if engine is None else engine
     units = list(_units(plan, repeated_splits(data, splits), seeds, run, engine, progress))
-    return assemble(units, data, plan, bootstraps, shown_configuration(config, model, data, named))
+    told = shown_configuration(config, model, data, named)
+    if left_out:
+        told["rivals left out"] = dict(left_out)
+    return assemble(units, data, plan, bootstraps, told)
 
 
 def _units(

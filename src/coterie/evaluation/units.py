@@ -25,14 +25,19 @@ from coterie.texts import file_name
 _FORMAT = codec.Format("unit of a comparison")
 
 
-class ArmCost(TypedDict):
-    """What an arm takes."""
+class ModelCost(TypedDict):
+    """What is served, ``models`` and their ``parameters``, and what it took to train."""
 
-    arm: str
     models: float
     parameters: float
     model_steps: float
     seconds: float
+
+
+class ArmCost(ModelCost):
+    """What an arm takes."""
+
+    arm: str
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -28,6 +28,7 @@ from coterie.evaluation.arms.joint import JOINT, joint_arm
 from coterie.evaluation.arms.random import RANDOM, random_arms, random_name
 from coterie.evaluation.arms.registry import (
     ARMS,
+    agreed,
     baselines,
     is_reserved,
     line_up,
@@ -48,6 +49,7 @@ __all__ = [
     "Arm",
     "ArmKind",
     "Lineup",
+    "agreed",
     "baselines",
     "chosen_arms",
     "combine",

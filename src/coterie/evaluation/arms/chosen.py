@@ -2,33 +2,50 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import Literal
 
 from coterie.evaluation.arms.arm import Arm, ArmKind
-from coterie.evaluation.arms.random import random_name
+from coterie.evaluation.arms.registry import agreed, names_beside, references
 from coterie.results import tables
 
 _NAME = tables.CHOSEN
 
 
-def chosen_arms(best: str, arms: Sequence[Arm]) -> list[tuple[int, Arm]]:
-    """The grouping that was chosen and its random draws once more, as arms of the choice.
+def chosen_arms(
+    best: str, arms: Sequence[Arm], asked: Mapping[str, int | Literal["auto"]]
+) -> list[tuple[int, Arm]]:
+    """The grouping that was chosen and what it is compared with once more, as arms of the choice.
 
-    Each comes with its place among ``arms``.
+    Each comes with its place among ``arms``. What other groupings are compared with as well, by the
+    same name, is not repeated. ``asked`` are the numbers of groups that all were asked for.
 
     >>> import numpy as np
-    >>> from coterie.evaluation.arms import grouped_arm, joint_arm
+    >>> from coterie.evaluation.arms import ensemble_arm, grouped_arm, joint_arm
     >>> from coterie.results import Grouping
     >>> g = Grouping(tasks=("a", "b"), membership=np.eye(2), method="hard")
-    >>> [(place, arm.name, arm.role) for place, arm in chosen_arms("mine", [joint_arm(2), grouped_arm("mine", g)])]
-    [(1, 'chosen', 'chosen')]
+    >>> arms = [joint_arm(2), grouped_arm("mine", g), ensemble_arm(2, 2)]
+    >>> [(place, arm.name, arm.role)
+    ...  for place, arm in chosen_arms("mine", arms, {"mine": 2, "other": 3})]
+    [(1, 'chosen', 'chosen'), (2, 'ensemble (K of chosen)', 'ensemble')]
     """
-    renamed = {"grouped": (_NAME, _NAME), "random": (random_name(_NAME), "random")}
-    own = [(place, arm) for place, arm in enumerate(arms) if arm.of == best and arm.role in renamed]
+    trained = [arm.name for arm in arms]
+    beside = references(best, asked[best], trained)
+    of_choice = names_beside(_NAME, agreed(asked))
+    renamed = {best: _NAME, **{name: of_choice[role] for role, name in beside.items()}}
     return [
-        (place, replace(arm, name=renamed[arm.role][0], role=renamed[arm.role][1], of=_NAME))
-        for place, arm in own
+        (
+            place,
+            replace(
+                arm,
+                name=renamed[arm.name],
+                role=_NAME if arm.name == best else arm.role,
+                of=_NAME,
+            ),
+        )
+        for place, arm in enumerate(arms)
+        if arm.name in renamed and renamed[arm.name] not in trained
     ]
 
 

@@ -35,9 +35,14 @@ def ensemble_name(name: str, n_groups: int | Literal["auto"]) -> str:
 
 
 def _ensembles(lineup: Lineup) -> list[Arm]:
-    """One for each number of groups; groupings that find their number themselves have their own."""
+    """One for each number of groups asked for, of so many models whatever a method found.
+
+    Groupings that find their number themselves have their own.
+    """
     made = {
-        ensemble_name(name, n_groups): (grouping.n_groups, name if n_groups == "auto" else None)
+        ensemble_name(name, n_groups): (grouping.n_groups, name)
+        if n_groups == "auto"
+        else (n_groups, None)
         for (name, grouping), n_groups in zip(
             lineup.groupings.items(), lineup.asked.values(), strict=True
         )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Literal
 
 from coterie.evaluation.arms.arm import Arm, ArmKind, Lineup
@@ -33,6 +33,27 @@ def line_up(lineup: Lineup, wanted: Sequence[str]) -> list[Arm]:
     return [arm for role in ("joint", "grouped", *others) for arm in ARMS[role].make(lineup)]
 
 
+def agreed(asked: Mapping[str, int | Literal["auto"]]) -> int | Literal["auto"]:
+    """The number of groups that all were asked for; "auto" where they differ.
+
+    >>> agreed({"one": 3, "other": 3}), agreed({"one": 3, "other": 2})
+    (3, 'auto')
+    """
+    sizes = set(asked.values())
+    return sizes.pop() if len(sizes) == 1 else "auto"
+
+
+def names_beside(name: str, n_groups: int | Literal["auto"]) -> dict[str, str]:
+    """The arms that a grouping is to be compared with, by role.
+
+    >>> names_beside("mine", 3)["random"]
+    'random (mine)'
+    """
+    return {
+        role: kind.beside(name, n_groups) for role, kind in ARMS.items() if kind.beside is not None
+    }
+
+
 def references(
     name: str, n_groups: int | Literal["auto"], trained: Sequence[str]
 ) -> dict[str, str]:
@@ -41,10 +62,7 @@ def references(
     >>> references("mine", 3, ["joint", "mine", "random (mine)", "ensemble (K=3)"])
     {'joint': 'joint', 'random': 'random (mine)', 'ensemble': 'ensemble (K=3)'}
     """
-    arms = {
-        role: kind.beside(name, n_groups) for role, kind in ARMS.items() if kind.beside is not None
-    }
-    return {role: arm for role, arm in arms.items() if arm in trained}
+    return {role: arm for role, arm in names_beside(name, n_groups).items() if arm in trained}
 
 
 def is_reserved(name: str) -> bool:
