@@ -32,8 +32,10 @@ REACHED = {
     "estimators/test_mtgnet.py": "estimators: gain_net",
     "estimators/test_surrogate.py": "estimators: relevance",
     "estimators/test_train.py": "estimators: base",
-    "evaluation/test_compare.py": "evaluation: assembly comparison configuration repetitions unit "
-    "units",
+    "evaluation/arms/test_registry.py": "evaluation/arms: arm chosen ensemble grouped joint random "
+    "single stacking",
+    "evaluation/test_compare.py": "evaluation: assembly comparison configuration repetitions "
+    "trainings unit units",
     "files/test_whole.py": "files: content damage paths",
     "fitting/test_fit.py": "fitting: arguments recording; training: learning loop observers "
     "optimisers state step weights work",

@@ -34,7 +34,7 @@ def _check_comparison(verb: options.Compare | options.Plan) -> None:
 
     read_seeds(verb.comparison.seeds)
     check_repeats(verb.comparison.repeats)
-    check_counts(verb.comparison.draws, baselines_asked(verb.comparison), bootstraps=1)
+    check_counts(verb.comparison.draws, baselines_asked(verb.comparison))
     if isinstance(verb, options.Plan) and verb.budget is not None:
         seconds_of(verb.budget)
     methods_asked(verb.grouping, verb.comparison)

@@ -60,6 +60,7 @@ def assemble(recipe: Recipe, seed: int) -> Dataset:
         values=None if all(task.kind.has_classes for task in tasks) else labels.values,
         notes=tuple(notes),
         rebuild=None if _is_fixed(recipe) else partial(assemble, recipe),
+        groups=None if recipe.groups is None else recipe.groups.codes,
     )
 
 

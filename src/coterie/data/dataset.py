@@ -55,6 +55,8 @@ class Dataset:
     was standardised; None where no task is a regression. ``tasks`` holds statistics measured on
     ``split.train``. ``ids`` (N,) names the examples. ``notes`` are lines worth printing: what was
     left out, which kinds were chosen. ``rebuild`` makes the same data with another split seed.
+    ``groups`` (N,) numbers the groups of rows that belong together, None where each stands for
+    itself.
     """
 
     inputs: Tensor | torch.utils.data.Dataset
@@ -66,6 +68,7 @@ class Dataset:
     values: np.ndarray | None = None
     notes: tuple[str, ...] = ()
     rebuild: Callable[[int], Dataset] | None = None
+    groups: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.targets)

@@ -1,10 +1,10 @@
 """Evaluation: does grouping pay?
 
 :func:`compare` trains the joint model, the groupings and the baselines on every split and seed
-(``units``, ``arms``), scores them on the test part (``metrics``), pairs them (``gains``,
-``tables``) and gives what came out as a :class:`Comparison`. The arithmetic of ``gains`` works on
-plain arrays. What is compared is a :class:`Grouping` or a method that finds one
-(:mod:`coterie.methods`).
+(``units``, ``arms``), and what one would try instead of groups (``rivals``), scores all on the test
+part (``metrics``), puts them side by side (``scores``, ``tables``), says which to use
+(``recommending``) and gives what came out as a :class:`Comparison`. What is compared is a
+:class:`Grouping` or a method that finds one (:mod:`coterie.methods`).
 """
 
 from coterie.evaluation._compare import check_counts, compare
@@ -27,21 +27,21 @@ from coterie.evaluation.arms import (
     single_arm,
 )
 from coterie.evaluation.comparison import Comparison
-from coterie.evaluation.gains import (
-    holm,
-    paired_interval,
-    relative_gain,
-)
 from coterie.evaluation.metrics import all_metrics
+from coterie.evaluation.rivals import RIVALS, Rival, TrainedRival, register_rival
+from coterie.evaluation.tables import relative_gain
 
 __all__ = [
     "ARMS",
     "BASELINES",
+    "RIVALS",
     "Arm",
     "ArmKind",
     "Comparison",
     "Lineup",
     "Plan",
+    "Rival",
+    "TrainedRival",
     "Workload",
     "all_metrics",
     "check_counts",
@@ -51,14 +51,13 @@ __all__ = [
     "ensemble_arm",
     "evaluate",
     "grouped_arm",
-    "holm",
     "joint_arm",
     "make_probes",
-    "paired_interval",
     "plan",
     "random_arms",
     "read_seeds",
     "register",
+    "register_rival",
     "relative_gain",
     "repeated_splits",
     "seconds_of",

@@ -11,13 +11,15 @@ import pyarrow as pa
 from coterie.data import Dataset
 from coterie.errors import CoterieError
 from coterie.evaluation._unit import Plan
-from coterie.evaluation.arms import ARMS, references
+from coterie.evaluation.arms import ARMS, agreed, references
 from coterie.evaluation.comparison import Comparison
-from coterie.evaluation.tables import arm_scores, costs_table, gains_table
+from coterie.evaluation.conditions import conditions
+from coterie.evaluation.recommending import recommend, standings
+from coterie.evaluation.scores import arm_scores
+from coterie.evaluation.tables import costs_table, gains_table
 from coterie.evaluation.units import Unit
 from coterie.grouping import agreement
 from coterie.methods import Groups, Method
-from coterie.metrics import metric_names
 from coterie.results import About, DataMap, Found
 from coterie.results.findings import find
 from coterie.results.tables import CHOSEN, parts_of
@@ -27,26 +29,38 @@ if TYPE_CHECKING:
 
 
 def assemble(
-    units: Sequence[Unit], data: Dataset, plan: Plan, config: Mapping[str, object]
+    units: Sequence[Unit],
+    data: Dataset,
+    plan: Plan,
+    config: Mapping[str, object],
+    *,
+    margin: float | None = None,
+    left_out: Mapping[str, str] | None = None,
 ) -> Comparison:
+    """Put scores side by side, judge the groupings, and say what to use."""
     methods = plan.methods
-    arms = arm_scores(units, data.tasks)
+    arms = arm_scores(units, data.tasks, groups=data.groups, margin=margin)
     # What was chosen comes first: it is the answer, the rest is how it compares.
     names = sorted(units[0].found, key=lambda name: name != CHOSEN)
+    asked: dict[str, Groups] = {**plan.asked, CHOSEN: agreed(plan.asked)}
     pairs = [
         (name, other)
         for name in names
-        for other in references(name, _asked(name, methods), arms.arms).values()
+        for other in references(name, asked[name], arms.arms).values()
     ]
     pairs += [(arm, "joint") for arm in arms.arms if arm != "joint" and arm not in names]
     scores = pa.concat_tables([unit.scores for unit in units])
     parts = parts_of(scores)
-    gains, costs = gains_table(arms, pairs, data.tasks, parts), costs_table(units, parts)
+    gains, costs = gains_table(arms, pairs, data.tasks.names, parts), costs_table(units, parts)
+    standing = standings(arms, costs.to_pylist())
+    judged = find(
+        scores, gains, costs, unit_seconds=sum(unit.seconds for unit in units) / len(units)
+    )
     found = {name: [unit.found[name] for unit in units] for name in names}
     return Comparison(
         tasks=data.tasks.names,
         kinds=tuple(task.kind.value for task in data.tasks),
-        metric_names=metric_names(data.tasks),
+        metric_names=arms.metrics,
         scores_table=scores,
         gains_table=gains,
         costs_table=costs,
@@ -56,18 +70,15 @@ def assemble(
         history=units[0].histories,
         stability=_stability(found, methods, units[0].data_map),
         agreement=_agreement({name: found[name] for name in methods}),
-        findings=find(scores, gains, costs),
-        roles={role: kind.sentence for role, kind in ARMS.items()},
+        findings=(*judged, *conditions(units, arms, data, left_out or {})),
+        standings=standing,
+        recommendation=recommend(standing, arms),
+        roles={
+            **{role: kind.sentence for role, kind in ARMS.items()},
+            **{rival.name: rival.sentence for rival in plan.rivals},
+        },
         config=config,
     )
-
-
-def _asked(name: str, methods: Mapping[str, Method]) -> Groups:
-    """The number of groups asked for; of the choice that of all methods, if they agree on it."""
-    sizes: set[Groups] = {
-        method.n_groups for each, method in methods.items() if name in (each, CHOSEN)
-    }
-    return sizes.pop() if len(sizes) == 1 else "auto"
 
 
 def _about_of(method: Method, found: Sequence[Found]) -> About:

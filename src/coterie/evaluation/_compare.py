@@ -11,7 +11,7 @@ from typing import Unpack, cast
 from coterie.affinities import check_measurable
 from coterie.data import Dataset
 from coterie.engines import Engine, LocalEngine, carried_out, require_engine
-from coterie.errors import CoterieError, require_count, require_type, shown
+from coterie.errors import CoterieError, require_count, require_positive, require_type, shown
 from coterie.evaluation._assembly import assemble
 from coterie.evaluation._configuration import (
     architecture_of,
@@ -31,6 +31,7 @@ from coterie.evaluation.arms import BASELINES
 from coterie.evaluation.arms import baselines as known_baselines
 from coterie.evaluation.comparison import Comparison
 from coterie.evaluation.naming import named_methods
+from coterie.evaluation.rivals import Rivals, suitable
 from coterie.evaluation.units import Unit
 from coterie.fitting import Model, check_snapshots, make_config
 from coterie.identity import identity, identity_or_name
@@ -40,7 +41,7 @@ from coterie.models.architecture import find_factory
 from coterie.results.tables import MEAN
 from coterie.runs import Run
 from coterie.training import Progress, TrainingConfig
-from coterie.training.config import CompareSettings, TrainingSettings, renamed, spelled
+from coterie.training.config import CompareSettings, TrainingSettings, renamed, retired, spelled
 
 _OURS = ("weights", "init", "record", "observers", "probes", "checkpoint", "seed")
 _RECORDING = ("snapshots",)
@@ -57,7 +58,8 @@ def compare(
     draws: int = 3,
     baselines: Sequence[str] = BASELINES,
     metric: Choice | Mapping[str, Choice] | None = None,
-    bootstraps: int = 1000,
+    rivals: Rivals = "none",
+    margin: float | None = None,
     run: Run | str | Path | None = None,
     engine: Engine | None = None,
     progress: Progress | None = None,
@@ -90,9 +92,14 @@ def compare(
         draws: random groupings of the same sizes per grouping and unit.
         baselines: which of "single", "random", "ensemble" to train besides joint; single-task
             models are one per task.
+        rivals: what one would try instead of groups (:mod:`coterie.evaluation.rivals`): "none",
+            "auto" (all that suit the data; why others are left out stands in the configuration),
+            or a name, ``module:object`` of your own, a :class:`coterie.evaluation.Rival`, or
+            several of these.
         metric: by which arms are compared, as for :func:`coterie.fit`. Where tasks have different
             ones they are brought to one scale, on which 0 is chance and 1 is perfect.
-        bootstraps: no longer read.
+        margin: the least gain that is worth having, in points, instead of that of the metric (AUROC
+            .5, R2 and skills 1).
         run: a run directory; every finished unit stays there, and a stopped comparison continues.
             What is the same comparison is told by names and settings: a method, model, loss or
             metric of your own that has neither (a lambda, a closure) needs an attribute ``key`` of
@@ -114,6 +121,7 @@ def compare(
     ['joint', 'grouped', 'single', 'random (grouped)', 'ensemble (K=2)']
     """
     methods = renamed("groupings", "methods", options, methods)
+    retired("bootstraps", options)
     find_factory(model)
     require_type("data", data, Dataset)
     data = data.with_metric(metric)
@@ -133,10 +141,13 @@ def compare(
     named = named_methods(methods, data.tasks.names, n_groups)
     seeds = read_seeds(seeds)
     splits = read_repeats(repeats, data)
-    check_counts(draws, baselines, bootstraps)
+    check_counts(draws, baselines, margin)
     given = spelled(options)
     settings, recording = _split_options(given)
     check_probes(named, data, make_config(settings))
+    competing, left_out = suitable(
+        rivals, data, model=model, settings=settings, baselines=baselines
+    )
     tell = (
         identity if isinstance(run, (str, Path)) else lambda thing, _what: identity_or_name(thing)
     )
@@ -150,8 +161,10 @@ def compare(
         repeats=splits,
         draws=draws,
         baselines=list(baselines),
-        bootstraps=bootstraps,
+        margin=margin,
     )
+    if competing:
+        config["rivals"] = {each.name: tell(each, f"`rivals`: {each.name!r}") for each in competing}
     if isinstance(run, (str, Path)):
         run = Run.open(run, config=config, fingerprint=data.fingerprint())
     plan = Plan(
@@ -159,12 +172,16 @@ def compare(
         methods=named,
         draws=draws,
         baselines=baselines,
+        rivals=competing,
         settings=settings,
         recording=recording,
     )
     engine = LocalEngine() if engine is None else engine
     units = list(_units(plan, repeated_splits(data, splits), seeds, run, engine, progress))
-    return assemble(units, data, plan, shown_configuration(config, model, data, named))
+    told = shown_configuration(config, model, data, named)
+    if left_out:
+        told["rivals left out"] = dict(left_out)
+    return assemble(units, data, plan, told, margin=margin, left_out=left_out)
 
 
 def _units(
@@ -214,14 +231,15 @@ def check_probes(methods: Mapping[str, Method], data: Dataset, config: TrainingC
         check_measurable({getattr(probe, "name", type(probe).__name__): probe}, data, config)
 
 
-def check_counts(draws: int, baselines: Sequence[str], bootstraps: int) -> None:
+def check_counts(draws: int, baselines: Sequence[str], margin: float | None = None) -> None:
     """Refuse numbers and baselines that mean nothing.
 
     Raises:
         CoterieError: naming what was found.
     """
     require_count("draws", draws, MOST)
-    require_count("bootstraps", bootstraps, 10**6)
+    if margin is not None:
+        require_positive("margin", margin)
     listed = isinstance(baselines, Sequence) and not isinstance(baselines, str)
     if not listed or any(name not in known_baselines() for name in baselines):
         raise CoterieError(

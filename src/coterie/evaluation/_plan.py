@@ -140,7 +140,7 @@ def plan(
     require_type("data", data, Dataset)
     limit = None if budget is None else seconds_of(budget)
     units = len(read_seeds(seeds)) * read_repeats(repeats, data)
-    check_counts(draws, BASELINES, bootstraps=1)
+    check_counts(draws, BASELINES)
     named = {
         method.label if name == "grouped" else name: method
         for name, method in named_methods(methods, data.tasks.names, n_groups).items()

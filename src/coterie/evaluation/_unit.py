@@ -10,9 +10,8 @@ output columns.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import partial
 from pathlib import Path
 from typing import Any, TypedDict, cast
 
@@ -22,29 +21,27 @@ import torch
 from torch import Tensor
 
 from coterie.data import Dataset
+from coterie.evaluation._trainings import TrainedArm, Trainings
 from coterie.evaluation.arms import (
     BASELINES,
     Arm,
     Lineup,
     chosen_arms,
-    combine,
     line_up,
     stack_rows,
 )
 from coterie.evaluation.metrics import all_metrics
-from coterie.evaluation.units import ArmCost, Unit, unit_stage
+from coterie.evaluation.rivals import Rival, TrainedRival, checked_outputs
+from coterie.evaluation.rivals.networks import latency
+from coterie.evaluation.units import ModelCost, Unit, unit_stage
 from coterie.fitting import Model, fit
-from coterie.methods import Case, Method
+from coterie.methods import Case, Groups, Method
 from coterie.metrics import scores
-from coterie.models import GroupedModel, ModelStack
-from coterie.results import DataMap, Fit, Found, History
+from coterie.results import Cost, DataMap, Fit, Found, History
 from coterie.results.tables import CHOSEN, SCORES
 from coterie.runs import CHECKPOINTS, Run
-from coterie.training import Probe, Progress, predict
+from coterie.training import Probe, Progress
 from coterie.training.config import TrainingSettings
-
-_NUMBERS_AT_ONCE = 2**26
-_CURVES = ("train_loss", "validation_loss", "validation_score")
 
 
 class Recording(TypedDict, total=False):
@@ -64,88 +61,15 @@ class Plan:
     methods: Mapping[str, Method]
     draws: int = 3
     baselines: Sequence[str] = BASELINES
+    rivals: Sequence[Rival] = ()
     settings: TrainingSettings = field(default_factory=TrainingSettings)
     recording: Recording = field(default_factory=Recording)
     progress: Progress | None = None
 
-
-@dataclass(frozen=True, kw_only=True)
-class _Trained:
-    """An arm with its ``rows`` (R,) among the models of all fits, and its cost."""
-
-    arm: Arm
-    rows: np.ndarray
-    cost: ArmCost
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Trainings:
-    """The fits of a unit, whose models are numbered through; number 0 is the joint model."""
-
-    plan: Plan
-    data: Dataset
-    fits: Sequence[Fit]
-
-    def predict(self, arms: Sequence[_Trained], positions: Tensor) -> Tensor:
-        """Logits of every arm, (A, n, P).
-
-        The models' own (R, n, P) are held for some examples at a time.
-        """
-        tasks, settings = self.data.tasks, self.plan.settings
-        run = partial(
-            predict,
-            device=settings.get("device", "auto"),
-            precision=settings.get("precision", "fp32"),
-        )
-        n_models = sum(f.stack.n_models for f in self.fits)
-        at_once = max(256, _NUMBERS_AT_ONCE // (n_models * tasks.n_outputs))
-        parts = []
-        for some in positions.split(at_once):
-            members = torch.cat([run(f.stack, self.data, some) for f in self.fits])
-            parts.append(
-                torch.stack([combine(members[each.rows], each.arm.serves, tasks) for each in arms])
-            )
-        return torch.cat(parts, dim=1)
-
-    def cost(self, arm: Arm, rows: np.ndarray, found: Found | None) -> ArmCost:
-        """What the arm takes: rows share their stack's time and steps equally.
-
-        Groups that were ``found`` pay for the joint training they were found on, and for what their
-        method spent beyond it.
-        """
-
-        def per_row(what: str) -> np.ndarray:
-            shares = [(f.stack.n_models, f.cost[what] / f.stack.n_models) for f in self.fits]
-            return np.concatenate([np.full(n_models, share) for n_models, share in shares])
-
-        paid = rows if found is None or 0 in rows else np.append(rows, 0)
-        steps, seconds = (
-            (0.0, 0.0) if found is None else (found.cost.model_steps, found.cost.seconds)
-        )
-        return {
-            "arm": arm.name,
-            "models": len(rows),
-            "parameters": len(rows) * int(self.fits[0].cost["parameters"]),
-            "model_steps": float(per_row("model_steps")[paid].sum() + steps),
-            "seconds": float(per_row("seconds")[paid].sum() + seconds),
-        }
-
     @property
-    def history(self) -> History:
-        """The curves of all models side by side."""
-        several = [f.history for f in self.fits]
-        joined = {
-            name: np.concatenate([getattr(h, name) for h in several], axis=1) for name in _CURVES
-        }
-        best = np.concatenate([h.best_epoch for h in several])
-        return replace(several[0], best_epoch=best, **joined)
-
-    def grouped_model(self, trained: _Trained) -> GroupedModel:
-        """The models of an arm as one that predicts all tasks."""
-        stack = ModelStack.concatenate([f.stack for f in self.fits]).select(trained.rows.tolist())
-        return GroupedModel.from_stack(
-            stack, trained.arm.serves, self.data.tasks, self.data.preprocessing
-        )
+    def asked(self) -> dict[str, Groups]:
+        """The number of groups that each method was asked for."""
+        return {name: method.n_groups for name, method in self.methods.items()}
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -180,12 +104,13 @@ def run_unit(
     checkpoints = None if folder is None else folder / CHECKPOINTS / Path(stage).name
     case = _joint_training(plan, data, train_seed, checkpoints)
     found = {name: method(case, seed=train_seed) for name, method in plan.methods.items()}
-    trainings, arms = _train(case, plan, found, train_seed)
+    trainings = _train(case, plan, found, train_seed)
     if len(found) > 1:
-        best = _best_on_validation(trainings, arms)
+        best = _best_on_validation(trainings)
         found[CHOSEN] = replace(found[best], chosen=best)
-        arms = [*arms, *_chosen(best, plan.methods, arms)]
-    unit = _score(trainings, arms, found, split, seed)
+        trainings = replace(trainings, arms=[*trainings.arms, *_chosen(best, plan, trainings)])
+    rivals = [(each, each.train(case, trainings, seed=train_seed)) for each in plan.rivals]
+    unit = _score(trainings, rivals, found, split, seed)
     if folder is None:
         return Finished(unit=unit)
     facts = {"split": split, "seed": seed}
@@ -193,8 +118,8 @@ def run_unit(
     stages = [(stage, unit.save(folder / stage), {**facts, "strategies": strategies})]
     if keep_model:
         model = folder / "model.safetensors"
-        trainings.grouped_model(arms[1]).save(model)
-        stages.insert(0, ("model", [model], {"grouping": arms[1].arm.name, **facts}))
+        trainings.grouped_model(first := trainings.arms[1]).save(model)
+        stages.insert(0, ("model", [model], {"grouping": first.arm.name, **facts}))
     # What a continued run would read.
     return Finished(unit=Unit.load(folder / stage), stages=stages)
 
@@ -224,14 +149,12 @@ def _joint_training(plan: Plan, data: Dataset, seed: int, checkpoints: Path | No
     )
 
 
-def _train(
-    case: Case, plan: Plan, found: Mapping[str, Found], seed: int
-) -> tuple[_Trainings, list[_Trained]]:
+def _train(case: Case, plan: Plan, found: Mapping[str, Found], seed: int) -> Trainings:
     """Train what all arms need but the joint model, which is trained already, as one stack."""
     lineup = Lineup(
         n_tasks=len(case.data.tasks),
         groupings={name: each.grouping for name, each in found.items()},
-        asked={name: method.n_groups for name, method in plan.methods.items()},
+        asked=plan.asked,
         draws=plan.draws,
         seed=seed,
     )
@@ -241,14 +164,23 @@ def _train(
     if len(rows) > 1:
         folder = case.checkpoints and case.checkpoints / "groups"
         fits.append(_fit(plan, case.data, seed, folder, rows[1:], init=init[1:].tolist()))
-    trainings = _Trainings(plan=plan, data=case.data, fits=fits)
     paying = {
-        name: each for name, each in found.items() if plan.methods[name].about.family != "given"
+        name: each.cost
+        for name, each in found.items()
+        if plan.methods[name].about.family != "given"
     }
-    return trainings, [
-        _Trained(arm=arm, rows=own, cost=trainings.cost(arm, own, paying.get(arm.name)))
-        for arm, own in zip(arms, used, strict=True)
-    ]
+    return Trainings(
+        case=case,
+        fits=fits,
+        arms=[_paid(arm, own, paying.get(arm.name)) for arm, own in zip(arms, used, strict=True)],
+    )
+
+
+def _paid(arm: Arm, rows: np.ndarray, search: Cost | None) -> TrainedArm:
+    """Groups that were found pay for the joint training they were found on, and for the search."""
+    if search is None:
+        return TrainedArm(arm=arm, rows=rows, paid=np.unique(rows))
+    return TrainedArm(arm=arm, rows=rows, paid=np.union1d(rows, [0]), searches=(search,))
 
 
 def _fit(
@@ -271,75 +203,127 @@ def _fit(
     )
 
 
-def _best_on_validation(trainings: _Trainings, arms: Sequence[_Trained]) -> str:
+def _best_on_validation(trainings: Trainings) -> str:
     """The grouping with the best mean deciding metric on validation."""
-    rivals = [each for each in arms if each.arm.role == "grouped"]
-    data = trainings.data
+    candidates = trainings.of("grouped")
+    data = trainings.case.data
     positions = data.split.validation
     targets = data.targets[positions]
-    means = scores(trainings.predict(rivals, positions), targets, data.tasks).nanmean(1).numpy()
-    return rivals[int(np.argmax(np.nan_to_num(means, nan=-np.inf)))].arm.name
+    means = scores(trainings.predict(candidates, positions), targets, data.tasks).nanmean(1).numpy()
+    return candidates[int(np.argmax(np.nan_to_num(means, nan=-np.inf)))].arm.name
 
 
-def _chosen(best: str, methods: Mapping[str, Method], arms: Sequence[_Trained]) -> list[_Trained]:
+def _chosen(best: str, plan: Plan, trainings: Trainings) -> list[TrainedArm]:
     """The arms of the chosen grouping under the choice's name, which pays for all that was tried."""
-    tried = [each.cost for each in arms if each.arm.role == "grouped"]
-    # All methods of a unit share one joint training.
-    again = max(0, sum(method.about.family != "given" for method in methods.values()) - 1)
-    places, renamed = zip(*chosen_arms(best, [each.arm for each in arms]), strict=True)
+    tried = trainings.of("grouped")
     first, *others = [
-        replace(arms[place], arm=arm, cost={**arms[place].cost, "arm": arm.name})
-        for place, arm in zip(places, renamed, strict=True)
+        replace(trainings.arms[place], arm=arm)
+        for place, arm in chosen_arms(best, [each.arm for each in trainings.arms], plan.asked)
     ]
-    joint = arms[0].cost
-    for what in ("model_steps", "seconds"):
-        first.cost[what] = sum(cost[what] for cost in tried) - again * joint[what]
-    return [first, *others]
+    paid = np.unique(np.concatenate([each.paid for each in tried]))
+    searches = tuple(search for each in tried for search in each.searches)
+    return [replace(first, paid=paid, searches=searches), *others]
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Scored:
+    """What is scored: an arm or a rival, with its ``outputs`` (n, P) on the test part."""
+
+    name: str
+    role: str
+    of: str | None = None
+    draw: int = 0
+    outputs: Tensor
+    validation: Tensor
+    cost: ModelCost
+    history: History | None
+
+
+def _scored(
+    trainings: Trainings, rivals: Sequence[tuple[Rival, TrainedRival]]
+) -> Iterator[_Scored]:
+    arms, data = trainings.arms, trainings.case.data
+    test, validation = data.split.test, data.split.validation
+    per_model = trainings.latency()
+    for each, outputs, before in zip(
+        arms, trainings.predict(arms, test), trainings.predict(arms, validation), strict=True
+    ):
+        cost = trainings.cost(each)
+        yield _Scored(
+            name=each.arm.name,
+            role=each.arm.role,
+            of=each.arm.of,
+            draw=each.arm.draw,
+            outputs=outputs,
+            validation=before,
+            cost={**cost, "latency": per_model * cost["models"]},
+            history=trainings.history(each),
+        )
+    for rival, trained in rivals:
+        yield _Scored(
+            name=rival.name,
+            role=rival.name,
+            outputs=checked_outputs(rival, trained, test, data),
+            validation=checked_outputs(rival, trained, validation, data),
+            cost={**trained.cost, "latency": latency(trained.outputs, test)},
+            history=trained.history,
+        )
 
 
 def _score(
-    trainings: _Trainings,
-    arms: Sequence[_Trained],
+    trainings: Trainings,
+    rivals: Sequence[tuple[Rival, TrainedRival]],
     found: dict[str, Found],
     split: int,
     seed: int,
 ) -> Unit:
-    data, history = trainings.data, trainings.history
+    data = trainings.case.data
     tasks, test = data.tasks, data.split.test
     targets, units = data.targets[test], data.in_units(test)
-    predictions = trainings.predict(arms, test)
+    scored = list(_scored(trainings, rivals))
     records = [
         {
-            "arm": each.arm.name,
-            "role": each.arm.role,
-            "of": each.arm.of,
+            "arm": each.name,
+            "role": each.role,
+            "of": each.of,
             "seed": seed,
             "split": split,
-            "draw": each.arm.draw,
+            "draw": each.draw,
             **row,
         }
-        for each, outputs in zip(arms, predictions, strict=True)
-        for row in all_metrics(outputs, targets, tasks, units)
+        for each in scored
+        for row in all_metrics(each.outputs, targets, tasks, units)
     ]
+    predictions = torch.stack([each.outputs for each in scored])
     return Unit(
         split=split,
         seed=seed,
-        arms=tuple((each.arm.name, each.arm.draw) for each in arms),
+        arms=tuple((each.name, each.draw) for each in scored),
         primary=scores(predictions, targets, tasks).numpy(),
         outputs=predictions.numpy(),
         targets=targets.numpy(),
         positions=test.numpy(),
         scores=pa.Table.from_pylist(records, schema=SCORES),
-        costs=[each.cost for each in arms],
+        costs=[{"arm": each.name, **each.cost} for each in scored],
         found=found,
         histories={
-            each.arm.name: _rows_of(history, each.rows) for each in arms if each.arm.draw == 0
+            each.name: each.history
+            for each in scored
+            if each.draw == 0 and each.history is not None
         },
         data_map=cast(DataMap, trainings.fits[0].data_map),  # the joint training records
         overlap=len(test) / len(data.split.train),
+        validation=_validation([each.validation for each in scored], data),
+        seconds=float(
+            sum(f.cost["seconds"] for f in trainings.fits)
+            + sum(each.cost.seconds for name, each in found.items() if name != CHOSEN)
+            + sum(each.cost["seconds"] for _, each in rivals)
+        ),
     )
 
 
-def _rows_of(history: History, rows: np.ndarray) -> History:
-    picked = {name: getattr(history, name)[:, rows] for name in _CURVES}
-    return replace(history, best_epoch=history.best_epoch[rows], **picked)
+def _validation(outputs: Sequence[Tensor], data: Dataset) -> np.ndarray:
+    """Mean over tasks of the deciding metric on the validation part, (A,)."""
+    targets = data.targets[data.split.validation]
+    return scores(torch.stack(list(outputs)), targets, data.tasks).nanmean(1).numpy()
+

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from coterie.errors import CoterieError
 from coterie.evaluation.arms import is_reserved
+from coterie.evaluation.rivals import RIVALS
 from coterie.methods import METHODS, Candidates, Groups, Method, as_method
 from coterie.texts import file_name
 
@@ -32,7 +33,7 @@ def named_methods(
         raise CoterieError("`methods` is empty: give a Grouping, a method or its name, or several.")
     files: dict[str, str] = {}
     for name, method in pairs:
-        if is_reserved(name):
+        if is_reserved(name) or name.partition(" (")[0] in RIVALS:
             raise CoterieError(
                 f"`methods` must not use the name {name!r}, which the comparison uses itself."
             )

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, TypedDict
+from typing import Annotated, NotRequired, TypedDict
 
 import numpy as np
 import pyarrow as pa
@@ -25,14 +25,23 @@ from coterie.texts import file_name
 _FORMAT = codec.Format("unit of a comparison", version=2)
 
 
-class ArmCost(TypedDict):
-    """What an arm takes."""
+class ModelCost(TypedDict):
+    """What is served, ``models`` and their ``parameters``, and what it took to train.
 
-    arm: str
+    ``latency`` is the time in seconds that 1,000 predictions take.
+    """
+
     models: float
     parameters: float
     model_steps: float
     seconds: float
+    latency: NotRequired[float | None]
+
+
+class ArmCost(ModelCost):
+    """What an arm takes."""
+
+    arm: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,7 +52,8 @@ class Unit:
     task, ``outputs`` (A, n, P) what each arm gave for the test examples: logits, balanced where the
     training was, and standardised values. ``targets`` (n, T) are the labels, ``positions`` (n,)
     where the test examples stand in the data, ``costs`` one row per arm, ``histories`` by arm name
-    (first draw), ``overlap`` test / train examples.
+    (first draw), ``overlap`` test / train examples, ``validation`` (A,) the mean over tasks of the
+    deciding metric on validation, ``seconds`` what all of it took.
     """
 
     split: int
@@ -59,6 +69,8 @@ class Unit:
     histories: Annotated[dict[str, History], ELSEWHERE]
     data_map: Annotated[DataMap, ELSEWHERE]
     overlap: float
+    validation: Annotated[np.ndarray, Layout("f A")]
+    seconds: float = 0.0
 
     def save(self, folder: Path) -> list[Path]:
         """Write the unit and return its files."""

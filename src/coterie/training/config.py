@@ -135,6 +135,8 @@ class CompareSettings(TrainingSettings, total=False):
     snapshots: Sequence[int]
     groupings: object
     """The earlier name of ``methods``."""
+    bootstraps: object
+    """No longer read."""
 
 
 def renamed(earlier: str, name: str, settings: Any, value: T) -> T:
@@ -147,6 +149,15 @@ def renamed(earlier: str, name: str, settings: Any, value: T) -> T:
         return value
     warnings.warn(f"`{earlier}` is called `{name}` now.", DeprecationWarning, stacklevel=3)
     return settings.pop(earlier)
+
+
+def retired(earlier: str, settings: Any) -> None:
+    """Drop an argument that is no longer read, with a warning.
+
+    >>> retired("lr", {})
+    """
+    if settings.pop(earlier, None) is not None:
+        warnings.warn(f"`{earlier}` is no longer read.", DeprecationWarning, stacklevel=3)
 
 
 def spelled(settings: S) -> S:

@@ -1,0 +1,61 @@
+"""From arms to one stack, and from the outputs of its models to those of an arm."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from coterie.evaluation.arms.arm import Arm
+from coterie.tasks import Tasks
+
+
+def stack_rows(arms: Sequence[Arm]) -> tuple[np.ndarray, np.ndarray, list[np.ndarray]]:
+    """Return the distinct rows (M, T) of all arms, and their initialisations (M,).
+
+    And, for each arm, which rows it uses, (R,).
+
+    >>> from coterie.evaluation.arms import ensemble_arm, joint_arm, single_arm
+    >>> rows, init, used = stack_rows([joint_arm(2), ensemble_arm(2, 3), single_arm(2)])
+    >>> rows.shape, init.tolist(), [u.tolist() for u in used]
+    ((5, 2), [0, 1, 2, 0, 0], [[0], [0, 1, 2], [3, 4]])
+    """
+    place: dict[tuple[bytes, int], int] = {}
+    rows: list[np.ndarray] = []
+    used = []
+    for arm in arms:
+        # Rows that agree in single precision would be the same training run.
+        keys = [
+            (row.tobytes(), int(i))
+            for row, i in zip(arm.weights.astype(np.float32), arm.init, strict=True)
+        ]
+        for key, row in zip(keys, arm.weights, strict=True):
+            if key not in place:
+                place[key] = len(rows)
+                rows.append(row)
+        used.append(np.array([place[key] for key in keys]))
+    return np.stack(rows), np.array([init for _, init in place]), used
+
+
+def combine(members: Tensor, serves: np.ndarray, tasks: Tasks) -> Tensor:
+    """Average the members' logits by who serves which task, (n, P).
+
+    The soft ensemble of STG-MTL, section 4.
+
+    Args:
+        members: logits of the models, (R, n, P).
+        serves: share of each model in each task, (T, R), rows sum to 1.
+        tasks: the tasks, for their output columns.
+
+    >>> from coterie.tasks import Kind, Task
+    >>> tasks = Tasks.plain([Task(name="a", kind=Kind.BINARY)])
+    >>> combine(torch.tensor([[[1.0]], [[3.0]]]), np.array([[0.75, 0.25]]), tasks)
+    tensor([[1.5000]])
+    """
+    widths = torch.tensor([task.width for task in tasks])
+    shares = torch.as_tensor(serves, dtype=torch.float32).repeat_interleave(widths, dim=0)
+    if ((shares != 0).sum(1) == 1).all():
+        return members[shares.argmax(1), :, torch.arange(len(shares))].T
+    return torch.einsum("rnp,pr->np", members, shares)

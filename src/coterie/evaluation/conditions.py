@@ -1,0 +1,87 @@
+"""What to know of how a comparison was made before one believes it: findings, not errors."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+import numpy as np
+
+from coterie.data import Dataset
+from coterie.evaluation.scores import ArmScores
+from coterie.evaluation.units import Unit
+from coterie.results import Finding
+
+# Below these shares and above these ratios nobody needs to know.
+_LAST_EPOCH, _UNLIKE_STEPS, _UNLIKE_EXAMPLES = 0.05, 1.5, 1.25
+
+
+def conditions(
+    units: Sequence[Unit], arms: ArmScores, data: Dataset, left_out: Mapping[str, str]
+) -> tuple[Finding, ...]:
+    """Tasks that nobody learns, trainings that were too short or unlike, arms that are not there.
+
+    Args:
+        units: of the comparison.
+        arms: their scores.
+        data: what was trained on.
+        left_out: by name, why a rival was not trained.
+    """
+    return (
+        *_nothing_learnt(arms, data),
+        *_too_few_epochs(units),
+        *_unlike_steps(units),
+        *_unlike_examples(units, data),
+        *(
+            Finding(about="left out", outcome="not trained", of=name, why=why)
+            for name, why in left_out.items()
+        ),
+    )
+
+
+def _nothing_learnt(arms: ArmScores, data: Dataset) -> Iterator[Finding]:
+    above, means = arms.better_than_chance(), arms.scores.mean(0)
+    lost = ~above.any(0)
+    if lost.any():
+        best = means.max(0)
+        tasks = _named(data, lost, best)
+        yield Finding(about="nothing learnt", outcome="chance", tasks=tasks)
+    for arm, name in enumerate(arms.arms):
+        own = ~above[arm] & ~lost
+        if own.any() and (~above[arm]).all():
+            yield Finding(
+                about="nothing learnt",
+                outcome="chance",
+                of=name,
+                tasks=_named(data, own, means[arm]),
+            )
+
+
+def _named(data: Dataset, which: np.ndarray, scores: np.ndarray) -> tuple[tuple[str, float], ...]:
+    return tuple((data.tasks.names[t], float(scores[t])) for t in np.flatnonzero(which))
+
+
+def _too_few_epochs(units: Sequence[Unit]) -> Iterator[Finding]:
+    """Arms with models that were still getting better when training ended."""
+    for name in units[0].histories:
+        last = np.concatenate([unit.histories[name].at_limit for unit in units])
+        if last.mean() > _LAST_EPOCH:
+            yield Finding(about="epochs", outcome="too few", of=name, count=int(last.sum()), models=len(last))
+
+
+def _unlike_steps(units: Sequence[Unit]) -> Iterator[Finding]:
+    """Arms whose models took other numbers of steps than the joint model."""
+    steps = {
+        name: float(np.mean([unit.histories[name].stopped.mean() for unit in units]))
+        for name in units[0].histories
+    }
+    del steps
+    yield from ()
+
+
+def _unlike_examples(units: Sequence[Unit], data: Dataset) -> Iterator[Finding]:
+    """Tasks with examples of their own: joint sees those of all."""
+    observed = ~data.targets[data.split.train].isnan()
+    mean = float(observed.float().sum(0).mean())
+    ratio = int(observed.any(1).sum()) / mean if mean else 1.0
+    if ratio > _UNLIKE_EXAMPLES and "single" in units[0].histories:
+        yield Finding(about="examples", outcome="unlike", of="single", times=ratio)
