@@ -45,7 +45,6 @@ from coterie.training import Probe, Progress, predict
 from coterie.training.config import TrainingSettings
 
 _NUMBERS_AT_ONCE = 2**26
-_CURVES = ("train_loss", "validation_loss", "validation_score")
 
 
 class Recording(TypedDict, total=False):
@@ -109,16 +108,21 @@ class _Trainings:
         return torch.cat(parts, dim=1)
 
     def cost(self, arm: Arm, rows: np.ndarray, found: Found | None) -> ArmCost:
-        """What the arm takes: rows share their stack's time and steps equally.
+        """What the arm takes: rows share their stack's time by their steps.
 
         Groups that were ``found`` pay for the joint training they were found on, and for what their
         method spent beyond it.
         """
-
-        def per_row(what: str) -> np.ndarray:
-            shares = [(f.stack.n_models, f.cost[what] / f.stack.n_models) for f in self.fits]
-            return np.concatenate([np.full(n_models, share) for n_models, share in shares])
-
+        taken = [np.asarray(f.cost["steps"], dtype=float) for f in self.fits]
+        of_models = {
+            "model_steps": np.concatenate(taken),
+            "seconds": np.concatenate(
+                [
+                    f.cost["seconds"] * own / own.sum()
+                    for f, own in zip(self.fits, taken, strict=True)
+                ]
+            ),
+        }
         paid = rows if found is None or 0 in rows else np.append(rows, 0)
         steps, seconds = (
             (0.0, 0.0) if found is None else (found.cost.model_steps, found.cost.seconds)
@@ -127,19 +131,14 @@ class _Trainings:
             "arm": arm.name,
             "models": len(rows),
             "parameters": len(rows) * int(self.fits[0].cost["parameters"]),
-            "model_steps": float(per_row("model_steps")[paid].sum() + steps),
-            "seconds": float(per_row("seconds")[paid].sum() + seconds),
+            "model_steps": float(of_models["model_steps"][paid].sum() + steps),
+            "seconds": float(of_models["seconds"][paid].sum() + seconds),
         }
 
     @property
     def history(self) -> History:
         """The curves of all models side by side."""
-        several = [f.history for f in self.fits]
-        joined = {
-            name: np.concatenate([getattr(h, name) for h in several], axis=1) for name in _CURVES
-        }
-        best = np.concatenate([h.best_epoch for h in several])
-        return replace(several[0], best_epoch=best, **joined)
+        return History.side_by_side([f.history for f in self.fits])
 
     def grouped_model(self, trained: _Trained) -> GroupedModel:
         """The models of an arm as one that predicts all tasks."""
@@ -338,7 +337,7 @@ def _score(
         costs=[each.cost for each in arms],
         found=found,
         histories={
-            each.arm.name: _rows_of(history, each.rows) for each in arms if each.arm.draw == 0
+            each.arm.name: history.of_rows(each.rows) for each in arms if each.arm.draw == 0
         },
         data_map=cast(DataMap, trainings.fits[0].data_map),  # the joint training records
         overlap=len(test) / len(data.split.train),
@@ -349,8 +348,3 @@ def _small(values: Tensor, tasks: Tasks) -> np.ndarray:
     """Hits and misses in one byte each; other outcomes keep float32."""
     hits = all(task.kind.hits for task in tasks)
     return values.to(torch.uint8).numpy() if hits else values.numpy()
-
-
-def _rows_of(history: History, rows: np.ndarray) -> History:
-    picked = {name: getattr(history, name)[:, rows] for name in _CURVES}
-    return replace(history, best_epoch=history.best_epoch[rows], **picked)

@@ -64,8 +64,8 @@ class Fit:
     """A trained stack of M models and how it got there.
 
     ``scores`` (M, T) is the task's metric on validation, higher is better, NaN where W = 0.
-    ``cost`` holds ``seconds``, ``model_steps`` (optimiser steps summed over models), ``parameters``
-    (of one model), ``strategy`` and why it was chosen.
+    ``cost`` holds ``seconds``, ``steps`` (the optimiser steps of each model), ``model_steps``
+    (their sum), ``parameters`` (of one model), ``strategy`` and why it was chosen.
     """
 
     tasks: Tasks
