@@ -79,6 +79,7 @@ def moment_of(
     return Moment(
         step=step,
         stack=stack,
+        rows=torch.arange(rows),
         batch=second,
         weights=weights,
         optimiser=optimiser,

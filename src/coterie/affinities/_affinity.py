@@ -9,16 +9,13 @@ from pathlib import Path
 from time import perf_counter
 from typing import Unpack, cast
 
-import torch
-
 from coterie.affinities._probe import AffinityProbe
 from coterie.affinities.auxiliary_gain import AuxiliaryGain
 from coterie.affinities.cosine import Cosine
 from coterie.affinities.data_map import data_map_affinity
 from coterie.affinities.lookahead import Lookahead
 from coterie.affinities.transfer_gain import TransferGain
-from coterie.data import Batches, Dataset
-from coterie.data.batches import supports
+from coterie.data import Dataset, steps_an_epoch
 from coterie.errors import CoterieError, require_type, require_whole
 from coterie.fitting import Model, fit, make_config
 from coterie.results import Affinity, Fit
@@ -236,13 +233,13 @@ def check_measurable(
             f"An affinity is between at least 2 tasks; `data` has {n_tasks}: "
             f"{data.tasks.names[0]!r}."
         )
-    found = supports(data, torch.ones(1, n_tasks))
-    an_epoch = Batches(data, found, batch_size=config.batch_size, seed=0).n_steps
-    steps = config.epochs * an_epoch
+    an_epoch = steps_an_epoch(data, config.batch_size)
+    epochs = config.limit(an_epoch).epochs
+    steps = epochs * an_epoch
     for name, probe in named.items():
         if probe is not None and probe.every >= steps:
             raise CoterieError(
                 f"`every` = {probe.every} leaves nothing to measure for {name!r}: the training "
-                f"takes {steps} steps ({config.epochs} epochs of {an_epoch}). Use "
+                f"takes {steps} steps ({epochs} epochs of {an_epoch}). Use "
                 f"every={max(1, (steps - 1) // 5)}, more epochs or smaller batches."
             )

@@ -8,7 +8,7 @@ of them. Nothing here knows about models.
 """
 
 from coterie.data.augment import flip_and_crop
-from coterie.data.batches import Batch, Batches, blocks, supports
+from coterie.data.batches import Batch, Batches, blocks, steps_an_epoch, supports
 from coterie.data.cells import MISSING
 from coterie.data.dataset import Dataset, Split
 from coterie.data.loading import load, read_inputs
@@ -29,5 +29,6 @@ __all__ = [
     "load",
     "read_inputs",
     "read_source",
+    "steps_an_epoch",
     "supports",
 ]

@@ -6,6 +6,7 @@ Gathered, augmented and normalised once, for all examples of a batch together.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from copy import copy
 from dataclasses import dataclass
 
 import numpy as np
@@ -90,6 +91,17 @@ class Batches:
         if self.resident and isinstance(data.inputs, Tensor):
             self._inputs, self._input_table = self._place(data.inputs, rows)
         self._targets, self._target_table = self._place(data.targets, rows)
+
+    def of_rows(self, rows: Tensor) -> Batches:
+        """The batches of some of the models, by their numbers: those that they had before."""
+        if self.shared or len(rows) == len(self.supports):
+            return self
+        some = copy(self)
+        some.supports = [self.supports[row] for row in rows.tolist()]
+        for name in ("_input_table", "_target_table"):
+            table = getattr(self, name)
+            setattr(some, name, table[rows.to(table.device)])
+        return some
 
     def epoch(self, epoch: int) -> Iterator[Batch]:
         """Yield the batches of one epoch, shuffled, and augmented if asked for."""
@@ -251,6 +263,17 @@ def supports(data: Dataset, weights: Weights) -> Tensor | list[Tensor]:
         if not len(support):
             raise CoterieError(f"Row {row} of `weights` has no labelled training example.")
     return train if all(len(support) == len(train) for support in found) else found
+
+
+def steps_an_epoch(data: Dataset, batch_size: int) -> int:
+    """Optimiser steps that a joint training takes in an epoch.
+
+    >>> from coterie.data import load
+    >>> steps_an_epoch(load("digits"), 128)
+    9
+    """
+    positions = supports(data, torch.ones(1, len(data.tasks)))
+    return Batches(data, positions, batch_size=batch_size, seed=0).n_steps
 
 
 def blocks(

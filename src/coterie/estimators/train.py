@@ -13,7 +13,7 @@ from typing import ClassVar, Unpack
 
 import numpy as np
 
-from coterie.data import Dataset
+from coterie.data import Dataset, steps_an_epoch
 from coterie.errors import CoterieError
 from coterie.estimators.base import Weights, as_rows, check_measure
 from coterie.fitting import Model, fit, make_config
@@ -39,7 +39,7 @@ class TrainedScores:
         measure: "score", the task's validation metric, or "loss", minus the validation loss of the
             epoch that is kept.
         share: of the epochs to train, above 0 and at most 1; at least one epoch is trained. All of
-            them unless it is given.
+            them unless it is given. Where none are given it is of those that there may be.
         progress: called with (steps done, all steps, text).
         **settings: of :func:`coterie.fit`.
 
@@ -76,10 +76,16 @@ class TrainedScores:
                 "`share` is the part of the epochs that is trained, above 0 and at most 1; found "
                 f"{share!r}."
             )
-        epochs = make_config(settings).epochs
+        config = make_config(settings)
+        self.settings: TrainingSettings = {**settings}
+        if share < 1:
+            limit = config.limit(steps_an_epoch(data, config.batch_size))
+            self.settings |= {
+                "epochs": max(1, round(share * limit.epochs)),
+                "patience": limit.patience,
+            }
         self.model, self.data, self.seed = model, data, seed
         self.measure, self.share, self.progress = measure, share, progress
-        self.settings: TrainingSettings = {**settings, "epochs": max(1, round(share * epochs))}
         self.tasks: tuple[str, ...] = tuple(data.tasks.names)
         self._known: dict[bytes, tuple[np.ndarray, np.ndarray]] = {}
         self._cost: dict[str, float] = {"model_steps": 0, "seconds": 0.0, "trainings": 0}

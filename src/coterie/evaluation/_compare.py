@@ -256,6 +256,5 @@ def _split_options(options: CompareSettings) -> tuple[TrainingSettings, Recordin
         raise CoterieError(f"`{taken[0]}` is set by compare itself.{hint}")
     settings = {name: value for name, value in options.items() if name not in _RECORDING}
     recording = {name: value for name, value in options.items() if name in _RECORDING}
-    epochs = make_config(settings).epochs
-    check_snapshots(options.get("snapshots", ()), epochs)
+    check_snapshots(options.get("snapshots", ()), make_config(settings).epochs)
     return cast(TrainingSettings, settings), cast(Recording, recording)

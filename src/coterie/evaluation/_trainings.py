@@ -22,7 +22,6 @@ from coterie.results.tables import CHOSEN
 from coterie.training import predict
 
 _NUMBERS_AT_ONCE = 2**26
-_CURVES = ("train_loss", "validation_loss", "validation_score")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,14 +87,16 @@ class Trainings:
         return torch.cat(parts, dim=1)
 
     def cost(self, trained: TrainedArm) -> ModelCost:
-        """What the arm takes: rows share their stack's time and steps equally."""
+        """What the arm takes: rows share their stack's time by their steps."""
+        taken = [np.asarray(f.cost["steps"], dtype=float) for f in self.fits]
+        seconds = [
+            f.cost["seconds"] * own / own.sum() for f, own in zip(self.fits, taken, strict=True)
+        ]
+        of_models = {"model_steps": np.concatenate(taken), "seconds": np.concatenate(seconds)}
 
         def spent(what: str) -> float:
-            shares = [(f.stack.n_models, f.cost[what] / f.stack.n_models) for f in self.fits]
-            per_row = np.concatenate([np.full(n_models, share) for n_models, share in shares])
-            return float(
-                per_row[trained.paid].sum() + sum(getattr(c, what) for c in trained.searches)
-            )
+            searched = sum(getattr(cost, what) for cost in trained.searches)
+            return float(of_models[what][trained.paid].sum() + searched)
 
         return {
             "models": len(trained.rows),
@@ -106,13 +107,7 @@ class Trainings:
 
     def history(self, trained: TrainedArm) -> History:
         """The curves of the arm's models."""
-        several = [f.history for f in self.fits]
-        picked = {
-            name: np.concatenate([getattr(h, name) for h in several], axis=1)[:, trained.rows]
-            for name in _CURVES
-        }
-        best = np.concatenate([h.best_epoch for h in several])[trained.rows]
-        return replace(several[0], best_epoch=best, **picked)
+        return History.side_by_side([f.history for f in self.fits]).of_rows(trained.rows)
 
     def grouped_model(self, trained: TrainedArm) -> GroupedModel:
         """The models of an arm as one that predicts all tasks."""

@@ -67,7 +67,7 @@ def fit(
             default what the tasks have: AUROC (binary), accuracy, R2, ...
         record: record the data map of the only model, or of the row given as a number.
         snapshots: epochs (counted from 1) after which the map is kept too; the map after the last
-            epoch always is.
+            epoch always is. There is none after the row has stopped.
         observers: watch every training batch, see :class:`coterie.training.Observer`.
         probes: try steps from the state of the training now and then, see
             :class:`coterie.training.Probe`.

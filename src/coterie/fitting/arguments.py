@@ -15,7 +15,7 @@ from torch import Tensor
 from coterie.errors import CoterieError, is_listed, require_type, shown
 from coterie.models import Architecture, ModelStack
 from coterie.training import StaticWeights, TrainingConfig, WeightsProvider
-from coterie.training.config import spelled
+from coterie.training.config import MOST_EPOCHS, spelled
 
 Matrix = np.ndarray | Tensor | Sequence[Sequence[float]]
 _CALLED = {"observers": ("on_batch", "on_epoch_end"), "probes": ("every", "on_step")}
@@ -117,8 +117,8 @@ def recorded_row(record: bool | int, n_models: int) -> int | None:
     return int(record)
 
 
-def check_snapshots(snapshots: Sequence[int], epochs: int) -> tuple[int, ...]:
-    """The epochs after which a map is kept.
+def check_snapshots(snapshots: Sequence[int], epochs: int | None) -> tuple[int, ...]:
+    """The epochs after which a map is kept; ``epochs`` are those of the training, where given.
 
     Raises:
         CoterieError: they are no epochs of the training.
@@ -130,7 +130,7 @@ def check_snapshots(snapshots: Sequence[int], epochs: int) -> tuple[int, ...]:
         raise CoterieError(
             f"`snapshots` must be a list of epochs, counted from 1; found {shown(snapshots)}."
         )
-    wrong = [epoch for epoch in listed if not 1 <= epoch <= epochs]
-    if wrong:
-        raise CoterieError(f"`snapshots` must be epochs from 1 to {epochs}; found {wrong[0]}.")
+    most = MOST_EPOCHS if epochs is None else epochs
+    if wrong := [epoch for epoch in listed if not 1 <= epoch <= most]:
+        raise CoterieError(f"`snapshots` must be epochs from 1 to {most}; found {wrong[0]}.")
     return tuple(map(int, listed))

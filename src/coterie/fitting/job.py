@@ -19,6 +19,7 @@ from coterie.identity import identity_or_name
 from coterie.metrics import metric_names
 from coterie.models import Architecture, ModelStack
 from coterie.results import Fit, History
+from coterie.schema import Json
 from coterie.training import (
     Checkpoint,
     LearntWeights,
@@ -142,18 +143,8 @@ def merged(jobs: Sequence[RowsJob], parts: Sequence[Fit], weights: np.ndarray) -
         return parts[0]
     back = np.argsort([row for job in jobs for row in job.rows])
 
-    def joined(name: str, axis: int) -> np.ndarray:
-        return np.concatenate([getattr(part.history, name) for part in parts], axis=axis).take(
-            back, axis=axis
-        )
-
-    history = History(
-        train_loss=joined("train_loss", 1),
-        validation_loss=joined("validation_loss", 1),
-        validation_score=joined("validation_score", 1),
-        best_epoch=joined("best_epoch", 0),
-        learning_rate=parts[0].history.learning_rate,
-    )
+    history = History.side_by_side([part.history for part in parts]).of_rows(back)
+    steps = np.concatenate([part.cost["steps"] for part in parts])[back].tolist()
     total = {name: sum(part.cost[name] for part in parts) for name in ("seconds", "model_steps")}
     maps = [part.data_map for part in parts if part.data_map is not None]
     return replace(
@@ -162,17 +153,19 @@ def merged(jobs: Sequence[RowsJob], parts: Sequence[Fit], weights: np.ndarray) -
         scores=np.concatenate([part.scores for part in parts])[back],
         history=history,
         stack=ModelStack.concatenate([part.stack for part in parts]).select(back.tolist()),
-        cost={**parts[-1].cost, **total},
+        cost={**parts[-1].cost, **total, "steps": steps},
         data_map=maps[0] if maps else None,
     )
 
 
-def _cost(state: TrainingState) -> dict[str, float | str]:
+def _cost(state: TrainingState) -> dict[str, Json]:
+    steps = (state.trained * state.n_steps).tolist()
     stack, strategy = state.stack, state.stack.strategy
     at_once = f"vmap, {strategy.rows} rows at a time"
     return {
         "seconds": state.seconds,
-        "model_steps": state.steps * stack.n_models,
+        "model_steps": sum(steps),
+        "steps": steps,
         "parameters": stack.n_parameters,
         "strategy": strategy.kind if strategy.kind == "loop" else at_once,
         "strategy_reason": strategy.reason,

@@ -16,7 +16,7 @@ from coterie.tasks import confidence
 class MapObserver:
     """Feeds a recorder with the confidences of one row, from the forward pass that trains it.
 
-    ``positions`` (N,) are the examples that the row trains on; the map names them by their ids.
+    The map is over the epochs that the row trained. ``positions`` (N,) are the examples that the row trains on; the map names them by their ids.
     """
 
     def __init__(
@@ -28,6 +28,7 @@ class MapObserver:
         device: torch.device | str = "cpu",
     ) -> None:
         self.row = row
+        self.trained = torch.empty(0)
         self.met = np.zeros(len(positions), dtype=bool)
         self.tasks = data.tasks.to(device)
         self.recorder = DataMapRecorder(
@@ -43,6 +44,7 @@ class MapObserver:
 
     def on_batch(self, position: Tensor, outputs: Tensor, targets: Tensor) -> None:
         """Record one batch."""
+        self.trained = outputs[self.row]
         found = confidence(
             outputs[self.row], targets[self.row] if targets.dim() == 3 else targets, self.tasks
         )
@@ -56,7 +58,9 @@ class MapObserver:
         self.recorder.update(position, found)
 
     def on_epoch_end(self, epoch: int) -> None:  # noqa: ARG002
-        """Close the epoch."""
+        """Close the epoch, if the row still trained in it."""
+        if bool(self.trained.isnan().all()):
+            return
         self.met[:] = False
         self.recorder.end_epoch()
 

@@ -1,6 +1,7 @@
 """What a step takes on this machine, by a few that are timed, so that methods can be priced.
 
-Counts are exact, or upper bounds where tasks have their own examples; seconds and bytes are
+Counts are exact, or upper bounds where tasks have their own examples or models stop for want of
+patience; seconds and bytes are
 estimates from a few timed steps of the very models and probes on the very data. They hold for a
 machine that is as busy as it was then.
 """
@@ -21,8 +22,7 @@ import numpy as np
 import torch
 
 from coterie.affinities import AffinityProbe
-from coterie.data import Batches, Dataset, Split
-from coterie.data.batches import supports
+from coterie.data import Batches, Dataset, Split, steps_an_epoch
 from coterie.estimators import JointEstimator
 from coterie.fitting import Model, fit, make_config
 from coterie.identity import identity_or_name
@@ -51,8 +51,8 @@ class Timing:
 
     @cached_property
     def n_steps(self) -> int:
-        """Steps of one training."""
-        return self._an_epoch * self._config.epochs
+        """Steps of one training, at most."""
+        return self._an_epoch * self._epochs
 
     @cached_property
     def steps_scored(self) -> float:
@@ -89,7 +89,7 @@ class Timing:
 
         For a ``share`` of the epochs, with ``seconds`` besides.
         """
-        several, epochs = [n for n in rounds if n], self._config.epochs
+        several, epochs = [n for n in rounds if n], self._epochs
         share = max(1, round(share * epochs)) / epochs
         return Cost(
             trainings=sum(several),
@@ -149,8 +149,11 @@ class Timing:
 
     @cached_property
     def _an_epoch(self) -> int:
-        found = supports(self.data, torch.ones(1, len(self.data.tasks)))
-        return Batches(self.data, found, batch_size=self._config.batch_size, seed=0).n_steps
+        return steps_an_epoch(self.data, self._config.batch_size)
+
+    @cached_property
+    def _epochs(self) -> int:
+        return self._config.limit(self._an_epoch).epochs
 
     @cached_property
     def _small(self) -> Dataset:
@@ -159,7 +162,7 @@ class Timing:
     @cached_property
     def _short(self) -> TrainingSettings:
         epochs = ceil(TIMED_STEPS / min(self._an_epoch, TIMED_STEPS))
-        return {**self.settings, "epochs": epochs}
+        return {**self.settings, "epochs": epochs, "patience": None}
 
     @cached_property
     def _timed_stacks(self) -> tuple[tuple[Fit, float], tuple[Fit, float]]:

@@ -24,7 +24,7 @@ from coterie.results.data_maps import DataMap
 from coterie.results.findings import Finding
 from coterie.results.found import Found
 from coterie.results.groupings import Grouping
-from coterie.results.histories import History, served
+from coterie.results.histories import History, held, served
 from coterie.results.plots import Plot
 from coterie.results.recommendation import Recommendation, Standing
 from coterie.results.standings import (
@@ -199,9 +199,10 @@ class ComparisonRecord:
         """One of the curves of a :class:`History` for each task (E, T), of the first unit.
 
         On the model of the task's own group, else the mean of all models that train it. NaN for
-        random groups that overlap: whose task is whose is not kept.
+        random groups that overlap: whose task is whose is not kept. A model that has stopped stays
+        where it was.
         """
-        curve = np.asarray(getattr(self.history[arm], field), dtype=np.float64)
+        curve = held(np.asarray(getattr(self.history[arm], field), dtype=np.float64))
         if groupings := self.groupings.get(arm):
             return served(curve, groupings[0])
         shared = bool((np.isfinite(curve).sum(axis=1) > 1).any())

@@ -67,8 +67,8 @@ class Fit:
 
     ``scores`` (M, T) is each task's deciding metric on validation, higher is better, NaN where W = 0;
     ``metric_names`` (T) says which (none in files of early versions). ``cost`` holds ``seconds``,
-    ``model_steps`` (optimiser steps summed over models), ``parameters`` (of one model),
-    ``strategy`` and why it was chosen.
+    ``steps`` (the optimiser steps of each model), ``model_steps`` (their sum), ``parameters`` (of
+    one model), ``strategy`` and why it was chosen.
     """
 
     tasks: Tasks

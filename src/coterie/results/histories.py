@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated
 
@@ -14,18 +14,28 @@ from coterie.codec import SPREAD, Layout
 from coterie.errors import CoterieError
 from coterie.results.groupings import Grouping
 
+CURVES = ("train_loss", "validation_loss", "validation_score")
+
 
 @dataclass(frozen=True, kw_only=True)
 class History:
     """Training curves.
 
-    ``train_loss``, ``validation_loss``, ``validation_score`` of shape (E, M, T), NaN where W = 0.
+    ``train_loss``, ``validation_loss``, ``validation_score`` of shape (E, M, T), NaN where W = 0 and
+    after a model has stopped.
 
     ``best_epoch`` (M,) counts from 0 and names the epoch whose state each model keeps.
-    ``learning_rate`` has shape (E,).
+    ``learning_rate`` has shape (E,); of models with unlike numbers of steps it is that of those that
+    trained the most epochs.
 
     Raises:
         CoterieError: a best epoch that there is not.
+
+    >>> losses = np.array([[[0.9], [0.8]], [[0.7], [0.9]], [[0.6], [np.nan]]])
+    >>> curves = dict.fromkeys(("train_loss", "validation_loss", "validation_score"), losses)
+    >>> found = History(learning_rate=np.full(3, 0.1), best_epoch=np.array([2, 0]), **curves)
+    >>> found.stopped, found.at_limit
+    (array([3, 2]), array([ True, False]))
     """
 
     train_loss: Annotated[np.ndarray, Layout("f E M T")]
@@ -43,9 +53,63 @@ class History:
                 f"{best.tolist()}."
             )
 
+    @property
+    def stopped(self) -> np.ndarray:
+        """Epochs that each model trained, (M,)."""
+        trained = np.isfinite(self.train_loss).any(2)
+        return np.where(trained.any(0), len(trained) - trained[::-1].argmax(0), 0)
+
+    @property
+    def at_limit(self) -> np.ndarray:
+        """Whether each model keeps the last epoch that it trained, (M,).
+
+        Then it was trained too short: who stops for want of patience keeps an earlier one. Of
+        models that keep their last epoch whatever it is (``keep="last"``, learnt weights) it tells
+        nothing.
+        """
+        return self.best_epoch == self.stopped - 1
+
+    def of_rows(self, rows: np.ndarray) -> History:
+        """The curves of some models, as long as the longest of them."""
+        n_epochs = int(self.stopped[rows].max(initial=0))
+        curves = {name: getattr(self, name)[:n_epochs, rows] for name in CURVES}
+        rate = self.learning_rate[:n_epochs]
+        return replace(self, best_epoch=self.best_epoch[rows], learning_rate=rate, **curves)
+
+    @classmethod
+    def side_by_side(cls, several: Sequence[History]) -> History:
+        """The curves of the models of several trainings, in order."""
+        longest = max(several, key=lambda each: len(each.learning_rate))
+        n_epochs = len(longest.learning_rate)
+
+        def padded(curve: np.ndarray) -> np.ndarray:
+            after = ((0, n_epochs - len(curve)), (0, 0), (0, 0))
+            return np.pad(curve, after, constant_values=np.nan)
+
+        return cls(
+            best_epoch=np.concatenate([each.best_epoch for each in several]),
+            learning_rate=longest.learning_rate,
+            **{
+                name: np.concatenate([padded(getattr(each, name)) for each in several], axis=1)
+                for name in CURVES
+            },
+        )
+
     def arrays(self) -> dict[str, np.ndarray]:
         """The curves by name."""
         return dict(vars(self))
+
+
+def held(curve: np.ndarray) -> np.ndarray:
+    """A curve (E, ...) that stays where it was when its model stopped.
+
+    >>> held(np.array([[0.5, 0.9], [0.6, np.nan]]))
+    array([[0.5, 0.9],
+           [0.6, 0.9]])
+    """
+    epochs = np.arange(len(curve)).reshape(-1, *[1] * (curve.ndim - 1))
+    last = np.maximum.accumulate(np.where(np.isnan(curve), 0, epochs))
+    return np.take_along_axis(curve, last, 0)
 
 
 def served(curve: np.ndarray, grouping: Grouping) -> np.ndarray:

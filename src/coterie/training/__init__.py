@@ -8,6 +8,7 @@ state of the moment; checkpoints hold whole epochs.
 
 from coterie.training.checkpoint import Checkpoint as Checkpoint
 from coterie.training.config import TrainingConfig as TrainingConfig
+from coterie.training.limit import Limit as Limit
 from coterie.training.loop import train as train
 from coterie.training.observers import Moment as Moment
 from coterie.training.observers import Observer as Observer

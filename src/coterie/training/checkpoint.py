@@ -20,9 +20,10 @@ from coterie.errors import CoterieError
 from coterie.files import naming_damage, read_arrays, write_arrays
 from coterie.models import Strategy
 from coterie.models.state import require_state
+from coterie.results.histories import CURVES
 from coterie.schema import arrays_of, least, structure, within
 from coterie.training.optimisers import optimiser_arrays, restore_optimiser
-from coterie.training.state import BEST, CURVES, TrainingState
+from coterie.training.state import ROWS, TrainingState
 
 Parts = Mapping[str, dict[str, np.ndarray]]
 
@@ -93,7 +94,7 @@ class Checkpoint:
             with within(self.file, "checkpoint"):
                 about: _About = structure(saved, _About)
             self._require_same(about["identity"], told)
-            if not all(name in arrays for name in BEST):
+            if not all(name in arrays for name in ROWS):
                 raise CoterieError(
                     f"{self.file} was written by another version, which chose epochs otherwise. "
                     "Delete it to train anew."
@@ -102,6 +103,11 @@ class Checkpoint:
             state.strategy = about["strategy"]
             parts = _parts(arrays)
             with within(self.file, "checkpoint"):
+                _check_rows(parts, state)
+                for name in ROWS:
+                    setattr(state, name, torch.from_numpy(parts[name][name]))
+                # Who trained in the last epoch had not left the stack.
+                state.narrow(state.trained == state.epoch)
                 _check(parts, state)
             _restore(parts, state)
 
@@ -118,13 +124,13 @@ def _arrays(state: TrainingState) -> dict[str, np.ndarray]:
     """All that is kept, by the names in the file."""
     kept: dict[str, Mapping[str, Tensor]] = {
         "stack": state.stack.state(),
-        "best": state.best,
+        "kept": state.kept,
         "optimiser": optimiser_arrays(state.optimiser),
         "provider": {str(i): p.detach() for i, p in enumerate(state.weighing.parameters())},
         "curves": {name: torch.stack(each) for name, each in state.curves.items() if each},
     }
     tensors = {f"{part}/{name}": t for part, named in kept.items() for name, t in named.items()}
-    tensors |= {name: getattr(state, name) for name in BEST}
+    tensors |= {name: getattr(state, name) for name in ROWS}
     arrays = {name: tensor.cpu().numpy() for name, tensor in tensors.items()}
     arrays |= {f"learnt/{name}": array for name, array in state.weighing.state().items()}
     for i, watcher in enumerate(state.watching):
@@ -147,31 +153,41 @@ def _tensors(parts: Parts, part: str) -> dict[str, Tensor]:
 
 def _check(parts: Parts, state: TrainingState) -> None:
     """Refuse what is no state of this training after so many epochs."""
-    own = state.stack.state()
-    require_state(_tensors(parts, "stack"), own)
-    best = parts.get("best", {})
-    require_state(_tensors(parts, "best"), {name: own[name] for name in best if name in own})
-    sizes = {"E": state.epoch, "M": state.stack.n_models}
+    require_state(_tensors(parts, "stack"), state.stack.state())
+    kept, all_models = parts.get("kept", {}), state.whole.state()
+    require_state(_tensors(parts, "kept"), {n: all_models[n] for n in kept if n in all_models})
     curves = {name: "f E M T" for name in CURVES if state.epoch}
-    arrays_of(parts.get("curves", {}), curves, sizes=sizes)
-    arrays_of(parts.get("best_score", {}), {"best_score": "f M"}, sizes=sizes)
-    arrays_of(parts.get("best_epoch", {}), {"best_epoch": "i M"}, sizes=sizes)
-    best_epoch = parts["best_epoch"]["best_epoch"]
+    arrays_of(parts.get("curves", {}), curves, sizes=_sizes(state))
+
+
+def _check_rows(parts: Parts, state: TrainingState) -> None:
+    """Refuse what is told of each model if it cannot be after so many epochs."""
+    for name in ROWS:
+        layout = "f M" if name in ("best_score", "best_loss") else "i M"
+        arrays_of(parts[name], {name: layout}, sizes=_sizes(state))
+    best_epoch, trained = parts["best_epoch"]["best_epoch"], parts["trained"]["trained"]
+    if not (trained.min() >= min(state.epoch, 1) and trained.max() == state.epoch):
+        raise CoterieError(
+            f"`trained` must lie within {state.epoch} epochs, which one model trained; found "
+            f"{trained.tolist()}."
+        )
     if not (best_epoch.min() >= 0 and best_epoch.max() < max(state.epoch, 1)):
         raise CoterieError(
             f"`best_epoch` must lie within {state.epoch} epochs; found {best_epoch.tolist()}."
         )
 
 
+def _sizes(state: TrainingState) -> dict[str, int]:
+    return {"E": state.epoch, "M": state.whole.n_models}
+
+
 def _restore(parts: Parts, state: TrainingState) -> None:
     """Put everything back, in the memory layout that it has here."""
-    stack, best = state.stack, _tensors(parts, "best")
-    stack.load_state(_tensors(parts, "stack"))
-    state.best = {
-        name: torch.empty_like(tensor) for name, tensor in stack.state().items() if name in best
-    }
-    for name, tensor in best.items():
-        state.best[name].copy_(tensor.to(stack.device))
+    kept, all_models = _tensors(parts, "kept"), state.whole.state()
+    state.stack.load_state(_tensors(parts, "stack"))
+    state.kept = {name: torch.empty_like(all_models[name]) for name in kept}
+    for name, tensor in kept.items():
+        state.kept[name].copy_(tensor)
     restore_optimiser(state.optimiser, _tensors(parts, "optimiser"))
     with torch.no_grad():
         for i, parameter in enumerate(state.weighing.parameters()):
@@ -180,8 +196,6 @@ def _restore(parts: Parts, state: TrainingState) -> None:
     state.curves |= {
         name: list(values.unbind(0)) for name, values in _tensors(parts, "curves").items()
     }
-    for name in BEST:
-        setattr(state, name, torch.from_numpy(parts[name][name]))
     held = parts.get("observer", {})
     for i, watcher in enumerate(state.watching):
         prefix = f"{i}/"

@@ -19,6 +19,7 @@ from coterie.errors import (
 )
 from coterie.seeds import MOST_SEED
 from coterie.training.device import check_device
+from coterie.training.limit import Limit
 
 # Far beyond what anybody trains; what is larger is a slip, and would only show when memory or
 # patience ends.
@@ -31,6 +32,10 @@ MOST_EPOCHS, MOST_EXAMPLES = 10**6, 10**8
 class TrainingConfig:
     """How a stack is trained; the same for all its rows.
 
+    ``epochs`` are trained, neither more nor fewer, unless a ``patience`` is given: a model whose
+    validation has been no better for so many epochs stops. Without ``epochs`` models are trained
+    until done: with such a patience, and at most as long, as :class:`coterie.training.Limit` says
+    for their number of steps an epoch. Warm-up and schedule run over the epochs that there may be.
     ``warmup`` is the share of all steps in which the learning rate rises linearly; ``clip`` bounds
     the gradient norm of each model; ``channels_last`` is the memory format of images (None: yes, if
     the inputs are images); ``keep`` is the epoch whose state each model ends with ("best" by the
@@ -38,7 +43,8 @@ class TrainingConfig:
     which takes its time before the first step.
     """
 
-    epochs: int = 10
+    epochs: int | None = None
+    patience: int | None = None
     lr: float = 1e-3
     batch_size: int = 128
     optimiser: Literal["adam", "adamw", "nadam", "sgd"] = "adam"
@@ -63,7 +69,9 @@ class TrainingConfig:
             allowed = get_args(hint)
             if allowed and all(isinstance(choice, str) for choice in allowed):
                 require_choice(name, getattr(self, name), allowed)
-        require_whole("epochs", self.epochs, 1, MOST_EPOCHS)
+        for name in ("epochs", "patience"):
+            if getattr(self, name) is not None:
+                require_whole(name, getattr(self, name), 1, MOST_EPOCHS)
         require_whole("batch_size", self.batch_size, 2, MOST_EXAMPLES)
         require_whole("seed", self.seed, 0, MOST_SEED)
         if (
@@ -92,6 +100,10 @@ class TrainingConfig:
                 f"`model_options` must map names to values; found {shown(self.model_options)}."
             )
 
+    def limit(self, n_steps: int) -> Limit:
+        """How long models of ``n_steps`` an epoch may train."""
+        return Limit.of(n_steps, self.epochs, self.patience)
+
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON types."""
         return asdict(self)
@@ -103,7 +115,8 @@ class TrainingSettings(TypedDict, total=False):
     "optimizer" is "optimiser".
     """
 
-    epochs: int
+    epochs: int | None
+    patience: int | None
     lr: float
     batch_size: int
     optimiser: Literal["adam", "adamw", "nadam", "sgd"]

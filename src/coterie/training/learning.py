@@ -79,8 +79,13 @@ class Weighing:
         """Called once the epoch has been judged."""
         self.provider.on_epoch_end(epoch)
 
+    @property
+    def couples_rows(self) -> bool:
+        """Whether a row's weights depend on the others."""
+        return False
+
     def parameters(self) -> list[nn.Parameter]:
-        """What is learnt. Rows that it couples keep one common epoch."""
+        """What is learnt."""
         return []
 
     def state(self) -> Mapping[str, np.ndarray]:
@@ -159,6 +164,11 @@ class Learning(Weighing):
         """All rows are computed again, until the next step."""
         super().on_epoch_end(epoch)
         self.stack.alive = None
+
+    @property
+    def couples_rows(self) -> bool:
+        """They are learnt together."""
+        return True
 
     def parameters(self) -> list[nn.Parameter]:
         """What is learnt."""

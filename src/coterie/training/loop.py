@@ -1,6 +1,7 @@
 """The training loop.
 
-Shapes: ``M`` models, ``T`` tasks, ``B`` examples of a batch, ``P`` output columns, ``E`` epochs.
+Shapes: ``M`` models, ``m`` of them that still train, ``T`` tasks, ``B`` examples of a batch, ``P``
+output columns, ``E`` epochs.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from coterie.tasks import Tasks
 from coterie.training.checkpoint import Checkpoint
 from coterie.training.config import TrainingConfig
 from coterie.training.device import Place
-from coterie.training.learning import Positions, Weighing, weigh
+from coterie.training.learning import Positions, weigh
 from coterie.training.observers import Moment, Watchers
 from coterie.training.optimisers import clip_rows, learning_rate, make_optimiser, set_learning_rate
 from coterie.training.prediction import EVALUATION_BATCH, evaluate
@@ -56,18 +57,20 @@ def train(
     """
     trainer = _Trainer.of(stack, data, positions, provider, config, watchers)
     with torch.random.fork_rng():
-        state = trainer.begin(checkpoint)
-        for epoch in range(state.epoch, config.epochs):
+        trainer.begin(checkpoint)
+        state = trainer.state
+        while not state.done:
             started = perf_counter()
-            train_loss, first_bad = trainer.train_epoch(epoch)
-            weights = trainer.weighing.settled(state.steps + trainer.batches.n_steps - 1)
-            _require_finite(first_bad, weights, trainer.tasks, epoch)
-            score, loss = trainer.judge(weights, epoch)
-            trainer.end_epoch(epoch)
+            state.drop_stopped()
+            train_loss, first_bad = trainer.train_epoch()
+            weights = state.still(state.weighing.settled(state.steps + state.n_steps - 1))
+            _require_finite(first_bad, weights, trainer.tasks, state)
+            score, loss = trainer.judge(weights)
+            trainer.end_epoch()
             state.finish_epoch(weights, train_loss, loss, score, perf_counter() - started)
             checkpoint.save(state)
-    state.keep_best()
-    state.stack.train(False)
+        trainer.tell_end()
+    state.finish()
     return state
 
 
@@ -79,11 +82,9 @@ class _Trainer:
     only where rows have their own examples.
     """
 
-    stack: ModelStack
+    state: TrainingState
     batches: Batches
     validation: Batches
-    weighing: Weighing
-    optimiser: torch.optim.Optimizer
     config: TrainingConfig
     place: Place
     watchers: Watchers
@@ -112,15 +113,23 @@ class _Trainer:
         positions = weighing.positions(positions, data, config.seed, deliver)
         batches = deliver(positions, seed=config.seed, augment=config.augment)
         validation = deliver(data.split.validation, seed=0, batch_size=EVALUATION_BATCH)
-        weighing.prepare(data, config.epochs * batches.n_steps, config.seed)
+        limit = config.limit(batches.n_steps)
+        weighing.prepare(data, limit.epochs * batches.n_steps, config.seed)
+        state = TrainingState(
+            stack=stack,
+            optimiser=make_optimiser(stack, weighing.groups(config), config),
+            weighing=weighing,
+            watching=watchers.all,
+            config=config,
+            n_steps=batches.n_steps,
+            limit=limit,
+        )
         labelled = ~data.targets[data.split.validation].isnan()
         shared = isinstance(positions, Tensor)
         return cls(
-            stack=stack,
+            state=state,
             batches=batches,
             validation=validation,
-            weighing=weighing,
-            optimiser=make_optimiser(stack, weighing.groups(config), config),
             config=config,
             place=place,
             watchers=watchers,
@@ -129,87 +138,99 @@ class _Trainer:
             share=None if shared else observed_shares(data, positions).to(place.device),
         )
 
-    def begin(self, checkpoint: Checkpoint) -> TrainingState:
-        """A new training, or the one that is to be continued, with its strategy."""
-        state = TrainingState(
-            stack=self.stack,
-            optimiser=self.optimiser,
-            weighing=self.weighing,
-            watching=self.watchers.all,
-            config=self.config,
-            n_steps=self.batches.n_steps,
-        )
+    def begin(self, checkpoint: Checkpoint) -> None:
+        """Start anew, or from what is to be continued, and choose the strategy."""
+        state = self.state
         checkpoint.restore(state)
         if state.strategy is None:
-            first, weights = next(iter(self.batches.epoch(0))), self.weighing.at(0).detach()
+            first, weights = next(iter(self.batches.epoch(0))), state.weighing.at(0).detach()
             state.strategy = decide_strategy(
-                self.stack, first, weights, self.tasks, self.config.strategy, self.place
+                state.stack, first, weights, self.tasks, self.config.strategy, self.place
             )
             # A measurement may come out otherwise next time: it is part of what a killed run
             # continues from.
             checkpoint.save(state)
-        self.stack.strategy = state.strategy
-        return state
+        state.stack.strategy = state.whole.strategy = state.strategy
 
-    def train_epoch(self, epoch: int) -> tuple[Tensor, Tensor]:
+    def train_epoch(self) -> tuple[Tensor, Tensor]:
         """One pass over the training part.
 
-        Mean training loss (M, T), and the step at which it first was not finite (M, T).
+        Mean training loss (m, T), and the step at which it first was not finite (m, T).
         """
-        n_steps, n_examples = self.config.epochs * self.batches.n_steps, 0
-        total = torch.zeros(self.stack.n_models, len(self.tasks), device=self.place.device)
+        state, n_examples = self.state, 0
+        total = torch.zeros(len(state.rows), len(self.tasks), device=self.place.device)
         first_bad = torch.full_like(total, torch.inf)
-        self.stack.train()
-        first = epoch * self.batches.n_steps
-        for step, batch in enumerate(self.batches.epoch(epoch), start=first):
-            losses, size = self.step(step, n_steps, batch), batch.targets.shape[-2]
+        state.stack.train()
+        batches = self.batches.of_rows(state.rows)
+        for step, batch in enumerate(batches.epoch(state.epoch), start=state.steps):
+            losses, size = self.step(step, batch), batch.targets.shape[-2]
             n_examples += size
             total += losses * size
             first_bad.masked_fill_(~losses.isfinite() & (first_bad > step), step)
             if self.watchers.progress is not None:
-                text = f"epoch {epoch + 1} of {self.config.epochs}"
-                self.watchers.progress(step + 1, n_steps, text)
+                most = "" if state.limit.patience is None else "at most "
+                text = f"epoch {state.epoch + 1} of {most}{state.limit.epochs}"
+                self.watchers.progress(step + 1, state.most_steps, text)
         return total / n_examples, first_bad
 
-    def step(self, step: int, n_steps: int, batch: Batch) -> Tensor:
-        """One step of every model on a batch; task losses (M, T) before it."""
-        rate = learning_rate(step, n_steps, self.config)
+    def step(self, step: int, batch: Batch) -> Tensor:
+        """One step of every model on a batch; task losses (m, T) before it."""
+        state, stack = self.state, self.state.stack
+        rate = learning_rate(step, state.most_steps, self.config)
         seed = forward_seed(self.config.seed, step)
-        set_learning_rate(self.optimiser, rate)
-        weights = self.weighing.at(step)
+        set_learning_rate(state.optimiser, rate)
+        weights = state.still(state.weighing.at(step))
         for probe in self.watchers.probes:
             if step and step % probe.every == 0:
                 probe.on_step(self._moment(step, batch, weights.detach(), rate, seed))
-        outputs, losses = gradient_step(
-            self.stack, batch, weights, self.tasks, seed, self.place, self.share
-        )
-        self.weighing.learn(step)
-        for observer in self.watchers.observers:
-            observer.on_batch(batch.position, outputs, batch.targets)
+        share = None if self.share is None else state.still(self.share)
+        outputs, losses = gradient_step(stack, batch, weights, self.tasks, seed, self.place, share)
+        state.weighing.learn(step)
+        self._show(batch, outputs)
         if self.config.clip is not None:
-            clip_rows(self.stack, self.config.clip)
-        self.optimiser.step()
+            clip_rows(stack, self.config.clip)
+        state.optimiser.step()
         return losses
 
-    def judge(self, weights: Tensor, epoch: int) -> tuple[Tensor, Tensor]:
-        """Scores and losses (M, T) on the validation part."""
-        score, losses = evaluate(self.stack, self.validation, self.tasks, self.place, weights != 0)
-        _require_finite_models(self.stack, losses, weights * self.judged, self.tasks, epoch)
+    def _show(self, batch: Batch, outputs: Tensor) -> None:
+        """Let observers see what was trained on, with all models at their places."""
+        if not self.watchers.observers:
+            return
+        state, position, targets = self.state, batch.position, batch.targets
+        if position.dim() == 2:
+            position, targets = state.among_all(position, fill=0), state.among_all(targets)
+        outputs = state.among_all(outputs)
+        for observer in self.watchers.observers:
+            observer.on_batch(position, outputs, targets)
+
+    def judge(self, weights: Tensor) -> tuple[Tensor, Tensor]:
+        """Scores and losses (m, T) on the validation part."""
+        score, losses = evaluate(
+            self.state.stack, self.validation, self.tasks, self.place, weights != 0
+        )
+        _require_finite_models(losses, weights * self.judged, self.tasks, self.state)
         return score, losses
 
-    def end_epoch(self, epoch: int) -> None:
+    def end_epoch(self) -> None:
         """Tell everybody."""
-        self.weighing.on_epoch_end(epoch)
+        self.state.weighing.on_epoch_end(self.state.epoch)
         for observer in self.watchers.observers:
-            observer.on_epoch_end(epoch)
+            observer.on_epoch_end(self.state.epoch)
+
+    def tell_end(self) -> None:
+        """What is done is all, where training ended before its limit."""
+        state, progress = self.state, self.watchers.progress
+        if progress is not None and state.epoch < state.limit.epochs:
+            progress(state.steps, state.steps, f"stopped after epoch {state.epoch}")
 
     def _moment(self, step: int, batch: Batch, weights: Tensor, rate: float, seed: int) -> Moment:
         return Moment(
             step=step,
-            stack=self.stack,
+            stack=self.state.stack,
+            rows=self.state.rows,
             batch=batch,
             weights=weights,
-            optimiser=self.optimiser,
+            optimiser=self.state.optimiser,
             learning_rate=rate,
             data=self.batches.data,
             tasks=self.tasks,
@@ -230,34 +251,34 @@ def _deliverer(data: Dataset, config: TrainingConfig, place: Place) -> partial[B
     )
 
 
-def _require_finite(first_bad: Tensor, weights: Tensor, tasks: Tasks, epoch: int) -> None:
+def _require_finite(first_bad: Tensor, weights: Tensor, tasks: Tasks, state: TrainingState) -> None:
     """Name the first model and task whose loss broke; within a few steps all others follow."""
     first_bad = first_bad.masked_fill(weights == 0, torch.inf)
     if first_bad.isinf().all():
         return
     row, task = divmod(int(first_bad.argmin()), len(tasks))
     raise CoterieError(
-        f"Training stopped: the loss of task {tasks.names[task]!r} in model {row} is not finite in "
-        f"epoch {epoch + 1}, step {int(first_bad.min()) + 1}. The last checkpoint, if any, is "
+        f"Training stopped: the loss of task {tasks.names[task]!r} in model {int(state.rows[row])} is not finite in "
+        f"epoch {state.epoch + 1}, step {int(first_bad.min()) + 1}. The last checkpoint, if any, is "
         "kept. Try a smaller `lr`, `clip=1.0`, or look for extreme inputs."
     )
 
 
 def _require_finite_models(
-    stack: ModelStack, losses: Tensor, weights: Tensor, tasks: Tasks, epoch: int
+    losses: Tensor, weights: Tensor, tasks: Tasks, state: TrainingState
 ) -> None:
     """The last step of an epoch may break a model after its loss was taken.
 
     No such state is kept or checkpointed.
     """
     sound = torch.stack(
-        [parameter.flatten(1).isfinite().all(1) for parameter in stack.parameters.values()]
+        [parameter.flatten(1).isfinite().all(1) for parameter in state.stack.parameters.values()]
     ).all(0)
     broken = ((~losses.isfinite() & (weights > 0)) | ~sound[:, None]).nonzero()
     if len(broken):
         row, task = broken[0].tolist()
         raise CoterieError(
-            f"Training stopped: model {row} is not finite after epoch {epoch + 1} (validation loss "
-            f"of task {tasks.names[task]!r}: {losses[row, task].item():g}). The last checkpoint, "
-            "if any, is kept. Try a smaller `lr`, `clip=1.0`, or look for extreme inputs."
+            f"Training stopped: model {int(state.rows[row])} is not finite after epoch "
+            f"{state.epoch + 1} (validation loss of task {tasks.names[task]!r}: "
+            f"{losses[row, task].item():g}). The last checkpoint, if any, is kept. Try a smaller `lr`, `clip=1.0`, or look for extreme inputs."
         )

@@ -27,7 +27,8 @@ class Observer(Protocol):
     def on_batch(self, position: Tensor, outputs: Tensor, targets: Tensor) -> None:
         """Called before each optimiser step.
 
-        Positions within the trained part (B,) or (M, B), outputs (M, B, P), targets.
+        Positions within the trained part (B,) or (M, B), outputs (M, B, P), targets. Of a model that
+        has stopped the outputs are NaN, and so are targets of its own.
         """
         ...
 
@@ -50,6 +51,7 @@ class Moment:
 
     Steps are counted from 0 over all epochs.
 
+    ``stack`` are the models that still train, ``rows`` (m,) their numbers among all.
     ``batch`` is what the step will train on, ``weights`` W (M, T) and ``learning_rate`` those of
     the step, ``tasks`` lie on the stack's device, ``seed`` draws the random layers of this step. A
     probe leaves everything as it is: it works on copies.
@@ -57,6 +59,7 @@ class Moment:
 
     step: int
     stack: ModelStack
+    rows: Tensor
     batch: Batch
     weights: Tensor
     optimiser: torch.optim.Optimizer

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Sequence
+from copy import deepcopy
 from functools import partial
 from typing import TypedDict
 
@@ -78,12 +79,33 @@ def clip_rows(stack: ModelStack, limit: float) -> None:
         torch.nn.utils.clip_grad_norm_(stack.stem.trainable(), limit)
 
 
+def narrowed(
+    optimiser: torch.optim.Optimizer, stack: ModelStack, rows: Tensor, config: TrainingConfig
+) -> torch.optim.Optimizer:
+    """An optimiser of ``stack``, which holds some ``rows`` of what ``optimiser`` has moved so far.
+
+    It goes on from what is remembered of them.
+    """
+    found = make_optimiser(stack, (), config)
+    for before, after in zip(_parameters(optimiser), _parameters(found), strict=True):
+        for name, value in optimiser.state[before].items():
+            found.state[after][name] = (
+                torch.empty_like(after, requires_grad=False).copy_(value[rows.to(value.device)])
+                if isinstance(value, Tensor) and value.shape == before.shape
+                else deepcopy(value)
+            )
+    return found
+
+
+def _parameters(optimiser: torch.optim.Optimizer) -> list[Tensor]:
+    return [parameter for group in optimiser.param_groups for parameter in group["params"]]
+
+
 def optimiser_arrays(optimiser: torch.optim.Optimizer) -> dict[str, Tensor]:
     """State of the optimiser as flat named tensors, parameter by parameter."""
-    parameters = [parameter for group in optimiser.param_groups for parameter in group["params"]]
     return {
         f"{position}/{name}": torch.as_tensor(value)
-        for position, parameter in enumerate(parameters)
+        for position, parameter in enumerate(_parameters(optimiser))
         for name, value in optimiser.state[parameter].items()
         if value is not None
     }
@@ -96,7 +118,7 @@ def restore_optimiser(optimiser: torch.optim.Optimizer, arrays: dict[str, Tensor
         CoterieError: what is held of one parameter is not what is held of the others, or is of
             another shape.
     """
-    parameters = [parameter for group in optimiser.param_groups for parameter in group["params"]]
+    parameters = _parameters(optimiser)
     _check_names(list(arrays), len(parameters))
     for key, value in arrays.items():
         position, name = key.split("/")
