@@ -63,7 +63,11 @@ def score(value: object) -> str:
     >>> score(0.8812), score(-0.5), score(1.0)
     ('.881', '−.500', '1.000')
     """
-    return number(value, 3).replace("0.", ".", 1) if is_number(value) and abs(value) < 1 else number(value, 3)
+    return (
+        number(value, 3).replace("0.", ".", 1)
+        if is_number(value) and abs(value) < 1
+        else number(value, 3)
+    )
 
 
 def signed(value: object, digits: int = 1) -> str:

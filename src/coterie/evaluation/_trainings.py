@@ -6,7 +6,7 @@ Shapes: ``A`` arms, ``R`` models of an arm, ``n`` examples, ``T`` tasks, ``P`` o
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 
 import numpy as np

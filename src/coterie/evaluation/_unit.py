@@ -326,4 +326,3 @@ def _validation(outputs: Sequence[Tensor], data: Dataset) -> np.ndarray:
     """Mean over tasks of the deciding metric on the validation part, (A,)."""
     targets = data.targets[data.split.validation]
     return scores(torch.stack(list(outputs)), targets, data.tasks).nanmean(1).numpy()
-

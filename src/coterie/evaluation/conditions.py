@@ -65,17 +65,27 @@ def _too_few_epochs(units: Sequence[Unit]) -> Iterator[Finding]:
     for name in units[0].histories:
         last = np.concatenate([unit.histories[name].at_limit for unit in units])
         if last.mean() > _LAST_EPOCH:
-            yield Finding(about="epochs", outcome="too few", of=name, count=int(last.sum()), models=len(last))
+            yield Finding(
+                about="epochs", outcome="too few", of=name, count=int(last.sum()), models=len(last)
+            )
 
 
 def _unlike_steps(units: Sequence[Unit]) -> Iterator[Finding]:
-    """Arms whose models took other numbers of steps than the joint model."""
+    """Single-task models that took other numbers of steps than the joint model."""
     steps = {
-        name: float(np.mean([unit.histories[name].stopped.mean() for unit in units]))
-        for name in units[0].histories
+        arm: float(np.mean([_steps_of(arm, unit) for unit in units]))
+        for arm in ("joint", "single")
+        if arm in units[0].histories
     }
-    del steps
-    yield from ()
+    ratio = steps.get("single", steps["joint"]) / steps["joint"]
+    if max(ratio, 1 / ratio) > _UNLIKE_STEPS:
+        yield Finding(about="steps", outcome="unlike", of="single", times=ratio)
+
+
+def _steps_of(arm: str, unit: Unit) -> float:
+    """Optimiser steps of one of its models, on average."""
+    cost = next(cost for cost in unit.costs if cost["arm"] == arm)
+    return cost["model_steps"] / cost["models"]
 
 
 def _unlike_examples(units: Sequence[Unit], data: Dataset) -> Iterator[Finding]:

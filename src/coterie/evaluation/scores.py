@@ -123,9 +123,7 @@ class ArmScores:
         mean = mean_where_known(difference[:, counted], -1)
         return np.append(difference, mean[:, None], -1), None
 
-    def _interval(
-        self, gains: np.ndarray, added: np.ndarray | None, *, level: float
-    ) -> Interval:
+    def _interval(self, gains: np.ndarray, added: np.ndarray | None, *, level: float) -> Interval:
         if added is None:
             return nadeau_bengio(self.per_split(gains), overlap=self.overlap, level=level)
         return interval(gains, added, groups=self.groups, level=level)
@@ -177,7 +175,11 @@ def arm_scores(
         overlap=float(np.mean([unit.overlap for unit in units])) if several else 0.0,
         chance=np.array(
             [
-                np.nan if callable(task.metric) else 0.0 if metric.is_skill else metric.chance(prior)
+                np.nan
+                if callable(task.metric)
+                else 0.0
+                if metric.is_skill
+                else metric.chance(prior)
                 for task, metric, prior in zip(
                     tasks, metrics, tasks.priors or [()] * len(tasks), strict=True
                 )

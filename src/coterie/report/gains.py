@@ -201,7 +201,9 @@ def _block(
 
 
 def _mean_entry(row: GainRow, scale: Scale) -> Entry:
-    return replace(_entry(row, scale), task="mean", reading=_READINGS.get(found := outcome(row), found))
+    return replace(
+        _entry(row, scale), task="mean", reading=_READINGS.get(found := outcome(row), found)
+    )
 
 
 def _entry(row: GainRow, scale: Scale, *, first: bool = False) -> Entry:

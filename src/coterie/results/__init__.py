@@ -10,10 +10,10 @@ from coterie.results.evidence import Evidence
 from coterie.results.findings import Finding
 from coterie.results.fits import Fit
 from coterie.results.found import Found
-from coterie.results.recommendation import Recommendation, Standing
 from coterie.results.groupings import Grouping, fuzzy_membership
 from coterie.results.histories import History
 from coterie.results.plots import Plot
+from coterie.results.recommendation import Recommendation, Standing
 from coterie.results.scores import ScoreTable
 from coterie.results.selections import Selection
 
@@ -27,14 +27,14 @@ __all__ = [
     "Evaluation",
     "Evidence",
     "Finding",
-    "Recommendation",
-    "Standing",
     "Fit",
     "Found",
     "Grouping",
     "History",
     "Plot",
+    "Recommendation",
     "ScoreTable",
     "Selection",
+    "Standing",
     "fuzzy_membership",
 ]

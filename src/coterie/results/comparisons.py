@@ -156,7 +156,7 @@ class ComparisonRecord:
 
     @property
     def outcome(self) -> str | None:
-        """ "decided" or "undecided"; None where nothing is recommended."""
+        """Whether it is "decided" what to use, or "undecided"; None where nothing is recommended."""
         return None if self.recommendation is None else self.recommendation.outcome
 
     @property

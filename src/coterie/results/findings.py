@@ -7,7 +7,7 @@ says each in plain words, for someone who reads nothing else.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import pyarrow as pa
@@ -159,7 +159,9 @@ def find(
                 "missing."
             )
         found.append(_worth(name, means, cost[name], cost["joint"], unit_seconds))
-        found += [_mean(row, repetitions, unit_seconds) for row in means.values()]
+        found += [
+            replace(_of_pair(row, unit_seconds), repetitions=repetitions) for row in means.values()
+        ]
         found += _tasks_that_differ(name, by_pair[name, means["joint"]["reference"]])
     rivals = sum(name != CHOSEN for name in judged)
     if rivals > 1:
@@ -190,13 +192,13 @@ def _worth(
     """Whether to use the grouping; of what is undecided, what would settle it."""
     answer, role = _worth_of({role: _answer(row) for role, row in means.items()}, cost["models"])
     mean = means[role]
-    return Finding(
+    return replace(
+        _of_pair(mean, unit_seconds),
         about="worth",
         outcome=answer,
         of=name,
         times=cost["model_steps"] / joint_cost["model_steps"],
         models=cost["models"],
-        **_facts(mean, unit_seconds),
     )
 
 
@@ -229,32 +231,23 @@ def _worth_of(found: Mapping[str, Outcome], models: float) -> tuple[Worth, str]:
     return "worth it", "joint"
 
 
-def _mean(row: GainRow, repetitions: str, unit_seconds: float | None) -> Finding:
+def _of_pair(row: GainRow, unit_seconds: float | None) -> Finding:
+    """What a row of gains says of a pair."""
+    low, high, seeds = row["low"], row["high"], row["more_seeds"]
+    minutes = None if seeds is None or unit_seconds is None else seeds * unit_seconds / 60
     return Finding(
         about="mean",
         outcome=outcome(row),
         of=row["arm"],
-        repetitions=repetitions,
-        **_facts(row, unit_seconds),
+        against=row["reference"],
+        role=row["reference_role"],
+        gain=row["gain"],
+        interval=(low, high) if is_number(low) and is_number(high) else None,
+        margin=row["margin"],
+        seeds=seeds,
+        minutes=minutes,
+        examples=row["more_examples"],
     )
-
-
-def _facts(row: GainRow, unit_seconds: float | None) -> dict[str, object]:
-    """What a row of gains says of a pair."""
-    seeds = row["more_seeds"]
-    known = seeds is not None and unit_seconds is not None
-    return {
-        "against": row["reference"],
-        "role": row["reference_role"],
-        "gain": row["gain"],
-        "interval": (row["low"], row["high"])
-        if is_number(row["low"]) and is_number(row["high"])
-        else None,
-        "margin": row["margin"],
-        "seeds": seeds,
-        "minutes": seeds * unit_seconds / 60 if known else None,
-        "examples": row["more_examples"],
-    }
 
 
 def _tasks_that_differ(name: str, rows: Sequence[GainRow]) -> list[Finding]:

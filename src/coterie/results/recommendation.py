@@ -35,7 +35,7 @@ class Standing:
 
 @dataclass(frozen=True, kw_only=True)
 class Recommendation:
-    """The arm to use, and how sure that is.
+    r"""The arm to use, and how sure that is.
 
     ``outcome`` is "decided" if the loss of ``arm`` against the best is inside the ``margin`` by
     simultaneous intervals on test examples; of such arms it is the cheapest to serve. Else it is
@@ -46,7 +46,7 @@ class Recommendation:
     ...     arm="forest", role="forest", score=0.882, low=-0.2, high=0.3, models=6)
     >>> found = Recommendation(outcome="decided", chosen=joint, best=forest, margin=0.5, arms=2,
     ...                        metric="AUROC")
-    >>> print(*found.sentences, sep="\\n")
+    >>> print(*found.sentences, sep="\n")
     Use joint: 1 model, a mean AUROC of .881, at most 0.3 points below the best of 2 arms (95 %).
     Paying for forest, the highest score, would gain +0.1 points, 0.3 at most: 6 models.
     """
@@ -107,10 +107,7 @@ class Recommendation:
 def _price(standing: Standing) -> str:
     models = "1 model" if standing.models == 1 else f"{standing.models:g} models"
     served = (
-        ""
-        if standing.latency is None
-        else f", {seconds(standing.latency)} for 1,000 predictions"
+        "" if standing.latency is None else f", {seconds(standing.latency)} for 1,000 predictions"
     )
     trained = "" if standing.seconds is None else f", trained in {seconds(standing.seconds)}"
     return f"{models}{served}{trained}"
-

@@ -52,7 +52,9 @@ def settled_by(found: Finding) -> str:
     """
     if found.seeds is not None:
         time = "" if found.minutes is None else f" ({_minutes(found.minutes)})"
-        return f"About {found.seeds} more seed{'s' if found.seeds > 1 else ''}{time} would settle it."
+        return (
+            f"About {found.seeds} more seed{'s' if found.seeds > 1 else ''}{time} would settle it."
+        )
     if found.examples is not None:
         return (
             "More seeds would not settle it: the test examples are too few, by about "
@@ -142,7 +144,11 @@ def _condition(found: Finding) -> str:
                 f"at most {number(found.gain, 1)} points (95 %)"
             )
             small = found.outcome == "below the margin"
-            return f"{said}, less than the {_margin(found)} that would be worth it." if small else f"{said}."
+            return (
+                f"{said}, less than the {_margin(found)} that would be worth it."
+                if small
+                else f"{said}."
+            )
         case "epochs":
             return (
                 f"Not trained to the end: {found.count} of the models of {found.of} are best in "
@@ -179,9 +185,7 @@ def _listing(tasks: Sequence[tuple[str, float]]) -> str:
 
 
 def _scores(tasks: Sequence[tuple[str, float]]) -> str:
-    shown = ", ".join(
-        f"{name} ({share(value)})" for name, value in tasks[:MOST_NAMED]
-    )
+    shown = ", ".join(f"{name} ({share(value)})" for name, value in tasks[:MOST_NAMED])
     return shown if len(tasks) <= MOST_NAMED else f"{shown} and {len(tasks) - MOST_NAMED} more"
 
 

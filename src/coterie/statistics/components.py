@@ -116,8 +116,7 @@ def interval(
     variance = np.maximum(np.maximum(by_seeds, over_examples), by_seeds + over_examples - twice)
     with np.errstate(invalid="ignore", divide="ignore"):
         df = variance**2 / (
-            by_seeds**2 / (n_seeds - 1)
-            + (over_examples**2 + twice**2 / (n_seeds - 1)) / example_df
+            by_seeds**2 / (n_seeds - 1) + (over_examples**2 + twice**2 / (n_seeds - 1)) / example_df
         )
     # What was subtracted must not leave less than the smaller of the two.
     df = np.maximum(df, np.minimum(n_seeds - 1, example_df))

@@ -20,6 +20,7 @@ from coterie.tasks import Tasks
 if TYPE_CHECKING:
     from coterie.evaluation._trainings import Trainings
 
+
 class Hybrid(Rival):
     """For each task the arm that is best on validation, of joint, groups and single-task models.
 
@@ -34,13 +35,11 @@ class Hybrid(Rival):
         "serve are kept."
     )
 
-    def train(self, case: Case, trainings: Trainings, *, seed: int) -> TrainedRival:
+    def train(self, case: Case, trainings: Trainings, *, seed: int) -> TrainedRival:  # noqa: ARG002
         """Nothing is trained; models are picked."""
         data, positions = case.data, case.data.split.validation
         arms = [trainings.joint, trainings.groups, *trainings.of("single")]
-        picks = picked(
-            trainings.predict(arms, positions), data.targets[positions], data.tasks
-        )
+        picks = picked(trainings.predict(arms, positions), data.targets[positions], data.tasks)
         arm = mixed(self.name, [(each, picks == place) for place, each in enumerate(arms)])
         return network(
             trainings.grouped_model(arm), case, trainings.cost(arm), trainings.history(arm)
