@@ -90,6 +90,7 @@ class Binary(Kind):
     has_positive = True
     hits = True
     margin = BinaryMargin()
+    estimand = "class"
 
     def recognises(self, column: Column) -> bool:
         """Two declared classes, or two distinct values."""
@@ -218,6 +219,10 @@ class Binary(Kind):
     def link(self, means: Tensor) -> Tensor:
         """Logits."""
         return means.logit(eps=1e-7)
+
+    def from_estimates(self, estimates: Tensor, pos_weight: Tensor) -> Tensor:
+        """The balanced logit."""
+        return estimates[:, 1:] - estimates[:, :1] + pos_weight.log()
 
     def predict(self, outputs: Tensor, tasks: Tasks, position: int) -> Tensor:
         """The calibrated probability of the positive class."""

@@ -62,6 +62,7 @@ class Multiclass(Classes):
     metric_name = "accuracy"
     hits = True
     margin = MulticlassMargin()
+    estimand = "class"
 
     def recognises(self, column: Column) -> bool:
         """Declared classes, categories, text, or at most ``MAX_CLASSES`` whole numbers.
