@@ -34,6 +34,7 @@ REACHED = {
     "estimators/test_train.py": "estimators: base",
     "evaluation/test_compare.py": "evaluation: assembly comparison configuration repetitions unit "
     "units",
+    "families/test_fit.py": "families: base",
     "files/test_whole.py": "files: content damage paths",
     "fitting/test_fit.py": "fitting: arguments recording; training: learning loop observers "
     "optimisers state step weights work",

@@ -60,7 +60,7 @@ def fit(name: str, data: Dataset, *, seed: int = 0, n_jobs: int | None = None) -
     for positions in _fitted_together(data, labels, together=family.together):
         rows = ~np.isnan(labels[:, positions[0]])
         estimand = _estimand(data, positions[0])
-        mine, classes = _coded(labels[np.ix_(rows, positions)], estimand)
+        mine, classes = _coded(labels[rows][:, positions], estimand)
         learnt = [t for t, codes in enumerate(classes) if len(codes) != 1]
         for position, codes in zip(positions, classes, strict=True):
             readings[position] = Reading(first=first, classes=codes, n_labels=int(rows.sum()))
@@ -104,11 +104,17 @@ def suits(name: str, data: Dataset) -> str | None:
     for task in data.tasks:
         if task.kind.estimand is None:
             return f"{name} is left out: it cannot express what a {task.kind} target is."
-    rows, features, tasks = len(data.split.train), data.input_shape[0], len(data.tasks)
-    if (size := rows * features * tasks) > (most := FAMILIES[name].most):
+    family, n_features = FAMILIES[name], data.input_shape[0]
+    n_labels = int((~data.targets[data.split.train].isnan()).sum())
+    if n_labels > family.most_labels:
         return (
-            f"{name} is left out: {rows:,} rows x {features:,} features x {tasks:,} tasks are "
-            f"{size:.1e}, and it would take long above {most:.0e}."
+            f"{name} is left out: {n_labels:,} labels to train on are more than it can keep, "
+            f"{family.most_labels:,.0f}."
+        )
+    if n_labels * n_features > family.most_cells:
+        return (
+            f"{name} is left out: {n_labels:,} labels x {n_features:,} features would take it "
+            f"long; the most is {family.most_cells:,.0f}."
         )
     return None
 
@@ -126,9 +132,7 @@ def _estimand(data: Dataset, position: int) -> Estimand:
     return cast("Estimand", data.tasks[position].kind.estimand)
 
 
-def _coded(
-    labels: np.ndarray, estimand: Estimand
-) -> tuple[np.ndarray, list[tuple[int, ...]]]:
+def _coded(labels: np.ndarray, estimand: Estimand) -> tuple[np.ndarray, list[tuple[int, ...]]]:
     """Labels (n, t) as codes of the classes that are there, and these; numbers as they are."""
     if estimand != "class":
         return labels, [()] * labels.shape[1]

@@ -5,6 +5,7 @@ Shapes: ``n`` examples, ``F`` features, ``t`` tasks that are fitted together, ``
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from typing import ClassVar, Literal
 
@@ -27,8 +28,10 @@ class Family(ABC):
     """
     together: ClassVar[bool]
     """Whether tasks of one estimand with labels on the same rows share one predictor."""
-    most: ClassVar[float]
-    """Largest number of rows x features x tasks that is fitted."""
+    most_cells: ClassVar[float] = 1e8
+    """Labels x features beyond which it is left out: a few minutes on one core."""
+    most_labels: ClassVar[float] = math.inf
+    """Labels beyond which it is left out: what it would keep takes some gigabytes."""
 
     @abstractmethod
     def fit(

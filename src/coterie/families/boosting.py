@@ -8,6 +8,8 @@ are meant is checked on each fit.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from coterie.errors import CoterieError, blame
@@ -22,7 +24,6 @@ class Boosting(Family):
 
     link = "canonical"
     together = False
-    most = 2e8
 
     def fit(
         self,
@@ -36,18 +37,17 @@ class Boosting(Family):
         """100 rounds of trees; rates by the Poisson deviance."""
         from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 
+        settings: dict[str, Any] = {"early_stopping": False, "random_state": seed}
         if estimand == "class":
-            fitted = HistGradientBoostingClassifier(early_stopping=False, random_state=seed)
+            fitted = HistGradientBoostingClassifier(**settings)
         else:
             loss = "poisson" if estimand == "rate" else "squared_error"
-            fitted = HistGradientBoostingRegressor(
-                loss=loss, early_stopping=False, random_state=seed
-            )
+            fitted = HistGradientBoostingRegressor(loss=loss, **settings)
         fitted.fit(inputs, labels[:, 0])
         return trees_of(fitted, inputs[:_CHECKED], estimand)
 
 
-def trees_of(fitted: object, inputs: np.ndarray, estimand: Estimand) -> Trees:
+def trees_of(fitted: Any, inputs: np.ndarray, estimand: Estimand) -> Trees:
     """The trees of scikit-learn's model, which predict what it does.
 
     Raises:
@@ -57,16 +57,16 @@ def trees_of(fitted: object, inputs: np.ndarray, estimand: Estimand) -> Trees:
 
     what = f"Trees of scikit-learn {sklearn.__version__} cannot be read by this version of coterie"
     with blame(what):
-        rounds = fitted._predictors  # type: ignore[attr-defined]
+        rounds = fitted._predictors
         trees = [_tree(each.nodes) for one_round in rounds for each in one_round]
         column = np.tile(np.arange(len(rounds[0])), len(rounds))
-        baseline = np.ravel(fitted._baseline_prediction).astype(np.float64)  # type: ignore[attr-defined]
+        baseline = np.ravel(fitted._baseline_prediction).astype(np.float64)
         found = Trees.of(trees, column, baseline)
         predicted = found.predict(inputs)
     if estimand == "class":
-        meant = fitted.decision_function(inputs)  # type: ignore[attr-defined]
+        meant = fitted.decision_function(inputs)
     else:
-        meant = fitted.predict(inputs)  # type: ignore[attr-defined]
+        meant = fitted.predict(inputs)
         predicted = np.exp(predicted) if estimand == "rate" else predicted
     if not np.allclose(predicted, meant.reshape(predicted.shape), rtol=1e-6, atol=1e-9):
         raise CoterieError(f"{what}: they predict otherwise.")

@@ -24,7 +24,8 @@ class Forest(Family):
 
     link = "identity"
     together = True
-    most = 2e8
+    most_cells = 3e7
+    most_labels = 1e5
 
     def fit(
         self,

@@ -23,7 +23,6 @@ class LinearFamily(Family):
 
     link = "canonical"
     together = False
-    most = 2e9
 
     def fit(
         self,
@@ -49,6 +48,9 @@ class LinearFamily(Family):
             # Of classes that inputs tell apart, the last digits are far away, and of no use.
             warnings.simplefilter("ignore", ConvergenceWarning)
             fitted = made[estimand]().fit(scaler.transform(inputs.astype(np.float64)), labels[:, 0])
-        coefficient = (np.atleast_2d(fitted.coef_) / scaler.scale_).T
-        intercept = np.atleast_1d(fitted.intercept_) - scaler.mean_ @ coefficient
-        return Linear(coefficient=coefficient, intercept=intercept)
+        slope = np.atleast_2d(fitted.coef_).T
+        origin = scaler.transform(np.zeros((1, inputs.shape[1])))[0]
+        return Linear(
+            coefficient=slope / np.asarray(scaler.scale_)[:, None],
+            intercept=np.atleast_1d(fitted.intercept_) + origin @ slope,
+        )

@@ -143,7 +143,8 @@ class FamilyModel(Record, format="family model"):
         self.preprocessing.require_shape(given, "`inputs`")
         chosen = (given if positions is None else given[positions]).cpu().numpy()
         columns = np.concatenate(
-            [np.zeros((len(chosen), 0)), *(each.predict(chosen) for each in self.predictors)], axis=1
+            [np.zeros((len(chosen), 0)), *(each.predict(chosen) for each in self.predictors)],
+            axis=1,
         )
         return torch.cat(
             [
@@ -214,7 +215,9 @@ def log_probabilities(columns: np.ndarray, link: Link) -> np.ndarray:
     return np.log(np.concatenate(pair, axis=1))
 
 
-def with_unseen(known: np.ndarray, classes: tuple[int, ...], size: int, n_labels: int) -> np.ndarray:
+def with_unseen(
+    known: np.ndarray, classes: tuple[int, ...], size: int, n_labels: int
+) -> np.ndarray:
     """Logarithms of the probabilities of all K classes from those of the ones that training saw.
 
     A class that was not seen in N labels has 1 / (N + K): the rule of succession (Laplace).

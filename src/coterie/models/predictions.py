@@ -48,8 +48,7 @@ def predict_as_given(
 
     if not isinstance(inputs, pd.DataFrame):
         raise CoterieError(
-            "`inputs` must be a tensor, an array or a pandas frame; found "
-            f"{type(inputs).__name__}."
+            f"`inputs` must be a tensor, an array or a pandas frame; found {type(inputs).__name__}."
         )
     tensor, notes = new_inputs(read_like(inputs, preprocessing), preprocessing)
     for note in notes:
