@@ -831,9 +831,9 @@ def test_ids_are_never_inputs_or_targets_of_the_model(
     model = GroupedModel.load(recorded / "model.safetensors")
     new = pd.read_csv(table).drop_duplicates("colour").assign(x0=[5, 6, 7])
     new.to_csv(tmp_path / "new.csv", index=False)
-    assert list(new_examples(tmp_path / "new.csv", model)[0]) == list(new["sample_id"])
+    assert list(new_examples(tmp_path / "new.csv", model.schema)[0]) == list(new["sample_id"])
     new.drop(columns="sample_id").to_csv(tmp_path / "new.csv", index=False)
-    assert list(new_examples(tmp_path / "new.csv", model)[0]) == [0, 1, 2]
+    assert list(new_examples(tmp_path / "new.csv", model.schema)[0]) == [0, 1, 2]
 
 
 def own(input_shape: tuple[int, ...]) -> Any:

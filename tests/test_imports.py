@@ -37,6 +37,7 @@ FLOORS = (
     ("metrics", "runs"),
     ("data",),
     ("models",),
+    ("families",),
     ("results",),
     ("training", "datamaps", "report"),
     ("engines",),

@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 from safetensors import safe_open
 
-from coterie.codec import Format
+from coterie.codec import Format, name_in
 from coterie.data.arrow_files import read_parquet, write_parquet
 from coterie.errors import CoterieError
 from coterie.files import read_arrays, read_json, unsealed, write_arrays, write_json
@@ -31,6 +31,7 @@ NAMES = {
     "selection": "selection",
     "score table": "table of subset scores",
     "grouped model": "grouped model",
+    "family model": "family model",
     "fit": "fit",
     "comparison": "comparison",
     "unit": "unit of a comparison",
@@ -81,6 +82,14 @@ def test_every_file_says_what_it_is(folder: Path) -> None:
         place = path.relative_to(folder).as_posix()
         name = known.get(place) or known.get(path.name) or known[f"comparison/{path.name}"]
         assert said(path)["format"] == f"coterie {name} 1", place
+        assert name_in(path) == name
+
+
+def test_what_is_no_file_of_ours_has_no_name(tmp_path: Path) -> None:
+    for number, content in enumerate((b"", b"{}", b"PAR1", b"\x08" + bytes(7) + b"{" + bytes(9))):
+        (tmp_path / str(number)).write_bytes(content)
+        assert name_in(tmp_path / str(number)) is None
+    assert name_in(tmp_path / "nowhere") is None
 
 
 @pytest.mark.parametrize("name", NAMES)

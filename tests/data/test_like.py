@@ -341,4 +341,4 @@ def test_what_new_inputs_hold_is_said_wherever_they_are_read(
         model.predict(new)
     assert [str(each.message) for each in caught] == said
     new.to_csv(tmp_path / "new.csv", index=False)
-    assert new_examples(tmp_path / "new.csv", model)[2] == said
+    assert new_examples(tmp_path / "new.csv", model.schema)[2] == said

@@ -18,6 +18,8 @@ from coterie.data.preprocessing import Preprocessing
 from coterie.data.schema import Schema
 from coterie.evaluation import Comparison
 from coterie.evaluation.units import Unit
+from coterie.families import FamilyModel, Linear
+from coterie.families.model import Reading
 from coterie.models import Architecture, GroupedModel, ModelStack
 from coterie.results import Affinity, DataMap, Fit, Found, Grouping, History, ScoreTable, Selection
 from coterie.results.tables import SCORES
@@ -33,6 +35,7 @@ PLACES = {
     "selection": "selection.json",
     "score table": "scores.parquet",
     "grouped model": "model.safetensors",
+    "family model": "family.safetensors",
     "fit": "fit",
     "comparison": "comparison",
     "unit": "unit",
@@ -70,6 +73,24 @@ def everything() -> dict[str, Any]:
         ),
         "grouped model": GroupedModel.from_stack(
             stack(), grouping().membership, tasks(), preprocessing(), average="probabilities"
+        ),
+        "family model": FamilyModel(
+            family="linear",
+            link="canonical",
+            tasks=tasks(),
+            preprocessing=preprocessing(),
+            readings=(
+                Reading(first=0, classes=(0, 1), n_labels=4),
+                Reading(first=1, classes=(), n_labels=3),
+            ),
+            trees={},
+            linear={
+                str(number): Linear(
+                    coefficient=np.array([[0.5], [number]]), intercept=np.array([0.25])
+                )
+                for number in range(2)
+            },
+            seconds=0.5,
         ),
         "fit": Fit(
             tasks=tasks(),
@@ -208,6 +229,7 @@ def read(name: str, folder: Path) -> Any:
         "selection": Selection,
         "score table": ScoreTable,
         "grouped model": GroupedModel,
+        "family model": FamilyModel,
         "fit": Fit,
         "comparison": Comparison,
         "unit": Unit,

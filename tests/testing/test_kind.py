@@ -53,6 +53,7 @@ BROKEN = {
     "metrics": kind_that("metrics", metrics=lambda self, *_: {"MAE": 0.0}),
     "link": kind_that("link", link=lambda self, means: means),
     "predictions": kind_that("predictions", meanings=lambda self, task: []),
+    "estimates": kind_that("estimates", from_estimates=lambda self, told, weight: told.exp()),
     "training": kind_that("training", loss=unlearnt),
 }
 

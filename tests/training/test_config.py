@@ -74,7 +74,10 @@ def test_numbers_of_numpy_are_numbers() -> None:
         (lambda data: ct.compare("mlp", None), "`data` must be a Dataset"),
         (lambda data: ct.plan("mlp", 3), "`data` must be a Dataset"),
         (lambda data: ct.affinity("cosine", "mlp", "x"), "`data` must be a Dataset"),
-        (lambda data: ct.evaluate("model", data), "`trained` must be a Fit or GroupedModel"),
+        (
+            lambda data: ct.evaluate("model", data),
+            "`trained` must be a Fit or GroupedModel or FamilyModel",
+        ),
         (lambda data: ct.group("x", 2), "`source` must be a DataMap"),
         (lambda data: ct.load(None), "`source` must be"),
         (

@@ -6,6 +6,7 @@ from coterie.cli.options import Export
 from coterie.cli.shared import model_at
 from coterie.cli.show import Screen
 from coterie.errors import CoterieError
+from coterie.models import GroupedModel
 
 SUFFIXES = (".onnx", ".pt2")
 
@@ -14,7 +15,10 @@ def export(verb: Export, screen: Screen) -> None:
     """Write the program and show what it reads and gives."""
     if verb.out.suffix.lower() not in SUFFIXES:
         raise CoterieError(f"`--out` must end in {' or '.join(SUFFIXES)}; found {verb.out.name!r}.")
-    about = model_at(verb.run, verb.model, trust=verb.trust).export(verb.out)
+    model = model_at(verb.run, verb.model, trust=verb.trust)
+    if not isinstance(model, GroupedModel):
+        raise CoterieError(f"Only networks can be exported; {str(verb.run)!r} holds {model}.")
+    about = model.export(verb.out)
     rows = [
         [way, tensor["name"], tensor["dtype"], " x ".join(map(str, tensor["shape"]))]
         for way, tensors in (("reads", about["inputs"]), ("gives", about["outputs"]))

@@ -14,11 +14,12 @@ from coterie.cli.shared import model_at
 from coterie.cli.show import Screen, show_positive_classes
 from coterie.errors import CoterieError
 from coterie.files import atomic, check_target, write_json
-from coterie.models import GroupedModel
 from coterie.models.predictions import described, prediction_table
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+    from coterie.data import Schema
 
 
 _BATCH = 512
@@ -31,7 +32,7 @@ def predict(verb: Predict, screen: Screen) -> None:
     check_target(verb.out)
     check_target(sidecar(verb.out))
     model = model_at(verb.run, verb.model, trust=verb.trust)
-    ids, inputs, notes = new_examples(verb.data, model, encoding=verb.encoding)
+    ids, inputs, notes = new_examples(verb.data, model.schema, encoding=verb.encoding)
     screen.notes(notes)
     with torch.inference_mode():
         values = torch.cat([model.predict(batch) for batch in inputs.split(_BATCH)])
@@ -55,7 +56,7 @@ def sidecar(path: Path) -> Path:
 
 
 def new_examples(
-    path: Path, model: GroupedModel, *, encoding: str | None = None
+    path: Path, schema: Schema, *, encoding: str | None = None
 ) -> tuple[np.ndarray, Tensor, list[str]]:
     """Return ids (n,), inputs (n, ...) of a file, and notes on what training did not see.
 
@@ -68,11 +69,11 @@ def new_examples(
     from coterie.data.like import new_inputs, read_like
     from coterie.data.tables import choose_features
 
-    preprocessing = model.preprocessing
+    preprocessing = schema.preprocessing
     raw = read_like(str(path), preprocessing, encoding)
     inputs, notes = new_inputs(raw, preprocessing)
     # Of a few new rows, a text column may well differ in each.
-    rest = raw.frame.drop(columns=[*preprocessing.columns, *model.tasks.names], errors="ignore")
+    rest = raw.frame.drop(columns=[*preprocessing.columns, *schema.tasks.names], errors="ignore")
     named = choose_features(rest, index=raw.index).ids
     ids = raw.frame.index.to_numpy() if raw.ids is None else raw.ids
     return raw.frame[named[0]].to_numpy() if len(named) == 1 else ids, inputs, notes

@@ -24,6 +24,7 @@ from coterie.schema import structure, within
 if TYPE_CHECKING:
     from coterie.data import Dataset
     from coterie.evaluation import Comparison
+    from coterie.families import FamilyModel
     from coterie.models import GroupedModel
     from coterie.results import Affinity, DataMap, Grouping
 
@@ -218,34 +219,34 @@ def saved_affinity(run: Run, name: str) -> Affinity:
     return Affinity.load(affinity_file(run, name))
 
 
-def saved_model(run: Run, encoder: str | None, *, trust: bool) -> GroupedModel:
-    """The grouped model of a run.
+def saved_model(run: Run, encoder: str | None, *, trust: bool) -> GroupedModel | FamilyModel:
+    """The model of a run.
 
     An encoder that is not built in must be named by ``encoder``, or trusted.
     """
-    from coterie.models import GroupedModel
+    from coterie.families import load_model
 
     if not run.done("model"):
         raise CoterieError(f"Run {str(run.folder)!r} has no model yet: coterie fit {run.folder}.")
     for name in objects_named(trusted_data(run, trust=trust)):
         kind_asked(name)
-    return GroupedModel.load(run.folder / MODEL, model=encoder, trust=trust)
+    return load_model(run.folder / MODEL, model=encoder, trust=trust)
 
 
-def model_at(path: Path, encoder: str | None, *, trust: bool) -> GroupedModel:
+def model_at(path: Path, encoder: str | None, *, trust: bool) -> GroupedModel | FamilyModel:
     """The model of a run directory, or in a model file.
 
     Raises:
         CoterieError: there is none.
     """
-    from coterie.models import GroupedModel
+    from coterie.families import load_model
 
     with explained(path, "read"):
         if path.is_dir():
             return saved_model(Run.existing(path), encoder, trust=trust)
         if not path.is_file():
             raise CoterieError(f"There is no run directory or model file {str(path)!r}.")
-    return GroupedModel.load(path, model=encoder, trust=trust)
+    return load_model(path, model=encoder, trust=trust)
 
 
 def plain(name: str) -> str:

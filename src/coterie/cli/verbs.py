@@ -51,6 +51,7 @@ from coterie.runs import MANIFEST, Run
 
 if TYPE_CHECKING:
     from coterie.data import Dataset
+    from coterie.families import FamilyModel
     from coterie.models import GroupedModel
     from coterie.results import Grouping
 
@@ -269,7 +270,9 @@ def evaluate(verb: options.Evaluate, screen: Screen) -> None:
     screen.path("Metrics", run.folder / METRICS)
 
 
-def _other_data(run: Run, model: GroupedModel, verb: options.Evaluate, screen: Screen) -> Dataset:
+def _other_data(
+    run: Run, model: GroupedModel | FamilyModel, verb: options.Evaluate, screen: Screen
+) -> Dataset:
     """Other labelled examples, read with the schema of the model.
 
     Long form and classes as in the run.

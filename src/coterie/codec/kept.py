@@ -202,6 +202,12 @@ def from_dict(kind: type[R], saved: Json) -> R:
     return from_parts(kind, {}, kind.format.unmarked(saved, "`saved`"))
 
 
+def name_in(path: str | Path) -> str | None:
+    """The name of the format that a file says it has, None if there is none to be told."""
+    tag = _mark_in(path_of(path)).get(FORMAT)
+    return tag.removeprefix("coterie ").rsplit(" ", 1)[0] if isinstance(tag, str) else None
+
+
 def _mark_in(path: Path) -> dict[str, Json]:
     """What a file of whichever sort says it is, if it can be told."""
     from pyarrow import parquet

@@ -5,6 +5,7 @@ What has a default may be missing, for earlier versions did not know it.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, TypeVar
@@ -128,7 +129,11 @@ def plain(value: object) -> Json:
         return {key: plain(each) for key, each in value.items()}
     if isinstance(value, list | tuple):
         return [plain(each) for each in value]
-    return value.to_dict() if hasattr(value, "to_dict") else value  # type: ignore[return-value]
+    if hasattr(value, "to_dict"):
+        return value.to_dict()  # type: ignore[attr-defined]
+    if dataclasses.is_dataclass(value):
+        return {each.name: plain(getattr(value, each.name)) for each in dataclasses.fields(value)}
+    return value  # type: ignore[return-value]
 
 
 def _flat(value: object) -> dict[str, np.ndarray]:

@@ -10,6 +10,7 @@ from torch import Tensor
 from coterie.data import Batches, Dataset
 from coterie.errors import CoterieError, require_choice, require_type
 from coterie.evaluation.metrics import all_metrics
+from coterie.families import FamilyModel
 from coterie.models import GroupedModel
 from coterie.results import Evaluation, Fit
 from coterie.training import predict
@@ -18,7 +19,7 @@ _BATCH = 512
 
 
 def evaluate(
-    trained: Fit | GroupedModel,
+    trained: Fit | GroupedModel | FamilyModel,
     data: Dataset,
     part: Literal["train", "validation", "test"] = "validation",
 ) -> Evaluation:
@@ -28,7 +29,8 @@ def evaluate(
     tasks (W = 0) are left out. ``.frame`` is the same as a pandas frame.
 
     Args:
-        trained: what :func:`coterie.fit` returned, or a :class:`coterie.GroupedModel`.
+        trained: what :func:`coterie.fit` returned, a :class:`coterie.GroupedModel`,
+            or a :class:`coterie.families.FamilyModel`.
         data: the data set that it was trained on, or another one read with ``load(...,
             like=trained)``.
         part: "validation" while anything is still being chosen; "test" once, at the end.
@@ -42,7 +44,7 @@ def evaluate(
     >>> [row["metric"] for row in rows if row["task"] == "even"]
     ['accuracy', 'balanced accuracy', 'F1', 'AUROC', 'average precision']
     """
-    require_type("trained", trained, Fit, GroupedModel)
+    require_type("trained", trained, Fit, GroupedModel, FamilyModel)
     require_type("data", data, Dataset)
     require_choice("part", part, ("train", "validation", "test"))
     if trained.schema is not None:
@@ -53,7 +55,7 @@ def evaluate(
             f"`part` {part!r} of `data` is empty; data that were read with `like` are all 'test'."
         )
     targets, units = data.targets[positions], data.in_units(positions)
-    if isinstance(trained, GroupedModel):
+    if isinstance(trained, GroupedModel | FamilyModel):
         outputs = _outputs(trained, data, positions)
         return Evaluation(all_metrics(outputs, targets, data.tasks, units))
     outputs = predict(trained.stack, data, positions)
@@ -66,7 +68,9 @@ def evaluate(
     )
 
 
-def _outputs(model: GroupedModel, data: Dataset, positions: Tensor) -> Tensor:
+def _outputs(model: GroupedModel | FamilyModel, data: Dataset, positions: Tensor) -> Tensor:
+    if isinstance(model, FamilyModel):
+        return model.outputs(data, positions)
     model.eval()
     with torch.inference_mode():
         batches = Batches(data, positions, batch_size=_BATCH, seed=0)

@@ -5,7 +5,6 @@ Shapes: ``K`` groups, ``T`` tasks, ``B`` examples, ``P`` output columns.
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -18,14 +17,12 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from coterie.codec import SPREAD, Format
-from coterie.data.arrays import input_tensor
-from coterie.data.like import new_inputs, read_like
 from coterie.data.preprocessing import Preprocessing
 from coterie.data.schema import Schema
-from coterie.errors import CoterieError, CoterieWarning, require_choice, require_type
+from coterie.errors import CoterieError, require_choice, require_type
 from coterie.models.architecture import Architecture, TaskModel, trusted
 from coterie.models.copies import copied
-from coterie.models.predictions import prediction_columns
+from coterie.models.predictions import predict_as_given, predicted
 from coterie.models.saved import SavedModel
 from coterie.models.state import require_state, without_memory
 from coterie.models.stem import split
@@ -38,7 +35,6 @@ if TYPE_CHECKING:
     from coterie.models.programs import Interface
     from coterie.models.stack import ModelStack
 
-_BATCH = 512
 _FORMAT = Format("grouped model", earlier=("coterie-grouped-model-1",))
 Average = Literal["logits", "probabilities"]
 
@@ -227,45 +223,14 @@ class GroupedModel(nn.Module):
             CoterieError: a column is absent or of another type, or inputs have another shape or are
                 not finite.
         """
-        if isinstance(inputs, Tensor):
-            self.preprocessing.require_shape(inputs, "`inputs`")
-            return self._predict(inputs)
-        if isinstance(inputs, np.ndarray):
-            tensor = input_tensor(inputs)
-            self.preprocessing.require(tensor, "`inputs`")
-            return self._predict(tensor.to(self.membership.device)).cpu().numpy()
-        import pandas as pd
-
-        if not isinstance(inputs, pd.DataFrame):
-            raise CoterieError(
-                "`inputs` must be a tensor, an array or a pandas frame; found "
-                f"{type(inputs).__name__}."
-            )
-        tensor, notes = new_inputs(read_like(inputs, self.preprocessing), self.preprocessing)
-        for note in notes:
-            warnings.warn(note, CoterieWarning, stacklevel=2)
-        values = [
-            self._predict(batch.to(self.membership.device)).cpu() for batch in tensor.split(_BATCH)
-        ]
-        columns = prediction_columns(torch.cat(values), self.tasks)
-        return pd.DataFrame(
-            {name: column.to_pandas() for name, column in columns.items()}
-        ).set_axis(inputs.index)
+        return predict_as_given(inputs, self.tasks, self.preprocessing, self._predict)
 
     @torch.no_grad()
     def _predict(self, inputs: Tensor) -> Tensor:
         was_training = self.training
-        outputs = self.eval()(inputs)
+        outputs = self.eval()(inputs.to(self.membership.device))
         self.train(was_training)
-        tasks = self.tasks.to(outputs.device)
-        columns = (
-            self.tasks.columns
-        )  # known since __init__: torch.export cannot enter a cached property
-        parts = [
-            task.kind.predict(outputs[:, columns[t]], tasks, t) for t, task in enumerate(tasks)
-        ]
-        exact = any(part.dtype == torch.float64 for part in parts)
-        return torch.cat([part.double() for part in parts] if exact else parts, dim=1)
+        return predicted(outputs, self.tasks)
 
     def save(self, path: str | Path) -> None:
         """Write weights, architecture, preprocessing, tasks and units as one safetensors file.

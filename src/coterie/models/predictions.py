@@ -2,15 +2,71 @@
 
 from __future__ import annotations
 
+import warnings
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import numpy as np
+import torch
 from torch import Tensor
 
+from coterie.data.arrays import input_tensor
+from coterie.data.like import new_inputs, read_like
+from coterie.data.preprocessing import Preprocessing
+from coterie.errors import CoterieError, CoterieWarning
 from coterie.tasks import Tasks
 
 if TYPE_CHECKING:
+    import pandas as pd
     import pyarrow as pa
+
+_BATCH = 512
+
+
+def predict_as_given(
+    inputs: Tensor | np.ndarray | pd.DataFrame,
+    tasks: Tasks,
+    preprocessing: Preprocessing,
+    predict: Callable[[Tensor], Tensor],
+) -> Tensor | np.ndarray | pd.DataFrame:
+    """What ``predict`` makes of stored inputs (B, ...), in the sort in which they were given.
+
+    See :meth:`coterie.GroupedModel.predict`, whose arguments these are.
+
+    Raises:
+        CoterieError: a column is absent or of another type, or inputs have another shape or are not
+            finite.
+    """
+    if isinstance(inputs, Tensor):
+        preprocessing.require_shape(inputs, "`inputs`")
+        return predict(inputs)
+    if isinstance(inputs, np.ndarray):
+        tensor = input_tensor(inputs)
+        preprocessing.require(tensor, "`inputs`")
+        return predict(tensor).cpu().numpy()
+    import pandas as pd
+
+    if not isinstance(inputs, pd.DataFrame):
+        raise CoterieError(
+            f"`inputs` must be a tensor, an array or a pandas frame; found {type(inputs).__name__}."
+        )
+    tensor, notes = new_inputs(read_like(inputs, preprocessing), preprocessing)
+    for note in notes:
+        warnings.warn(note, CoterieWarning, stacklevel=3)
+    values = torch.cat([predict(batch).cpu() for batch in tensor.split(_BATCH)])
+    columns = prediction_columns(values, tasks)
+    return pd.DataFrame({name: column.to_pandas() for name, column in columns.items()}).set_axis(
+        inputs.index
+    )
+
+
+def predicted(outputs: Tensor, tasks: Tasks) -> Tensor:
+    """What users see of outputs (B, P): the predictions of all kinds side by side."""
+    # Known since the model was made: torch.export cannot enter a cached property.
+    columns, tasks = tasks.columns, tasks.to(outputs.device)
+    parts = [task.kind.predict(outputs[:, columns[t]], tasks, t) for t, task in enumerate(tasks)]
+    exact = any(part.dtype == torch.float64 for part in parts)
+    return torch.cat([part.double() for part in parts] if exact else parts, dim=1)
 
 
 def described(tasks: Tasks) -> dict[str, dict[str, object]]:

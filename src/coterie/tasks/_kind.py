@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, ClassVar, Self
+from typing import TYPE_CHECKING, ClassVar, Literal, Self
 
 import numpy as np
 import torch
@@ -57,6 +57,11 @@ class Kind(str, ABC):  # noqa: SLOT000
     """Whether predictions have a second column, ``NAME probability``."""
     margin: ClassVar[Margin | None] = None
     """What Grad-TAG needs of a kind; it refuses those without."""
+    estimand: ClassVar[Literal["class", "mean", "rate"] | None] = None
+    """What models of other families estimate: the class, the mean label, or a rate above 0.
+
+    None: they cannot express it, and leave tasks of this kind out.
+    """
 
     def __new__(cls) -> Self:
         missing = [
@@ -178,6 +183,15 @@ class Kind(str, ABC):  # noqa: SLOT000
     def link(self, means: Tensor) -> Tensor:
         """The outputs (B, w) again, from such averages."""
         return means
+
+    def from_estimates(self, estimates: Tensor, pos_weight: Tensor) -> Tensor:  # noqa: ARG002
+        """The outputs (n, w) that say what was estimated of the :attr:`estimand`.
+
+        ``estimates`` are logarithms of the probabilities of all classes (n, K), a mean on the scale
+        of training (n, 1), or the logarithm of a rate on this scale (n, 1). Models of other
+        families do not weigh positives; their outputs are as if they did, by ``pos_weight`` ().
+        """
+        return estimates
 
     @abstractmethod
     def predict(self, outputs: Tensor, tasks: Tasks, position: int) -> Tensor:

@@ -76,6 +76,7 @@ class Binary(Kind):
     has_classes = True
     has_positive = True
     margin = BinaryMargin()
+    estimand = "class"
 
     def recognises(self, column: Column) -> bool:
         """Two declared classes, or two distinct values."""
@@ -153,6 +154,10 @@ class Binary(Kind):
     def link(self, means: Tensor) -> Tensor:
         """Logits."""
         return means.logit(eps=1e-7)
+
+    def from_estimates(self, estimates: Tensor, pos_weight: Tensor) -> Tensor:
+        """The balanced logit."""
+        return estimates[:, 1:] - estimates[:, :1] + pos_weight.log()
 
     def predict(self, outputs: Tensor, tasks: Tasks, position: int) -> Tensor:
         """The calibrated probability of the positive class."""

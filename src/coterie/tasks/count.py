@@ -32,6 +32,7 @@ class Count(Numbers):
 
     name = "count"
     metric_name = "D2"
+    estimand = "rate"
 
     def read(
         self,

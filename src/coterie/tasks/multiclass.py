@@ -52,6 +52,7 @@ class Multiclass(Classes):
     name = "multiclass"
     metric_name = "accuracy"
     margin = MulticlassMargin()
+    estimand = "class"
 
     def recognises(self, column: Column) -> bool:
         """Declared classes, categories, text, or at most ``MAX_CLASSES`` whole numbers.

@@ -37,6 +37,7 @@ class Ordinal(Classes):
     name = "ordinal"
     metric_name = "quadratic-weighted kappa"
     padding = torch.inf  # beyond the last class nothing is left: P(y > k) = 0
+    estimand = "class"
 
     def read(
         self,
@@ -93,6 +94,10 @@ class Ordinal(Classes):
         logits = means.clamp(_LEAST, 1 - _LEAST).logit()
         gaps = (logits[..., :-1] - logits[..., 1:]).clamp_min(_LEAST)
         return torch.cat([logits[..., :1], gaps.expm1().log()], dim=-1)
+
+    def from_estimates(self, estimates: Tensor, pos_weight: Tensor) -> Tensor:  # noqa: ARG002
+        """The link of P(y > k)."""
+        return self.link(estimates.exp().flip(-1).cumsum(-1).flip(-1)[..., 1:])
 
 
 def _cumulative(outputs: Tensor) -> Tensor:

@@ -47,6 +47,7 @@ class Regression(Numbers):
     name = "regression"
     metric_name = "R2"
     margin = RegressionMargin()
+    estimand = "mean"
 
     def recognises(self, column: Column) -> bool:  # noqa: ARG002
         """Whatever no other kind took."""

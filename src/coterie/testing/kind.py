@@ -288,6 +288,30 @@ def predictions(kind: _Kind) -> None:
 
 
 @_SUITE.check
+def estimates(kind: _Kind) -> None:
+    """What models of other families estimate is what is predicted of their outputs."""
+    tasks, rng = kind.tasks, np.random.default_rng(0)
+    mean, std = float(tasks.mean[0]), float(tasks.std[0])
+    match kind.subject.estimand:
+        case None:
+            return
+        case "class":
+            n_classes = len(tasks[0].classes) or 2
+            told = wanted = rng.dirichlet(np.ones(n_classes), 50) * 0.9 + 0.1 / n_classes
+            told = np.log(told)
+            wanted = wanted[:, -kind.subject.n_predictions(tasks[0].classes) :]
+        case "mean":
+            told = rng.normal(size=(50, 1))
+            wanted = told * std + mean
+        case "rate":
+            told = rng.normal(size=(50, 1))
+            wanted = np.exp(told) * std + mean
+    outputs = kind.subject.from_estimates(torch.from_numpy(told), tasks.pos_weight[0])
+    found = kind.subject.predict(outputs, tasks, 0)
+    require_close(wanted, found.numpy(), "what was estimated, from `from_estimates`", 1e-4)
+
+
+@_SUITE.check
 def training(kind: _Kind) -> None:
     """A model learns it.
 
