@@ -1,8 +1,11 @@
 """The best partition of many tasks, and the best groups that may overlap, by local moves.
 
 The search is over what has structure: sizes and co-member effects. What remains of subsets, without
-structure, is not searched for: among N partitions the largest of N independent normal numbers
-stands for its part, which is more than partitions that share groups reach (Slepian's inequality).
+structure, is not searched for: the largest of N independent normal numbers stands for its part,
+which is more than N partitions that share groups reach (Slepian's inequality). Both parts are not
+largest for the same partition: only exp(s(a)) of them have a structured part of a, with
+s(a) = log N - (a - m)^2 / (2 v) where that part has mean m and variance v over partitions (the
+annealed entropy of random energy models; Derrida, Physical Review B 24, 1981).
 
 Shapes: ``D`` draws, ``T`` tasks, ``K`` groups.
 """
@@ -19,6 +22,9 @@ from coterie.bounds.model import Draws, size_effect
 
 _STARTS = 6
 _SWEEPS = 12
+_SAMPLED = 64
+# However few partitions seem to be near the best, some are.
+_SLACK = 1.1
 _MOST_LOG = 700.0
 _NEVER = -1e9
 
@@ -43,8 +49,38 @@ def best(draws: Draws, n_groups: int, rng: np.random.Generator) -> Found:
     # A mean over T tasks, in K groups whose tasks rise and fall together.
     spread = draws.sd * np.sqrt((1 - draws.common) / n_tasks + draws.common / n_groups)
     top = {name: spread * _largest(log, len(spread), rng) for name, log in ways.items()}
-    partition = value / n_tasks + top["partition"]
+    partition = _joined(
+        value / n_tasks,
+        _sampled(draws, n_groups, rng) / n_tasks,
+        top["partition"],
+        ways["partition"],
+    )
     return Found(partition, np.maximum(cover / n_tasks + top["cover"], partition))
+
+
+def _joined(
+    best: np.ndarray, sampled: np.ndarray, rest: np.ndarray, log_number: float
+) -> np.ndarray:
+    """The largest a + rest sqrt(s(a) / log N) for a up to ``best``, (D,).
+
+    Args:
+        best: the largest structured part (D,).
+        sampled: structured parts (P, D) of random partitions.
+        rest: the largest unstructured part (D,) of all.
+        log_number: log N.
+
+    >>> sampled, none = np.array([[-1.0], [1.0]]), np.zeros(1)
+    >>> _joined(np.array([2.0]), sampled, none, 8.0), _joined(none, 0 * sampled, none + 3, 8.0)
+    (array([2.]), array([3.]))
+    """
+    middle = sampled.mean(axis=0)
+    away = np.maximum(best - middle, 0.0)
+    reach = np.maximum(sampled.std(axis=0) * np.sqrt(2 * log_number), _SLACK * away)
+    whole = np.hypot(reach, rest)
+    share = np.divide(away, reach, out=np.zeros_like(away), where=reach > 0)
+    # Without the limit on a, the largest sum is the hypotenuse, at reach^2 / hypotenuse.
+    free = away * whole >= reach**2
+    return middle + np.where(free, whole, away + rest * np.sqrt(1 - share**2))
 
 
 def log_partitions(n_tasks: int, n_groups: int) -> float:
@@ -65,6 +101,23 @@ def _largest(log_number: float, size: int, rng: np.random.Generator) -> np.ndarr
     return norm.isf(np.minimum(tail, 1.0))
 
 
+def _sampled(draws: Draws, n_groups: int, rng: np.random.Generator) -> np.ndarray:
+    """Sums of gains (P, D) of random partitions."""
+    terms = _Terms.of(draws)
+    found = []
+    for _ in range(_SAMPLED):
+        members = _random(draws, n_groups, rng)
+        found.append(terms.total(members, terms.between(members)))
+    return np.stack(found)
+
+
+def _random(draws: Draws, n_groups: int, rng: np.random.Generator) -> np.ndarray:
+    """A random partition for each draw, (D, K, T), never into one group."""
+    labels = rng.integers(n_groups, size=draws.intercept.shape)
+    labels[:, 1] = np.where((labels == labels[:, :1]).all(axis=1), labels[:, 0] - 1, labels[:, 1])
+    return (labels[:, None] % n_groups == np.arange(n_groups)[:, None]).astype(np.float64)
+
+
 def _partitions(
     draws: Draws, n_groups: int, rng: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray]:
@@ -74,8 +127,7 @@ def _partitions(
     best = np.full(n_draws, -np.inf)
     groups = np.zeros((n_draws, n_groups, n_tasks))
     for _ in range(_STARTS):
-        labels = rng.integers(n_groups, size=(n_draws, n_tasks))
-        members = (labels[:, None] == np.arange(n_groups)[:, None]).astype(np.float64)
+        members = _random(draws, n_groups, rng)
         value = _moved(terms, members)
         better = value > best
         best[better], groups[better] = value[better], members[better]
@@ -94,6 +146,14 @@ class _Terms:
         parts = (draws.intercept, draws.slope, draws.theta.sum(axis=2), draws.single)
         return cls(np.stack(parts, axis=2), draws.theta + draws.theta.transpose(0, 2, 1))
 
+    def between(self, members: np.ndarray) -> np.ndarray:
+        """Effects (D, K) between the members (D, K, T) of each group."""
+        return ((members @ self.mutual) * members).sum(axis=2) / 2
+
+    def total(self, members: np.ndarray, between: np.ndarray) -> np.ndarray:
+        """Sums of gains (D,) of partitions."""
+        return self.value(members @ self.linear, between, members.sum(axis=2)).sum(axis=1)
+
     def value(self, linear: np.ndarray, mutual: np.ndarray, sizes: np.ndarray) -> np.ndarray:
         """Of groups with those sums (..., 4), effects between members and sizes."""
         n_tasks = self.mutual.shape[1]
@@ -107,7 +167,7 @@ class _Terms:
 def _moved(terms: _Terms, members: np.ndarray) -> np.ndarray:
     """Move tasks (in ``members`` itself) until none would gain; returns the sums (D,)."""
     draw = np.arange(len(members))
-    mutual = np.einsum("dkt,dtu,dku->dk", members, terms.mutual, members, optimize=True) / 2
+    mutual = terms.between(members)
     for _ in range(_SWEEPS):
         before = members.copy()
         for task in range(members.shape[2]):
@@ -125,7 +185,7 @@ def _moved(terms: _Terms, members: np.ndarray) -> np.ndarray:
             mutual[draw, to] += link[draw, to]
         if (before == members).all():
             break
-    return terms.value(members @ terms.linear, mutual, members.sum(axis=2)).sum(axis=1)
+    return terms.total(members, mutual)
 
 
 def _covers(draws: Draws, groups: np.ndarray) -> np.ndarray:
