@@ -32,7 +32,7 @@ def gains(draws: Draws, rng: np.random.Generator) -> np.ndarray:
     # A task is no co-member of its own: the diagonal of theta is 0.
     found = centred @ draws.theta.transpose(0, 2, 1)
     found += draws.intercept[:, None] + draws.slope[:, None] * size_effect(sizes, n_tasks)[:, None]
-    rest = draws.sd[:, None, None] * correlated(found.shape, draws.common, rng)
+    rest = draws.sd[:, None, None] * draws.scale * correlated(found.shape, draws.common, rng)
     rest[:, draws.rows @ (1 << np.arange(n_tasks))] = draws.trained
     found += rest
     found[:, sizes == 1] = draws.single[:, None]
@@ -57,13 +57,13 @@ def best_partition(totals: np.ndarray, n_groups: int) -> np.ndarray:
         found = best.copy()
         for whole in wanted:
             lowest = whole & -whole
-            groups = _subsets_of(whole ^ lowest) | lowest
+            groups = subsets_of(whole ^ lowest) | lowest
             found[whole] = (values[groups] + best[whole ^ groups]).max(axis=0)
         best = found
     return best[-1]
 
 
-def _subsets_of(whole: int) -> np.ndarray:
+def subsets_of(whole: int) -> np.ndarray:
     """All subsets of a subset, itself and the empty one included."""
     found = np.zeros(1, dtype=np.int64)
     bit = 1

@@ -101,6 +101,6 @@ def best_gains(draws: Draws, n_groups: int, seed: int = 0) -> search.Found:
 
 
 def _some(draws: Draws, which: slice) -> Draws:
-    whole = {"rows", "common"}
+    whole = {"rows", "common", "scale"}
     values = {field.name: getattr(draws, field.name) for field in fields(draws)}
     return Draws(**{name: v if name in whole else v[which] for name, v in values.items()})

@@ -4,9 +4,10 @@ The mean score over seeds of task t in a trained subset A of n tasks, in points,
 
     y[A, t] = mean[t] + slope[t] z(n) + sum_{u in A} theta[t, u] + delta[A, t] + noise[A, t]
 
-where the sizes enter as z(n) = log(n) / log(T) - 1, the co-member effects theta (minus their mean
-over a row's members, which is an effect of size) have one variance, what remains of a subset, delta,
-another, and noise is that of training, known from the seeds. What all rows of a seed share (data,
+where the sizes enter as z(n) = log(n) / log(T) - 1, the co-member effects theta (minus what groups
+of that size have in the mean, which is an effect of size) have one variance, what remains of a
+subset, delta, another, both times the scale of the task, and noise is that of training, known from
+the seeds. What all rows of a seed share (data,
 initialisation) is in the mean and drops out of every difference. The joint model and the tasks
 alone answer for themselves.
 
@@ -24,6 +25,7 @@ from coterie.errors import CoterieError
 
 # Noise of a task is shrunk to the mean over tasks by so many degrees of freedom.
 _SHRINKAGE = 10.0
+_SCALE_SHRINKAGE = 3.0
 _GRID = {"theta": 12, "slope": 6, "delta": 24}
 # Standard deviations are looked for up to where they alone would explain all, times this.
 _REACH = 1.5
@@ -49,16 +51,31 @@ class Measured:
     seeds: int
 
     @property
-    def spread(self) -> np.ndarray:
-        """Variance (T,) of the expected scores between the random subsets, by moments.
-
-        What noise alone explains is taken off; 0 where nothing is left, or with fewer than 2 rows.
-        """
+    def variance(self) -> np.ndarray:
+        """Variance (T,) of the means between the random subsets; 0 with fewer than 2 rows."""
         count = self.rows.sum(axis=0)
         mean = self.means.sum(axis=0) / np.maximum(count, 1)
         squares = (np.where(self.rows, self.means - mean, 0.0) ** 2).sum(axis=0)
-        found = squares / np.maximum(count - 1, 1) - self.noise / self.seeds
-        return np.where(count > 1, np.maximum(found, 0.0), 0.0)
+        return squares / np.maximum(count - 1, 1)
+
+    @property
+    def scale(self) -> np.ndarray:
+        """How large the effects on each task are against the others', (T,): mean square 1.
+
+        By the variance of its means, shrunk to that of all.
+        """
+        freedom = np.maximum(self.rows.sum(axis=0) - 1, 0)
+        found = freedom * self.variance + _SCALE_SHRINKAGE * max(self.variance.mean(), _LEAST)
+        found = found / (freedom + _SCALE_SHRINKAGE)
+        return np.sqrt(found / found.mean())
+
+    @property
+    def spread(self) -> np.ndarray:
+        """Variance (T,) of the expected scores between the random subsets, by moments.
+
+        What noise alone explains is taken off; 0 where nothing is left.
+        """
+        return np.maximum(self.variance - self.noise / self.seeds, 0.0)
 
 
 def measured(scores: np.ndarray, subsets: np.ndarray) -> Measured:
@@ -123,8 +140,8 @@ class Draws:
 
     A group A of n tasks, neither alone nor all, gives task t ``intercept[t] + slope[t] z(n) +
     sum_u theta[t, u] (x_u - (n - 1) / (T - 1)) + delta``, the latter ``trained`` (D, R, T) where A
-    is one of the ``rows``, else of standard deviation ``sd`` (D,) and of correlation ``common``
-    between the tasks of a group. ``single`` (D, T) is each task alone. ``theta`` is (D, T, T) with
+    is one of the ``rows``, else of standard deviation ``sd`` (D,) times ``scale`` (T,), with
+    correlation ``common`` between the tasks of a group. ``single`` (D, T) is each task alone. ``theta`` is (D, T, T) with
     diagonal 0, ``components`` hold the standard deviations (D, 3) of theta, slope, delta.
     """
 
@@ -135,6 +152,7 @@ class Draws:
     trained: np.ndarray
     single: np.ndarray
     components: np.ndarray
+    scale: np.ndarray
     common: float
 
     @property
@@ -166,14 +184,17 @@ def posterior(found: Measured, n_draws: int, rng: np.random.Generator) -> Draws:
         trained=np.zeros((n_draws, n_rows, n_tasks)),
         single=np.zeros(shape),
         components=components,
+        scale=found.scale,
         common=common,
     )
     error = np.sqrt(found.noise / found.seeds)
     for draw, sds in enumerate(components):
-        theta = sds[0] * rng.standard_normal((n_tasks, n_tasks))
+        sd = sds[:, None] * found.scale
+        theta = rng.standard_normal((n_tasks, n_tasks))
+        theta = sd[0][:, None] * (np.tril(theta, -1) + np.tril(theta, -1).T)
         np.fill_diagonal(theta, 0.0)
-        slope = sds[1] * rng.standard_normal(n_tasks)
-        delta = sds[2] * correlated((n_rows, n_tasks), common, rng)
+        slope = sd[1] * rng.standard_normal(n_tasks)
+        delta = sd[2] * correlated((n_rows, n_tasks), common, rng)
         noise = error * correlated((n_rows, n_tasks), found.together, rng)
         simulated = design.size[:, None] * slope + delta + noise
         simulated += np.einsum("tru,tu->rt", design.others, theta)
@@ -182,9 +203,9 @@ def posterior(found: Measured, n_draws: int, rng: np.random.Generator) -> Draws:
         weights = design.solve(sds, error**2, away) if n_rows else away
         joint = found.joint + error * correlated((n_tasks,), found.together, rng)
         out.intercept[draw] = design.diffuse * weights.sum(axis=1) - joint
-        out.slope[draw] = slope + sds[1] ** 2 * weights @ design.size
-        out.theta[draw] = theta + sds[0] ** 2 * np.einsum("tru,tr->tu", design.others, weights)
-        out.trained[draw] = delta + sds[2] ** 2 * weights.T
+        out.slope[draw] = slope + sd[1] ** 2 * (weights @ design.size)
+        out.theta[draw] = theta + np.einsum("t,tru,tr->tu", sd[0] ** 2, design.others, weights)
+        out.trained[draw] = delta + sd[2] ** 2 * weights.T
         out.single[draw] = found.single + error * rng.standard_normal(n_tasks) - joint
     return out
 
@@ -208,6 +229,7 @@ class _Design:
     rows: np.ndarray
     size: np.ndarray
     others: np.ndarray
+    scale: np.ndarray
     diffuse: float
 
     @classmethod
@@ -222,19 +244,21 @@ class _Design:
             rows=rows,
             size=size_effect(sizes, n_tasks),
             others=others,
+            scale=found.scale,
             diffuse=_DIFFUSE * max(spread, _LEAST),
         )
 
     def fixed(self, theta: float, slope: float) -> np.ndarray:
         """Covariances (T, R, R) of all but what is independent between rows."""
         both = self.rows.T[:, :, None] & self.rows.T[:, None, :]
-        sizes = slope**2 * np.outer(self.size, self.size) + self.diffuse
-        return both * sizes + theta**2 * self.others @ self.others.transpose(0, 2, 1)
+        sizes = slope**2 * np.outer(self.size, self.size)
+        members = theta**2 * self.others @ self.others.transpose(0, 2, 1)
+        return self.scale[:, None, None] ** 2 * (both * sizes + members) + self.diffuse * both
 
     def solve(self, sds: np.ndarray, noise: np.ndarray, away: np.ndarray) -> np.ndarray:
         """Differences (T, R) from the data, weighted by the inverse covariance."""
         covariance = self.fixed(sds[0], sds[1])
-        own = sds[2] ** 2 + noise
+        own = (sds[2] * self.scale) ** 2 + noise
         covariance += own[:, None, None] * np.eye(len(self.rows))
         return np.linalg.solve(covariance, away[..., None])[..., 0]
 
@@ -246,11 +270,8 @@ def _components(
     if not found.rows.any():
         return np.zeros((n_draws, 3))
     noise = found.noise / found.seeds
-    count = found.rows.sum(axis=0)
-    mean = found.means.sum(axis=0) / np.maximum(count, 1)
-    spread = np.where(found.rows, found.means - mean, 0.0)
-    total = np.sqrt((spread**2).sum() / max((count - 1).clip(0).sum(), 1))
-    members = (design.others**2).sum() / count.sum()
+    total = np.sqrt(found.variance.mean())
+    members = (design.others**2).sum() / found.rows.sum()
     sizes = design.size.var()
     reach = _REACH * max(total, _LEAST) / np.sqrt([max(members, 0.05), max(sizes, 0.01), 1.0])
     # Middles of cells that grow with the value: finer where it matters, and flat in the value.
@@ -275,7 +296,7 @@ def _likelihood(
     """Log-likelihood of each standard deviation of delta, up to a constant."""
     values, vectors = np.linalg.eigh(fixed)
     squares = np.einsum("trk,rt->tk", vectors, found.means) ** 2
-    own = deltas[:, None] ** 2 + noise
+    own = (deltas[:, None] * found.scale) ** 2 + noise
     total = np.maximum(values, 0.0) + own[..., None]
     # Rows that a task is not in have an eigenvalue of their own, and nothing of the data.
     outside = (~found.rows).sum(axis=0)
