@@ -42,7 +42,7 @@ FLOORS = (
     ("training", "datamaps", "report"),
     ("engines",),
     ("fitting", "grouping"),
-    ("affinities", "estimators", "differentiable"),
+    ("affinities", "bounds", "estimators", "differentiable"),
     ("methods",),
     ("evaluation",),
     ("cli", "testing"),

@@ -39,6 +39,7 @@ _ROOM_OF = {
     "Found": "results",
     "GroupedModel": "models",
     "Grouping": "results",
+    "Headroom": "results",
     "History": "results",
     "Kind": "tasks",
     "Learn": "methods",
@@ -61,6 +62,7 @@ _ROOM_OF = {
     "finetune": "differentiable",
     "fit": "fitting",
     "group": "grouping",
+    "headroom": "bounds",
     "load": "data",
     "plan": "evaluation",
     "predict": "training",
@@ -73,6 +75,7 @@ _ROOM_OF_ALL = {**_ROOM_OF, **dict.fromkeys(_EARLIER, "methods.earlier")}
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from coterie.affinities import affinity as affinity
+    from coterie.bounds import headroom as headroom
     from coterie.data import Dataset as Dataset
     from coterie.data import Schema as Schema
     from coterie.data import Split as Split
@@ -107,6 +110,7 @@ if TYPE_CHECKING:
     from coterie.results import Fit as Fit
     from coterie.results import Found as Found
     from coterie.results import Grouping as Grouping
+    from coterie.results import Headroom as Headroom
     from coterie.results import History as History
     from coterie.results import ScoreTable as ScoreTable
     from coterie.results import Selection as Selection

@@ -9,7 +9,13 @@ from coterie.cli import options
 from coterie.cli.asked import affinity_of, baselines_asked, methods_asked, settings_of
 
 
-def check(verb: options.Compare | options.Record | options.Affinity | options.Plan) -> None:
+def check(
+    verb: options.Compare
+    | options.Record
+    | options.Affinity
+    | options.Plan
+    | options.Headroom,
+) -> None:
     """Refuse settings that no data could make right.
 
     Raises:
@@ -25,6 +31,10 @@ def check(verb: options.Compare | options.Record | options.Affinity | options.Pl
         from coterie.affinities import named_probes
 
         named_probes([affinity_of(name) for name in verb.methods], verb.every)
+    elif isinstance(verb, options.Headroom):
+        from coterie.bounds import check_counts
+
+        check_counts(verb.rows, verb.seeds, verb.margin)
     elif isinstance(verb, options.Compare | options.Plan):
         _check_comparison(verb)
 

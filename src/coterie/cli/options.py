@@ -156,6 +156,28 @@ class Plan:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Headroom:
+    """Bound what any grouping could gain, before anything is grouped.
+
+    Trains random groups of tasks on several seeds; a run that was stopped continues.
+    """
+
+    out: OutFolder = None
+    """Run directory."""
+    groups: Annotated[int, arg(metavar="K")]
+    """Number of groups, at most."""
+    rows: Count = 32
+    """Random groups to train."""
+    seeds: Count = 5
+    """Trainings of each."""
+    margin: Annotated[float, arg(metavar="POINTS")] = 1.0
+    """Gain that would be worth having."""
+    data: DataOptions
+    training: TrainingOptions = field(default_factory=TrainingOptions)
+    output: ConfigOptions = field(default_factory=ConfigOptions)
+
+
+@dataclass(frozen=True, kw_only=True)
 class Fit:
     """Train one specialised model per group of a grouped run; save them as one."""
 
@@ -249,6 +271,7 @@ Verb = (
     | Evaluate
     | Compare
     | Plan
+    | Headroom
     | Report
     | Predict
     | Export

@@ -11,7 +11,7 @@ from coterie.cli.show import Screen
 
 if TYPE_CHECKING:
     from coterie.evaluation import Plan
-    from coterie.results import Affinity, ScoreTable, Selection
+    from coterie.results import Affinity, Headroom, ScoreTable, Selection
 
 _SHOWN_PAIRS = 5
 _FITS = {True: "yes", False: "no", None: "unknown"}
@@ -44,6 +44,20 @@ def show_affinity(screen: Screen, found: Affinity) -> None:
         rows,
         texts=2,
     )
+
+
+def show_headroom(screen: Screen, found: Headroom) -> None:
+    """The limit, and what each task's scores vary by."""
+    rows = [
+        [name, *(f"{value:.2f}" for value in values)] for name, values in found.frame.T.items()
+    ]
+    screen.table(
+        "Scores in points, and standard deviations of them",
+        ["task", "joint", "single", "between\nsubsets", "between\nseeds"],
+        rows,
+    )
+    screen.say(found.sentence)
+    screen.say(f"Groups that overlap: at most {found.overlapping_bound:.1f} points.")
 
 
 def show_selection(screen: Screen, found: Selection, table: ScoreTable) -> None:

@@ -29,6 +29,7 @@ VERBS: dict[str, type] = {
     "evaluate": options.Evaluate,
     "compare": options.Compare,
     "plan": options.Plan,
+    "headroom": options.Headroom,
     "report": options.Report,
     "predict": options.Predict,
     "export": options.Export,

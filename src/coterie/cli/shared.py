@@ -36,11 +36,12 @@ DATA_MAP, GROUPING, MODEL, METRICS = (
     "metrics.json",
 )
 COMPARISON, REPORT, AFFINITY = "comparison", "report.html", "affinity"
+HEADROOM = "headroom"
 
 
 @contextmanager
 def started(
-    verb: options.Compare | options.Record | options.Affinity, screen: Screen
+    verb: options.Compare | options.Record | options.Affinity | options.Headroom, screen: Screen
 ) -> Iterator[tuple[Run, Dataset]]:
     """Load the data and hold the run directory, new or to be continued."""
     folder = verb.out or default_folder(verb.data.data[0])
@@ -266,3 +267,8 @@ def affinity_stage(name: str) -> str:
 def affinity_file(run: Run, name: str) -> Path:
     """Where a run keeps an affinity."""
     return run.folder / f"{affinity_stage(name)}.safetensors"
+
+
+def headroom_file(run: Run) -> Path:
+    """Where a run keeps what groupings can gain at most."""
+    return run.folder / f"{HEADROOM}.safetensors"

@@ -70,7 +70,7 @@ def perform(verb: options.Verb) -> None:
                 compare(verb, run, data, screen)
         case options.Record():
             record(verb, screen)
-        case options.Affinity() | options.Select() | options.Plan():
+        case options.Affinity() | options.Select() | options.Plan() | options.Headroom():
             from coterie.cli.measuring import perform_measuring
 
             perform_measuring(verb, screen)

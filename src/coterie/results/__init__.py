@@ -11,6 +11,7 @@ from coterie.results.findings import Finding
 from coterie.results.fits import Fit
 from coterie.results.found import Found
 from coterie.results.groupings import Grouping, fuzzy_membership
+from coterie.results.headroom import Headroom
 from coterie.results.histories import History
 from coterie.results.plots import Plot
 from coterie.results.recommendation import Recommendation, Standing
@@ -30,6 +31,7 @@ __all__ = [
     "Fit",
     "Found",
     "Grouping",
+    "Headroom",
     "History",
     "Plot",
     "Recommendation",
