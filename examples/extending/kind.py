@@ -31,19 +31,6 @@ class Share(Numbers):
     def constant(self, labels: Tensor, n_classes: int, pos_weight: float) -> Tensor:
         return labels.mean().logit().view(1)
 
-    def outcome(self, outputs: Tensor, labels: Tensor) -> Tensor:
-        return (outputs.float().sigmoid() - labels).nan_to_num().square()
-
-    def statistics(self, outcome: Tensor, labels: Tensor) -> tuple[Tensor, ...]:
-        known = labels.nan_to_num().double()
-        return (~labels.isnan()).float(), known, known.square(), outcome
-
-    def metric(self, sums, block) -> Tensor:
-        return 1 - sums[3] / (sums[2] - sums[1].square() / sums[0])
-
-    def metrics(self, outputs, labels, truth, primary, tasks, position) -> dict[str, object]:
-        return {"R2": primary, "MAE": (outputs[:, 0].sigmoid() - truth).abs().mean()}
-
     def predict(self, outputs: Tensor, tasks, position: int) -> Tensor:
         return outputs.double().sigmoid()
 

@@ -13,7 +13,7 @@ from coterie.tasks import KINDS, Kind, Numbers, Task, Tasks, register
 
 class Share(Numbers):
     name = "share"
-    metric_name = "R2 of shares"
+    metric_name = "R2"
 
     def read(self, column, positive=None):
         classes, values = super().read(column)
@@ -34,22 +34,6 @@ class Share(Numbers):
 
     def constant(self, labels, n_classes, pos_weight):
         return labels.mean().logit().view(1)
-
-    def outcome(self, outputs, labels):
-        return (outputs.float().sigmoid() - labels).nan_to_num().square()
-
-    def statistics(self, outcome, labels):
-        known = labels.nan_to_num().double()
-        return (~labels.isnan()).float(), known, known.square(), outcome
-
-    def metric(self, sums, block):
-        return 1 - sums[3] / (sums[2] - sums[1].square() / sums[0])
-
-    def metrics(self, outputs, labels, truth, primary, tasks, position):
-        return {
-            self.metric_name: primary,
-            "RMSE": (outputs[:, 0].sigmoid() - truth).square().mean().sqrt(),
-        }
 
     def predict(self, outputs, tasks, position):
         return outputs.double().sigmoid()

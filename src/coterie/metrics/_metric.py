@@ -78,7 +78,7 @@ class Predictions:
     @cached_property
     def said(self) -> Tensor:
         """Class or number that is predicted, (A, n), on the scale of the labels."""
-        return self.kind.said(self.outputs).double()
+        return self.kind.said(self.outputs, self.tasks, self.position).double()
 
     @cached_property
     def hits(self) -> Tensor:

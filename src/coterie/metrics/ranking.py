@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -69,16 +70,30 @@ class AveragePrecision(Metric):
 
     def of(self, found: Predictions) -> Tensor:
         """NaN with one class only, and for a model that says NaN."""
-        scores, positive = found.outputs[..., 0], found.labels == 1
-        n, p = len(positive), int(positive.sum())
-        if p in (0, n):
-            return scores.new_full((len(scores),), torch.nan)
-        positives = scores[:, positive].sort(dim=1).values.contiguous()
-        everyone = scores.sort(dim=1).values.contiguous()
-        right = p - torch.searchsorted(positives, positives)
-        said = n - torch.searchsorted(everyone, positives)
-        values = (right / said.double()).mean(1)
-        return values.masked_fill(scores.isnan().any(1), torch.nan)
+        return _average_precision(found, torch.ones_like(found.outputs[..., 0]).double())
+
+    def influence(self, found: Predictions) -> Influence:
+        """The infinitesimal jackknife: slopes in the weights of examples (Efron 1982, chapter 6)."""
+        weights = torch.ones_like(found.outputs[..., 0]).double().requires_grad_()
+        values = _average_precision(found, weights)
+        (slope,) = torch.autograd.grad(values.nansum(), weights)
+        n = weights.shape[1]
+        known = slope * (n / (n - 1)) ** 0.5 if n > 1 else slope * torch.nan
+        found_values, contributions = arrays(values, known)
+        return found_values, np.where(np.isnan(found_values)[:, None], np.nan, contributions)
+
+
+def _average_precision(found: Predictions, weights: Tensor) -> Tensor:
+    """Of examples that count as their weights (A, n) say, (A,)."""
+    ranked, order = found.outputs[..., 0].sort(dim=1, descending=True)
+    weights = weights.gather(1, order)
+    positive = weights * (found.labels == 1)[order]
+    # Ties stand together, at the last of them.
+    last = torch.searchsorted(-ranked, -ranked, right=True) - 1
+    precision = (positive.cumsum(1) / weights.cumsum(1)).gather(1, last.clamp_min(0))
+    defined = ((found.labels == 1).any() & (found.labels == 0).any()) & ~ranked.isnan().any(1)
+    value = (positive * precision).sum(1) / positive.sum(1)
+    return value.masked_fill(~defined, torch.nan)
 
 
 register(AUROC())

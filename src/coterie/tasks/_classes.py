@@ -34,7 +34,7 @@ class Classes(Kind):
         """Of each class, (..., K)."""
         return self.probabilities(outputs).log()
 
-    def said(self, outputs: Tensor) -> Tensor:
+    def said(self, outputs: Tensor, tasks: Tasks, position: int) -> Tensor:  # noqa: ARG002
         """The likeliest class."""
         return likeliest(self.probabilities(outputs))
 

@@ -158,7 +158,7 @@ class Kind(str, ABC):  # noqa: SLOT000
     # What metrics read. ``outputs`` (..., w) are those of one task.
 
     @abstractmethod
-    def said(self, outputs: Tensor) -> Tensor:
+    def said(self, outputs: Tensor, tasks: Tasks, position: int) -> Tensor:
         """The class, or the number on the scale of the labels, that is predicted, (...).
 
         NaN where outputs are.

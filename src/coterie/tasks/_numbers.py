@@ -16,7 +16,7 @@ from coterie.tasks._kind import Kind
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from coterie.tasks._tasks import Task
+    from coterie.tasks._tasks import Task, Tasks
 
 
 class Numbers(Kind):
@@ -40,9 +40,10 @@ class Numbers(Kind):
         """No classes."""
         return not classes
 
-    def said(self, outputs: Tensor) -> Tensor:
-        """The output."""
-        return outputs[..., 0]
+    def said(self, outputs: Tensor, tasks: Tasks, position: int) -> Tensor:
+        """The prediction, on the scale of training."""
+        values = self.predict(outputs, tasks, position)[..., 0]
+        return (values - tasks.mean[position]) / tasks.std[position]
 
     def meanings(self, task: Task) -> list[dict[str, str]]:  # noqa: ARG002
         """A value."""

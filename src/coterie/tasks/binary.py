@@ -137,7 +137,7 @@ class Binary(Kind):
         counts = torch.bincount(labels.long(), minlength=n_classes).float().log().clamp(min=-30.0)
         return (counts[1:] - counts[:1]) + float(np.log(pos_weight))
 
-    def said(self, outputs: Tensor) -> Tensor:
+    def said(self, outputs: Tensor, tasks: Tasks, position: int) -> Tensor:  # noqa: ARG002
         """Positive where the balanced logit is above 0."""
         logits = outputs[..., 0]
         return (logits > 0).to(logits).masked_fill(logits.isnan(), torch.nan)

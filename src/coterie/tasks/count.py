@@ -69,10 +69,6 @@ class Count(Numbers):
         """The logarithm of the mean."""
         return labels.mean().log().view(1)
 
-    def said(self, outputs: Tensor) -> Tensor:
-        """The rate, as a multiple of the training mean."""
-        return outputs[..., 0].exp()
-
     def inverse_link(self, outputs: Tensor) -> Tensor:
         """Rates."""
         return outputs.exp()

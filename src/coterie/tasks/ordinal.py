@@ -64,7 +64,7 @@ class Ordinal(Classes):
         """Of each class, (..., K)."""
         return _log_probabilities(outputs).exp()
 
-    def said(self, outputs: Tensor) -> Tensor:
+    def said(self, outputs: Tensor, tasks: Tasks, position: int) -> Tensor:  # noqa: ARG002
         """The likeliest class."""
         return likeliest(_log_probabilities(outputs))
 

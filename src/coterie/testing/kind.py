@@ -234,9 +234,9 @@ def said(kind: _Kind) -> None:
     """What is said is a number for each example; of classes one of them, whose probabilities add up."""
     task, columns, subject = kind.tasks[0], kind.tasks.columns[0], kind.subject
     own = torch.stack([kind.outputs(), kind.outputs(2.0)])[..., columns]
-    found = subject.said(own)
+    found = subject.said(own, kind.tasks, 0)
     require(tuple(found.shape) == (2, len(kind.data)), f"{(2, len(kind.data))}", tuple(found.shape))
-    broken = subject.said(torch.full_like(own, torch.nan))
+    broken = subject.said(torch.full_like(own, torch.nan), kind.tasks, 0)
     require(bool(broken.isnan().all()), "NaN where outputs are NaN", broken)
     if not subject.has_classes:
         return
