@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, TypedDict, cast
 
@@ -32,7 +33,7 @@ from coterie.evaluation.arms import (
 )
 from coterie.evaluation.metrics import all_metrics
 from coterie.evaluation.rivals import Rival, TrainedRival, checked_outputs
-from coterie.evaluation.rivals.networks import latency
+from coterie.evaluation.rivals.networks import latency, network_outputs
 from coterie.evaluation.units import ModelCost, Unit, unit_stage
 from coterie.fitting import Model, fit
 from coterie.methods import Case, Groups, Method
@@ -244,7 +245,11 @@ def _scored(
 ) -> Iterator[_Scored]:
     arms, data = trainings.arms, trainings.case.data
     test, validation = data.split.test, data.split.validation
-    per_model = trainings.latency()
+    # Nothing but the number of models tells arms of one architecture apart.
+    joint = partial(
+        network_outputs, trainings.grouped_model(trainings.joint), data, trainings.case.settings
+    )
+    per_model = latency(joint, test)
     for each, outputs, before in zip(
         arms, trainings.predict(arms, test), trainings.predict(arms, validation), strict=True
     ):

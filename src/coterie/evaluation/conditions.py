@@ -40,7 +40,7 @@ def conditions(
 
 def _nothing_learnt(arms: ArmScores, data: Dataset) -> Iterator[Finding]:
     above, means = arms.better_than_chance(), arms.scores.mean(0)
-    lost = ~above.any(0)
+    lost = np.logical_not(above.any(0))
     if lost.any():
         best = means.max(0)
         tasks = _named(data, lost, best)
@@ -56,7 +56,9 @@ def _nothing_learnt(arms: ArmScores, data: Dataset) -> Iterator[Finding]:
             )
 
 
-def _named(data: Dataset, which: np.ndarray, scores: np.ndarray) -> tuple[tuple[str, float], ...]:
+def _named(
+    data: Dataset, which: np.ndarray | np.bool, scores: np.ndarray
+) -> tuple[tuple[str, float], ...]:
     return tuple((data.tasks.names[t], float(scores[t])) for t in np.flatnonzero(which))
 
 

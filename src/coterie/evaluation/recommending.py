@@ -33,10 +33,10 @@ def standings(arms: ArmScores, costs: Sequence[CostRow]) -> tuple[Standing, ...]
             low=finite(best.low[i]),
             high=finite(best.high[i]),
             validation=finite(arms.validation[:, place].mean()),
-            **{
-                name: cost[arms.arms[place]][name]
-                for name in ("models", "parameters", "latency", "seconds")
-            },
+            models=cost[arms.arms[place]]["models"],
+            parameters=cost[arms.arms[place]]["parameters"],
+            latency=cost[arms.arms[place]]["latency"],
+            seconds=cost[arms.arms[place]]["seconds"],
         )
         for i, place in enumerate(places)
     ]

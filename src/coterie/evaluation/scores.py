@@ -54,7 +54,8 @@ class ArmScores:
 
     def learnt(self) -> np.ndarray:
         """Which tasks some arm predicts better than chance, (T,); all where none is."""
-        return found if (found := self.better_than_chance().any(0)).any() else ~found
+        found = np.asarray(self.better_than_chance().any(0))
+        return found if found.any() else ~found
 
     def better_than_chance(self) -> np.ndarray:
         """Which arms predict which tasks better than chance, for all one knows, (A, T).

@@ -76,7 +76,7 @@ def costs_table(units: Sequence[Unit], parts: Mapping[str, Part]) -> pa.Table:
     rows = [
         {"arm": arm, **parts[arm]._asdict()}
         | {
-            name: float(np.mean([cost[name] for cost in costs]))
+            name: float(np.mean([cost.get(name, np.nan) for cost in costs]))
             for name in ("models", "parameters", "model_steps", "seconds", "latency")
         }
         for arm, costs in by_arm.items()

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from coterie.report.gains import Scale, Tick
 from coterie.results.tables import CHOSEN
-from coterie.wording import count, is_number, plain, score, seconds, signed
+from coterie.wording import count, interval, is_number, plain, score, seconds
 
 if TYPE_CHECKING:
     from coterie.results import ComparisonRecord, Finding
@@ -110,16 +110,16 @@ def _row(
 ) -> Row:
     gap = distance(standing, standings)
     low, high = standing.low, standing.high
-    known = is_number(low) and is_number(high)
+    ends = (low, high) if is_number(low) and is_number(high) else None
     return Row(
         arm=standing.arm,
         chosen=standing.arm == chosen,
         score=score(standing.score),
         x=scale.at(gap),
-        line=(scale.at(low), scale.at(high)) if known else None,
+        line=None if ends is None else (scale.at(ends[0]), scale.at(ends[1])),
         cut=(False, False),
         sign="down" if gap < 0 else "up",
-        distance=f"{signed(low)} to {signed(high)}" if known else "–",
+        distance=interval(low, high),
         models=plain(standing.models),
         parameters=count(standing.parameters),
         latency=seconds(standing.latency),

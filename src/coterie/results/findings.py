@@ -165,8 +165,7 @@ def find(
         found += _tasks_that_differ(name, by_pair[name, means["joint"]["reference"]])
     rivals = sum(name != CHOSEN for name in judged)
     if rivals > 1:
-        corrected = any(row["margin"] is not None for row in means.values())
-        how = "corrected" if corrected else "optimistic"
+        how = "corrected" if any(each.margin is not None for each in found) else "optimistic"
         found.append(Finding(about="rivals", outcome=how, count=rivals))
     return tuple(found)
 
