@@ -102,16 +102,9 @@ def run_all(verb: options.Run, screen: Screen) -> None:
     with started(verb, screen) as (run, data):
         compare(verb, run, data, screen)
         if run.done("model"):
-            origin = run.about("model").get("grouping")
-            several = len(methods_asked(verb.grouping, verb.comparison)) > 1
-            note = (
-                " of `coterie fit`"
-                if isinstance(origin, dict)
-                else f" of {origin}, the first grouping"
-                if several
-                else ""
-            )
-            screen.path(f"Model{note}", run.folder / MODEL)
+            arm = run.about("model").get("arm")
+            origin = f"of {arm}" if arm else "of `coterie fit`"
+            screen.path(f"Model {origin}", run.folder / MODEL)
         report(run, screen)
 
 

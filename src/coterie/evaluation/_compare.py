@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from itertools import product
 from pathlib import Path
+from shutil import copyfile
 from typing import Unpack, cast
 
 from coterie.affinities import check_measurable
@@ -26,19 +27,21 @@ from coterie.evaluation._repetitions import (
     read_seeds,
     repeated_splits,
 )
-from coterie.evaluation._unit import Plan, Recording, make_probes
+from coterie.evaluation._unit import MODELS, Plan, Recording, make_probes, model_file
 from coterie.evaluation.arms import BASELINES
 from coterie.evaluation.arms import baselines as known_baselines
 from coterie.evaluation.comparison import Comparison
 from coterie.evaluation.naming import named_methods
 from coterie.evaluation.rivals import Rivals, suitable
 from coterie.evaluation.units import Unit
+from coterie.files import atomic
 from coterie.fitting import Model, check_snapshots, make_config
 from coterie.identity import identity, identity_or_name
 from coterie.methods import Candidates, Groups, Method
 from coterie.metrics import Choice
 from coterie.models.architecture import find_factory
 from coterie.results.tables import MEAN
+from coterie.results import ComparisonRecord
 from coterie.runs import Run
 from coterie.training import Progress, TrainingConfig
 from coterie.training.config import CompareSettings, TrainingSettings, renamed, retired, spelled
@@ -61,6 +64,7 @@ def compare(
     rivals: Rivals = "none",
     margin: float | None = None,
     run: Run | str | Path | None = None,
+    save: str | None = None,
     engine: Engine | None = None,
     progress: Progress | None = None,
     **options: Unpack[CompareSettings],
@@ -104,6 +108,8 @@ def compare(
             What is the same comparison is told by names and settings: a method, model, loss or
             metric of your own that has neither (a lambda, a closure) needs an attribute ``key`` of
             JSON types, such as ``mine.key = "first"``.
+        save: the arm whose models are left in ``run`` as ``model.safetensors``, by default the
+            recommended one: those of the first split and seed.
         engine: where the units are trained and scored, :class:`coterie.LocalEngine` by default.
         progress: called with (steps done, all steps, text).
         **options: settings of :func:`coterie.fit`: epochs, lr, batch_size, snapshots, ...
@@ -181,7 +187,31 @@ def compare(
     told = shown_configuration(config, model, data, named)
     if left_out:
         told["rivals left out"] = dict(left_out)
-    return assemble(units, data, plan, told, margin=margin, left_out=left_out)
+    found = assemble(units, data, plan, told, margin=margin, left_out=left_out)
+    if run is not None:
+        leave_model(run, found, save)
+    return found
+
+
+def leave_model(run: Run, found: ComparisonRecord, save: str | None = None) -> None:
+    """Copy the models of an arm to where predictions look for them, by default the recommended one.
+
+    Raises:
+        CoterieError: the run has no models of such an arm.
+    """
+    if not run.done(MODELS):
+        return
+    arm = save or (found.recommendation.arm if found.recommendation else next(iter(found.found)))
+    source, target = model_file(run.folder, arm), run.folder / "model.safetensors"
+    if not source.is_file():
+        known = [each.arm for each in found.standings if model_file(run.folder, each.arm).is_file()]
+        raise CoterieError(f"`save` must be an arm: {', '.join(known)}; found {shown(arm)}.")
+    if run.done("model") and run.about("model").get("arm") == arm:
+        return
+    with atomic(target) as temporary:
+        copyfile(source, temporary)
+        run.forget("model", "evaluate")
+    run.complete("model", [target], arm=arm)
 
 
 def _units(

@@ -32,17 +32,22 @@ from coterie.evaluation.arms import (
     stack_rows,
 )
 from coterie.evaluation.metrics import all_metrics
+from coterie.evaluation.recommending import NEVER_USED
 from coterie.evaluation.rivals import Rival, TrainedRival, checked_outputs
 from coterie.evaluation.rivals.networks import latency, network_outputs
 from coterie.evaluation.units import ModelCost, Unit, unit_stage
+from coterie.files import atomic
 from coterie.fitting import Model, fit
 from coterie.methods import Case, Groups, Method
 from coterie.metrics import scores
 from coterie.results import Cost, DataMap, Fit, Found, History
 from coterie.results.tables import CHOSEN, SCORES
 from coterie.runs import CHECKPOINTS, Run
+from coterie.texts import file_name
 from coterie.training import Probe, Progress
 from coterie.training.config import TrainingSettings
+
+MODELS = "models"
 
 
 class Recording(TypedDict, total=False):
@@ -99,7 +104,7 @@ def run_unit(
 ) -> Finished:
     """Train and score all arms; in the ``folder`` of a run, leave the files behind.
 
-    With ``keep_model`` the first grouping's models are saved as the run's ``model.safetensors``.
+    With ``keep_model`` the models of every arm that one might use are left in ``models/``.
     """
     stage = unit_stage(split, seed)
     checkpoints = None if folder is None else folder / CHECKPOINTS / Path(stage).name
@@ -118,11 +123,36 @@ def run_unit(
     strategies = [f.cost["strategy"] for f in trainings.fits]
     stages = [(stage, unit.save(folder / stage), {**facts, "strategies": strategies})]
     if keep_model:
-        model = folder / "model.safetensors"
-        trainings.grouped_model(first := trainings.arms[1]).save(model)
-        stages.insert(0, ("model", [model], {"grouping": first.arm.name, **facts}))
+        stages.insert(0, (MODELS, _save_models(trainings, rivals, folder), facts))
     # What a continued run would read.
     return Finished(unit=Unit.load(folder / stage), stages=stages)
+
+
+def model_file(folder: Path, arm: str) -> Path:
+    """Where the run in ``folder`` has the models of an arm.
+
+    >>> model_file(Path("runs/demo"), "ensemble (K=3)").name
+    'ensemble (K=3).safetensors'
+    """
+    return folder / MODELS / f"{file_name(arm)}.safetensors"
+
+
+def _save_models(
+    trainings: Trainings, rivals: Sequence[tuple[Rival, TrainedRival]], folder: Path
+) -> list[Path]:
+    """Write the models of all arms but the random ones, and return the files."""
+    (folder / MODELS).mkdir(exist_ok=True)
+    models = {
+        each.arm.name: partial(trainings.grouped_model, each)
+        for each in trainings.arms
+        if each.arm.role not in NEVER_USED
+    } | {rival.name: trained.model for rival, trained in rivals}
+    files = []
+    for name, model in models.items():
+        with atomic(file := model_file(folder, name)) as temporary:
+            model().save(temporary)
+        files.append(file)
+    return files
 
 
 def make_probes(methods: Mapping[str, Method], *, seed: int) -> dict[Hashable, Probe]:

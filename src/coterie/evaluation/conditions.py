@@ -64,12 +64,13 @@ def _named(
 
 def _too_few_epochs(units: Sequence[Unit]) -> Iterator[Finding]:
     """Arms with models that were still getting better when training ended."""
-    for name in units[0].histories:
-        last = np.concatenate([unit.histories[name].at_limit for unit in units])
-        if last.mean() > _LAST_EPOCH:
-            yield Finding(
-                about="epochs", outcome="too few", of=name, count=int(last.sum()), models=len(last)
-            )
+    last = {
+        name: np.concatenate([unit.histories[name].at_limit for unit in units])
+        for name in units[0].histories
+    }
+    named = [(name, float(each.mean())) for name, each in last.items() if each.mean() > _LAST_EPOCH]
+    if named:
+        yield Finding(about="epochs", outcome="too few", tasks=tuple(named))
 
 
 def _unlike_steps(units: Sequence[Unit]) -> Iterator[Finding]:

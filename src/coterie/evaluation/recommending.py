@@ -16,12 +16,12 @@ from coterie.results.tables import CostRow
 from coterie.statistics import Best, compare_with_best, covariance, not_worse
 
 # Random groups are a control, nothing that anybody would use.
-NEVER = ("random",)
+NEVER_USED = ("random",)
 
 
 def standings(arms: ArmScores, costs: Sequence[CostRow]) -> tuple[Standing, ...]:
     """Every arm that one might use against the best of the others, cheapest to serve first."""
-    cost = {row["arm"]: row for row in costs if row["role"] not in NEVER}
+    cost = {row["arm"]: row for row in costs if row["role"] not in NEVER_USED}
     places = [place for place, name in enumerate(arms.arms) if name in cost]
     means, _ = arms.means()
     best = with_the_best(arms, places)

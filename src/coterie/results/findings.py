@@ -76,7 +76,8 @@ class Finding:
                       for it; "optimistic" in files of earlier versions, which did not do so
     "headroom"        "below the margin", "above the margin", "unknown": what any grouping can gain
                       at most (``gain``), before one was looked for
-    "epochs"          "too few": ``count`` of the models of ``of`` were best in their last epoch
+    "epochs"          "too few": of some arms, given as ``tasks``, which share of the models was best
+                      in its last epoch
     "nothing learnt"  "chance": ``tasks`` that no arm (or, with ``of``, that one) predicts better
                       than chance, with their scores
     "steps"           "unlike": models of ``of`` trained for ``times`` the steps of those of joint

@@ -150,9 +150,10 @@ def _condition(found: Finding) -> str:
                 else f"{said}."
             )
         case "epochs":
+            shown = ", ".join(f"{name} ({100 * part:.0f} %)" for name, part in found.tasks)
             return (
-                f"Not trained to the end: {found.count} of the models of {found.of} are best in "
-                "their last epoch; more epochs may change the answer."
+                "Not trained to the end: models that are best in their last epoch, of "
+                f"{shown}; more epochs may change the answer."
             )
         case "nothing learnt" if not found.of:
             return (
@@ -172,7 +173,7 @@ def _condition(found: Finding) -> str:
                 "single-task model sees on average, since tasks have examples of their own."
             )
         case _:
-            return f"{found.of} was left out: {found.why}."
+            return f"{found.why[:1].upper()}{found.why[1:].rstrip('.')}."
 
 
 def _joined(text: str) -> str:
