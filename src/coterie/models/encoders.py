@@ -14,7 +14,7 @@ from math import prod
 import torch
 from torch import Tensor, nn
 
-from coterie.errors import CoterieError, require_number, require_whole
+from coterie.errors import CoterieError, require_number, require_positive, require_whole
 
 _MOST_LAYERS, _MOST_WIDE = 1000, 2**20
 
@@ -43,39 +43,42 @@ def mlp(
     return nn.Sequential(*layers)
 
 
-def cnn(input_shape: Sequence[int], *, dropout: float = 0.2) -> nn.Module:
+def cnn(input_shape: Sequence[int], *, dropout: float = 0.2, width: float = 1.0) -> nn.Module:
     """The small network of STG-MTL (section "Models and data").
 
-    Three convolutions and a linear layer, F = 128.
+    Three convolutions and a linear layer, F = 128; ``width`` times as many channels and features.
 
     >>> cnn((3, 32, 32))(torch.zeros(2, 3, 32, 32)).shape
     torch.Size([2, 128])
     """
-    channels, height, width = _image_shape("cnn", input_shape, smallest=8)
+    channels, height, across = _image_shape("cnn", input_shape, smallest=8)
     _check_dropout(dropout)
-    flat = 64 * ((height - 4) // 4) * ((width - 4) // 4)
+    first, second, features = _widened((32, 64, 128), width)
+    flat = second * ((height - 4) // 4) * ((across - 4) // 4)
     return nn.Sequential(
-        *_convolution(channels, 32, kernel=5, padding=0),
+        *_convolution(channels, first, kernel=5, padding=0),
         nn.MaxPool2d(2),
-        *_convolution(32, 64),
-        *_convolution(64, 64),
+        *_convolution(first, second),
+        *_convolution(second, second),
         nn.MaxPool2d(2),
         Dropout(dropout),
         nn.Flatten(),
-        nn.Linear(flat, 128),
+        nn.Linear(flat, features),
         nn.ReLU(),
         Dropout(dropout),
     )
 
 
-def resnet18(input_shape: Sequence[int]) -> nn.Module:
+def resnet18(input_shape: Sequence[int], *, width: float = 1.0) -> nn.Module:
     """ResNet-18 (He et al. 2016) with a 3x3 stem and no first pooling, for small images, F = 512.
+
+    ``width`` times as many channels.
 
     >>> resnet18((3, 32, 32))(torch.zeros(2, 3, 32, 32)).shape
     torch.Size([2, 512])
     """
     channels, _, _ = _image_shape("resnet18", input_shape, smallest=8)
-    widths = [64, 64, 128, 256, 512]
+    widths = _widened((64, 64, 128, 256, 512), width)
     blocks: list[nn.Module] = []
     for stage, (n_in, n_out) in enumerate(pairwise(widths)):
         blocks += [
@@ -83,7 +86,7 @@ def resnet18(input_shape: Sequence[int]) -> nn.Module:
             _ResidualBlock(n_out, n_out),
         ]
     return nn.Sequential(
-        *_convolution(channels, 64), *blocks, nn.AdaptiveAvgPool2d(1), nn.Flatten()
+        *_convolution(channels, widths[0]), *blocks, nn.AdaptiveAvgPool2d(1), nn.Flatten()
     )
 
 
@@ -130,6 +133,13 @@ def _convolution(
 ) -> list[nn.Module]:
     convolution = nn.Conv2d(n_in, n_out, kernel, padding=padding, stride=stride, bias=False)
     return [convolution, nn.BatchNorm2d(n_out), nn.ReLU()]
+
+
+def _widened(sizes: Sequence[int], width: float) -> list[int]:
+    require_positive("width", width)
+    wide = [max(1, round(size * width)) for size in sizes]
+    require_whole("width", max(wide), 1, _MOST_WIDE)
+    return wide
 
 
 def _check_dropout(dropout: float) -> None:

@@ -15,6 +15,7 @@ from coterie.evaluation.arms import (
     BASELINES,
     ArmKind,
     Lineup,
+    agreed,
     chosen_arms,
     combine,
     ensemble_arm,
@@ -149,10 +150,11 @@ def test_arms_say_what_they_are_and_stand_in_order():
         ("ensemble (K of auto)", "ensemble", "auto"),
     ]
     assert [arm.role for arm in line_up(lineup, ())] == ["joint", "grouped", "grouped"]
-    chosen = chosen_arms("auto", arms)
+    chosen = chosen_arms("auto", arms, lineup.asked)
     assert [(place, arm.name, arm.role, arm.of) for place, arm in chosen] == [
         (2, "chosen", "chosen", "chosen"),
         (5, "random (chosen)", "random", "chosen"),
+        (7, "ensemble (K of chosen)", "ensemble", "chosen"),
     ]
     names = [arm.name for arm in arms]
     assert references("two", 2, names) == {
@@ -162,6 +164,59 @@ def test_arms_say_what_they_are_and_stand_in_order():
         "ensemble": "ensemble (K=2)",
     }
     assert references("auto", "auto", names)["ensemble"] == "ensemble (K of auto)"
+
+
+@pytest.mark.parametrize("asked", [{"a": 2, "b": 3}, {"a": "auto", "b": "auto"}, {"a": 3, "b": 3}])
+@pytest.mark.parametrize("best", ["a", "b"])
+def test_what_is_chosen_has_every_control_and_one_of_each(asked, best):
+    """Those of the grouping it stands for; a control that all share is not trained twice."""
+    groupings = {"a": grouping(SOFT), "b": grouping(np.eye(3)[np.arange(6) // 2])}
+    lineup = Lineup(n_tasks=6, groupings=groupings, asked=asked, draws=2, seed=0)
+    arms = line_up(lineup, BASELINES)
+    added = [arm for _, arm in chosen_arms(best, arms, asked)]
+    names = [arm.name for arm in (*arms, *added)]
+    beside = references("chosen", agreed(asked), names)
+    assert tuple(beside) == BASELINES
+    assert names.count(beside["ensemble"]) == 1
+    mine = references(best, asked[best], names)
+    by_name = {arm.name: arm for arm in (*arms, *added)}
+    assert by_name[beside["ensemble"]].serves.shape == by_name[mine["ensemble"]].serves.shape
+    assert [arm.draw for arm in added if arm.role == "random"] == [0, 1]
+
+
+def test_what_is_chosen_brings_controls_of_ones_own(monkeypatch):
+    kind = ArmKind(
+        role="mirror",
+        sentence="A mirror.",
+        make=lambda lineup: [
+            replace(joint_arm(lineup.n_tasks), name=f"mirror of {name}", role="mirror")
+            for name in lineup.groupings
+        ],
+        beside=lambda name, _k: f"mirror of {name}",
+    )
+    monkeypatch.setitem(ARMS, "mirror", kind)
+    asked = {"a": 2, "b": 2}
+    groupings = dict.fromkeys(asked, grouping(SOFT))
+    arms = line_up(Lineup(n_tasks=6, groupings=groupings, asked=asked, draws=1, seed=0), ["mirror"])
+    added = [(arm.name, arm.role) for _, arm in chosen_arms("b", arms, asked)]
+    assert added == [("chosen", "chosen"), ("mirror of chosen", "mirror")]
+
+
+def test_an_ensemble_has_the_size_that_it_is_named_for():
+    """Whatever a method found that was asked for so many groups; of "auto" it is what it found."""
+    found = grouping(SOFT)
+    asked = {"short": 3, "whole": 3, "auto": "auto"}
+    groupings = {"whole": grouping(np.eye(3)[np.arange(6) // 2]), "short": found, "auto": found}
+    lineup = Lineup(
+        n_tasks=6,
+        groupings=groupings,
+        asked={name: asked[name] for name in groupings},
+        draws=1,
+        seed=0,
+    )
+    sizes = {arm.name: len(arm.weights) for arm in line_up(lineup, ["ensemble"])}
+    assert sizes["ensemble (K=3)"] == 3
+    assert sizes["ensemble (K of auto)"] == 2
 
 
 def test_every_kind_of_arm_has_its_own_role_a_sentence_and_a_reserved_name():

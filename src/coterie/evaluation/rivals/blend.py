@@ -25,7 +25,7 @@ from coterie.training.config import TrainingSettings
 if TYPE_CHECKING:
     from coterie.evaluation._trainings import Trainings
 
-_GRID = np.linspace(0, 1, 21)
+_ROUNDING = 1e-6
 
 
 class Blend(Rival):
@@ -108,9 +108,11 @@ def best_shares(one: Tensor, other: Tensor, targets: Tensor, tasks: Tasks) -> np
     >>> best_shares(torch.tensor([[1.0]]), torch.tensor([[2.0]]), torch.tensor([[1.25]]), tasks)
     array([0.75])
     """
-    # The larger weight first, which argmin prefers.
-    grid = _GRID[::-1]
+    grid = np.linspace(1, 0, 21)
     losses = torch.stack(
         [example_losses(w * one + (1 - w) * other, targets, tasks).sum(0) for w in grid.tolist()]
     )
-    return grid[losses.nan_to_num(nan=torch.inf).argmin(0).numpy()]
+    least = losses.nan_to_num(nan=torch.inf).amin(0)
+    # Of those that are equal but for rounding the first.
+    best = (losses <= least + _ROUNDING * least.abs()).int().argmax(0)
+    return grid[best.numpy()]

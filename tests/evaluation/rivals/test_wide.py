@@ -1,0 +1,92 @@
+"""Wide: as large as K models, whatever the encoder can be widened by."""
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import nn
+
+import coterie as ct
+from coterie.errors import CoterieError
+from coterie.evaluation import RIVALS
+from coterie.evaluation.rivals.wide import widened
+from coterie.models import Architecture
+from tests.evaluation.rivals.units import SMALL, table, trained
+
+WIDE = RIVALS["wide"]
+
+
+def size(architecture: Architecture) -> int:
+    return sum(parameter.numel() for parameter in architecture.build(0, 0).parameters())
+
+
+@settings(max_examples=15, deadline=None)
+@given(
+    hidden=st.lists(st.integers(8, 128), min_size=1, max_size=3).map(tuple),
+    n_models=st.integers(2, 6),
+)
+def test_an_mlp_has_about_the_parameters_of_so_many(hidden, n_models):
+    """Up to one unit more or less in each layer."""
+    one = Architecture("mlp", (6,), 4, {"hidden": hidden, "dropout": 0.1})
+    options = widened(one, n_models)
+    assert options["dropout"] == 0.1
+    assert size(Architecture("mlp", (6,), 4, options)) == pytest.approx(
+        n_models * size(one), rel=0.15
+    )
+
+
+@pytest.mark.parametrize("model", ["cnn", "resnet18"])
+def test_so_have_the_networks_for_images(model):
+    one = Architecture(model, (1, 8, 8), 3)
+    options = widened(one, 3)
+    assert size(Architecture(model, (1, 8, 8), 3, options)) == pytest.approx(
+        3 * size(one), rel=0.05
+    )
+
+
+def no_width(input_shape, scale=1.0):
+    return nn.Sequential(nn.Linear(input_shape[0], 4), nn.ReLU())
+
+
+def named_width(input_shape, width=4):
+    return nn.Sequential(nn.Linear(input_shape[0], int(width)), nn.ReLU())
+
+
+def test_an_encoder_without_such_an_option_is_left_out_and_why():
+    data = table()
+    told = WIDE.suits(data, model=no_width, settings=SMALL | {"model_options": {}}, baselines=())
+    assert told is not None
+    assert told.startswith("wide is left out: `model` ")
+    assert "no option `width` or `hidden`" in told
+    assert WIDE.suits(data, model=named_width, settings={}, baselines=()) is None
+    with pytest.raises(CoterieError, match="no option `width` or `hidden`"):
+        widened(Architecture(no_width, (5,), 4), 2)
+
+
+def test_it_is_one_joint_fit_of_the_wider_network(tmp_path):
+    case, trainings = trained(table())
+    found = WIDE.train(case, trainings, seed=0)
+    options = widened(Architecture("mlp", (5,), 4, SMALL["model_options"]), 2)
+    same = ct.fit("mlp", case.data, seed=0, **SMALL | {"model_options": options})
+    test = case.data.split.test
+    torch.testing.assert_close(
+        found.outputs(test), ct.predict(same.stack, case.data, test)[0], atol=1e-5, rtol=1e-4
+    )
+    assert found.cost["models"] == 1
+    assert found.cost["model_steps"] == same.cost["model_steps"]
+    assert found.cost["parameters"] == pytest.approx(
+        trainings.cost(trainings.groups)["parameters"], rel=0.15
+    )
+    found.model().save(tmp_path / "model.safetensors")
+    model = ct.GroupedModel.load(tmp_path / "model.safetensors")
+    with torch.no_grad():
+        torch.testing.assert_close(model(case.data.inputs[test]), found.outputs(test))
+
+
+def test_beside_one_group_it_is_the_joint_model():
+    case, trainings = trained(table(), n_groups=1)
+    found = WIDE.train(case, trainings, seed=0)
+    test = case.data.split.test
+    (joint,) = trainings.predict([trainings.joint], test)
+    torch.testing.assert_close(found.outputs(test), joint, atol=1e-5, rtol=1e-4)
+    assert found.cost == trainings.cost(trainings.joint)
