@@ -16,7 +16,7 @@ import argparse
 from collections.abc import Callable
 from dataclasses import dataclass
 from math import sqrt
-from time import perf_counter
+from time import process_time
 from typing import Any
 
 import numpy as np
@@ -149,7 +149,7 @@ def summary(pairs: list[tuple[Interval, Interval]], margin: float) -> dict[str, 
         outcomes = [outcome(one, margin) for one in intervals]
         line |= {
             f"{rule}coverage": float(np.mean((low <= 0) & (high >= 0))),
-            f"{rule}half_width": float(np.mean(high - low) / 2),
+            f"{rule}half_width": float(np.nanmean(high - low) / 2),
             f"{rule}false_better": float(np.mean(low > 0)),
             f"{rule}false_not_worth_it": float(np.mean(high < 0)),
             f"{rule}undecided": outcomes.count("undecided") / len(outcomes),
@@ -188,11 +188,12 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--no-save", action="store_true", help="print only")
     arguments = parser.parse_args()
-    started = perf_counter()
+    started = process_time()
     lines = []
     for grouped in (False, True):
-        for n, repetitions in ((40, 700), (200, 700), (2000, 100)):
-            for metric in METRICS:
+        for n, repetitions in ((40, 400), (200, 400), (2000, 100)):
+            # 5 % of 40 examples are often fewer than two positives, which defines no AUROC.
+            for metric in [name for name in METRICS if n > 40 or "5 %" not in name]:
                 lines += setting(
                     metric, n, grouped, max(2, int(arguments.scale * repetitions)), arguments.seed
                 )
@@ -208,7 +209,7 @@ def main() -> None:
                     )
     found = {
         "settings": vars(arguments),
-        "seconds": perf_counter() - started,
+        "processor_seconds": process_time() - started,
         "summary": pooled(lines),
         "by_regime": lines,
     }

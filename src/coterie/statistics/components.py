@@ -6,6 +6,7 @@ holds quantities that are judged side by side, such as tasks and their mean.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
@@ -72,10 +73,11 @@ def interval(
 
     The training set is given. Seeds are tested on the same examples, so gains follow a two-way
     layout with random seeds, random examples and their interaction (Searle, Casella and McCulloch
-    1992, chapter 4). The variance of the mean is V = s2 / S + E - I / S: s2 is the variance of the
-    gains over seeds, E that of their mean over examples, and I, the interaction, is in both. V is
-    never less than either. Degrees of freedom are Satterthwaite's (1946), those of E by the
-    fourth moment of the contributions, so that few or few deciding examples count as few.
+    1992, chapter 4). The variance of the mean is V = s2 / S + max(E - I / S, 0): s2 is the variance
+    of the gains over seeds, E that of their mean over examples, and I, the interaction, is in both.
+    Degrees of freedom are Satterthwaite's (1946), those of E by the fourth moment of the
+    contributions, so that few or few deciding examples count as few. Seeds that agree by chance
+    cannot make the interval narrower than that over test examples alone.
 
     Args:
         gains: (S, ...).
@@ -112,23 +114,17 @@ def interval(
         interaction = ((summed - shared) ** 2).sum((0, 1)) / (n_seeds - 1)
     else:
         over_seeds = interaction = np.full(gains.shape[1:], np.nan)
-    by_seeds, twice = over_seeds / n_seeds, interaction / n_seeds
-    variance = np.maximum(np.maximum(by_seeds, over_examples), by_seeds + over_examples - twice)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        df = variance**2 / (
-            by_seeds**2 / (n_seeds - 1) + (over_examples**2 + twice**2 / (n_seeds - 1)) / example_df
-        )
-    # What was subtracted must not leave less than the smaller of the two.
-    df = np.maximum(df, np.minimum(n_seeds - 1, example_df))
+    # The interaction is in both.
+    twice = np.nan_to_num(interaction) / n_seeds
+    example_variance = np.maximum(over_examples - twice, 0.0)
+    variance, df = satterthwaite(over_seeds, interaction, example_variance, example_df, n_seeds)
     return of_student(
         mean=gains.mean(0),
-        variance=variance,
-        df=df,
+        variances=(variance, np.where(np.isnan(variance), np.nan, example_variance + twice)),
+        dfs=(df, example_df),
         seed_variance=np.maximum(over_seeds - interaction, 0.0),
         interaction_variance=interaction,
-        example_variance=np.where(
-            np.isnan(twice), over_examples, np.maximum(over_examples - twice, 0.0)
-        ),
+        example_variance=example_variance,
         example_df=example_df,
         seeds=n_seeds,
         examples=summed.shape[1],
@@ -136,19 +132,56 @@ def interval(
     )
 
 
+def satterthwaite(
+    over_seeds: np.ndarray,
+    interaction: np.ndarray,
+    example_variance: np.ndarray,
+    example_df: np.ndarray,
+    seeds: int | np.ndarray,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Variance of the mean over so many seeds and its degrees of freedom (Satterthwaite 1946).
+
+    ``over_seeds`` is the variance of one seed's gain, its interaction included. What is subtracted
+    must not leave fewer degrees of freedom than the fewest among seeds and examples.
+
+    >>> satterthwaite(np.array(1.0), np.array(0.0), np.array(0.0), np.array(9.0), 5)
+    (array(0.2), array(4.))
+    """
+    with np.errstate(invalid="ignore", divide="ignore"):
+        twice, by_seeds = interaction / seeds, over_seeds / seeds
+        variance = by_seeds + example_variance
+        of_seeds, of_examples = seeds - 1.0, np.asarray(example_df)
+        squares = (
+            by_seeds**2 / of_seeds
+            + ((example_variance + twice) ** 2 + twice**2 / of_seeds) / of_examples
+        )
+        df = np.maximum(variance**2 / squares, np.minimum(of_seeds, of_examples))
+    return np.asarray(variance), np.asarray(df)
+
+
 def of_student(
-    *, mean: np.ndarray, variance: np.ndarray, df: np.ndarray, level: float, **components: Any
+    *,
+    mean: np.ndarray,
+    variances: Sequence[np.ndarray],
+    dfs: Sequence[np.ndarray],
+    level: float,
+    **components: Any,
 ) -> Interval:
-    """Student's t interval of a mean whose variance was estimated with ``df`` degrees of freedom.
+    """The widest of Student's t intervals of a mean, by estimates of its variance.
 
     No variance at all is certainty if the mean is 0, and else too good to be believed: NaN.
     ``components`` are the other attributes of :class:`Interval`.
     """
-    agree = np.sqrt(variance) <= 1e-12 * np.abs(mean)
-    error = np.where(agree, np.nan, np.sqrt(variance))
-    half = error * stats.t.ppf((1 + level) / 2, df)
-    with np.errstate(invalid="ignore"):
-        p = 2 * stats.t.sf(np.abs(mean) / error, df)
+    errors = np.sqrt(np.stack(np.broadcast_arrays(*variances)))
+    agree = (errors <= 1e-12 * np.abs(mean)).all(0)
+    errors, dfs = np.where(agree, np.nan, errors), np.stack(np.broadcast_arrays(*dfs))
+    halves = errors * stats.t.ppf((1 + level) / 2, dfs)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        p = (2 * stats.t.sf(np.abs(mean) / errors, dfs)).max(0)
+    widest = np.where(np.isnan(halves), -np.inf, halves).argmax(0)[None]
+    half, error, df = (
+        np.take_along_axis(each, widest, 0)[0] for each in (halves, errors, dfs)
+    )
     same = agree & (mean == 0)
     low, high = (np.where(same, 0.0, mean + side * half) for side in (-1, 1))
     return Interval(

@@ -8,7 +8,7 @@ import numpy as np
 from scipy import stats
 
 from coterie.errors import require_positive
-from coterie.statistics.components import Interval
+from coterie.statistics.components import Interval, satterthwaite
 
 Outcome = Literal["better", "not worth it", "worse", "undecided"]
 MOST_SEEDS = 1000
@@ -80,24 +80,19 @@ def settle(interval: Interval, margin: float) -> Settle:
     """
     require_positive("margin", margin)
     needed = max(abs(interval.mean), margin - interval.mean)
-    by_seeds = interval.seed_variance + interval.interaction_variance
-    if not np.isfinite(by_seeds + needed):
+    if not np.isfinite(interval.seed_variance + needed):
         return Settle(None, None)
-    seeds = np.arange(2, MOST_SEEDS + 1)
-    half = _half_width(interval, by_seeds / seeds, seeds)
+    seeds, tail = np.arange(2, MOST_SEEDS + 1), (1 - interval.level) / 2
+    variance, df = satterthwaite(
+        interval.seed_variance + interval.interaction_variance,
+        interval.interaction_variance,
+        interval.example_variance,
+        interval.example_df,
+        seeds,
+    )
+    half = np.where(variance > 0, np.sqrt(variance) * stats.t.isf(tail, df), 0.0)
     enough = np.flatnonzero(half < needed)
     if len(enough):
         return Settle(int(seeds[enough[0]]), None)
-    by_examples = (
-        interval.example_variance * stats.t.isf((1 - interval.level) / 2, interval.example_df) ** 2
-    )
-    return Settle(None, int(np.ceil(interval.examples * 2 * by_examples / needed**2)))
-
-
-def _half_width(interval: Interval, by_seeds: np.ndarray, seeds: np.ndarray) -> np.ndarray:
-    """Of the interval with so many seeds, by Satterthwaite's degrees of freedom."""
-    variance = by_seeds + interval.example_variance
-    spread = by_seeds**2 / (seeds - 1) + interval.example_variance**2 / interval.example_df
-    with np.errstate(invalid="ignore"):
-        df = np.where(variance > 0, variance**2 / spread, 1.0)
-    return np.sqrt(variance) * stats.t.isf((1 - interval.level) / 2, df)
+    of_examples = interval.example_variance * stats.t.isf(tail, interval.example_df) ** 2
+    return Settle(None, int(np.ceil(interval.examples * 2 * of_examples / needed**2)))

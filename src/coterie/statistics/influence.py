@@ -32,13 +32,15 @@ def auroc(scores: np.ndarray, y: np.ndarray) -> Influence:
     >>> values, (contributions**2).sum(1).round(4)
     (array([0.75]), array([0.125]))
     """
-    scores = np.asarray(scores, dtype=np.float64)
+    scores, y = np.asarray(scores, dtype=np.float64), np.asarray(y)
     positive, negative = np.flatnonzero(y == 1), np.flatnonzero(y == 0)
-    contributions = np.zeros_like(scores)
     if not len(positive) or not len(negative):
         return _undefined(scores)
-    below = np.stack([_share_below(each[positive], each[negative]) for each in scores])
-    above = np.stack([1 - _share_below(each[negative], each[positive]) for each in scores])
+    of_class = np.concatenate([positive, negative])
+    ranks = _midranks_among(scores[:, of_class], np.arange(len(of_class)) < len(positive))
+    below = ranks[:, : len(positive)] / len(negative)
+    above = 1 - ranks[:, len(positive) :] / len(positive)
+    contributions = np.zeros_like(scores)
     contributions[:, positive], contributions[:, negative] = _deviations(below), _deviations(above)
     return below.mean(1), contributions
 
@@ -132,12 +134,23 @@ def skill(losses: np.ndarray, constant: np.ndarray) -> Influence:
     return 1 - left[:, 0], contributions
 
 
-def _share_below(values: np.ndarray, others: np.ndarray) -> np.ndarray:
-    """Share of the others below each value, ties half; NaN where a value or an other is NaN."""
-    ordered = np.sort(others)
-    ranks = sum(np.searchsorted(ordered, values, side) for side in ("left", "right"))
-    defined = ~np.isnan(values) & ~np.isnan(ordered[-1])
-    return np.where(defined, ranks / (2 * len(others)), np.nan)
+def _midranks_among(scores: np.ndarray, positive: np.ndarray) -> np.ndarray:
+    """How many of the other class are below each score (A, n), ties half; NaN if one is NaN."""
+    order = np.argsort(scores, axis=1)
+    ordered, places = np.take_along_axis(scores, order, 1), np.arange(scores.shape[1])
+    differs = np.diff(ordered, axis=1) != 0
+    edge = np.ones((len(scores), 1), dtype=bool)
+    # First and last place of the scores that each is tied with.
+    first = np.maximum.accumulate(np.where(np.hstack([edge, differs]), places, 0), 1)
+    last = np.where(np.hstack([differs, edge]), places, len(places))
+    last = np.minimum.accumulate(last[:, ::-1], 1)[:, ::-1]
+    is_positive = positive[order]
+    positives = np.hstack([~edge, is_positive]).cumsum(1)
+    twice = np.take_along_axis(positives, first, 1) + np.take_along_axis(positives, last + 1, 1)
+    ranks = np.where(is_positive, first + last + 1 - twice, twice) / 2
+    found = np.empty_like(scores)
+    np.put_along_axis(found, order, ranks, 1)
+    return np.where(np.isnan(ordered[:, -1:]), np.nan, found)
 
 
 def _deviations(values: np.ndarray) -> np.ndarray:

@@ -40,8 +40,8 @@ def nadeau_bengio(gains: np.ndarray, *, overlap: float = 0.0, level: float = 0.9
         unknown = np.full(gains.shape[1:], np.nan)
         return of_student(
             mean=mean,
-            variance=np.where(equal & (number > 1), 0.0, variance) * (1 / number + overlap),
-            df=number - 1.0,
+            variances=[np.where(equal & (number > 1), 0.0, variance) * (1 / number + overlap)],
+            dfs=[number - 1.0],
             seed_variance=variance,
             interaction_variance=unknown,
             example_variance=unknown,
