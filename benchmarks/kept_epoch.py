@@ -237,7 +237,7 @@ STUDIES = {
         lambda folder: ct.load(str(folder / "tabular/landmine.parquet"), rare="drop"), alone=5
     ),
     "parkinsons": Study(parkinsons, alone=6),
-    "digits": Study(lambda folder: ct.load("digits"), model="cnn", alone=5, steps=900),
+    "digits": Study(lambda _: ct.load("digits"), model="cnn", alone=5, steps=900),
     "cifar10": Study(lambda folder: cifar10(folder, 2000), model="cnn", alone=3, steps=600),
 }
 

@@ -354,7 +354,7 @@ def test_provider_resumes_bit_for_bit(tmp_path):
         ({"weights": np.ones((2, 14)), "record": True}, "`record=True` needs one model"),
         ({"record": 4}, "`record` must be a row"),
         ({"snapshots": (2,)}, "`snapshots` are kept of a recorded map"),
-        ({"record": True, "snapshots": (99,)}, "`snapshots` must be epochs from 1 to"),
+        ({"record": True, "epochs": 3, "snapshots": (99,)}, "`snapshots` must be epochs from 1 to"),
         ({"device": "tpu"}, "`device` must be"),
     ],
     ids=lambda value: next(iter(value)) if isinstance(value, dict) else None,

@@ -16,7 +16,8 @@ from coterie.tasks import confidence
 class MapObserver:
     """Feeds a recorder with the confidences of one row, from the forward pass that trains it.
 
-    The map is over the epochs that the row trained. ``positions`` (N,) are the examples that the row trains on; the map names them by their ids.
+    The map is over the epochs that the row trained. ``positions`` (N,) are the examples that it
+    trains on; the map names them by their ids.
     """
 
     def __init__(

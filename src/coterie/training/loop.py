@@ -280,5 +280,6 @@ def _require_finite_models(
         raise CoterieError(
             f"Training stopped: model {int(state.rows[row])} is not finite after epoch "
             f"{state.epoch + 1} (validation loss of task {tasks.names[task]!r}: "
-            f"{losses[row, task].item():g}). The last checkpoint, if any, is kept. Try a smaller `lr`, `clip=1.0`, or look for extreme inputs."
+            f"{losses[row, task].item():g}). The last checkpoint, if any, is kept. Try a smaller "
+            "`lr`, `clip=1.0`, or look for extreme inputs."
         )
