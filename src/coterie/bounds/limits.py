@@ -70,7 +70,7 @@ def limits(
     require_whole("n_groups", n_groups, 2, subsets.shape[1])
     require_whole("draws", draws, 20)
     found = measured(scores, subsets)
-    drawn = posterior(found, draws, numpy_generator(seed, "headroom"))
+    drawn = posterior(found, n_groups, draws, numpy_generator(seed, "headroom"))
     best = best_gains(drawn, n_groups, seed)
     low, estimate, bound = np.quantile(best.partition, [1 - LEVEL, 0.5, LEVEL])
     return Limits(

@@ -21,6 +21,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import logsumexp
 
+from coterie.bounds.blocks import Evidence, first_labels, next_labels
 from coterie.errors import CoterieError
 
 # Noise of a task is shrunk to the mean over tasks by so many degrees of freedom.
@@ -161,7 +162,9 @@ class Draws:
         return self.components[:, 2]
 
 
-def posterior(found: Measured, n_draws: int, rng: np.random.Generator) -> Draws:
+def posterior(
+    found: Measured, n_groups: int, n_draws: int, rng: np.random.Generator
+) -> Draws:
     """Draw variance components, then all effects, given what was measured.
 
     The components have a flat prior on their standard deviations (Gelman, "Prior distributions for
@@ -188,23 +191,39 @@ def posterior(found: Measured, n_draws: int, rng: np.random.Generator) -> Draws:
         common=common,
     )
     error = np.sqrt(found.noise / found.seeds)
+    labels = None
     for draw, sds in enumerate(components):
         sd = sds[:, None] * found.scale
-        theta = rng.standard_normal((n_tasks, n_tasks))
-        theta = sd[0][:, None] * (np.tril(theta, -1) + np.tril(theta, -1).T)
+        inverse = np.linalg.inv(design.covariance(sds, error**2))
+        block = np.zeros((n_tasks, n_tasks))
+        if n_rows:
+            others = design.others * found.scale[:, None, None]
+            weighted = (inverse @ found.means.T[..., None])[..., 0]
+            evidence = Evidence(
+                others=others, inverse=inverse, weighted=weighted, number=int(found.rows.sum())
+            )
+            if labels is None:
+                labels = first_labels(evidence, n_groups, rng)
+            labels = next_labels(evidence, labels, n_groups, rng)
+            effect = evidence.draw_effect(labels, rng)
+            block = effect * found.scale[:, None] * (labels[:, None] == labels)
+            np.fill_diagonal(block, 0.0)
+        # What two tasks do for each other is drawn as one: their errors then add up, which is the
+        # careful assumption.
+        theta = np.tril(rng.standard_normal((n_tasks, n_tasks)), -1)
+        theta = sd[0][:, None] * (theta + theta.T)
         np.fill_diagonal(theta, 0.0)
         slope = sd[1] * rng.standard_normal(n_tasks)
         delta = sd[2] * correlated((n_rows, n_tasks), common, rng)
         noise = error * correlated((n_rows, n_tasks), found.together, rng)
         simulated = design.size[:, None] * slope + delta + noise
-        simulated += np.einsum("tru,tu->rt", design.others, theta)
+        simulated += np.einsum("tru,tu->rt", design.others, theta + block)
         away = np.where(found.rows, found.means - simulated, 0.0).T
-        # Without random rows, of two tasks, there is nothing to correct.
-        weights = design.solve(sds, error**2, away) if n_rows else away
+        weights = (inverse @ away[..., None])[..., 0]
         joint = found.joint + error * correlated((n_tasks,), found.together, rng)
         out.intercept[draw] = design.diffuse * weights.sum(axis=1) - joint
         out.slope[draw] = slope + sd[1] ** 2 * (weights @ design.size)
-        out.theta[draw] = theta + np.einsum("t,tru,tr->tu", sd[0] ** 2, design.others, weights)
+        out.theta[draw] = block + theta + np.einsum("t,tru,tr->tu", sd[0] ** 2, design.others, weights)
         out.trained[draw] = delta + sd[2] ** 2 * weights.T
         out.single[draw] = found.single + error * rng.standard_normal(n_tasks) - joint
     return out
@@ -255,12 +274,10 @@ class _Design:
         members = theta**2 * self.others @ self.others.transpose(0, 2, 1)
         return self.scale[:, None, None] ** 2 * (both * sizes + members) + self.diffuse * both
 
-    def solve(self, sds: np.ndarray, noise: np.ndarray, away: np.ndarray) -> np.ndarray:
-        """Differences (T, R) from the data, weighted by the inverse covariance."""
-        covariance = self.fixed(sds[0], sds[1])
+    def covariance(self, sds: np.ndarray, noise: np.ndarray) -> np.ndarray:
+        """Covariances (T, R, R) of the means."""
         own = (sds[2] * self.scale) ** 2 + noise
-        covariance += own[:, None, None] * np.eye(len(self.rows))
-        return np.linalg.solve(covariance, away[..., None])[..., 0]
+        return self.fixed(sds[0], sds[1]) + own[:, None, None] * np.eye(len(self.rows))
 
 
 def _components(
