@@ -6,12 +6,11 @@ Rows of random subsets are chosen (``rows``) and trained; a random-effects model
 (``limits``). All but the verb works on plain arrays.
 """
 
-from coterie.bounds._headroom import MARGIN, ROWS, SEEDS, check_counts, headroom
+from coterie.bounds._headroom import ROWS, SEEDS, check_counts, headroom
 from coterie.bounds.limits import Limits, limits
 from coterie.bounds.rows import balanced_rows
 
 __all__ = [
-    "MARGIN",
     "ROWS",
     "SEEDS",
     "Limits",

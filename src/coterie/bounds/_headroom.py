@@ -17,6 +17,7 @@ from coterie.data import Dataset
 from coterie.engines import Engine
 from coterie.errors import CoterieError, require_number, require_type, require_whole
 from coterie.fitting import Model, fit
+from coterie.metrics import deciding
 from coterie.results import Headroom
 from coterie.training import Progress
 from coterie.training.config import TrainingSettings
@@ -24,7 +25,6 @@ from coterie.training.config import TrainingSettings
 POINTS = 100.0
 ROWS = 32
 SEEDS = 5
-MARGIN = 1.0
 _MOST = 10_000
 
 
@@ -36,7 +36,7 @@ def headroom(
     rows: int = ROWS,
     seeds: int = SEEDS,
     seed: int = 0,
-    margin: float = MARGIN,
+    margin: float | None = None,
     checkpoint: str | Path | None = None,
     progress: Progress | None = None,
     engine: Engine | None = None,
@@ -57,7 +57,8 @@ def headroom(
             no more.
         seeds: S, at least 2: without, nothing tells noise from what a subset does.
         seed: the first of the seeds, and of the subsets.
-        margin: what would be worth having, in points, mean over tasks.
+        margin: what would be worth having, in points, mean over tasks; by default the margin of the
+            metric (AUROC .5, R2 and skills 1).
         checkpoint: folder for one checkpoint per seed; trainings found there are continued.
         progress: called with (steps done, all steps, text).
         engine: as for :func:`coterie.fit`.
@@ -79,6 +80,7 @@ def headroom(
     if n_tasks < 2:
         raise CoterieError(f"Groups need at least 2 tasks; found {n_tasks}.")
     require_whole("n_groups", n_groups, 2, n_tasks)
+    margin = usual_margin(data) if margin is None else margin
     check_counts(rows, seeds, margin)
     require_whole("seed", seed, 0)
     subsets = np.concatenate(
@@ -105,6 +107,11 @@ def headroom(
         steps += float(fitted.cost["model_steps"])
     spent = {"seconds": perf_counter() - started, "model_steps": steps}
     return _headroom(data.tasks.names, np.stack(scores), subsets, n_groups, margin, seed, spent)
+
+
+def usual_margin(data: Dataset) -> float:
+    """The largest margin of the metrics by which models of these tasks are compared."""
+    return max(1.0 if each.margin is None else each.margin for each in deciding(data.tasks))
 
 
 def check_counts(rows: object, seeds: object, margin: object) -> None:

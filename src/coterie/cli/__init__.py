@@ -3,7 +3,7 @@
 :mod:`~coterie.cli.options` says what can be asked, :mod:`~coterie.cli.parsing` reads it,
 :mod:`~coterie.cli.verbs` does it and :mod:`~coterie.cli.show` tells the outcome. Exit status: 0
 done, 2 the user's mistake or a file that cannot be read or written (one line says which), 130
-stopped by Ctrl-C, 143 by SIGTERM, 1 anything unexpected.
+stopped by Ctrl-C, 143 by SIGTERM, 3 undecided under ``--fail-undecided``, 1 anything unexpected.
 """
 
 from __future__ import annotations

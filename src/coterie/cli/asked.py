@@ -19,6 +19,11 @@ if TYPE_CHECKING:
     from coterie.training.config import TrainingSettings
 
 Value = TypeVar("Value")
+_FORMS = {
+    "kind": "NAME=KIND, such as age=regression",
+    "positive": "NAME=VALUE, such as assay=active",
+    "metric": "one NAME for all tasks, or TASK=NAME for each",
+}
 
 
 def load_data(asked: options.DataOptions, seed: int) -> Dataset:
@@ -50,12 +55,7 @@ def given(keywords: dict[str, Value]) -> dict[str, Value]:
 def _pair(flag: str, text: str) -> tuple[str, str]:
     name, equals, value = text.rpartition("=")
     if not equals:
-        form = (
-            "NAME=KIND, such as age=regression"
-            if flag == "kind"
-            else "NAME=VALUE, such as assay=active"
-        )
-        raise CoterieError(f"`--{flag}` takes {form}; found {text!r}.")
+        raise CoterieError(f"`--{flag}` takes {_FORMS[flag]}; found {text!r}.")
     return name, value
 
 
@@ -162,6 +162,25 @@ def baselines_asked(compared: options.ComparisonOptions) -> Sequence[str]:
         else:
             roles.append(name)
     return roles
+
+
+def rivals_asked(compared: options.ComparisonOptions) -> str | list[str]:
+    """What one might use instead of groups; "auto" where nothing is asked for."""
+    several = list(compared.rivals)
+    return several[0] if several in (["none"], ["auto"]) else several or "auto"
+
+
+def metric_asked(compared: options.ComparisonOptions) -> str | dict[str, str] | None:
+    """What decides, for all tasks or for some.
+
+    >>> metric_asked(options.ComparisonOptions(metric=("F1",)))
+    'F1'
+    >>> metric_asked(options.ComparisonOptions(metric=("cat=F1", "dog=accuracy")))
+    {'cat': 'F1', 'dog': 'accuracy'}
+    """
+    if len(compared.metric) == 1 and "=" not in compared.metric[0]:
+        return compared.metric[0]
+    return dict(_pair("metric", text) for text in compared.metric) or None
 
 
 def kind_asked(name: str) -> str:

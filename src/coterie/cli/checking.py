@@ -6,7 +6,7 @@ A slip should not wait for a large file to be read.
 from __future__ import annotations
 
 from coterie.cli import options
-from coterie.cli.asked import affinity_of, baselines_asked, methods_asked, settings_of
+from coterie.cli.asked import affinity_of, baselines_asked, methods_asked, rivals_asked, settings_of
 
 
 def check(
@@ -30,17 +30,19 @@ def check(
     elif isinstance(verb, options.Headroom):
         from coterie.bounds import check_counts
 
-        check_counts(verb.rows, verb.seeds, verb.margin)
+        check_counts(verb.rows, verb.seeds, 1.0 if verb.margin is None else verb.margin)
     elif isinstance(verb, options.Compare | options.Plan):
         _check_comparison(verb)
 
 
 def _check_comparison(verb: options.Compare | options.Plan) -> None:
     from coterie.evaluation import check_counts, check_repeats, read_seeds, seconds_of
+    from coterie.evaluation.rivals import rivals_asked as named_rivals
 
     read_seeds(verb.comparison.seeds)
     check_repeats(verb.comparison.repeats)
-    check_counts(verb.comparison.draws, baselines_asked(verb.comparison))
+    check_counts(verb.comparison.draws, baselines_asked(verb.comparison), verb.comparison.margin)
+    named_rivals(rivals_asked(verb.comparison))
     if isinstance(verb, options.Plan) and verb.budget is not None:
         seconds_of(verb.budget)
     methods_asked(verb.grouping, verb.comparison)

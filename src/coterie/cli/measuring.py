@@ -1,4 +1,4 @@
-"""The verbs that measure and choose: affinity, headroom, select, plan."""
+"""The verbs that measure and choose: affinity, select, plan."""
 
 from __future__ import annotations
 
@@ -10,16 +10,14 @@ from typing import TYPE_CHECKING
 from coterie.cli import options
 from coterie.cli.asked import affinity_of, load_data, methods_asked, model_of, settings_of
 from coterie.cli.checking import check
-from coterie.cli.outcomes import show_affinity, show_headroom, show_plan, show_selection
+from coterie.cli.outcomes import show_affinity, show_plan, show_selection
 from coterie.cli.shared import (
     AFFINITY,
     GROUPING,
-    HEADROOM,
     affinity_file,
     affinity_stage,
     continued,
     drop_void_checkpoints,
-    headroom_file,
     keep_grouping,
     no_trace_of_a_mistake,
     plain,
@@ -40,14 +38,12 @@ if TYPE_CHECKING:
 
 
 def perform_measuring(
-    verb: options.Affinity | options.Headroom | options.Select | options.Plan, screen: Screen
+    verb: options.Affinity | options.Select | options.Plan, screen: Screen
 ) -> None:
     """Do what ``verb`` says."""
     match verb:
         case options.Affinity():
             affinity(verb, screen)
-        case options.Headroom():
-            headroom(verb, screen)
         case options.Select():
             select(verb, screen)
         case options.Plan():
@@ -128,45 +124,6 @@ def _own(asked: Sequence[str | AffinityProbe]) -> dict[str, object]:
         for each in asked
         if not isinstance(each, str)
     }
-
-
-def headroom(verb: options.Headroom, screen: Screen) -> None:
-    """Bound what any grouping can gain, and keep the bound in the run directory."""
-    with started(verb, screen) as (run, data):
-        asked = {name: getattr(verb, name) for name in ("groups", "rows", "seeds", "margin")}
-        if not run.done(HEADROOM) or run.about(HEADROOM)["asked"] != asked:
-            _bound(run, verb, asked, data, screen)
-        from coterie.results import Headroom
-
-        show_headroom(screen, Headroom.load(headroom_file(run)))
-        screen.path("Headroom", headroom_file(run))
-
-
-def _bound(
-    run: Run, verb: options.Headroom, asked: dict[str, object], data: Dataset, screen: Screen
-) -> None:
-    from coterie.bounds import headroom as bound
-
-    # Other rows are other trainings; more seeds or another margin are not.
-    checkpoint = f"{HEADROOM}/groups-{verb.groups}-rows-{verb.rows}"
-    with no_trace_of_a_mistake(run), screen.progress() as progress:
-        found = bound(
-            model_of(verb.training, data),
-            data,
-            verb.groups,
-            rows=verb.rows,
-            seeds=verb.seeds,
-            margin=verb.margin,
-            seed=verb.training.seed,
-            checkpoint=run.checkpoint(checkpoint),
-            progress=progress,
-            **settings_of(verb.training),
-        )
-    with atomic(headroom_file(run)) as temporary:
-        found.save(temporary)
-        run.forget(HEADROOM)
-    run.complete(HEADROOM, [headroom_file(run)], asked=asked)
-    run.drop_checkpoint(checkpoint)
 
 
 def select(verb: options.Select, screen: Screen) -> None:

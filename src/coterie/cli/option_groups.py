@@ -74,9 +74,9 @@ class TrainingOptions:
 
     model: Annotated[str, arg(metavar="NAME")] = "auto"
     """Encoder, such as mlp, or module:factory of your own; auto is cnn for images, else mlp."""
-    epochs: Annotated[
-        int | None, arg(metavar="N", help_behavior_hint="(default: until done)")
-    ] = None
+    epochs: Annotated[int | None, arg(metavar="N", help_behavior_hint="(default: until done)")] = (
+        None
+    )
     """Passes over the training examples; left out, models train until validation is no better."""
     patience: Annotated[
         int | None, arg(metavar="N", help_behavior_hint="(default: about 100 steps, or none)")
@@ -128,6 +128,24 @@ class ComparisonOptions:
         tuple[str, ...], arg(metavar="NAME ...", help_behavior_hint="(default: all of coterie's)")
     ] = ()
     """Of single, random and ensemble those to train, or module:object of your own."""
+    rivals: Annotated[
+        tuple[str, ...], arg(metavar="none|auto|NAME ...", help_behavior_hint="(default: auto)")
+    ] = ()
+    """What one might use instead of groups, such as wide, tuned, blend, hybrid, or for tables
+    forest, boosting, linear, or module:object of your own; auto is all that suit the data."""
+    metric: Annotated[
+        tuple[str, ...], arg(metavar="NAME|TASK=NAME ...", help_behavior_hint="")
+    ] = ()
+    """What decides, such as balanced accuracy. (default: AUROC, log loss skill, R2 and the like)"""
+    margin: Annotated[
+        float | None,
+        arg(metavar="POINTS", help_behavior_hint="(default: .5 for AUROC, 1 for R2 and skills)"),
+    ] = None
+    """Least gain that is worth having."""
+    no_headroom: Flag = False
+    """Do not bound first what any grouping could gain."""
+    anyway: Flag = False
+    """Train groups even if no grouping can gain what is worth having."""
     seeds: Count = 3
     """Trainings of everything, each with its own seed."""
     repeats: Annotated[

@@ -54,10 +54,17 @@ class Compare:
 
 @dataclass(frozen=True, kw_only=True)
 class Run(Compare):
-    """Do it all: compare, save the grouped model, write the report.
+    """Do it all: compare, save the model of the recommended arm, write the report.
 
     A run that was stopped continues when the same command is given again.
     """
+
+    save: Annotated[
+        str | None, arg(metavar="ARM", help_behavior_hint="(default: the recommended one)")
+    ] = None
+    """Arm whose model is left behind for coterie predict."""
+    fail_undecided: Flag = False
+    """Exit with status 3 if it is undecided what to use."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -170,8 +177,11 @@ class Headroom:
     """Random groups to train."""
     seeds: Count = 5
     """Trainings of each."""
-    margin: Annotated[float, arg(metavar="POINTS")] = 1.0
-    """Gain that would be worth having."""
+    margin: Annotated[
+        float | None,
+        arg(metavar="POINTS", help_behavior_hint="(default: .5 for AUROC, 1 for R2 and skills)"),
+    ] = None
+    """Least gain that is worth having."""
     data: DataOptions
     training: TrainingOptions = field(default_factory=TrainingOptions)
     output: ConfigOptions = field(default_factory=ConfigOptions)

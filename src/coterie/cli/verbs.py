@@ -15,7 +15,9 @@ from coterie.cli.asked import (
     clustering_of,
     given,
     methods_asked,
+    metric_asked,
     model_of,
+    rivals_asked,
     seeds_of,
     settings_of,
 )
@@ -53,7 +55,9 @@ if TYPE_CHECKING:
     from coterie.data import Dataset
     from coterie.families import FamilyModel
     from coterie.models import GroupedModel
-    from coterie.results import Grouping
+    from coterie.results import ComparisonRecord, Grouping
+
+UNDECIDED = 3
 
 
 def perform(verb: options.Verb) -> None:
@@ -70,7 +74,11 @@ def perform(verb: options.Verb) -> None:
                 compare(verb, run, data, screen)
         case options.Record():
             record(verb, screen)
-        case options.Affinity() | options.Select() | options.Plan() | options.Headroom():
+        case options.Headroom():
+            from coterie.cli.bounding import headroom
+
+            headroom(verb, screen)
+        case options.Affinity() | options.Select() | options.Plan():
             from coterie.cli.measuring import perform_measuring
 
             perform_measuring(verb, screen)
@@ -100,15 +108,21 @@ def perform(verb: options.Verb) -> None:
 def run_all(verb: options.Run, screen: Screen) -> None:
     """Compare, save the grouped model, write the report."""
     with started(verb, screen) as (run, data):
-        compare(verb, run, data, screen)
+        comparison = compare(verb, run, data, screen)
+        if verb.save is not None:
+            from coterie.evaluation import leave_model
+
+            leave_model(run, comparison, verb.save)
         if run.done("model"):
             arm = run.about("model").get("arm")
             origin = f"of {arm}" if arm else "of `coterie fit`"
             screen.path(f"Model {origin}", run.folder / MODEL)
         report(run, screen)
+    if verb.fail_undecided and comparison.outcome != "decided":
+        raise SystemExit(UNDECIDED)
 
 
-def compare(verb: options.Compare, run: Run, data: Dataset, screen: Screen) -> None:
+def compare(verb: options.Compare, run: Run, data: Dataset, screen: Screen) -> ComparisonRecord:
     """Measure whether grouping pays.
 
     Finished parts of the same run are read, not computed again.
@@ -116,17 +130,25 @@ def compare(verb: options.Compare, run: Run, data: Dataset, screen: Screen) -> N
     if run.done("comparison"):
         comparison = comparison_of(run)
     else:
+        from coterie.cli.bounding import first_bound
         from coterie.evaluation import compare as compare_arms
 
+        asked = verb.comparison
+        bound = first_bound(run, verb, data, screen)
         with no_trace_of_a_mistake(run), screen.progress() as progress:
             comparison = compare_arms(
                 model_of(verb.training, data),
                 data,
                 methods_asked(verb.grouping, verb.comparison),
                 seeds=seeds_of(verb),
-                repeats=verb.comparison.repeats,
-                draws=verb.comparison.draws,
-                baselines=baselines_asked(verb.comparison),
+                repeats=asked.repeats,
+                draws=asked.draws,
+                baselines=baselines_asked(asked),
+                rivals=rivals_asked(asked),
+                metric=metric_asked(asked),
+                margin=asked.margin,
+                headroom=bound,
+                anyway=asked.anyway,
                 run=run,
                 progress=progress,
                 **settings_of(verb.training),
@@ -136,6 +158,7 @@ def compare(verb: options.Compare, run: Run, data: Dataset, screen: Screen) -> N
     screen.notes(_notes(groupings[0] for groupings in comparison.groupings.values()))
     for name, groupings in comparison.groupings.items():
         show_grouping(screen, groupings[0], name if len(comparison.groupings) > 1 else "first seed")
+    return comparison
 
 
 def record(verb: options.Record, screen: Screen) -> None:

@@ -7,7 +7,7 @@ part (``metrics``), puts them side by side (``scores``, ``tables``), says which 
 :class:`Grouping` or a method that finds one (:mod:`coterie.methods`).
 """
 
-from coterie.evaluation._compare import check_counts, compare
+from coterie.evaluation._compare import check_counts, compare, leave_model
 from coterie.evaluation._evaluate import evaluate
 from coterie.evaluation._plan import Plan, Workload, plan, seconds_of
 from coterie.evaluation._repetitions import check_repeats, read_seeds, repeated_splits
@@ -52,6 +52,7 @@ __all__ = [
     "evaluate",
     "grouped_arm",
     "joint_arm",
+    "leave_model",
     "make_probes",
     "plan",
     "random_arms",

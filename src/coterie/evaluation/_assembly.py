@@ -20,7 +20,7 @@ from coterie.evaluation.tables import costs_table, gains_table
 from coterie.evaluation.units import Unit
 from coterie.grouping import agreement
 from coterie.methods import Groups, Method
-from coterie.results import About, DataMap, Found
+from coterie.results import About, DataMap, Found, Headroom
 from coterie.results.findings import find
 from coterie.results.tables import CHOSEN, parts_of
 
@@ -36,6 +36,7 @@ def assemble(
     *,
     margin: float | None = None,
     left_out: Mapping[str, str] | None = None,
+    headroom: Headroom | None = None,
 ) -> Comparison:
     """Put scores side by side, judge the groupings, and say what to use."""
     methods = plan.methods
@@ -46,6 +47,7 @@ def assemble(
     pairs = [
         (name, other)
         for name in names
+        if name in arms.arms
         for other in references(name, asked[name], arms.arms).values()
     ]
     pairs += [(arm, "joint") for arm in arms.arms if arm != "joint" and arm not in names]
@@ -70,7 +72,8 @@ def assemble(
         history=units[0].histories,
         stability=_stability(found, methods, units[0].data_map),
         agreement=_agreement({name: found[name] for name in methods}),
-        findings=(*judged, *conditions(units, arms, data, left_out or {})),
+        findings=(*judged, *conditions(units, arms, data, left_out or {}, headroom)),
+        headroom=headroom,
         standings=standing,
         recommendation=recommend(standing, arms),
         roles={

@@ -40,8 +40,8 @@ from coterie.identity import identity, identity_or_name
 from coterie.methods import Candidates, Groups, Method
 from coterie.metrics import Choice
 from coterie.models.architecture import find_factory
+from coterie.results import ComparisonRecord, Headroom
 from coterie.results.tables import MEAN
-from coterie.results import ComparisonRecord
 from coterie.runs import Run
 from coterie.training import Progress, TrainingConfig
 from coterie.training.config import CompareSettings, TrainingSettings, renamed, retired, spelled
@@ -61,7 +61,9 @@ def compare(
     draws: int = 3,
     baselines: Sequence[str] = BASELINES,
     metric: Choice | Mapping[str, Choice] | None = None,
-    rivals: Rivals = "none",
+    rivals: Rivals = "auto",
+    headroom: Headroom | None = None,
+    anyway: bool = False,
     margin: float | None = None,
     run: Run | str | Path | None = None,
     save: str | None = None,
@@ -100,6 +102,9 @@ def compare(
             "auto" (all that suit the data; why others are left out stands in the configuration),
             or a name, ``module:object`` of your own, a :class:`coterie.evaluation.Rival`, or
             several of these.
+        headroom: what :func:`coterie.headroom` returned for these data. If no grouping can gain
+            what is worth having, groups are found and shown but not trained.
+        anyway: train them all the same.
         metric: by which arms are compared, as for :func:`coterie.fit`. Where tasks have different
             ones they are brought to one scale, on which 0 is chance and 1 is perfect.
         margin: the least gain that is worth having, in points, instead of that of the metric (AUROC
@@ -139,6 +144,10 @@ def compare(
     if run is not None:
         require_type("run", run, Run, str, Path)
     require_engine(engine)
+    if headroom is not None:
+        require_type("headroom", headroom, Headroom)
+        if headroom.tasks != data.tasks.names:
+            raise CoterieError("`headroom` must be of the tasks of `data`; it is of others.")
     if MEAN in data.tasks.names:
         raise CoterieError(
             f"`data` has a task called {MEAN!r}, which stands for the mean over tasks here; rename "
@@ -169,6 +178,9 @@ def compare(
         baselines=list(baselines),
         margin=margin,
     )
+    trains_groups = anyway or headroom is None or not headroom.below_margin
+    if not trains_groups:
+        config["trains_groups"] = False
     if competing:
         config["rivals"] = {each.name: tell(each, f"`rivals`: {each.name!r}") for each in competing}
     if isinstance(run, (str, Path)):
@@ -179,6 +191,7 @@ def compare(
         draws=draws,
         baselines=baselines,
         rivals=competing,
+        trains_groups=trains_groups,
         settings=settings,
         recording=recording,
     )
@@ -187,7 +200,7 @@ def compare(
     told = shown_configuration(config, model, data, named)
     if left_out:
         told["rivals left out"] = dict(left_out)
-    found = assemble(units, data, plan, told, margin=margin, left_out=left_out)
+    found = assemble(units, data, plan, told, margin=margin, left_out=left_out, headroom=headroom)
     if run is not None:
         leave_model(run, found, save)
     return found

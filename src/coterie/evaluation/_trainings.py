@@ -42,12 +42,14 @@ class TrainedArm:
 class Trainings:
     """The fits of a unit, whose models are numbered through; number 0 is the joint model.
 
-    ``arms`` are what was made of them so far, joint first.
+    ``arms`` are what was made of them so far, joint first; ``n_groups`` is how many groups the
+    first method found.
     """
 
     case: Case
     fits: Sequence[Fit]
     arms: Sequence[TrainedArm] = ()
+    n_groups: int = 1
 
     def of(self, role: str) -> list[TrainedArm]:
         """The arms that play a role."""
@@ -59,9 +61,12 @@ class Trainings:
         return self.arms[0]
 
     @property
-    def groups(self) -> TrainedArm:
-        """The groups that a user would take: those chosen on validation, or the only ones."""
-        return [*self.of(CHOSEN), *self.of("grouped")][0]
+    def groups(self) -> TrainedArm | None:
+        """The groups that a user would take: those chosen on validation, or the only ones.
+
+        None where none are trained.
+        """
+        return next(iter([*self.of(CHOSEN), *self.of("grouped")]), None)
 
     def predict(self, arms: Sequence[TrainedArm], positions: Tensor) -> Tensor:
         """Outputs of every arm, (A, n, P).

@@ -60,7 +60,8 @@ class Recording(TypedDict, total=False):
 class Plan:
     """What every unit of a comparison does.
 
-    ``settings`` go to :func:`coterie.fit`, ``recording`` too but to the joint training only.
+    Groups are found but not trained unless it ``trains_groups``. ``settings`` go to
+    :func:`coterie.fit`, ``recording`` too but to the joint training only.
     """
 
     model: Model
@@ -68,6 +69,7 @@ class Plan:
     draws: int = 3
     baselines: Sequence[str] = BASELINES
     rivals: Sequence[Rival] = ()
+    trains_groups: bool = True
     settings: TrainingSettings = field(default_factory=TrainingSettings)
     recording: Recording = field(default_factory=Recording)
     progress: Progress | None = None
@@ -111,7 +113,7 @@ def run_unit(
     case = _joint_training(plan, data, train_seed, checkpoints)
     found = {name: method(case, seed=train_seed) for name, method in plan.methods.items()}
     trainings = _train(case, plan, found, train_seed)
-    if len(found) > 1:
+    if len(found) > 1 and plan.trains_groups:
         best = _best_on_validation(trainings)
         found[CHOSEN] = replace(found[best], chosen=best)
         trainings = replace(trainings, arms=[*trainings.arms, *_chosen(best, plan, trainings)])
@@ -190,6 +192,8 @@ def _train(case: Case, plan: Plan, found: Mapping[str, Found], seed: int) -> Tra
         seed=seed,
     )
     arms = line_up(lineup, plan.baselines)
+    if not plan.trains_groups:
+        arms = [arm for arm in arms if arm.role not in ("grouped", "random")]
     rows, init, used = stack_rows(arms)
     fits = [case.joint]
     if len(rows) > 1:
@@ -203,6 +207,7 @@ def _train(case: Case, plan: Plan, found: Mapping[str, Found], seed: int) -> Tra
     return Trainings(
         case=case,
         fits=fits,
+        n_groups=next(iter(found.values())).grouping.n_groups,
         arms=[_paid(arm, own, paying.get(arm.name)) for arm, own in zip(arms, used, strict=True)],
     )
 

@@ -9,14 +9,18 @@ import numpy as np
 from coterie.data import Dataset
 from coterie.evaluation.scores import ArmScores
 from coterie.evaluation.units import Unit
-from coterie.results import Finding
+from coterie.results import Finding, Headroom
 
 # Below these shares and above these ratios nobody needs to know.
 _LAST_EPOCH, _UNLIKE_STEPS, _UNLIKE_EXAMPLES = 0.05, 1.5, 1.25
 
 
 def conditions(
-    units: Sequence[Unit], arms: ArmScores, data: Dataset, left_out: Mapping[str, str]
+    units: Sequence[Unit],
+    arms: ArmScores,
+    data: Dataset,
+    left_out: Mapping[str, str],
+    headroom: Headroom | None = None,
 ) -> tuple[Finding, ...]:
     """Tasks that nobody learns, trainings that were too short or unlike, arms that are not there.
 
@@ -25,8 +29,10 @@ def conditions(
         arms: their scores.
         data: what was trained on.
         left_out: by name, why a rival was not trained.
+        headroom: what any grouping could gain, if that was asked.
     """
     return (
+        *_headroom(headroom, units),
         *_nothing_learnt(arms, data),
         *_too_few_epochs(units),
         *_unlike_steps(units),
@@ -35,6 +41,20 @@ def conditions(
             Finding(about="left out", outcome="not trained", of=name, why=why)
             for name, why in left_out.items()
         ),
+    )
+
+
+def _headroom(found: Headroom | None, units: Sequence[Unit]) -> Iterator[Finding]:
+    if found is None:
+        return
+    trained = any(name in units[0].histories for name in units[0].found)
+    yield Finding(
+        about="headroom",
+        outcome="below the margin" if found.below_margin else "above the margin",
+        gain=found.bound,
+        margin=found.margin,
+        models=found.n_groups,
+        why=found.sentence + ("" if trained else " Groups were found, but not trained."),
     )
 
 

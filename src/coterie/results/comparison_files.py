@@ -16,6 +16,7 @@ from coterie.results.about import About
 from coterie.results.data_maps import DataMap
 from coterie.results.findings import find
 from coterie.results.found import Found
+from coterie.results.headroom import Headroom
 from coterie.results.histories import History, read_histories, write_histories
 from coterie.results.tables import (
     CHOSEN,
@@ -36,11 +37,13 @@ if TYPE_CHECKING:
 TABLES = ("scores", "gains", "costs")
 _BESIDES: Details = {
     "data_map": bool,
+    "headroom": bool,
     "groupings": dict[str, list[dict[str, Json]]],
     "about": dict[str, About],
 }
 _FORMAT = codec.Format("comparison")
 _FILE, _HISTORY, _MAP = "comparison.json", "history.safetensors", "data_map.safetensors"
+_HEADROOM = "headroom.safetensors"
 
 
 def told(record: ComparisonRecord) -> dict[str, object]:
@@ -66,8 +69,12 @@ def write_comparison(record: ComparisonRecord, folder: Path) -> list[Path]:
     if record.data_map is not None:
         record.data_map.save(folder / _MAP)
         files.append(folder / _MAP)
+    if record.headroom is not None:
+        record.headroom.save(folder / _HEADROOM)
+        files.append(folder / _HEADROOM)
     # Last, so that a comparison that can be read is whole.
     said = {**told(record), "data_map": record.data_map is not None}
+    said["headroom"] = record.headroom is not None
     codec.write(folder / _FILE, _FORMAT, said)
     return files
 
@@ -84,7 +91,7 @@ def read_comparison(kind: type[ComparisonRecord], folder: Path) -> dict[str, Any
     with within(folder / _FILE, _FORMAT.name):
         entries = entries_of(said, _BESIDES, ["data_map", "groupings"], closed=False)
         has_map, groupings = entries.pop("data_map"), entries.pop("groupings")
-        about = entries.pop("about", {})
+        about, has_headroom = entries.pop("about", {}), entries.pop("headroom", False)
         for told_elsewhere in ("outcome", "verdict"):
             entries.pop(told_elsewhere, None)
         parts = values_of(kind, {}, entries)
@@ -105,6 +112,7 @@ def read_comparison(kind: type[ComparisonRecord], folder: Path) -> dict[str, Any
         if not {"findings", "roles"} <= parts.keys():
             parts |= {"findings": find(**tables), "roles": dict.fromkeys(ROLES, "")}
         _fit_together(tables, parts["roles"], parts["history"])
+    parts["headroom"] = Headroom.load(folder / _HEADROOM) if has_headroom else None
     parts["data_map"] = DataMap.load(folder / _MAP) if has_map else None
     return {**parts, **{f"{name}_table": table for name, table in tables.items()}}
 

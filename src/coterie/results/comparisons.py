@@ -24,6 +24,7 @@ from coterie.results.data_maps import DataMap
 from coterie.results.findings import Finding
 from coterie.results.found import Found
 from coterie.results.groupings import Grouping
+from coterie.results.headroom import Headroom
 from coterie.results.histories import History, held, served
 from coterie.results.plots import Plot
 from coterie.results.recommendation import Recommendation, Standing
@@ -76,7 +77,8 @@ class ComparisonRecord:
     names the grouping that it belongs to, null where to none or to several. ``found`` has for each
     method what it found, one entry per unit, and ``about`` says what the method is. ``findings``
     judge the groupings. ``standings`` has every arm against the best, cheapest first, and
-    ``recommendation`` says which to use. ``agreement`` is the adjusted Rand index between methods, averaged over
+    ``recommendation`` says which to use. ``headroom`` bounds what any grouping can gain, if that
+    was asked. ``agreement`` is the adjusted Rand index between methods, averaged over
     units. ``data_map`` and ``history`` are those of the first unit.
     """
 
@@ -95,6 +97,7 @@ class ComparisonRecord:
     findings: tuple[Finding, ...] = ()
     standings: tuple[Standing, ...] = ()
     recommendation: Recommendation | None = None
+    headroom: Annotated[Headroom | None, ELSEWHERE] = None
     roles: Mapping[str, str] = field(default_factory=dict)
     config: Annotated[Details, As(Annotated[_Config, OPEN])] = field(default_factory=dict)
 

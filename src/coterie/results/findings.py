@@ -74,8 +74,8 @@ class Finding:
     "tasks that gain" "gain": likewise
     "rivals"          "corrected": ``count`` groupings were compared, and their intervals are wider
                       for it; "optimistic" in files of earlier versions, which did not do so
-    "headroom"        "below the margin", "above the margin", "unknown": what any grouping can gain
-                      at most (``gain``), before one was looked for
+    "headroom"        "below the margin" or "above the margin": what any grouping into so many
+                      ``models`` can gain at most (``gain``); in words in ``why``
     "epochs"          "too few": of some arms, given as ``tasks``, which share of the models was best
                       in its last epoch
     "nothing learnt"  "chance": ``tasks`` that no arm (or, with ``of``, that one) predicts better

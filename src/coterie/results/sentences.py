@@ -133,22 +133,8 @@ def _mean(found: Finding) -> str:
 def _condition(found: Finding) -> str:
     """What to know of how the comparison was made."""
     match found.about:
-        case "headroom" if found.outcome == "unknown":
-            return (
-                "Headroom: too little was trained to tell what a grouping could gain over joint "
-                "training."
-            )
         case "headroom":
-            said = (
-                "Headroom: what any grouping into that many models can gain over joint training is "
-                f"at most {number(found.gain, 1)} points (95 %)"
-            )
-            small = found.outcome == "below the margin"
-            return (
-                f"{said}, less than the {_margin(found)} that would be worth it."
-                if small
-                else f"{said}."
-            )
+            return f"Headroom: {found.why}"
         case "epochs":
             shown = ", ".join(f"{name} ({100 * part:.0f} %)" for name, part in found.tasks)
             return (

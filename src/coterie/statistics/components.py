@@ -179,9 +179,7 @@ def of_student(
     with np.errstate(invalid="ignore", divide="ignore"):
         p = (2 * stats.t.sf(np.abs(mean) / errors, dfs)).max(0)
     widest = np.where(np.isnan(halves), -np.inf, halves).argmax(0)[None]
-    half, error, df = (
-        np.take_along_axis(each, widest, 0)[0] for each in (halves, errors, dfs)
-    )
+    half, error, df = (np.take_along_axis(each, widest, 0)[0] for each in (halves, errors, dfs))
     same = agree & (mean == 0)
     low, high = (np.where(same, 0.0, mean + side * half) for side in (-1, 1))
     return Interval(

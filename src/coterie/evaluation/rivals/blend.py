@@ -61,8 +61,8 @@ class BlendGroups(Blend):
     )
 
     def other(self, trainings: Trainings) -> TrainedArm:
-        """The groups."""
-        return trainings.groups
+        """The groups, or joint itself where none are trained."""
+        return trainings.groups or trainings.joint
 
 
 class BlendSingle(Blend):

@@ -38,7 +38,8 @@ class Hybrid(Rival):
     def train(self, case: Case, trainings: Trainings, *, seed: int) -> TrainedRival:  # noqa: ARG002
         """Nothing is trained; models are picked."""
         data, positions = case.data, case.data.split.validation
-        arms = [trainings.joint, trainings.groups, *trainings.of("single")]
+        groups = [] if trainings.groups is None else [trainings.groups]
+        arms = [trainings.joint, *groups, *trainings.of("single")]
         picks = picked(trainings.predict(arms, positions), data.targets[positions], data.tasks)
         arm = mixed(self.name, [(each, picks == place) for place, each in enumerate(arms)])
         return network(

@@ -52,7 +52,7 @@ class Wide(Rival):
 
     def train(self, case: Case, trainings: Trainings, *, seed: int) -> TrainedRival:
         """One joint fit; the joint model itself where one group was found."""
-        data, n_models = case.data, len(trainings.groups.rows)
+        data, n_models = case.data, trainings.n_groups
         if n_models == 1:
             joint = trainings.joint
             return network(
