@@ -120,7 +120,7 @@ def _row(
         cut=(False, False),
         sign="down" if gap < 0 else "up",
         distance=interval(low, high),
-        models=plain(standing.models),
+        models=plain(round(standing.models, 1)),
         parameters=count(standing.parameters),
         latency=seconds(standing.latency),
         seconds=seconds(standing.seconds),

@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
-from coterie.codec import to_parts
-from coterie.schema import Json, least
+from coterie.schema import least
 from coterie.wording import number, score, seconds, signed
 
 
@@ -97,11 +96,6 @@ class Recommendation:
             f"Paying for {self.best.arm}, the highest score, would gain {signed(gain)} "
             f"points{most}: {_price(self.best)}."
         )
-
-    def to_dict(self) -> dict[str, Json]:
-        """Plain JSON types, with the sentences."""
-        said = to_parts(self)[1]
-        return {**said, "arm": self.arm, "basis": self.basis, "sentences": list(self.sentences)}
 
 
 def _price(standing: Standing) -> str:
