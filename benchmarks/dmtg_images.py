@@ -39,10 +39,10 @@ from coterie.evaluation import (
     combine,
     ensemble_arm,
     grouped_arm,
-    primary_scores,
     random_arms,
 )
 from coterie.evaluation.arms import joint_arm, single_arm, stack_rows
+from coterie.metrics import scores as deciding_scores
 from coterie.statistics import nadeau_bengio
 
 DRAWS = 2
@@ -85,7 +85,7 @@ def scores(
     outputs = torch.cat([ct.predict(stack, data, positions, precision="bf16") for stack in stacks])[
         rows
     ]
-    return primary_scores(
+    return deciding_scores(
         combine(outputs, serves, data.tasks), data.targets[positions], data.tasks
     ).tolist()
 

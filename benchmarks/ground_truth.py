@@ -24,7 +24,8 @@ from _common import RESULTS, log, save_result
 
 import coterie as ct
 from coterie.data import Dataset
-from coterie.evaluation import primary_scores, repeated_splits
+from coterie.evaluation import repeated_splits
+from coterie.metrics import scores
 from coterie.tasks import task_losses
 
 SETTINGS: dict[str, Any] = {"batch_size": 64, "lr": 1e-3, "epochs": 30}
@@ -52,7 +53,7 @@ def cells(
     for part in ("validation", "test"):
         positions = getattr(data.split, part)
         outputs, targets = ct.predict(fit.stack, data, positions), data.targets[positions]
-        score = np.stack([primary_scores(row, targets, data.tasks).numpy() for row in outputs])
+        score = scores(outputs, targets, data.tasks).numpy()
         loss = task_losses(outputs, targets, data.tasks).numpy()
         found += [
             {

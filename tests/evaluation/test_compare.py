@@ -22,7 +22,7 @@ from coterie.errors import CoterieError
 from coterie.evaluation import _assembly, _compare, _jobs, _repetitions, _unit
 from coterie.evaluation.units import Unit
 from coterie.methods import Given
-from coterie.metrics import primary_metric, summed_statistics
+from coterie.metrics import scores as deciding_scores
 
 SETTINGS = {
     "epochs": 2,
@@ -53,7 +53,7 @@ def result(data, halves):
     return ct.compare("mlp", data, methods, seeds=2, repeats=1, draws=2, bootstraps=50, **SETTINGS)
 
 
-def values(result, arm, metric="balanced accuracy", **where):
+def values(result, arm, metric="AUROC", **where):
     rows = [r for r in result.scores_table.to_pylist() if r["arm"] == arm and r["metric"] == metric]
     return [r["value"] for r in rows if all(r[k] == v for k, v in where.items())]
 
@@ -72,11 +72,14 @@ def test_every_arm_is_scored_on_every_seed(result, data):
     }
     assert len(values(result, "joint", seed=0)) == len(data.tasks)
     assert set(result.scores_table["metric"].to_pylist()) == {
+        "AUROC",
+        "average precision",
         "accuracy",
         "balanced accuracy",
         "F1",
-        "AUROC",
-        "average precision",
+        "log-loss skill",
+        "log loss",
+        "Brier score",
     }
     assert set(result.history) == {*plain, *drawn}
     assert result.history["single"].train_loss.shape == (2, len(data.tasks), len(data.tasks))
@@ -99,9 +102,7 @@ def test_arms_are_what_separate_fits_would_give(result, data, halves):
     )
     expected["halves"] = torch.stack([groups[halves.labels[i], :, i] for i in range(t)], dim=1)
     for arm, outputs in expected.items():
-        scores = primary_metric(
-            summed_statistics(outputs, data.targets[test], data.tasks), data.tasks
-        )
+        scores = deciding_scores(outputs, data.targets[test], data.tasks)
         np.testing.assert_allclose(values(result, arm, seed=seed), scores, atol=1e-9, err_msg=arm)
 
 
@@ -342,8 +343,8 @@ def test_mixed_kinds_and_gaps(tmp_path):
         bootstraps=50,
         **SETTINGS,
     )
-    assert result.metric_names == ("balanced accuracy", "R2", "accuracy")
-    assert result.gain("grouped", "joint")["metric"] == "mixed"
+    assert result.metric_names == ("AUROC skill", "R2", "accuracy skill")
+    assert result.gain("grouped", "joint")["metric"] == "skill"
     assert all(np.isfinite(r["gain"]) for r in result.gains_table.to_pylist())
 
 
@@ -374,9 +375,7 @@ def test_a_finished_run_is_read_and_a_damaged_one_refused(data, halves, tmp_path
     assert not list((tmp_path / "run" / "checkpoints").iterdir())
     model = ct.GroupedModel.load(tmp_path / "run" / "model.safetensors")
     outputs = model(data.inputs[data.split.test])
-    scores = primary_metric(
-        summed_statistics(outputs, data.targets[data.split.test], data.tasks), data.tasks
-    )
+    scores = deciding_scores(outputs, data.targets[data.split.test], data.tasks)
     np.testing.assert_allclose(values(whole, "grouped", seed=0), scores, atol=1e-9)
 
     monkeypatch.setattr(_unit, "fit", lambda *a, **k: pytest.fail("trained again"))
@@ -665,7 +664,7 @@ def test_a_killed_run_ends_bit_for_bit_the_same(whole_run, tmp_path, seen):
     for stage in ("split-0-seed-0", "split-0-seed-1"):
         one, two = (Unit.load(folder / "units" / stage) for folder in (whole_run, tmp_path / "run"))
         assert one.scores == two.scores
-        for name in ("primary", "outcomes", "targets"):
+        for name in ("primary", "outputs", "targets"):
             np.testing.assert_array_equal(getattr(one, name), getattr(two, name))
         np.testing.assert_array_equal(one.data_map.confidence, two.data_map.confidence)
         np.testing.assert_array_equal(

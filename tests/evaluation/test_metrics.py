@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from sklearn import metrics as sk
 
 from coterie.errors import CoterieError
-from coterie.evaluation.metrics import all_metrics, primary_scores
+from coterie.evaluation.metrics import all_metrics
+from coterie.metrics import scores
 from coterie.tasks import Kind, Task, Tasks, statistic
 
 YES = Tasks.plain([Task(name="yes", kind=Kind.BINARY)])
@@ -67,14 +68,19 @@ def test_all_metrics_agree_with_scikit_learn_on_the_observed_examples():
         "AUROC": sk.roc_auc_score(truth, zn[seen[0], 0]),
         "average precision": sk.average_precision_score(truth, zn[seen[0], 0]),
     }
-    assert by_name(table, "yes") == pytest.approx(expected, rel=1e-5)
+    expected["log loss"] = sk.log_loss(truth, z[seen[0], 0].double().sigmoid().numpy())
+    found = by_name(table, "yes")
+    assert {name: found[name] for name in expected} == pytest.approx(expected, rel=1e-5)
     accuracy = sk.accuracy_score(yn[seen[1], 1], zn[seen[1], 1:4].argmax(1))
-    assert by_name(table, "colour") == pytest.approx({"accuracy": accuracy}, rel=1e-5)
+    assert by_name(table, "colour")["accuracy"] == pytest.approx(accuracy, rel=1e-5)
     size = {
         "RMSE": 4 * sk.root_mean_squared_error(yn[seen[2], 2], zn[seen[2], 4]),
         "R2": sk.r2_score(yn[seen[2], 2], zn[seen[2], 4]),
     }
-    assert by_name(table, "size") == pytest.approx(size, rel=1e-4)
+    assert by_name(table, "size")["R2"] == pytest.approx(size["R2"], rel=1e-4)
+    assert by_name(table, "size")["RMSE"] == pytest.approx(size["RMSE"], rel=1e-4)
+    skill = 2 * by_name(table, "yes")["AUROC"] - 1
+    assert by_name(table, "yes")["AUROC skill"] == pytest.approx(skill)
 
 
 def test_what_is_not_defined_is_none():
@@ -92,16 +98,12 @@ def test_what_is_not_defined_is_none():
     )
     table = all_metrics(torch.tensor([[1.0, -1.0, 0, 0, 0], [1.0, 1.0, 0, 0, 0]]), y, tasks)
     assert set(by_name(table, "none").values()) == {None}
-    expected = {
-        "accuracy": 0.5,
-        "balanced accuracy": 0.5,
-        "F1": None,
-        "AUROC": None,
-        "average precision": None,
-    }
-    assert by_name(table, "negative") == expected
-    assert by_name(table, "class") == {"accuracy": None}
-    assert by_name(table, "value") == {"RMSE": None, "R2": None}
+    found = by_name(table, "negative")
+    assert (found.pop("accuracy"), found.pop("balanced accuracy")) == (0.5, 0.5)
+    assert min(found.pop("log loss"), found.pop("Brier score")) > 0
+    assert set(found.values()) == {None}
+    assert set(by_name(table, "class").values()) == {None}
+    assert set(by_name(table, "value").values()) == {None}
 
 
 @MANY
@@ -113,7 +115,9 @@ def test_binary_metrics_are_scikit_learns(cells):
     found = by_name(all_metrics(z[:, None], y[:, None], YES), "yes")
     seen = ~y.isnan()
     truth, scores = y[seen].numpy(), z[seen].double().numpy()
-    said, expected = scores > 0, dict.fromkeys(found)
+    said = scores > 0
+    probabilities = ("log loss", "log-loss skill", "Brier score")
+    expected = dict.fromkeys(name for name in found if name not in probabilities)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # a class is only predicted, or only true
         if len(truth):
@@ -157,7 +161,7 @@ def test_multiclass_accuracy_is_scikit_learns(cells):
             sk.accuracy_score(y[seen].numpy(), z[seen].numpy().argmax(1)), rel=1e-12
         )
     else:
-        assert found == {"accuracy": None}
+        assert set(found.values()) == {None}
 
 
 @MANY
@@ -214,7 +218,7 @@ def test_r2_of_a_constant_within_rounding_is_undefined(value, mean):
 def test_r2_of_a_small_spread_is_defined():
     truth, z = torch.tensor([1.0, 2.0, 4.0]) * 1e-9, torch.tensor([1.0, 3.0, 4.0]) * 1e-9
     tasks = Tasks.plain([Task(name="size", kind=Kind.REGRESSION)])
-    assert primary_scores(z[:, None], truth[:, None], tasks).item() == pytest.approx(
+    assert scores(z[:, None], truth[:, None], tasks).item() == pytest.approx(
         sk.r2_score([1, 2, 4], [1, 3, 4])
     )
 
@@ -244,7 +248,7 @@ def test_nan_is_no_class(labels, right, column):
     z[0, column] = torch.nan
     hits = (len(y) - 1) / len(y) if right else 0.0
     assert by_name(all_metrics(z, y[:, None], COLOUR), "colour")["accuracy"] == pytest.approx(hits)
-    assert primary_scores(z, y[:, None], COLOUR).item() == pytest.approx(hits)
+    assert scores(z, y[:, None], COLOUR).item() == pytest.approx(hits)
     y = y.clamp(max=1)
     logits = (2 * y - 1) * (1 if right else -1)
     logits[0] = torch.nan
@@ -271,7 +275,9 @@ def test_nan_is_wrong_in_f1_whatever_the_label():
 
 def test_nan_where_no_label_is_known_counts_for_nothing():
     z, y = torch.tensor([[1.0], [math.nan], [-1.0]]), torch.tensor([[1.0], [math.nan], [0.0]])
-    assert set(by_name(all_metrics(z, y, YES), "yes").values()) == {1.0}
+    found, alone = (by_name(all_metrics(*each, YES), "yes") for each in ((z, y), (z[::2], y[::2])))
+    assert found == alone
+    assert None not in found.values()
 
 
 def test_regression_with_nan_is_undefined():
@@ -283,7 +289,7 @@ def test_regression_with_nan_is_undefined():
         torch.tensor([[1.0, 1.0], [2.0, 3.0], [5.0, 4.0]]),
     )
     table = all_metrics(z, y, tasks)
-    assert by_name(table, "size") == {"RMSE": None, "R2": None}
+    assert set(by_name(table, "size").values()) == {None}
     assert by_name(table, "weight")["RMSE"] == pytest.approx(math.sqrt(1 / 3))
 
 
@@ -296,11 +302,11 @@ def test_a_metric_of_ones_own_sees_observed_examples_and_leads():
         [Task(name="size", kind=Kind.REGRESSION, metric=close), Task(name="yes", kind=Kind.BINARY)]
     )
     z, y = (
-        torch.tensor([[0.5, 1.0], [9.0, 1.0], [3.0, 1.0]]),
+        torch.tensor([[0.5, 2.0], [9.0, 1.0], [3.0, 1.0]]),
         torch.tensor([[0.0, 1.0], [torch.nan, 1.0], [0.0, 0.0]]),
     )
     assert by_name(all_metrics(z, y, tasks), "size")["close"] == 0.5
-    np.testing.assert_allclose(primary_scores(z, y, tasks), [0.5, 0.5])
+    np.testing.assert_allclose(scores(z, y, tasks), [0.5, 0.5])
 
 
 def test_a_metric_of_ones_own_must_be_a_number():
@@ -308,4 +314,4 @@ def test_a_metric_of_ones_own_must_be_a_number():
     with pytest.raises(
         CoterieError, match=r"metric of task 'size' must return one number; found str"
     ):
-        primary_scores(torch.zeros(2, 1), torch.ones(2, 1), tasks)
+        scores(torch.zeros(2, 1), torch.ones(2, 1), tasks)

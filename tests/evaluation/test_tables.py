@@ -10,10 +10,14 @@ import pytest
 
 from coterie.evaluation.tables import arm_scores, costs_table, gains_table
 from coterie.evaluation.units import Unit
+from coterie.metrics import with_metric
 from coterie.results.tables import MEAN, SCORES, Part
 from coterie.tasks import Kind, Task, Tasks
 
-TASKS = Tasks.plain([Task(name="a", kind=Kind.BINARY), Task(name="b", kind=Kind.BINARY)])
+TASKS = with_metric(
+    Tasks.plain([Task(name="a", kind=Kind.BINARY), Task(name="b", kind=Kind.BINARY)]),
+    "balanced accuracy",
+)
 N = 40
 TARGETS = np.tile(np.array([[0.0, 1.0], [1.0, 0.0]], dtype=np.float32), (N // 2, 1))
 PARTS = {
@@ -29,15 +33,15 @@ def unit(seed, misses, split=0, **more):
 
     Both classes alike.
     """
-    outcomes = np.ones((len(ARMS), N, 2), dtype=np.uint8)
+    outputs = np.repeat((2 * TARGETS - 1)[None], len(ARMS), axis=0)
     for arm, of_tasks in enumerate(misses):
         for task, count in enumerate(of_tasks):
-            outcomes[arm, :count, task] = 0
+            outputs[arm, :count, task] *= -1
     primary = 1 - np.array(misses, dtype=np.float64) / N
     values = {
         "arms": ARMS,
         "primary": primary,
-        "outcomes": outcomes,
+        "outputs": outputs,
         "targets": TARGETS,
         "positions": np.arange(N),
         "scores": SCORES.empty_table(),
@@ -54,7 +58,7 @@ def unit(seed, misses, split=0, **more):
 
 
 def rows(units, pairs, tasks=TASKS):
-    table = gains_table(arm_scores(units, tasks, bootstraps=200), pairs, tasks, PARTS).to_pylist()
+    table = gains_table(arm_scores(units, tasks), pairs, tasks, PARTS).to_pylist()
     return {(row["arm"], row["reference"], row["task"]): row for row in table}
 
 
@@ -74,7 +78,6 @@ def test_gains_are_paired_and_in_points():
         pytest.approx(row["gain"] - half),
         pytest.approx(row["gain"] + half),
     )
-    assert row["bootstrap_low"] < row["gain"] < row["bootstrap_high"]
 
 
 def test_the_mean_is_unweighted_and_stands_outside_the_family():
@@ -103,23 +106,15 @@ def test_draws_are_averaged_before_pairing():
     assert row["gain"] == pytest.approx(100 * np.mean([18 - 10, 18 - 12, 18 - 10]) / N)
 
 
-def test_one_unit_has_a_gain_and_a_bootstrap_but_no_interval():
+def test_one_unit_has_a_gain_but_no_interval():
     row = rows(UNITS[:1], [("grouped", "joint")])["grouped", "joint", "a"]
     assert row["gain"] == pytest.approx(25.0)
     assert (row["low"], row["high"], row["p"], row["p_holm"]) == (None,) * 4
-    assert row["bootstrap_low"] is not None
 
 
 def test_an_arm_against_itself_gains_nothing_at_all():
     row = rows(UNITS, [("joint", "joint")])["joint", "joint", MEAN]
-    assert [row[c] for c in ("gain", "low", "high", "p", "bootstrap_low", "bootstrap_high")] == [
-        0,
-        0,
-        0,
-        1,
-        0,
-        0,
-    ]
+    assert [row[c] for c in ("gain", "low", "high", "p")] == [0, 0, 0, 1]
 
 
 def test_several_splits_widen_the_interval():
@@ -148,15 +143,14 @@ def test_a_task_without_labels_in_one_split_counts_where_it_has_them():
     )
 
 
-def test_a_metric_of_ones_own_has_gains_but_no_bootstrap():
+def test_a_metric_of_ones_own_has_gains_but_no_errors():
     tasks = Tasks.plain([Task(name="a", kind=Kind.BINARY, metric=lambda z, y: z.mean()), TASKS[1]])
     table = rows(UNITS, [("grouped", "joint")], tasks)
     own, mean = table["grouped", "joint", "a"], table["grouped", "joint", MEAN]
     assert own["gain"] == pytest.approx(25.0)
     assert own["metric"] == "own metric"
-    assert mean["metric"] == "mixed"
-    assert [own[c] for c in ("bootstrap_low", "bootstrap_high", "relative_gain")] == [None] * 3
-    assert mean["bootstrap_low"] is None
+    assert mean["metric"] == "skill"
+    assert own["relative_gain"] is None
 
 
 def test_costs_are_those_of_one_repetition_and_one_draw():
@@ -188,20 +182,3 @@ def test_seeds_of_one_split_are_not_further_repetitions():
             once["grouped", "joint", "a"][bound]
         )
 
-
-def test_bootstrap_weighs_an_example_alike_in_overlapping_splits():
-    """The same test examples in every split are no new examples.
-
-    The interval stays as wide as with one.
-    """
-    misses = [(20, 8), (10, 8), (20, 8), (16, 8)]
-    one = rows([unit(0, misses)], [("grouped", "joint")])["grouped", "joint", "a"]
-    three = rows([unit(0, misses, split=s) for s in range(3)], [("grouped", "joint")])[
-        "grouped", "joint", "a"
-    ]
-    assert three["bootstrap_low"] == pytest.approx(one["bootstrap_low"])
-    disjoint = [unit(0, misses, split=s, positions=np.arange(N) + s * N) for s in range(3)]
-    apart = rows(disjoint, [("grouped", "joint")])["grouped", "joint", "a"]
-    assert apart["bootstrap_high"] - apart["bootstrap_low"] < 0.8 * (
-        one["bootstrap_high"] - one["bootstrap_low"]
-    )

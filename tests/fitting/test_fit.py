@@ -8,6 +8,7 @@ from torch import nn
 from coterie.data import load
 from coterie.errors import CoterieError
 from coterie.fitting import fit
+from coterie.metrics import scores
 from coterie.results import Grouping
 from coterie.training import LearntWeights, WeightsProvider, predict
 
@@ -180,12 +181,7 @@ def test_best_epoch_is_kept_per_row(digits):
     curve = result.history.validation_score[:, [0, 1], [0, 13]]
     np.testing.assert_array_equal(curve.argmax(0), best)
     outputs = predict(result.stack, digits, digits.split.validation)
-    from coterie.metrics import primary_metric, summed_statistics
-
-    score = primary_metric(
-        summed_statistics(outputs, digits.targets[digits.split.validation], digits.tasks),
-        digits.tasks,
-    )
+    score = scores(outputs, digits.targets[digits.split.validation], digits.tasks)
     np.testing.assert_allclose(score[[0, 1], [0, 13]], result.scores[[0, 1], [0, 13]], atol=1e-6)
 
 

@@ -198,7 +198,7 @@ def unit() -> Unit:
         seed=0,
         arms=(("joint", 0), ("mine/1", 0)),
         primary=np.array([[0.5, 0.25], [0.75, np.nan]], np.float32),
-        outcomes=np.arange(12, dtype=np.float32).reshape(2, 3, 2),
+        outputs=np.arange(12, dtype=np.float32).reshape(2, 3, 2),
         targets=np.array([[0, 1], [1, 0.5], [np.nan, 2]], np.float32),
         positions=np.array([1, 4, 6]),
         scores=SCORES.empty_table().from_pylist(

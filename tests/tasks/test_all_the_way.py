@@ -21,9 +21,17 @@ N = 240
 KINDS = ("ordinal", "count", "share")
 TINY = {"epochs": 4, "batch_size": 32, "lr": 0.02, "model_options": {"hidden": (16,)}}
 METRICS = {
-    "ordinal": ["quadratic-weighted kappa", "accuracy", "MAE"],
+    "ordinal": [
+        "quadratic-weighted kappa",
+        "accuracy",
+        "balanced accuracy",
+        "log-loss skill",
+        "log loss",
+        "Brier score",
+        "MAE",
+    ],
     "count": ["D2", "MAE"],
-    "share": ["R2 of shares", "RMSE"],
+    "share": ["R2", "RMSE", "MAE"],
 }
 
 
@@ -163,8 +171,8 @@ def test_a_comparison_scores_them_and_can_be_kept(data, tmp_path):
     assert result.metric_names == (
         "quadratic-weighted kappa",
         "D2",
-        "R2 of shares",
-        "balanced accuracy",
+        "R2",
+        "AUROC skill",
     )
     frame = result.scores
     for kind in KINDS:

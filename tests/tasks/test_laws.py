@@ -9,7 +9,7 @@ import torch
 
 from coterie.data.columns import TargetColumn
 from coterie.data.encoding import encode_column
-from coterie.metrics import errors, example_statistics, outcomes, primary_metric, summed_statistics
+from coterie.metrics import METRICS
 from coterie.tasks import (
     KINDS,
     Kind,
@@ -40,8 +40,6 @@ def test_tasks_together_are_what_they_are_alone(kind, models):
         example_losses(outputs, targets, tasks),
         confidence(outputs, targets.expand(*models, -1, -1), tasks),
     )
-    came, sums = outcomes(outputs, targets, tasks), summed_statistics(outputs, targets, tasks)
-    score, wrong = primary_metric(sums, tasks), errors(sums, tasks)[1]
     for t, task in enumerate(tasks):
         alone = Tasks.plain([task])
         z, y = outputs[..., tasks.columns[t]], targets[:, t : t + 1]
@@ -49,12 +47,6 @@ def test_tasks_together_are_what_they_are_alone(kind, models):
         torch.testing.assert_close(
             sure[..., t], confidence(z, y.expand(*models, -1, -1), task)[..., 0], equal_nan=True
         )
-        torch.testing.assert_close(came[..., t], outcomes(z, y, alone)[..., 0])
-        own = summed_statistics(z, y, alone)
-        torch.testing.assert_close(
-            score[..., t], primary_metric(own, alone)[..., 0], equal_nan=True
-        )
-        torch.testing.assert_close(wrong[..., t], errors(own, alone)[1][..., 0], equal_nan=True)
 
 
 @pytest.mark.parametrize("kind", ALL)
@@ -73,11 +65,9 @@ def test_missing_labels_have_no_influence(kind):
         (gradient,) = torch.autograd.grad(losses.sum(), z)
         for t, columns in enumerate(tasks.columns):
             assert not gradient[missing[:, t], columns].any()
-        found.append((losses.detach(), summed_statistics(z.detach(), targets, tasks)))
-    assert torch.equal(found[0][0], found[1][0])
-    assert torch.equal(found[0][1], found[1][1])
+        found.append(losses.detach())
+    assert torch.equal(*found)
     assert torch.equal(confidence(outputs, targets, tasks).isnan(), missing)
-    assert not outcomes(other.detach(), targets, tasks)[missing].any()
 
 
 @pytest.mark.parametrize("kind", ALL)
@@ -111,18 +101,20 @@ def test_no_constant_has_less_loss_than_the_best(kind):
 
 
 @pytest.mark.parametrize("kind", ALL)
-def test_sums_of_batches_and_of_examples_are_the_whole(kind):
-    tasks = tasks_of(kind, Kind.BINARY)
-    outputs, targets = batch(tasks)
-    whole = summed_statistics(outputs, targets, tasks)
-    parts = sum(
-        summed_statistics(outputs[part], targets[part], tasks)
-        for part in (slice(0, 13), slice(13, 40))
-    )
-    torch.testing.assert_close(parts, whole)
-    each = example_statistics(outcomes(outputs, targets, tasks), targets, tasks)
-    assert each.shape == (*targets.shape, whole.shape[-1])
-    torch.testing.assert_close(each.double().sum(0), whole, rtol=1e-5, atol=1e-5)
+def test_what_is_said_is_what_users_see(kind):
+    tasks = tasks_of(Kind.BINARY, kind)
+    outputs, _ = batch(tasks, models=(2,))
+    for t, task in enumerate(tasks):
+        own = outputs[..., tasks.columns[t]]
+        said, seen = task.kind.said(own, tasks, t), task.kind.predict(own[0], tasks, t)
+        assert said.shape == (2, 40)
+        if not task.kind.has_classes:
+            torch.testing.assert_close(said[0].double(), seen[:, 0].double())
+            continue
+        likely = task.kind.log_probabilities(own, tasks, t)
+        assert torch.equal(likely.argmax(-1).float(), said)
+        torch.testing.assert_close(likely.exp()[0, :, -seen.shape[1] :], seen)
+        assert task.kind.said(own * torch.nan, tasks, t).isnan().all()
 
 
 @pytest.mark.parametrize("kind", ALL)
@@ -153,23 +145,19 @@ def test_predictions_have_the_columns_that_are_announced(kind):
 
 
 @pytest.mark.parametrize("kind", ALL)
-def test_metrics_hold_the_deciding_one_and_bear_no_labels(kind):
-    tasks = tasks_of(kind)
-    outputs, targets = batch(tasks)
-    primary = primary_metric(summed_statistics(outputs, targets, tasks), tasks)
-    for n in (40, 0):
-        for t in range(len(tasks)):
-            seen = ~targets[:n, t].isnan()
-            y = targets[:n][seen, t]
-            rows = kind.metrics(
-                outputs[:n][seen][:, tasks.columns[t]], y, y.double(), primary[t].item(), tasks, t
-            )
-            assert kind.metric_name in rows
-            assert all(
-                np.isnan(float(value))
-                for name, value in rows.items()
-                if n == 0 and name != kind.metric_name
-            )
+def test_a_constant_knows_nothing(kind):
+    """The best constant has no skill by the metric that decides, on the labels that it is of."""
+    g = torch.Generator().manual_seed(0)
+    for size in SIZES:
+        task = Task(name="a", kind=kind, classes=classes(kind, size))
+        labels = labels_of(kind, 200, len(task.classes), g)
+        labels = labels - labels.mean() if kind == "regression" else labels
+        best = kind.constant(labels, len(task.classes), 1.0).expand(1, 200, -1)
+        metric, shares = METRICS[kind.metric_name], ()
+        if kind.has_classes:
+            shares = (labels.long().bincount() / 200).tolist()
+        value = metric.values(best, labels, Tasks.plain([task]), 0).item()
+        assert metric.skill(value, shares) == pytest.approx(0, abs=1e-4)
 
 
 def test_kinds_beside_the_first_three_are_never_inferred():
@@ -192,8 +180,9 @@ def test_the_kind_of_the_documentation_is_one():
     found = {}
     try:
         exec(code, found)
-        assert [(row["task"], row["metric"]) for row in found["rows"]][:2] == [
+        assert [(row["task"], row["metric"]) for row in found["rows"]][:3] == [
             ("green", "R2"),
+            ("green", "RMSE"),
             ("green", "MAE"),
         ]
         assert all(np.isfinite(row["value"]) for row in found["rows"])

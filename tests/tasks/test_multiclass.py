@@ -55,3 +55,14 @@ def test_a_margin_is_the_logit_of_the_true_class():
     torch.testing.assert_close(loss, -p.log())
     torch.testing.assert_close(slope, p - 1)
     torch.testing.assert_close(curvature, p * (1 - p))
+
+
+def test_a_change_of_the_margin_is_one_of_the_outputs():
+    g = torch.Generator().manual_seed(0)
+    outputs, change = torch.randn(6, 4, generator=g).double(), torch.randn(5, 6, generator=g)
+    labels = torch.tensor([0.0, 1, 2, 3, 0, 1])
+    found = MULTICLASS.margin.changed(outputs, labels, change.double())
+    assert found.shape == (5, 6, 4)
+    for one, by in zip(found, change, strict=True):
+        margins = (MULTICLASS.margin.of(each[:, None], labels[:, None]) for each in (one, outputs))
+        torch.testing.assert_close(next(margins), next(margins) + by[:, None].double())

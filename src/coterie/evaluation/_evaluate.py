@@ -42,7 +42,7 @@ def evaluate(
     >>> data = ct.load("digits")
     >>> rows = evaluate(ct.fit("mlp", data, epochs=1), data)
     >>> [row["metric"] for row in rows if row["task"] == "even"]
-    ['accuracy', 'balanced accuracy', 'F1', 'AUROC', 'average precision']
+    ['AUROC', 'average precision', 'accuracy', 'balanced accuracy', 'F1', 'log-loss skill', ...]
     """
     require_type("trained", trained, Fit, GroupedModel, FamilyModel)
     require_type("data", data, Dataset)

@@ -18,7 +18,7 @@ from coterie.estimators.gradtag.bases import Side
 from coterie.estimators.gradtag.features import DenseProjection, examples_that_fit, extract
 from coterie.estimators.gradtag.kronecker import KroneckerProjection, bytes_of_sampling
 from coterie.estimators.gradtag.linearised import Linearised, cells
-from coterie.estimators.gradtag.margins import leads, margins
+from coterie.estimators.gradtag.margins import margins
 from coterie.tasks import Kind, Task, Tasks
 from coterie.training.work import Work
 
@@ -242,13 +242,6 @@ def test_unlabelled_cells_are_left_out_of_the_batches():
             sizes[task] += len(mine.target)
     n = len(data.split.train)
     assert sizes.tolist() == [n - 5, n, n]
-
-
-def test_a_lead_may_be_positive_where_the_margin_is_negative():
-    tasks = Tasks.plain([Task(name="which", kind=Kind.MULTICLASS, classes=("a", "b", "c"))])
-    outputs, target = torch.tensor([[0.2, 0.0, 0.0]]), torch.tensor([[0.0]])
-    assert leads(outputs, target, tasks).item() == pytest.approx(0.2)
-    assert margins(outputs, target, tasks).item() == pytest.approx(0.2 - np.log(2))
 
 
 @pytest.mark.parametrize("logit", [-80.0, 80.0])

@@ -17,7 +17,7 @@ from coterie.errors import CoterieError
 from coterie.estimators import GradTagScores, TrainedScores
 from coterie.estimators.gradtag.newton import Moments
 from coterie.estimators.gradtag.readout import co_averages
-from coterie.evaluation import primary_scores
+from coterie.metrics import scores
 from coterie.tasks import Kind, task_losses
 
 SETTINGS = {"epochs": 2, "batch_size": 32}
@@ -69,7 +69,7 @@ def refitted(joint, data, row, ridge):
     gradient, hessian = grad(objective)(begin), jacrev(grad(objective))(begin)
     found = outputs(begin - torch.linalg.solve(hessian, gradient), split.validation).detach()
     loss = task_losses(found, y[split.validation], tasks)
-    metric = primary_scores(found.float(), data.targets[split.validation], tasks)
+    metric = scores(found.float(), data.targets[split.validation], tasks)
     return loss.numpy(), metric.numpy()
 
 
