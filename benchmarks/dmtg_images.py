@@ -39,11 +39,11 @@ from coterie.evaluation import (
     combine,
     ensemble_arm,
     grouped_arm,
-    paired_interval,
     primary_scores,
     random_arms,
 )
 from coterie.evaluation.arms import joint_arm, single_arm, stack_rows
+from coterie.statistics import nadeau_bengio
 
 DRAWS = 2
 
@@ -164,7 +164,7 @@ def summary(seeds: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     for arm, values in mean.items():
         row = {"arm": arm, "score": float(values.mean()), "trainings": seeds[0][arm]["trainings"]}
         if len(values) > 1:
-            interval = paired_interval((values - mean["joint"])[:, None])
+            interval = nadeau_bengio((values - mean["joint"])[:, None])
             row |= {
                 "gain": float(interval.mean[0]),
                 "low": float(interval.low[0]),

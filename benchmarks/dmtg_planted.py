@@ -24,8 +24,8 @@ from sklearn.metrics import adjusted_rand_score
 
 import coterie as ct
 from coterie.data import Dataset
-from coterie.evaluation import paired_interval
 from coterie.seeds import numpy_generator
+from coterie.statistics import nadeau_bengio
 
 N_EXAMPLES, N_INPUTS, N_GROUPS, PER_GROUP = 3_000, 24, 3, 4
 LABELS = np.repeat(np.arange(N_GROUPS), PER_GROUP)
@@ -98,7 +98,7 @@ def worth_finding(seeds: Sequence[int]) -> dict[str, Any]:
             found[name].append(
                 float(np.mean([np.nanmean(np.nanmax(next(scores), axis=0)) for _ in each]))
             )
-    gain = paired_interval(100 * (np.array(found["true"]) - np.array(found["random"]))[:, None])
+    gain = nadeau_bengio(100 * (np.array(found["true"]) - np.array(found["random"]))[:, None])
     means = {name: float(np.mean(values)) for name, values in found.items()}
     return {
         "scores": means,
@@ -131,7 +131,7 @@ def summary(found: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
     lines = {}
     for name, runs in found.items():
         n = len(runs["adjusted_rand"])
-        above = paired_interval(
+        above = nadeau_bengio(
             (np.array(runs["adjusted_rand"]) - found["paper"]["adjusted_rand"][:n])[:, None]
         )
         lines[name] = {

@@ -44,10 +44,11 @@ from coterie.estimators import (
     TrainedScores,
     judge,
 )
-from coterie.evaluation import paired_interval, repeated_splits
+from coterie.evaluation import repeated_splits
 from coterie.grouping import agreement, group, select, subset_scores
 from coterie.results import Affinity, ScoreTable
 from coterie.seeds import numpy_generator
+from coterie.statistics import nadeau_bengio
 
 GROUPS = (2, 3)
 EVERY = 5
@@ -345,7 +346,7 @@ def summary(frame: pd.DataFrame) -> list[dict[str, Any]]:
 
 def _interval(values: np.ndarray) -> dict[str, float]:
     """Mean and interval with the correction for overlapping splits (training 60 %, test 20 %)."""
-    interval = paired_interval(values[:, None], overlap=0.2 / 0.6)
+    interval = nadeau_bengio(values[:, None], overlap=0.2 / 0.6)
     low, high = float(interval.low[0]), float(interval.high[0])
     return {"mean": float(values.mean()), "low": low, "high": high}
 

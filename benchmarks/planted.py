@@ -16,8 +16,8 @@ import numpy as np
 from _common import log, save_result
 
 import coterie as ct
-from coterie.evaluation import paired_interval
 from coterie.seeds import numpy_generator
+from coterie.statistics import nadeau_bengio
 from coterie.testing import REGIMES, Regime, planted
 
 DRAWS = 3
@@ -54,7 +54,7 @@ def gains(regime: Regime, seeds: Iterable[int]) -> dict[str, dict[str, float]]:
     tables = [scores(regime, seed) for seed in seeds]
     found = {}
     for other in ("random", "joint", "single"):
-        interval = paired_interval(
+        interval = nadeau_bengio(
             100 * np.array([[table["true"] - table[other]] for table in tables])
         )
         found[other] = {

@@ -9,7 +9,7 @@ import torch
 
 import coterie as ct
 from coterie.errors import CoterieError
-from coterie.evaluation import paired_interval
+from coterie.statistics import nadeau_bengio
 from coterie.testing import REGIMES, planted
 
 MEASURED = Path(__file__).parents[2] / "benchmarks" / "results" / "planted.json"
@@ -81,17 +81,17 @@ def gains(regime, seeds):
 @pytest.mark.slow
 @pytest.mark.parametrize("regime", ["agreeing heads", "conflicting heads"])
 def test_true_groups_beat_random_ones_and_joint(regime):
-    interval = paired_interval(gains(regime, range(100, 110)))
+    interval = nadeau_bengio(gains(regime, range(100, 110)))
     assert (interval.low > 0).all()
 
 
 @pytest.mark.slow
 def test_shared_functions_of_disjoint_examples_beat_random_groups():
-    assert paired_interval(gains("disjoint examples", range(100, 108))).low[0] > 0
+    assert nadeau_bengio(gains("disjoint examples", range(100, 108))).low[0] > 0
 
 
 @pytest.mark.slow
 def test_without_structure_no_grouping_pays():
-    interval = paired_interval(gains("no structure", range(100, 110)))
+    interval = nadeau_bengio(gains("no structure", range(100, 110)))
     assert (interval.low <= 0).all()
     assert (interval.high < 0.6).all()

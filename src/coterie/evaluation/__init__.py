@@ -2,7 +2,7 @@
 
 :func:`compare` trains the joint model, the groupings and the baselines on every split and seed
 (``units``, ``arms``), scores them on the test part (``metrics``), pairs them (``gains``,
-``tables``) and gives what came out as a :class:`Comparison`. The arithmetic of ``gains`` works on
+``tables``, :mod:`coterie.statistics`) and gives what came out as a :class:`Comparison`. The arithmetic of ``gains`` works on
 plain arrays. What is compared is a :class:`Grouping` or a method that finds one
 (:mod:`coterie.methods`).
 """
@@ -30,8 +30,6 @@ from coterie.evaluation.comparison import Comparison
 from coterie.evaluation.gains import (
     bootstrap_interval,
     bootstrap_scores,
-    holm,
-    paired_interval,
     relative_gain,
 )
 from coterie.evaluation.metrics import all_metrics, primary_scores
@@ -55,10 +53,8 @@ __all__ = [
     "ensemble_arm",
     "evaluate",
     "grouped_arm",
-    "holm",
     "joint_arm",
     "make_probes",
-    "paired_interval",
     "plan",
     "primary_scores",
     "random_arms",

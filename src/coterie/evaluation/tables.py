@@ -15,8 +15,6 @@ import torch
 from coterie.evaluation.gains import (
     bootstrap_interval,
     bootstrap_scores,
-    holm,
-    paired_interval,
     relative_gain,
 )
 from coterie.evaluation.metrics import finite
@@ -25,6 +23,7 @@ from coterie.metrics import errors, example_statistics, metric_names
 from coterie.results.standings import mean_where_known
 from coterie.results.tables import COSTS, GAINS, MEAN, Part
 from coterie.seeds import derive
+from coterie.statistics import holm, nadeau_bengio
 from coterie.tasks import Tasks
 
 
@@ -34,7 +33,7 @@ class ArmScores:
 
     ``resampled`` (R, A, T) means.
 
-    ``splits`` (U,) is the split of each unit, ``overlap`` what :func:`paired_interval` asks for.
+    ``splits`` (U,) is the split of each unit, ``overlap`` what :func:`coterie.statistics.nadeau_bengio` asks for.
     """
 
     arms: tuple[str, ...]
@@ -122,7 +121,7 @@ def gains_table(
 def _pair(arms: ArmScores, first: int, second: int) -> dict[str, np.ndarray]:
     """The columns of the gains table for one pair, each (T + 1,): the tasks and their mean."""
     differences = _points(arms.scores[:, first] - arms.scores[:, second])
-    interval = paired_interval(_repetitions(differences, arms.splits), overlap=arms.overlap)
+    interval = nadeau_bengio(_repetitions(differences, arms.splits), overlap=arms.overlap)
     low, high = bootstrap_interval(_points(arms.resampled[:, first] - arms.resampled[:, second]))
     if (np.isnan(low) & ~np.isnan(interval.mean))[:-1].any():
         # A task with a metric of its own cannot be resampled, so the mean over all tasks cannot
