@@ -133,7 +133,7 @@ def effects(
 def measured(
     rng: np.random.Generator, metric: Metric, regime: Regime, n: int, group: np.ndarray | None
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Gains less the true one (S, T + 1) and contributions (S, n, T + 1), in points."""
+    """Mean gains over tasks less the true one (S,) and contributions (S, n), in points."""
     n_seeds = max(SEEDS)
     y = metric.labels(effects(rng, (n,), group))
     signal = metric.signal * np.reshape([GAP, 1], (2, 1, 1))
@@ -146,7 +146,8 @@ def measured(
         values, parts = metric.score(latent[..., task].reshape(-1, n), y[:, task])
         gains[:, task] = np.subtract(*values.reshape(2, -1))
         contributions[..., task] = np.subtract(*parts.reshape(2, n_seeds, n))
-    return with_mean(100 * gains - metric.gain(regime), 100 * contributions)
+    gains, contributions = with_mean(100 * gains - metric.gain(regime), 100 * contributions)
+    return gains[:, -1].copy(), contributions[..., -1].copy()
 
 
 def setting(
@@ -157,15 +158,14 @@ def setting(
     lines = []
     for name, regime in REGIMES.items():
         rng = numpy_generator(seed, "coverage", metric, n, str(grouped), name)
+        drawn = [measured(rng, METRICS[metric], regime, n, group) for _ in range(repetitions)]
+        gains, contributions = (np.stack(each, axis=-1) for each in zip(*drawn, strict=True))
         found: dict[int, list[tuple[Interval, Interval]]] = {count: [] for count in SEEDS}
-        for _ in range(repetitions):
-            gains, contributions = measured(rng, METRICS[metric], regime, n, group)
-            of_mean, of_examples = gains[:, -1], contributions[..., -1]
-            for count in SEEDS:
-                for first in range(0, len(gains) - count + 1, count):
-                    some = slice(first, first + count)
-                    new = interval(of_mean[some], of_examples[some], groups=group)
-                    found[count].append((new, nadeau_bengio(of_mean[some])))
+        for count in SEEDS:
+            for first in range(0, len(gains) - count + 1, count):
+                some = slice(first, first + count)
+                new = interval(gains[some], contributions[some], groups=group)
+                found[count].append((new, nadeau_bengio(gains[some])))
         about = {"metric": metric, "examples": n, "grouped": grouped, "regime": name}
         lines += [
             {**about, "seeds": count, **summary(pairs, METRICS[metric].margin)}
@@ -176,11 +176,13 @@ def setting(
 
 def summary(pairs: list[tuple[Interval, Interval]], margin: float) -> dict[str, Any]:
     """Of intervals of a gain less the true one, by the rule and by the earlier one."""
-    spread = float(np.std([float(new.mean) for new, _ in pairs]))
-    line: dict[str, Any] = {"repetitions": len(pairs), "known_half_width": 1.96 * spread}
+    means = np.concatenate([new.mean for new, _ in pairs])
+    line: dict[str, Any] = {"intervals": len(means), "known_half_width": 1.96 * float(means.std())}
     for rule, intervals in zip(("", "earlier_"), zip(*pairs, strict=True), strict=True):
-        low, high = (np.array([getattr(one, end) for one in intervals]) for end in ("low", "high"))
-        outcomes = [outcome(one, margin) for one in intervals]
+        low, high = (
+            np.concatenate([getattr(one, end) for one in intervals]) for end in ("low", "high")
+        )
+        outcomes = [outcome(one[i], margin) for one in intervals for i in range(len(one.mean))]
         line |= {
             f"{rule}coverage": float(np.mean((low <= 0) & (high >= 0))),
             f"{rule}half_width": float(np.nanmean(high - low) / 2),
@@ -202,10 +204,10 @@ def pooled(lines: list[dict[str, Any]]) -> list[dict[str, Any]]:
         | {
             name: float(np.mean([line[name] for line in of]))
             for name in of[0]
-            if name not in {*keys, "regime", "repetitions"}
+            if name not in {*keys, "regime", "intervals"}
         }
         | {
-            "repetitions": sum(line["repetitions"] for line in of),
+            "intervals": sum(line["intervals"] for line in of),
             "lowest_coverage": min(line["coverage"] for line in of),
             "highest_coverage": max(line["coverage"] for line in of),
         }
@@ -225,7 +227,7 @@ def main() -> None:
     started = process_time()
     lines = []
     for grouped in (False, True):
-        for n, repetitions in ((40, 300), (200, 200), (2000, 80)):
+        for n, repetitions in ((40, 1500), (200, 500), (2000, 80)):
             for metric in METRICS:
                 # 5 % of 40 examples are often fewer than two positives, which defines no AUROC.
                 if metric.endswith(" 5 % positive") and (n == 40 or grouped):
