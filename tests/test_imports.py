@@ -32,7 +32,7 @@ FLOORS = (
         "texts",
         "wording",
     ),
-    ("codec", "drawing"),
+    ("codec", "drawing", "statistics"),
     ("locks", "manifest", "tasks"),
     ("metrics", "runs"),
     ("data",),

@@ -60,6 +60,7 @@ def components(*, mean, seeds=0.0, interaction=0.0, examples=0.0, df=1e9, n=100)
 @pytest.mark.parametrize(("mean", "needed"), [(2.0, 2.0), (0.1, 0.4), (-1.0, 1.5), (0.25, 0.25)])
 def test_seeds_are_the_fewest_whose_interval_ends_before_the_nearest_border(mean, needed):
     found = settle(components(mean=mean, seeds=1.0), 0.5)
+    assert found.seeds is not None
     assert found.examples is None
     half = {n: stats.t.ppf(0.975, n - 1) / np.sqrt(n) for n in (found.seeds - 1, found.seeds)}
     assert half[found.seeds] < needed <= half[found.seeds - 1]
@@ -75,6 +76,7 @@ def test_where_examples_alone_are_too_few_it_is_they_that_are_needed():
     z = stats.norm.ppf(0.975)
     found = settle(components(mean=0.0, seeds=1.0, examples=1.0, n=200), 0.5)
     assert found == Settle(None, ceil(200 * 2 * z**2 / 0.5**2))
+    assert found.examples is not None
     # With as many examples, some number of seeds would do.
     share = 1.0 * 200 / found.examples
     assert settle(components(mean=0.0, seeds=1.0, examples=share), 0.5).seeds is not None
@@ -93,15 +95,14 @@ def test_so_many_seeds_are_what_it_takes():
         return interval((gains - gains.mean()) / gains.std(ddof=1), np.zeros((seeds, 50)))
 
     asked = settle(seen(5), 0.5).seeds
+    assert asked is not None
     assert asked > 5
     assert outcome(seen(asked - 1), 0.5) == "undecided"
     assert outcome(seen(asked), 0.5) == "not worth it"
 
 
 @settings(max_examples=100, deadline=None)
-@given(
-    st.floats(-3, 3), st.floats(0, 9), st.floats(0, 0.2), st.floats(0.05, 3), st.floats(1, 3)
-)
+@given(st.floats(-3, 3), st.floats(0, 9), st.floats(0, 0.2), st.floats(0.05, 3), st.floats(1, 3))
 def test_more_noise_or_a_smaller_margin_never_needs_fewer(mean, seeds, examples, margin, more):
     def cost(found):
         return (1, found.examples) if found.seeds is None else (0, found.seeds)
@@ -109,4 +110,6 @@ def test_more_noise_or_a_smaller_margin_never_needs_fewer(mean, seeds, examples,
     plain = cost(settle(components(mean=mean, seeds=seeds, examples=examples), margin))
     noisy = components(mean=mean, seeds=more * seeds, examples=more * examples)
     assert plain <= cost(settle(noisy, margin))
-    assert plain <= cost(settle(components(mean=mean, seeds=seeds, examples=examples), margin / more))
+    assert plain <= cost(
+        settle(components(mean=mean, seeds=seeds, examples=examples), margin / more)
+    )

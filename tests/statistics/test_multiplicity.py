@@ -71,8 +71,8 @@ def test_p_and_interval_say_the_same_and_a_seed_settles_both():
     rng = np.random.default_rng(3)
     for _ in range(20):
         gains, none = against_reference(rng, 6, 3)
-        found = simultaneous(gains + [0.0, 1.5, 3.0], none, seed=4)
-        again = simultaneous(gains + [0.0, 1.5, 3.0], none, seed=4)
+        gains += np.array([0.0, 1.5, 3.0])
+        found, again = (simultaneous(gains, none, seed=4) for _ in range(2))
         np.testing.assert_array_equal(found.low, again.low)
         clear = np.abs(found.p - 0.05) > 0.003
         excluded = (found.low > 0) | (found.high < 0)

@@ -18,9 +18,7 @@ def test_interval_is_that_of_the_paired_t_test():
 
 
 def test_missing_gains_are_left_out():
-    interval = nadeau_bengio(
-        np.array([[1.0, np.nan], [2.0, np.nan], [4.0, 1.0], [np.nan, np.nan]])
-    )
+    interval = nadeau_bengio(np.array([[1.0, np.nan], [2.0, np.nan], [4.0, 1.0], [np.nan, np.nan]]))
     alone = nadeau_bengio(np.array([1.0, 2.0, 4.0]))
     for name in ("mean", "low", "high", "p", "df"):
         np.testing.assert_allclose(getattr(interval, name)[0], getattr(alone, name))

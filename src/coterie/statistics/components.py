@@ -174,12 +174,12 @@ def of_student(
     """
     errors = np.sqrt(np.stack(np.broadcast_arrays(*variances)))
     agree = (errors <= 1e-12 * np.abs(mean)).all(0)
-    errors, dfs = np.where(agree, np.nan, errors), np.stack(np.broadcast_arrays(*dfs))
-    halves = errors * stats.t.ppf((1 + level) / 2, dfs)
+    errors, freedom = np.where(agree, np.nan, errors), np.stack(np.broadcast_arrays(*dfs))
+    halves = errors * stats.t.ppf((1 + level) / 2, freedom)
     with np.errstate(invalid="ignore", divide="ignore"):
-        p = (2 * stats.t.sf(np.abs(mean) / errors, dfs)).max(0)
+        p = (2 * stats.t.sf(np.abs(mean) / errors, freedom)).max(0)
     widest = np.where(np.isnan(halves), -np.inf, halves).argmax(0)[None]
-    half, error, df = (np.take_along_axis(each, widest, 0)[0] for each in (halves, errors, dfs))
+    half, error, df = (np.take_along_axis(each, widest, 0)[0] for each in (halves, errors, freedom))
     same = agree & (mean == 0)
     low, high = (np.where(same, 0.0, mean + side * half) for side in (-1, 1))
     return Interval(
