@@ -34,8 +34,9 @@ REACHED = {
     "estimators/test_train.py": "estimators: base",
     "evaluation/arms/test_registry.py": "evaluation/arms: arm chosen ensemble grouped joint random "
     "single stacking",
+    "evaluation/rivals/test_rival.py": "evaluation/rivals: networks",
     "evaluation/test_compare.py": "evaluation: assembly comparison configuration repetitions "
-    "trainings unit units",
+    "unit units",
     "files/test_whole.py": "files: content damage paths",
     "fitting/test_fit.py": "fitting: arguments recording; training: learning loop observers "
     "optimisers state step weights work",

@@ -164,6 +164,20 @@ def baselines_asked(compared: options.ComparisonOptions) -> Sequence[str]:
     return roles
 
 
+def rivals_asked(compared: options.ComparisonOptions) -> str | Sequence[str]:
+    """What the options say of rivals, as :func:`coterie.compare` takes it; none by default.
+
+    Raises:
+        CoterieError: there is no such rival.
+    """
+    from coterie.evaluation import find_rivals
+
+    words = compared.rivals or ("none",)
+    asked = words[0] if words in (("none",), ("auto",)) else words
+    find_rivals(asked)
+    return asked
+
+
 def kind_asked(name: str) -> str:
     """The name of a kind; one of the user's is registered."""
     from coterie.tasks import Kind, register

@@ -6,7 +6,7 @@ A slip should not wait for a large file to be read.
 from __future__ import annotations
 
 from coterie.cli import options
-from coterie.cli.asked import affinity_of, baselines_asked, methods_asked, settings_of
+from coterie.cli.asked import affinity_of, baselines_asked, methods_asked, rivals_asked, settings_of
 
 
 def check(verb: options.Compare | options.Record | options.Affinity | options.Plan) -> None:
@@ -35,6 +35,7 @@ def _check_comparison(verb: options.Compare | options.Plan) -> None:
     read_seeds(verb.comparison.seeds)
     check_repeats(verb.comparison.repeats)
     check_counts(verb.comparison.draws, baselines_asked(verb.comparison), bootstraps=1)
+    rivals_asked(verb.comparison)
     if isinstance(verb, options.Plan) and verb.budget is not None:
         seconds_of(verb.budget)
     methods_asked(verb.grouping, verb.comparison)

@@ -122,6 +122,11 @@ class ComparisonOptions:
         tuple[str, ...], arg(metavar="NAME ...", help_behavior_hint="(default: all of coterie's)")
     ] = ()
     """Of single, random and ensemble those to train, or module:object of your own."""
+    rivals: Annotated[
+        tuple[str, ...], arg(metavar="NAME ...", help_behavior_hint="(default: none)")
+    ] = ()
+    """What one would try instead of groups, such as wide, tuned or forest: none, auto (all that suit
+    the data), those to train, or module:object of your own."""
     seeds: Count = 3
     """Trainings of everything, each with its own seed."""
     repeats: Annotated[

@@ -16,6 +16,7 @@ from coterie.cli.asked import (
     given,
     methods_asked,
     model_of,
+    rivals_asked,
     seeds_of,
     settings_of,
 )
@@ -133,6 +134,7 @@ def compare(verb: options.Compare, run: Run, data: Dataset, screen: Screen) -> N
                 repeats=verb.comparison.repeats,
                 draws=verb.comparison.draws,
                 baselines=baselines_asked(verb.comparison),
+                rivals=rivals_asked(verb.comparison),
                 run=run,
                 progress=progress,
                 **settings_of(verb.training),

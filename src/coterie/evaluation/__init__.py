@@ -35,7 +35,7 @@ from coterie.evaluation.gains import (
     relative_gain,
 )
 from coterie.evaluation.metrics import all_metrics, primary_scores
-from coterie.evaluation.rivals import RIVALS, Rival, TrainedRival, register_rival
+from coterie.evaluation.rivals import RIVALS, Rival, TrainedRival, find_rivals, register_rival
 
 __all__ = [
     "ARMS",
@@ -58,6 +58,7 @@ __all__ = [
     "compare",
     "ensemble_arm",
     "evaluate",
+    "find_rivals",
     "grouped_arm",
     "holm",
     "joint_arm",
