@@ -210,7 +210,7 @@ TRAINING = [
     "seed",
 ]
 GROUPING = ["groups", "fuzziness", "clustering", "features"]
-COMPARISON = ["methods", "baselines", "seeds", "repeats", "draws"]
+COMPARISON = ["methods", "baselines", "rivals", "seeds", "repeats", "draws"]
 
 
 @pytest.mark.parametrize(
@@ -338,6 +338,9 @@ def test_unknown_parts_are_named_before_the_data_are_read(
         (["--methods", "math:pi"], "`methods` must be a Grouping, a method or the name of one"),
         (["--methods", "cosine", "--clustering", "kmeans"], "which groups data maps"),
         (["--baselines", "double"], "`baselines` must be a sequence of joint, single, "),
+        (["--rivals", "tund"], "found 'tund'. Did you mean 'tuned'?"),
+        (["--rivals", "none", "wide"], "`rivals` must be 'none', 'auto', or of wide, "),
+        (["--rivals", "math:pi"], "`rivals` must be names or objects of Rival; found 3.14"),
         (["--baselines", "math:pi"], "`--baselines` 'math:pi' must be of type ArmKind; found 3.14"),
         (["--kind", "warm=math:pi"], "`--kind` 'math:pi' must be of type Kind; found 3.14"),
         (["--kind", "warm=coterie.tasks:Numbers"], "cannot be made: TypeError"),

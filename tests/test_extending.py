@@ -19,10 +19,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 
 import coterie as ct
 from coterie.cli import main
-from coterie.evaluation import ARMS, Comparison, Lineup
+from coterie.evaluation import ARMS, RIVALS, Comparison, Lineup
 from coterie.methods import METHODS, Cluster, Select, register
 from coterie.results import Affinity
 from coterie.runs import Run
@@ -82,6 +83,12 @@ PARTS = {
         compared=lambda mine: {"baselines": ["random", mine.NEIGHBOURS.role]},
         seen=lambda found: "neighbours" in set(found.scores["role"]),
     ),
+    "rival": Part(
+        flags=("--rivals", "tuned", "rival:Nearest"),
+        check=None,
+        compared=lambda mine: {"rivals": ["tuned", mine.Nearest]},
+        seen=lambda found: {"tuned", "nearest"} <= set(found.scores["role"]),
+    ),
     "kind": Part(
         flags=("--kind", "rye=kind:Share", "oats=kind:Share"),
         check=shares,
@@ -103,7 +110,7 @@ each_part = pytest.mark.parametrize("name", PARTS)
 @pytest.fixture(autouse=True)
 def _as_before() -> Iterator[None]:
     """What a test registers and imports, no other one meets."""
-    registries = (KINDS, ARMS, METHODS)
+    registries = (KINDS, ARMS, METHODS, RIVALS)
     before = [dict(registry) for registry in registries]
     for name, kind in before[0].items():
         if not type(kind).__module__.startswith("coterie."):
@@ -180,6 +187,31 @@ def test_the_arm_serves_each_task_by_one_model_of_two(imported: Callable[[str], 
     assert (arm.serves == arm.weights.T).all()
 
 
+def test_the_rival_answers_by_the_rows_most_like_it(
+    imported: Callable[[str], Any], tmp_path: Path
+) -> None:
+    """There is no suite for rivals; whatever they answer is checked to be outputs."""
+    mine = imported("rival").Nearest()
+    frame = field_trial()
+    data = ct.load(frame, targets=list(TARGETS))
+    joint = ct.fit("mlp", data, epochs=1, record=True)
+    case = ct.Case(model="mlp", data=data, joint=joint)
+    assert mine.suits(data, model="mlp", settings={}, baselines=()) is None
+    found = mine.train(case, None, seed=0)
+    test, train = data.split.test, data.split.train
+    outputs = found.outputs(test)
+    assert outputs.shape == (len(test), 4)
+    distances = torch.cdist(data.inputs[test], data.inputs[train])
+    near = data.targets[train][distances.topk(25, largest=False).indices].mean(1)
+    torch.testing.assert_close(outputs[:, :2], near[:, :2])
+    shares = (outputs[:, 2:] - data.tasks.pos_weight[2:].log()).sigmoid()
+    torch.testing.assert_close(shares, near[:, 2:].clamp(0.01, 0.99))
+    found.model().save(tmp_path / "rows.safetensors")
+    gaps = frame.assign(early=frame["early"].astype(float).mask(frame.index < 20))
+    told = mine.suits(ct.load(gaps, targets=list(TARGETS)), model="mlp", settings={}, baselines=())
+    assert told is not None
+
+
 @each_part
 def test_each_is_compared_planned_continued_and_reported(
     name: str, imported: Callable[[str], Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -193,7 +225,7 @@ def test_each_is_compared_planned_continued_and_reported(
         **part.compared(mine),
         **FEW,
     }
-    planned = {key: value for key, value in given.items() if key != "baselines"}
+    planned = {key: value for key, value in given.items() if key not in ("baselines", "rivals")}
     assert ct.plan(data=data, **planned).seconds is not None
 
     def compared(**extra: Any) -> Comparison:

@@ -34,6 +34,7 @@ REACHED = {
     "estimators/test_train.py": "estimators: base",
     "evaluation/arms/test_registry.py": "evaluation/arms: arm chosen ensemble grouped joint random "
     "single stacking",
+    "evaluation/rivals/test_rival.py": "evaluation/rivals: networks",
     "evaluation/test_compare.py": "evaluation: assembly comparison configuration repetitions "
     "trainings unit units",
     "families/test_fit.py": "families: base",

@@ -62,3 +62,26 @@ def test_wrong_models_are_refused(model, shape, message):
 def test_wrong_init(init):
     with pytest.raises(CoterieError, match="`init` must be"):
         initialisations(init, 3)
+
+
+@pytest.mark.parametrize(
+    ("model", "shape", "options"),
+    [
+        ("mlp", (7,), {"hidden": (5, 3)}),
+        ("mlp", (1, 4, 4), {"hidden": ()}),
+        ("cnn", (2, 9, 11), {"width": 1.5}),
+        ("resnet18", (1, 8, 8), {"width": 0.1}),
+        (lambda shape: torch.nn.Linear(*shape, 4, bias=False), (6,), {}),
+    ],
+)
+def test_parameters_are_counted_without_building(model, shape, options):
+    architecture = Architecture(model, shape, 3, options)
+    built = sum(parameter.numel() for parameter in architecture.build(0, 0).parameters())
+    assert architecture.n_parameters == built
+
+
+@pytest.mark.parametrize("width", [0, -1.0, float("nan"), "2", 1e9])
+@pytest.mark.parametrize("model", ["cnn", "resnet18"])
+def test_a_width_that_is_none_is_refused(model, width):
+    with pytest.raises(CoterieError, match="width"):
+        Architecture(model, (1, 8, 8), 3, {"width": width}).build(0, 0)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 # of it.
 _VALUE = "\ufdd0"
 # Options that take an object of a module of the user's.
-_NAMING = ("model", "methods", "clustering", "baselines", "kind")
+_NAMING = ("model", "methods", "clustering", "baselines", "rivals", "kind")
 _NUMBERS = ("inf", "infinity", "nan")
 Verb = TypeVar("Verb", bound="DataclassInstance")
 

@@ -165,9 +165,17 @@ def baselines_asked(compared: options.ComparisonOptions) -> Sequence[str]:
 
 
 def rivals_asked(compared: options.ComparisonOptions) -> str | list[str]:
-    """What one might use instead of groups; "auto" where nothing is asked for."""
-    several = list(compared.rivals)
-    return several[0] if several in (["none"], ["auto"]) else several or "auto"
+    """What one might use instead of groups; "auto" where nothing is asked for.
+
+    Raises:
+        CoterieError: there is no such rival.
+    """
+    from coterie.evaluation import find_rivals
+
+    words = list(compared.rivals) or ["auto"]
+    asked = words[0] if words in (["none"], ["auto"]) else words
+    find_rivals(asked)
+    return asked
 
 
 def metric_asked(compared: options.ComparisonOptions) -> str | dict[str, str] | None:

@@ -37,12 +37,11 @@ def check(
 
 def _check_comparison(verb: options.Compare | options.Plan) -> None:
     from coterie.evaluation import check_counts, check_repeats, read_seeds, seconds_of
-    from coterie.evaluation.rivals import rivals_asked as named_rivals
 
     read_seeds(verb.comparison.seeds)
     check_repeats(verb.comparison.repeats)
     check_counts(verb.comparison.draws, baselines_asked(verb.comparison), verb.comparison.margin)
-    named_rivals(rivals_asked(verb.comparison))
+    rivals_asked(verb.comparison)
     if isinstance(verb, options.Plan) and verb.budget is not None:
         seconds_of(verb.budget)
     methods_asked(verb.grouping, verb.comparison)

@@ -21,7 +21,7 @@ def list_parts(screen: Screen) -> None:
 
 def parts() -> Iterator[tuple[str, Sequence[str], Sequence[Sequence[str]]]]:
     """The registries one after the other: a title, columns, and a row for each name."""
-    from coterie.evaluation import ARMS, BASELINES
+    from coterie.evaluation import ARMS, BASELINES, RIVALS
     from coterie.grouping import AFFINITY_METHODS
     from coterie.grouping import METHODS as CLUSTERINGS
     from coterie.methods import METHODS, method_named
@@ -44,6 +44,8 @@ def parts() -> Iterator[tuple[str, Sequence[str], Sequence[Sequence[str]]]]:
         yield title, ("name", "what it is"), rows
     rows = [(name, first_sentence(ARMS[name].sentence)) for name in BASELINES]
     yield "Baselines (--baselines); joint is always trained", ("name", "what it is"), rows
+    rows = [(name, first_sentence(rival.sentence)) for name, rival in RIVALS.items()]
+    yield "Rivals (--rivals); none by default", ("name", "what it is"), rows
 
 
 def first_sentence(text: str) -> str:

@@ -28,7 +28,7 @@ from coterie.evaluation.arms import (
 )
 from coterie.evaluation.comparison import Comparison
 from coterie.evaluation.metrics import all_metrics
-from coterie.evaluation.rivals import RIVALS, Rival, TrainedRival, register_rival
+from coterie.evaluation.rivals import RIVALS, Rival, TrainedRival, find_rivals, register_rival
 from coterie.evaluation.tables import relative_gain
 
 __all__ = [
@@ -50,6 +50,7 @@ __all__ = [
     "compare",
     "ensemble_arm",
     "evaluate",
+    "find_rivals",
     "grouped_arm",
     "joint_arm",
     "leave_model",

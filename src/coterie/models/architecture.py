@@ -123,6 +123,18 @@ class Architecture:
             )
         return encoder
 
+    @property
+    def n_parameters(self) -> int:
+        """Number of parameters of one model, the head included.
+
+        >>> Architecture("mlp", (3,), 2, {"hidden": (4,)}).n_parameters  # 3 x 4, 2 x 4, (4 + 1) x 2
+        30
+        """
+        if self.outline is None:
+            return sum(each.numel() for each in self.build(0, 0).parameters())
+        encoder = sum(each.numel() for each in self.outline.parameters())
+        return encoder + (self._n_features(self.outline) + 1) * self.n_outputs
+
     def _made(self) -> nn.Module:
         factory = find_factory(self.model)
         with blame(f"`model` {self.name!r} could not be built as factory({self.input_shape}, ...)"):

@@ -11,7 +11,7 @@ import torch
 from coterie.errors import CoterieError
 from coterie.evaluation import RIVALS, Rival, TrainedRival, register_rival
 from coterie.evaluation.naming import named_methods
-from coterie.evaluation.rivals import rivals_asked, suitable
+from coterie.evaluation.rivals import find_rivals, suitable
 from tests.evaluation.rivals.units import halves, table
 
 
@@ -50,7 +50,7 @@ def families(monkeypatch):
 
 
 def names(rivals):
-    return [rival.name for rival in rivals_asked(rivals)]
+    return [rival.name for rival in find_rivals(rivals)]
 
 
 def test_they_are_asked_for_by_name_by_object_or_all(monkeypatch):
@@ -78,7 +78,7 @@ def test_they_are_asked_for_by_name_by_object_or_all(monkeypatch):
 )
 def test_mistakes_are_named(rivals, message):
     with pytest.raises(CoterieError, match=message.replace("?", r"\?")):
-        rivals_asked(rivals)
+        find_rivals(rivals)
 
 
 @pytest.mark.parametrize("name", ["joint", "grouped", "mean", "auto", "none", "two words", "wide"])

@@ -28,8 +28,8 @@ from coterie.evaluation.rivals.pooled import Pooled
 from coterie.evaluation.rivals.registry import (
     RIVALS,
     Rivals,
+    find_rivals,
     register_rival,
-    rivals_asked,
     suitable,
 )
 from coterie.evaluation.rivals.rival import Rival, Saveable, TrainedRival, checked_outputs
@@ -56,7 +56,7 @@ __all__ = [
     "Saveable",
     "TrainedRival",
     "checked_outputs",
+    "find_rivals",
     "register_rival",
-    "rivals_asked",
     "suitable",
 ]

@@ -43,7 +43,7 @@ def register_rival(rival: Rival) -> Rival:
     return rival
 
 
-def rivals_asked(rivals: Rivals) -> tuple[Rival, ...]:
+def find_rivals(rivals: Rivals) -> tuple[Rival, ...]:
     """The rivals that are meant, in the order of :data:`RIVALS` where all are.
 
     Args:
@@ -53,7 +53,7 @@ def rivals_asked(rivals: Rivals) -> tuple[Rival, ...]:
     Raises:
         CoterieError: there is no such rival, or two go by one name.
 
-    >>> [rival.name for rival in rivals_asked(["tuned", "wide"])]
+    >>> [rival.name for rival in find_rivals(["tuned", "wide"])]
     ['tuned', 'wide']
     """
     if isinstance(rivals, str) and rivals in ("none", "auto"):
@@ -79,7 +79,7 @@ def suitable(
     Raises:
         CoterieError: one that was asked for by name cannot be trained here.
     """
-    asked = rivals_asked(rivals)
+    asked = find_rivals(rivals)
     told = {
         rival.name: rival.suits(data, model=model, settings=settings, baselines=baselines)
         for rival in asked

@@ -137,8 +137,7 @@ def widened(architecture: Architecture, n_models: int) -> dict[str, Any]:
         raise CoterieError(_no_width(architecture))
 
     def size(steps: int) -> int:
-        wider = replace(architecture, options=options(steps / _STEPS))
-        return sum(parameter.numel() for parameter in wider.build(0, 0).parameters())
+        return replace(architecture, options=options(steps / _STEPS)).n_parameters
 
     wanted = n_models * size(_STEPS)
     # Parameters grow at least as fast as widths, but for the biases of the head.
