@@ -59,7 +59,8 @@ def test_saved_and_loaded_is_the_same(model, data, tmp_path):
     assert type(load_model(tmp_path / "model")) is FamilyModel
 
 
-def test_nothing_of_scikit_learn_is_needed_to_predict(model, data, tmp_path):
+def test_nothing_of_scikit_learn_is_needed_to_predict(data, tmp_path):
+    model = fit("boosting", data)
     model.save(tmp_path / "model")
     np.save(tmp_path / "inputs.npy", data.inputs.numpy())
     code = (
@@ -225,3 +226,17 @@ def test_other_files_are_told_apart(data, tmp_path):
         FamilyModel.load(tmp_path / "network")
     with pytest.raises(ct.CoterieError, match="nowhere"):
         load_model(tmp_path / "nowhere")
+
+
+def test_numbers_that_lead_nowhere_are_no_predictions(data, tmp_path):
+    model = fit("linear", data)
+    large = {
+        key: replace(each, coefficient=each.coefficient * 1e300)
+        for key, each in model.linear.items()
+    }
+    replace(model, linear=large).save(tmp_path / "model")
+    inputs = torch.tensor([[1e30, -1e30, 1e30, 0, 0], [1, 1, 1, 0, 1]])
+    found = FamilyModel.load(tmp_path / "model").predict(inputs)
+    assert not found[0, 4].isfinite()
+    assert found[:, :4].nan_to_num(0.5).ge(0).all()
+    assert found[:, :4].nan_to_num(0.5).le(1).all()

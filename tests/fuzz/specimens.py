@@ -21,6 +21,7 @@ from coterie.cli import options
 from coterie.cli.verbs import perform
 from coterie.datamaps import open_map
 from coterie.evaluation.units import Unit, unit_stage
+from coterie.families import FAMILIES, FamilyModel, fit
 from coterie.models import GroupedModel
 from coterie.results import Fit, ScoreTable, Selection
 from coterie.runs import Run
@@ -74,6 +75,8 @@ def make(root: Path) -> dict[str, Specimen]:
     add("scores", lambda f: _text(ScoreTable.load(f / "scores.parquet"), "names"))
     add("selection", lambda f: _text(Selection.load(f / "selection.json"), "grouping"))
     add("model", _read_model)
+    for name in FAMILIES:
+        add(name, _read_family)
     add("fit", _read_fit)
     add("checkpoint", lambda f: _text(_continued(data, f).scores))
     _compared(root, data, groups)
@@ -106,6 +109,8 @@ def add_simple(root: Path, data: ct.Dataset, fitted: Fit, groups: ct.Grouping) -
     models = ct.fit("mlp", data, weights=groups.weights(), **SETTINGS)
     model = GroupedModel.from_stack(models.stack, groups.membership, data.tasks, data.preprocessing)
     model.save(root / "model" / "model.safetensors")
+    for name in FAMILIES:
+        fit(name, data).save(root / name / f"{name}.safetensors")
     fitted.save(root / "fit")
 
     def stop(done: int, total: int, text: str) -> None:
@@ -181,6 +186,13 @@ def _read_model(folder: Path) -> str:
         + _text(model.hard().predict(inputs).numpy())
         + str(model.tasks)
     )
+
+
+def _read_family(folder: Path) -> str:
+    model = FamilyModel.load(next(folder.iterdir()))
+    inputs = torch.linspace(-1, 1, 5 * 4).view(5, *model.preprocessing.input_shape)
+    told = (model.tasks, model.family, model.readings, model.seconds)
+    return _text(model.predict(inputs).numpy()) + repr(told)
 
 
 def _read_fit(folder: Path) -> str:

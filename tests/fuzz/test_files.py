@@ -27,11 +27,14 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(3600)]
 
 NAMES = (
     "affinity",
+    "boosting",
     "checkpoint",
     "comparison",
     "data_map",
     "fit",
+    "forest",
     "grouping",
+    "linear",
     "model",
     "run",
     "scores",

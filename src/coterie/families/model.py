@@ -6,7 +6,7 @@ predictors, ``K`` classes of a task.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, cast, overload
@@ -18,6 +18,7 @@ from torch import Tensor, nn
 
 from coterie.codec import Record, name_in
 from coterie.data import Dataset
+from coterie.data.dataset import require_positions
 from coterie.data.preprocessing import Preprocessing
 from coterie.data.schema import Schema
 from coterie.errors import CoterieError, require_type, shown
@@ -137,37 +138,38 @@ class FamilyModel(Record, format="family model"):
         """
         if isinstance(inputs, Dataset):
             self.schema.require(inputs)
+            if positions is not None:
+                require_positions(positions, inputs)
         given = inputs.inputs if isinstance(inputs, Dataset) else inputs
         require_type("inputs", given, Tensor)
         given = cast("Tensor", given)
         self.preprocessing.require_shape(given, "`inputs`")
         chosen = (given if positions is None else given[positions]).cpu().numpy()
-        columns = np.concatenate(
-            [np.zeros((len(chosen), 0)), *(each.predict(chosen) for each in self.predictors)],
-            axis=1,
-        )
+        # A file may hold any numbers: where they lead nowhere, the output is NaN.
+        with np.errstate(all="ignore"):
+            estimates = [torch.from_numpy(each) for each in self._estimates(chosen)]
         return torch.cat(
             [
-                task.kind.from_estimates(
-                    torch.from_numpy(self._estimates(columns, task, reading)),
-                    self.tasks.pos_weight[position],
-                ).float()
-                for position, (task, reading) in enumerate(
-                    zip(self.tasks, self.readings, strict=True)
+                task.kind.from_estimates(each, pos_weight).float()
+                for task, each, pos_weight in zip(
+                    self.tasks, estimates, self.tasks.pos_weight, strict=True
                 )
             ],
             dim=1,
         )
 
-    def _estimates(self, columns: np.ndarray, task: Task, reading: Reading) -> np.ndarray:
-        """What the kind of a task is asked for its outputs, from columns (n, C) of predictors."""
-        mine = columns[:, reading.first :][:, : n_columns(len(reading.classes))]
-        if not reading.classes:
-            is_log = task.kind.estimand == "rate" and self.link == "identity"
-            return np.log(mine) if is_log else mine
-        return with_unseen(
-            log_probabilities(mine, self.link), reading.classes, _n_classes(task), reading.n_labels
-        )
+    def _estimates(self, inputs: np.ndarray) -> Iterator[np.ndarray]:
+        """What the kind of each task is asked for its outputs."""
+        found = [predictor.predict(inputs) for predictor in self.predictors]
+        columns = np.concatenate([np.zeros((len(inputs), 0)), *found], axis=1)
+        for task, reading in zip(self.tasks, self.readings, strict=True):
+            mine = columns[:, reading.first :][:, : n_columns(len(reading.classes))]
+            if reading.classes:
+                known = log_probabilities(mine, self.link)
+                yield with_unseen(known, reading.classes, _n_classes(task), reading.n_labels)
+            else:
+                is_rate = task.kind.estimand == "rate" and self.link == "identity"
+                yield np.log(mine) if is_rate else mine
 
     @overload
     def predict(self, inputs: Tensor) -> Tensor: ...
