@@ -52,7 +52,11 @@ def world(n_tasks: int, name: str, n_groups: int, rng: np.random.Generator) -> n
         group = rng.permutation(np.arange(n_tasks) % n_groups)
         theta = np.where(group[:, None] == group, 0.5, -0.2)
     np.fill_diagonal(theta, 0.0)
-    scores = 80 + 5 * rng.standard_normal(n_tasks) + (members - (sizes - 1)[:, None] / (n_tasks - 1)) @ theta.T
+    scores = (
+        80
+        + 5 * rng.standard_normal(n_tasks)
+        + (members - (sizes - 1)[:, None] / (n_tasks - 1)) @ theta.T
+    )
     scores += size_sd * rng.standard_normal(n_tasks) * size_effect(sizes, n_tasks)[:, None]
     if rest_sd:
         scores += rest_sd * correlated(scores.shape, common, rng)
@@ -64,7 +68,11 @@ def best_gain(scores: np.ndarray, n_groups: int, rng: np.random.Generator) -> fl
     members = exact.subset_members(scores.shape[1])
     totals = np.where(members, scores - scores[-1], 0.0).sum(axis=1)
     small = scores.shape[1] <= 12 or n_groups == 2
-    found = exact.best_partition(totals[None], n_groups)[0] if small else _resplit(totals, n_groups, rng)
+    found = (
+        exact.best_partition(totals[None], n_groups)[0]
+        if small
+        else _resplit(totals, n_groups, rng)
+    )
     return max(float(found), 0.0) / scores.shape[1]
 
 
@@ -84,7 +92,11 @@ def _resplit(totals: np.ndarray, n_groups: int, rng: np.random.Generator) -> flo
                     values = totals[halves] + totals[both ^ halves]
                     top = int(values.argmax())
                     if values[top] > totals[groups[i]] + totals[groups[j]] + 1e-9:
-                        groups[i], groups[j], gained = int(halves[top]), both ^ int(halves[top]), True
+                        groups[i], groups[j], gained = (
+                            int(halves[top]),
+                            both ^ int(halves[top]),
+                            True,
+                        )
         best = max(best, float(totals[groups].sum()))
     return best
 
@@ -165,7 +177,11 @@ def published(folder: Path, repetitions: int) -> dict[str, object]:
     import pandas as pd
 
     result: dict[str, object] = {}
-    for file, split in (("hoa_setting1", "test"), ("hoa_setting3", "test"), ("mtgnet_taskonomy5", "reported")):
+    for file, split in (
+        ("hoa_setting1", "test"),
+        ("hoa_setting3", "test"),
+        ("mtgnet_taskonomy5", "reported"),
+    ):
         frame = pd.read_csv(folder / f"{file}.csv")
         frame = frame[(frame["split"] == split) & (frame["size"] > 0)]
         if file == "mtgnet_taskonomy5":
@@ -247,7 +263,9 @@ def main() -> None:
         found = planted(asked.tasks, asked.worlds, asked.rows)
         kind = f"planted, {asked.rows} rows"
     else:
-        found = own(asked.worlds) | (published(asked.published, asked.worlds) if asked.published else {})
+        found = own(asked.worlds) | (
+            published(asked.published, asked.worlds) if asked.published else {}
+        )
         kind = "tables"
     # Read last: others may have written in between.
     before = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}

@@ -51,12 +51,14 @@ class Evidence:
         return np.where(information > 0, 0.5 * shrunk * product**2 / known, 0.0)
 
     def draw_effect(self, labels: np.ndarray, rng: np.random.Generator) -> float:
-        """b of labels (T,)."""
+        """Draw b, given labels (T,)."""
         (information,), (product,) = self.sums(labels[None])
         if information <= 0:
             return 0.0
         shrunk = self.number / (self.number + 1)
-        return float(shrunk * product / information + rng.standard_normal() * np.sqrt(shrunk / information))
+        return float(
+            shrunk * product / information + rng.standard_normal() * np.sqrt(shrunk / information)
+        )
 
 
 def first_labels(found: Evidence, n_labels: int, rng: np.random.Generator) -> np.ndarray:

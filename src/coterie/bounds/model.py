@@ -117,7 +117,7 @@ def _noise(scores: np.ndarray, subsets: np.ndarray) -> tuple[np.ndarray, float]:
 
     The correlation is between tasks of one row.
     """
-    n_seeds, _, n_tasks = scores.shape
+    n_seeds = len(scores)
     count = subsets.sum(axis=0)
     within = np.where(subsets, scores - scores.mean(axis=0), 0.0)
     rest = np.where(subsets, within - (within.sum(axis=1) / count)[:, None], 0.0)
@@ -162,9 +162,7 @@ class Draws:
         return self.components[:, 2]
 
 
-def posterior(
-    found: Measured, n_groups: int, n_draws: int, rng: np.random.Generator
-) -> Draws:
+def posterior(found: Measured, n_groups: int, n_draws: int, rng: np.random.Generator) -> Draws:
     """Draw variance components, then all effects, given what was measured.
 
     The components have a flat prior on their standard deviations (Gelman, "Prior distributions for
@@ -223,7 +221,9 @@ def posterior(
         joint = found.joint + error * correlated((n_tasks,), found.together, rng)
         out.intercept[draw] = design.diffuse * weights.sum(axis=1) - joint
         out.slope[draw] = slope + sd[1] ** 2 * (weights @ design.size)
-        out.theta[draw] = block + theta + np.einsum("t,tru,tr->tu", sd[0] ** 2, design.others, weights)
+        out.theta[draw] = (
+            block + theta + np.einsum("t,tru,tr->tu", sd[0] ** 2, design.others, weights)
+        )
         out.trained[draw] = delta + sd[2] ** 2 * weights.T
         out.single[draw] = found.single + error * rng.standard_normal(n_tasks) - joint
     return out

@@ -10,11 +10,7 @@ from coterie.cli.asked import affinity_of, baselines_asked, methods_asked, setti
 
 
 def check(
-    verb: options.Compare
-    | options.Record
-    | options.Affinity
-    | options.Plan
-    | options.Headroom,
+    verb: options.Compare | options.Record | options.Affinity | options.Plan | options.Headroom,
 ) -> None:
     """Refuse settings that no data could make right.
 

@@ -48,9 +48,7 @@ def show_affinity(screen: Screen, found: Affinity) -> None:
 
 def show_headroom(screen: Screen, found: Headroom) -> None:
     """The limit, and what each task's scores vary by."""
-    rows = [
-        [name, *(f"{value:.2f}" for value in values)] for name, values in found.frame.T.items()
-    ]
+    rows = [[name, *(f"{value:.2f}" for value in values)] for name, values in found.frame.T.items()]
     screen.table(
         "Scores in points, and standard deviations of them",
         ["task", "joint", "single", "between\nsubsets", "between\nseeds"],
