@@ -247,6 +247,13 @@ COMPARISON = ["methods", "baselines", "rivals", "seeds", "repeats", "draws"]
             ],
         ),
         ("plan", ["budget", *DATA, *TRAINING, *GROUPING, *COMPARISON, "quiet", "debug", "config"]),
+        (
+            "headroom",
+            [
+                *("out", "groups", "rows", "seeds", "margin"),
+                *(*DATA, *TRAINING, "quiet", "debug", "config"),
+            ],
+        ),
         ("fit", ["run", "model", "trust", "quiet", "debug"]),
         ("evaluate", ["run", "model", "trust", "data", "encoding", "quiet", "debug"]),
         ("report", ["run", "quiet", "debug"]),

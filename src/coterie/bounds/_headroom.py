@@ -69,7 +69,7 @@ def headroom(
             work, or tasks without a score.
 
     >>> import coterie as ct
-    >>> data = ct.load("digits", targets=["even", "prime", "random"])
+    >>> data = ct.load("digits", targets=["even", "digit 3", "random"])
     >>> small = {"epochs": 1, "model_options": {"hidden": (8,)}}
     >>> found = ct.headroom("mlp", data, 2, seeds=2, **small)
     >>> found.subsets.shape, found.low <= found.estimate <= found.bound

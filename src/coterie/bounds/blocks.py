@@ -51,7 +51,7 @@ class Evidence:
         return np.where(information > 0, 0.5 * shrunk * product**2 / known, 0.0)
 
     def draw_effect(self, labels: np.ndarray, rng: np.random.Generator) -> float:
-        """B of labels (T,)."""
+        """Draw b, given labels (T,)."""
         (information,), (product,) = self.sums(labels[None])
         if information <= 0:
             return 0.0

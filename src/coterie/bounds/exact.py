@@ -84,7 +84,7 @@ def best_cover(gains: np.ndarray, n_groups: int) -> np.ndarray:
         gains: (D, A, T).
         n_groups: K.
     """
-    n_draws, n_subsets, n_tasks = gains.shape
+    n_draws, _, n_tasks = gains.shape
     inside = np.where(subset_members(n_tasks), gains, _OUTSIDE)
     draw = np.arange(n_draws)
     served = np.full((n_groups, n_draws, n_tasks), _OUTSIDE)

@@ -117,7 +117,7 @@ def _noise(scores: np.ndarray, subsets: np.ndarray) -> tuple[np.ndarray, float]:
 
     The correlation is between tasks of one row.
     """
-    n_seeds, _, n_tasks = scores.shape
+    n_seeds = len(scores)
     count = subsets.sum(axis=0)
     within = np.where(subsets, scores - scores.mean(axis=0), 0.0)
     rest = np.where(subsets, within - (within.sum(axis=1) / count)[:, None], 0.0)

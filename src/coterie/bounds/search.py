@@ -190,7 +190,7 @@ def _moved(terms: _Terms, members: np.ndarray) -> np.ndarray:
 
 def _covers(draws: Draws, groups: np.ndarray) -> np.ndarray:
     """The sum (D,) of each task's best gain once groups took in or dropped whom they should."""
-    n_draws, n_groups, n_tasks = groups.shape
+    _, n_groups, n_tasks = groups.shape
     groups = groups.copy()
     served = np.stack([_served(draws, groups[:, k]) for k in range(n_groups)], axis=1)
     for _ in range(_SWEEPS):
