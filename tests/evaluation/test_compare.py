@@ -343,7 +343,7 @@ def test_mixed_kinds_and_gaps(tmp_path):
         bootstraps=50,
         **SETTINGS,
     )
-    assert result.metric_names == ("AUROC skill", "R2", "accuracy skill")
+    assert result.metric_names == ("AUROC skill", "R2", "log-loss skill")
     assert result.gain("grouped", "joint")["metric"] == "skill"
     assert all(np.isfinite(r["gain"]) for r in result.gains_table.to_pylist())
 

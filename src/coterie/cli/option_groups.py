@@ -43,7 +43,10 @@ class DataOptions:
     """Positive class of a binary target; else the larger, true, or the later in the alphabet."""
     metric: Annotated[
         tuple[str, ...],
-        arg(metavar="NAME|TASK=NAME ...", help_behavior_hint="(default: AUROC, accuracy, R2, ...)"),
+        arg(
+            metavar="NAME|TASK=NAME ...",
+            help_behavior_hint="(default: AUROC, log-loss skill, R2, ...)",
+        ),
     ] = ()
     """By which models are compared, such as accuracy or "balanced accuracy"."""
     task_column: Column = None
