@@ -38,7 +38,15 @@ def scores(regime: Regime, seed: int) -> dict[str, float]:
         "random": [true[:, rng.permutation(n_tasks)] for _ in range(DRAWS)],
     }
     rows = np.concatenate([rows for each in arms.values() for rows in each])
-    fit = ct.fit("mlp", found.data, rows, init="shared", seed=seed, **found.settings)
+    fit = ct.fit(
+        "mlp",
+        found.data,
+        rows,
+        init="shared",
+        seed=seed,
+        metric="balanced accuracy",
+        **found.settings,
+    )
     # Each task is served by one row of a grouping: the others have no score for it.
     served = iter(
         np.split(fit.scores, np.cumsum([len(rows) for each in arms.values() for rows in each])[:-1])

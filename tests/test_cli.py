@@ -183,6 +183,7 @@ DATA = [
         "keep",
         "kind",
         "positive",
+        "metric",
         "task_column",
         "target_column",
     ),

@@ -522,4 +522,4 @@ def test_a_fit_without_a_score_is_printed_without_a_warning() -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert repr(unscored).startswith("Fit(1 models x 3 tasks, no score, ")
-    assert f"mean score {FIT.scores.mean():.3f}, " in repr(FIT)
+    assert f"mean AUROC {FIT.scores.mean():.3f}, " in repr(FIT)

@@ -23,7 +23,6 @@ _PACKAGES = (
     "scipy",
     "scikit-learn",
     "lightning",
-    "torchmetrics",
     "pyarrow",
     "safetensors",
 )

@@ -343,7 +343,7 @@ def test_mixed_kinds_and_gaps(tmp_path):
         bootstraps=50,
         **SETTINGS,
     )
-    assert result.metric_names == ("AUROC skill", "R2", "accuracy skill")
+    assert result.metric_names == ("AUROC skill", "R2", "log-loss skill")
     assert result.gain("grouped", "joint")["metric"] == "skill"
     assert all(np.isfinite(r["gain"]) for r in result.gains_table.to_pylist())
 
@@ -355,6 +355,7 @@ def test_mixed_kinds_and_gaps(tmp_path):
         ({"seeds": [1, 1]}, "`seeds` must be"),
         ({"repeats": 0}, "`repeats` must be"),
         ({"draws": 0}, "`draws` must be"),
+        ({"metric": "R2"}, "`metric` of the binary task 'digit 0' must be one of 'AUROC'"),
         ({"bootstraps": 0}, "`bootstraps` must be"),
         ({"baselines": ("x",)}, "`baselines`"),
         ({"seed": 1}, "`seed` is set by compare itself. Give `seeds`."),
@@ -387,6 +388,20 @@ def test_a_finished_run_is_read_and_a_damaged_one_refused(data, halves, tmp_path
     (tmp_path / "run" / "units" / "split-0-seed-1" / "statistics.safetensors").write_bytes(b"")
     with pytest.raises(CoterieError, match=r"statistics\.safetensors"):
         ct.compare("mlp", data, halves, run=tmp_path / "run", **options)
+
+
+def test_a_metric_is_part_of_what_is_compared(data, halves, tmp_path):
+    options = {"seeds": 1, "repeats": 2, "draws": 1, "baselines": (), **SETTINGS}
+    run = tmp_path / "run"
+    found = ct.compare("mlp", data, halves, metric="accuracy", run=run, **options)
+    assert set(found.metric_names) == {"accuracy"}
+    assert found.config["metric"] == "accuracy"
+    wanted = {arm: np.mean(values(found, arm, metric="accuracy")) for arm in ("grouped", "joint")}
+    gain = found.gain("grouped", "joint")
+    assert gain["metric"] == "accuracy"
+    assert gain["gain"] == pytest.approx(100 * (wanted["grouped"] - wanted["joint"]))
+    with pytest.raises(CoterieError, match=r"metric was 'accuracy', now 'AUROC'"):
+        ct.compare("mlp", data, halves, run=run, **options)
 
 
 def test_a_local_model_is_compared_but_not_saved(data, halves, tmp_path):

@@ -29,9 +29,7 @@ def test_fit_is_measured_model_by_model_where_it_was_trained(digits):
 def test_primary_metric_agrees_with_the_scores(digits):
     result = ct.fit("mlp", digits, **SMALL)
     found = {
-        row["task"]: row["value"]
-        for row in ct.evaluate(result, digits)
-        if row["metric"] == "AUROC"
+        row["task"]: row["value"] for row in ct.evaluate(result, digits) if row["metric"] == "AUROC"
     }
     np.testing.assert_allclose(
         [found[name] for name in digits.tasks.names], result.scores[0], atol=1e-6

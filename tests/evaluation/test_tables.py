@@ -181,4 +181,3 @@ def test_seeds_of_one_split_are_not_further_repetitions():
         assert twice["grouped", "joint", "a"][bound] == pytest.approx(
             once["grouped", "joint", "a"][bound]
         )
-

@@ -8,7 +8,7 @@ from torch import nn
 from coterie.data import load
 from coterie.errors import CoterieError
 from coterie.fitting import fit
-from coterie.metrics import scores
+from coterie.metrics import metric_names, scores, with_metric
 from coterie.results import Grouping
 from coterie.training import LearntWeights, WeightsProvider, predict
 
@@ -386,6 +386,26 @@ def test_negligible_weights_do_not_choose_examples():
     hard = fit("mlp", data, np.array([[1.0, 0.0, 0.0]]), **SMALL)
     nearly = fit("mlp", data, np.array([[1.0, 1e-9, 0.0]]), **SMALL)
     assert state_equal(hard.stack, nearly.stack)
+
+
+def test_scores_are_of_the_metric_asked_for(digits):
+    outputs = None
+    for asked in (None, "balanced accuracy", {"even": "balanced accuracy"}):
+        found = fit("mlp", digits, metric=asked, keep="last", **SMALL)
+        again = predict(found.stack, digits, digits.split.validation)
+        outputs = again if outputs is None else outputs
+        torch.testing.assert_close(again, outputs)  # the training does not depend on it
+        tasks = with_metric(digits.tasks, asked)
+        expected = scores(outputs, digits.targets[digits.split.validation], tasks)
+        np.testing.assert_allclose(found.scores, expected, atol=1e-6)
+        assert found.metric_names == metric_names(tasks)
+    assert set(found.metric_names) == {"AUROC skill", "balanced accuracy skill"}
+
+
+def test_a_metric_that_cannot_decide_is_refused_before_training(digits, monkeypatch):
+    monkeypatch.setattr("coterie.fitting.job.train", lambda *a, **k: pytest.fail("trained"))
+    with pytest.raises(CoterieError, match=r"`metric` of the binary task 'even' must be one of"):
+        fit("mlp", digits, metric={"even": "R2"}, **SMALL)
 
 
 def test_own_metric_is_the_score_and_chooses_the_epoch():

@@ -85,7 +85,9 @@ def test_a_function_decides_as_it_is_and_sees_what_is_observed():
     assert np.isnan(contributions(z, y, own)[0, [0, 2]]).all()
     both = with_metric(TASKS, {"size": close})
     assert metric_names(both)[::2] == ("AUROC skill", "close")
-    with pytest.raises(CoterieError, match="metric of task 'size' must return one number; found st"):
+    with pytest.raises(
+        CoterieError, match="metric of task 'size' must return one number; found st"
+    ):
         scores(z, y, with_metric(SIZE, lambda z, y: "good"))
 
 

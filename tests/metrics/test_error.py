@@ -24,9 +24,7 @@ def value(name, outputs, labels, tasks=SIZE):
 
 @settings(max_examples=50, deadline=None)
 @given(
-    st.lists(
-        st.tuples(st.integers(-40, 40), st.floats(-5, 5, width=32)), min_size=2, max_size=25
-    )
+    st.lists(st.tuples(st.integers(-40, 40), st.floats(-5, 5, width=32)), min_size=2, max_size=25)
 )
 def test_r2_is_scikit_learns(cells):
     truth, said = map(np.array, zip(*cells, strict=True))

@@ -25,7 +25,9 @@ def cells(kind, n=60, models=3, missing=0.3, seed=0):
     return torch.randn(models, n, task.width, generator=g), labels, Tasks.plain([task])
 
 
-@pytest.mark.parametrize(("metric", "kind"), CELLS, ids=lambda each: str(getattr(each, "name", each)))
+@pytest.mark.parametrize(
+    ("metric", "kind"), CELLS, ids=lambda each: str(getattr(each, "name", each))
+)
 def test_models_are_scored_apart_and_missing_labels_count_for_nothing(metric, kind):
     outputs, labels, tasks = cells(kind)
     found = metric.values(outputs, labels, tasks, 0)
@@ -39,7 +41,9 @@ def test_models_are_scored_apart_and_missing_labels_count_for_nothing(metric, ki
     assert metric.values(outputs, torch.full_like(labels, torch.nan), tasks, 0).isnan().all()
 
 
-@pytest.mark.parametrize(("metric", "kind"), CELLS, ids=lambda each: str(getattr(each, "name", each)))
+@pytest.mark.parametrize(
+    ("metric", "kind"), CELLS, ids=lambda each: str(getattr(each, "name", each))
+)
 def test_the_order_of_examples_does_not_count(metric, kind):
     outputs, labels, tasks = cells(kind)
     order = torch.randperm(len(labels), generator=torch.Generator().manual_seed(1))
@@ -51,7 +55,9 @@ def test_the_order_of_examples_does_not_count(metric, kind):
     )
 
 
-@pytest.mark.parametrize(("metric", "kind"), CELLS, ids=lambda each: str(getattr(each, "name", each)))
+@pytest.mark.parametrize(
+    ("metric", "kind"), CELLS, ids=lambda each: str(getattr(each, "name", each))
+)
 def test_contributions_are_the_slope_of_the_value_in_the_weight_of_each_example(metric, kind):
     """An example that is there k times more moves the value by its contribution, to first order."""
     pytest.importorskip("coterie.statistics")

@@ -12,6 +12,7 @@ import pyarrow as pa
 import pytest
 import torch
 
+from coterie.errors import CoterieError
 from coterie.models import ModelStack
 from tests.results.made import PLACES, everything, read
 
@@ -58,7 +59,12 @@ def test_what_is_written_is_read(name: str, tmp_path: Path) -> None:
     require_alike(made, read(name, tmp_path))
 
 
-# Types that the first versions did not have.
-@pytest.mark.parametrize("name", PLACES.keys() - {"family model"})
+# "unit" kept no outputs; the others are types that the first versions did not have.
+@pytest.mark.parametrize("name", PLACES.keys() - {"family model", "unit"})
 def test_files_of_earlier_versions_are_read(name: str) -> None:
     require_alike(everything()[name], read(name, EARLIER))
+
+
+def test_units_of_earlier_versions_cannot_be_continued() -> None:
+    with pytest.raises(CoterieError, match="it is of an earlier version, which kept no outputs"):
+        read("unit", EARLIER)

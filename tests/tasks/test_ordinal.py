@@ -94,7 +94,7 @@ def test_metrics_agree_with_scikit_learn():
     said, true = ORDINAL.probabilities(outputs)[seen].argmax(1).numpy(), targets[seen, 0].numpy()
     kappa = cohen_kappa_score(true, said, weights="quadratic")
     rows = {row["metric"]: row["value"] for row in all_metrics(outputs, targets, tasks)}
-    assert list(rows)[0] == "quadratic-weighted kappa"
+    assert next(iter(rows)) == "quadratic-weighted kappa"
     expected = {
         "quadratic-weighted kappa": kappa,
         "accuracy": accuracy_score(true, said),

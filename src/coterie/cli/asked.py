@@ -38,7 +38,22 @@ def load_data(asked: options.DataOptions, seed: int) -> Dataset:
     files, test = (list(keywords.pop(name)) for name in ("data", "test"))
     source = files[0] if len(files) == 1 else files
     parts = {"train": source, "test": test} if test else source
-    return load(parts, kinds=kinds, positive=positive, seed=seed, **given(keywords))
+    metric = keywords.pop("metric")
+    data = load(parts, kinds=kinds, positive=positive, seed=seed, **given(keywords))
+    return data.with_metric(metric_asked(metric, data.tasks.names))
+
+
+def metric_asked(texts: Sequence[str], tasks: Sequence[str]) -> dict[str, str] | None:
+    """The metric of each task; a name without a task is for all, and those with one come after.
+
+    >>> metric_asked(["F1", "b=accuracy"], ["a", "b"])
+    {'a': 'F1', 'b': 'accuracy'}
+    """
+    for_all = [text for text in texts if "=" not in text]
+    if len(for_all) > 1:
+        raise CoterieError(f"`--metric` names {for_all[0]!r} and {for_all[1]!r} for all tasks.")
+    alone = dict(_pair("metric", text) for text in texts if "=" in text)
+    return {**{name: each for each in for_all for name in tasks}, **alone} or None
 
 
 def given(keywords: dict[str, Value]) -> dict[str, Value]:

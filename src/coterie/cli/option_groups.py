@@ -41,6 +41,14 @@ class DataOptions:
     """Kind of a target if guessed wrong, such as ordinal or count, or module:Kind of your own."""
     positive: Annotated[tuple[str, ...], arg(metavar="NAME=VALUE ...", help_behavior_hint="")] = ()
     """Positive class of a binary target; else the larger, true, or the later in the alphabet."""
+    metric: Annotated[
+        tuple[str, ...],
+        arg(
+            metavar="NAME|TASK=NAME ...",
+            help_behavior_hint="(default: AUROC, log-loss skill, R2, ...)",
+        ),
+    ] = ()
+    """By which models are compared, such as accuracy or "balanced accuracy"."""
     task_column: Column = None
     """Long form: the column that names the task of each row."""
     target_column: Column = None

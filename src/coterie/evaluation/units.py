@@ -104,6 +104,10 @@ class Unit:
         with within(file, _FORMAT.name):
             about = entries_of(about, {"groupings": list[str]}, ["groupings"], closed=False)
             distinct(names := about.pop("groupings"), "groupings")
+            if "outcomes" in arrays:
+                raise CoterieError(
+                    "it is of an earlier version, which kept no outputs; compare in a new folder."
+                )
             parts = values_of(cls, arrays, about, T=len(data_map.tasks))
             if [cost["arm"] for cost in parts["costs"]] != [name for name, _ in parts["arms"]]:
                 raise CoterieError("`costs` must have one row for each of `arms`, in order.")

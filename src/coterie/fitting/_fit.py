@@ -64,7 +64,7 @@ def fit(
             stays as it is.
         metric: by which models are compared (scores, and the epoch that is kept): the name of one of
             :mod:`coterie.metrics` or a function for all tasks, or a mapping from task to one. By
-            default what the tasks have: AUROC (binary), accuracy, R2, ...
+            default what the tasks have: AUROC (binary), log-loss skill, R2, ...
         record: record the data map of the only model, or of the row given as a number.
         snapshots: epochs (counted from 1) after which the map is kept too; the map after the last
             epoch always is. There is none after the row has stopped.

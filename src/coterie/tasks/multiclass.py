@@ -50,7 +50,7 @@ class Multiclass(Classes):
     """One of K classes without an order."""
 
     name = "multiclass"
-    metric_name = "accuracy"
+    metric_name = "log-loss skill"
     margin = MulticlassMargin()
     estimand = "class"
 

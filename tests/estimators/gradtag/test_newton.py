@@ -17,7 +17,7 @@ from coterie.errors import CoterieError
 from coterie.estimators import GradTagScores, TrainedScores
 from coterie.estimators.gradtag.newton import Moments
 from coterie.estimators.gradtag.readout import co_averages
-from coterie.metrics import scores
+from coterie.metrics import scores, with_metric
 from coterie.tasks import Kind, task_losses
 
 SETTINGS = {"epochs": 2, "batch_size": 32}
@@ -234,32 +234,26 @@ def test_what_cannot_be_estimated_is_refused():
         GradTagScores().fit(joint, strange)
 
 
-def test_metrics_of_ones_own_are_read_from_margins():
+def test_metrics_of_ones_own_are_read_from_changed_outputs():
+    """Where nothing moves, outputs and scores are those of the model that was linearised."""
     data = table(("binary", "multiclass", "regression"))
     joint = ct.fit("mlp", data, model_options={"hidden": (8,)}, **SETTINGS)
     outputs = ct.predict(joint.stack, data, data.split.validation)[0]
-    seen = {}
 
-    def mean_output(outputs, targets):
-        seen[len(seen)] = outputs.shape
-        return outputs.mean()
+    def largest(outputs, targets):
+        return outputs.max()
 
-    def with_own(positions):
-        items = tuple(
-            dataclasses.replace(t, metric=mean_output) if p in positions else t
-            for p, t in enumerate(data.tasks)
-        )
-        return dataclasses.replace(joint, tasks=dataclasses.replace(data.tasks, items=items))
-
-    estimator = GradTagScores(n_features=16, ridge=1e9, measure="score").fit(with_own({0, 2}), data)
-    found = estimator.predict(np.ones((1, 3)))[0]
-    columns = [column.start for column in data.tasks.columns]
-    assert found[0] == pytest.approx(outputs[:, columns[0]].mean().item(), abs=1e-4)
-    assert found[2] == pytest.approx(outputs[:, columns[2]].mean().item(), abs=1e-4)
-    with pytest.raises(CoterieError, match="multiclass task 'task 1' is its own"):
-        GradTagScores(n_features=16, measure="score").fit(with_own({1}), data).predict(
-            np.ones((1, 3))
-        )
+    own = dataclasses.replace(joint, tasks=with_metric(data.tasks, largest))
+    still = {"n_features": 16, "ridge": 1e9, "measure": "score"}
+    found = GradTagScores(**still).fit(own, data).predict(np.ones((1, 3)))[0]
+    expected = [outputs[:, columns].max().item() for columns in data.tasks.columns]
+    np.testing.assert_allclose(found, expected, atol=1e-4)
+    for metric in (None, {"task 1": "accuracy"}, {"task 0": "balanced accuracy"}):
+        tasks = with_metric(data.tasks, metric)
+        asked = dataclasses.replace(joint, tasks=tasks)
+        found = GradTagScores(**still).fit(asked, data).predict(np.ones((1, 3)))[0]
+        expected = scores(outputs, data.targets[data.split.validation], tasks)
+        np.testing.assert_allclose(found, expected, atol=1e-4)
 
 
 def test_a_ridge_that_is_lost_in_rounding_is_named():
