@@ -193,19 +193,6 @@ def rivals_asked(compared: options.ComparisonOptions) -> str | list[str]:
     return asked
 
 
-def metric_asked(compared: options.ComparisonOptions) -> str | dict[str, str] | None:
-    """What decides, for all tasks or for some.
-
-    >>> metric_asked(options.ComparisonOptions(metric=("F1",)))
-    'F1'
-    >>> metric_asked(options.ComparisonOptions(metric=("cat=F1", "dog=accuracy")))
-    {'cat': 'F1', 'dog': 'accuracy'}
-    """
-    if len(compared.metric) == 1 and "=" not in compared.metric[0]:
-        return compared.metric[0]
-    return dict(_pair("metric", text) for text in compared.metric) or None
-
-
 def kind_asked(name: str) -> str:
     """The name of a kind; one of the user's is registered."""
     from coterie.tasks import Kind, register

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, TypedDict
 
 from coterie.cli import options
-from coterie.cli.asked import metric_asked, model_of, settings_of
+from coterie.cli.asked import model_of, settings_of
 from coterie.cli.outcomes import show_headroom
 from coterie.cli.shared import HEADROOM, headroom_file, no_trace_of_a_mistake, started
 from coterie.cli.show import Screen
@@ -41,7 +41,6 @@ def first_bound(run: Run, verb: options.Compare, data: Dataset, screen: Screen) 
     if verb.comparison.no_headroom or groups < 2:
         return None
     asked = _Asked(groups=groups, rows=_ROWS, seeds=_SEEDS, margin=verb.comparison.margin)
-    data = data.with_metric(metric_asked(verb.comparison))
     return _bound(run, verb.training, asked, data, screen)
 
 

@@ -141,10 +141,6 @@ class ComparisonOptions:
     ] = ()
     """What one might use instead of groups, such as wide, tuned, blend, hybrid, or for tables
     forest, boosting, linear, or module:object of your own; auto is all that suit the data."""
-    metric: Annotated[
-        tuple[str, ...], arg(metavar="NAME|TASK=NAME ...", help_behavior_hint="")
-    ] = ()
-    """What decides, such as balanced accuracy. (default: AUROC, log loss skill, R2 and the like)"""
     margin: Annotated[
         float | None,
         arg(metavar="POINTS", help_behavior_hint="(default: .5 for AUROC, 1 for R2 and skills)"),
