@@ -172,7 +172,8 @@ def reliability(probabilities: np.ndarray, labels: np.ndarray, bins: int = 10) -
     scores, came = probabilities[known].astype(np.float64), labels[known].astype(np.float64)
     place = np.minimum((scores * bins).astype(np.int64), bins - 1)
     grouped = pd.DataFrame({"predicted": scores, "observed": came}).groupby(place)
-    return grouped.mean().assign(count=grouped.size()).reset_index(drop=True)
+    found = pd.DataFrame(grouped.mean())
+    return found.assign(count=grouped.size()).reset_index(drop=True)
 
 
 def expected_calibration_error(table: pd.DataFrame) -> float:
