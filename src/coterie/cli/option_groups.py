@@ -125,8 +125,8 @@ class ComparisonOptions:
     rivals: Annotated[
         tuple[str, ...], arg(metavar="NAME ...", help_behavior_hint="(default: none)")
     ] = ()
-    """What one would try instead of groups, such as wide, tuned or forest: none, auto (all that suit
-    the data), those to train, or module:object of your own."""
+    """What one would try instead of groups, such as wide, tuned or forest, or module:object of your
+    own; auto is all that suit the data, none is none."""
     seeds: Count = 3
     """Trainings of everything, each with its own seed."""
     repeats: Annotated[
