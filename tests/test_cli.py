@@ -27,7 +27,7 @@ from coterie.cli import main, options
 from coterie.cli.asked import methods_asked
 from coterie.cli.parsing import VERBS, from_toml, names, parse
 from coterie.cli.show import Screen
-from coterie.evaluation import BASELINES
+from coterie.evaluation import BASELINES, RIVALS
 from coterie.files import read_json
 from coterie.grouping import AFFINITY_METHODS
 from coterie.grouping import METHODS as CLUSTERINGS
@@ -299,7 +299,7 @@ def test_parts_are_those_of_the_registries(
     said = capsys.readouterr().out
     assert max(map(len, said.splitlines())) <= 80
     rows = {line.split()[0]: line.split()[1:] for line in said.splitlines() if line.strip()}
-    registries = (METHODS, CLUSTERINGS, AFFINITY_METHODS, KINDS, ENCODERS, BASELINES)
+    registries = (METHODS, CLUSTERINGS, AFFINITY_METHODS, KINDS, ENCODERS, BASELINES, RIVALS)
     for name in [name for registry in registries for name in registry]:
         assert len(rows[name]) > 1, name  # with a sentence
     assert rows["seldom"] == rows["cosine"]
@@ -314,9 +314,10 @@ def test_help_names_what_there_is(capsys: pytest.CaptureFixture[str]) -> None:
     assert "coterie parts lists all" in text
     examples = re.findall(r"[Ss]uch as ((?:\w+(?:, | or | for data maps, )?)+)", text)
     named = {name for found in examples for name in re.findall(r"\w+", found)}
-    known = {*METHODS, *CLUSTERINGS, *AFFINITY_METHODS, *KINDS, *ENCODERS}
+    known = {*METHODS, *CLUSTERINGS, *AFFINITY_METHODS, *KINDS, *ENCODERS, *RIVALS}
     assert named & known == {
-        *("data_map", "lookahead", "gradtag", "kmeans", "spectral", "ordinal", "count", "mlp")
+        *("data_map", "lookahead", "gradtag", "kmeans", "spectral", "ordinal", "count", "mlp"),
+        *("wide", "tuned", "forest"),
     }
     assert set(re.search(r"Of (.+) those to train", text)[1].replace(",", "").split()) - {
         "and"

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from coterie import families
 from coterie.data import Dataset
 from coterie.evaluation.rivals.rival import Rival, TrainedRival
 from coterie.fitting import Model
@@ -32,11 +32,11 @@ class Family(Rival):
         baselines: Sequence[str],  # noqa: ARG002
     ) -> str | None:
         """Tables of some size."""
-        return _families().suits(self.name, data)
+        return families.suits(self.name, data)
 
     def train(self, case: Case, trainings: Trainings, *, seed: int) -> TrainedRival:  # noqa: ARG002
         """One fit; there are no steps to count."""
-        found = _families().fit(self.name, case.data, seed=seed)
+        found = families.fit(self.name, case.data, seed=seed)
         return TrainedRival(
             outputs=partial(found.outputs, case.data),
             model=lambda: found,
@@ -71,8 +71,3 @@ class Boosting(Family):
         "*Boosted trees* of each task (scikit-learn's histogram gradient boosting), on the same "
         "inputs."
     )
-
-
-def _families() -> Any:
-    """The room of these models, with scikit-learn, where one is asked for."""
-    return import_module("coterie.families")

@@ -9,7 +9,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import torch
 from torch import Tensor
@@ -62,8 +62,6 @@ class Rival(ABC):
 
     name: str
     sentence: str
-    by_default: ClassVar[bool] = True
-    """Whether ``rivals="auto"`` trains it where it suits."""
 
     def suits(
         self,
