@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 import coterie as ct
 from coterie.cli.predictions import prediction_table
-from coterie.cli.show import Screen, show_comparison, show_grouping
+from coterie.cli.show import Screen, show_answer, show_grouping
 from coterie.evaluation import Comparison
 from coterie.models import GroupedModel
 from coterie.tasks import Kind, Task, Tasks
@@ -97,7 +97,7 @@ def from_data_to_predictions(tasks: list[str], mine: str, folder: Path) -> None:
 
     screen, said = Screen(), io.StringIO()
     screen.out.file = said
-    show_comparison(screen, again)
+    show_answer(screen, again)
     show_grouping(screen, again.groupings["other"][0], mine)
     assert not steering(said.getvalue())
 
