@@ -190,5 +190,7 @@ def expected_calibration_error(table: pd.DataFrame) -> float:
     """
     if table.empty:
         return float("nan")
-    distance = (table["predicted"] - table["observed"]).abs()
-    return float((distance * table["count"]).sum() / table["count"].sum())
+    predicted, observed, count = (
+        table[name].to_numpy() for name in ("predicted", "observed", "count")
+    )
+    return float(np.average(np.abs(predicted - observed), weights=count))
