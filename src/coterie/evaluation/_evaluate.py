@@ -4,17 +4,12 @@ from __future__ import annotations
 
 from typing import Literal
 
-import torch
-from torch import Tensor
-
-from coterie.data import Batches, Dataset
+from coterie.data import Dataset
 from coterie.errors import CoterieError, require_choice, require_type
 from coterie.evaluation.metrics import all_metrics
 from coterie.models import GroupedModel
 from coterie.results import Evaluation, Fit
 from coterie.training import predict
-
-_BATCH = 512
 
 
 def evaluate(
@@ -54,7 +49,7 @@ def evaluate(
         )
     targets, units = data.targets[positions], data.in_units(positions)
     if isinstance(trained, GroupedModel):
-        outputs = _outputs(trained, data, positions)
+        outputs = trained.outputs(data, positions)
         return Evaluation(all_metrics(outputs, targets, data.tasks, units))
     outputs = predict(trained.stack, data, positions)
     used = [{data.tasks.names[t] for t in row.nonzero()[0]} for row in trained.weights]
@@ -64,10 +59,3 @@ def evaluate(
         for row in all_metrics(outputs[model], targets, data.tasks, units)
         if row["task"] in names
     )
-
-
-def _outputs(model: GroupedModel, data: Dataset, positions: Tensor) -> Tensor:
-    model.eval()
-    with torch.inference_mode():
-        batches = Batches(data, positions, batch_size=_BATCH, seed=0)
-        return torch.cat([model(batch.inputs) for batch in batches.ordered()])
