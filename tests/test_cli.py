@@ -268,6 +268,25 @@ def test_options_are_frozen(verb: str, expected: list[str]) -> None:
     assert list(names(VERBS[verb])) == expected
 
 
+def test_a_metric_is_for_all_tasks_or_for_one(
+    table: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = tmp_path / "run"
+    command = ["compare", "--data", str(table), "--targets", "warm", "wet", *QUICK]
+    for wrong, message in (
+        (["warm=R2"], "`metric` of the binary task 'warm' must be one of 'AUROC', "),
+        (["F1", "AUROC"], "`--metric` names 'F1' and 'AUROC' for all tasks"),
+        (["cold=F1"], "`metric` names 'cold', which is no task"),
+    ):
+        assert main([*command, "--out", str(run), "--metric", *wrong]) == 2
+        assert message in complaint(capsys)
+        assert not run.exists()
+    asked = ["--metric", "balanced accuracy", "--metric", "warm=F1"]
+    assert main([*command, "--out", str(run), *asked]) == 0
+    found = read_json(run / "comparison" / "comparison.json")
+    assert found["metric_names"] == ["F1 skill", "balanced accuracy skill"]
+
+
 def test_choices_and_defaults_are_those_of_python() -> None:
     hints, known = get_type_hints(options.TrainingOptions), get_type_hints(TrainingConfig)
     for name in ("optimiser", "precision"):
@@ -801,7 +820,7 @@ def test_evaluate_prints_every_metric(recorded: Path, capsys: pytest.CaptureFixt
     assert max(len(line) for line in captured.out.splitlines() if str(recorded) not in line) <= 80
     rows = read_json(recorded / "metrics.json")
     assert {row["task"] for row in rows} == set(TARGETS)
-    assert {row["metric"] for row in rows if row["task"] == "size"} == {"RMSE", "R2"}
+    assert {row["metric"] for row in rows if row["task"] == "size"} == {"R2", "RMSE", "MAE"}
 
 
 # Predictions

@@ -400,7 +400,7 @@ def test_a_metric_is_part_of_what_is_compared(data, halves, tmp_path):
     gain = found.gain("grouped", "joint")
     assert gain["metric"] == "accuracy"
     assert gain["gain"] == pytest.approx(100 * (wanted["grouped"] - wanted["joint"]))
-    with pytest.raises(CoterieError, match=r"metric was 'accuracy', now 'AUROC'"):
+    with pytest.raises(CoterieError, match='metric was "accuracy", now "AUROC"'):
         ct.compare("mlp", data, halves, run=run, **options)
 
 
