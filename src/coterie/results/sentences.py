@@ -52,9 +52,9 @@ def settled_by(found: Finding) -> str:
     """
     if found.seeds is not None:
         time = "" if found.minutes is None else f" ({_minutes(found.minutes)})"
-        return (
-            f"About {found.seeds} more seed{'s' if found.seeds > 1 else ''}{time} would settle it."
-        )
+        what = "split" if "splits" in found.repetitions else "seed"
+        plural = "s" if found.seeds > 1 else ""
+        return f"About {found.seeds} more {what}{plural}{time} would settle it."
     if found.examples is not None:
         return (
             "More seeds would not settle it: the test examples are too few, by about "
