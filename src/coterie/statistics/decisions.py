@@ -86,7 +86,7 @@ def settle(interval: Interval, margin: float) -> Settle:
         return Settle(None, None)
     seeds, tail = np.arange(2, MOST_SEEDS + 1), (1 - interval.level) / 2
     if np.isnan(interval.example_variance):
-        return _splits(interval, needed, seeds, tail)
+        return _splits(interval, float(needed), seeds, tail)
     variance, df = satterthwaite(
         interval.seed_variance + interval.interaction_variance,
         interval.interaction_variance,
@@ -103,7 +103,7 @@ def settle(interval: Interval, margin: float) -> Settle:
 
 
 def _splits(
-    interval: Interval, needed: np.floating | float, splits: np.ndarray, tail: float
+    interval: Interval, needed: float, splits: np.ndarray, tail: float
 ) -> Settle:
     """How many splits would do: what they share (their overlap) stays in the variance."""
     shared = interval.error**2 - interval.seed_variance / interval.seeds
