@@ -193,7 +193,7 @@ def run_unit(
     stages = [(stage, unit.save(folder / stage), {**facts, "strategies": strategies})]
     if keep_model:
         model = folder / "model.safetensors"
-        trainings.grouped_model(arms[1]).save(model)
+        trainings.grouped_model(arms[1]).calibrate(data).save(model)
         stages.insert(0, ("model", [model], {"grouping": arms[1].arm.name, **facts}))
     # What a continued run would read.
     return Finished(unit=Unit.load(folder / stage), stages=stages)
