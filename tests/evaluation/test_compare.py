@@ -375,6 +375,8 @@ def test_a_finished_run_is_read_and_a_damaged_one_refused(data, halves, tmp_path
     whole = ct.compare("mlp", data, halves, run=tmp_path / "run", **options)
     assert not list((tmp_path / "run" / "checkpoints").iterdir())
     model = ct.GroupedModel.load(tmp_path / "run" / "model.safetensors")
+    assert None not in model.calibration
+    assert len(model.calibration) == len(data.tasks)
     outputs = model(data.inputs[data.split.test])
     scores = deciding_scores(outputs, data.targets[data.split.test], data.tasks)
     np.testing.assert_allclose(values(whole, "grouped", seed=0), scores, atol=1e-9)

@@ -251,7 +251,7 @@ def _fit(run: Run, data: Dataset, screen: Screen) -> None:
         )
     model = GroupedModel.from_stack(
         fitted.stack, grouping.membership, data.tasks, data.preprocessing
-    )
+    ).calibrate(data)
     with atomic(run.folder / MODEL) as temporary:
         model.save(temporary)
         run.forget("model", "evaluate")
