@@ -50,7 +50,7 @@ def halves(data):
 @pytest.fixture(scope="module")
 def result(data, halves):
     methods = {"halves": halves, "map": ct.Cluster(n_groups=2, fuzziness=2.0)}
-    return ct.compare("mlp", data, methods, seeds=2, repeats=1, draws=2, bootstraps=50, **SETTINGS)
+    return ct.compare("mlp", data, methods, seeds=2, repeats=1, draws=2, rivals="none", **SETTINGS)
 
 
 def values(result, arm, metric="AUROC", **where):
@@ -226,7 +226,7 @@ def test_one_group_is_joint_training(data):
         seeds=2,
         repeats=1,
         baselines=("random", "ensemble"),
-        bootstraps=5,
+        rivals="none",
         **SETTINGS,
     )
     assert (
@@ -247,7 +247,7 @@ def test_small_tables_are_split_repeatedly(data, halves, monkeypatch):
 
     monkeypatch.setattr(_jobs, "run_unit", noted)
     monkeypatch.setattr(_compare, "assemble", lambda *parts: None)
-    ct.compare("mlp", data, halves, **SETTINGS)
+    ct.compare("mlp", data, halves, rivals="none", **SETTINGS)
     assert [(about["split"], about["seed"]) for _, about in seen] == [
         (s, r) for s in range(5) for r in range(3)
     ]
@@ -259,7 +259,7 @@ def test_small_tables_are_split_repeatedly(data, halves, monkeypatch):
 
 def test_repeated_splits_are_units_of_their_own(data, halves):
     result = ct.compare(
-        "mlp", data, halves, seeds=[7], repeats=2, baselines=(), bootstraps=20, **SETTINGS
+        "mlp", data, halves, seeds=[7], repeats=2, baselines=(), rivals="none", **SETTINGS
     )
     assert {(r["split"], r["seed"]) for r in result.scores_table.to_pylist()} == {(0, 7), (1, 7)}
     assert result.gain("grouped", "joint")["low"] is not None
@@ -312,7 +312,7 @@ def test_a_split_that_cannot_be_drawn_is_named(data, halves, monkeypatch, droppi
     monkeypatch.setattr(_jobs, "run_unit", lambda *a, **k: pytest.fail("trained"))
     named = r"none of 100 draws of split 1 can be used. The last: .*Compare with repeats=1\.$"
     with pytest.raises(CoterieError, match=named):
-        ct.compare("mlp", dataclasses.replace(data, rebuild=rebuild), halves, **SETTINGS)
+        ct.compare("mlp", dataclasses.replace(data, rebuild=rebuild), halves, rivals="none", **SETTINGS)
 
 
 def test_mixed_kinds_and_gaps(tmp_path):
@@ -340,7 +340,7 @@ def test_mixed_kinds_and_gaps(tmp_path):
         seeds=2,
         repeats=1,
         draws=1,
-        bootstraps=50,
+        rivals="none",
         **SETTINGS,
     )
     assert result.metric_names == ("AUROC skill", "R2", "log-loss skill")
@@ -356,7 +356,7 @@ def test_mixed_kinds_and_gaps(tmp_path):
         ({"repeats": 0}, "`repeats` must be"),
         ({"draws": 0}, "`draws` must be"),
         ({"metric": "R2"}, "`metric` of the binary task 'digit 0' must be one of 'AUROC'"),
-        ({"bootstraps": 0}, "`bootstraps` must be"),
+        ({"margin": 0}, "`margin` must be"),
         ({"baselines": ("x",)}, "`baselines`"),
         ({"seed": 1}, "`seed` is set by compare itself. Give `seeds`."),
         ({"record": True}, "`record` is set by compare"),
@@ -371,7 +371,7 @@ def test_mistakes_are_refused_before_training(data, halves, monkeypatch, options
 
 
 def test_a_finished_run_is_read_and_a_damaged_one_refused(data, halves, tmp_path, monkeypatch):
-    options = {"seeds": 2, "repeats": 1, "draws": 1, "bootstraps": 20, **SETTINGS}
+    options = {"seeds": 2, "repeats": 1, "draws": 1, "rivals": "none", **SETTINGS}
     whole = ct.compare("mlp", data, halves, run=tmp_path / "run", **options)
     assert not list((tmp_path / "run" / "checkpoints").iterdir())
     model = ct.GroupedModel.load(tmp_path / "run" / "model.safetensors")
@@ -393,7 +393,7 @@ def test_a_finished_run_is_read_and_a_damaged_one_refused(data, halves, tmp_path
 
 
 def test_a_metric_is_part_of_what_is_compared(data, halves, tmp_path):
-    options = {"seeds": 1, "repeats": 2, "draws": 1, "baselines": (), **SETTINGS}
+    options = {"seeds": 1, "repeats": 2, "draws": 1, "baselines": (), "rivals": "none", **SETTINGS}
     run = tmp_path / "run"
     found = ct.compare("mlp", data, halves, metric="accuracy", run=run, **options)
     assert set(found.metric_names) == {"accuracy"}
@@ -419,7 +419,7 @@ def test_a_local_model_is_compared_but_not_saved(data, halves, tmp_path):
         seeds=1,
         repeats=1,
         baselines=(),
-        bootstraps=5,
+        rivals="none",
         run=tmp_path / "run",
         **settings,
     )
@@ -459,7 +459,7 @@ def narrow(input_shape, width=4):
     return torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(64, width), torch.nn.ReLU())
 
 
-QUICK = {"seeds": 1, "repeats": 1, "draws": 1, "baselines": (), "bootstraps": 5, **SETTINGS}
+QUICK = {"seeds": 1, "repeats": 1, "draws": 1, "baselines": (), "rivals": "none", **SETTINGS}
 UNTRAINED = "trained again"
 
 
@@ -619,7 +619,7 @@ class Halves:
         return ct.Grouping(tasks=names, membership=torch.eye(2)[after].numpy(), method="cut")
 for at in map(int, sys.argv[2:]):
     ct.compare(tiny, ct.load("digits", limit=700), {"mine": Halves(at)}, seeds=1, repeats=1,
-               baselines=(), draws=1, bootstraps=5, run=sys.argv[1], epochs=1, strategy="loop",
+               baselines=(), draws=1, rivals="none", run=sys.argv[1], epochs=1, strategy="loop",
                device="cpu")
 """
 
@@ -644,7 +644,7 @@ import sys, torch, coterie as ct
 torch.set_num_threads(1)
 data = ct.load("digits", limit=700)
 methods = ct.Cluster(n_groups=2)
-ct.compare("mlp", data, methods, seeds=2, repeats=1, draws=1, bootstraps=20, run=sys.argv[1], epochs=6, batch_size=32,
+ct.compare("mlp", data, methods, seeds=2, repeats=1, draws=1, rivals="none", run=sys.argv[1], epochs=6, batch_size=32,
            model_options={"hidden": (8,)}, strategy="loop", device="cpu")
 """
 

@@ -135,7 +135,7 @@ def model_file(folder: Path, arm: str) -> Path:
     """Where the run in ``folder`` has the models of an arm.
 
     >>> model_file(Path("runs/demo"), "ensemble (K=3)").name
-    'ensemble (K=3).safetensors'
+    'ensemble-K=3-.safetensors'
     """
     return folder / MODELS / f"{file_name(arm)}.safetensors"
 
