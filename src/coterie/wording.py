@@ -104,6 +104,15 @@ def count(value: object) -> str:
     return f"{value:,.0f}" if is_number(value) else MISSING
 
 
+def models(value: float) -> str:
+    """A number of models, which is a fraction where it differs between repetitions.
+
+    >>> models(1.0), models(7 / 3)
+    ('1 model', '2.3 models')
+    """
+    return "1 model" if value == 1 else f"{plain(round(value, 1))} models"
+
+
 def seconds(value: object) -> str:
     """A duration in the unit that suits it.
 

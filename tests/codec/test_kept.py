@@ -36,6 +36,7 @@ NAMES = {
     "comparison": "comparison",
     "unit": "unit of a comparison",
 }
+VERSIONS = {"unit of a comparison": 2}
 OTHERS = {
     "comparison/history.safetensors": "file of training curves",
     "comparison/scores.parquet": "scores table",

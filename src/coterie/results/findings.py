@@ -99,7 +99,6 @@ class Finding:
     gain: float | None = None
     interval: tuple[float, float] | None = None
     margin: float | None = None
-    resampled: tuple[float, float] | None = None
     times: float = 1.0
     models: float = 1.0
     tasks: tuple[tuple[str, float], ...] = ()
