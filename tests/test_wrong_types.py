@@ -79,6 +79,22 @@ AFFINITY = ct.Affinity(tasks=("a", "b", "c"), matrix=np.eye(3), method="by hand"
 SCORES = ct.ScoreTable.of(
     ("a", "b", "c"), {("a", "b"): [0.5, 0.6], ("c",): [0.5], ("a", "b", "c"): [0.4, 0.4, 0.4]}
 )
+HEADROOM = ct.Headroom(
+    tasks=("a", "b"),
+    n_groups=2,
+    margin=1.0,
+    low=0.0,
+    estimate=0.5,
+    bound=1.0,
+    overlapping_bound=1.0,
+    joint=np.ones(2),
+    single=np.ones(2),
+    subset_variance=np.ones(2),
+    seed_variance=np.ones(2),
+    pairs_met=1.0,
+    subsets=np.ones((1, 2), dtype=bool),
+    scores=np.ones((2, 1, 2)),
+)
 SELECTION = ct.select(SCORES, budget=2)
 MODEL = ct.GroupedModel.from_stack(FIT.stack, np.ones((3, 1)), DATA.tasks, DATA.preprocessing)
 SEARCH = ct.fit("mlp", DATA, ct.DifferentiableGrouping(2), **SHORT)
@@ -248,6 +264,12 @@ CASES: dict[str, tuple[Callable[..., Any], Mapping[str, Any], Mapping[str, Any]]
         {"method": "cosine", "model": "mlp", "data": DATA, "every": 1, **SHORT},
         dict.fromkeys(("seed", "checkpoint", "progress")),
     ),
+    "headroom": (
+        ct.headroom,
+        {"model": "mlp", "data": DATA, "n_groups": 2, "rows": 2, "seeds": 2, **SHORT},
+        dict.fromkeys(("seed", "margin", "checkpoint", "progress", "engine")),
+    ),
+    "Headroom": (ct.Headroom, {f: getattr(HEADROOM, f) for f in HEADROOM.__dataclass_fields__}, {}),
     "finetune": (ct.finetune, {"search": SEARCH, "data": DATA, "epochs": 1}, {}),
     "confidence": (
         ct.confidence,
