@@ -40,7 +40,9 @@ def command(people: Path) -> Callable[..., list[str]]:
 
 
 @pytest.fixture(scope="session")
-def finished(command: Callable[..., list[str]], tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+def finished(
+    command: Callable[..., list[str]], tmp_path_factory: pytest.TempPathFactory
+) -> list[str]:
     """The command of a run with a forest that is finished."""
     asked = command(
         tmp_path_factory.mktemp("runs") / "run",

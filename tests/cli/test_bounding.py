@@ -80,7 +80,10 @@ def test_one_group_has_nothing_to_be_bounded(command: Command, tmp_path: Path) -
 
 
 def test_the_verb_prints_and_keeps_a_bound(
-    people: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    people: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     data = ["--data", str(people), "--targets", *"ABCD", "--epochs", "1", "--quiet"]
     asked = ["headroom", *data, "--groups", "2", "--rows", "6", "--seeds", "2"]

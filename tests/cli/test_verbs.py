@@ -110,9 +110,7 @@ def test_a_forest_predicts_without_scikit_learn(
         "import sys; sys.modules['sklearn'] = None; from coterie.cli import main; "
         f"sys.exit(main({predict!r}))"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=False
-    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     found = pd.read_csv(out)[list("ABCD")]
     assert found.to_numpy().min() >= 0
