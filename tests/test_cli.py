@@ -48,6 +48,9 @@ QUICK = (
     "1",
     "--draws",
     "1",
+    "--rivals",
+    "none",
+    "--no-headroom",
     "--groups",
     "2",
 )
@@ -158,7 +161,7 @@ def test_help_is_readable_at_80_columns(
     assert main(["run", "--help"]) == 0
     text = " ".join(capsys.readouterr().out.replace("│", " ").split())
     for default in (
-        "(default: 10)",
+        "(default: until done)",
         "(default: 0.001)",
         "(default: adam)",
         "(default: auto)",
@@ -202,6 +205,7 @@ DATA = [
 TRAINING = [
     "model",
     "epochs",
+    "patience",
     "lr",
     "batch_size",
     "optimiser",
@@ -211,13 +215,22 @@ TRAINING = [
     "seed",
 ]
 GROUPING = ["groups", "fuzziness", "clustering", "features"]
-COMPARISON = ["methods", "baselines", "rivals", "seeds", "repeats", "draws"]
+COMPARISON = [
+    *("methods", "baselines", "rivals", "margin", "no_headroom", "anyway"),
+    *("seeds", "repeats", "draws"),
+]
 
 
 @pytest.mark.parametrize(
     ("verb", "expected"),
     [
-        ("run", ["out", *DATA, *TRAINING, *GROUPING, *COMPARISON, "quiet", "debug", "config"]),
+        (
+            "run",
+            [
+                *("out", *DATA, *TRAINING, *GROUPING, *COMPARISON, "quiet", "debug", "config"),
+                *("save", "fail_undecided"),
+            ],
+        ),
         ("compare", ["out", *DATA, *TRAINING, *GROUPING, *COMPARISON, "quiet", "debug", "config"]),
         ("record", ["out", *DATA, *TRAINING, "quiet", "debug", "config"]),
         ("affinity", ["out", "methods", "every", *DATA, *TRAINING, "quiet", "debug", "config"]),
@@ -331,12 +344,12 @@ def test_help_names_what_there_is(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["run", "--help"]) == 0
     text = " ".join(capsys.readouterr().out.replace("│", " ").split())
     assert "coterie parts lists all" in text
-    examples = re.findall(r"[Ss]uch as ((?:\w+(?:, | or | for data maps, )?)+)", text)
+    examples = re.findall(r"[Ss]uch as ((?:\w+(?:, | or | for data maps, | for tables )?)+)", text)
     named = {name for found in examples for name in re.findall(r"\w+", found)}
     known = {*METHODS, *CLUSTERINGS, *AFFINITY_METHODS, *KINDS, *ENCODERS, *RIVALS}
     assert named & known == {
         *("data_map", "lookahead", "gradtag", "kmeans", "spectral", "ordinal", "count", "mlp"),
-        *("wide", "tuned", "forest"),
+        *("wide", "tuned", "blend", "hybrid", "forest", "boosting", "linear"),
     }
     assert set(re.search(r"Of (.+) those to train", text)[1].replace(",", "").split()) - {
         "and"
@@ -1014,12 +1027,17 @@ def test_the_shortest_command_works(
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    from coterie.bounds import headroom
     from coterie.evaluation import compare
 
     def quick(*arguments: Any, **options: Any) -> Any:
         return compare(*arguments, **{**options, "seeds": 2, "repeats": 1, "draws": 1, "epochs": 1})
 
+    def quick_bound(*arguments: Any, **options: Any) -> Any:
+        return headroom(*arguments, **{**options, "epochs": 1})
+
     monkeypatch.setattr("coterie.evaluation.compare", quick)
+    monkeypatch.setattr("coterie.bounds.headroom", quick_bound)
     monkeypatch.chdir(tmp_path)
     shutil.copy(people / "people.parquet", tmp_path)
     assert (
@@ -1042,7 +1060,9 @@ def test_the_shortest_command_works(
         == 0
     )
     assert (tmp_path / "runs" / "people" / "report.html").exists()
-    assert "Model: runs/people/model.safetensors" in capsys.readouterr().out.splitlines()
+    said = capsys.readouterr().out
+    assert re.search("^Model of .+: runs/people/model.safetensors$", said, re.MULTILINE)
+    assert "at most" in said[: said.index("Mean AUROC on test")]
 
 
 @pytest.mark.parametrize("verb", ["compare", "record"])
@@ -1056,7 +1076,7 @@ def test_every_verb_that_starts_a_run_names_it_after_the_data(
     assert "'runs/digits' is not empty" in complaint(capsys)
 
 
-def test_several_groupings_say_whose_model_was_saved(
+def test_several_groupings_are_shown_and_the_model_of_one_is_left(
     people: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     command = [
@@ -1070,9 +1090,10 @@ def test_several_groupings_say_whose_model_was_saved(
         "1",
         "--quiet",
     ]
-    assert main([*command, "--groups", "2", "auto", "--out", str(tmp_path / "run")]) == 0
+    several = [*command, "--groups", "2", "auto", "--out", str(tmp_path / "run")]
+    assert main([*several, "--save", "K=2 m=1.07"]) == 0
     out = capsys.readouterr().out
-    assert "Model of K=2 m=1.07, the first grouping: " in out
+    assert "Model of K=2 m=1.07: " in out
     assert "Number of groups by silhouette: 2 (" in out
 
 
@@ -1092,8 +1113,8 @@ def test_same_command_reads_what_is_finished(
     monkeypatch.setattr("coterie.training.loop.gradient_step", never)
     assert main(finished[1]) == 0
     out = capsys.readouterr().out
-    assert "Mean gain over tasks" in out
-    assert all(word in out for word in ("models", "parameters", "steps", "time"))
+    assert "on test and what it costs, cheapest to serve first" in out
+    assert all(word in out for word in ("models", "predictions", "training"))
     assert "report.html" in out
     lines = [line for line in out.splitlines() if str(finished[0]) not in line]
     assert max(map(len, lines)) <= 80

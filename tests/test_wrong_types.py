@@ -203,7 +203,7 @@ CASES: dict[str, tuple[Callable[..., Any], Mapping[str, Any], Mapping[str, Any]]
             "seeds": 2,
             "repeats": 1,
             "draws": 1,
-            "bootstraps": 5,
+            "rivals": "none",
             **SHORT,
         },
         dict.fromkeys(
@@ -211,6 +211,11 @@ CASES: dict[str, tuple[Callable[..., Any], Mapping[str, Any], Mapping[str, Any]]
                 "methods",
                 "n_groups",
                 "baselines",
+                "headroom",
+                "anyway",
+                "margin",
+                "metric",
+                "save",
                 "run",
                 "engine",
                 "progress",
@@ -386,6 +391,7 @@ CASES: dict[str, tuple[Callable[..., Any], Mapping[str, Any], Mapping[str, Any]]
             ct.DataMap,
             ct.GroupedModel,
             ct.Grouping,
+            ct.Headroom,
             ct.ScoreTable,
             ct.Selection,
         )
@@ -396,7 +402,7 @@ CASES: dict[str, tuple[Callable[..., Any], Mapping[str, Any], Mapping[str, Any]]
     },
     **{
         f"{type(each).__name__}.save": (each.save, {"path": "saved"}, {})
-        for each in (AFFINITY, MAP, MODEL, GROUPING, SCORES, SELECTION)
+        for each in (AFFINITY, MAP, MODEL, GROUPING, HEADROOM, SCORES, SELECTION)
     },
     "Fit.save": (FIT.save, {"folder": "saved"}, {}),
     "ModelStack.select": (FIT.stack.select, {"rows": [0]}, {}),

@@ -312,7 +312,9 @@ def test_a_split_that_cannot_be_drawn_is_named(data, halves, monkeypatch, droppi
     monkeypatch.setattr(_jobs, "run_unit", lambda *a, **k: pytest.fail("trained"))
     named = r"none of 100 draws of split 1 can be used. The last: .*Compare with repeats=1\.$"
     with pytest.raises(CoterieError, match=named):
-        ct.compare("mlp", dataclasses.replace(data, rebuild=rebuild), halves, rivals="none", **SETTINGS)
+        ct.compare(
+            "mlp", dataclasses.replace(data, rebuild=rebuild), halves, rivals="none", **SETTINGS
+        )
 
 
 def test_mixed_kinds_and_gaps(tmp_path):

@@ -102,9 +102,7 @@ def settle(interval: Interval, margin: float) -> Settle:
     return Settle(None, int(np.ceil(interval.examples * 2 * of_examples / needed**2)))
 
 
-def _splits(
-    interval: Interval, needed: float, splits: np.ndarray, tail: float
-) -> Settle:
+def _splits(interval: Interval, needed: float, splits: np.ndarray, tail: float) -> Settle:
     """How many splits would do: what they share (their overlap) stays in the variance."""
     shared = interval.error**2 - interval.seed_variance / interval.seeds
     half = np.sqrt(interval.seed_variance / splits + shared) * stats.t.isf(tail, splits - 1)
