@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from _common import RESULTS
+from page_decisions import found_groups, wrong
 from page_dmtg import cost, images, planted
 from page_methods import (
     advice,
@@ -277,6 +278,8 @@ SECTIONS: list[tuple[str, str, str, Callable[[dict[str, Any]], str]]] = [
     ("Does it pay? parkinsons", "does_it_pay.py", "pays_parkinsons", pays),
     ("Does it pay? CIFAR-10", "does_it_pay.py", "pays_cifar10", pays),
     ("Does it pay? CelebA", "does_it_pay.py", "pays_celeba", pays),
+    ("How often are answers wrong?", "decisions.py", "decisions", wrong),
+    ("Are planted groups found?", "decisions.py", "decisions_groups", found_groups),
     ("Speed: the whole job", "speed.py", "speed_job", job),
     ("Speed: the whole job on a GPU", "speed.py", "speed_job_gpu", job),
     ("Speed: stacks", "speed.py", "speed_stacks", stacks),
