@@ -41,9 +41,7 @@ def test_limits_take_their_steps_but_for_the_bounds_of_epochs(n_steps: int) -> N
 
 
 @given(n_steps=steps, epochs=steps, patience=st.none() | steps)
-def test_what_is_asked_for_is_what_is_done(
-    n_steps: int, epochs: int, patience: int | None
-) -> None:
+def test_what_is_asked_for_is_what_is_done(n_steps: int, epochs: int, patience: int | None) -> None:
     assert TrainingConfig(epochs=epochs, patience=patience).limit(n_steps) == (epochs, patience)
     assert Limit.of(n_steps, patience=7) == (Limit.of(n_steps).epochs, 7)
 

@@ -168,9 +168,7 @@ def test_resumed_after_some_have_stopped(
         "record": 0,
     }
     told: list[int] = []
-    whole = run(
-        "mlp", table(), WEIGHTS, progress=lambda done, *_: told.append(done), **settings
-    )
+    whole = run("mlp", table(), WEIGHTS, progress=lambda done, *_: told.append(done), **settings)
     kill = int(share * max(told))
 
     def progress(done: int, *_: object) -> None:
