@@ -177,8 +177,8 @@ def test_nan_loss_stops_and_keeps_the_last_checkpoint(tmp_path):
 def test_best_epoch_is_kept_per_row(digits):
     result = fit("mlp", digits, np.eye(14)[[0, 13]], **SMALL | {"epochs": 6})
     best = result.history.best_epoch
-    curve = result.history.validation_score[:, [0, 1], [0, 13]]
-    np.testing.assert_array_equal(curve.argmax(0), best)
+    curve = result.history.validation_loss[:, [0, 1], [0, 13]]
+    np.testing.assert_array_equal(curve.argmin(0), best)
     outputs = predict(result.stack, digits, digits.split.validation)
     from coterie.metrics import primary_metric, summed_statistics
 
@@ -392,7 +392,7 @@ def test_negligible_weights_do_not_choose_examples():
     assert state_equal(hard.stack, nearly.stack)
 
 
-def test_own_metric_is_the_score_and_chooses_the_epoch():
+def test_own_metric_is_the_score_of_the_kept_epoch():
     calls = []
 
     def metric(outputs, targets):
@@ -407,8 +407,10 @@ def test_own_metric_is_the_score_and_chooses_the_epoch():
         "targets": (rng.random((200, 1)) < 0.5).astype(np.float32),
     }
     result = fit("mlp", load(arrays, names=["a"], metrics={"a": metric}), **SMALL)
-    assert result.scores[0, 0] == -1
-    assert result.history.best_epoch.tolist() == [0]
+    np.testing.assert_array_equal(result.history.validation_score[:, 0, 0], [-1, -2, -3])
+    best = result.history.validation_loss[:, 0, 0].argmin()
+    assert result.history.best_epoch.tolist() == [best]
+    assert result.scores[0, 0] == -1 - best
 
 
 def test_learnt_weight_of_zero_feels_its_gradient():
