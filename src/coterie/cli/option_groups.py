@@ -87,7 +87,7 @@ class TrainingOptions:
     )
     """Passes over the training examples; left out, models train until validation is no better."""
     patience: Annotated[
-        int | None, arg(metavar="N", help_behavior_hint="(default: about 100 steps, or none)")
+        int | None, arg(metavar="N", help_behavior_hint="(default: 100 steps, at least 10)")
     ] = None
     """Epochs that a model trains on without being better; with --epochs, only if given."""
     lr: Annotated[float, arg(metavar="RATE")] = 1e-3
