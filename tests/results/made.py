@@ -126,10 +126,7 @@ def everything() -> dict[str, Any]:
 def earlier_comparison() -> Comparison:
     """The comparison as a version left it that had neither margins nor standings."""
     made = everything()["comparison"]
-    tables = {
-        name: getattr(made, f"{name}_table")
-        for name in ("scores", "gains", "costs")
-    }
+    tables = {name: getattr(made, f"{name}_table") for name in ("scores", "gains", "costs")}
     for name, columns in LATER.items():
         tables[name] = without(tables[name], columns)
     return replace(

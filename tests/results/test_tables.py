@@ -51,9 +51,7 @@ def test_an_ensemble_of_a_grouping_that_found_its_number_is_its_own() -> None:
         (float("nan"), 0.1, "unknown"),
     ],
 )
-def test_outcomes_of_tables_without_a_margin(
-    low: float | None, high: float, expected: str
-) -> None:
+def test_outcomes_of_tables_without_a_margin(low: float | None, high: float, expected: str) -> None:
     assert outcome({"low": low, "high": high, "outcome": None}) == expected
 
 
