@@ -52,6 +52,7 @@ REACHED = {
     "report/test_assignments.py": "report: folding",
     "results/test_comparisons.py": "results: comparison_files evaluations",
     "results/test_earlier.py": "results: data_maps",
+    "results/test_findings.py": "results: sentences",
     "results/test_found.py": "results: about evidence",
     "results/test_scores.py": "results: score_rows",
     "results/test_views.py": "results: plots",

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterable, Mapping
 from typing import TypeGuard
 
 import numpy as np
 
 MISSING = "–"
+_BEFORE_UNIT = re.compile(r"(?<=\d) (?=(?:%|ms\b|s\b|min\b|h\b))|(?<=\d min) (?=\d)")
 MOST_NAMED = 12
 
 
@@ -127,6 +129,15 @@ def seconds(value: object) -> str:
         return f"{value:.1f} s"
     minutes, rest = divmod(round(value), 60)
     return f"{minutes} min {rest} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
+
+
+def unbroken(sentence: str) -> str:
+    r"""A sentence whose numbers stay on one line with their units.
+
+    >>> unbroken("trained in 1 min 35 s (95 %)")
+    'trained in 1\xa0min\xa035\xa0s (95\xa0%)'
+    """
+    return _BEFORE_UNIT.sub("\u00a0", sentence)
 
 
 def probability(value: object) -> str:

@@ -218,6 +218,10 @@ def test_models_are_told_to_a_tenth_where_numbers_of_groups_differ():
     assert "and 2 models" in verdict(models=2.0)[0]
 
 
+def test_one_group_is_not_held_against_what_it_is():
+    assert [found.about for found in findings(models=1.0)] == ["worth"]
+
+
 def test_tasks_are_named_only_after_correction():
     sentences = verdict(
         tasks=[("cat", -4.0, 0.01), ("dog", -9.0, 0.2), ("ship", 3.0, 0.04), ("car", -5.0, 0.049)]
@@ -284,7 +288,15 @@ def test_what_a_grouping_is_judged_by_must_be_there():
         ),
         (
             Finding(about="epochs", outcome="too few", tasks=(("joint", 1.0), ("single", 0.25))),
-            "joint (100 %), single (25 %); more epochs may change the answer.",
+            "of joint (100 %) and single (25 %), models are best in their last epoch;",
+        ),
+        (
+            Finding(
+                about="epochs",
+                outcome="too few",
+                tasks=(("a", 0.1), ("b", 0.4), ("c", 0.3), ("d", 0.2), ("e", 0.1)),
+            ),
+            "of b (40 %), c (30 %), d (20 %) and 2 more arms, models are best",
         ),
         (
             Finding(about="nothing learnt", outcome="chance", tasks=(("coin", 0.53),)),

@@ -33,6 +33,11 @@ def test_decided_says_what_to_use_at_which_cost_and_what_more_would_buy() -> Non
     assert (made().arm, made().basis) == ("joint", "test")
 
 
+def test_a_gain_that_does_not_show_is_said_to_be_small() -> None:
+    best = replace(FOREST, score=JOINT.score + 0.0001)
+    assert "would gain under 0.1 points, 0.4 at most" in made(best=best).sentences[1]
+
+
 @pytest.mark.parametrize(
     ("low", "says"),
     [

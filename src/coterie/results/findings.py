@@ -162,6 +162,8 @@ def find(
                 "missing."
             )
         found.append(_worth(name, means, cost[name], cost["joint"], unit_seconds, repetitions))
+        if cost[name]["models"] == 1:
+            continue  # nothing but joint training
         found += [
             replace(_of_pair(row, unit_seconds), repetitions=repetitions) for row in means.values()
         ]

@@ -94,8 +94,8 @@ class Recommendation:
         gain = 100 * (self.best.score - self.chosen.score)
         most = "" if self.chosen.low is None else f", {_bound(self.chosen.low)} at most"
         return (
-            f"Paying for {self.best.arm}, the highest score, would gain {signed(gain)} "
-            f"points{most}: {_price(self.best)}."
+            f"Paying for {self.best.arm}, the highest score, would gain "
+            f"{signed(gain) if gain >= 0.05 else 'under 0.1'} points{most}: {_price(self.best)}."
         )
 
 

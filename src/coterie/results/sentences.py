@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from coterie.wording import MOST_NAMED, models, number, share, signed
+from coterie.wording import MOST_NAMED, listing, models, number, share, signed
 
 if TYPE_CHECKING:
     from coterie.results.findings import Finding
+
+_ARMS_NAMED = 3
 
 
 def sentence(found: Finding) -> str:
@@ -137,10 +139,13 @@ def _condition(found: Finding) -> str:
         case "headroom":
             return f"Headroom: {found.why}"
         case "epochs":
-            shown = ", ".join(f"{name} ({100 * part:.0f} %)" for name, part in found.tasks)
+            worst = sorted(found.tasks, key=lambda pair: -pair[1])
+            shown = [f"{name} ({100 * part:.0f} %)" for name, part in worst[:_ARMS_NAMED]]
+            if others := len(worst) - len(shown):
+                shown.append(f"{others} more arm{'s' if others > 1 else ''}")
             return (
-                "Not trained to the end: models that are best in their last epoch, of "
-                f"{shown}; more epochs may change the answer."
+                f"Not trained to the end: of {listing(shown)}, models are best in their last "
+                "epoch; more epochs may change the answer."
             )
         case "nothing learnt" if not found.of:
             return (
