@@ -13,7 +13,7 @@ import numpy as np
 import torch
 
 from coterie.evaluation.units import Unit
-from coterie.metrics import contributions, deciding, mean_name, n_wrong
+from coterie.metrics import Predictions, contributions, deciding, mean_name, n_wrong
 from coterie.results.standings import mean_where_known
 from coterie.statistics import Interval, interval, nadeau_bengio, simultaneous, with_mean
 from coterie.tasks import Tasks
@@ -174,21 +174,21 @@ def arm_scores(
         groups=None if several or groups is None else groups[units[0].positions],
         splits=splits,
         overlap=float(np.mean([unit.overlap for unit in units])) if several else 0.0,
-        chance=np.array(
-            [
-                np.nan
-                if callable(task.metric)
-                else 0.0
-                if metric.is_skill
-                else metric.chance(prior)
-                for task, metric, prior in zip(
-                    tasks, metrics, tasks.priors or [()] * len(tasks), strict=True
-                )
-            ]
-        ),
+        chance=_chance(units[0], tasks),
         margins=np.append(margins, margins.max()),
         metrics=tuple(metric.name for metric in metrics),
     )
+
+
+def _chance(unit: Unit, tasks: Tasks) -> np.ndarray:
+    """What each task's deciding metric (T,) is of models that know nothing of an example."""
+    outputs, targets = torch.from_numpy(unit.outputs), torch.from_numpy(unit.targets)
+    found = np.full(len(tasks), np.nan)
+    for t, (task, metric) in enumerate(zip(tasks, deciding(tasks), strict=True)):
+        if not callable(task.metric):
+            made = Predictions.of(outputs[..., tasks.columns[t]], targets[:, t], tasks, t)
+            found[t] = 0.0 if metric.is_skill else metric.chance(made.priors)
+    return found
 
 
 def _averages_draws(unit: Unit, names: Sequence[str]) -> np.ndarray:
