@@ -143,7 +143,9 @@ def test_several_splits_have_nadeau_and_bengios_interval():
         y = labels(1, seed=split)
         gains = []
         for seed in range(2):
-            hits = [hit_by(share, y.shape, 10 * split + seed + i) for i, share in ((0, 0.9), (5, 0.8))]
+            hits = [
+                hit_by(share, y.shape, 10 * split + seed + i) for i, share in ((0, 0.9), (5, 0.8))
+            ]
             gains.append(100 * (hits[0].mean() - hits[1].mean()))
             outputs = {str(i): answers(y, each) for i, each in enumerate(hits)}
             units.append(unit(tasks, y, outputs, split=split, seed=seed, overlap=0.5))
