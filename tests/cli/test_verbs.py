@@ -49,7 +49,7 @@ def test_what_to_use_comes_first_and_its_model_is_left(
     said = capsys.readouterr().out
     found = comparison(folder).recommendation
     assert found is not None
-    assert re.match(r"Use |Undecided\. Until it is, use ", said)
+    assert re.match(r"Use |Undecided\. Until more is known, use ", said)
     assert " ".join(said.split()).startswith(" ".join(found.sentences))
     assert f"> {found.arm} " in said
     assert f"Model of {found.arm}: {folder / 'model.safetensors'}\n" in said
