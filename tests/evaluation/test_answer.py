@@ -149,7 +149,9 @@ def test_where_no_grouping_can_pay_groups_are_found_and_not_trained(data, tmp_pa
     assert finding.why.endswith("Groups were found, but not trained.")
     assert finding.sentence in found.verdict
     assert found.recommendation.arm in found.arms
-    np.testing.assert_allclose(of_model(run, data), auroc(found, found.recommendation.arm), atol=1e-6)
+    np.testing.assert_allclose(
+        of_model(run, data), auroc(found, found.recommendation.arm), atol=1e-6
+    )
     page = found.report(tmp_path / "report.html").read_text()
     assert "not trained" in page
     found.save(tmp_path / "saved")

@@ -107,11 +107,15 @@ def test_arms_are_what_separate_fits_would_give(result, data, halves):
 
 
 def test_gains_follow_from_scores(result):
-    lost = {name for each in result.findings if each.about == "nothing learnt" for name, _ in each.tasks}
+    lost = {
+        name for each in result.findings if each.about == "nothing learnt" for name, _ in each.tasks
+    }
     learnt = [name for name in result.tasks if name not in lost]
     assert "random" in lost
     assert len(learnt) > 8
-    one, other = ([values(result, arm, task=name) for name in learnt] for arm in ("halves", "joint"))
+    one, other = (
+        [values(result, arm, task=name) for name in learnt] for arm in ("halves", "joint")
+    )
     difference = np.mean(one) - np.mean(other)
     assert result.gain("halves", "joint")["gain"] == pytest.approx(100 * difference)
     row = result.gain("map", "random (map)", "even")
@@ -317,7 +321,9 @@ def test_a_split_that_cannot_be_drawn_is_named(data, halves, monkeypatch, droppi
     monkeypatch.setattr(_jobs, "run_unit", lambda *a, **k: pytest.fail("trained"))
     named = r"none of 100 draws of split 1 can be used. The last: .*Compare with repeats=1\.$"
     with pytest.raises(CoterieError, match=named):
-        ct.compare("mlp", dataclasses.replace(data, rebuild=rebuild), halves, rivals="none", **SETTINGS)
+        ct.compare(
+            "mlp", dataclasses.replace(data, rebuild=rebuild), halves, rivals="none", **SETTINGS
+        )
 
 
 def test_mixed_kinds_and_gaps(tmp_path):
@@ -382,9 +388,7 @@ def test_a_finished_run_is_read_and_a_damaged_one_refused(data, halves, tmp_path
     model = ct.GroupedModel.load(tmp_path / "run" / "model.safetensors")
     outputs = model(data.inputs[data.split.test])
     scores = deciding_scores(outputs, data.targets[data.split.test], data.tasks)
-    np.testing.assert_allclose(
-        values(whole, whole.recommendation.arm, seed=0), scores, atol=1e-9
-    )
+    np.testing.assert_allclose(values(whole, whole.recommendation.arm, seed=0), scores, atol=1e-9)
 
     monkeypatch.setattr(_unit, "fit", lambda *a, **k: pytest.fail("trained again"))
     again = ct.compare("mlp", data, halves, run=tmp_path / "run", **options)

@@ -140,7 +140,11 @@ def test_who_is_left_out_and_why():
 def test_headroom_comes_first_with_what_was_done_about_it(trained, bound):
     names = {"mine": None}
     units = [
-        replace(each, found=names, histories={**each.histories, **({"mine": history(1, 2)} if trained else {})})
+        replace(
+            each,
+            found=names,
+            histories={**each.histories, **({"mine": history(1, 2)} if trained else {})},
+        )
         for each in compared()
     ]
     limit = headroom(bound=bound, overlapping_bound=bound)

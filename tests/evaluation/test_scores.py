@@ -51,7 +51,7 @@ def test_the_variance_over_examples_is_that_of_the_paired_differences():
     assert gains.mean == pytest.approx([difference.mean()] * 2)
     assert gains.example_variance == pytest.approx([difference.var(ddof=1) / N] * 2, rel=1e-5)
     assert gains.seed_variance == pytest.approx([0, 0])
-    assert (gains.low[0] < gains.mean[0]) and (gains.high[0] > gains.mean[0])
+    assert gains.low[0] < gains.mean[0] < gains.high[0]
 
 
 def test_rows_of_one_group_are_one_example():
@@ -100,6 +100,28 @@ def test_what_nobody_learns_stays_out_of_the_mean():
     assert several.mean == pytest.approx(gains.mean[-1:])
 
 
+def test_two_seeds_that_differ_have_learnt_all_the_same():
+    """Of two seeds Student's interval is wide, but these models know what they know."""
+    y, tasks = labels(1), binary("a")
+    units = [unit(tasks, y, {"x": noisy(y, scale, s)}, seed=s) for s, scale in enumerate((1, 2))]
+    assert arm_scores(units, tasks).better_than_chance().all()
+
+
+def test_chance_is_seldom_taken_for_knowledge():
+    """One in a hundred, if examples are counted as what they are."""
+    y, tasks = labels(300, n=60), binary(*map(str, range(300)))
+    rng = np.random.default_rng(1)
+    units = [unit(tasks, y, {"x": rng.normal(size=y.shape)}, seed=s) for s in range(3)]
+    assert arm_scores(units, tasks).better_than_chance().mean() < 0.03
+    often = [
+        unit(tasks, y.repeat(5, 0), {"x": each.outputs[0].repeat(5, 0)}, seed=each.seed)
+        for each in units
+    ]
+    found = arm_scores(often, tasks, groups=np.arange(60).repeat(5))
+    assert found.better_than_chance().mean() < 0.03
+    assert arm_scores(often, tasks).better_than_chance().mean() > 0.08
+
+
 def test_where_nobody_learns_anything_all_tasks_count():
     y, tasks = labels(), binary("a", "b")
     units = [
@@ -143,7 +165,9 @@ def test_several_splits_have_nadeau_and_bengios_interval():
         y = labels(1, seed=split)
         gains = []
         for seed in range(2):
-            hits = [hit_by(share, y.shape, 10 * split + seed + i) for i, share in ((0, 0.9), (5, 0.8))]
+            hits = [
+                hit_by(share, y.shape, 10 * split + seed + i) for i, share in ((0, 0.9), (5, 0.8))
+            ]
             gains.append(100 * (hits[0].mean() - hits[1].mean()))
             outputs = {str(i): answers(y, each) for i, each in enumerate(hits)}
             units.append(unit(tasks, y, outputs, split=split, seed=seed, overlap=0.5))
