@@ -158,7 +158,7 @@ def test_help_is_readable_at_80_columns(
     assert main(["run", "--help"]) == 0
     text = " ".join(capsys.readouterr().out.replace("│", " ").split())
     for default in (
-        "(default: 10)",
+        "(default: until done)",
         "(default: 0.001)",
         "(default: adam)",
         "(default: auto)",
@@ -201,6 +201,7 @@ DATA = [
 TRAINING = [
     "model",
     "epochs",
+    "patience",
     "lr",
     "batch_size",
     "optimiser",
@@ -267,6 +268,7 @@ def test_choices_and_defaults_are_those_of_python() -> None:
     config, ours = TrainingConfig(), options.TrainingOptions()
     for name in (
         "epochs",
+        "patience",
         "lr",
         "batch_size",
         "optimiser",

@@ -36,7 +36,7 @@ REACHED = {
     "units",
     "files/test_whole.py": "files: content damage paths",
     "fitting/test_fit.py": "fitting: arguments recording; training: learning loop observers "
-    "optimisers state step weights work",
+    "optimisers step weights work",
     "grouping/test_affinity_groups.py": "grouping: affinities automatic hierarchical sdp spectral",
     "grouping/test_group.py": "grouping: fuzzy_cmeans fuzzy_kmeans kmeans measures method points",
     "grouping/test_select.py": "grouping: candidates conflicts cover densest highs rows search",
