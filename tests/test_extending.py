@@ -157,8 +157,9 @@ def command(verb: str, name: str, *, out: str | None = None) -> list[str]:
         for key, value in options.items()
         for text in (f"--{key.replace('_', '-')}", str(value))
     ]
-    quick = ["--no-headroom", "--rivals", "none"]  # flags of a part win
-    return [verb, "--data", "field.csv", "--targets", *TARGETS, *flags, *quick, *PARTS[name].flags]
+    part = PARTS[name].flags
+    quick = ["--no-headroom", *([] if "--rivals" in part else ["--rivals", "none"])]
+    return [verb, "--data", "field.csv", "--targets", *TARGETS, *flags, *quick, *part]
 
 
 def test_each_is_one_short_file() -> None:
