@@ -157,9 +157,9 @@ def command(verb: str, name: str, *, out: str | None = None) -> list[str]:
         for key, value in options.items()
         for text in (f"--{key.replace('_', '-')}", str(value))
     ]
-    part = PARTS[name].flags
-    quick = ["--no-headroom", *([] if "--rivals" in part else ["--rivals", "none"])]
-    return [verb, "--data", "field.csv", "--targets", *TARGETS, *flags, *quick, *part]
+    own = PARTS[name].flags
+    quick = ["--no-headroom", *(() if "--rivals" in own else ("--rivals", "none"))]
+    return [verb, "--data", "field.csv", "--targets", *TARGETS, *flags, *quick, *own]
 
 
 def test_each_is_one_short_file() -> None:

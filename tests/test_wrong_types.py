@@ -415,7 +415,7 @@ NAMED = {
     "Tasks.from_dict saved": "tasks",
 }
 # Any callable is right there; what it raises when it is called is its own.
-CALLED = ("progress", "methods")
+CALLED = ("progress", "methods", "metric")
 PAIRS = [
     (name, argument) for name, (_, right, more) in CASES.items() for argument in {**right, **more}
 ]

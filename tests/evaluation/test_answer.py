@@ -91,7 +91,7 @@ def test_every_arm_that_one_might_use_has_a_standing_and_a_model(result, run, da
     assert names == used
     assert {"joint", "single", "halves", "chosen", *RIVALS} <= names
     assert len(list((run / "models").iterdir())) == len(used)
-    prices = [(each.models, each.latency, each.seconds) for each in result.standings]
+    prices = [(each.models, each.parameters) for each in result.standings]
     assert prices == sorted(prices)
 
 

@@ -51,7 +51,7 @@ def test_the_variance_over_examples_is_that_of_the_paired_differences():
     assert gains.mean == pytest.approx([difference.mean()] * 2)
     assert gains.example_variance == pytest.approx([difference.var(ddof=1) / N] * 2, rel=1e-5)
     assert gains.seed_variance == pytest.approx([0, 0])
-    assert (gains.low[0] < gains.mean[0]) and (gains.high[0] > gains.mean[0])
+    assert gains.low[0] < gains.mean[0] < gains.high[0]
 
 
 def test_rows_of_one_group_are_one_example():
@@ -98,6 +98,28 @@ def test_what_nobody_learns_stays_out_of_the_mean():
     np.testing.assert_allclose(added, 100 * found.contributions[..., :2].mean(-1))
     several = found.mean_gains([0], 1)
     assert several.mean == pytest.approx(gains.mean[-1:])
+
+
+def test_two_seeds_that_differ_have_learnt_all_the_same():
+    """Of two seeds Student's interval is wide, but these models know what they know."""
+    y, tasks = labels(1), binary("a")
+    units = [unit(tasks, y, {"x": noisy(y, scale, s)}, seed=s) for s, scale in enumerate((1, 2))]
+    assert arm_scores(units, tasks).better_than_chance().all()
+
+
+def test_chance_is_seldom_taken_for_knowledge():
+    """One in a hundred, if examples are counted as what they are."""
+    y, tasks = labels(300, n=60), binary(*map(str, range(300)))
+    rng = np.random.default_rng(1)
+    units = [unit(tasks, y, {"x": rng.normal(size=y.shape)}, seed=s) for s in range(3)]
+    assert arm_scores(units, tasks).better_than_chance().mean() < 0.03
+    often = [
+        unit(tasks, y.repeat(5, 0), {"x": each.outputs[0].repeat(5, 0)}, seed=each.seed)
+        for each in units
+    ]
+    found = arm_scores(often, tasks, groups=np.arange(60).repeat(5))
+    assert found.better_than_chance().mean() < 0.03
+    assert arm_scores(often, tasks).better_than_chance().mean() > 0.08
 
 
 def test_where_nobody_learns_anything_all_tasks_count():

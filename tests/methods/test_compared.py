@@ -42,7 +42,7 @@ def test_each_method_is_an_arm_and_the_choice_comes_first(compared):
         "dmtg K=2",
     ]
     assert list(compared.groupings) == names
-    assert compared.verdict[0].startswith("chosen: ")
+    assert compared.findings[0].sentence.startswith("chosen: ")
     arms = set(compared.costs_table.column("arm").to_pylist())
     assert {
         *names,
@@ -75,8 +75,10 @@ def test_costs_count_the_measurement(compared):
     assert steps["cosine K=2"] > 3 * joint
     assert steps["lookahead K=2"] > steps["cosine K=2"]
     assert steps["dmtg K=2"] == pytest.approx(5 * joint)
+    # What two methods share is trained once: at least joint by all, at most what all took.
     tried = sum(steps[name] for name in compared.groupings if name != "chosen")
-    assert steps["chosen"] == pytest.approx(tried - (len(MEASURING) - 1) * joint)
+    searched = sum(found[0].cost.model_steps for name, found in compared.found.items() if name != "chosen")
+    assert searched < steps["chosen"] <= tried - (len(MEASURING) - 1) * joint + 1e-6
 
 
 def test_a_search_that_was_stopped_is_continued(data, tmp_path):

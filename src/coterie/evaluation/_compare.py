@@ -145,6 +145,9 @@ def compare(
     if run is not None:
         require_type("run", run, Run, str, Path)
     require_engine(engine)
+    require_type("anyway", anyway, bool)
+    if save is not None:
+        require_type("save", save, str)
     if headroom is not None:
         require_type("headroom", headroom, Headroom)
         if headroom.tasks != data.tasks.names:

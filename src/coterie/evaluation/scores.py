@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from scipy import stats
 
 from coterie.evaluation.units import Unit
 from coterie.metrics import Predictions, contributions, deciding, mean_name, n_wrong
@@ -19,7 +20,7 @@ from coterie.statistics import Interval, interval, nadeau_bengio, simultaneous, 
 from coterie.tasks import Tasks
 
 # One-sided 99 %: of many arms at chance, the best one looks a little better than that.
-_LEARNT = 0.98
+_LEARNT = 0.99
 _OF_AN_OWN_METRIC = 1.0
 
 
@@ -60,15 +61,20 @@ class ArmScores:
     def better_than_chance(self) -> np.ndarray:
         """Which arms predict which tasks better than chance, for all one knows, (A, T).
 
-        By the lower end of an interval of the score, or of that over examples alone where there is
-        one seed. A metric of a user's own has no known chance and counts as learnt.
+        By the lower end of an interval over test examples of these very models' mean score: what
+        other seeds would have learnt does not matter here. Over splits, where there are several. A
+        metric of a user's own has no known chance and counts as learnt.
         """
-        above = self.scores - self.chance
-        found = self._interval(above.reshape(len(above), -1), self._flat(), level=_LEARNT)
-        low = found.low
-        if not found.seeds > 1:
-            low = found.mean - 2.33 * np.sqrt(found.example_variance)
-        low = np.where(np.isnan(low), found.mean, low).reshape(above.shape[1:])
+        above = (self.scores - self.chance).reshape(len(self.scores), -1)
+        if self.contributions is None:
+            found = self._interval(above, None, level=2 * _LEARNT - 1)
+            low = found.low
+        else:
+            added = self.contributions.reshape(*self.contributions.shape[:2], -1)
+            found = interval(above.mean(0)[None], added.mean(0)[None], groups=self.groups)
+            reach = stats.t.ppf(_LEARNT, found.example_df)
+            low = found.mean - reach * np.sqrt(found.example_variance)
+        low = np.where(np.isnan(low), found.mean, low).reshape(self.scores.shape[1:])
         return (low > 0) | np.isnan(self.chance)
 
     def gains(self, first: int, second: int, *, level: float = 0.95) -> Interval:
@@ -128,10 +134,6 @@ class ArmScores:
         if added is None:
             return nadeau_bengio(self.per_split(gains), overlap=self.overlap, level=level)
         return interval(gains, added, groups=self.groups, level=level)
-
-    def _flat(self) -> np.ndarray | None:
-        found = self.contributions
-        return None if found is None else found.reshape(*found.shape[:2], -1)
 
 
 def arm_scores(
