@@ -1062,12 +1062,8 @@ def test_the_shortest_command_works(
     assert (tmp_path / "runs" / "people" / "report.html").exists()
     said = capsys.readouterr().out
     assert re.search("^Model of .+: runs/people/model.safetensors$", said, re.MULTILINE)
-<<<<<<< HEAD
-    assert "Headroom: " in said
-=======
     assert said.startswith(("Use ", "Undecided. Until more is known, use "))
     assert said.index("> ") > said.index("Mean AUROC on test")
->>>>>>> answer
 
 
 @pytest.mark.parametrize("verb", ["compare", "record"])

@@ -49,13 +49,8 @@ def test_what_to_use_comes_first_and_its_model_is_left(
     said = capsys.readouterr().out
     found = comparison(folder).recommendation
     assert found is not None
-<<<<<<< HEAD
-    assert re.match(r"Use |Undecided\. ", said)
-    assert " ".join(said.split()).startswith(" ".join(" ".join(found.sentences).split()))
-=======
     assert re.match(r"Use |Undecided\. Until more is known, use ", said)
     assert " ".join(said.split()).startswith(" ".join(found.sentences))
->>>>>>> answer
     assert f"> {found.arm} " in said
     assert f"Model of {found.arm}: {folder / 'model.safetensors'}\n" in said
     assert Run.existing(folder).about("model") == {"arm": found.arm}

@@ -166,11 +166,7 @@ class Plan:
 class Headroom:
     """Bound what any grouping could gain, before anything is grouped.
 
-<<<<<<< HEAD
-    Trains random groups of tasks on several seeds; a stopped run continues.
-=======
     Trains random groups on several seeds; a run that was stopped continues.
->>>>>>> answer
     """
 
     out: OutFolder = None
