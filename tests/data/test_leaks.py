@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from coterie.data import Dataset, load
-from coterie.data.leaks import equal_inputs, shared_groups
+from coterie.data.leaks import equal_inputs, shared_groups, time_order_note
 from coterie.data.tables import Features, Table
 from coterie.errors import CoterieError
 
@@ -246,6 +246,8 @@ def test_a_table_in_the_order_of_time_is_said() -> None:
         "ordered by 'year'" in note
         for note in load(table(year=np.repeat(np.arange(2000, 2012), 20)), targets=["y"]).notes
     )
+    far = np.repeat([-1.7e308, -1.6e308, *np.linspace(1.5e308, 1.7e308, 18)], N // 20 + 1)[:N]
+    assert any("ordered by 'time'" in n for n in time_order_note(pd.DataFrame({"time": far})))
     shuffled = when[np.random.default_rng(0).permutation(N)]
     assert not any("ordered by" in note for note in load(table(when=shuffled), targets=["y"]).notes)
 

@@ -173,6 +173,13 @@ def test_arrays_are_taken_as_they_are_but_row_numbers_are_said() -> None:
     assert "Column 1 of `inputs` may be a row number: it counts the rows." in data.notes
 
 
+def test_the_largest_numbers_have_steps_too() -> None:
+    """Warnings are errors here: their differences are beyond what a float can hold."""
+    generator, largest = np.random.default_rng(0), np.finfo(float).max
+    assert counts_rows(generator.permutation(np.linspace(-largest / 2, largest / 2, 40)) * 2) == ""
+    assert counts_rows(np.linspace(-largest / 2, largest / 2, 40) * 2) == "it counts the rows"
+
+
 @settings(max_examples=60, deadline=None)
 @given(
     start=st.integers(-1000, 1000),

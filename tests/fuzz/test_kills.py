@@ -23,7 +23,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tests.fuzz import SEED
+from tests.fuzz import TURN
 from tests.fuzz.kills import perform
 
 TRAINING = ["--epochs", "2", "--batch-size", "16", "--model", "mlp"]
@@ -130,14 +130,14 @@ def contents(folder: Path) -> dict[str, bytes | None]:
     }
 
 
-def chosen(operations: int, share: int, seed: int = SEED) -> np.ndarray:
-    """As many different operations, evenly spaced; with seeds in turn every one of them."""
-    return (np.arange(share) * operations // max(share, 1) + seed) % max(operations, 1)
+def chosen(operations: int, share: int, turn: int = TURN) -> np.ndarray:
+    """As many different operations, evenly spaced; turn by turn every one of them."""
+    return (np.arange(share) * operations // max(share, 1) + turn) % max(operations, 1)
 
 
 @pytest.mark.parametrize(("operations", "share"), [(0, 0), (5, 5), (100, 36), (37, 36)])
 def test_every_operation_has_its_turn(operations: int, share: int) -> None:
-    turns = [chosen(operations, share, seed) for seed in range(operations)]
+    turns = [chosen(operations, share, turn) for turn in range(operations)]
     assert all(len(set(turn)) == share for turn in turns)
     assert {position for turn in turns for position in turn} == set(range(operations))
 
