@@ -93,6 +93,65 @@ def test_a_function_decides_as_it_is_and_sees_what_is_observed():
         scores(z, y, with_metric(SIZE, lambda z, y: "good"))
 
 
+def error(outputs, targets):
+    return -(outputs[:, 0] - targets).square().mean()
+
+
+def regression(n, missing, seed):
+    rng = torch.Generator().manual_seed(seed)
+    y = torch.randn(n, 1, generator=rng)
+    z = y + torch.randn(2, n, 1, generator=rng)
+    y[torch.rand(n, 1, generator=rng) < missing] = torch.nan
+    return z, y
+
+
+@pytest.mark.parametrize("missing", [0.0, 0.3])
+def test_of_few_examples_the_jackknife_of_a_mean_is_exact(missing):
+    z, y = regression(35, missing, 0)
+    found = contributions(z, y, with_metric(SIZE, error))[..., 0]
+    squares = -((z - y)[..., 0].double() ** 2).numpy()
+    seen = ~np.isnan(squares[0])
+    n = seen.sum()
+    deviations = squares[:, seen] - squares[:, seen].mean(1, keepdims=True)
+    np.testing.assert_allclose(found[:, seen], deviations / np.sqrt(n * (n - 1)), atol=1e-6)
+    assert not found[:, ~seen].any()
+
+
+@pytest.mark.parametrize("missing", [0.0, 0.6])
+def test_of_many_examples_forty_groups_tell_the_variance(missing):
+    """Without bias, of one model and of the difference of two, which share the groups."""
+    own = with_metric(SIZE, error)
+    ratios = []
+    for seed in range(60):
+        z, y = regression(333, missing, seed)
+        found = contributions(z, y, own)[..., 0]
+        assert 30 < (found[0] != 0).sum() <= 40
+        assert not found[:, y[:, 0].isnan().numpy()].any()
+        squares = -((z - y)[..., 0].double() ** 2).numpy()
+        squares = squares[:, ~np.isnan(squares[0])]
+        for mine, each in ((found[0], squares[0]), (found[0] - found[1], squares[0] - squares[1])):
+            ratios.append((mine**2).sum() / (each.var(ddof=1) / len(each)))
+    ratios = np.reshape(ratios, (60, 2))
+    np.testing.assert_allclose(ratios.mean(0), 1, atol=0.12)
+    # As of 39 degrees of freedom.
+    np.testing.assert_allclose(ratios.std(0), np.sqrt(2 / 39), rtol=0.5)
+
+
+def test_what_is_not_defined_without_some_examples_has_no_contributions():
+    def needs_both(outputs, targets):
+        if len(set(targets.tolist())) < 2:
+            raise ValueError("one class")
+        return (outputs[:, 0] * (2 * targets - 1)).mean()
+
+    tasks = with_metric(Tasks.plain([Task(name="a", kind=Kind.BINARY)]), needs_both)
+    z, y = torch.randn(1, 30, 1), torch.zeros(30, 1)
+    y[:2] = 1
+    assert np.isfinite(contributions(z, y, tasks)).all()
+    y[1] = 0
+    assert scores(z, y, tasks).isfinite().all()
+    assert np.isnan(contributions(z, y, tasks)).any()
+
+
 @pytest.mark.parametrize(
     ("metric", "message"),
     [
