@@ -307,6 +307,7 @@ def test_choices_and_defaults_are_those_of_python() -> None:
     config, ours = TrainingConfig(), options.TrainingOptions()
     for name in (
         "epochs",
+        "patience",
         "lr",
         "batch_size",
         "optimiser",

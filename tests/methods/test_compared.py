@@ -77,7 +77,9 @@ def test_costs_count_the_measurement(compared):
     assert steps["dmtg K=2"] == pytest.approx(5 * joint)
     # What two methods share is trained once: at least joint by all, at most what all took.
     tried = sum(steps[name] for name in compared.groupings if name != "chosen")
-    searched = sum(found[0].cost.model_steps for name, found in compared.found.items() if name != "chosen")
+    searched = sum(
+        found[0].cost.model_steps for name, found in compared.found.items() if name != "chosen"
+    )
     assert searched < steps["chosen"] <= tried - (len(MEASURING) - 1) * joint + 1e-6
 
 
