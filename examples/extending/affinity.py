@@ -46,7 +46,7 @@ def main() -> None:
     print(ct.affinity(SignAgreement(), "mlp", table.data, **settings))
     mine = ct.Cluster(SignAgreement(), n_groups=3)
     result = ct.compare("mlp", table.data, mine, seeds=2, **FEW, **settings)
-    print(result.verdict[0])
+    print(result.findings[0].sentence)
 
 
 if __name__ == "__main__":

@@ -31,7 +31,7 @@ def main() -> None:
         "cosine": ct.Cluster("cosine", n_groups=3, by=ward),
     }
     result = ct.compare("mlp", table.data, methods, seeds=2, **FEW, **settings)
-    print(result.verdict[0])
+    print(result.findings[0].sentence)
 
 
 if __name__ == "__main__":

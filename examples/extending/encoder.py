@@ -41,7 +41,7 @@ def main() -> None:
     table = planted("disjoint examples")
     settings = {**table.settings, "epochs": 5, "model_options": {"n_waves": 32}}
     result = ct.compare(fourier, table.data, {"true": table.grouping}, seeds=2, **FEW, **settings)
-    print(result.verdict[0])
+    print(result.findings[0].sentence)
 
 
 if __name__ == "__main__":

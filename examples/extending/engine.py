@@ -36,7 +36,7 @@ def main() -> None:
     table = planted("agreeing heads")
     settings = {**table.settings, **FEW, "epochs": 5, "seeds": 2}
     result = ct.compare("mlp", table.data, table.grouping, engine=engine, **settings)
-    print(result.verdict[0])
+    print(result.findings[0].sentence)
 
 
 if __name__ == "__main__":

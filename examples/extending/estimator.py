@@ -52,7 +52,7 @@ def main() -> None:
     mine = ct.Select(LeaveOneOut(), n_groups=3)
     print(ct.plan("mlp", table.data, mine, seeds=2, repeats=1, **settings))
     result = ct.compare("mlp", table.data, mine, seeds=2, **FEW, **settings)
-    print(result.verdict[0])
+    print(result.findings[0].sentence)
 
 
 if __name__ == "__main__":

@@ -43,4 +43,5 @@ if __name__ == "__main__":
     print("holds:", ", ".join(check_kind(SHARE, labels=shares[:240, 0])))
     frame = pd.DataFrame(np.hstack([x, shares]), columns=["sun", "rain", "clay", "rye", "oats"])
     data = ct.load(frame, targets=["rye", "oats"], kinds={"rye": "share", "oats": "share"})
-    print(ct.compare("mlp", data, n_groups=2, seeds=2, repeats=1, draws=1, lr=1e-2).verdict[0])
+    result = ct.compare("mlp", data, n_groups=2, seeds=2, repeats=1, draws=1, lr=1e-2)
+    print(result.findings[0].sentence)

@@ -47,7 +47,7 @@ def main() -> None:
     settings = {**table.settings, "epochs": 5}
     methods = {"correlation": TargetCorrelation(n_groups=3), "data map": ct.Cluster(n_groups=3)}
     result = ct.compare("mlp", table.data, methods, seeds=2, **FEW, **settings)
-    print(result.verdict[0])
+    print(result.findings[0].sentence)
 
 
 if __name__ == "__main__":
