@@ -13,8 +13,8 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
-from time import perf_counter
 from typing import Any
 
 import numpy as np
@@ -30,10 +30,17 @@ from coterie.data import Batches, Dataset
 from coterie.data.batches import supports
 from coterie.metrics import primary_metric, summed_statistics
 from coterie.tasks import Kind, example_losses, mean_losses
+from coterie.training import Limit
 
 SEEDS, MOST_STEPS, BATCH = 3, 3000, 128
-PATIENCE = (3, 5, 10, 20, 40)
-STEPS_OF_PATIENCE = (25, 50, 100, 200, 400)
+PATIENCE: dict[str, Callable[[int], int]] = {
+    "3": lambda _: 3,
+    "5": lambda _: 5,
+    "10": lambda _: 10,
+    "20": lambda _: 20,
+    "40": lambda _: 40,
+    "default": lambda n_steps: Limit.of(n_steps).patience or 0,
+}
 RULES = ("loss", "decides", "threshold")
 
 
@@ -96,7 +103,7 @@ def trained(
     found = []
     for stack in stacks:
         an_epoch = Batches(data, _positions(data, stack), batch_size=BATCH, seed=0).n_steps
-        epochs = int(np.clip(steps / an_epoch, 20, 1000))
+        epochs = int(np.clip(steps / an_epoch, 20, 800))
         parts = {"validation": data.split.validation, "test": data.split.test}
         judges = {name: Judge(data, an_epoch, part) for name, part in parts.items()}
         ct.fit(
@@ -124,6 +131,17 @@ def trained(
     return found
 
 
+def once(path: Path | None, train: Callable[[], Any]) -> Any:
+    """What was trained before and kept at ``path``, else trained now."""
+    if path is not None and path.exists():
+        return np.load(path, allow_pickle=True).tolist()
+    found = train()
+    if path is not None:
+        path.parent.mkdir(exist_ok=True, parents=True)
+        np.save(path, np.array(found, dtype=object))
+    return found
+
+
 def _positions(data: Dataset, rows: np.ndarray) -> Tensor:
     found = supports(data, rows)
     return found if isinstance(found, Tensor) else found[0]
@@ -132,7 +150,7 @@ def _positions(data: Dataset, rows: np.ndarray) -> Tensor:
 def mean(curve: np.ndarray, weights: np.ndarray) -> np.ndarray:
     """Over a row's tasks with a figure, (E,)."""
     known = (weights > 0) & ~np.isnan(curve).any(0)
-    return curve[:, known].mean(1)
+    return curve[:, known].mean(1) if known.any() else np.full(len(curve), np.nan)
 
 
 def kept(row: Mapping[str, Any]) -> dict[str, int]:
@@ -157,15 +175,18 @@ def stopped(loss: np.ndarray, patience: int) -> tuple[int, int]:
     return best, len(loss)
 
 
+def judgeable(row: Mapping[str, Any]) -> bool:
+    """Whether the row's tasks have labels of both sorts in validation and in test."""
+    figures = [
+        mean(row["validation"]["loss"], row["weights"]),
+        mean(row["test"]["decides"], row["weights"]),
+    ]
+    return all(np.isfinite(each).all() for each in figures)
+
+
 def summary(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """What the rules, and patience, mean on test."""
-    usable = [
-        row
-        for row in rows
-        if np.isfinite(mean(row["validation"]["loss"], row["weights"])).all()
-        and len(mean(row["test"]["decides"], row["weights"]))
-        and np.isfinite(mean(row["test"]["decides"], row["weights"])).all()
-    ]
+    usable = [row for row in rows if judgeable(row)]
     test = [100 * mean(row["test"]["decides"], row["weights"]) for row in usable]
     test_loss = [mean(row["test"]["loss"], row["weights"]) for row in usable]
     picks = [kept(row) for row in usable]
@@ -187,21 +208,19 @@ def summary(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         },
         "best_epoch": quantiles(late),
         "best_step": quantiles(late * np.array(steps)),
+        "patience": {},
     }
-    for what, choices in (("patience", PATIENCE), ("patience_steps", STEPS_OF_PATIENCE)):
-        found[what] = {}
-        for choice in choices:
-            waits = [choice if what == "patience" else -(-choice // n) for n in steps]
-            ends = [stopped(loss, wait) for loss, wait in zip(losses, waits, strict=True)]
-            lost = np.array([t[best] for t, (best, _) in zip(test, ends, strict=True)]) - at["loss"]
-            missed = [best != p["loss"] for (best, _), p in zip(ends, picks, strict=True)]
-            length = np.array([end for _, end in ends])
-            found[what][str(choice)] = {
-                "lost": spread(lost),
-                "missed": round(float(np.mean(missed)), 3),
-                "epochs": quantiles(length),
-                "steps": quantiles(length * np.array(steps)),
-            }
+    for name, patience in PATIENCE.items():
+        ends = [stopped(loss, patience(n)) for loss, n in zip(losses, steps, strict=True)]
+        kept_then = np.array([t[best] for t, (best, _) in zip(test, ends, strict=True)])
+        missed = [best != p["loss"] for (best, _), p in zip(ends, picks, strict=True)]
+        length = np.array([end for _, end in ends])
+        found["patience"][name] = {
+            "gained": spread(kept_then - at["loss"]),
+            "missed": round(float(np.mean(missed)), 3),
+            "epochs": quantiles(length),
+            "steps": quantiles(length * np.array(steps)),
+        }
     return found
 
 
@@ -234,11 +253,13 @@ STUDIES = {
     "scene": Study(lambda folder: table(folder, "scene")),
     "flags": Study(lambda folder: table(folder, "flags"), steps=800),
     "landmine": Study(
-        lambda folder: ct.load(str(folder / "tabular/landmine.parquet"), rare="drop"), alone=5
+        lambda folder: ct.load(str(folder / "tabular/landmine.parquet"), rare="drop"),
+        alone=2,
+        steps=1500,
     ),
-    "parkinsons": Study(parkinsons, alone=6),
-    "digits": Study(lambda _: ct.load("digits"), model="cnn", alone=5, steps=900),
-    "cifar10": Study(lambda folder: cifar10(folder, 2000), model="cnn", alone=3, steps=600),
+    "parkinsons": Study(parkinsons, alone=3, steps=1500),
+    "digits": Study(lambda _: ct.load("digits"), model="cnn", alone=3, steps=900),
+    "cifar10": Study(lambda folder: cifar10(folder, 2000), model="cnn", alone=2, steps=400),
 }
 
 
@@ -247,25 +268,27 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("studies", nargs="*", default=list(STUDIES))
     parser.add_argument("--data", type=Path, required=True)
-    parser.add_argument("--curves", type=Path, help="folder for the curves, to be read again")
+    parser.add_argument("--curves", type=Path, help="folder that keeps curves, to go on from")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     found: dict[str, Any] = {}
     for name in arguments.studies:
-        study, started = STUDIES[name], perf_counter()
+        study = STUDIES[name]
         data = study.load(arguments.data)
         n_tasks = len(data.tasks)
         rows = np.vstack([np.ones((1, n_tasks)), np.eye(n_tasks)[: study.alone]])
-        every = [trained(study.model, data, rows, seed, study.steps) for seed in range(SEEDS)]
-        if arguments.curves:
-            arguments.curves.mkdir(exist_ok=True, parents=True)
-            np.save(arguments.curves / f"{name}.npy", np.array(every, dtype=object))
+        every = [
+            once(
+                arguments.curves and arguments.curves / f"{name}-{seed}.npy",
+                partial(trained, study.model, data, rows, seed, study.steps),
+            )
+            for seed in range(SEEDS)
+        ]
         found[name] = {
             "joint": summary([seed[0] for seed in every]),
             "single": summary([row for seed in every for row in seed[1:]]),
-            "seconds": round(perf_counter() - started),
         }
-        log(f"{name}: {found[name]['seconds']} s, {found[name]['joint']['against_loss']}")
+        log(f"{name}: {found[name]['joint']['against_loss']}")
         save_result("kept_epoch", {"seeds": SEEDS, "batch_size": BATCH, "studies": found})
 
 

@@ -48,6 +48,9 @@ QUICK = (
     "1",
     "--draws",
     "1",
+    "--rivals",
+    "none",
+    "--no-headroom",
     "--groups",
     "2",
 )
@@ -158,7 +161,7 @@ def test_help_is_readable_at_80_columns(
     assert main(["run", "--help"]) == 0
     text = " ".join(capsys.readouterr().out.replace("│", " ").split())
     for default in (
-        "(default: 10)",
+        "(default: until done)",
         "(default: 0.001)",
         "(default: adam)",
         "(default: auto)",
@@ -202,6 +205,7 @@ DATA = [
 TRAINING = [
     "model",
     "epochs",
+    "patience",
     "lr",
     "batch_size",
     "optimiser",
@@ -211,13 +215,22 @@ TRAINING = [
     "seed",
 ]
 GROUPING = ["groups", "fuzziness", "clustering", "features"]
-COMPARISON = ["methods", "baselines", "rivals", "seeds", "repeats", "draws"]
+COMPARISON = [
+    *("methods", "baselines", "rivals", "margin", "no_headroom", "anyway"),
+    *("seeds", "repeats", "draws"),
+]
 
 
 @pytest.mark.parametrize(
     ("verb", "expected"),
     [
-        ("run", ["out", *DATA, *TRAINING, *GROUPING, *COMPARISON, "quiet", "debug", "config"]),
+        (
+            "run",
+            [
+                *("out", *DATA, *TRAINING, *GROUPING, *COMPARISON, "quiet", "debug", "config"),
+                *("save", "fail_undecided"),
+            ],
+        ),
         ("compare", ["out", *DATA, *TRAINING, *GROUPING, *COMPARISON, "quiet", "debug", "config"]),
         ("record", ["out", *DATA, *TRAINING, "quiet", "debug", "config"]),
         ("affinity", ["out", "methods", "every", *DATA, *TRAINING, "quiet", "debug", "config"]),
@@ -268,6 +281,25 @@ def test_options_are_frozen(verb: str, expected: list[str]) -> None:
     assert list(names(VERBS[verb])) == expected
 
 
+def test_a_metric_is_for_all_tasks_or_for_one(
+    table: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = tmp_path / "run"
+    command = ["compare", "--data", str(table), "--targets", "warm", "wet", *QUICK]
+    for wrong, message in (
+        (["warm=R2"], "`metric` of the binary task 'warm' must be one of 'AUROC', "),
+        (["F1", "AUROC"], "`--metric` names 'F1' and 'AUROC' for all tasks"),
+        (["cold=F1"], "`metric` names 'cold', which is no task"),
+    ):
+        assert main([*command, "--out", str(run), "--metric", *wrong]) == 2
+        assert message in complaint(capsys)
+        assert not run.exists()
+    asked = ["--metric", "balanced accuracy", "--metric", "warm=F1"]
+    assert main([*command, "--out", str(run), *asked]) == 0
+    found = read_json(run / "comparison" / "comparison.json")
+    assert found["metric_names"] == ["F1 skill", "balanced accuracy skill"]
+
+
 def test_choices_and_defaults_are_those_of_python() -> None:
     hints, known = get_type_hints(options.TrainingOptions), get_type_hints(TrainingConfig)
     for name in ("optimiser", "precision"):
@@ -275,6 +307,7 @@ def test_choices_and_defaults_are_those_of_python() -> None:
     config, ours = TrainingConfig(), options.TrainingOptions()
     for name in (
         "epochs",
+        "patience",
         "lr",
         "batch_size",
         "optimiser",
@@ -312,12 +345,12 @@ def test_help_names_what_there_is(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["run", "--help"]) == 0
     text = " ".join(capsys.readouterr().out.replace("│", " ").split())
     assert "coterie parts lists all" in text
-    examples = re.findall(r"[Ss]uch as ((?:\w+(?:, | or | for data maps, )?)+)", text)
+    examples = re.findall(r"[Ss]uch as ((?:\w+(?:, | or | for data maps, | for tables )?)+)", text)
     named = {name for found in examples for name in re.findall(r"\w+", found)}
     known = {*METHODS, *CLUSTERINGS, *AFFINITY_METHODS, *KINDS, *ENCODERS, *RIVALS}
     assert named & known == {
         *("data_map", "lookahead", "gradtag", "kmeans", "spectral", "ordinal", "count", "mlp"),
-        *("wide", "tuned", "forest"),
+        *("wide", "tuned", "blend", "hybrid", "forest", "boosting", "linear"),
     }
     assert set(re.search(r"Of (.+) those to train", text)[1].replace(",", "").split()) - {
         "and"
@@ -801,7 +834,7 @@ def test_evaluate_prints_every_metric(recorded: Path, capsys: pytest.CaptureFixt
     assert max(len(line) for line in captured.out.splitlines() if str(recorded) not in line) <= 80
     rows = read_json(recorded / "metrics.json")
     assert {row["task"] for row in rows} == set(TARGETS)
-    assert {row["metric"] for row in rows if row["task"] == "size"} == {"RMSE", "R2"}
+    assert {row["metric"] for row in rows if row["task"] == "size"} == {"R2", "RMSE", "MAE"}
 
 
 # Predictions
@@ -995,12 +1028,17 @@ def test_the_shortest_command_works(
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    from coterie.bounds import headroom
     from coterie.evaluation import compare
 
     def quick(*arguments: Any, **options: Any) -> Any:
         return compare(*arguments, **{**options, "seeds": 2, "repeats": 1, "draws": 1, "epochs": 1})
 
+    def quick_bound(*arguments: Any, **options: Any) -> Any:
+        return headroom(*arguments, **{**options, "epochs": 1})
+
     monkeypatch.setattr("coterie.evaluation.compare", quick)
+    monkeypatch.setattr("coterie.bounds.headroom", quick_bound)
     monkeypatch.chdir(tmp_path)
     shutil.copy(people / "people.parquet", tmp_path)
     assert (
@@ -1023,7 +1061,10 @@ def test_the_shortest_command_works(
         == 0
     )
     assert (tmp_path / "runs" / "people" / "report.html").exists()
-    assert "Model: runs/people/model.safetensors" in capsys.readouterr().out.splitlines()
+    said = capsys.readouterr().out
+    assert re.search("^Model of .+: runs/people/model.safetensors$", said, re.MULTILINE)
+    assert said.startswith(("Use ", "Undecided. Until more is known, use "))
+    assert said.index("> ") > said.index("Mean AUROC on test")
 
 
 @pytest.mark.parametrize("verb", ["compare", "record"])
@@ -1037,7 +1078,7 @@ def test_every_verb_that_starts_a_run_names_it_after_the_data(
     assert "'runs/digits' is not empty" in complaint(capsys)
 
 
-def test_several_groupings_say_whose_model_was_saved(
+def test_several_groupings_are_shown_and_the_model_of_one_is_left(
     people: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     command = [
@@ -1051,9 +1092,10 @@ def test_several_groupings_say_whose_model_was_saved(
         "1",
         "--quiet",
     ]
-    assert main([*command, "--groups", "2", "auto", "--out", str(tmp_path / "run")]) == 0
+    several = [*command, "--groups", "2", "auto", "--out", str(tmp_path / "run")]
+    assert main([*several, "--save", "K=2 m=1.07"]) == 0
     out = capsys.readouterr().out
-    assert "Model of K=2 m=1.07, the first grouping: " in out
+    assert "Model of K=2 m=1.07: " in out
     assert "Number of groups by silhouette: 2 (" in out
 
 
@@ -1073,8 +1115,8 @@ def test_same_command_reads_what_is_finished(
     monkeypatch.setattr("coterie.training.loop.gradient_step", never)
     assert main(finished[1]) == 0
     out = capsys.readouterr().out
-    assert "Mean gain over tasks" in out
-    assert all(word in out for word in ("models", "parameters", "steps", "time"))
+    assert "on test and what it costs, cheapest to serve first" in out
+    assert all(word in out for word in ("models", "predictions", "training"))
     assert "report.html" in out
     lines = [line for line in out.splitlines() if str(finished[0]) not in line]
     assert max(map(len, lines)) <= 80

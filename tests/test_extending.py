@@ -157,7 +157,9 @@ def command(verb: str, name: str, *, out: str | None = None) -> list[str]:
         for key, value in options.items()
         for text in (f"--{key.replace('_', '-')}", str(value))
     ]
-    return [verb, "--data", "field.csv", "--targets", *TARGETS, *flags, *PARTS[name].flags]
+    own = PARTS[name].flags
+    quick = ["--no-headroom", *(() if "--rivals" in own else ("--rivals", "none"))]
+    return [verb, "--data", "field.csv", "--targets", *TARGETS, *flags, *quick, *own]
 
 
 def test_each_is_one_short_file() -> None:
@@ -222,6 +224,7 @@ def test_each_is_compared_planned_continued_and_reported(
         "model": "mlp",
         "methods": "data_map",
         "n_groups": 2,
+        "rivals": "none",
         **part.compared(mine),
         **FEW,
     }
@@ -400,7 +403,7 @@ def test_parts_that_register_themselves_go_by_a_name(imported: Callable[[str], A
     names = {name: name for name in ("signs", "ward", "without", "correlation")}
     few: dict[str, Any] = {**FEW, "n_groups": 2}
     assert {work.method for work in ct.plan("mlp", data, names, **few).workloads} == set(names)
-    found = ct.compare("mlp", data, names, baselines=["neighbours"], **few)
+    found = ct.compare("mlp", data, names, baselines=["neighbours"], rivals="none", **few)
     families = {name: about.family for name, about in found.about.items()}
     assert families == {
         "signs": "affinity",

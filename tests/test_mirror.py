@@ -35,12 +35,11 @@ REACHED = {
     "evaluation/arms/test_registry.py": "evaluation/arms: arm chosen ensemble grouped joint random "
     "single stacking",
     "evaluation/rivals/test_rival.py": "evaluation/rivals: networks",
-    "evaluation/test_compare.py": "evaluation: assembly comparison configuration repetitions "
-    "trainings unit units",
+    "evaluation/test_compare.py": "evaluation: assembly comparison configuration repetitions unit units",
     "families/test_fit.py": "families: base",
     "files/test_whole.py": "files: content damage paths",
     "fitting/test_fit.py": "fitting: arguments recording; training: learning loop observers "
-    "optimisers state step weights work",
+    "optimisers step weights work",
     "grouping/test_affinity_groups.py": "grouping: affinities automatic hierarchical sdp spectral",
     "grouping/test_group.py": "grouping: fuzzy_cmeans fuzzy_kmeans kmeans measures method points",
     "grouping/test_select.py": "grouping: candidates conflicts cover densest highs rows search",
@@ -53,13 +52,14 @@ REACHED = {
     "report/test_assignments.py": "report: folding",
     "results/test_comparisons.py": "results: comparison_files evaluations",
     "results/test_earlier.py": "results: data_maps",
+    "results/test_findings.py": "results: sentences",
     "results/test_found.py": "results: about evidence",
     "results/test_scores.py": "results: score_rows",
     "results/test_views.py": "results: plots",
     "tasks/test_tasks.py": "tasks: column",
     "test_arguments.py": "cli: arguments",
     "test_cli.py": "cli: asked checking exporting listing measuring option_groups options "
-    "outcomes parsing predictions shared show verbs; .: labels",
+    "outcomes parsing predictions shared show; .: labels",
     "test_names.py": ".: texts wording",
     "test_runs.py": ".: manifest",
     "test_trust.py": ".: named",

@@ -81,7 +81,7 @@ def from_data_to_predictions(tasks: list[str], mine: str, folder: Path) -> None:
         "seeds": 1,
         "repeats": 1,
         "draws": 1,
-        "bootstraps": 10,
+        "rivals": "none",
         "n_groups": 2,
         "run": folder / "run",
         **SMALL,

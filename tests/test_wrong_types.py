@@ -79,6 +79,22 @@ AFFINITY = ct.Affinity(tasks=("a", "b", "c"), matrix=np.eye(3), method="by hand"
 SCORES = ct.ScoreTable.of(
     ("a", "b", "c"), {("a", "b"): [0.5, 0.6], ("c",): [0.5], ("a", "b", "c"): [0.4, 0.4, 0.4]}
 )
+HEADROOM = ct.Headroom(
+    tasks=("a", "b"),
+    n_groups=2,
+    margin=1.0,
+    low=0.0,
+    estimate=0.5,
+    bound=1.0,
+    overlapping_bound=1.0,
+    joint=np.ones(2),
+    single=np.ones(2),
+    subset_variance=np.ones(2),
+    seed_variance=np.ones(2),
+    pairs_met=1.0,
+    subsets=np.ones((1, 2), dtype=bool),
+    scores=np.ones((2, 1, 2)),
+)
 SELECTION = ct.select(SCORES, budget=2)
 MODEL = ct.GroupedModel.from_stack(FIT.stack, np.ones((3, 1)), DATA.tasks, DATA.preprocessing)
 SEARCH = ct.fit("mlp", DATA, ct.DifferentiableGrouping(2), **SHORT)
@@ -187,7 +203,7 @@ CASES: dict[str, tuple[Callable[..., Any], Mapping[str, Any], Mapping[str, Any]]
             "seeds": 2,
             "repeats": 1,
             "draws": 1,
-            "bootstraps": 5,
+            "rivals": "none",
             **SHORT,
         },
         dict.fromkeys(
@@ -195,6 +211,11 @@ CASES: dict[str, tuple[Callable[..., Any], Mapping[str, Any], Mapping[str, Any]]
                 "methods",
                 "n_groups",
                 "baselines",
+                "headroom",
+                "anyway",
+                "margin",
+                "metric",
+                "save",
                 "run",
                 "engine",
                 "progress",
@@ -248,6 +269,12 @@ CASES: dict[str, tuple[Callable[..., Any], Mapping[str, Any], Mapping[str, Any]]
         {"method": "cosine", "model": "mlp", "data": DATA, "every": 1, **SHORT},
         dict.fromkeys(("seed", "checkpoint", "progress")),
     ),
+    "headroom": (
+        ct.headroom,
+        {"model": "mlp", "data": DATA, "n_groups": 2, "rows": 2, "seeds": 2, **SHORT},
+        dict.fromkeys(("seed", "margin", "checkpoint", "progress", "engine")),
+    ),
+    "Headroom": (ct.Headroom, {f: getattr(HEADROOM, f) for f in HEADROOM.__dataclass_fields__}, {}),
     "finetune": (ct.finetune, {"search": SEARCH, "data": DATA, "epochs": 1}, {}),
     "confidence": (
         ct.confidence,
@@ -364,6 +391,7 @@ CASES: dict[str, tuple[Callable[..., Any], Mapping[str, Any], Mapping[str, Any]]
             ct.DataMap,
             ct.GroupedModel,
             ct.Grouping,
+            ct.Headroom,
             ct.ScoreTable,
             ct.Selection,
         )
@@ -374,7 +402,7 @@ CASES: dict[str, tuple[Callable[..., Any], Mapping[str, Any], Mapping[str, Any]]
     },
     **{
         f"{type(each).__name__}.save": (each.save, {"path": "saved"}, {})
-        for each in (AFFINITY, MAP, MODEL, GROUPING, SCORES, SELECTION)
+        for each in (AFFINITY, MAP, MODEL, GROUPING, HEADROOM, SCORES, SELECTION)
     },
     "Fit.save": (FIT.save, {"folder": "saved"}, {}),
     "ModelStack.select": (FIT.stack.select, {"rows": [0]}, {}),
@@ -387,7 +415,7 @@ NAMED = {
     "Tasks.from_dict saved": "tasks",
 }
 # Any callable is right there; what it raises when it is called is its own.
-CALLED = ("progress", "methods")
+CALLED = ("progress", "methods", "metric")
 PAIRS = [
     (name, argument) for name, (_, right, more) in CASES.items() for argument in {**right, **more}
 ]

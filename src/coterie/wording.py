@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterable, Mapping
 from typing import TypeGuard
 
 import numpy as np
 
 MISSING = "–"
+_BEFORE_UNIT = re.compile(r"(?<=\d) (?=(?:%|ms\b|s\b|min\b|h\b))|(?<=\d min) (?=\d)")
 MOST_NAMED = 12
 
 
@@ -104,6 +106,15 @@ def count(value: object) -> str:
     return f"{value:,.0f}" if is_number(value) else MISSING
 
 
+def models(value: float) -> str:
+    """A number of models, which is a fraction where it differs between repetitions.
+
+    >>> models(1.0), models(7 / 3)
+    ('1 model', '2.3 models')
+    """
+    return "1 model" if value == 1 else f"{plain(round(value, 1))} models"
+
+
 def seconds(value: object) -> str:
     """A duration in the unit that suits it.
 
@@ -118,6 +129,15 @@ def seconds(value: object) -> str:
         return f"{value:.1f} s"
     minutes, rest = divmod(round(value), 60)
     return f"{minutes} min {rest} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
+
+
+def unbroken(sentence: str) -> str:
+    r"""A sentence whose numbers stay on one line with their units.
+
+    >>> unbroken("trained in 1 min 35 s (95 %)")
+    'trained in 1\xa0min\xa035\xa0s (95\xa0%)'
+    """
+    return _BEFORE_UNIT.sub("\u00a0", sentence)
 
 
 def probability(value: object) -> str:

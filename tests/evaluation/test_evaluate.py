@@ -154,9 +154,8 @@ def test_rmse_of_a_comparison_is_that_of_its_model(measured, tmp_path):
         "strategy": "loop",
     }
     run = tmp_path / "run"
-    result = ct.compare(
-        "mlp", data, groups, seeds=1, repeats=1, draws=1, baselines=(), run=run, **settings
-    )
+    fewest = {"seeds": 1, "repeats": 1, "draws": 1, "baselines": (), "rivals": "none"}
+    result = ct.compare("mlp", data, groups, run=run, save="grouped", **fewest, **settings)
     values = ct.GroupedModel.load(run / "model.safetensors").predict(data.inputs[data.split.test])
     rows = [row for row in result.scores_table.to_pylist() if row["arm"] == "grouped"]
     predictions = {name: values[:, data.tasks.columns[t].start] for t, name in enumerate(UNITS)}

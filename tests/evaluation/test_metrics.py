@@ -12,7 +12,7 @@ from sklearn import metrics as sk
 
 from coterie.errors import CoterieError
 from coterie.evaluation.metrics import all_metrics
-from coterie.metrics import scores
+from coterie.metrics import scores, with_metric
 from coterie.tasks import Kind, Task, Tasks, statistic
 
 YES = Tasks.plain([Task(name="yes", kind=Kind.BINARY)])
@@ -248,7 +248,8 @@ def test_nan_is_no_class(labels, right, column):
     z[0, column] = torch.nan
     hits = (len(y) - 1) / len(y) if right else 0.0
     assert by_name(all_metrics(z, y[:, None], COLOUR), "colour")["accuracy"] == pytest.approx(hits)
-    assert scores(z, y[:, None], COLOUR).item() == pytest.approx(hits)
+    asked = with_metric(COLOUR, "accuracy")
+    assert scores(z, y[:, None], asked).item() == pytest.approx(hits)
     y = y.clamp(max=1)
     logits = (2 * y - 1) * (1 if right else -1)
     logits[0] = torch.nan

@@ -178,8 +178,8 @@ def test_nan_loss_stops_and_keeps_the_last_checkpoint(tmp_path):
 def test_best_epoch_is_kept_per_row(digits):
     result = fit("mlp", digits, np.eye(14)[[0, 13]], **SMALL | {"epochs": 6})
     best = result.history.best_epoch
-    curve = result.history.validation_score[:, [0, 1], [0, 13]]
-    np.testing.assert_array_equal(curve.argmax(0), best)
+    curve = result.history.validation_loss[:, [0, 1], [0, 13]]
+    np.testing.assert_array_equal(curve.argmin(0), best)
     outputs = predict(result.stack, digits, digits.split.validation)
     score = scores(outputs, digits.targets[digits.split.validation], digits.tasks)
     np.testing.assert_allclose(score[[0, 1], [0, 13]], result.scores[[0, 1], [0, 13]], atol=1e-6)
@@ -408,7 +408,7 @@ def test_a_metric_that_cannot_decide_is_refused_before_training(digits, monkeypa
         fit("mlp", digits, metric={"even": "R2"}, **SMALL)
 
 
-def test_own_metric_is_the_score_and_chooses_the_epoch():
+def test_own_metric_is_the_score_of_the_kept_epoch():
     calls = []
 
     def metric(outputs, targets):
@@ -423,8 +423,10 @@ def test_own_metric_is_the_score_and_chooses_the_epoch():
         "targets": (rng.random((200, 1)) < 0.5).astype(np.float32),
     }
     result = fit("mlp", load(arrays, names=["a"], metrics={"a": metric}), **SMALL)
-    assert result.scores[0, 0] == -1
-    assert result.history.best_epoch.tolist() == [0]
+    np.testing.assert_array_equal(result.history.validation_score[:, 0, 0], [-1, -2, -3])
+    best = result.history.validation_loss[:, 0, 0].argmin()
+    assert result.history.best_epoch.tolist() == [best]
+    assert result.scores[0, 0] == -1 - best
 
 
 def test_learnt_weight_of_zero_feels_its_gradient():

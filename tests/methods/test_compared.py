@@ -14,6 +14,7 @@ from coterie.results import Cost
 from tests.affinities.moments import table
 
 SMALL = {"epochs": 3, "batch_size": 32, "model_options": {"hidden": (16,)}, "strategy": "loop"}
+PLAIN = {**SMALL, "rivals": "none"}
 MEASURING = ["data_map", "cosine", "lookahead", "gradtag", "dmtg"]
 
 
@@ -28,7 +29,7 @@ def data():
 
 @pytest.fixture(scope="module")
 def compared(data):
-    return ct.compare("mlp", data, MEASURING, n_groups=2, seeds=2, repeats=1, draws=1, **SMALL)
+    return ct.compare("mlp", data, MEASURING, n_groups=2, seeds=2, repeats=1, draws=1, **PLAIN)
 
 
 def test_each_method_is_an_arm_and_the_choice_comes_first(compared):
@@ -41,7 +42,7 @@ def test_each_method_is_an_arm_and_the_choice_comes_first(compared):
         "dmtg K=2",
     ]
     assert list(compared.groupings) == names
-    assert compared.verdict[0].startswith("chosen: ")
+    assert compared.findings[0].sentence.startswith("chosen: ")
     arms = set(compared.costs_table.column("arm").to_pylist())
     assert {
         *names,
@@ -74,12 +75,16 @@ def test_costs_count_the_measurement(compared):
     assert steps["cosine K=2"] > 3 * joint
     assert steps["lookahead K=2"] > steps["cosine K=2"]
     assert steps["dmtg K=2"] == pytest.approx(5 * joint)
+    # What two methods share is trained once: at least joint by all, at most what all took.
     tried = sum(steps[name] for name in compared.groupings if name != "chosen")
-    assert steps["chosen"] == pytest.approx(tried - (len(MEASURING) - 1) * joint)
+    searched = sum(
+        found[0].cost.model_steps for name, found in compared.found.items() if name != "chosen"
+    )
+    assert searched < steps["chosen"] <= tried - (len(MEASURING) - 1) * joint + 1e-6
 
 
 def test_a_search_that_was_stopped_is_continued(data, tmp_path):
-    settings = dict(seeds=1, repeats=1, draws=1, baselines=(), n_groups=2, **{**SMALL, "epochs": 4})
+    settings = dict(seeds=1, repeats=1, draws=1, baselines=(), n_groups=2, **{**PLAIN, "epochs": 4})
     whole = ct.compare("mlp", data, ["dmtg"], run=tmp_path / "whole", **settings)
     steps_of_the_search, per_epoch = [], 8
 
@@ -204,7 +209,7 @@ def test_rows_are_grown_by_cheap_predictions_only(data, monkeypatch, name, grows
 )
 def test_mistakes_are_refused_before_training(data, names, n_groups, message):
     with pytest.raises(CoterieError, match=message):
-        ct.compare("mlp", data, names, n_groups=n_groups, **SMALL)
+        ct.compare("mlp", data, names, n_groups=n_groups, **PLAIN)
 
 
 def as_one(found):
@@ -234,7 +239,7 @@ def by_object(data):
         "usual search": ct.Learn(ct.DifferentiableGrouping(2)),
         "held out": ct.Learn(ct.DifferentiableGrouping(2, held_out=0.25, prune=0.0)),
     }
-    return ct.compare("mlp", data, methods, seeds=[3], repeats=1, draws=1, baselines=(), **SMALL)
+    return ct.compare("mlp", data, methods, seeds=[3], repeats=1, draws=1, baselines=(), **PLAIN)
 
 
 @pytest.mark.parametrize(
@@ -332,7 +337,7 @@ def test_an_estimator_of_ones_own(data):
         repeats=1,
         draws=1,
         baselines=(),
-        **SMALL,
+        **PLAIN,
     )
     (found,) = result.found["grouped"]
     assert found.grouping.labels.tolist() == [0, 0, 1, 1]
@@ -342,7 +347,7 @@ def test_an_estimator_of_ones_own(data):
 
 def test_searches_that_differ_in_a_setting_have_checkpoints_of_their_own(data, tmp_path):
     methods = {str(h): ct.Learn(ct.DifferentiableGrouping(2, held_out=h)) for h in (0.1, 0.3)}
-    settings = dict(seeds=1, repeats=1, draws=1, baselines=(), **SMALL)
+    settings = dict(seeds=1, repeats=1, draws=1, baselines=(), **PLAIN)
     in_a_run = ct.compare("mlp", data, methods, run=tmp_path / "run", **settings)
     alone = ct.compare("mlp", data, methods, **settings)
     for name in methods:

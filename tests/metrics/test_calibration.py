@@ -29,7 +29,7 @@ def test_two_classes_are_a_logistic_regression_on_the_logit():
     labels = (rng.random(4000) < 1 / (1 + np.exp(-(0.4 * logits - 1)))).astype(float)
     found = calibrated(log_shares(np.stack([0 * logits, logits], 1)), labels)
     reference = LogisticRegression(C=1e9).fit(logits[:, None], labels)
-    # Labels are softened by 1 in n only.
+    # The prior counts as one example does.
     assert found.slope == pytest.approx(reference.coef_.item(), abs=0.01)
     assert found.offset == pytest.approx(reference.intercept_.item(), abs=0.01)
 
@@ -56,16 +56,13 @@ def test_nothing_to_correct_is_left_as_it_is():
 
 
 @pytest.mark.parametrize("n_classes", [2, 3])
-def test_classes_told_apart_without_a_mistake_stay_in_doubt(n_classes):
-    labels = np.arange(30.0) % n_classes
-    sure = log_shares(8 * np.eye(n_classes)[labels.astype(int)])
-    found = calibrated(sure, labels).of(torch.as_tensor(sure))
-    highest = found.max(1).values
-    n_each = 30 / n_classes
-    # What is said is as sure as a class of n that was never missed: (n + 1) / (n + K).
-    torch.testing.assert_close(
-        highest, torch.full_like(highest, (n_each + 1) / (n_each + n_classes)), rtol=0, atol=1e-3
-    )
+@pytest.mark.parametrize("n", [3, 30])
+def test_classes_told_apart_without_a_mistake_stay_in_doubt(n, n_classes):
+    labels = np.arange(float(n)) % n_classes
+    sure = log_shares(4 * np.eye(n_classes)[labels.astype(int)])
+    found = calibrated(sure, labels)
+    assert 1 < found.slope < 2  # without the prior it would have no end
+    assert abs(found.offset) < 0.1
 
 
 def test_missing_labels_do_not_count_and_none_is_refused():

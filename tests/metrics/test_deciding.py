@@ -82,7 +82,9 @@ def test_a_function_decides_as_it_is_and_sees_what_is_observed():
     z, y = torch.tensor([[[0.5], [9.0], [3.0]]]), torch.tensor([[0.0], [math.nan], [0.0]])
     assert scores(z, y, own).tolist() == [[0.5]]
     assert scores(z, y * math.nan, own).isnan().all()
-    assert np.isnan(contributions(z, y, own)[0, [0, 2]]).all()
+    # Of two labels one is close: a mean of 1 and 0.
+    np.testing.assert_allclose(contributions(z, y, own)[0, :, 0], [0.5 / 2**0.5, 0, -0.5 / 2**0.5])
+    assert np.isnan(contributions(z, y * math.nan, own)).all()
     both = with_metric(TASKS, {"size": close})
     assert metric_names(both)[::2] == ("AUROC skill", "close")
     with pytest.raises(

@@ -1,6 +1,7 @@
 """The module that a user takes away."""
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 
@@ -248,3 +249,36 @@ def test_local_factory_cannot_be_saved(data, tmp_path):
     model = GroupedModel.from_stack(stack, np.ones((4, 1)), data.tasks, data.preprocessing)
     with pytest.raises(CoterieError, match="module:factory"):
         model.save(tmp_path / "model.safetensors")
+
+
+def test_a_calibrated_model_says_what_is_so_in_every_form(tmp_path):
+    """Overconfident logits: what is predicted has less log loss on other examples, in order."""
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(900, 3)).astype(np.float32)
+    noisy = x + rng.normal(size=x.shape)
+    labels = {"yes": noisy[:, 0] > 1, "which": np.digitize(noisy[:, 1], (-1, 1)), "size": x[:, 2]}
+    frame = pd.DataFrame(x, columns=list("abc")).assign(**labels)
+    data = load(frame, targets=list(labels), kinds={"which": "multiclass"})
+    fitted = fit("mlp", data, epochs=10, lr=0.01, batch_size=32)
+    model = GroupedModel.from_stack(fitted.stack, np.ones((3, 1)), data.tasks, data.preprocessing)
+    with torch.no_grad():
+        for parameter in model.members[0].head.parameters():
+            parameter.mul_(4)
+    inputs, truth = data.inputs[data.split.test], data.targets[data.split.test]
+    before = model.predict(inputs)
+    assert model.calibrate(data) is model
+    after = model.predict(inputs)
+    yes, which, size = (data.tasks.prediction_columns[t] for t in range(3))
+    assert torch.equal(after[:, size], before[:, size])
+    torch.testing.assert_close(after[:, which].sum(1), torch.ones(len(after)).double())
+    said = truth[:, 1].long()[:, None]
+    loss = lambda p: -p[:, which].gather(1, said).log().mean()  # noqa: E731
+    assert loss(after) < loss(before) - 0.05
+    one, two = (p[:, yes].flatten().argsort() for p in (before, after))
+    assert torch.equal(one, two)
+    model.save(tmp_path / "model.safetensors")
+    again = GroupedModel.load(tmp_path / "model.safetensors")
+    assert again.calibration == model.calibration
+    assert [each is None for each in again.calibration] == [False, False, True]
+    assert torch.equal(again.predict(inputs), after)
+    model.export(tmp_path / "model.pt2")  # compares before it keeps the file

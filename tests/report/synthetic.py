@@ -15,13 +15,16 @@ from coterie.differentiable import DifferentiableGrouping
 from coterie.estimators import ESTIMATORS
 from coterie.evaluation import ARMS, Comparison
 from coterie.methods import Learn
-from coterie.results import About, DataMap, Found, Grouping, History, fuzzy_membership
-from coterie.results.findings import find
-from coterie.results.tables import COSTS, GAINS, MEAN, SCORES, Part
+from coterie.results import About, DataMap, Found, Grouping, Headroom, History, fuzzy_membership
+from coterie.results.findings import Finding, find
+from coterie.results.recommendation import Recommendation, Standing
+from coterie.results.standings import run_means
+from coterie.results.tables import COSTS, GAINS, MEAN, SCORES, CostRow, Part
 
 EMOTIONS = ("amazed", "happy", "relaxed", "quiet", "sad", "angry", "excited", "bored")
 METHODS = ("lookahead", "transfer_gain", "data_map", "gradtag", "train")
 DIGITS = (*"0123456789", "even", "at least five", "closed loop", "random")
+MARGIN = 0.5
 
 
 def comparison(
@@ -36,7 +39,7 @@ def comparison(
     fuzziness: float = 1.07,
     recorded: bool = True,
 ) -> Comparison:
-    """Tasks of ``names``, the last of which is hard, in ``n_groups`` groups."""
+    """Tasks of ``names``, the last of which nobody learns, in ``n_groups`` groups."""
     rng = np.random.default_rng(0)
     names = tuple(names)
     found = {name: _groupings(rng, names, n_groups, n_seeds, fuzziness) for name in groupings}
@@ -61,6 +64,8 @@ def comparison(
     scores = _scores(rng, names, arms, level, effect, n_seeds)
     gains = _gains(rng, names, groupings, arms, effect, n_groups, n_seeds)
     costs = _costs(arms, len(names), n_groups)
+    standings = standings_of(scores, costs, names)
+    nothing = Finding(about="nothing learnt", outcome="chance", tasks=((names[-1], 0.5),))
     return Comparison(
         tasks=names,
         kinds=("binary",) * len(names),
@@ -83,7 +88,9 @@ def comparison(
             }
             for name in groupings
         },
-        findings=find(scores, gains, costs),
+        findings=(*find(scores, gains, costs, unit_seconds=95.0), nothing),
+        standings=standings,
+        recommendation=recommended(standings),
         roles={role: kind.sentence for role, kind in ARMS.items()},
         config={
             "model": "cnn",
@@ -471,12 +478,89 @@ def _gains(
                     "high": float(gain + half) if known else None,
                     "p": p if known else None,
                     "p_holm": min(1.0, p * tests) if known else None,
-                    "bootstrap_low": float(gain - band),
-                    "bootstrap_high": float(gain + band),
+                    "training_se": half / 2.5 if known else None,
+                    "examples_se": band / 2.5,
+                    **_decided(float(gain), half if known else None),
                     "relative_gain": None if task == names[-1] else float(gain / 10),
                 }
             )
     return pa.Table.from_pylist(rows, schema=GAINS)
+
+
+def _decided(gain: float, half: float | None) -> dict[str, object]:
+    """How a gain and the half width of its interval stand against the margin."""
+    if half is None:
+        outcome = None
+    elif gain - half > 0:
+        outcome = "better"
+    elif gain + half < 0:
+        outcome = "worse"
+    else:
+        outcome = "not worth it" if gain + half < MARGIN else "undecided"
+    return {
+        "margin": MARGIN,
+        "outcome": outcome,
+        "more_seeds": 4 if outcome == "undecided" and gain > 0 else None,
+        "more_examples": 2310 if outcome == "undecided" and gain <= 0 else None,
+    }
+
+
+def standings_of(scores: pa.Table, costs: pa.Table, names: Sequence[str]) -> tuple[Standing, ...]:
+    """Every arm but random groups against the best other, known to a point, cheapest first."""
+    means = run_means(scores, dict.fromkeys(names, "balanced_accuracy"))
+    rows: list[CostRow] = [row for row in costs.to_pylist() if row["role"] != "random"]
+    score = {row["arm"]: float(np.mean(list(means[row["arm"]].values()))) for row in rows}
+    made = []
+    for row in sorted(rows, key=lambda row: row["models"]):
+        arm = row["arm"]
+        gap = 100 * (score[arm] - max(score[other] for other in score if other != arm))
+        made.append(
+            Standing(
+                arm=arm,
+                role=row["role"],
+                score=score[arm],
+                low=min(0.0, gap - 0.7),
+                high=max(0.0, gap + 0.7),
+                validation=score[arm],
+                **{name: row[name] for name in ("models", "parameters", "latency", "seconds")},
+            )
+        )
+    return tuple(made)
+
+
+def recommended(standings: Sequence[Standing]) -> Recommendation:
+    """The cheapest surely within the margin of the best; undecided where there is none."""
+    sure = [each for each in standings if each.low is not None and each.low > -MARGIN]
+    return Recommendation(
+        outcome="decided" if sure else "undecided",
+        chosen=(sure or standings)[0],
+        best=max(standings, key=lambda each: each.score),
+        margin=MARGIN,
+        arms=len(standings),
+        metric="balanced accuracy",
+    )
+
+
+def bounded(names: Sequence[str], *, n_groups: int = 3) -> Headroom:
+    """A limit below the margin on what groups of tasks of ``names`` can gain."""
+    names, n = tuple(names), len(names)
+    subsets = np.concatenate([np.ones((1, n), bool), np.eye(n, dtype=bool)])
+    return Headroom(
+        tasks=names,
+        n_groups=n_groups,
+        margin=MARGIN,
+        low=0.0,
+        estimate=0.12,
+        bound=0.31,
+        overlapping_bound=0.38,
+        joint=np.full(n, 91.0),
+        single=np.full(n, 90.0),
+        subset_variance=np.full(n, 0.04),
+        seed_variance=np.full(n, 0.25),
+        pairs_met=1.0,
+        subsets=subsets,
+        scores=np.where(subsets, 0.9, np.nan)[None].repeat(3, axis=0),
+    )
 
 
 def _costs(arms: Mapping[str, Part], n_tasks: int, n_groups: int) -> pa.Table:
@@ -492,6 +576,7 @@ def _costs(arms: Mapping[str, Part], n_tasks: int, n_groups: int) -> pa.Table:
                 "parameters": 81_934 * n,
                 "model_steps": 940 * n,
                 "seconds": 6.4 * n,
+                "latency": 0.011 * n,
             }
         )
     return pa.Table.from_pylist(rows, schema=COSTS)

@@ -33,9 +33,10 @@ MEASURE = """
 <!doctype html><title>measuring</title><body><script>
 const measure = frame => {
   const page = frame.contentDocument, root = page.scrollingElement;
+  const unfolded = [...page.querySelectorAll("details.chapter[open] > section")].map(s => s.id);
   page.querySelectorAll("details").forEach(d => { d.open = true; });
   const drawn = [...page.querySelectorAll("svg[role=img]")];
-  return { width: frame.clientWidth, needed: root.scrollWidth, title: page.title,
+  return { width: frame.clientWidth, needed: root.scrollWidth, title: page.title, unfolded,
            height: root.scrollHeight,
            broken: drawn.filter(s => s.getBoundingClientRect().width < 40).length };
 };
@@ -60,9 +61,9 @@ def test_pages_fit_phones_and_desktops_and_stay_silent(
 ) -> None:
     pages = (hostile_page, large_page, several_page, hundred_page, searches_page, large_search_page)
     frames = "".join(
-        f'<iframe width="{width}" height="800" style="border:0" src="{page.as_uri()}"></iframe>'
+        f'<iframe width="{width}" height="800" style="border:0" src="{page.as_uri()}{place}"></iframe>'
         for page in pages
-        for width in (320, 1400)
+        for width, place in ((320, ""), (1400, "#scores"))
     )
     (tmp_path / "measure.html").write_text(MEASURE % frames, encoding="utf-8")
     assert CHROMIUM
@@ -78,6 +79,7 @@ def test_pages_fit_phones_and_desktops_and_stay_silent(
     assert body, done.stdout[-2000:]
     found = json.loads(html.unescape(body[1]))
     assert [entry["width"] for entry in found] == [320, 1400] * len(pages)
+    assert [entry["unfolded"] for entry in found] == [[], ["scores"]] * len(pages)
     assert all(entry["needed"] <= entry["width"] for entry in found), found
     assert all(entry["title"].startswith("Task grouping report") for entry in found)
     assert all(entry["broken"] == 0 and entry["height"] > 3000 for entry in found), found

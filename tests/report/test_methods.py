@@ -204,7 +204,8 @@ def test_the_page_says_what_was_chosen_first_and_again_beside_the_groups(
     texts = Page(several_page).texts
     headlines = re.findall(r'<p class="headline">(.*?)</p>', page)
     assert len(headlines) == 1
-    assert headlines[0].startswith("chosen: ")
+    assert headlines[0].startswith("Undecided. Until more is known, use joint: ")
+    assert page.index("<p>chosen: ") < page.index('id="groups"')
     assert sum(text.startswith("also trains ") for text in texts) >= 3
     assert any("picked on these same test scores" in text for text in texts)
     assert "lookahead: what a step on one task does to the loss of another" in texts

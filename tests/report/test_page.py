@@ -72,7 +72,7 @@ def test_every_chapter_has_a_heading_and_an_anchor(page: Page) -> None:
     anchors = [a["href"] for a in page.all("a") if (a["href"] or "").startswith("#")]
     ids = {attributes.get("id") for _, attributes in page.elements}
     expected = (
-        "verdict",
+        "answer",
         "groups",
         "gains",
         "scores",

@@ -7,11 +7,13 @@ that wrote before files said what they are: they are to be read for ever.
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import torch
 
 from coterie.data.preprocessing import Preprocessing
@@ -22,11 +24,24 @@ from coterie.families import FamilyModel, Linear
 from coterie.families.model import Reading
 from coterie.models import Architecture, GroupedModel, ModelStack
 from coterie.results import Affinity, DataMap, Fit, Found, Grouping, History, ScoreTable, Selection
+from coterie.results.findings import find
 from coterie.results.tables import SCORES
 from coterie.tasks import Kind, Task, Tasks
 from tests.report.synthetic import comparison
 
 NAMES = ("a", "b")
+# Columns that tables of earlier versions lack.
+LATER = {
+    "gains": (
+        "training_se",
+        "examples_se",
+        "margin",
+        "outcome",
+        "more_seeds",
+        "more_examples",
+    ),
+    "costs": ("latency",),
+}
 PLACES = {
     "affinity": "affinity.safetensors",
     "data map": "data_map.safetensors",
@@ -106,6 +121,29 @@ def everything() -> dict[str, Any]:
         "comparison": replace(made, config=config),
         "unit": unit(),
     }
+
+
+def earlier_comparison() -> Comparison:
+    """The comparison as a version left it that had neither margins nor standings."""
+    made = everything()["comparison"]
+    tables = {name: getattr(made, f"{name}_table") for name in ("scores", "gains", "costs")}
+    for name, columns in LATER.items():
+        tables[name] = without(tables[name], columns)
+    return replace(
+        made,
+        **{f"{name}_table": table for name, table in tables.items()},
+        findings=find(**tables),
+        standings=(),
+        recommendation=None,
+    )
+
+
+def without(table: pa.Table, columns: Sequence[str]) -> pa.Table:
+    """A table whose ``columns`` are empty."""
+    for name in columns:
+        place, field = table.schema.get_field_index(name), table.schema.field(name)
+        table = table.set_column(place, field, pa.nulls(table.num_rows, field.type))
+    return table
 
 
 def affinity() -> Affinity:
@@ -216,6 +254,8 @@ def unit() -> Unit:
         histories={"joint": history(), "mine/1": history()},
         data_map=data_map(np.arange(3)),
         overlap=0.25,
+        validation=np.array([0.5, 0.75], np.float32),
+        seconds=1.5,
     )
 
 

@@ -116,7 +116,13 @@ def test_a_comparison_that_tells_of_arms_by_name_only_is_read_as_it_was_meant(
         "chosen": ("chosen", "chosen"),
         "random (chosen)": ("random", "chosen"),
     }
-    assert list(read.verdict) == read_json(OLD / "comparison.json")["verdict"]
+    assert (read.standings, read.recommendation, read.outcome) == ((), None, None)
+    assert read.gains_table["margin"].null_count == read.gains_table.num_rows
+    # Its own verdict took no difference found for none: today it is undecided.
+    said = read_json(OLD / "comparison.json")["verdict"]
+    assert said[0].startswith("chosen: not worth it here. No difference found")
+    assert read.verdict[0].startswith("chosen: undecided.")
+    assert len(read.verdict) == len(said)
     assert [finding.of for finding in read.findings if finding.about == "worth"] == [
         "chosen",
         "mine",
@@ -138,7 +144,10 @@ def test_findings_that_a_file_holds_are_read_back(tmp_path: Path) -> None:
     kept.save(tmp_path)
     read = ct.Comparison.load(tmp_path)
     assert (read.findings, read.roles) == (made.findings[:2], roles)
-    assert read.verdict == made.verdict[:2]
+    assert read.verdict == made.verdict[:4]
+    assert made.recommendation is not None
+    assert read.verdict[:2] == made.recommendation.sentences
+    assert (read.standings, read.recommendation) == (made.standings, made.recommendation)
 
 
 def test_files_of_different_comparisons_are_refused(tmp_path: Path) -> None:

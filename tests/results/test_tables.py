@@ -43,13 +43,18 @@ def test_an_ensemble_of_a_grouping_that_found_its_number_is_its_own() -> None:
 @pytest.mark.parametrize(
     ("low", "high", "expected"),
     [
-        (0.1, 0.2, "gain"),
-        (-0.2, -0.1, "loss"),
-        (-0.1, 0.1, "none"),
-        (0.0, 0.1, "none"),
+        (0.1, 0.2, "better"),
+        (-0.2, -0.1, "worse"),
+        (-0.1, 0.1, "undecided"),
+        (0.0, 0.1, "undecided"),
         (None, 0.1, "unknown"),
         (float("nan"), 0.1, "unknown"),
     ],
 )
-def test_outcomes(low: float | None, high: float, expected: str) -> None:
-    assert outcome({"low": low, "high": high}) == expected
+def test_outcomes_of_tables_without_a_margin(low: float | None, high: float, expected: str) -> None:
+    assert outcome({"low": low, "high": high, "outcome": None}) == expected
+
+
+@pytest.mark.parametrize("told", ["better", "not worth it", "worse", "undecided"])
+def test_an_outcome_that_is_told_stands(told: str) -> None:
+    assert outcome({"low": 0.1, "high": 0.2, "outcome": told}) == told

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from coterie.errors import CoterieError
-from coterie.statistics import Settle, interval, outcome, settle
+from coterie.statistics import Settle, interval, nadeau_bengio, outcome, settle
 
 EXACT = interval(np.array([-1.0, 0.5, 1.0]), np.zeros((3, 40)))
 
@@ -113,3 +113,17 @@ def test_more_noise_or_a_smaller_margin_never_needs_fewer(mean, seeds, examples,
     assert plain <= cost(
         settle(components(mean=mean, seeds=seeds, examples=examples), margin / more)
     )
+
+
+def test_splits_are_the_fewest_whose_widened_interval_ends_before_the_border():
+    gains, overlap = np.array([-1.0, 0.0, 1.0, 0.4, -0.4]), 0.01
+    found = settle(nadeau_bengio(gains, overlap=overlap), 0.5)
+    assert found.examples is None
+    assert found.seeds is not None
+    half = {
+        n: stats.t.ppf(0.975, n - 1) * gains.std(ddof=1) * np.sqrt(1 / n + overlap)
+        for n in (found.seeds - 1, found.seeds)
+    }
+    assert half[found.seeds] < 0.5 <= half[found.seeds - 1]
+    # What splits share is there however many there are.
+    assert settle(nadeau_bengio(gains, overlap=1.0), 0.5) == Settle(None, None)

@@ -86,10 +86,10 @@ class TrainingOptions:
         None
     )
     """Passes over the training examples; left out, models train until validation is no better."""
-    patience: Annotated[
-        int | None, arg(metavar="N", help_behavior_hint="(default: about 100 steps, or none)")
-    ] = None
-    """Epochs that a model trains on without being better; with --epochs, only if given."""
+    patience: Annotated[int | None, arg(metavar="N", help_behavior_hint="(default: 10 to 30)")] = (
+        None
+    )
+    """Epochs that a model trains on without being better; with --epochs only if given."""
     lr: Annotated[float, arg(metavar="RATE")] = 1e-3
     """Learning rate."""
     batch_size: Count = 128

@@ -166,7 +166,7 @@ class Plan:
 class Headroom:
     """Bound what any grouping could gain, before anything is grouped.
 
-    Trains random groups of tasks on several seeds; a run that was stopped continues.
+    Trains random groups on several seeds; a run that was stopped continues.
     """
 
     out: OutFolder = None

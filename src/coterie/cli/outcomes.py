@@ -110,6 +110,11 @@ def show_plan(screen: Screen, found: Plan) -> None:
     screen.say(
         f"Picked{limit}: {picked}. All of it, {repetitions}: about {seconds(found.known_seconds)}."
     )
+    if "most epochs" in found.about:
+        screen.say(
+            f"That is if all models train for {found.about['most epochs']} epochs; most stop long "
+            "before, unless --epochs says how many."
+        )
     if found.unpriced:
         screen.say(
             f"Unknown, and not in it, is what these take to measure: {', '.join(found.unpriced)}."

@@ -131,14 +131,17 @@ def compare(verb: options.Compare, run: Run, data: Dataset, screen: Screen) -> C
     else:
         from coterie.cli.bounding import first_bound
         from coterie.evaluation import compare as compare_arms
+        from coterie.evaluation.naming import named_methods
 
         asked = verb.comparison
+        with no_trace_of_a_mistake(run):  # which should not wait for a bound to be trained
+            methods = named_methods(methods_asked(verb.grouping, asked), data.tasks.names)
         bound = first_bound(run, verb, data, screen)
         with no_trace_of_a_mistake(run), screen.progress() as progress:
             comparison = compare_arms(
                 model_of(verb.training, data),
                 data,
-                methods_asked(verb.grouping, verb.comparison),
+                methods,
                 seeds=seeds_of(verb),
                 repeats=asked.repeats,
                 draws=asked.draws,
@@ -251,7 +254,7 @@ def _fit(run: Run, data: Dataset, screen: Screen) -> None:
         )
     model = GroupedModel.from_stack(
         fitted.stack, grouping.membership, data.tasks, data.preprocessing
-    )
+    ).calibrate(data)
     with atomic(run.folder / MODEL) as temporary:
         model.save(temporary)
         run.forget("model", "evaluate")

@@ -116,8 +116,8 @@ def evenly_numbered(values: np.ndarray) -> bool:
 def steps_between(values: np.ndarray) -> np.ndarray:
     """Differences of neighbours in quarters, which are finite for all finite numbers (n,).
 
-    >>> steps_between(np.array([4.0, 8.0, -1.7e308]))[0]
-    1.0
+    >>> steps_between(np.array([4.0, 8.0, -1.7e308])).tolist()
+    [1.0, -4.25e+307]
     """
     return np.diff(values / 4)
 

@@ -127,7 +127,8 @@ def compare(
     >>> import numpy as np
     >>> data = ct.load("digits")
     >>> mine = ct.Grouping(tasks=data.tasks.names, membership=np.eye(2)[np.arange(14) // 7], method="halves")
-    >>> result = ct.compare("mlp", data, mine, seeds=2, epochs=1, draws=1, model_options={"hidden": (8,)})
+    >>> small = {"epochs": 1, "model_options": {"hidden": (8,)}}
+    >>> result = ct.compare("mlp", data, mine, seeds=2, draws=1, rivals="none", **small)
     >>> result.costs["arm"].tolist()
     ['joint', 'grouped', 'single', 'random (grouped)', 'ensemble (K=2)']
     """
@@ -144,6 +145,9 @@ def compare(
     if run is not None:
         require_type("run", run, Run, str, Path)
     require_engine(engine)
+    require_type("anyway", anyway, bool)
+    if save is not None:
+        require_type("save", save, str)
     if headroom is not None:
         require_type("headroom", headroom, Headroom)
         if headroom.tasks != data.tasks.names:

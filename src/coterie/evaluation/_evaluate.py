@@ -4,18 +4,13 @@ from __future__ import annotations
 
 from typing import Literal
 
-import torch
-from torch import Tensor
-
-from coterie.data import Batches, Dataset
+from coterie.data import Dataset
 from coterie.errors import CoterieError, require_choice, require_type
 from coterie.evaluation.metrics import all_metrics
 from coterie.families import FamilyModel
 from coterie.models import GroupedModel
 from coterie.results import Evaluation, Fit
 from coterie.training import predict
-
-_BATCH = 512
 
 
 def evaluate(
@@ -56,7 +51,7 @@ def evaluate(
         )
     targets, units = data.targets[positions], data.in_units(positions)
     if isinstance(trained, GroupedModel | FamilyModel):
-        outputs = _outputs(trained, data, positions)
+        outputs = trained.outputs(data, positions)
         return Evaluation(all_metrics(outputs, targets, data.tasks, units))
     outputs = predict(trained.stack, data, positions)
     used = [{data.tasks.names[t] for t in row.nonzero()[0]} for row in trained.weights]
@@ -66,12 +61,3 @@ def evaluate(
         for row in all_metrics(outputs[model], targets, data.tasks, units)
         if row["task"] in names
     )
-
-
-def _outputs(model: GroupedModel | FamilyModel, data: Dataset, positions: Tensor) -> Tensor:
-    if isinstance(model, FamilyModel):
-        return model.outputs(data, positions)
-    model.eval()
-    with torch.inference_mode():
-        batches = Batches(data, positions, batch_size=_BATCH, seed=0)
-        return torch.cat([model(batch.inputs) for batch in batches.ordered()])

@@ -115,6 +115,9 @@ def plan(
 ) -> Plan:
     """Estimate what comparing ``methods`` takes, and pick those within a budget, cheapest first.
 
+    Where no ``epochs`` are given, models are priced as if all trained to the limit of
+    :class:`coterie.training.Limit`. Most stop long before, so this is an upper bound.
+
     Args:
         model: as for :func:`coterie.fit`.
         data: what :func:`coterie.load` returned.
@@ -147,6 +150,7 @@ def plan(
     }
     check_probes(named, data, make_config(settings))
     timing = Timing(model=model, data=data, settings=settings)
+    open_ended = make_config(settings).epochs is None
     several = sorted(
         (_workload(name, method, timing, draws) for name, method in named.items()),
         key=lambda work: inf if work.seconds is None else work.seconds,
@@ -165,6 +169,7 @@ def plan(
             "steps of one model": timing.n_steps,
             "timed steps": TIMED_STEPS,
             "seconds of one step alone": timing.alone,
+            **({"most epochs": timing.most_epochs} if open_ended else {}),
         },
     )
 

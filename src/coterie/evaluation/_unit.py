@@ -40,6 +40,7 @@ from coterie.files import atomic
 from coterie.fitting import Model, fit
 from coterie.methods import Case, Groups, Method
 from coterie.metrics import scores
+from coterie.models import GroupedModel
 from coterie.results import Cost, DataMap, Fit, Found, History
 from coterie.results.tables import CHOSEN, SCORES
 from coterie.runs import CHECKPOINTS, Run
@@ -134,7 +135,7 @@ def model_file(folder: Path, arm: str) -> Path:
     """Where the run in ``folder`` has the models of an arm.
 
     >>> model_file(Path("runs/demo"), "ensemble (K=3)").name
-    'ensemble (K=3).safetensors'
+    'ensemble-K=3-.safetensors'
     """
     return folder / MODELS / f"{file_name(arm)}.safetensors"
 
@@ -142,7 +143,7 @@ def model_file(folder: Path, arm: str) -> Path:
 def _save_models(
     trainings: Trainings, rivals: Sequence[tuple[Rival, TrainedRival]], folder: Path
 ) -> list[Path]:
-    """Write the models of all arms but the random ones, and return the files."""
+    """Write the models of all arms but the random ones, calibrated, and return the files."""
     (folder / MODELS).mkdir(exist_ok=True)
     models = {
         each.arm.name: partial(trainings.grouped_model, each)
@@ -152,7 +153,10 @@ def _save_models(
     files = []
     for name, model in models.items():
         with atomic(file := model_file(folder, name)) as temporary:
-            model().save(temporary)
+            made = model()
+            if isinstance(made, GroupedModel):
+                made.calibrate(trainings.case.data)
+            made.save(temporary)
         files.append(file)
     return files
 

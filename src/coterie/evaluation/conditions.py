@@ -60,14 +60,15 @@ def _headroom(found: Headroom | None, units: Sequence[Unit]) -> Iterator[Finding
 
 def _nothing_learnt(arms: ArmScores, data: Dataset) -> Iterator[Finding]:
     above, means = arms.better_than_chance(), arms.scores.mean(0)
-    lost = np.logical_not(above.any(0))
+    best = means.max(0)
+    # A task that has no score, as where all test examples are of one class, tells nothing.
+    lost = ~above.any(0) & np.isfinite(best)
     if lost.any():
-        best = means.max(0)
         tasks = _named(data, lost, best)
         yield Finding(about="nothing learnt", outcome="chance", tasks=tasks)
     for arm, name in enumerate(arms.arms):
-        own = ~above[arm] & ~lost
-        if own.any() and (~above[arm]).all():
+        own = ~above[arm] & ~lost & np.isfinite(means[arm])
+        if own.any() and not above[arm].any():
             yield Finding(
                 about="nothing learnt",
                 outcome="chance",

@@ -5,7 +5,7 @@ Shapes: ``U`` units, ``A`` arms.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -40,7 +40,7 @@ def standings(arms: ArmScores, costs: Sequence[CostRow]) -> tuple[Standing, ...]
         )
         for i, place in enumerate(places)
     ]
-    return tuple(sorted(found, key=_price))
+    return tuple(sorted(found, key=lambda each: _price(each, cost[each.arm]["model_steps"])))
 
 
 def with_the_best(arms: ArmScores, places: Sequence[int]) -> Best:
@@ -99,10 +99,7 @@ def _on_validation(scored: Sequence[Standing], margin: float) -> Standing:
     return next(each for each, value in zip(scored, values, strict=True) if value >= near)
 
 
-def _price(standing: Standing) -> tuple[float, ...]:
-    """What serving costs: models, then the time of predictions; then that of training."""
-    known: Mapping[str, float | None] = {
-        "latency": standing.latency,
-        "seconds": standing.seconds,
-    }
-    return (standing.models, *(np.inf if each is None else each for each in known.values()))
+def _price(standing: Standing, steps: float) -> tuple[float, ...]:
+    """What serving costs, and then training, by counts: measured times differ with every run."""
+    parameters = np.inf if standing.parameters is None else standing.parameters
+    return standing.models, parameters, steps

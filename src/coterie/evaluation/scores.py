@@ -11,15 +11,16 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from scipy import stats
 
 from coterie.evaluation.units import Unit
-from coterie.metrics import contributions, deciding, mean_name, n_wrong
+from coterie.metrics import Predictions, contributions, deciding, mean_name, n_wrong
 from coterie.results.standings import mean_where_known
 from coterie.statistics import Interval, interval, nadeau_bengio, simultaneous, with_mean
 from coterie.tasks import Tasks
 
 # One-sided 99 %: of many arms at chance, the best one looks a little better than that.
-_LEARNT = 0.98
+_LEARNT = 0.99
 _OF_AN_OWN_METRIC = 1.0
 
 
@@ -60,15 +61,20 @@ class ArmScores:
     def better_than_chance(self) -> np.ndarray:
         """Which arms predict which tasks better than chance, for all one knows, (A, T).
 
-        By the lower end of an interval of the score, or of that over examples alone where there is
-        one seed. A metric of a user's own has no known chance and counts as learnt.
+        By the lower end of an interval over test examples of these very models' mean score: what
+        other seeds would have learnt does not matter here. Over splits, where there are several. A
+        metric of a user's own has no known chance and counts as learnt.
         """
-        above = self.scores - self.chance
-        found = self._interval(above.reshape(len(above), -1), self._flat(), level=_LEARNT)
-        low = found.low
-        if not found.seeds > 1:
-            low = found.mean - 2.33 * np.sqrt(found.example_variance)
-        low = np.where(np.isnan(low), found.mean, low).reshape(above.shape[1:])
+        above = (self.scores - self.chance).reshape(len(self.scores), -1)
+        if self.contributions is None:
+            found = self._interval(above, None, level=2 * _LEARNT - 1)
+            low = found.low
+        else:
+            added = self.contributions.reshape(*self.contributions.shape[:2], -1)
+            found = interval(above.mean(0)[None], added.mean(0)[None], groups=self.groups)
+            reach = stats.t.ppf(_LEARNT, found.example_df)
+            low = found.mean - reach * np.sqrt(found.example_variance)
+        low = np.where(np.isnan(low), found.mean, low).reshape(self.scores.shape[1:])
         return (low > 0) | np.isnan(self.chance)
 
     def gains(self, first: int, second: int, *, level: float = 0.95) -> Interval:
@@ -129,10 +135,6 @@ class ArmScores:
             return nadeau_bengio(self.per_split(gains), overlap=self.overlap, level=level)
         return interval(gains, added, groups=self.groups, level=level)
 
-    def _flat(self) -> np.ndarray | None:
-        found = self.contributions
-        return None if found is None else found.reshape(*found.shape[:2], -1)
-
 
 def arm_scores(
     units: Sequence[Unit],
@@ -174,21 +176,21 @@ def arm_scores(
         groups=None if several or groups is None else groups[units[0].positions],
         splits=splits,
         overlap=float(np.mean([unit.overlap for unit in units])) if several else 0.0,
-        chance=np.array(
-            [
-                np.nan
-                if callable(task.metric)
-                else 0.0
-                if metric.is_skill
-                else metric.chance(prior)
-                for task, metric, prior in zip(
-                    tasks, metrics, tasks.priors or [()] * len(tasks), strict=True
-                )
-            ]
-        ),
+        chance=_chance(units[0], tasks),
         margins=np.append(margins, margins.max()),
         metrics=tuple(metric.name for metric in metrics),
     )
+
+
+def _chance(unit: Unit, tasks: Tasks) -> np.ndarray:
+    """What each task's deciding metric (T,) is of models that know nothing of an example."""
+    outputs, targets = torch.from_numpy(unit.outputs), torch.from_numpy(unit.targets)
+    found = np.full(len(tasks), np.nan)
+    for t, (task, metric) in enumerate(zip(tasks, deciding(tasks), strict=True)):
+        if not callable(task.metric):
+            made = Predictions.of(outputs[..., tasks.columns[t]], targets[:, t], tasks, t)
+            found[t] = 0.0 if metric.is_skill else metric.chance(made.priors)
+    return found
 
 
 def _averages_draws(unit: Unit, names: Sequence[str]) -> np.ndarray:

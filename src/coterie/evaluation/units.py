@@ -22,7 +22,9 @@ from coterie.results.tables import SCORES, read_table, write_table
 from coterie.schema import OPEN, distinct, entries_of, within
 from coterie.texts import file_name
 
-_FORMAT = codec.Format("unit of a comparison", version=2)
+_FORMAT = codec.Format(
+    "unit of a comparison", version=2, earlier=("coterie unit of a comparison 1",)
+)
 
 
 class ModelCost(TypedDict):

@@ -1,8 +1,8 @@
 """Extremely randomised trees (Geurts, Ernst & Wehenkel, Machine Learning 2006), 300 of them.
 
 Tasks with labels on the same rows share one forest, whose splits are those that are best for the
-mean over the tasks. Beside a forest per task, that was a fifth to a third of the time, less than
-half of the nodes, and as good or better on three tables (``benchmarks/families.py``).
+mean over the tasks. Beside a forest per task, that took a sixth to a third of the time, kept fewer
+numbers, and was as good or better on three tables (``benchmarks/families.py``).
 
 Leaves are pure, so that a forest often says 0 or 1. Of classes and rates, what was seen in training
 without any inputs (their shares, the mean) votes as one tree more: logarithms are finite, no order

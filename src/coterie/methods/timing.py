@@ -52,7 +52,7 @@ class Timing:
     @cached_property
     def n_steps(self) -> int:
         """Steps of one training, at most."""
-        return self._an_epoch * self._epochs
+        return self._an_epoch * self.most_epochs
 
     @cached_property
     def steps_scored(self) -> float:
@@ -89,7 +89,7 @@ class Timing:
 
         For a ``share`` of the epochs, with ``seconds`` besides.
         """
-        several, epochs = [n for n in rounds if n], self._epochs
+        several, epochs = [n for n in rounds if n], self.most_epochs
         share = max(1, round(share * epochs)) / epochs
         return Cost(
             trainings=sum(several),
@@ -152,7 +152,8 @@ class Timing:
         return steps_an_epoch(self.data, self._config.batch_size)
 
     @cached_property
-    def _epochs(self) -> int:
+    def most_epochs(self) -> int:
+        """Epochs that one model may train."""
         return self._config.limit(self._an_epoch).epochs
 
     @cached_property

@@ -26,6 +26,7 @@ from coterie.metrics._metric import (
 from coterie.tasks import Kind, Task, TaskFunction, Tasks
 
 Choice = str | TaskFunction
+_MOST_GROUPS = 40
 
 
 @dataclass(frozen=True)
@@ -67,7 +68,11 @@ class Skill(Metric):
 
 @dataclass(frozen=True)
 class Own(Metric):
-    """A function of the user's, called with (outputs, targets) of one model. It is no skill."""
+    """A function of the user's, called with (outputs, targets) of one model. It is no skill.
+
+    What examples contribute to it is told by leaving out groups of them
+    (:meth:`contributions`).
+    """
 
     function: TaskFunction
     task: str
@@ -96,6 +101,42 @@ class Own(Metric):
             dtype=torch.float64,
             device=labels.device,
         )
+
+    def contributions(
+        self, outputs: Tensor, labels: Tensor, tasks: Tasks, position: int
+    ) -> np.ndarray:
+        """What each example contributes, by a delete-a-group jackknife (Kott 2001), (A, n).
+
+        Nothing is known of the function, so it is called again without each of at most 40 groups
+        of examples, of unequal numbers of labels (Busing, Meijer and van der Leeden 1999). These
+        depend on the number of examples alone, so that models, seeds and tasks have the same. What
+        a group contributes stands at its first labelled example: groups then count as what
+        was drawn, in sums of squares and degrees of freedom. NaN where it is not defined without
+        some group.
+        """
+        found, seen = np.zeros(outputs.shape[:2]), ~labels.isnan()
+        groups = _jackknife_groups(len(labels))
+        used = np.unique(groups[seen.cpu().numpy()])
+        if len(used) < 2:
+            return np.full_like(found, np.nan)
+        whole = self.values(outputs, labels, tasks, position).cpu().numpy()
+        pseudo, inverse = np.zeros((len(outputs), len(used))), np.zeros(len(used))
+        for place, group in enumerate(used):
+            kept = torch.from_numpy(groups != group).to(labels.device)
+            inverse[place] = ((~kept) & seen).sum() / seen.sum()
+            without = self._without(outputs[:, kept], labels[kept], tasks, position)
+            pseudo[:, place] = without + (whole - without) / inverse[place]
+        middle = (pseudo * inverse).sum(1, keepdims=True)
+        first = [np.flatnonzero(seen.cpu().numpy() & (groups == group))[0] for group in used]
+        found[:, first] = (pseudo - middle) / np.sqrt(len(used) * (1 / inverse - 1))
+        return found
+
+    def _without(self, outputs: Tensor, labels: Tensor, tasks: Tasks, position: int) -> np.ndarray:
+        """Values for some examples, NaN where the function has none: one class may be gone."""
+        try:
+            return self.values(outputs, labels, tasks, position).cpu().numpy()
+        except (ArithmeticError, LookupError, ValueError):
+            return np.full(len(outputs), np.nan)
 
     def _number(self, value: object) -> float:
         try:
@@ -215,7 +256,7 @@ def contributions(outputs: Tensor, targets: Tensor, tasks: Tasks) -> np.ndarray:
 
     The variance of a score over samples of examples is the sum of their squares, that of a
     difference of models or a mean over tasks the same of the difference or mean of contributions. 0
-    where there is no label, NaN where it is not known, as of a function of the user's.
+    where there is no label, NaN where it is not known.
 
     Args:
         outputs: (A, n, P).
@@ -261,6 +302,11 @@ def _asked(task: Task) -> Metric:
             f"{', '.join(map(repr, possible))}, or a function; found {shown(task.metric)}."
         )
     return possible[task.metric]
+
+
+def _jackknife_groups(n: int) -> np.ndarray:
+    """Which of at most 40 groups of nearly equal size each of n examples is in, drawn at random."""
+    return np.random.default_rng(n).permutation(n) % _MOST_GROUPS
 
 
 def _room(chance: float) -> float:

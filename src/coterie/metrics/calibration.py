@@ -7,10 +7,11 @@ Shapes: ``n`` examples, ``K`` classes, ``...`` any leading dimensions.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
+import torch
 from torch import Tensor
 
 from coterie.errors import CoterieError, require_choice, require_whole
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
 
 Rule = Literal["balanced accuracy", "half", "prevalence"]
 RULES: tuple[Rule, ...] = ("balanced accuracy", "half", "prevalence")
-_SLOPES, _OFFSETS = (0.01, 100.0), (-50.0, 50.0)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,19 +36,19 @@ class Calibration:
     offset: float = 0.0
     threshold: float = 0.5
 
+    def to_dict(self) -> dict[str, float]:
+        """Plain JSON types."""
+        return asdict(self)
+
     def of(self, log_probabilities: Tensor) -> Tensor:
         """Calibrated probabilities (..., K) from logarithms of others.
 
-        >>> import torch
         >>> Calibration(slope=0.5).of(torch.tensor([0.8, 0.2]).log()).round(decimals=3)
         tensor([0.6670, 0.3330])
         """
+        # Nothing is written in place, which exported programs would lose.
         scaled = self.slope * log_probabilities
-        if self.offset:
-            shift = scaled.new_zeros(scaled.shape[-1])
-            shift[-1] = self.offset
-            scaled = scaled + shift
-        return scaled.softmax(-1)
+        return torch.cat([scaled[..., :-1], scaled[..., -1:] + self.offset], dim=-1).softmax(-1)
 
 
 def calibrated(
@@ -56,9 +56,8 @@ def calibrated(
 ) -> Calibration:
     """The calibration of least log loss, and the threshold by a rule.
 
-    Labels are softened as Platt does, so that few examples, or classes that are told apart without
-    a mistake, do not make probabilities of 0 and 1: of K classes the true one of n_c examples
-    counts (n_c + 1) / (n_c + K), each other one 1 / (n_c + K).
+    As one example would, a standard normal prior of log slope and offset holds these at 0: few
+    examples, or classes that are told apart without a mistake, do not make probabilities of 0 and 1.
 
     Args:
         log_probabilities: of the classes, (n, K), not calibrated.
@@ -83,22 +82,19 @@ def calibrated(
     if not known.any():
         raise CoterieError("`labels` must hold at least one label to calibrate by; found none.")
     logs, codes = log_probabilities[known].astype(np.float64), labels[known].astype(np.int64)
-    n_classes = logs.shape[1]
-    counts = np.bincount(codes, minlength=n_classes)[codes, None]
-    truth = (np.eye(n_classes)[codes] * counts + 1) / (counts + n_classes)
-    binary = n_classes == 2
+    truth, binary = np.eye(logs.shape[1])[codes], logs.shape[1] == 2
 
     def loss(found: np.ndarray) -> tuple[float, np.ndarray]:
-        slope, offset = found if binary else (found[0], 0.0)
+        slope, offset = np.exp(found[0]), found[1] if binary else 0.0
         scaled = slope * logs
         scaled[:, -1] += offset
         wrong = softmax(scaled, axis=1) - truth
-        slopes = [(wrong * logs).sum(), wrong[:, -1].sum()][: len(found)]
-        value = -(truth * log_softmax(scaled, axis=1)).sum()
-        return value / len(codes), np.array(slopes) / len(codes)
+        slopes = [slope * (wrong * logs).sum(), wrong[:, -1].sum()][: len(found)]
+        value = (found**2).sum() / 2 - (truth * log_softmax(scaled, axis=1)).sum()
+        return value, found + slopes
 
-    start, bounds = ([1.0, 0.0], [_SLOPES, _OFFSETS]) if binary else ([1.0], [_SLOPES])
-    slope, offset = (*minimize(loss, start, jac=True, bounds=bounds).x.tolist(), 0.0)[:2]
+    log_slope, offset, *_ = (*minimize(loss, np.zeros(1 + binary), jac=True).x.tolist(), 0.0)
+    slope = float(np.exp(log_slope))
     if not binary:
         return Calibration(slope=slope)
     positive = slope * (logs[:, 1] - logs[:, 0]) + offset
@@ -171,9 +167,10 @@ def reliability(probabilities: np.ndarray, labels: np.ndarray, bins: int = 10) -
     known = ~(np.isnan(labels) | np.isnan(probabilities))
     scores, came = probabilities[known].astype(np.float64), labels[known].astype(np.float64)
     place = np.minimum((scores * bins).astype(np.int64), bins - 1)
-    grouped = pd.DataFrame({"predicted": scores, "observed": came}).groupby(place)
-    found = pd.DataFrame(grouped.mean())
-    return found.assign(count=grouped.size()).reset_index(drop=True)
+    cells = pd.DataFrame({"predicted": scores, "observed": came}).groupby(place)
+    return cells.agg(
+        predicted=("predicted", "mean"), observed=("observed", "mean"), count=("observed", "size")
+    ).reset_index(drop=True)
 
 
 def expected_calibration_error(table: pd.DataFrame) -> float:
@@ -191,5 +188,7 @@ def expected_calibration_error(table: pd.DataFrame) -> float:
     """
     if table.empty:
         return float("nan")
-    distance = (table["predicted"] - table["observed"]).abs()
-    return float((distance * table["count"]).sum() / table["count"].sum())
+    predicted, observed, count = (
+        table[name].to_numpy() for name in ("predicted", "observed", "count")
+    )
+    return float(np.average(np.abs(predicted - observed), weights=count))

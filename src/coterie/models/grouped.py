@@ -17,12 +17,14 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from coterie.codec import SPREAD, Format
+from coterie.data import Batches, Dataset
 from coterie.data.preprocessing import Preprocessing
 from coterie.data.schema import Schema
 from coterie.errors import CoterieError, require_choice, require_type
+from coterie.metrics.calibration import RULES, Calibration, Rule, calibrated
 from coterie.models.architecture import Architecture, TaskModel, trusted
 from coterie.models.copies import copied
-from coterie.models.predictions import predict_as_given, predicted
+from coterie.models.predictions import predict_as_given
 from coterie.models.saved import SavedModel
 from coterie.models.state import require_state, without_memory
 from coterie.models.stem import split
@@ -38,6 +40,8 @@ if TYPE_CHECKING:
 _FORMAT = Format("grouped model", earlier=("coterie-grouped-model-1",))
 Average = Literal["logits", "probabilities"]
 
+_BATCH = 512
+
 
 @dataclass(frozen=True, kw_only=True)
 class _File(SavedModel, format=_FORMAT):
@@ -46,6 +50,7 @@ class _File(SavedModel, format=_FORMAT):
     preprocessing: Preprocessing
     average: Average
     served: tuple[tuple[int, ...], ...]
+    calibration: tuple[Calibration | None, ...] = ()
     state: Annotated[Mapping[str, np.ndarray], SPREAD]
 
     def __post_init__(self) -> None:
@@ -53,6 +58,11 @@ class _File(SavedModel, format=_FORMAT):
         sizes = {"T": len(self.tasks), "K": len(self.served)}
         arrays_of(arrays, {"membership": "f T K"}, sizes=sizes)
         membership_of(arrays["membership"])
+        if self.calibration and len(self.calibration) != len(self.tasks):
+            raise CoterieError(
+                f"`calibration` must have one entry for each of {len(self.tasks)} tasks; found "
+                f"{len(self.calibration)}."
+            )
         for k, positions in enumerate(self.served):
             rising = all(a < b for a, b in pairwise(positions))
             if not positions or not rising or positions[0] < 0 or positions[-1] >= len(self.tasks):
@@ -68,7 +78,8 @@ class GroupedModel(nn.Module):
     Soft: logit(t, x) = sum_k u(t, k) logit_k(t, x), with membership u (T, K); with
     ``average="probabilities"`` the probabilities are averaged instead and turned back into logits.
     :meth:`hard` gives the module in which each task is computed by the model of its largest
-    membership only. Models that share a ``stem`` hold it once, and run it once.
+    membership only. ``calibration``, one for each task with classes once :meth:`calibrate` was called,
+    is applied by :meth:`predict`. Models that share a ``stem`` hold it once, and run it once.
 
     ``inputs`` are those of the data set: preprocessed features, or images as uint8 (int32 of 16
     bits) or normalised float.
@@ -85,6 +96,7 @@ class GroupedModel(nn.Module):
         average: Average = "logits",
         served: Sequence[Sequence[int]] | None = None,
         stem: nn.Sequential | None = None,
+        calibration: Sequence[Calibration | None] = (),
     ) -> None:
         super().__init__()
         require_choice("average", average, ("logits", "probabilities"))
@@ -106,6 +118,7 @@ class GroupedModel(nn.Module):
         self.architecture = architecture
         self.preprocessing = preprocessing
         self.average: Average = average
+        self.calibration = tuple(calibration)
         # Which tasks each member computes; its head has the columns of these only.
         self.served = (
             tuple(tuple(s) for s in served)
@@ -156,7 +169,8 @@ class GroupedModel(nn.Module):
     def hard(self) -> GroupedModel:
         """Return the module in which every task has exactly one model.
 
-        Heads are sliced, models without a task dropped.
+        Heads are sliced, models without a task dropped. Its outputs are others, so that it is not
+        calibrated.
         """
         labels = self.membership.argmax(1)
         members, served, kept = [], [], []
@@ -197,6 +211,51 @@ class GroupedModel(nn.Module):
             total = total + part.index_select(1, self.get_buffer(f"place_{k}"))
         return _to_outputs(total, self.tasks) if self.average == "probabilities" else total
 
+    def outputs(self, data: Dataset, positions: Tensor) -> Tensor:
+        """Outputs for examples of a data set, (n, P), as :meth:`forward` gives them."""
+        was_training = self.training
+        self.eval()
+        with torch.inference_mode():
+            batches = Batches(data, positions, batch_size=_BATCH, seed=0)
+            found = torch.cat([self(batch.inputs) for batch in batches.ordered()])
+        self.train(was_training)
+        return found
+
+    def calibrate(self, data: Dataset, *, rule: Rule = "balanced accuracy") -> GroupedModel:
+        """Fit calibration and thresholds on the validation examples, and return the same model.
+
+        From then on :meth:`predict` gives calibrated probabilities, and files have them. A task
+        without a label there is left as it is.
+
+        Args:
+            data: what the models were trained on.
+            rule: of thresholds, see :func:`coterie.metrics.calibration.threshold`.
+
+        Raises:
+            CoterieError: data that were prepared otherwise, or no such rule.
+
+        >>> import coterie as ct
+        >>> data = ct.load("digits", targets=["even", "random"])
+        >>> fit = ct.fit("mlp", data, np.eye(2), epochs=1, model_options={"hidden": (8,)})
+        >>> model = GroupedModel.from_stack(fit.stack, np.eye(2), data.tasks, data.preprocessing)
+        >>> [0 < each.threshold < 1 for each in model.calibrate(data).calibration]
+        [True, True]
+        """
+        require_type("data", data, Dataset)
+        self.schema.require(data)
+        require_choice("rule", rule, RULES)
+        targets = data.targets[data.split.validation]
+        outputs = self.outputs(data, data.split.validation)
+        found: list[Calibration | None] = []
+        for t, (task, columns) in enumerate(zip(self.tasks, self.tasks.columns, strict=True)):
+            if not task.kind.has_classes or targets[:, t].isnan().all():
+                found.append(None)
+                continue
+            logs = task.kind.log_probabilities(outputs[:, columns].double(), self.tasks, t)
+            found.append(calibrated(logs.numpy(), targets[:, t].numpy(), rule))
+        self.calibration = tuple(found)
+        return self
+
     @overload
     def predict(self, inputs: Tensor) -> Tensor: ...
     @overload
@@ -217,7 +276,8 @@ class GroupedModel(nn.Module):
         the types and categories of training; what training did not see is a
         :class:`coterie.CoterieWarning`.
 
-        Balanced binary logits are shifted back by log(pos_weight) before the sigmoid.
+        Balanced binary logits are shifted back by log(pos_weight) before the sigmoid, and then
+        calibrated if :meth:`calibrate` was called.
 
         Raises:
             CoterieError: a column is absent or of another type, or inputs have another shape or are
@@ -230,7 +290,23 @@ class GroupedModel(nn.Module):
         was_training = self.training
         outputs = self.eval()(inputs.to(self.membership.device))
         self.train(was_training)
-        return predicted(outputs, self.tasks)
+        tasks = self.tasks.to(outputs.device)
+        columns = (
+            self.tasks.columns
+        )  # known since __init__: torch.export cannot enter a cached property
+        parts = [self._seen(outputs[:, columns[t]], tasks, t) for t in range(len(tasks))]
+        exact = any(part.dtype == torch.float64 for part in parts)
+        return torch.cat([part.double() for part in parts] if exact else parts, dim=1)
+
+    def _seen(self, outputs: Tensor, tasks: Tasks, position: int) -> Tensor:
+        """What users see of the outputs (B, w) of a task."""
+        task = tasks[position]
+        calibration = self.calibration[position] if self.calibration else None
+        if calibration is None:
+            return task.kind.predict(outputs, tasks, position)
+        shares = calibration.of(task.kind.log_probabilities(outputs, tasks, position))
+        # Of two classes users see that of the positive one.
+        return shares[:, -task.kind.n_predictions(task.classes) :]
 
     def save(self, path: str | Path) -> None:
         """Write weights, architecture, preprocessing, tasks and units as one safetensors file.
@@ -247,6 +323,7 @@ class GroupedModel(nn.Module):
             preprocessing=self.preprocessing,
             average=self.average,
             served=self.served,
+            calibration=self.calibration,
             stem=len(self.stem),
             state={name: tensor.cpu().numpy() for name, tensor in self.state_dict().items()},
         ).save(path)
@@ -309,6 +386,7 @@ class GroupedModel(nn.Module):
             average=file.average,
             served=served,
             stem=None if stems[0] is None else stems[0].module,
+            calibration=file.calibration,
         )
 
     def export(self, path: str | Path) -> Interface:

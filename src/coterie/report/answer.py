@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from coterie.report.gains import Scale, Tick
 from coterie.results.tables import CHOSEN
-from coterie.wording import count, interval, is_number, plain, score, seconds
+from coterie.wording import count, interval, is_number, plain, score, seconds, signed, unbroken
 
 if TYPE_CHECKING:
     from coterie.results import ComparisonRecord, Finding
@@ -41,7 +41,10 @@ class Row:
 
 @dataclass(frozen=True)
 class Answer:
-    """What to use in two sentences, and the arms in the order of their cost."""
+    """What to use in two sentences, and the arms in the order of their cost.
+
+    ``limit`` is how far below the best an arm may lie.
+    """
 
     sentences: tuple[str, ...]
     decided: bool
@@ -51,6 +54,7 @@ class Answer:
     rows: list[Row]
     ticks: list[Tick]
     zero: float
+    limit: Tick | None
     metric: str
 
 
@@ -67,16 +71,17 @@ def chapter(comparison: ComparisonRecord) -> Answer:
     ]
     conditions = conditions_of(comparison.findings)
     rest = [each for each in comparison.findings if each not in (*headlines, *conditions)]
-    scale = _scale(standings)
+    scale = _scale(standings, 0.0 if found is None else found.margin)
     return Answer(
-        sentences=() if found is None else found.sentences,
+        sentences=() if found is None else tuple(map(unbroken, found.sentences)),
         decided=found is not None and found.outcome == "decided",
-        headlines=[each.sentence for each in headlines],
-        conditions=[each.sentence for each in conditions],
-        findings=[each.sentence for each in rest],
+        headlines=[unbroken(each.sentence) for each in headlines],
+        conditions=[unbroken(each.sentence) for each in conditions],
+        findings=[unbroken(each.sentence) for each in rest],
         rows=[_row(each, standings, scale, found and found.arm) for each in standings],
         ticks=scale.ticks(),
         zero=scale.at(0.0),
+        limit=None if found is None else Tick(scale.at(-found.margin), signed(-found.margin)),
         metric="" if found is None else found.metric,
     )
 
@@ -96,13 +101,13 @@ def _is_judged(name: str, comparison: ComparisonRecord) -> bool:
     return name == CHOSEN or CHOSEN not in comparison.groupings
 
 
-def _scale(standings: Sequence[Standing]) -> Scale:
-    """Shows every arm that is near the best; what lies far below is cut off."""
+def _scale(standings: Sequence[Standing], margin: float) -> Scale:
+    """Shows every arm, its whole interval, and the margin."""
     values = [distance(each, standings) for each in standings]
     ends = [end for each in standings for end in (each.low, each.high) if is_number(end)]
-    low, high = min([0.0, *values, *ends]), max([0.0, *values, *ends])
-    margin = 0.04 * (high - low) or 1.0
-    return Scale(low - margin, high + margin)
+    low, high = min([-margin, *values, *ends]), max([0.0, *values, *ends])
+    space = 0.04 * (high - low) or 1.0
+    return Scale(low - space, high + space)
 
 
 def _row(
@@ -118,7 +123,7 @@ def _row(
         x=scale.at(gap),
         line=None if ends is None else (scale.at(ends[0]), scale.at(ends[1])),
         cut=(False, False),
-        sign="down" if gap < 0 else "up",
+        sign="up" if low == 0 else "down" if high == 0 else "between",
         distance=interval(low, high),
         models=plain(round(standing.models, 1)),
         parameters=count(standing.parameters),

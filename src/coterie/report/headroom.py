@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from coterie.wording import number
+from coterie.wording import number, unbroken
 
 if TYPE_CHECKING:
     from coterie.results import Headroom
@@ -45,7 +45,7 @@ def chapter(found: Headroom) -> Chapter:
     spreads = np.sqrt([found.subset_variance, found.seed_variance])
     columns = np.stack([found.joint, found.single, *spreads], axis=1)
     return Chapter(
-        sentence=found.sentence,
+        sentence=unbroken(found.sentence),
         bound=number(found.bound, 2),
         estimate=number(found.estimate, 2),
         overlapping=number(found.overlapping_bound, 2),

@@ -94,6 +94,9 @@ def read_comparison(kind: type[ComparisonRecord], folder: Path) -> dict[str, Any
         about, has_headroom = entries.pop("about", {}), entries.pop("headroom", False)
         for told_elsewhere in ("outcome", "verdict"):
             entries.pop(told_elsewhere, None)
+        if "standings" not in entries:
+            # Earlier versions had other outcomes; what they rest on is in the tables.
+            entries.pop("findings", None)
         parts = values_of(kind, {}, entries)
         _check_tasks(parts)
         tasks = parts["tasks"]
@@ -109,8 +112,9 @@ def read_comparison(kind: type[ComparisonRecord], folder: Path) -> dict[str, Any
     }
     parts["history"] = read_histories(folder / _HISTORY, len(tasks))
     with within(folder, _FORMAT.name):
-        if not {"findings", "roles"} <= parts.keys():
-            parts |= {"findings": find(**tables), "roles": dict.fromkeys(ROLES, "")}
+        parts.setdefault("roles", dict.fromkeys(ROLES, ""))
+        if "findings" not in parts:
+            parts["findings"] = find(**tables)
         _fit_together(tables, parts["roles"], parts["history"])
     parts["headroom"] = Headroom.load(folder / _HEADROOM) if has_headroom else None
     parts["data_map"] = DataMap.load(folder / _MAP) if has_map else None

@@ -99,7 +99,6 @@ class Finding:
     gain: float | None = None
     interval: tuple[float, float] | None = None
     margin: float | None = None
-    resampled: tuple[float, float] | None = None
     times: float = 1.0
     models: float = 1.0
     tasks: tuple[tuple[str, float], ...] = ()
@@ -143,6 +142,9 @@ def find(
         CoterieError: a row is missing that a grouping is judged by.
     """
     repetitions = repetitions_of(scores)
+    if unit_seconds is not None and "splits" in repetitions:
+        # Another split is trained with all seeds.
+        unit_seconds *= len(scores.column("seed").unique())
     by_pair: dict[tuple[str, str], list[GainRow]] = {}
     for row in gains.to_pylist():
         by_pair.setdefault((row["arm"], row["reference"]), []).append(row)
@@ -159,7 +161,9 @@ def find(
                 f"there must be a mean gain of {name!r} over joint and what both cost; one is "
                 "missing."
             )
-        found.append(_worth(name, means, cost[name], cost["joint"], unit_seconds))
+        found.append(_worth(name, means, cost[name], cost["joint"], unit_seconds, repetitions))
+        if cost[name]["models"] == 1:
+            continue  # nothing but joint training
         found += [
             replace(_of_pair(row, unit_seconds), repetitions=repetitions) for row in means.values()
         ]
@@ -188,6 +192,7 @@ def _worth(
     cost: CostRow,
     joint_cost: CostRow,
     unit_seconds: float | None,
+    repetitions: str,
 ) -> Finding:
     """Whether to use the grouping; of what is undecided, what would settle it."""
     answer, role = _worth_of({role: _answer(row) for role, row in means.items()}, cost["models"])
@@ -195,6 +200,7 @@ def _worth(
     return replace(
         _of_pair(mean, unit_seconds),
         about="worth",
+        repetitions=repetitions,
         outcome=answer,
         of=name,
         times=cost["model_steps"] / joint_cost["model_steps"],

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
 
 from coterie.codec import Layout, Record, Size, settle, to_dict
-from coterie.errors import CoterieError, require_number, require_whole
+from coterie.errors import CoterieError, require_number, require_type, require_whole
 from coterie.results.views import as_html
 from coterie.schema import Details, Json, distinct
 from coterie.wording import number
@@ -53,6 +54,7 @@ class Headroom(Record, format="headroom"):
         settle(self)
         distinct(self.tasks)
         require_whole("n_groups", self.n_groups, 2, len(self.tasks))
+        require_type("details", self.details, Mapping)
         for name in ("margin", "low", "estimate", "bound", "overlapping_bound", "pairs_met"):
             require_number(name, getattr(self, name), least=0)
         if not self.low <= self.estimate <= self.bound <= self.overlapping_bound:

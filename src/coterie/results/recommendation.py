@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
 from coterie.schema import least
-from coterie.wording import number, score, seconds, signed
+from coterie.wording import models, number, score, seconds, signed
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,7 +75,7 @@ class Recommendation:
         if self.outcome == "decided":
             first = f"Use {self.arm}: {own}, {self._distance()} (95 %)."
             return first, self._more()
-        first = f"Undecided. Until it is, use {self.arm}: {own}."
+        first = f"Undecided. Until more is known, use {self.arm}: {own}."
         return first, (
             f"No arm is surely within {self.margin:g} points of the best of {self.arms}, so "
             f"{self.arm} was picked on validation examples; the test examples only score it."
@@ -84,24 +85,28 @@ class Recommendation:
         others = f"the best of {self.arms} arms"
         if not self.chosen.low:
             return f"surely {others}"
-        return f"at most {number(-self.chosen.low, 1)} points below {others}"
+        return f"at most {_bound(self.chosen.low)} points below {others}"
 
     def _more(self) -> str:
         """What the best arm would cost and gain."""
         if self.best.arm == self.arm:
             return "No other arm scores higher."
         gain = 100 * (self.best.score - self.chosen.score)
-        most = "" if self.chosen.low is None else f", {number(-self.chosen.low, 1)} at most"
+        most = "" if self.chosen.low is None else f", {_bound(self.chosen.low)} at most"
         return (
-            f"Paying for {self.best.arm}, the highest score, would gain {signed(gain)} "
-            f"points{most}: {_price(self.best)}."
+            f"Paying for {self.best.arm}, the highest score, would gain "
+            f"{signed(gain) if gain >= 0.05 else 'under 0.1'} points{most}: {_price(self.best)}."
         )
 
 
+def _bound(low: float) -> str:
+    """Points that an arm may lie below the best, rounded up: it is a limit."""
+    return number(math.ceil(round(-10 * low, 6)) / 10, 1)
+
+
 def _price(standing: Standing) -> str:
-    models = "1 model" if standing.models == 1 else f"{standing.models:g} models"
     served = (
         "" if standing.latency is None else f", {seconds(standing.latency)} for 1,000 predictions"
     )
     trained = "" if standing.seconds is None else f", trained in {seconds(standing.seconds)}"
-    return f"{models}{served}{trained}"
+    return f"{models(standing.models)}{served}{trained}"

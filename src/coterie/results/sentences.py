@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from coterie.wording import MOST_NAMED, number, share, signed
+from coterie.wording import MOST_NAMED, listing, models, number, share, signed
 
 if TYPE_CHECKING:
     from coterie.results.findings import Finding
+
+_ARMS_NAMED = 3
 
 
 def sentence(found: Finding) -> str:
@@ -21,7 +23,7 @@ def sentence(found: Finding) -> str:
         case "tasks that lose" if not found.tasks:
             return (
                 f"No task is found to lose with {found.of} against joint (Holm's correction over "
-                f"{found.count} tasks)."
+                f"{found.count} task{'s' if found.count != 1 else ''})."
             )
         case "tasks that lose" | "tasks that gain":
             which = found.about.capitalize()
@@ -52,9 +54,9 @@ def settled_by(found: Finding) -> str:
     """
     if found.seeds is not None:
         time = "" if found.minutes is None else f" ({_minutes(found.minutes)})"
-        return (
-            f"About {found.seeds} more seed{'s' if found.seeds > 1 else ''}{time} would settle it."
-        )
+        what = "split" if "splits" in found.repetitions else "seed"
+        plural = "s" if found.seeds > 1 else ""
+        return f"About {found.seeds} more {what}{plural}{time} would settle it."
     if found.examples is not None:
         return (
             "More seeds would not settle it: the test examples are too few, by about "
@@ -64,7 +66,7 @@ def settled_by(found: Finding) -> str:
 
 
 def _worth(found: Finding) -> str:
-    price = f"{found.times:.1f} times the training steps of joint and {_models(found.models)}"
+    price = f"{found.times:.1f} times the training steps of joint and {models(found.models)}"
     gain = f"{_points(found.gain)}{_span(found)}"
     match found.outcome:
         case "one group":
@@ -83,18 +85,19 @@ def _worth(found: Finding) -> str:
             return f"not worth it. It does worse than joint training, {gain}, at {price}."
         case "ensembling":
             return (
-                "better than joint training, but not than an ensemble of as many joint models "
-                f"({gain}): this is ensembling, not grouping."
+                f"better than joint training, but {_not_better(found)} than an ensemble of as many "
+                f"joint models, {gain}: this is ensembling, not grouping."
             )
         case "any companions":
             return (
-                "better than joint training, but not than random groups of the same sizes "
-                f"({gain}): which tasks are together does not matter."
+                f"better than joint training, but {_not_better(found)} than random groups of the "
+                f"same sizes, {gain}: which tasks are together matters little."
             )
         case "uncontrolled":
             return (
-                "better than joint training, but not compared with random groups and with an "
-                "ensemble: nobody knows whether that is due to the groups."
+                "better than joint training, but a control was not trained (random groups of the "
+                "same sizes, an ensemble of as many joint models): nobody knows whether that is "
+                "due to the groups."
             )
         case "control undecided":
             against = (
@@ -136,10 +139,13 @@ def _condition(found: Finding) -> str:
         case "headroom":
             return f"Headroom: {found.why}"
         case "epochs":
-            shown = ", ".join(f"{name} ({100 * part:.0f} %)" for name, part in found.tasks)
+            worst = sorted(found.tasks, key=lambda pair: -pair[1])
+            shown = [f"{name} ({100 * part:.0f} %)" for name, part in worst[:_ARMS_NAMED]]
+            if others := len(worst) - len(shown):
+                shown.append(f"{others} more arm{'s' if others > 1 else ''}")
             return (
-                "Not trained to the end: models that are best in their last epoch, of "
-                f"{shown}; more epochs may change the answer."
+                f"Not trained to the end: of {listing(shown)}, models are best in their last "
+                "epoch; more epochs may change the answer."
             )
         case "nothing learnt" if not found.of:
             return (
@@ -192,8 +198,8 @@ def _margin(found: Finding) -> str:
     return "what is worth anything" if found.margin is None else f"{found.margin:g} points"
 
 
-def _models(count: float) -> str:
-    return "1 model" if count == 1 else f"{count:g} models"
+def _not_better(found: Finding) -> str:
+    return "not better" if found.margin is None else f"not {_margin(found)} better"
 
 
 def _minutes(minutes: float) -> str:

@@ -69,7 +69,9 @@ def settle(interval: Interval, margin: float) -> Settle:
         margin: as in :func:`outcome`.
 
     Returns:
-        Both None where the present components are not known (one seed; several splits).
+        Both None where the present components are not known (one seed). Of several splits, from
+        :func:`coterie.statistics.nadeau_bengio`, ``seeds`` are splits, and both are None where no
+        number of them would do.
 
     Raises:
         CoterieError: a margin that is not above 0.
@@ -83,6 +85,8 @@ def settle(interval: Interval, margin: float) -> Settle:
     if not np.isfinite(interval.seed_variance + needed):
         return Settle(None, None)
     seeds, tail = np.arange(2, MOST_SEEDS + 1), (1 - interval.level) / 2
+    if np.isnan(interval.example_variance):
+        return _splits(interval, float(needed), seeds, tail)
     variance, df = satterthwaite(
         interval.seed_variance + interval.interaction_variance,
         interval.interaction_variance,
@@ -96,3 +100,11 @@ def settle(interval: Interval, margin: float) -> Settle:
         return Settle(int(seeds[enough[0]]), None)
     of_examples = interval.example_variance * stats.t.isf(tail, interval.example_df) ** 2
     return Settle(None, int(np.ceil(interval.examples * 2 * of_examples / needed**2)))
+
+
+def _splits(interval: Interval, needed: float, splits: np.ndarray, tail: float) -> Settle:
+    """How many splits would do: what they share (their overlap) stays in the variance."""
+    shared = interval.error**2 - interval.seed_variance / interval.seeds
+    half = np.sqrt(interval.seed_variance / splits + shared) * stats.t.isf(tail, splits - 1)
+    enough = np.flatnonzero(half < needed)
+    return Settle(int(splits[enough[0]]) if len(enough) else None, None)

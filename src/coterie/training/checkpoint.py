@@ -163,7 +163,7 @@ def _check(parts: Parts, state: TrainingState) -> None:
 def _check_rows(parts: Parts, state: TrainingState) -> None:
     """Refuse what is told of each model if it cannot be after so many epochs."""
     for name in ROWS:
-        layout = "f M" if name in ("best_score", "best_loss") else "i M"
+        layout = "f M" if name == "best_loss" else "i M"
         arrays_of(parts[name], {name: layout}, sizes=_sizes(state))
     best_epoch, trained = parts["best_epoch"]["best_epoch"], parts["trained"]["trained"]
     if not (trained.min() >= min(state.epoch, 1) and trained.max() == state.epoch):

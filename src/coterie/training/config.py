@@ -39,7 +39,7 @@ class TrainingConfig:
     ``warmup`` is the share of all steps in which the learning rate rises linearly; ``clip`` bounds
     the gradient norm of each model; ``channels_last`` is the memory format of images (None: yes, if
     the inputs are images); ``keep`` is the epoch whose state each model ends with ("best" by the
-    mean validation score of its tasks); ``compile`` hands the forward pass to ``torch.compile``,
+    mean validation loss of its tasks, weighted as in training); ``compile`` hands the forward pass to ``torch.compile``,
     which takes its time before the first step.
     """
 

@@ -10,8 +10,11 @@ from __future__ import annotations
 from math import ceil
 from typing import NamedTuple
 
+# By benchmarks/kept_epoch.py, seven data sets of 1 to 58 steps an epoch: the lowest validation loss
+# comes after 30 to 500 steps, that of a regression with little noise after 1,500. A patience of 100
+# steps, at least 10 epochs, loses at most 0.15 points of what decides; at least 5 epochs lose 0.7.
 LIMIT_STEPS, LIMIT_EPOCHS = 3000, (30, 500)
-PATIENCE_STEPS, PATIENCE_EPOCHS = 100, (5, 30)
+PATIENCE_STEPS, PATIENCE_EPOCHS = 100, (10, 30)
 
 
 class Limit(NamedTuple):
@@ -29,7 +32,7 @@ class Limit(NamedTuple):
         """What was asked for, or what ``n_steps`` an epoch need where ``epochs`` is None.
 
         >>> Limit.of(3), Limit.of(500), Limit.of(500, epochs=4)
-        (Limit(epochs=500, patience=30), Limit(epochs=30, patience=5), Limit(epochs=4, patience=None))
+        (Limit(epochs=500, patience=30), Limit(epochs=30, patience=10), Limit(epochs=4, patience=None))
         """
         if epochs is not None:
             return cls(epochs, patience)

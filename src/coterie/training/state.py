@@ -21,8 +21,7 @@ from coterie.training.limit import Limit
 from coterie.training.observers import Observer, Probe
 from coterie.training.optimisers import learning_rate, narrowed
 
-ROWS = ("best_score", "best_loss", "best_epoch", "trained")
-_ROUNDING = 1e-12
+ROWS = ("best_loss", "best_epoch", "trained")
 
 
 @dataclass
@@ -48,7 +47,6 @@ class TrainingState:
     kept: dict[str, Tensor] = field(default_factory=dict)
     whole: ModelStack = field(init=False)
     rows: Tensor = field(init=False)
-    best_score: Tensor = field(init=False)
     best_loss: Tensor = field(init=False)
     best_epoch: Tensor = field(init=False)
     trained: Tensor = field(init=False)
@@ -57,7 +55,6 @@ class TrainingState:
         """No epoch has been seen."""
         n_models = self.stack.n_models
         self.whole, self.rows = self.stack, torch.arange(n_models)
-        self.best_score = torch.full((n_models,), -torch.inf, dtype=torch.float64)
         self.best_loss = torch.full((n_models,), torch.inf, dtype=torch.float64)
         self.best_epoch, self.trained = torch.zeros(2, n_models, dtype=torch.int64)
 
@@ -120,24 +117,19 @@ class TrainingState:
     ) -> None:
         """Add one epoch to the curves, all (m, T), and remember models that are at their best.
 
-        That is the highest mean score; of epochs with the same one, as of few validation examples
-        there are many, the lowest mean loss; then the first.
+        That is when what they minimise is lowest on validation, for the first time.
         """
         unused, rows = weights == 0, self.rows
         for name, values in zip(CURVES, (train_loss, validation_loss, score), strict=True):
             known = values.masked_fill(unused, torch.nan).float().cpu()
             self.curves[name].append(self.among_all(known))
-        share = weights.double().masked_fill(score.isnan(), 0.0)
+        share = weights.double().masked_fill(validation_loss.isnan(), 0.0)
         # A model without any validation label has no best epoch: it keeps the last.
-        mean = self._weighted(score, share).nan_to_num(nan=torch.inf)
-        loss = self._weighted(validation_loss, share).nan_to_num(nan=torch.inf)
-        # Means of the same counts in another order differ by rounding.
-        best = self.best_score[rows]
-        tied = torch.isclose(mean, best, rtol=_ROUNDING, atol=_ROUNDING)
-        better = torch.where(tied, loss < self.best_loss[rows], mean > best) | mean.isinf()
+        loss = self._weighted(validation_loss, share).nan_to_num(nan=-torch.inf)
+        better = (loss < self.best_loss[rows]) | loss.isinf()
         at = rows[better]
-        self.best_score[at], self.best_loss[at] = mean[better], loss[better]
-        self.best_epoch[at], self.trained[rows] = self.epoch, self.epoch + 1
+        self.best_loss[at], self.best_epoch[at] = loss[better], self.epoch
+        self.trained[rows] = self.epoch + 1
         if self.keeps_best:
             self._keep(better)
         self.epoch += 1

@@ -96,7 +96,7 @@ class LearntWeights(WeightsProvider):
     ``learning_rate`` (None: that of the models) and moves as the models' optimiser says, or, with
     ``plain_steps``, by its gradient times that rate. Its gradient comes from a share ``held_out`` of
     the training examples, on which no model trains (0: from the batch that trains). All models keep
-    their last epoch, since the weights couple them.
+    their last epoch, since the weights couple them, and stop together, by their mean loss.
     """
 
     stem: int = 0

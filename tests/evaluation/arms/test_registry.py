@@ -242,7 +242,7 @@ def test_a_kind_of_ones_own_is_compared_judged_reported_and_reserved(monkeypatch
     with pytest.raises(CoterieError, match="must not use the name 'twin'"):
         ct.compare("mlp", data, {"twin": mine})
     small = {"epochs": 1, "model_options": {"hidden": (4,)}, "strategy": "loop"}
-    found = ct.compare("mlp", data, mine, seeds=[0], bootstraps=2, baselines=["twin"], **small)
+    found = ct.compare("mlp", data, mine, seeds=[0], rivals="none", baselines=["twin"], **small)
     assert found.arms == {
         "joint": ("joint", None),
         "grouped": ("grouped", "grouped"),

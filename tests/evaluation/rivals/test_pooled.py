@@ -89,7 +89,7 @@ def test_members_are_no_copies_that_share_memory():
 @pytest.mark.parametrize(
     ("data", "model", "options", "why"),
     [
-        (table(), "mlp", {}, "a row has labels of 4.0 tasks"),
+        (table(), "mlp", {}, "a row has labels of 4 tasks"),
         (table(disjoint=True), "mlp", {"hidden": ()}, "with at least one layer"),
         (table(disjoint=True), torch.nn.Identity, {}, "can only be told to `mlp`"),
         (table(disjoint=True), "mlp", {}, None),

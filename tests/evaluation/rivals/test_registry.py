@@ -8,6 +8,8 @@ from types import SimpleNamespace
 import pytest
 import torch
 
+import coterie as ct
+from coterie import families
 from coterie.errors import CoterieError
 from coterie.evaluation import RIVALS, Rival, TrainedRival, register_rival
 from coterie.evaluation.naming import named_methods
@@ -41,12 +43,6 @@ def _as_before(monkeypatch):
     yield
     RIVALS.clear()
     RIVALS.update(before)
-
-
-@pytest.fixture
-def families(monkeypatch):
-    fake = SimpleNamespace(suits=lambda name, _: f"{name} is left out: no trees here.")
-    monkeypatch.setitem(sys.modules, "coterie.families", fake)
 
 
 def names(rivals):
@@ -95,12 +91,16 @@ def test_no_grouping_goes_by_the_name_of_a_rival():
         named_methods({"wide": halves(data)}, data.tasks.names)
 
 
-def test_those_that_do_not_suit_are_left_out_of_all_and_refused_by_name(families):
+def test_those_that_do_not_suit_are_left_out_of_all_and_refused_by_name():
     given = {"model": "mlp", "settings": {}, "baselines": ["single"]}
+    networks, others = ["wide", "tuned", "blend", "blend_single", "hybrid"], list(families.FAMILIES)
     taken, left_out = suitable("auto", table(), **given)
-    assert [rival.name for rival in taken] == ["wide", "tuned", "blend", "blend_single", "hybrid"]
-    assert list(left_out) == ["pooled", "linear", "forest", "boosting"]
-    assert left_out["forest"] == "forest is left out: no trees here."
+    assert {rival.name for rival in taken} == {*networks, *others}
+    assert list(left_out) == ["pooled"]
+    images = ct.load("digits", limit=700)
+    taken, left_out = suitable("auto", images, **given)
+    assert [rival.name for rival in taken] == networks
+    assert left_out["forest"] == families.suits("forest", images)
     taken, left_out = suitable("auto", table(disjoint=True), **given)
     assert "pooled" in {rival.name for rival in taken}
     with pytest.raises(CoterieError, match="`rivals`: zero is left out: it never suits"):

@@ -16,7 +16,7 @@ from coterie.evaluation.rivals import checked_outputs, networks
 from tests.evaluation.rivals.units import SMALL, halves, mixed_kinds, table
 
 NETWORKS = ("wide", "tuned", "blend", "blend_single", "hybrid")
-FEW = {"seeds": 1, "repeats": 1, "draws": 1, "bootstraps": 20, **SMALL}
+FEW = {"seeds": 1, "repeats": 1, "draws": 1, **SMALL}
 
 
 def compared(data, rivals, **more) -> Comparison:

@@ -24,7 +24,7 @@ _WORDS = (
     "*/gains/task",
     "*/costs/arm",
 )
-_SHORT = {**SMALL, "epochs": 2, "draws": 2, "bootstraps": 40, "repeats": 1}
+_SHORT = {**SMALL, "epochs": 2, "draws": 2, "rivals": "none", "repeats": 1}
 
 
 def _compared(data: ct.Dataset, methods: Any, **settings: Any) -> dict[str, Any]:

@@ -58,6 +58,7 @@ def picked(outputs: Tensor, targets: Tensor, tasks: Tasks) -> np.ndarray:
         targets: encoded labels, (n, T), NaN = missing.
         tasks: the tasks.
 
+    >>> import torch
     >>> from coterie.tasks import Kind, Task
     >>> tasks = Tasks.plain([Task(name="a", kind=Kind.REGRESSION)])
     >>> labels = torch.arange(40.0)[:, None]

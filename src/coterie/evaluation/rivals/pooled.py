@@ -24,6 +24,7 @@ from coterie.models.copies import copied
 from coterie.models.encoders import mlp
 from coterie.tasks import Kind, Task, Tasks
 from coterie.training.config import TrainingSettings
+from coterie.wording import plain
 
 if TYPE_CHECKING:
     from coterie.evaluation._trainings import Trainings
@@ -63,7 +64,7 @@ class Pooled(Rival):
         a_row = float(observed.sum() / max(1, int(observed.any(1).sum())))
         if a_row > _MOST_LABELS:
             return (
-                f"a row has labels of {a_row:.1f} tasks, and it is for at most {_MOST_LABELS} on "
+                f"a row has labels of {plain(round(a_row, 1))} tasks, and it is for at most {_MOST_LABELS} on "
                 "average: tasks with examples of their own."
             )
         if not isinstance(data.inputs, Tensor) or data.inputs.dim() != 2:
