@@ -40,7 +40,8 @@ def wrong(found: dict[str, Any]) -> str:
         f"{sum(line['comparisons'] for line in new):,} comparisons by each rule. *Better* is false "
         "where the true gain is 0 or less, *not worth it* (or worse) where it is above the margin; "
         "*at the border* every true gain is moved to just there. *Found* is the share of gains "
-        "above the margin that are called better. Asked: at most 5 % false.\n\n"
+        "above the margin that are called better. Asked: at most 5 % false. Comparisons of one draw "
+        "share its seeds and examples, so rates are less certain than their number says.\n\n"
         + table(
             [
                 "pools",
