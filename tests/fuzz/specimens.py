@@ -146,7 +146,7 @@ def _compared(root: Path, data: ct.Dataset, groups: ct.Grouping) -> None:
     run = root / "compared"
     methods = {"given": groups, "map": ct.Cluster(n_groups=2)}
     result = ct.compare(
-        "mlp", data, methods, seeds=[0], repeats=1, draws=1, bootstraps=5, run=run, **SETTINGS
+        "mlp", data, methods, seeds=[0], repeats=1, draws=1, rivals="none", run=run, **SETTINGS
     )
     result.save(root / "comparison")
     (run / unit_stage(0, 0)).rename(root / "unit")

@@ -23,7 +23,7 @@ from coterie.affinities._bench import Bench, Result, copies, only_row
 from coterie.data import Batch, Batches
 from coterie.errors import CoterieError
 from coterie.models import ModelStack, Strategy
-from coterie.seeds import torch_generator
+from coterie.seeds import seed_layers, torch_generator
 from coterie.tasks import task_losses
 from coterie.training import Moment
 from coterie.training.step import gradient_step
@@ -64,7 +64,7 @@ class Trial:
             stack, [name for name in stack.parameters if heads or not name.startswith(_HEAD)]
         )
         leaves = {name: tensor for name, tensor in tensors.items() if tensor.requires_grad}
-        torch.manual_seed(self.moment.seed)
+        seed_layers(self.moment.seed)
         with self.moment.place.autocast():
             outputs = functional_call(stack.template, tensors, (batch.inputs,))
         losses = self._losses(outputs, batch)

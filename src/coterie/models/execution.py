@@ -14,6 +14,7 @@ from torch.func import functional_call, vmap
 
 from coterie.models.batch_norm import vmapped_batch_norm
 from coterie.models.strategy import Strategy
+from coterie.seeds import seed_layers
 
 _View = tuple[str, int, int, bool]
 
@@ -50,7 +51,7 @@ class Execution:
     ) -> Tensor:
         """Outputs (rows, B, P); ``seed`` is that of the random layers, None where they rest."""
         if seed is not None:
-            torch.manual_seed(seed)
+            seed_layers(seed)
         if strategy.kind == "vmap":
             tensors = self.slices(rows, looped=False)
             with vmapped_batch_norm(next(iter(tensors.values())).device):

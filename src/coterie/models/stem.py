@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from coterie.errors import CoterieError
 from coterie.models.architecture import TaskModel
 from coterie.models.copies import copied
-from coterie.seeds import derive
+from coterie.seeds import derive, seed_layers
 
 _ENCODER = "encoder."
 
@@ -72,7 +72,7 @@ class Stem:
         ``seed`` is of the random ones.
         """
         if self.module.training:
-            torch.manual_seed(derive(seed, "stem"))
+            seed_layers(derive(seed, "stem"))
         with torch.set_grad_enabled(torch.is_grad_enabled() and not self.frozen):
             if per_row:
                 return self.module(inputs.flatten(0, 1)).unflatten(0, inputs.shape[:2])
