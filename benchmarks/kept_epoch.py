@@ -28,7 +28,7 @@ from torch import Tensor
 import coterie as ct
 from coterie.data import Batches, Dataset
 from coterie.data.batches import supports
-from coterie.metrics import primary_metric, summed_statistics
+from coterie.metrics import scores, with_metric
 from coterie.tasks import Kind, example_losses, mean_losses
 from coterie.training import Limit
 
@@ -77,7 +77,8 @@ def judged(outputs: Tensor, targets: Tensor, data: Dataset) -> dict[str, np.ndar
     losses = mean_losses(
         example_losses(outputs, targets, tasks).sum(-2), (~targets.isnan()).sum(0), tasks
     )
-    threshold = primary_metric(summed_statistics(outputs, targets, tasks), tasks).numpy()
+    binary = {task.name: "balanced accuracy" for task in tasks if task.kind == Kind.BINARY}
+    threshold = scores(outputs, targets, with_metric(tasks, binary)).numpy()
     decides = threshold.copy()
     for t, task in enumerate(tasks):
         if task.kind == Kind.BINARY:

@@ -46,6 +46,7 @@ MEASURED = frozenset(
         "hardware",
     }
 )
+TIMES = ("seconds", "latency")
 # The price in seconds of what is planned, and the order that follows from it, are measured too.
 PLANNED = ("method", "trainings", "look_aheads", "model_steps", "bytes", "fits")
 
@@ -148,24 +149,44 @@ def cli(*arguments: object) -> None:
 
 
 def report(comparison: ct.Comparison, folder: Path) -> dict[str, Any]:
-    """The page of a comparison, line by line, and its JSON twin, as if every measured time had been one second."""
-    found = {
-        name: [
-            replace(each, cost=replace(each.cost, seconds=float(each.cost.seconds > 0)))
-            for each in several
-        ]
-        for name, several in comparison.found.items()
-    }
-    seconds = pa.array(np.ones(comparison.costs_table.num_rows))
-    costs = comparison.costs_table.set_column(
-        comparison.costs_table.column_names.index("seconds"), "seconds", seconds
-    )
-    config = _without_measured(comparison.config)
-    page = replace(comparison, found=found, costs_table=costs, config=config).report(
-        folder / "report.html"
-    )
+    """The page of a comparison, line by line, and its JSON twin."""
+    page = timeless(comparison).report(folder / "report.html")
     twin = json.loads(page.with_suffix(".json").read_text(encoding="utf-8"))
     return {"page": page.read_text(encoding="utf-8").splitlines(), "twin": twin}
+
+
+def timeless(comparison: ct.Comparison) -> ct.Comparison:
+    """The comparison as if every measured time had been one second, or one minute."""
+    costs = comparison.costs_table
+    for name in ("seconds", "latency"):
+        one = pa.array(np.ones(costs.num_rows))
+        costs = costs.set_column(costs.column_names.index(name), name, one)
+    recommended = comparison.recommendation
+    return replace(
+        comparison,
+        found={
+            name: [
+                replace(each, cost=replace(each.cost, seconds=float(each.cost.seconds > 0)))
+                for each in several
+            ]
+            for name, several in comparison.found.items()
+        },
+        costs_table=costs,
+        findings=tuple(_in_time(each, "minutes") for each in comparison.findings),
+        standings=tuple(_in_time(each, *TIMES) for each in comparison.standings),
+        recommendation=recommended
+        and replace(
+            recommended,
+            chosen=_in_time(recommended.chosen, *TIMES),
+            best=_in_time(recommended.best, *TIMES),
+        ),
+        config=_without_measured(comparison.config),
+    )
+
+
+def _in_time(one: Any, *names: str) -> Any:
+    """One of what a comparison tells with the times of these names, where it has them, set to 1."""
+    return replace(one, **{name: 1.0 for name in names if getattr(one, name) is not None})
 
 
 def outcomes(comparison: ct.Comparison) -> list[str]:
@@ -232,6 +253,7 @@ def _(value: pd.DataFrame) -> dict[str, Any]:
 
 @_read.register
 def _(value: ct.Comparison) -> dict[str, Any]:
+    value = timeless(value)
     read = {RENAMED.get(name, name): getattr(value, name) for name in ATTRIBUTES[ct.Comparison]}
     read["groupings"] = {
         name: [_with_details(each) for each in several] for name, several in value.found.items()

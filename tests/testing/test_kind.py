@@ -63,7 +63,10 @@ def registered(monkeypatch):
             monkeypatch.setitem(KINDS, str(kind), kind)
 
 
-ALSO = {"name": set(BROKEN)}  # nothing can be read
+ALSO = {
+    "name": set(BROKEN),  # nothing can be read
+    "said": {"metrics"},  # which judge what is said
+}
 
 
 class TestBroken(OfBroken):

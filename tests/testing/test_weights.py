@@ -156,7 +156,7 @@ BROKEN = {
 ALSO = {
     "steps apart": {"resume"},
     "seed": {"steps apart", "prepared anew", "training", *READ_TWICE},
-    "identity": {"two tasks", "mixed kinds"},  # an object, which is of four tasks
+    "identity": {"one task", "two tasks", "mixed kinds"},  # an object, which is of four tasks
     "training": READ_TWICE,
     "gaps": {"missing labels"},
 }
