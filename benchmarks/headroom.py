@@ -2,12 +2,14 @@
 
     python benchmarks/headroom.py planted --tasks 6 10
     python benchmarks/headroom.py planted --tasks 20 --worlds 25
+    python benchmarks/headroom.py planted --tasks 6 10 --rows 24 --seeds 2
     python benchmarks/headroom.py tables --published ../shared/data/subset_results
 
 Planted: tables of expected scores of all subsets of T tasks are drawn (co-member effects, sizes,
 what remains of each subset), the best partition into K groups is found on them (exactly; three
 groups of 20 tasks by re-splitting pairs of groups exactly from many starts), and noise of one point
-a seed is added to the rows that `ct.headroom` would train: joint, single, 32 random rows, 5 seeds.
+a seed is added to the rows that would be trained: joint, single, random rows. 32 rows and 5 seeds are
+the defaults of `ct.headroom`, 24 and 2 what `coterie run` begins with.
 
 Tables: scores of all subsets, published or trained (`ground_truth.py`), of which only some rows are
 shown. Published ones are taken as the truth and get noise of one point. Trained ones have their own
@@ -40,6 +42,7 @@ WORLDS = {
     "groups": (0.0, 0.5, 0.3, 0.0),
 }
 STARTS = 40
+MOST_COVERED = 6
 
 
 def world(n_tasks: int, name: str, n_groups: int, rng: np.random.Generator) -> np.ndarray:
@@ -76,6 +79,18 @@ def best_gain(scores: np.ndarray, n_groups: int, rng: np.random.Generator) -> fl
     return max(float(found), 0.0) / scores.shape[1]
 
 
+def best_cover(scores: np.ndarray, n_groups: int) -> float | None:
+    """The same of groups that may overlap, each task served by its best; None where too many."""
+    n_tasks = scores.shape[1]
+    if n_tasks > MOST_COVERED:
+        return None
+    gains = np.where(exact.subset_members(n_tasks), scores - scores[-1], -np.inf)[1:]
+    best = gains
+    for _ in range(n_groups - 1):
+        best = np.unique(np.maximum(best[:, None], gains).reshape(-1, n_tasks), axis=0)
+    return max(float(best.sum(axis=1).max()), 0.0) / n_tasks
+
+
 def _resplit(totals: np.ndarray, n_groups: int, rng: np.random.Generator) -> float:
     """The best sum over partitions found by splitting the union of two groups anew, exactly."""
     n_tasks, best = int(np.log2(len(totals))), 0.0
@@ -107,11 +122,13 @@ def trained(n_tasks: int, n_groups: int, n_rows: int, seed: int) -> np.ndarray:
     return np.concatenate([np.ones((1, n_tasks), bool), np.eye(n_tasks, dtype=bool), rows])
 
 
-def observed(scores: np.ndarray, rows: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+def observed(
+    scores: np.ndarray, rows: np.ndarray, rng: np.random.Generator, seeds: int = SEEDS
+) -> np.ndarray:
     """Scores (S, R, T) of rows with noise of their own, and what a seed does to all rows."""
     number = rows @ (1 << np.arange(rows.shape[1]))
-    noise = NOISE * rng.standard_normal((SEEDS, *rows.shape))
-    shared = NOISE * rng.standard_normal((SEEDS, 1, rows.shape[1]))
+    noise = NOISE * rng.standard_normal((seeds, *rows.shape))
+    shared = NOISE * rng.standard_normal((seeds, 1, rows.shape[1]))
     return np.where(rows, scores[number] + noise + shared, np.nan)
 
 
@@ -121,10 +138,18 @@ def raw(scores: np.ndarray, rows: np.ndarray) -> float:
     return float((np.nanmax(means, axis=0) - means[rows.all(axis=1)][0]).mean())
 
 
-def summary(truths: list[float], bounds: list[list[float]]) -> dict[str, object]:
+def summary(
+    truths: list[float], bounds: list[list[float]], covers: list[float | None] | None = None
+) -> dict[str, object]:
     """How often bounds hold, and how large they are."""
-    truth, (low, estimate, bound, raws) = np.array(truths), np.array(bounds).T
-    return {
+    truth, (low, estimate, bound, raws, overlapping) = np.array(truths), np.array(bounds).T
+    known = np.array([np.nan if cover is None else cover for cover in covers or [None]])
+    over = overlapping - known
+    shared = {
+        "overlapping_coverage": round(float((over >= -1e-9).mean()), 3),
+        "overlapping_excess": round(float(np.median(over)), 2),
+    }
+    return ({} if np.isnan(known).any() else shared) | {
         "worlds": len(truth),
         "truth": round(float(np.median(truth)), 2),
         "estimate": round(float(np.median(estimate)), 2),
@@ -138,28 +163,33 @@ def summary(truths: list[float], bounds: list[list[float]]) -> dict[str, object]
     }
 
 
-def measure(scores: np.ndarray, n_groups: int, n_rows: int, seed: int) -> list[float]:
+def measure(
+    scores: np.ndarray, n_groups: int, n_rows: int, seed: int, seeds: int = SEEDS
+) -> list[float]:
     """Bounds from what would be seen of a table of expected scores."""
     rows = trained(scores.shape[1], n_groups, n_rows, seed)
-    seen = observed(scores, rows, numpy_generator(seed, "noise"))
+    seen = observed(scores, rows, numpy_generator(seed, "noise"), seeds)
     found = limits(seen, rows, n_groups, seed=seed)
-    return [found.low, found.estimate, found.bound, raw(seen, rows)]
+    return [found.low, found.estimate, found.bound, raw(seen, rows), found.overlapping_bound]
 
 
-def planted(tasks: list[int], worlds: int, n_rows: int, first: int = 0) -> dict[str, object]:
+def planted(
+    tasks: list[int], worlds: int, n_rows: int, first: int = 0, seeds: int = SEEDS
+) -> dict[str, object]:
     """All regimes at some numbers of tasks."""
     result: dict[str, object] = {}
     for n_tasks in tasks:
         for n_groups in (2, 3):
             for name in WORLDS:
-                truths, bounds = [], []
+                truths, bounds, covers = [], [], []
                 for seed in range(first, first + worlds):
                     rng = numpy_generator(seed, "world", name, n_tasks, n_groups)
                     scores = world(n_tasks, name, n_groups, rng)
                     truths.append(best_gain(scores, n_groups, rng))
-                    bounds.append(measure(scores, n_groups, n_rows, seed))
+                    covers.append(best_cover(scores, n_groups))
+                    bounds.append(measure(scores, n_groups, n_rows, seed, seeds))
                 key = f"{n_tasks} tasks, {n_groups} groups, {name}"
-                result[key] = summary(truths, bounds)
+                result[key] = summary(truths, bounds, covers)
                 log(f"{key}: {result[key]}")
     return result
 
@@ -225,7 +255,15 @@ def own(repetitions: int) -> dict[str, object]:
                 rows = trained(len(names), n_groups, 24, seed)
                 seen = np.where(rows, half[:, rows @ (1 << np.arange(len(names)))], np.nan)
                 found = limits(seen, rows, n_groups, seed=seed)
-                bounds.append([found.low, found.estimate, found.bound, raw(seen, rows)])
+                bounds.append(
+                    [
+                        found.low,
+                        found.estimate,
+                        found.bound,
+                        raw(seen, rows),
+                        found.overlapping_bound,
+                    ]
+                )
                 truths.append(_cross_fitted(half.mean(axis=0), other.mean(axis=0), n_groups))
             key = f"{name}, {n_groups} groups, 24 rows"
             # What is known of the truth is noisy itself: its mean over halves is compared.
@@ -256,13 +294,14 @@ def main() -> None:
     parser.add_argument("--tasks", type=int, nargs="+", default=[6, 10, 20])
     parser.add_argument("--worlds", type=int, default=40)
     parser.add_argument("--rows", type=int, default=ROWS)
+    parser.add_argument("--seeds", type=int, default=SEEDS)
     parser.add_argument("--first", type=int, default=0, help="seed of the first planted world")
     parser.add_argument("--published", type=Path, help="folder of published tables")
     asked = parser.parse_args()
     path = RESULTS / "headroom.json"
     if asked.what == "planted":
-        found = planted(asked.tasks, asked.worlds, asked.rows, asked.first)
-        kind = f"planted, {asked.rows} rows, worlds from {asked.first}"
+        found = planted(asked.tasks, asked.worlds, asked.rows, asked.first, asked.seeds)
+        kind = f"planted, {asked.rows} rows, {asked.seeds} seeds, worlds from {asked.first}"
     else:
         found = own(asked.worlds) | (
             published(asked.published, asked.worlds) if asked.published else {}

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from _common import RESULTS
-from page_decisions import found_groups, wrong
+from page_decisions import answers, found_groups, wrong
 from page_dmtg import cost, images, planted
 from page_methods import (
     advice,
@@ -316,6 +316,7 @@ SECTIONS: list[tuple[str, str, str, Callable[[dict[str, Any]], str]]] = [
     ("Does it pay? parkinsons", "does_it_pay.py", "pays_parkinsons", pays),
     ("Does it pay? CIFAR-10", "does_it_pay.py", "pays_cifar10", pays),
     ("Does it pay? CelebA", "does_it_pay.py", "pays_celeba", pays),
+    ("What is answered, and how soon?", "answers.py", "answers", answers),
     ("How often are answers wrong?", "decisions.py", "decisions", wrong),
     ("Are planted groups found?", "decisions.py", "decisions_groups", found_groups),
     ("Which epoch is kept, and how long to wait", "kept_epoch.py", "kept_epoch", kept),

@@ -88,3 +88,24 @@ def found_groups(found: dict[str, Any]) -> str:
 
 def _percent(share: float | None) -> str:
     return "–" if share is None else f"{100 * share:.1f} %"
+
+
+def answers(found: dict[str, Any]) -> str:
+    """What the main job answers, first sentence and all, with its defaults."""
+    rows = [
+        [
+            name,
+            f"`{' '.join(run['arguments'])}`" if run["arguments"] else "",
+            f"{run['seconds'] / 60:.1f} min",
+            run["outcome"],
+            " ".join(run["sentences"][:2]),
+            run["headroom"] or "",
+        ]
+        for name, run in found["runs"].items()
+    ]
+    threads = "" if found["threads"] is None else f" on {found['threads']} thread(s)"
+    return (
+        f"`coterie run --data ...` as it is, one after the other{threads}, on a machine that did "
+        "other work besides. Asked: a decision, or what would settle it, within 15 minutes.\n\n"
+        + table(["data", "besides", "took", "outcome", "first said", "headroom"], rows)
+    )

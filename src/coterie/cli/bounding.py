@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from coterie.runs import Run
 
 # Enough to see that nothing can be gained; coterie headroom takes more time for a closer bound.
-_ROWS, _SEEDS = 24, 3
+_ROWS, _SEEDS = 24, 2
 
 
 class _Asked(TypedDict):
