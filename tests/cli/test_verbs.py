@@ -131,6 +131,55 @@ def test_saving_no_arm_names_those_there_are(
     assert (folder / "model.safetensors").read_bytes() == before
 
 
+@pytest.mark.parametrize("bounded", [True, False])
+def test_an_arm_that_there_will_not_be_is_refused_before_training(
+    bounded: bool,
+    command: Command,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("coterie.training.loop.gradient_step", never)
+    more = ["--rivals", "forest", *([] if bounded else ["--no-headroom"])]
+    assert main([*command(tmp_path / "run", *more), "--save", "boosting"]) == 2
+    said = " ".join(capsys.readouterr().err.split())
+    assert (
+        "`save` must be an arm: joint, grouped, single, ensemble (K=2), forest; found 'boosting'"
+        in said
+    )
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_finished_run_leaves_the_recommended_arm_again(
+    run: tuple[Path, list[str]], capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder, asked = run
+    found = comparison(folder).recommendation
+    assert found is not None
+    other = "single" if found.arm != "single" else "joint"
+    assert main([*asked, "--save", other]) == 0
+    assert f"Model of {other}: " in capsys.readouterr().out
+    assert main(asked) == 0
+    assert f"Model of {found.arm}: " in capsys.readouterr().out
+    kept = folder / "models" / f"{found.arm}.safetensors"
+    assert (folder / "model.safetensors").read_bytes() == kept.read_bytes()
+
+
+def test_a_model_of_coterie_fit_stays_unless_another_arm_is_asked_for(
+    run: tuple[Path, list[str]], capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder, asked = run
+    assert main(["group", str(folder), "--groups", "2", "--quiet"]) == 0
+    assert main(["fit", str(folder), "--quiet"]) == 0
+    fitted = (folder / "model.safetensors").read_bytes()
+    capsys.readouterr()
+    assert main(asked) == 0
+    assert "Model of `coterie fit`: " in capsys.readouterr().out
+    assert (folder / "model.safetensors").read_bytes() == fitted
+    assert main([*asked, "--save", "joint"]) == 0
+    assert "Model of joint: " in capsys.readouterr().out
+
+
 @pytest.mark.parametrize(("margin", "outcome"), [(90, "decided"), (1e-9, "undecided")])
 def test_scripts_learn_whether_it_is_decided(
     margin: float, outcome: str, command: Command, tmp_path: Path

@@ -176,6 +176,13 @@ def test_only_joint_is_left_where_nothing_else_is_wanted(data):
     assert found.recommendation.arm == "joint"
 
 
+def test_groups_that_are_not_trained_cannot_be_left(data, tmp_path, untrained):
+    given = {"rivals": "none", "run": tmp_path / "run", "headroom": limit(data, 0.2), **FEW}
+    with pytest.raises(CoterieError, match=r"must be an arm: joint, single, ensemble .*'grouped'"):
+        ct.compare("mlp", data, halves(data), save="grouped", **given)
+    assert not (tmp_path / "run").exists()
+
+
 def test_headroom_of_other_tasks_is_refused(data):
     other = limit(table(n_tasks=3), 0.2)
     with pytest.raises(CoterieError, match="`headroom` must be of the tasks of `data`"):

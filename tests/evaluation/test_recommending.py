@@ -117,6 +117,38 @@ def test_scores_and_costs_are_those_of_the_tables():
     assert told == [pytest.approx((0.75, 1, 0.1)), pytest.approx((0.5, 3, 0.3))]
 
 
+@pytest.mark.parametrize(
+    ("cheaper", "dearer"),
+    [
+        # Models first, however long they train or take to answer,
+        (
+            {"models": 11.7, "parameters": 9e5, "latency": 0.9, "seconds": 90, "model_steps": 900},
+            {"models": 14, "parameters": 1e5, "latency": 0.1, "seconds": 10, "model_steps": 100},
+        ),
+        # then their size,
+        (
+            {"models": 2, "parameters": 100, "latency": 0.9, "model_steps": 900},
+            {"models": 2, "parameters": 200, "latency": 0.1, "model_steps": 100},
+        ),
+        # then how long they train; times as measured never count.
+        (
+            {"models": 2, "parameters": 100, "latency": 0.9, "seconds": 90, "model_steps": 100},
+            {"models": 2, "parameters": 100, "latency": 0.1, "seconds": 10, "model_steps": 900},
+        ),
+    ],
+)
+def test_arms_are_ordered_by_what_they_cost_to_serve_and_then_to_train(cheaper, dearer):
+    made = units({"joint": 2.0, "ensemble": 2.0})
+    arms = arm_scores(made, TASKS)
+    for names in (("joint", "ensemble"), ("ensemble", "joint")):
+        costs = [
+            {"arm": arm, "role": arm, "latency": None, "seconds": None, **cost}
+            for arm, cost in zip(names, (cheaper, dearer), strict=True)
+        ]
+        assert [each.arm for each in standings(arms, costs)] == list(names)
+        assert recommend(standings(arms, costs), arms, margin=50).arm == names[0]
+
+
 ARMS = SimpleNamespace(margins=np.array([0.5]), metric="AUROC")
 
 

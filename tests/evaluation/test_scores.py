@@ -70,6 +70,24 @@ def test_rows_of_one_group_are_one_example():
     assert torn.example_variance == pytest.approx(expected.example_variance / times, rel=0.01)
 
 
+def test_a_metric_of_ones_own_leaves_out_whole_groups():
+    y, times = np.random.default_rng(0).normal(size=(30, 1)), 4
+
+    def error(outputs, targets):
+        return -(outputs[:, 0] - targets).square().mean()
+
+    tasks = with_metric(Tasks.plain([Task(name="a", kind=Kind.REGRESSION)]), error)
+    rng = np.random.default_rng(1)
+    once = {name: y + rng.normal(size=y.shape) for name in "xy"}
+    often = {name: each.repeat(times, 0) for name, each in once.items()}
+    many = [unit(tasks, y.repeat(times, 0), often, seed=seed) for seed in (0, 1)]
+    expected = arm_scores([unit(tasks, y, once, seed=s) for s in (0, 1)], tasks).gains(0, 1)
+    found = arm_scores(many, tasks, groups=np.arange(30).repeat(times)).gains(0, 1)
+    assert found.examples == expected.examples == 30
+    assert found.example_variance == pytest.approx(expected.example_variance, rel=1e-4)
+    assert found.example_df == pytest.approx(expected.example_df, rel=1e-4)
+
+
 def test_groups_are_read_where_the_test_examples_stand():
     y, tasks = labels(1, n=4), binary("a", metric="accuracy")
     made = unit(tasks, y, {"joint": y}, positions=np.array([5, 1, 0, 3]))

@@ -104,6 +104,39 @@ def test_what_is_undecided_says_what_would_settle_it():
     assert rows(units, margin=50)["mine", "joint", "a"]["outcome"] == "not worth it"
 
 
+def test_examples_are_counted_as_such_where_groups_of_them_are_drawn():
+    """Each example four times, in a group: four times as many are missing."""
+    once = [unit_of(s, mine=(15, 12)) for s in range(3)]
+    often = [
+        unit(
+            TASKS,
+            TARGETS.repeat(4, 0),
+            {
+                name: [
+                    out.repeat(4, 0)
+                    for out, (arm, _) in zip(each.outputs, each.arms, strict=True)
+                    if arm == name
+                ]
+                for name in ("joint", "mine", "random (mine)")
+            },
+            seed=each.seed,
+        )
+        for each in once
+    ]
+    grouped = arm_scores(often, TASKS, groups=np.arange(N).repeat(4))
+    told = [
+        {
+            (row["reference"], row["task"]): row["more_examples"]
+            for row in gains_table(arms, PAIRS, TASKS.names, PARTS).to_pylist()
+        }
+        for arms in (arm_scores(once, TASKS), grouped)
+    ]
+    asked = [key for key, number in told[0].items() if number is not None]
+    assert asked
+    for key in asked:
+        assert told[1][key] == pytest.approx(4 * told[0][key], rel=0.05)
+
+
 def test_where_the_uncertainty_comes_from():
     steady = rows([unit_of(0), unit_of(0)])["mine", "joint", "a"]
     d = np.r_[np.ones(10), np.zeros(N - 10)]

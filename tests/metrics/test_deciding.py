@@ -11,12 +11,15 @@ from coterie.metrics import (
     METRICS,
     contributions,
     deciding,
+    drawn_together,
     mean_name,
     metric_names,
     n_wrong,
     scores,
     with_metric,
 )
+from coterie.metrics._deciding import blocks
+from coterie.statistics import interval
 from coterie.tasks import Kind, Task, Tasks
 from tests.tasks.own import TASKS
 
@@ -135,6 +138,72 @@ def test_of_many_examples_forty_groups_tell_the_variance(missing):
     np.testing.assert_allclose(ratios.mean(0), 1, atol=0.12)
     # As of 39 degrees of freedom.
     np.testing.assert_allclose(ratios.std(0), np.sqrt(2 / 39), rtol=0.5)
+
+
+@pytest.mark.parametrize("n", [25, 333])
+def test_groups_of_rows_are_left_out_as_wholes(n):
+    """Each example five times, in a group: as uncertain as once."""
+    own, times = with_metric(SIZE, error), 5
+    z, y = regression(n, 0.2, 1)
+    once = contributions(z, y, own)[..., 0]
+    groups = np.random.default_rng(0).permutation(1000)[:n].repeat(times)
+    often = contributions(z.repeat_interleave(times, 1), y.repeat_interleave(times, 0), own, groups)
+    gains = np.zeros(2), np.zeros(2)
+    found = interval(gains[0][:, None], often[..., 0][..., None], groups=groups)
+    wanted = interval(gains[1][:, None], once[..., None])
+    # Blocks of groups are others than of examples, where there are more than forty.
+    tolerance = 1e-6 if n <= 40 else 0.5
+    np.testing.assert_allclose(found.example_variance, wanted.example_variance, rtol=tolerance)
+    torn = contributions(z.repeat_interleave(times, 1), y.repeat_interleave(times, 0), own)
+    assert (torn**2).sum() < 0.5 * (once**2).sum()
+
+
+@pytest.mark.parametrize("groups", [None, np.arange(400) // 2])
+def test_a_mean_with_other_metrics_varies_as_its_tasks_do_together(groups):
+    """Twice the same task, by a metric and by a function that is the same: one task's variance."""
+
+    def share(outputs, targets):
+        return ((outputs[:, 0] > 0) == (targets > 0)).double().mean()
+
+    two = Tasks.plain([Task(name=name, kind=Kind.BINARY) for name in "ab"])
+    mixed = with_metric(two, {"a": share, "b": "accuracy"})
+    twice = with_metric(two, "accuracy")
+    variances = []
+    for seed in range(40):
+        rng = torch.Generator().manual_seed(seed)
+        y = (torch.arange(400) % 2).float()[:, None].expand(-1, 2)
+        z = ((2 * y - 1) + 1.5 * torch.randn(400, 1, generator=rng))[None]
+        each = []
+        for tasks in (mixed, twice):
+            together = drawn_together(tasks, 400, groups)
+            added = contributions(z, y, tasks, together) * np.where(
+                [metric.is_skill for metric in deciding(tasks)], 0.5, 1.0
+            )
+            found = interval(np.zeros((1, 1)), added.mean(-1, keepdims=True), groups=together)
+            each.append(found.example_variance[0])
+        variances.append(each)
+    found, wanted = np.mean(variances, 0)
+    assert found == pytest.approx(wanted, rel=0.12)
+
+
+def test_blocks_are_of_whole_groups_and_of_nearly_equal_numbers_of_them():
+    groups = np.random.default_rng(0).integers(0, 130, 2000)
+    found = blocks(2000, groups)
+    assert all(len(set(found[groups == group])) == 1 for group in range(130))
+    number = [len(set(groups[found == block])) for block in range(40)]
+    assert (min(number), max(number), sum(number)) == (3, 4, 130)
+    # Blocks of blocks are the same ones.
+    again = blocks(2000, found)
+    assert len({*zip(found.tolist(), again.tolist(), strict=True)}) == 40
+    few = blocks(6, np.array(["a", "b", "a", "c", "b", "a"]))
+    assert len(set(few.tolist())) == 3
+    assert few[0] == few[2] == few[5]
+
+
+def test_without_a_function_examples_are_drawn_as_they_are_grouped():
+    groups = np.array([1, 1, 2])
+    assert drawn_together(SIZE, 3) is None
+    assert drawn_together(SIZE, 3, groups) is groups
 
 
 def test_what_is_not_defined_without_some_examples_has_no_contributions():

@@ -44,7 +44,16 @@ def made(**changed):
             {"bound": 2.0, "overlapping_bound": 2.5},
             *(False, False, "Whether it can gain 1.0 is not settled"),
         ),
-        ({"pairs_met": 0.5}, True, False, "too few rows"),
+        # Settled, whatever pairs that were never together could do: they are in the bound.
+        ({"pairs_met": 0.5}, True, True, "can gain more than 0.6 points"),
+        (
+            {"pairs_met": 2 / 3, "bound": 2.0, "overlapping_bound": 2.5},
+            *(False, False, "33 % of the pairs of tasks were never trained together: more rows"),
+        ),
+        (
+            {"pairs_met": 0.999, "estimate": 1.4, "bound": 2.0, "overlapping_bound": 2.5},
+            *(False, False, "gains at most 2.0 points"),
+        ),
     ],
 )
 def test_sentences(changed, below, enough, said):
@@ -53,6 +62,14 @@ def test_sentences(changed, below, enough, said):
     assert said in found.sentence
     assert "3 tasks (95 %)" in found.sentence
     assert found.to_dict()["sentence"] == found.sentence
+
+
+def test_what_is_settled_asks_for_no_more_rows():
+    assert "more rows" not in made(pairs_met=0.5).sentence
+    hardly_any = made(pairs_met=0.999, bound=2.0, overlapping_bound=2.5).sentence
+    assert hardly_any.endswith(
+        "1 % of the pairs of tasks were never trained together: more rows (`--rows`) may lower this."
+    )
 
 
 def test_it_is_read_as_it_was_written(tmp_path):

@@ -27,8 +27,8 @@ def test_decided_says_what_to_use_at_which_cost_and_what_more_would_buy() -> Non
     assert made().sentences == (
         "Use joint: 1 model, 12 ms for 1,000 predictions, a mean AUROC of .881, at most 0.4 points "
         "below the best of 5 arms (95 %).",
-        "Paying for forest, the highest score, would gain +0.2 points, 0.4 at most: 6 models, "
-        "trained in 1 min 35 s.",
+        "The highest score, that of forest, costs 6 models instead of 1 (trained in 1 min 35 s) and would "
+        "gain +0.2 points, 0.4 at most.",
     )
     assert (made().arm, made().basis) == ("joint", "test")
 
@@ -36,6 +36,48 @@ def test_decided_says_what_to_use_at_which_cost_and_what_more_would_buy() -> Non
 def test_a_gain_that_does_not_show_is_said_to_be_small() -> None:
     best = replace(FOREST, score=JOINT.score + 0.0001)
     assert "would gain under 0.1 points, 0.4 at most" in made(best=best).sentences[1]
+
+
+@pytest.mark.parametrize(
+    ("chosen", "best", "says"),
+    [
+        # Slower to train, but fewer models to serve.
+        (
+            {"models": 11.7, "seconds": 90.0},
+            {"models": 14, "seconds": 40.0},
+            "The highest score, that of forest, costs 14 models instead of 11.7 (trained in 40.0 s) and would "
+            "gain +0.2 points, 0.4 at most.",
+        ),
+        (
+            {"parameters": 1000},
+            {"models": 1, "parameters": 2500, "seconds": None},
+            "The highest score, that of forest, costs 2,500 parameters instead of 1,000 and would gain "
+            "+0.2 points, 0.4 at most.",
+        ),
+        (
+            {"parameters": 1000},
+            {"models": 1, "parameters": 1000, "seconds": None},
+            "The highest score, that of forest, costs as much to serve and would gain +0.2 points, 0.4 at "
+            "most.",
+        ),
+        # The best by score alone comes before by price, and was passed over.
+        (
+            {"models": 7, "parameters": 10},
+            {"models": 1, "parameters": 9000, "low": -0.8},
+            "The highest score, +0.2 points more, is that of forest, which costs 1 model instead of 7 "
+            "but is not surely within 0.5 points of the best.",
+        ),
+        (
+            {"parameters": 5000},
+            {"models": 1, "parameters": 1000, "low": None},
+            "The highest score, +0.2 points more, is that of forest, which costs 1,000 parameters "
+            "instead of 5,000 but is not surely within 0.5 points of the best.",
+        ),
+    ],
+)
+def test_the_second_sentence_is_true_whichever_costs_more(chosen, best, says) -> None:
+    found = made(chosen=replace(JOINT, **chosen), best=replace(FOREST, **best))
+    assert found.sentences[1] == says
 
 
 @pytest.mark.parametrize(

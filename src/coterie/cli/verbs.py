@@ -5,7 +5,7 @@ Load, call the Python function of the same name, keep the outcome in the run dir
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
@@ -53,6 +53,7 @@ from coterie.runs import MANIFEST, Run
 if TYPE_CHECKING:
     from coterie.data import Dataset
     from coterie.families import FamilyModel
+    from coterie.methods import Method
     from coterie.models import GroupedModel
     from coterie.results import ComparisonRecord, Grouping
 
@@ -108,7 +109,8 @@ def run_all(verb: options.Run, screen: Screen) -> None:
     """Compare, save the grouped model, write the report."""
     with started(verb, screen) as (run, data):
         comparison = compare(verb, run, data, screen)
-        if verb.save is not None:
+        fitted = run.done("model") and "arm" not in run.about("model")
+        if verb.save is not None or not fitted:
             from coterie.evaluation import leave_model
 
             leave_model(run, comparison, verb.save)
@@ -136,6 +138,8 @@ def compare(verb: options.Compare, run: Run, data: Dataset, screen: Screen) -> C
         asked = verb.comparison
         with no_trace_of_a_mistake(run):  # which should not wait for a bound to be trained
             methods = named_methods(methods_asked(verb.grouping, asked), data.tasks.names)
+            save = verb.save if isinstance(verb, options.Run) else None
+            _check_save(save, verb, methods, data)
         bound = first_bound(run, verb, data, screen)
         with no_trace_of_a_mistake(run), screen.progress() as progress:
             comparison = compare_arms(
@@ -151,6 +155,7 @@ def compare(verb: options.Compare, run: Run, data: Dataset, screen: Screen) -> C
                 headroom=bound,
                 anyway=asked.anyway,
                 run=run,
+                save=save,
                 progress=progress,
                 **settings_of(verb.training),
             )
@@ -160,6 +165,22 @@ def compare(verb: options.Compare, run: Run, data: Dataset, screen: Screen) -> C
     for name, groupings in comparison.groupings.items():
         show_grouping(screen, groupings[0], name if len(comparison.groupings) > 1 else "first seed")
     return comparison
+
+
+def _check_save(
+    save: str | None, verb: options.Compare, methods: Mapping[str, Method], data: Dataset
+) -> None:
+    from coterie.evaluation import check_save, suitable
+
+    baselines = baselines_asked(verb.comparison)
+    rivals, _ = suitable(
+        rivals_asked(verb.comparison),
+        data,
+        model=model_of(verb.training, data),
+        settings=settings_of(verb.training),
+        baselines=baselines,
+    )
+    check_save(save, methods, data, baselines=baselines, rivals=[each.name for each in rivals])
 
 
 def record(verb: options.Record, screen: Screen) -> None:

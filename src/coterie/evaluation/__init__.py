@@ -7,8 +7,9 @@ part (``metrics``), puts them side by side (``scores``, ``tables``), says which 
 :class:`Grouping` or a method that finds one (:mod:`coterie.methods`).
 """
 
-from coterie.evaluation._compare import check_counts, compare, leave_model
+from coterie.evaluation._compare import check_counts, compare
 from coterie.evaluation._evaluate import evaluate
+from coterie.evaluation._leaving import check_save, leave_model
 from coterie.evaluation._plan import Plan, Workload, plan, seconds_of
 from coterie.evaluation._repetitions import check_repeats, read_seeds, repeated_splits
 from coterie.evaluation._unit import make_probes
@@ -28,7 +29,14 @@ from coterie.evaluation.arms import (
 )
 from coterie.evaluation.comparison import Comparison
 from coterie.evaluation.metrics import all_metrics
-from coterie.evaluation.rivals import RIVALS, Rival, TrainedRival, find_rivals, register_rival
+from coterie.evaluation.rivals import (
+    RIVALS,
+    Rival,
+    TrainedRival,
+    find_rivals,
+    register_rival,
+    suitable,
+)
 from coterie.evaluation.tables import relative_gain
 
 __all__ = [
@@ -46,6 +54,7 @@ __all__ = [
     "all_metrics",
     "check_counts",
     "check_repeats",
+    "check_save",
     "combine",
     "compare",
     "ensemble_arm",
@@ -64,4 +73,5 @@ __all__ = [
     "repeated_splits",
     "seconds_of",
     "single_arm",
+    "suitable",
 ]

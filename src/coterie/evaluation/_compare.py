@@ -6,7 +6,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from itertools import product
 from pathlib import Path
-from shutil import copyfile
 from typing import Unpack, cast
 
 from coterie.affinities import check_measurable
@@ -20,6 +19,7 @@ from coterie.evaluation._configuration import (
     shown_configuration,
 )
 from coterie.evaluation._jobs import UnitJob
+from coterie.evaluation._leaving import check_save, leave_model
 from coterie.evaluation._repetitions import (
     MOST,
     derived_seed,
@@ -27,20 +27,19 @@ from coterie.evaluation._repetitions import (
     read_seeds,
     repeated_splits,
 )
-from coterie.evaluation._unit import MODELS, Plan, Recording, make_probes, model_file
+from coterie.evaluation._unit import Plan, Recording, make_probes
 from coterie.evaluation.arms import BASELINES
 from coterie.evaluation.arms import baselines as known_baselines
 from coterie.evaluation.comparison import Comparison
 from coterie.evaluation.naming import named_methods
 from coterie.evaluation.rivals import Rivals, suitable
 from coterie.evaluation.units import Unit
-from coterie.files import atomic
 from coterie.fitting import Model, check_snapshots, make_config
 from coterie.identity import identity, identity_or_name
 from coterie.methods import Candidates, Groups, Method
 from coterie.metrics import Choice
 from coterie.models.architecture import find_factory
-from coterie.results import ComparisonRecord, Headroom
+from coterie.results import Headroom
 from coterie.results.tables import MEAN
 from coterie.runs import Run
 from coterie.training import Progress, TrainingConfig
@@ -148,6 +147,9 @@ def compare(
     require_type("anyway", anyway, bool)
     if save is not None:
         require_type("save", save, str)
+        if run is None:
+            raise CoterieError("`save` needs a `run`, the directory in which models are left.")
+        architecture_of(model, data).require_importable()
     if headroom is not None:
         require_type("headroom", headroom, Headroom)
         if headroom.tasks != data.tasks.names:
@@ -167,6 +169,24 @@ def compare(
     competing, left_out = suitable(
         rivals, data, model=model, settings=settings, baselines=baselines
     )
+    plan = Plan(
+        model=model,
+        methods=named,
+        draws=draws,
+        baselines=baselines,
+        rivals=competing,
+        trains_groups=anyway or headroom is None or not headroom.below_margin,
+        settings=settings,
+        recording=recording,
+    )
+    check_save(
+        save,
+        named,
+        data,
+        baselines=baselines,
+        rivals=[rival.name for rival in competing],
+        trains_groups=plan.trains_groups,
+    )
     tell = (
         identity if isinstance(run, (str, Path)) else lambda thing, _what: identity_or_name(thing)
     )
@@ -182,23 +202,12 @@ def compare(
         baselines=list(baselines),
         margin=margin,
     )
-    trains_groups = anyway or headroom is None or not headroom.below_margin
-    if not trains_groups:
+    if not plan.trains_groups:
         config["trains_groups"] = False
     if competing:
         config["rivals"] = {each.name: tell(each, f"`rivals`: {each.name!r}") for each in competing}
     if isinstance(run, (str, Path)):
         run = Run.open(run, config=config, fingerprint=data.fingerprint())
-    plan = Plan(
-        model=model,
-        methods=named,
-        draws=draws,
-        baselines=baselines,
-        rivals=competing,
-        trains_groups=trains_groups,
-        settings=settings,
-        recording=recording,
-    )
     engine = LocalEngine() if engine is None else engine
     units = list(_units(plan, repeated_splits(data, splits), seeds, run, engine, progress))
     told = shown_configuration(config, model, data, named)
@@ -208,27 +217,6 @@ def compare(
     if run is not None:
         leave_model(run, found, save)
     return found
-
-
-def leave_model(run: Run, found: ComparisonRecord, save: str | None = None) -> None:
-    """Copy the models of an arm to where predictions look for them, by default the recommended one.
-
-    Raises:
-        CoterieError: the run has no models of such an arm.
-    """
-    if not run.done(MODELS):
-        return
-    arm = save or (found.recommendation.arm if found.recommendation else next(iter(found.found)))
-    source, target = model_file(run.folder, arm), run.folder / "model.safetensors"
-    if not source.is_file():
-        known = [each.arm for each in found.standings if model_file(run.folder, each.arm).is_file()]
-        raise CoterieError(f"`save` must be an arm: {', '.join(known)}; found {shown(arm)}.")
-    if run.done("model") and run.about("model").get("arm") == arm:
-        return
-    with atomic(target) as temporary:
-        copyfile(source, temporary)
-        run.forget("model", "evaluate")
-    run.complete("model", [target], arm=arm)
 
 
 def _units(

@@ -195,9 +195,7 @@ def _train(case: Case, plan: Plan, found: Mapping[str, Found], seed: int) -> Tra
         draws=plan.draws,
         seed=seed,
     )
-    arms = line_up(lineup, plan.baselines)
-    if not plan.trains_groups:
-        arms = [arm for arm in arms if arm.role not in ("grouped", "random")]
+    arms = line_up(lineup, plan.baselines, trains_groups=plan.trains_groups)
     rows, init, used = stack_rows(arms)
     fits = [case.joint]
     if len(rows) > 1:

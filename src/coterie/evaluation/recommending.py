@@ -100,6 +100,10 @@ def _on_validation(scored: Sequence[Standing], margin: float) -> Standing:
 
 
 def _price(standing: Standing, steps: float) -> tuple[float, ...]:
-    """What serving costs, and then training, by counts: measured times differ with every run."""
+    """What serving costs, and then training.
+
+    By counts, which stand for the times: measured, these differ with every run, and so would the
+    recommendation.
+    """
     parameters = np.inf if standing.parameters is None else standing.parameters
     return standing.models, parameters, steps

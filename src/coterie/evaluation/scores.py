@@ -14,7 +14,7 @@ import torch
 from scipy import stats
 
 from coterie.evaluation.units import Unit
-from coterie.metrics import Predictions, contributions, deciding, mean_name, n_wrong
+from coterie.metrics import Predictions, contributions, deciding, drawn_together, mean_name, n_wrong
 from coterie.results.standings import mean_where_known
 from coterie.statistics import Interval, interval, nadeau_bengio, simultaneous, with_mean
 from coterie.tasks import Tasks
@@ -30,8 +30,8 @@ class ArmScores:
 
     ``scores`` and ``wrong``, the number of examples in the wrong class, are (U, A, T),
     ``validation`` (U, A) means over tasks. With one split ``contributions`` (U, n, A, T) is what
-    each test example adds to the scores, and ``groups`` (n,) says which are drawn together; with
-    several it is None. ``splits`` (U,) is the split of each unit, ``overlap`` test / train
+    each test example adds to the scores, and ``groups`` (n,) says which are drawn together, if not
+    each for itself; with several both are None. ``splits`` (U,) is the split of each unit, ``overlap`` test / train
     examples. ``chance`` (T,) is what knows nothing of an example, NaN of a user's own metric,
     ``margins`` (T + 1,) the least gains worth having, in points, last that of the mean.
     """
@@ -155,6 +155,8 @@ def arm_scores(
     scores, wrong, validation, added = [], [], [], []
     splits = np.array([unit.split for unit in units])
     several = len(set(splits.tolist())) > 1
+    at = units[0].positions
+    together = drawn_together(tasks, len(at), None if groups is None else groups[at])
     for unit in units:
         share = _averages_draws(unit, names)
         outputs, targets = torch.from_numpy(unit.outputs), torch.from_numpy(unit.targets)
@@ -162,7 +164,7 @@ def arm_scores(
         wrong.append(share @ n_wrong(outputs, targets, tasks))
         validation.append(share @ unit.validation)
         if not several:
-            each = contributions(outputs, targets, tasks)
+            each = contributions(outputs, targets, tasks, together)
             added.append(np.einsum("ad,dnt->nat", share, each).astype(np.float32))
     metrics = deciding(tasks)
     own = [_OF_AN_OWN_METRIC if metric.margin is None else metric.margin for metric in metrics]
@@ -173,7 +175,7 @@ def arm_scores(
         wrong=np.stack(wrong),
         validation=np.stack(validation),
         contributions=None if several else np.stack(added),
-        groups=None if several or groups is None else groups[units[0].positions],
+        groups=None if several else together,
         splits=splits,
         overlap=float(np.mean([unit.overlap for unit in units])) if several else 0.0,
         chance=_chance(units[0], tasks),

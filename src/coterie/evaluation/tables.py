@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from math import ceil
 
 import numpy as np
 import pyarrow as pa
@@ -35,6 +36,7 @@ def gains_table(
     groupings are held against joint, their means have intervals that hold all at once.
     """
     corrected = _several_groupings(arms, pairs, parts)
+    n_examples = 0 if arms.contributions is None else arms.contributions.shape[1]
     rows: list[dict[str, object]] = []
     for name, reference in pairs:
         first, second = arms.arms.index(name), arms.arms.index(reference)
@@ -52,7 +54,7 @@ def gains_table(
         for position, (task, metric) in enumerate(
             zip((*tasks, MEAN), (*arms.metrics, arms.metric), strict=True)
         ):
-            values = _row(found[position], float(arms.margins[position]))
+            values = _row(found[position], float(arms.margins[position]), n_examples)
             values |= {
                 "p_holm": finite(p_holm[position]),
                 "relative_gain": finite(relative[position]),
@@ -100,8 +102,8 @@ def relative_gain(
     return np.where(reference_wrong < FEWEST_ERRORS, np.nan, gain)
 
 
-def _row(found: Interval, margin: float) -> dict[str, object]:
-    """The columns of one pair and task."""
+def _row(found: Interval, margin: float, n_examples: int) -> dict[str, object]:
+    """The columns of one pair and task; an interval may count groups of the test examples."""
     known = bool(np.isfinite(found.low) and np.isfinite(found.high))
     answer = outcome(found, margin) if known else None
     more = settle(found, margin) if answer == "undecided" else Settle(None, None)
@@ -116,7 +118,9 @@ def _row(found: Interval, margin: float) -> dict[str, object]:
         "margin": margin,
         "outcome": answer,
         "more_seeds": None if more.seeds is None else more.seeds - found.seeds,
-        "more_examples": None if more.examples is None else more.examples - found.examples,
+        "more_examples": None
+        if more.examples is None
+        else ceil((more.examples / found.examples - 1) * n_examples),
     }
 
 

@@ -26,7 +26,7 @@ from coterie.metrics._metric import (
 from coterie.tasks import Kind, Task, TaskFunction, Tasks
 
 Choice = str | TaskFunction
-_MOST_GROUPS = 40
+_MOST_BLOCKS = 40
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ class Skill(Metric):
 class Own(Metric):
     """A function of the user's, called with (outputs, targets) of one model. It is no skill.
 
-    What examples contribute to it is told by leaving out groups of them
+    What examples contribute to it is told by leaving out blocks of them
     (:meth:`contributions`).
     """
 
@@ -103,33 +103,40 @@ class Own(Metric):
         )
 
     def contributions(
-        self, outputs: Tensor, labels: Tensor, tasks: Tasks, position: int
+        self,
+        outputs: Tensor,
+        labels: Tensor,
+        tasks: Tasks,
+        position: int,
+        groups: np.ndarray | None = None,
     ) -> np.ndarray:
         """What each example contributes, by a delete-a-group jackknife (Kott 2001), (A, n).
 
-        Nothing is known of the function, so it is called again without each of at most 40 groups
-        of examples, of unequal numbers of labels (Busing, Meijer and van der Leeden 1999). These
-        depend on the number of examples alone, so that models, seeds and tasks have the same. What
-        a group contributes stands at its first labelled example: groups then count as what
-        was drawn, in sums of squares and degrees of freedom. NaN where it is not defined without
-        some group.
+        Nothing is known of the function, so it is called again without each block of examples
+        (:func:`blocks`), of unequal numbers of labels (Busing, Meijer and van der Leeden 1999).
+        What a block contributes stands at its first labelled example: blocks then count as what was
+        drawn, in sums of squares and degrees of freedom. Of ``groups`` of rows whole ones are left
+        out, and the factor of their small number is left to who sums within them
+        (:func:`coterie.statistics.interval`). NaN where the function is not defined without some
+        block.
         """
         found, seen = np.zeros(outputs.shape[:2]), ~labels.isnan()
-        groups = _jackknife_groups(len(labels))
-        used = np.unique(groups[seen.cpu().numpy()])
+        block = blocks(len(labels), groups)
+        used = np.unique(block[seen.cpu().numpy()])
         if len(used) < 2:
             return np.full_like(found, np.nan)
         whole = self.values(outputs, labels, tasks, position).cpu().numpy()
-        pseudo, inverse = np.zeros((len(outputs), len(used))), np.zeros(len(used))
-        for place, group in enumerate(used):
-            kept = torch.from_numpy(groups != group).to(labels.device)
-            inverse[place] = ((~kept) & seen).sum() / seen.sum()
+        pseudo, share = np.zeros((len(outputs), len(used))), np.zeros(len(used))
+        for place, each in enumerate(used):
+            kept = torch.from_numpy(block != each).to(labels.device)
+            share[place] = ((~kept) & seen).sum() / seen.sum()
             without = self._without(outputs[:, kept], labels[kept], tasks, position)
-            pseudo[:, place] = without + (whole - without) / inverse[place]
-        middle = (pseudo * inverse).sum(1, keepdims=True)
-        first = [np.flatnonzero(seen.cpu().numpy() & (groups == group))[0] for group in used]
-        found[:, first] = (pseudo - middle) / np.sqrt(len(used) * (1 / inverse - 1))
-        return found
+            pseudo[:, place] = without + (whole - without) / share[place]
+        middle = (pseudo * share).sum(1, keepdims=True)
+        first = [np.flatnonzero(seen.cpu().numpy() & (block == each))[0] for each in used]
+        found[:, first] = (pseudo - middle) / np.sqrt(len(used) * (1 / share - 1))
+        n_groups = np.inf if groups is None else len(np.unique(groups))
+        return found * np.sqrt(1 - 1 / n_groups)
 
     def _without(self, outputs: Tensor, labels: Tensor, tasks: Tasks, position: int) -> np.ndarray:
         """Values for some examples, NaN where the function has none: one class may be gone."""
@@ -251,7 +258,9 @@ def scores(outputs: Tensor, targets: Tensor, tasks: Tasks) -> Tensor:
     return together if outputs.dim() == 3 else together[0]
 
 
-def contributions(outputs: Tensor, targets: Tensor, tasks: Tasks) -> np.ndarray:
+def contributions(
+    outputs: Tensor, targets: Tensor, tasks: Tasks, groups: np.ndarray | None = None
+) -> np.ndarray:
     """What each example contributes to the :func:`scores`, (A, n, T), float64.
 
     The variance of a score over samples of examples is the sum of their squares, that of a
@@ -262,14 +271,56 @@ def contributions(outputs: Tensor, targets: Tensor, tasks: Tasks) -> np.ndarray:
         outputs: (A, n, P).
         targets: (n, T).
         tasks: the tasks.
+        groups: of rows, (n,), if squares will be of sums within groups; as
+            :func:`drawn_together` gives them.
     """
     return np.stack(
         [
-            metric.contributions(outputs[..., tasks.columns[t]], targets[:, t], tasks, t)
+            metric.contributions(outputs[..., tasks.columns[t]], targets[:, t], tasks, t, groups)
             for t, metric in enumerate(deciding(tasks))
         ],
         axis=-1,
     )
+
+
+def drawn_together(
+    tasks: Tasks, n_examples: int, groups: np.ndarray | None = None
+) -> np.ndarray | None:
+    """Which examples count as one draw in intervals, (n,); None where each is one.
+
+    They are the groups of rows. Where a user's function decides some task, they are the blocks of
+    its jackknife, in all tasks: only so is it known how tasks vary together in a mean.
+
+    Args:
+        tasks: whose deciding metrics are read.
+        n_examples: n.
+        groups: of rows, (n,).
+
+    >>> from coterie.tasks import Task
+    >>> tasks = Tasks.plain([Task(name="a", kind="binary"), Task(name="b", kind="binary")])
+    >>> drawn_together(tasks, 500) is None
+    True
+    >>> mixed = with_metric(tasks, {"a": lambda outputs, targets: 0.5})
+    >>> len(np.unique(drawn_together(mixed, 500)))
+    40
+    """
+    if any(isinstance(metric, Own) for metric in deciding(tasks)):
+        return blocks(n_examples, groups)
+    return groups
+
+
+def blocks(n: int, groups: np.ndarray | None = None) -> np.ndarray:
+    """At most 40 blocks of n examples, or of their groups (n,), that a jackknife leaves out, (n,).
+
+    Drawn at random, of nearly equal numbers of examples or groups. They depend on nothing else, so
+    that models, seeds and tasks have the same; blocks of blocks are these.
+
+    >>> blocks(4, np.array(["a", "b", "a", "b"]))
+    array([0, 1, 0, 1])
+    """
+    unit = np.arange(n) if groups is None else np.unique(groups, return_inverse=True)[1]
+    n_units = unit.max(initial=-1) + 1
+    return (np.random.default_rng(n_units).permutation(n_units) % _MOST_BLOCKS)[unit]
 
 
 def n_wrong(outputs: Tensor, targets: Tensor, tasks: Tasks) -> np.ndarray:
@@ -302,11 +353,6 @@ def _asked(task: Task) -> Metric:
             f"{', '.join(map(repr, possible))}, or a function; found {shown(task.metric)}."
         )
     return possible[task.metric]
-
-
-def _jackknife_groups(n: int) -> np.ndarray:
-    """Which of at most 40 groups of nearly equal size each of n examples is in, drawn at random."""
-    return np.random.default_rng(n).permutation(n) % _MOST_GROUPS
 
 
 def _room(chance: float) -> float:

@@ -180,12 +180,18 @@ class Metric(ABC):
         return self.of(found).double()
 
     def contributions(
-        self, outputs: Tensor, labels: Tensor, tasks: Tasks, position: int
+        self,
+        outputs: Tensor,
+        labels: Tensor,
+        tasks: Tasks,
+        position: int,
+        groups: np.ndarray | None = None,  # noqa: ARG002
     ) -> np.ndarray:
         """What each example contributes to the value of each model, (A, n) float64.
 
-        The variance of a value over samples of examples is the sum of their squares. 0 where there
-        is no label. Arguments are those of :meth:`values`.
+        The variance of a value over samples of examples is the sum of their squares, or of those of
+        sums within ``groups`` of rows (n,). 0 where there is no label. Other arguments are those of
+        :meth:`values`.
         """
         found = np.zeros(outputs.shape[:2])
         seen = (~labels.isnan()).cpu().numpy()

@@ -72,10 +72,11 @@ class Headroom(Record, format="headroom"):
     def enough(self) -> bool:
         """Whether there were enough rows and seeds to tell.
 
-        Not, if a pair of tasks was never together in a random row; nor if the bound is above the
-        margin but the estimate below: more rows or seeds could then bring the bound below.
+        There were if the bound is below the margin: pairs of tasks that were never together in a
+        random row are in it with all that they may do. Else more rows could lower it if there are
+        such pairs, and more rows or seeds if the estimate is below the margin.
         """
-        return self.pairs_met == 1 and not self.estimate < self.margin <= self.bound
+        return self.below_margin or (self.pairs_met == 1 and self.estimate >= self.margin)
 
     @property
     def sentence(self) -> str:
@@ -92,12 +93,16 @@ class Headroom(Record, format="headroom"):
             )
         else:
             text = f"The best {models} gains at most {most} points {over}."
+        if self.enough:
+            return text
         if self.pairs_met < 1:
-            return text + " There were too few rows: some tasks were never trained together."
-        if not self.enough:
-            worth = number(self.margin, 1)
-            return f"{text} Whether it can gain {worth} is not settled: more seeds or rows may."
-        return text
+            unmet = max(1, round(100 * (1 - self.pairs_met)))
+            return (
+                f"{text} {unmet} % of the pairs of tasks were never trained together: more rows "
+                "(`--rows`) may lower this."
+            )
+        worth = number(self.margin, 1)
+        return f"{text} Whether it can gain {worth} is not settled: more seeds or rows may."
 
     @property
     def frame(self) -> pd.DataFrame:

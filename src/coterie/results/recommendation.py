@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Annotated, Literal
 
 from coterie.schema import least
-from coterie.wording import models, number, score, seconds, signed
+from coterie.wording import count, models, number, score, seconds, signed
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,7 +48,7 @@ class Recommendation:
     ...                        metric="AUROC")
     >>> print(*found.sentences, sep="\n")
     Use joint: 1 model, a mean AUROC of .881, at most 0.3 points below the best of 2 arms (95 %).
-    Paying for forest, the highest score, would gain +0.1 points, 0.3 at most: 6 models.
+    The highest score, that of forest, costs 6 models instead of 1 and would gain +0.1 points, 0.3 at most.
     """
 
     outcome: Literal["decided", "undecided"]
@@ -89,13 +89,23 @@ class Recommendation:
 
     def _more(self) -> str:
         """What the best arm would cost and gain."""
-        if self.best.arm == self.arm:
+        best, chosen = self.best, self.chosen
+        if best.arm == chosen.arm:
             return "No other arm scores higher."
-        gain = 100 * (self.best.score - self.chosen.score)
-        most = "" if self.chosen.low is None else f", {_bound(self.chosen.low)} at most"
+        gain = 100 * (best.score - chosen.score)
+        more = f"{signed(gain) if gain >= 0.05 else 'under 0.1'} points"
+        if (best.models, best.parameters or 0) < (chosen.models, chosen.parameters or 0):
+            # It comes first by price and was passed over.
+            return (
+                f"The highest score, {more} more, is that of {best.arm}, which "
+                f"{_instead(best, chosen)} but is not surely within {self.margin:g} points of the "
+                "best."
+            )
+        most = "" if chosen.low is None else f", {_bound(chosen.low)} at most"
+        times = f" ({told})" if (told := ", ".join(_times(best))) else ""
         return (
-            f"Paying for {self.best.arm}, the highest score, would gain "
-            f"{signed(gain) if gain >= 0.05 else 'under 0.1'} points{most}: {_price(self.best)}."
+            f"The highest score, that of {best.arm}, {_instead(best, chosen)}{times} and would gain "
+            f"{more}{most}."
         )
 
 
@@ -105,8 +115,22 @@ def _bound(low: float) -> str:
 
 
 def _price(standing: Standing) -> str:
-    served = (
-        "" if standing.latency is None else f", {seconds(standing.latency)} for 1,000 predictions"
-    )
-    trained = "" if standing.seconds is None else f", trained in {seconds(standing.seconds)}"
-    return f"{models(standing.models)}{served}{trained}"
+    return ", ".join([models(standing.models), *_times(standing)])
+
+
+def _times(standing: Standing) -> list[str]:
+    told = []
+    if standing.latency is not None:
+        told.append(f"{seconds(standing.latency)} for 1,000 predictions")
+    if standing.seconds is not None:
+        told.append(f"trained in {seconds(standing.seconds)}")
+    return told
+
+
+def _instead(one: Standing, other: Standing) -> str:
+    """What one costs to serve where the other would be served, by the first count that differs."""
+    if models(one.models) != models(other.models):
+        return f"costs {models(one.models)} instead of {models(other.models).split()[0]}"
+    if one.parameters and other.parameters and count(one.parameters) != count(other.parameters):
+        return f"costs {count(one.parameters)} parameters instead of {count(other.parameters)}"
+    return "costs as much to serve"

@@ -24,13 +24,15 @@ def baselines() -> tuple[str, ...]:
     return tuple(role for role, kind in ARMS.items() if kind.beside is not None)
 
 
-def line_up(lineup: Lineup, wanted: Sequence[str]) -> list[Arm]:
+def line_up(lineup: Lineup, wanted: Sequence[str], *, trains_groups: bool = True) -> list[Arm]:
     """All arms of a unit.
 
-    Joint, then the groupings in order, then the other baselines that are wanted.
+    Joint, then the groupings in order, then the other baselines that are wanted; no groups, given
+    or random, unless it ``trains_groups``.
     """
     others = [role for role in baselines() if role in wanted and role != "joint"]
-    return [arm for role in ("joint", "grouped", *others) for arm in ARMS[role].make(lineup)]
+    arms = [arm for role in ("joint", "grouped", *others) for arm in ARMS[role].make(lineup)]
+    return [arm for arm in arms if trains_groups or arm.role not in ("grouped", "random")]
 
 
 def agreed(asked: Mapping[str, int | Literal["auto"]]) -> int | Literal["auto"]:
