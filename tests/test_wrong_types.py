@@ -66,6 +66,8 @@ def small_data() -> ct.Dataset:
 DATA = small_data()
 SHORT: dict[str, Any] = {
     "epochs": 1,
+    "patience": 1,
+    "lr": 0.5,  # `epochs` may be None, until done: which is soon with this and that patience
     "batch_size": 64,
     "model_options": {"hidden": (4,)},
     "device": "cpu",
@@ -107,6 +109,7 @@ def recorder() -> ct.DataMapRecorder:
 _TRAINING = dict.fromkeys(
     (
         "epochs",
+        "patience",
         "lr",
         "batch_size",
         "optimiser",
