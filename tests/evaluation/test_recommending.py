@@ -75,6 +75,12 @@ def test_what_test_examples_cannot_tell_is_picked_on_validation():
     made = units(noise, n=60, jitter=2.0, validation=validation)
     _, advice = answered(made)
     assert (advice.arm, advice.outcome, advice.basis) == ("ensemble", "undecided", "validation")
+    # Test examples are 60; with as many more as asked for, the same models are told apart.
+    assert advice.more_seeds is None
+    assert advice.more_examples > 60
+    assert "the test examples are too few" in advice.sentences[1]
+    enough = units(noise, n=60 + advice.more_examples, jitter=0.0, validation=validation)
+    assert answered(enough)[1].outcome == "decided"
     near = units(noise, n=60, jitter=2.0, validation={**validation, "joint": 0.896})
     _, advice = answered(near)
     assert (advice.arm, advice.outcome) == ("joint", "undecided")
@@ -149,7 +155,7 @@ def test_arms_are_ordered_by_what_they_cost_to_serve_and_then_to_train(cheaper, 
         assert recommend(standings(arms, costs), arms, margin=50).arm == names[0]
 
 
-ARMS = SimpleNamespace(margins=np.array([0.5]), metric="AUROC")
+ARMS = SimpleNamespace(repeated="seed", margins=np.array([0.5]), metric="AUROC")
 
 
 def standing(arm, score=0.8, **more):

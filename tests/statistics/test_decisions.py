@@ -127,3 +127,10 @@ def test_splits_are_the_fewest_whose_widened_interval_ends_before_the_border():
     assert half[found.seeds] < 0.5 <= half[found.seeds - 1]
     # What splits share is there however many there are.
     assert settle(nadeau_bengio(gains, overlap=1.0), 0.5) == Settle(None, None)
+    found = nadeau_bengio(gains, overlap=1.0, examples=40)
+    more = settle(found, 0.5)
+    assert more.seeds is None
+    # With so many examples splits would differ by so much less that five of them would do.
+    calmer = gains * np.sqrt(40 / more.examples)
+    assert nadeau_bengio(calmer, overlap=1.0).high == pytest.approx(0.5, abs=0.01)
+    assert more.beyond(found, 40).examples == more.examples - 40

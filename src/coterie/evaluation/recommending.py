@@ -6,6 +6,7 @@ Shapes: ``U`` units, ``A`` arms.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 import numpy as np
 
@@ -13,7 +14,15 @@ from coterie.evaluation.metrics import finite
 from coterie.evaluation.scores import ArmScores
 from coterie.results.recommendation import Recommendation, Standing
 from coterie.results.tables import CostRow
-from coterie.statistics import Best, compare_with_best, covariance, not_worse
+from coterie.statistics import (
+    Best,
+    Settle,
+    compare_with_best,
+    covariance,
+    not_worse,
+    outcome,
+    settle,
+)
 
 # Random groups are a control, nothing that anybody would use.
 NEVER_USED = ("random",)
@@ -78,18 +87,41 @@ def recommend(
     best = max(scored, key=lambda each: each.score)
     low = np.array([np.nan if each.low is None else each.low for each in scored])
     sure = [each for each, near in zip(scored, not_worse(low, margin), strict=True) if near]
+    told = partial(Recommendation, best=best, margin=margin, arms=len(scored), metric=arms.metric)
     if sure:
-        chosen, outcome = sure[0], "decided"
-    else:
-        chosen, outcome = _on_validation(scored, margin), "undecided"
-    return Recommendation(
-        outcome=outcome,
+        return told(outcome="decided", chosen=sure[0])
+    chosen = _on_validation(scored, margin)
+    more = _what_settles(chosen, scored, arms, margin)
+    return told(
+        outcome="undecided",
         chosen=chosen,
-        best=best,
-        margin=margin,
-        arms=len(scored),
-        metric=arms.metric,
+        more_seeds=more.seeds,
+        more_examples=more.examples,
+        repeated=arms.repeated,
     )
+
+
+def _what_settles(
+    chosen: Standing, scored: Sequence[Standing], arms: ArmScores, margin: float
+) -> Settle:
+    """What would tell, of every other arm, whether it is better or not by the margin."""
+    if chosen.low is None:
+        return Settle(None, None)
+    place = arms.arms.index(chosen.arm)
+    others = [arms.arms.index(each.arm) for each in scored if each.arm != chosen.arm]
+    level = 1 - 0.05 / max(len(others), 1)
+    needed = []
+    for other in others:
+        found = arms.gains(other, place, level=level)[-1]
+        if outcome(found, margin) == "undecided":
+            needed.append(settle(found, margin).beyond(found, arms.examples))
+    if any(each == (None, None) for each in needed):
+        return Settle(None, None)
+    examples = [each.examples for each in needed if each.examples is not None]
+    seeds = [each.seeds for each in needed if each.seeds is not None]
+    if examples:
+        return Settle(None, max(examples))
+    return Settle(max(seeds, default=None), None)
 
 
 def _on_validation(scored: Sequence[Standing], margin: float) -> Standing:

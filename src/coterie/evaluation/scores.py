@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import torch
@@ -31,9 +32,10 @@ class ArmScores:
     ``scores`` and ``wrong``, the number of examples in the wrong class, are (U, A, T),
     ``validation`` (U, A) means over tasks. With one split ``contributions`` (U, n, A, T) is what
     each test example adds to the scores, and ``groups`` (n,) says which are drawn together, if not
-    each for itself; with several both are None. ``splits`` (U,) is the split of each unit, ``overlap`` test / train
-    examples. ``chance`` (T,) is what knows nothing of an example, NaN of a user's own metric,
-    ``margins`` (T + 1,) the least gains worth having, in points, last that of the mean.
+    each for itself; with several both are None. ``splits`` (U,) is the split of each unit,
+    ``overlap`` test / train examples, ``examples`` the test examples of a split. ``chance`` (T,) is
+    what knows nothing of an example, NaN of a user's own metric, ``margins`` (T + 1,) the least
+    gains worth having, in points, last that of the mean.
     """
 
     arms: tuple[str, ...]
@@ -44,6 +46,7 @@ class ArmScores:
     groups: np.ndarray | None
     splits: np.ndarray
     overlap: float
+    examples: int
     chance: np.ndarray
     margins: np.ndarray
     metrics: tuple[str, ...]
@@ -57,6 +60,11 @@ class ArmScores:
         """Which tasks some arm predicts better than chance, (T,); all where none is."""
         found = np.asarray(self.better_than_chance().any(0))
         return found if found.any() else ~found
+
+    @property
+    def repeated(self) -> Literal["seed", "split"]:
+        """What the repetitions are over which intervals are."""
+        return "split" if self.contributions is None else "seed"
 
     def better_than_chance(self) -> np.ndarray:
         """Which arms predict which tasks better than chance, for all one knows, (A, T).
@@ -132,7 +140,9 @@ class ArmScores:
 
     def _interval(self, gains: np.ndarray, added: np.ndarray | None, *, level: float) -> Interval:
         if added is None:
-            return nadeau_bengio(self.per_split(gains), overlap=self.overlap, level=level)
+            return nadeau_bengio(
+                self.per_split(gains), overlap=self.overlap, examples=self.examples, level=level
+            )
         return interval(gains, added, groups=self.groups, level=level)
 
 
@@ -178,6 +188,7 @@ def arm_scores(
         groups=None if several else together,
         splits=splits,
         overlap=float(np.mean([unit.overlap for unit in units])) if several else 0.0,
+        examples=len(units[0].positions),
         chance=_chance(units[0], tasks),
         margins=np.append(margins, margins.max()),
         metrics=tuple(metric.name for metric in metrics),

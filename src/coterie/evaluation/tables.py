@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from math import ceil
 
 import numpy as np
 import pyarrow as pa
@@ -36,7 +35,6 @@ def gains_table(
     groupings are held against joint, their means have intervals that hold all at once.
     """
     corrected = _several_groupings(arms, pairs, parts)
-    n_examples = 0 if arms.contributions is None else arms.contributions.shape[1]
     rows: list[dict[str, object]] = []
     for name, reference in pairs:
         first, second = arms.arms.index(name), arms.arms.index(reference)
@@ -54,7 +52,7 @@ def gains_table(
         for position, (task, metric) in enumerate(
             zip((*tasks, MEAN), (*arms.metrics, arms.metric), strict=True)
         ):
-            values = _row(found[position], float(arms.margins[position]), n_examples)
+            values = _row(found[position], float(arms.margins[position]), arms.examples)
             values |= {
                 "p_holm": finite(p_holm[position]),
                 "relative_gain": finite(relative[position]),
@@ -106,7 +104,8 @@ def _row(found: Interval, margin: float, n_examples: int) -> dict[str, object]:
     """The columns of one pair and task; an interval may count groups of the test examples."""
     known = bool(np.isfinite(found.low) and np.isfinite(found.high))
     answer = outcome(found, margin) if known else None
-    more = settle(found, margin) if answer == "undecided" else Settle(None, None)
+    undecided = answer == "undecided"
+    more = settle(found, margin).beyond(found, n_examples) if undecided else Settle(None, None)
     by_seeds = (found.seed_variance + found.interaction_variance) / found.seeds
     return {
         "gain": finite(found.mean),
@@ -117,10 +116,8 @@ def _row(found: Interval, margin: float, n_examples: int) -> dict[str, object]:
         "examples_se": finite(np.sqrt(found.example_variance)),
         "margin": margin,
         "outcome": answer,
-        "more_seeds": None if more.seeds is None else more.seeds - found.seeds,
-        "more_examples": None
-        if more.examples is None
-        else ceil((more.examples / found.examples - 1) * n_examples),
+        "more_seeds": more.seeds,
+        "more_examples": more.examples,
     }
 
 

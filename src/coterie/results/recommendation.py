@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
+from coterie.results.sentences import would_settle
 from coterie.schema import least
 from coterie.wording import count, models, number, score, seconds, signed
 
@@ -40,7 +41,9 @@ class Recommendation:
     ``outcome`` is "decided" if the loss of ``arm`` against the best is inside the ``margin`` by
     simultaneous intervals on test examples; of such arms it is the cheapest to serve. Else it is
     "undecided": ``arm`` was picked on validation examples, the cheapest within the margin of the
-    best there, and test examples only score it. ``best`` is the arm with the highest score.
+    best there, and test examples only score it; about so many ``more_seeds`` (or splits, where
+    these are ``repeated``) or ``more_examples`` for testing would settle it, if that can be told.
+    ``best`` is the arm with the highest score.
 
     >>> joint, forest = Standing(arm="joint", role="joint", score=0.881, low=-0.3, high=0.2), Standing(
     ...     arm="forest", role="forest", score=0.882, low=-0.2, high=0.3, models=6)
@@ -57,6 +60,9 @@ class Recommendation:
     margin: float
     arms: int
     metric: str
+    more_seeds: int | None = None
+    more_examples: int | None = None
+    repeated: Literal["seed", "split"] = "seed"
 
     @property
     def arm(self) -> str:
@@ -76,10 +82,12 @@ class Recommendation:
             first = f"Use {self.arm}: {own}, {self._distance()} (95 %)."
             return first, self._more()
         first = f"Undecided. Until more is known, use {self.arm}: {own}."
-        return first, (
+        why = (
             f"No arm is surely within {self.margin:g} points of the best of {self.arms}, so "
             f"{self.arm} was picked on validation examples; the test examples only score it."
         )
+        more = would_settle(self.more_seeds, self.more_examples, self.repeated)
+        return first, f"{why} {more}".rstrip()
 
     def _distance(self) -> str:
         others = f"the best of {self.arms} arms"

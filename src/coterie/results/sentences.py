@@ -52,15 +52,27 @@ def settled_by(found: Finding) -> str:
     >>> settled_by(Finding(about="mean", outcome="undecided", seeds=12, minutes=4.2))
     'About 12 more seeds (4 minutes) would settle it.'
     """
-    if found.seeds is not None:
-        time = "" if found.minutes is None else f" ({_minutes(found.minutes)})"
-        what = "split" if "splits" in found.repetitions else "seed"
-        plural = "s" if found.seeds > 1 else ""
-        return f"About {found.seeds} more {what}{plural}{time} would settle it."
-    if found.examples is not None:
+    repeated = "split" if "splits" in found.repetitions else "seed"
+    return would_settle(found.seeds, found.examples, repeated, minutes=found.minutes)
+
+
+def would_settle(
+    repetitions: int | None, examples: int | None, repeated: str, *, minutes: float | None = None
+) -> str:
+    """What would decide, by how many more there would have to be, or "".
+
+    >>> would_settle(1, None, "split"), would_settle(None, None, "seed")
+    ('About 1 more split would settle it.', '')
+    """
+    if repetitions is not None:
+        time = "" if minutes is None else f" ({_minutes(minutes)})"
+        plural = "s" if repetitions > 1 else ""
+        return f"About {repetitions} more {repeated}{plural}{time} would settle it."
+    if examples is not None:
+        each = " in each" if repeated == "split" else ""
         return (
-            "More seeds would not settle it: the test examples are too few, by about "
-            f"{_two_digits(found.examples)} with labels."
+            f"More {repeated}s would not settle it: the test examples are too few, by about "
+            f"{_two_digits(examples)} with labels{each}."
         )
     return ""
 

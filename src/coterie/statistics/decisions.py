@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import ceil
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -26,6 +27,21 @@ class Settle(NamedTuple):
 
     seeds: int | None
     examples: int | None
+
+    def beyond(self, interval: Interval, examples: int) -> Settle:
+        """How many more than the ``interval`` is of; it may count groups of the ``examples``.
+
+        >>> from coterie.statistics import interval
+        >>> found = interval(np.array([-1.0, 1.0, 3.0]), np.zeros((3, 50)))
+        >>> settle(found, 0.5).beyond(found, 50)
+        Settle(seeds=15, examples=None)
+        """
+        return Settle(
+            None if self.seeds is None else self.seeds - interval.seeds,
+            None
+            if self.examples is None
+            else ceil((self.examples / interval.examples - 1) * examples),
+        )
 
 
 def outcome(interval: Interval, margin: float) -> Outcome:
@@ -70,8 +86,9 @@ def settle(interval: Interval, margin: float) -> Settle:
 
     Returns:
         Both None where the present components are not known (one seed). Of several splits, from
-        :func:`coterie.statistics.nadeau_bengio`, ``seeds`` are splits, and both are None where no
-        number of them would do.
+        :func:`coterie.statistics.nadeau_bengio`, ``seeds`` are splits; where no number of them
+        would do, ``examples`` is at how many test examples of a split the present number would, if
+        splits differ the less (variance as 1 / examples) the larger the data are.
 
     Raises:
         CoterieError: a margin that is not above 0.
@@ -103,8 +120,12 @@ def settle(interval: Interval, margin: float) -> Settle:
 
 
 def _splits(interval: Interval, needed: float, splits: np.ndarray, tail: float) -> Settle:
-    """How many splits would do: what they share (their overlap) stays in the variance."""
+    """How many splits would do, or examples: what splits share (their overlap) stays."""
     shared = interval.error**2 - interval.seed_variance / interval.seeds
     half = np.sqrt(interval.seed_variance / splits + shared) * stats.t.isf(tail, splits - 1)
     enough = np.flatnonzero(half < needed)
-    return Settle(int(splits[enough[0]]) if len(enough) else None, None)
+    if len(enough):
+        return Settle(int(splits[enough[0]]), None)
+    now = interval.error * stats.t.isf(tail, interval.seeds - 1)
+    examples = int(np.ceil(interval.examples * (now / needed) ** 2))
+    return Settle(None, examples or None)

@@ -9,7 +9,9 @@ import numpy as np
 from coterie.statistics.components import Interval, of_student
 
 
-def nadeau_bengio(gains: np.ndarray, *, overlap: float = 0.0, level: float = 0.95) -> Interval:
+def nadeau_bengio(
+    gains: np.ndarray, *, overlap: float = 0.0, examples: int = 0, level: float = 0.95
+) -> Interval:
     """Student's t interval of the mean gain over splits (U, ...), for splits that overlap.
 
     Random splits of one table share most of their training examples, so their results vary
@@ -23,6 +25,7 @@ def nadeau_bengio(gains: np.ndarray, *, overlap: float = 0.0, level: float = 0.9
     Args:
         gains: mean over the seeds of each split, (U, ...).
         overlap: test / train examples; 0 where what is drawn is independent.
+        examples: test examples of a split, which are handed on; 0 where that is not known.
         level: coverage.
 
     >>> found = nadeau_bengio(np.array([1.0, 2.0, 3.0]))
@@ -47,6 +50,6 @@ def nadeau_bengio(gains: np.ndarray, *, overlap: float = 0.0, level: float = 0.9
             example_variance=unknown,
             example_df=unknown,
             seeds=len(gains),
-            examples=0,
+            examples=examples,
             level=level,
         )
