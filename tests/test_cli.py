@@ -1212,6 +1212,18 @@ def test_bar_on_a_terminal() -> None:
     assert "1/4" in file.getvalue()
 
 
+def test_a_long_text_leaves_room_for_the_bar() -> None:
+    screen = Screen()
+    screen.err = Console(file=(file := StringIO()), force_terminal=True, width=80)
+    with screen.progress() as progress:
+        progress(700, 30000, f"split 0, seed 0 (1 of 3): {'single, ' * 6}(4 of 6): epoch 24 of 334")
+    said = " ".join(file.getvalue().split())
+    assert "epoch 24" in said
+    assert "of 334" in said
+    assert "700/30000" in said
+    assert "━━━" in said
+
+
 def test_names_are_no_markup(capsys: pytest.CaptureFixture[str]) -> None:
     screen = Screen()
     screen.table("[bold]t[/bold]", ["[red]c"], [["[/x] $x_1$ <script>"]])
