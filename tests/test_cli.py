@@ -1212,6 +1212,18 @@ def test_bar_on_a_terminal() -> None:
     assert "1/4" in file.getvalue()
 
 
+def test_a_long_text_leaves_room_for_the_bar() -> None:
+    screen = Screen()
+    screen.err = Console(file=(file := StringIO()), force_terminal=True, width=80)
+    with screen.progress() as progress:
+        progress(700, 30000, f"split 0, seed 0 (1 of 3): {'single, ' * 6}(4 of 6): epoch 24 of 334")
+    said = " ".join(file.getvalue().split())
+    assert "epoch 24" in said
+    assert "of 334" in said
+    assert "700/30000" in said
+    assert "━━━" in said
+
+
 def test_names_are_no_markup(capsys: pytest.CaptureFixture[str]) -> None:
     screen = Screen()
     screen.table("[bold]t[/bold]", ["[red]c"], [["[/x] $x_1$ <script>"]])
@@ -1512,13 +1524,19 @@ def test_a_plan_says_what_is_unknown(capsys: pytest.CaptureFixture[str]) -> None
         step_seconds=0.1,
         shared_seconds=8.0,
         picked=("pairs K=2", "mine"),
+        rivals=(Workload(method="wide", trainings=1, model_steps=70, seconds=3.0, bytes=2**22),),
+        headroom=Workload(method="headroom", trainings=60, model_steps=4200, seconds=20.0),
     )
     show_plan(Screen(), plan)
     out = capsys.readouterr().out
     row = next(line for line in out.splitlines() if line.startswith("mine"))
     assert row.split() == ["mine", "–", "–", "–", "–", "1.0", "s", "–", "unknown"]
-    assert "about 2 min 20 s" in out
-    assert "Unknown, and not in it, is what these take to measure: mine." in out
+    shown = {line.split()[0]: line.split()[1:] for line in out.splitlines() if line.split()}
+    assert shown["wide"] == ["1", "–", "70", "3.0", "s", "4", "MB"]
+    assert shown["headroom"] == ["60", "–", "4,200", "20.0", "s", "–"]
+    # (8 + 1 + 61 + 3) * 2, and the bound of the headroom once.
+    assert "about 2 min 46 s" in out
+    assert "Unknown, and not in it, is what these take: mine." in out
 
 
 def test_plan_is_shown_before_anything_long(
@@ -1553,6 +1571,8 @@ def test_plan_is_shown_before_anything_long(
         == 0
     )
     out = capsys.readouterr().out
+    assert "Rivals on one seed, and the headroom, once" in out
+    assert all(f"\n{name} " in out for name in ("wide", "forest", "hybrid", "headroom"))
     assert "Picked within" in out
     assert max(map(len, out.splitlines())) <= 80
     # Five splits of a small table, as compare takes them.

@@ -24,7 +24,7 @@ REACHED = {
     "datamaps/test_recorder.py": "datamaps: updates welford",
     "differentiable/test_provider.py": "differentiable: modes",
     "drawing/test_figures.py": "drawing: bars style",
-    "engines/test_engines.py": "engines: local protocol; evaluation: jobs; fitting: job",
+    "engines/test_engines.py": "engines: local protocol; fitting: job",
     "estimators/gradtag/test_features.py": "estimators/gradtag: bases kronecker layers margins "
     "passes",
     "estimators/gradtag/test_newton.py": "estimators/gradtag: readout",

@@ -229,8 +229,8 @@ CASES: dict[str, tuple[Callable[..., Any], Mapping[str, Any], Mapping[str, Any]]
     ),
     "plan": (
         ct.plan,
-        {"model": "mlp", "data": DATA, "methods": "data_map", **SHORT},
-        dict.fromkeys(("n_groups", "seeds", "repeats", "draws", "budget")),
+        {"model": "mlp", "data": DATA, "methods": "data_map", "rivals": "none", **SHORT},
+        dict.fromkeys(("n_groups", "seeds", "repeats", "draws", "budget", "headroom")),
     ),
     "evaluate": (ct.evaluate, {"trained": FIT, "data": DATA}, dict.fromkeys(["part"])),
     "predict": (

@@ -1,6 +1,7 @@
 """What is told before anything long starts."""
 
 import json
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -14,7 +15,8 @@ from coterie.evaluation._plan import seconds_of
 from coterie.methods import Timing
 from tests.estimators.planted import PlantedScores
 
-SMALL = {"epochs": 4, "batch_size": 128, "model_options": {"hidden": (16,)}, "strategy": "loop"}
+TRAINING = {"epochs": 4, "batch_size": 128, "model_options": {"hidden": (16,)}, "strategy": "loop"}
+SMALL = {**TRAINING, "rivals": "none"}
 METHODS = ["data_map", "lookahead", "pairs", "train", "gradtag", "dmtg"]
 
 
@@ -48,10 +50,10 @@ def test_cheapest_first_and_everything_without_a_budget(planned):
 
 
 def test_counts_agree_with_what_a_comparison_does():
-    settings = {**SMALL, "epochs": 2}
+    settings = {**TRAINING, "epochs": 2}
     data = ct.load("digits")
     method = ct.Cluster("lookahead", n_groups=2, every=5)
-    work = ct.plan("mlp", data, method, **settings).workloads[0]
+    work = ct.plan("mlp", data, method, rivals="none", **settings).workloads[0]
     joint = ct.affinity("lookahead", "mlp", data, every=5, **settings)
     assert work.look_aheads == joint.details["lookaheads"]
     assert work.model_steps == pytest.approx(
@@ -88,9 +90,9 @@ def test_splits_are_counted_as_a_comparison_counts_them(repeats, units):
 
 
 def test_a_training_of_one_step_an_epoch_is_timed():
-    settings = {**SMALL, "batch_size": 512, "epochs": 30}
+    settings = {**TRAINING, "batch_size": 512, "epochs": 30}
     method = ct.Cluster("lookahead", n_groups=2)
-    work = ct.plan("mlp", table(), method, **settings).workloads[0]
+    work = ct.plan("mlp", table(), method, rivals="none", **settings).workloads[0]
     measured = ct.affinity("lookahead", "mlp", table(), **settings)
     assert work.look_aheads == measured.details["lookaheads"] == 4 * 2
     assert work.model_steps == pytest.approx(measured.details["beyond_training"]["model_steps"])
@@ -98,10 +100,10 @@ def test_a_training_of_one_step_an_epoch_is_timed():
 
 @pytest.mark.parametrize("labels", ["all", "one of four"])
 def test_steps_of_gradtag_are_nearly_those_that_it_takes(labels):
-    data, settings = table(), {**SMALL, "batch_size": 32}
+    data, settings = table(), {**TRAINING, "batch_size": 32}
     if labels != "all":
         data.targets[torch.arange(240)[:, None] % 4 != torch.arange(4)] = torch.nan
-    work = ct.plan("mlp", data, ct.Select("gradtag"), **settings).workloads[0]
+    work = ct.plan("mlp", data, ct.Select("gradtag"), rivals="none", **settings).workloads[0]
     taken = GradTagScores().fit(ct.fit("mlp", data, **settings), data).cost["model_steps"]
     assert work.model_steps == pytest.approx(taken, rel=0.02)
 
@@ -182,7 +184,16 @@ def test_memory_holds_the_activations_of_the_models_that_run_together():
         }
     )
     loop, vmap = (
-        ct.plan("cnn", data, ["data_map"], n_groups=2, epochs=1, batch_size=16, strategy=strategy)
+        ct.plan(
+            "cnn",
+            data,
+            ["data_map"],
+            n_groups=2,
+            rivals="none",
+            epochs=1,
+            batch_size=16,
+            strategy=strategy,
+        )
         .workloads[0]
         .bytes
         for strategy in ("loop", "vmap")
@@ -333,6 +344,137 @@ def test_settings_of_objects_are_priced(monkeypatch):
         4 * ((n_steps - 1) // 4),
     )
     assert work["dmtg stem=1 K=3"].model_steps == 3 * n_steps
+
+
+def seconds_are_counted(monkeypatch, alone=1.0, more=0.1):
+    """Steps of 1 s alone, and 0.1 s for each further model of a stack."""
+
+    def timed(timing, weights):
+        found = ct.fit(timing.model, timing.data, **{**timing.settings, "epochs": 1})
+        return found, alone - more + more * len(weights)
+
+    monkeypatch.setattr(Timing, "_timed", timed)
+
+
+RIVALS = ["wide", "tuned", "blend", "blend_single", "hybrid", "linear", "forest", "boosting"]
+
+
+def test_rivals_are_priced_as_what_they_train(monkeypatch):
+    seconds_are_counted(monkeypatch)
+    data, settings = table(), {**TRAINING, "batch_size": 72, "epochs": 2}
+    common = {"n_groups": 3, "draws": 1, "repeats": 1, "seeds": 2, **settings}
+    found = ct.plan("mlp", data, "data_map", **common)
+    work = {each.method: each for each in found.rivals}
+    assert list(work) == RIVALS  # "pooled" does not suit
+    steps = 4 * (1 + 48 / 144 / 3)
+    wide, tuned = work["wide"], work["tuned"]
+    assert (wide.trainings, wide.model_steps, wide.seconds) == (1, 4, pytest.approx(steps))
+    assert (tuned.trainings, tuned.model_steps) == (4, 16)
+    assert tuned.seconds == pytest.approx(steps * 1.3)
+    for name in ("blend", "blend_single", "hybrid"):
+        assert (work[name].trainings, work[name].model_steps, work[name].seconds) == (0, 0, 0)
+    for name in ("linear", "forest", "boosting"):
+        assert work[name].seconds > 0
+        assert work[name].bytes is None
+    assert found.unpriced == ()
+    without = ct.plan("mlp", data, "data_map", rivals="none", **common)
+    assert without.rivals == ()
+    beside = sum(each.seconds for each in found.rivals)
+    assert found.seconds == pytest.approx(without.seconds + 2 * beside)
+    assert json.loads(json.dumps(found.to_dict()))["rivals"][0]["method"] == "wide"
+
+
+def test_what_is_wide_keeps_as_many_parameters_as_the_groups_together():
+    """In the bytes of what is trained: models, gradients, moments, and the best epoch."""
+    common = {"draws": 1, "repeats": 1, "seeds": 1, "rivals": "wide", **TRAINING}
+    few, many = (
+        ct.plan("mlp", table(), "data_map", n_groups=k, **common).rivals[0].bytes for k in (2, 4)
+    )
+    assert 1.5 < many / few < 2.5
+    one = ct.Grouping(tasks=table().tasks.names, membership=np.ones((4, 1)), method="one")
+    (none,) = ct.plan("mlp", table(), one, **common).rivals
+    assert (none.trainings, none.seconds) == (0, 0)
+
+
+def test_pooled_is_priced_by_its_labels():
+    data = table()
+    data.targets[torch.arange(240)[:, None] % 4 != torch.arange(4)] = torch.nan
+    (work,) = ct.plan("mlp", data, "data_map", rivals="pooled", repeats=1, **TRAINING).rivals
+    trained = ct.compare(
+        "mlp",
+        data,
+        "data_map",
+        n_groups=2,
+        rivals="pooled",
+        seeds=1,
+        repeats=1,
+        draws=1,
+        **TRAINING,
+    )
+    costs = trained.costs.set_index("arm")
+    assert work.model_steps == costs.loc["pooled", "model_steps"]
+    assert work.seconds > 0
+
+
+def test_a_forest_is_timed_on_some_examples_and_scaled(monkeypatch):
+    seen = []
+
+    def fit(name, data, seed=0):
+        seen.append((name, len(data.split.train)))
+        return SimpleNamespace(seconds=2.0)
+
+    monkeypatch.setattr("coterie.evaluation.rivals.family.families.fit", fit)
+    data = table(n=2500)
+    found = ct.plan("mlp", data, "data_map", rivals=["forest", "linear"], **TRAINING)
+    assert seen == [("forest", 500), ("linear", 500)]
+    scaled = 2.0 * len(data.split.train) / 500
+    assert [each.seconds for each in found.rivals] == [pytest.approx(scaled)] * 2
+
+
+class Rival(ct.evaluation.Rival):
+    name, sentence = "rival", "A *rival*."
+
+    def train(self, case, trainings, *, seed):
+        raise AssertionError
+
+
+def test_a_rival_that_does_not_tell_is_not_priced(monkeypatch):
+    monkeypatch.setitem(ct.evaluation.RIVALS, "rival", mine := Rival())
+    found = ct.plan(
+        "mlp", table(), "data_map", rivals=[mine, "tuned"], repeats=1, seeds=1, **TRAINING
+    )
+    own, tuned = found.rivals
+    assert (own.seconds, own.trainings, own.bytes, own.fits) == (None, None, None, None)
+    assert (found.unpriced, found.seconds) == (("rival",), None)
+    (work,) = found.workloads
+    assert found.known_seconds == pytest.approx(
+        found.shared_seconds + work.grouped_seconds + tuned.seconds
+    )
+
+
+@pytest.mark.parametrize(("rows", "models"), [(6, 1 + 4 + 6), (50, 1 + 4 + 10)])
+def test_the_headroom_is_trained_once_before(rows, models, monkeypatch):
+    """Of four tasks there are ten subsets that are neither one task nor all."""
+    seconds_are_counted(monkeypatch)
+    data, settings = table(), {**SMALL, "batch_size": 72, "epochs": 2}
+    common = {"n_groups": 2, "repeats": 1, "seeds": 3, **settings}
+    found = ct.plan("mlp", data, "data_map", headroom=(rows, 2), **common)
+    bound = ct.headroom("mlp", data, 2, rows=rows, seeds=2, **{**TRAINING, "epochs": 2})
+    assert found.headroom.trainings == 2 * models == 2 * len(bound.subsets)
+    steps = 4 * (1 + 48 / 144 / 3)
+    assert found.headroom.seconds == pytest.approx(2 * steps * (1 + 0.1 * (models - 1)))
+    without = ct.plan("mlp", data, "data_map", **common)
+    assert without.headroom is None
+    assert found.seconds == pytest.approx(without.seconds + found.headroom.seconds)
+    # A budget pays for it, and for rivals, before methods.
+    tight = ct.plan("mlp", data, "data_map", headroom=(rows, 2), budget=without.seconds, **common)
+    assert tight.picked == ()
+
+
+@pytest.mark.parametrize("wrong", [(3,), (0, 2), (24, 1), 24])
+def test_a_headroom_that_cannot_be_is_refused(wrong):
+    with pytest.raises(CoterieError, match=r"`(headroom|rows|seeds)`"):
+        ct.plan("mlp", table(), "data_map", headroom=wrong, **SMALL)
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,15 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from coterie.cli import options
-from coterie.cli.asked import affinity_of, load_data, methods_asked, model_of, settings_of
+from coterie.cli.asked import (
+    affinity_of,
+    load_data,
+    methods_asked,
+    model_of,
+    rivals_asked,
+    settings_of,
+)
+from coterie.cli.bounding import _ROWS, _SEEDS, _most_groups
 from coterie.cli.checking import check
 from coterie.cli.outcomes import show_affinity, show_plan, show_selection
 from coterie.cli.shared import (
@@ -177,6 +185,9 @@ def plan(verb: options.Plan, screen: Screen) -> None:
     check(verb)
     data = load_data(verb.data, verb.training.seed)
     screen.notes(data.notes)
+    bounded = (
+        not verb.comparison.no_headroom and _most_groups(verb.grouping.groups, len(data.tasks)) > 1
+    )
     found = make_plan(
         model_of(verb.training, data),
         data,
@@ -185,6 +196,8 @@ def plan(verb: options.Plan, screen: Screen) -> None:
         repeats=verb.comparison.repeats,
         draws=verb.comparison.draws,
         budget=verb.budget,
+        rivals=rivals_asked(verb.comparison),
+        headroom=(_ROWS, _SEEDS) if bounded else None,
         **settings_of(verb.training),
     )
     show_plan(screen, found)

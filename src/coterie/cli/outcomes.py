@@ -10,7 +10,7 @@ import numpy as np
 from coterie.cli.show import Screen
 
 if TYPE_CHECKING:
-    from coterie.evaluation import Plan
+    from coterie.evaluation import Plan, Workload
     from coterie.results import Affinity, Headroom, ScoreTable, Selection
 
 _SHOWN_PAIRS = 5
@@ -81,26 +81,36 @@ def show_selection(screen: Screen, found: Selection, table: ScoreTable) -> None:
     screen.say(f"Sum of scores {found.objective:.6g} at cost {found.cost:g}; {firm}.")
 
 
-def show_plan(screen: Screen, found: Plan) -> None:
-    """The work of each method, and what was picked."""
+def _work(work: Workload) -> list[str]:
     from coterie.wording import count, seconds
 
-    rows = [
-        [
-            work.method,
-            count(work.trainings),
-            count(work.look_aheads),
-            count(work.model_steps),
-            seconds(work.seconds),
-            seconds(work.grouped_seconds),
-            "–" if work.bytes is None else f"{work.bytes / 2**20:.0f} MB",
-            _FITS[work.fits],
-        ]
-        for work in found.workloads
-    ]
+    counts = (work.trainings, work.look_aheads, work.model_steps)
+    return [work.method, *map(count, counts), seconds(work.seconds)]
+
+
+def _memory(work: Workload) -> str:
+    return "–" if work.bytes is None else f"{work.bytes / 2**20:.0f} MB"
+
+
+def show_plan(screen: Screen, found: Plan) -> None:
+    """The work of each method, and what was picked."""
+    from coterie.wording import seconds
+
     columns = ["method", "trainings", "look-\naheads", "steps"]
     columns += ["to\nmeasure", "to train\ngroups", "memory", "fits"]
+    rows = [
+        [*_work(work), seconds(work.grouped_seconds), _memory(work), _FITS[work.fits]]
+        for work in found.workloads
+    ]
     screen.table("Estimated work of one seed", columns, rows)
+    beside = [*found.rivals, *([] if found.headroom is None else [found.headroom])]
+    if beside:
+        columns = ["rival", "trainings", "look-\naheads", "steps", "to train", "memory"]
+        screen.table(
+            "Rivals on one seed, and the headroom, once",
+            columns,
+            [[*_work(work), _memory(work)] for work in beside],
+        )
     screen.say(
         f"Joint, single-task and ensemble models of one seed: {seconds(found.shared_seconds)}."
     )
@@ -116,6 +126,4 @@ def show_plan(screen: Screen, found: Plan) -> None:
             "before, unless --epochs says how many."
         )
     if found.unpriced:
-        screen.say(
-            f"Unknown, and not in it, is what these take to measure: {', '.join(found.unpriced)}."
-        )
+        screen.say(f"Unknown, and not in it, is what these take: {', '.join(found.unpriced)}.")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Self
 import rich.progress
 from rich import box
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
 from coterie.texts import visible
@@ -87,12 +87,16 @@ class Progress:
     def __enter__(self) -> Self:
         if self._screen.err.is_terminal and not self._screen.quiet:
             self._bar = rich.progress.Progress(
-                rich.progress.TextColumn("{task.description}", markup=False),
-                rich.progress.BarColumn(),
-                rich.progress.MofNCompleteColumn(),
-                rich.progress.TimeElapsedColumn(),
+                # What is long is broken over lines, so that the end of it, which moves, is seen.
+                rich.progress.TextColumn(
+                    "{task.description}", markup=False, table_column=Column(ratio=1)
+                ),
+                rich.progress.BarColumn(bar_width=16),
+                rich.progress.MofNCompleteColumn(table_column=Column(no_wrap=True)),
+                rich.progress.TimeElapsedColumn(table_column=Column(no_wrap=True)),
                 console=self._screen.err,
                 transient=True,
+                expand=True,
             )
             self._bar.start()
             self._task = self._bar.add_task("", total=None)

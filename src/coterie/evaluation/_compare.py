@@ -241,8 +241,10 @@ def _units(
                 keep_model=split == 0
                 and seed == seeds[0]
                 and architecture_of(plan.model, data).is_importable,
+                number=number,
+                of=len(splits) * len(seeds),
             )
-            for (split, data), seed in product(enumerate(splits), seeds)
+            for number, ((split, data), seed) in enumerate(product(enumerate(splits), seeds))
         ]
         left = [job for job in jobs if run is None or not run.done(job.stage)]
         trained = carried_out(left, engine.units(left, progress))

@@ -9,12 +9,15 @@ from coterie.data import Dataset
 from coterie.errors import CoterieError
 from coterie.evaluation._unit import Finished, Plan, run_unit
 from coterie.evaluation.units import unit_stage
-from coterie.training import Progress
+from coterie.training import Progress, within
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class UnitJob:
-    """Train and score all arms on one split, from one seed; files go to the run's ``folder``."""
+    """Train and score all arms on one split, from one seed; files go to the run's ``folder``.
+
+    It is number ``number``, counted from 0, ``of`` so many.
+    """
 
     plan: Plan
     data: Dataset
@@ -23,6 +26,8 @@ class UnitJob:
     train_seed: int
     folder: Path | None
     keep_model: bool
+    number: int = 0
+    of: int = 1
 
     @property
     def name(self) -> str:
@@ -36,9 +41,10 @@ class UnitJob:
 
     def run(self, progress: Progress | None = None) -> Finished:
         """Do it; an error says in a note which unit it was."""
+        told = self.name if self.of == 1 else f"{self.name} ({self.number + 1} of {self.of})"
         try:
             return run_unit(
-                replace(self.plan, progress=_labelled(progress, self.name)),
+                replace(self.plan, progress=within(progress, self.number, self.of, told)),
                 self.data,
                 split=self.split,
                 seed=self.seed,
@@ -49,9 +55,3 @@ class UnitJob:
         except CoterieError as error:
             error.add_note(f"This was in {self.name}.")
             raise
-
-
-def _labelled(progress: Progress | None, where: str) -> Progress | None:
-    if progress is None:
-        return None
-    return lambda done, steps, text: progress(done, steps, f"{where}: {text}")

@@ -11,14 +11,17 @@ from dataclasses import asdict, dataclass, field, replace
 from math import inf
 from typing import Unpack
 
+from coterie.bounds import check_counts as check_headroom
 from coterie.data import Dataset
-from coterie.errors import CoterieError, require_type
+from coterie.errors import CoterieError, require_type, shown
 from coterie.evaluation._compare import check_counts, check_probes
 from coterie.evaluation._repetitions import read_repeats, read_seeds
 from coterie.evaluation.arms import BASELINES
 from coterie.evaluation.naming import named_methods
+from coterie.evaluation.rivals import Rivals, suitable
 from coterie.fitting import Model, make_config
 from coterie.methods import TIMED_ROWS, TIMED_STEPS, Candidates, Groups, Method, Timing
+from coterie.results import Cost
 from coterie.training.config import TrainingSettings
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
@@ -27,6 +30,8 @@ _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 @dataclass(frozen=True, kw_only=True)
 class Workload:
     """What a method takes on one seed beyond the joint training, and what its grouped models take.
+
+    Or what a rival takes, which has no grouped models, or the bound of the headroom on all seeds.
 
     ``trainings`` counts models trained only to measure, ``look_aheads`` steps tried from states of
     the joint training, and ``model_steps`` both in steps of one model. ``seconds`` and ``bytes``
@@ -39,7 +44,7 @@ class Workload:
     """
 
     method: str
-    grouped_seconds: float
+    grouped_seconds: float = 0.0
     trainings: int | None = None
     look_aheads: int | None = None
     model_steps: float | None = None
@@ -53,9 +58,10 @@ class Plan:
     """The workloads of all methods, cheapest first, and what comparing them takes besides.
 
     ``shared_seconds`` is the joint, single-task and ensemble models of one unit, ``units`` the
-    number of seeds and splits, ``step_seconds`` one step of one model in a stack. ``picked`` names
-    the methods that together stay within ``budget``; those of which it is unknown what they take
-    are among them only where there is none.
+    number of seeds and splits, ``step_seconds`` one step of one model in a stack. ``rivals`` are
+    trained beside in every unit, the ``headroom`` is bounded once, before. ``picked`` names the
+    methods that together stay within ``budget``; those of which it is unknown what they take are
+    among them only where there is none.
     """
 
     workloads: tuple[Workload, ...]
@@ -64,12 +70,15 @@ class Plan:
     shared_seconds: float
     budget: float | None = None
     picked: tuple[str, ...] = ()
+    rivals: tuple[Workload, ...] = ()
+    headroom: Workload | None = None
     about: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def unpriced(self) -> tuple[str, ...]:
-        """Methods of which it is unknown what they take."""
-        return tuple(work.method for work in self.workloads if work.seconds is None)
+        """Methods and rivals of which it is unknown what they take."""
+        both = (*self.workloads, *self.rivals)
+        return tuple(work.method for work in both if work.seconds is None)
 
     @property
     def seconds(self) -> float | None:
@@ -77,14 +86,16 @@ class Plan:
 
         None if that has a part that is unknown.
         """
-        return None if any(name in self.picked for name in self.unpriced) else self.known_seconds
+        trained = {*self.picked, *(work.method for work in self.rivals)}
+        return None if trained.intersection(self.unpriced) else self.known_seconds
 
     @property
     def known_seconds(self) -> float:
         """Estimated seconds of the whole comparison of what was picked, without what is unknown."""
         chosen = [w for w in self.workloads if w.method in self.picked]
-        return self.units * (
-            self.shared_seconds + sum((w.seconds or 0.0) + w.grouped_seconds for w in chosen)
+        before = 0.0 if self.headroom is None else _seconds(self.headroom)
+        return before + self.units * (
+            self.shared_seconds + sum(map(_seconds, (*chosen, *self.rivals)))
         )
 
     def to_dict(self) -> dict[str, object]:
@@ -111,6 +122,8 @@ def plan(
     repeats: int | None = None,
     draws: int = 3,
     budget: str | float | None = None,
+    rivals: Rivals = "auto",
+    headroom: tuple[int, int] | None = None,
     **settings: Unpack[TrainingSettings],
 ) -> Plan:
     """Estimate what comparing ``methods`` takes, and pick those within a budget, cheapest first.
@@ -129,7 +142,10 @@ def plan(
         repeats: as for :func:`coterie.compare`.
         draws: random groupings per method.
         budget: seconds, or a text such as "90s", "30m" or "2h"; without one, everything is picked,
-            with one nothing unknown.
+            with one no method that is unknown.
+        rivals: as for :func:`coterie.compare`. All are trained whatever the budget, so that they
+            count in it. What one of your own takes is unknown, unless it has a ``price``.
+        headroom: (rows, seeds) of a :func:`coterie.headroom` that comes first; none if left out.
         **settings: of :func:`coterie.fit`.
 
     Raises:
@@ -149,6 +165,14 @@ def plan(
         for name, method in named_methods(methods, data.tasks.names, n_groups).items()
     }
     check_probes(named, data, make_config(settings))
+    competing, _ = suitable(rivals, data, model=model, settings=settings, baselines=BASELINES)
+    if headroom is not None:
+        require_type("headroom", headroom, tuple)
+        if len(headroom) != 2:
+            raise CoterieError(
+                f"`headroom` must be (rows, seeds), such as (24, 2); found {shown(headroom)}."
+            )
+        check_headroom(*headroom, margin=1.0)
     timing = Timing(model=model, data=data, settings=settings)
     open_ended = make_config(settings).epochs is None
     several = sorted(
@@ -157,7 +181,13 @@ def plan(
     )
     ensemble = max(_groups(method, data) for method in named.values()) - 1
     shared = timing.training_seconds(1) + timing.training_seconds(len(data.tasks) + ensemble)
-    workloads, picked = _within(several, shared, None if limit is None else limit / units)
+    first = _groups(next(iter(named.values())), data)
+    beside = tuple(_priced(rival.name, rival.price(timing, first)) for rival in competing)
+    before = None if headroom is None else _bounding(timing, *headroom)
+    left = None
+    if limit is not None:
+        left = (limit - (0.0 if before is None else _seconds(before))) / units
+    workloads, picked = _within(several, shared + sum(map(_seconds, beside)), left)
     return Plan(
         workloads=workloads,
         units=units,
@@ -165,6 +195,8 @@ def plan(
         shared_seconds=shared,
         budget=limit,
         picked=picked,
+        rivals=beside,
+        headroom=before,
         about={
             "steps of one model": timing.n_steps,
             "timed steps": TIMED_STEPS,
@@ -178,18 +210,35 @@ def _workload(name: str, method: Method, timing: Timing, draws: int) -> Workload
     """What one method takes on one seed."""
     n_groups = _groups(method, timing.data)
     grouped = timing.steps_scored * timing.more * n_groups * (1 + draws)
-    cost = method.price(timing)
+    work = replace(_priced(name, cost := method.price(timing)), grouped_seconds=grouped)
     if cost is None:
-        return Workload(method=name, grouped_seconds=grouped)
+        return work
+    return replace(work, bytes=max(cost.bytes, timing.stack_bytes(n_groups)))
+
+
+def _priced(name: str, cost: Cost | None) -> Workload:
+    if cost is None:
+        return Workload(method=name, fits=None)
     return Workload(
         method=name,
         trainings=cost.trainings,
         look_aheads=cost.look_aheads,
         model_steps=cost.model_steps,
         seconds=cost.seconds,
-        bytes=max(cost.bytes, timing.stack_bytes(n_groups)),
-        grouped_seconds=grouped,
+        bytes=cost.bytes or None,
     )
+
+
+def _bounding(timing: Timing, rows: int, seeds: int) -> Workload:
+    """The joint model, every task alone and random subsets: fewer where there are no more."""
+    n_tasks = len(timing.data.tasks)
+    subsets = min(rows, 2**n_tasks - n_tasks - 2)
+    return _priced("headroom", timing.cost_of([1 + n_tasks + subsets] * seeds))
+
+
+def _seconds(work: Workload) -> float:
+    """All that is known of what it takes."""
+    return (work.seconds or 0.0) + work.grouped_seconds
 
 
 def _groups(method: Method, data: Dataset) -> int:
@@ -203,7 +252,7 @@ def _within(
     """Which fit into the seconds of one unit, cheapest first, and the names of those picked."""
     told, picked, spent = [], [], shared
     for work in workloads:
-        cost = (work.seconds or 0.0) + work.grouped_seconds
+        cost = _seconds(work)
         within = limit is None or spent + cost <= limit
         # What is unknown may still be known to be too much.
         told.append(replace(work, fits=None if work.seconds is None and within else within))

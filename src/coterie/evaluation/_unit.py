@@ -45,7 +45,7 @@ from coterie.results import Cost, DataMap, Fit, Found, History
 from coterie.results.tables import CHOSEN, SCORES
 from coterie.runs import CHECKPOINTS, Run
 from coterie.texts import file_name
-from coterie.training import Probe, Progress
+from coterie.training import Probe, Progress, within
 from coterie.training.config import TrainingSettings
 
 MODELS = "models"
@@ -111,14 +111,22 @@ def run_unit(
     """
     stage = unit_stage(split, seed)
     checkpoints = None if folder is None else folder / CHECKPOINTS / Path(stage).name
-    case = _joint_training(plan, data, train_seed, checkpoints)
-    found = {name: method(case, seed=train_seed) for name, method in plan.methods.items()}
-    trainings = _train(case, plan, found, train_seed)
+    parts = _Parts(plan.progress, 2 + len(plan.methods) + len(plan.rivals))
+    case = _joint_training(plan, data, train_seed, checkpoints, parts.begin("joint"))
+    found = {}
+    for name, method in plan.methods.items():
+        told = "finding groups" if len(plan.methods) == 1 else f"finding groups, {name}"
+        searching = replace(case, progress=parts.begin(told))
+        found[name] = method(searching, seed=train_seed)
+    trainings = _train(case, plan, found, train_seed, parts)
     if len(found) > 1 and plan.trains_groups:
         best = _best_on_validation(trainings)
         found[CHOSEN] = replace(found[best], chosen=best)
         trainings = replace(trainings, arms=[*trainings.arms, *_chosen(best, plan, trainings)])
-    rivals = [(each, each.train(case, trainings, seed=train_seed)) for each in plan.rivals]
+    rivals = []
+    for each in plan.rivals:
+        competing = replace(case, progress=parts.begin(each.name))
+        rivals.append((each, each.train(competing, trainings, seed=train_seed)))
     unit = _score(trainings, rivals, found, split, seed)
     if folder is None:
         return Finished(unit=unit)
@@ -172,21 +180,42 @@ def make_probes(methods: Mapping[str, Method], *, seed: int) -> dict[Hashable, P
     return {measurement: probe for measurement, probe in probes.items() if probe is not None}
 
 
-def _joint_training(plan: Plan, data: Dataset, seed: int, checkpoints: Path | None) -> Case:
+class _Parts:
+    """The parts that a unit is trained in, of which each is told by name as it begins."""
+
+    def __init__(self, progress: Progress | None, of: int) -> None:
+        self._progress, self._of, self._begun = progress, of, 0
+
+    def begin(self, name: str) -> Progress | None:
+        """Progress of the next part, which may have none to tell itself."""
+        told = f"{name} ({self._begun + 1} of {self._of})"
+        progress = within(self._progress, self._begun, self._of, told)
+        self._begun += 1
+        if progress is not None:
+            progress(0, 1, "begins")
+        return progress
+
+
+def _joint_training(
+    plan: Plan, data: Dataset, seed: int, checkpoints: Path | None, progress: Progress | None
+) -> Case:
     probes = make_probes(plan.methods, seed=seed)
     watching = {"record": True, "probes": list(probes.values()), **plan.recording}
     return Case(
         model=plan.model,
         data=data,
-        joint=_fit(plan, data, seed, checkpoints and checkpoints / "joint", None, **watching),
+        joint=_fit(
+            plan, data, seed, checkpoints and checkpoints / "joint", None, progress, **watching
+        ),
         settings=plan.settings,
         probes=probes,
-        progress=plan.progress,
         checkpoints=checkpoints,
     )
 
 
-def _train(case: Case, plan: Plan, found: Mapping[str, Found], seed: int) -> Trainings:
+def _train(
+    case: Case, plan: Plan, found: Mapping[str, Found], seed: int, parts: _Parts
+) -> Trainings:
     """Train what all arms need but the joint model, which is trained already, as one stack."""
     lineup = Lineup(
         n_tasks=len(case.data.tasks),
@@ -198,9 +227,11 @@ def _train(case: Case, plan: Plan, found: Mapping[str, Found], seed: int) -> Tra
     arms = line_up(lineup, plan.baselines, trains_groups=plan.trains_groups)
     rows, init, used = stack_rows(arms)
     fits = [case.joint]
+    roles = ", ".join(dict.fromkeys(arm.role for arm in arms if arm.role != "joint"))
+    progress = parts.begin(f"{len(rows) - 1} models of {roles or 'other arms'}")
     if len(rows) > 1:
         folder = case.checkpoints and case.checkpoints / "groups"
-        fits.append(_fit(plan, case.data, seed, folder, rows[1:], init=init[1:].tolist()))
+        fits.append(_fit(plan, case.data, seed, folder, rows[1:], progress, init=init[1:].tolist()))
     paying = {
         name: each.cost
         for name, each in found.items()
@@ -227,6 +258,7 @@ def _fit(
     seed: int,
     checkpoint: Path | None,
     weights: np.ndarray | None,
+    progress: Progress | None,
     **options: Any,
 ) -> Fit:
     return fit(
@@ -235,7 +267,7 @@ def _fit(
         weights,
         seed=seed,
         checkpoint=checkpoint,
-        progress=plan.progress,
+        progress=progress,
         **plan.settings,
         **options,
     )

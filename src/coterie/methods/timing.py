@@ -158,7 +158,7 @@ class Timing:
 
     @cached_property
     def _small(self) -> Dataset:
-        return _shortened(self.data, TIMED_STEPS * self._config.batch_size, 64)
+        return shortened(self.data, TIMED_STEPS * self._config.batch_size, 64)
 
     @cached_property
     def _short(self) -> TrainingSettings:
@@ -225,7 +225,7 @@ class Timing:
         """
         joint = self._timed_stacks[0][0]
         fits = [
-            copy(estimator).fit(joint, _shortened(self.data, n, n // 8))
+            copy(estimator).fit(joint, shortened(self.data, n, n // 8))
             for n in (TIMED_EXAMPLES // 2, TIMED_EXAMPLES)
         ]
         half, whole = (fitted.cost for fitted in fits)
@@ -237,8 +237,8 @@ class Timing:
         return max(0.0, whole["seconds"] - each * whole["model_steps"]), each, a_row
 
 
-def _shortened(data: Dataset, n_train: int, n_validation: int) -> Dataset:
-    """The same data with the first labelled examples only."""
+def shortened(data: Dataset, n_train: int, n_validation: int) -> Dataset:
+    """The same data with the first labelled examples only, at most so many of each part."""
     parts = ((data.split.train, n_train), (data.split.validation, n_validation))
     train, validation = (at[(~data.targets[at].isnan()).any(1)][:n] for at, n in parts)
     test = data.split.test[:2]

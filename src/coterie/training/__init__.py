@@ -15,6 +15,7 @@ from coterie.training.observers import Observer as Observer
 from coterie.training.observers import Probe as Probe
 from coterie.training.observers import Progress as Progress
 from coterie.training.observers import Watchers as Watchers
+from coterie.training.observers import within as within
 from coterie.training.prediction import predict as predict
 from coterie.training.weights import LearntWeights as LearntWeights
 from coterie.training.weights import StaticWeights as StaticWeights

@@ -21,6 +21,20 @@ from coterie.training.device import Place
 Progress = Callable[[int, int, str], None]
 
 
+def within(progress: Progress | None, number: int, of: int, name: str) -> Progress | None:
+    """Progress of part ``number``, counted from 0, of so many parts of a whole.
+
+    Each part is told as an equal share of the whole, however many steps it takes, and by name.
+
+    >>> told = within(lambda *each: print(each), 1, 3, "wide")
+    >>> told(5, 10, "epoch 1 of 2")
+    (15, 30, 'wide: epoch 1 of 2')
+    """
+    if progress is None:
+        return None
+    return lambda done, steps, text: progress(number * steps + done, of * steps, f"{name}: {text}")
+
+
 class Observer(Protocol):
     """Watches the forward passes that train; what it holds is checkpointed with the models."""
 

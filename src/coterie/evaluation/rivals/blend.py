@@ -18,7 +18,8 @@ from coterie.evaluation._trainings import TrainedArm, mixed
 from coterie.evaluation.rivals.networks import network
 from coterie.evaluation.rivals.rival import Rival, TrainedRival
 from coterie.fitting import Model
-from coterie.methods import Case
+from coterie.methods import Case, Timing
+from coterie.results import Cost
 from coterie.tasks import Tasks, example_losses
 from coterie.training.config import TrainingSettings
 
@@ -38,6 +39,10 @@ class Blend(Rival):
     @abstractmethod
     def other(self, trainings: Trainings) -> TrainedArm:
         """What joint is averaged with."""
+
+    def price(self, timing: Timing, n_groups: int) -> Cost:  # noqa: ARG002
+        """Nothing is trained for it."""
+        return Cost()
 
     def train(self, case: Case, trainings: Trainings, *, seed: int) -> TrainedRival:  # noqa: ARG002
         """Choose the weights."""

@@ -13,11 +13,16 @@ from coterie import families
 from coterie.data import Dataset
 from coterie.evaluation.rivals.rival import Rival, TrainedRival
 from coterie.fitting import Model
-from coterie.methods import Case
+from coterie.methods import Case, Timing
+from coterie.methods.timing import shortened
+from coterie.results import Cost
 from coterie.training.config import TrainingSettings
 
 if TYPE_CHECKING:
     from coterie.evaluation._trainings import Trainings
+
+
+TIMED_EXAMPLES = 500
 
 
 class Family(Rival):
@@ -33,6 +38,15 @@ class Family(Rival):
     ) -> str | None:
         """Tables of some size."""
         return families.suits(self.name, data)
+
+    def price(self, timing: Timing, n_groups: int) -> Cost:  # noqa: ARG002
+        """By a fit on some examples; time grows about as their number.
+
+        There are no steps, and its memory is not known.
+        """
+        some = shortened(timing.data, TIMED_EXAMPLES, 1)
+        times = max(1.0, len(timing.data.split.train) / len(some.split.train))
+        return Cost(trainings=1, seconds=times * families.fit(self.name, some).seconds)
 
     def train(self, case: Case, trainings: Trainings, *, seed: int) -> TrainedRival:  # noqa: ARG002
         """One fit; there are no steps to count."""

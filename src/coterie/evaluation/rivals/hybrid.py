@@ -13,8 +13,9 @@ from torch import Tensor
 from coterie.evaluation._trainings import mixed
 from coterie.evaluation.rivals.networks import network
 from coterie.evaluation.rivals.rival import Rival, TrainedRival
-from coterie.methods import Case
+from coterie.methods import Case, Timing
 from coterie.metrics import contributions, scores
+from coterie.results import Cost
 from coterie.tasks import Tasks
 
 if TYPE_CHECKING:
@@ -34,6 +35,10 @@ class Hybrid(Rival):
         "where nothing leads it by more than a standard error. All had to be trained, those that "
         "serve are kept."
     )
+
+    def price(self, timing: Timing, n_groups: int) -> Cost:  # noqa: ARG002
+        """Nothing is trained for it."""
+        return Cost()
 
     def train(self, case: Case, trainings: Trainings, *, seed: int) -> TrainedRival:  # noqa: ARG002
         """Nothing is trained; models are picked."""

@@ -17,11 +17,12 @@ from coterie.data import Dataset, Preprocessing, Split
 from coterie.evaluation.rivals.networks import fitted, network
 from coterie.evaluation.rivals.rival import Rival, TrainedRival
 from coterie.fitting import Model
-from coterie.methods import Case
+from coterie.methods import Case, Timing
 from coterie.models import Architecture, GroupedModel, ModelStack, TaskModel
 from coterie.models.architecture import find_factory
 from coterie.models.copies import copied
 from coterie.models.encoders import mlp
+from coterie.results import Cost
 from coterie.tasks import Kind, Task, Tasks
 from coterie.training.config import TrainingSettings
 from coterie.wording import plain
@@ -78,6 +79,11 @@ class Pooled(Rival):
         if any(task.loss is not None for task in data.tasks):
             return "a task has a loss of its own."
         return None
+
+    def price(self, timing: Timing, n_groups: int) -> Cost:  # noqa: ARG002
+        """One model of all labels."""
+        together = pool(timing.data)
+        return Timing(model=timing.model, data=together, settings=timing.settings).cost_of([1])
 
     def train(self, case: Case, trainings: Trainings, *, seed: int) -> TrainedRival:  # noqa: ARG002
         """One fit of one task."""

@@ -18,8 +18,8 @@ from coterie.data import Dataset
 from coterie.errors import CoterieError
 from coterie.evaluation.units import ModelCost
 from coterie.fitting import Model
-from coterie.methods import Case
-from coterie.results import History
+from coterie.methods import Case, Timing
+from coterie.results import Cost, History
 from coterie.training.config import TrainingSettings
 
 if TYPE_CHECKING:
@@ -75,6 +75,13 @@ class Rival(ABC):
 
         It is asked before anything is trained. ``model`` and ``settings`` are those of the
         comparison, ``baselines`` what is trained besides joint.
+        """
+        return None
+
+    def price(self, timing: Timing, n_groups: int) -> Cost | None:  # noqa: ARG002
+        """What training it takes on one split and seed beside the other arms, for ``n_groups``.
+
+        None, as long as nobody says, is not known; no bytes too.
         """
         return None
 

@@ -8,8 +8,9 @@ import numpy as np
 
 from coterie.evaluation.rivals.networks import fitted, network
 from coterie.evaluation.rivals.rival import Rival, TrainedRival
-from coterie.methods import Case
+from coterie.methods import Case, Timing
 from coterie.models import GroupedModel
+from coterie.results import Cost
 from coterie.training import TrainingConfig
 
 if TYPE_CHECKING:
@@ -31,6 +32,10 @@ class Tuned(Rival):
         "The joint model, copied for each task and *trained on* by that task's loss alone, at a "
         "tenth of the learning rate."
     )
+
+    def price(self, timing: Timing, n_groups: int) -> Cost:  # noqa: ARG002
+        """T models, as one stack."""
+        return timing.cost_of([len(timing.data.tasks)])
 
     def train(self, case: Case, trainings: Trainings, *, seed: int) -> TrainedRival:
         """One fit of T rows, all from the state that the joint model kept."""

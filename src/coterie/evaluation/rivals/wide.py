@@ -16,9 +16,10 @@ from coterie.errors import CoterieError
 from coterie.evaluation.rivals.networks import fitted, network
 from coterie.evaluation.rivals.rival import Rival, TrainedRival
 from coterie.fitting import Model
-from coterie.methods import Case
+from coterie.methods import Case, Timing
 from coterie.models import Architecture, GroupedModel
 from coterie.models.architecture import find_factory
+from coterie.results import Cost
 from coterie.training.config import TrainingSettings
 
 if TYPE_CHECKING:
@@ -49,6 +50,15 @@ class Wide(Rival):
         if widening(architecture) is not None:
             return None
         return f"{self.name} is left out: {_no_width(architecture)}"
+
+    def price(self, timing: Timing, n_groups: int) -> Cost:
+        """One model of that size; none beside joint for one group."""
+        if n_groups == 1:
+            return Cost()
+        architecture = _architecture(timing.model, timing.data, timing.settings)
+        options = widened(architecture, n_groups)
+        own: TrainingSettings = {**timing.settings, "model_options": options}
+        return Timing(model=timing.model, data=timing.data, settings=own).cost_of([1])
 
     def train(self, case: Case, trainings: Trainings, *, seed: int) -> TrainedRival:
         """One joint fit; the joint model itself where one group was found."""
