@@ -15,7 +15,6 @@ from coterie.engines import Engine, LocalEngine, carried_out, require_engine
 from coterie.errors import CoterieError, require_count, require_positive, require_type, shown
 from coterie.evaluation._assembly import assemble
 from coterie.evaluation._configuration import (
-    architecture_of,
     configuration,
     shown_configuration,
 )
@@ -204,7 +203,9 @@ def compare(
     told = shown_configuration(config, model, data, named)
     if left_out:
         told["rivals left out"] = dict(left_out)
-    found = assemble(units, data, plan, told, margin=margin, left_out=left_out, headroom=headroom)
+    found = assemble(
+        units, data, plan, told, margin=margin, left_out=left_out, headroom=headroom, save=save
+    )
     if run is not None:
         leave_model(run, found, save)
     return found
@@ -249,10 +250,7 @@ def _units(
                 seed=seed,
                 train_seed=derived_seed(seed, split),
                 folder=None if run is None else run.folder,
-                # The models of the first unit are what a user takes away.
-                keep_model=split == 0
-                and seed == seeds[0]
-                and architecture_of(plan.model, data).is_importable,
+                is_first=split == 0 and seed == seeds[0],
             )
             for (split, data), seed in product(enumerate(splits), seeds)
         ]
