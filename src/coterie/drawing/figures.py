@@ -267,7 +267,7 @@ def reliability(
     """
     with style():
         axes = axes_on(ax, (3.9, 4.1))
-        axes.plot([0, 1], [0, 1], color=INK, linestyle="--", linewidth=1, label="what is said")
+        axes.plot([0, 1], [0, 1], color=INK, linestyle="--", linewidth=1, label="as predicted")
         axes.plot(
             *before.T,
             color=VERMILION,

@@ -73,17 +73,15 @@ class Reliability:
 
     @property
     def sentence(self) -> str:
-        """How far probabilities are off, and where thresholds lie, in plain words."""
+        """How far probabilities are off, in plain words."""
         after, before = (
             mean_error([getattr(each, when) for each in self.tasks]) for when in ("after", "before")
         )
-        over = f" in the mean over {len(self.tasks)} tasks" if len(self.tasks) > 1 else ""
-        text = (
-            f"Probabilities of {self.arm}, calibrated on validation examples, are off by "
-            f"{score(after)} on test ({score(before)} before){over}: expected calibration error."
+        over = f", mean over {len(self.tasks)} tasks" if len(self.tasks) > 1 else ""
+        return (
+            f"Probabilities of {self.arm} are off by {score(after)} on test, {score(before)} before "
+            f"calibration (expected calibration error{over})."
         )
-        where = " or ".join(self.rules)
-        return text + (f" Thresholds for yes or no lie {where}." if where else "")
 
 
 def mean_error(found: Sequence[Probabilities]) -> float:
