@@ -30,6 +30,12 @@ DRAW = {
         levels={"joint": 2.0},
         ax=ax,
     ),
+    "reliability": lambda ax: figures.reliability(
+        np.array([[0.1, 0.3], [0.9, 0.7]]),
+        np.array([[0.2, 0.2]]),
+        np.array([[0.1, 0.4]]),
+        ax=ax,
+    ),
     "tasks_over_epochs": lambda ax: figures.tasks_over_epochs(
         {"decided": np.array([0, 2])}, n_tasks=3, ax=ax
     ),

@@ -263,7 +263,7 @@ def test_small_tables_are_split_repeatedly(data, halves, monkeypatch):
     assert len({tuple(own.split.test.tolist()) for own, _ in seen}) == 5
     assert len({about["train_seed"] for _, about in seen}) == 3 + 4 * 3
     assert seen[0][0] is data
-    assert [about["keep_model"] for _, about in seen] == [True] + [False] * 14
+    assert [about["is_first"] for _, about in seen] == [True] + [False] * 14
 
 
 def test_repeated_splits_are_units_of_their_own(data, halves):

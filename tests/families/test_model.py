@@ -240,3 +240,46 @@ def test_numbers_that_lead_nowhere_are_no_predictions(data, tmp_path):
     assert not found[0, 4].isfinite()
     assert found[:, :4].nan_to_num(0.5).ge(0).all()
     assert found[:, :4].nan_to_num(0.5).le(1).all()
+
+
+def test_it_is_calibrated_on_validation_and_stays_so_in_a_file(model, data, tmp_path):
+    def loss(model):
+        inputs, truth = (each[data.split.validation] for each in (data.inputs, data.targets))
+        found = model.predict(inputs)
+        sick, sort = (found[:, data.tasks.prediction_columns[t]].double() for t in (0, 1))
+        shares = [torch.cat([1 - sick, sick], 1), sort]
+        of_truth = [p.gather(1, truth[:, t : t + 1].long()) for t, p in enumerate(shares)]
+        return np.array([-each.log().mean() for each in of_truth])
+
+    calibrated = model.calibrate(data, rule="half")
+    assert model.calibration == ()
+    assert [each is None for each in calibrated.calibration] == [False, False, True]
+    assert calibrated.calibration[0].threshold == 0.5
+    # The prior may cost a little where probabilities were right.
+    assert (loss(calibrated) <= loss(model) + 1e-3).all()
+    if model.family == "forest":
+        assert (loss(calibrated) < loss(model) - 1e-3).any()
+    inputs = data.inputs[data.split.test]
+    size = data.tasks.prediction_columns[2]
+    assert torch.equal(calibrated.predict(inputs)[:, size], model.predict(inputs)[:, size])
+    assert torch.equal(calibrated.outputs(inputs), model.outputs(inputs))
+    calibrated.save(tmp_path / "model")
+    again = FamilyModel.load(tmp_path / "model")
+    assert again.calibration == calibrated.calibration
+    assert torch.equal(again.predict(inputs), calibrated.predict(inputs))
+
+
+def test_files_from_before_there_was_a_calibration_are_read(model, data, tmp_path):
+    model.save(tmp_path / "model")
+    arrays, about = read_arrays(tmp_path / "model")
+    del about["calibration"]
+    write_arrays(tmp_path / "earlier", arrays, about)
+    inputs = data.inputs[data.split.test]
+    assert torch.equal(
+        FamilyModel.load(tmp_path / "earlier").predict(inputs), model.predict(inputs)
+    )
+
+
+def test_a_calibration_of_other_tasks_is_refused(model, data):
+    with pytest.raises(ct.CoterieError, match="`calibration` must have one entry for each of 3"):
+        replace(model, calibration=model.calibrate(data).calibration[:2])

@@ -13,10 +13,12 @@ from coterie.errors import CoterieError
 from coterie.metrics.calibration import (
     Calibration,
     calibrated,
+    calibrations,
     expected_calibration_error,
     reliability,
     threshold,
 )
+from coterie.tasks import Kind, Task, Tasks
 
 
 def log_shares(logits):
@@ -107,3 +109,53 @@ def test_reliability_is_scikit_learns_and_its_error_by_hand():
     )
     assert expected_calibration_error(table) == pytest.approx(by_hand)
     assert np.isnan(expected_calibration_error(reliability(np.zeros(0), np.zeros(0))))
+
+
+TASKS = Tasks.plain(
+    [
+        Task(name="yes", kind=Kind.BINARY),
+        Task(name="which", kind=Kind.MULTICLASS, classes=("a", "b", "c")),
+        Task(name="size", kind=Kind.REGRESSION),
+        Task(name="empty", kind=Kind.BINARY),
+    ]
+)
+
+
+def test_each_task_is_calibrated_by_its_own_outputs_and_labels():
+    rng = np.random.default_rng(0)
+    n = 30_000
+    logits = rng.normal(size=(n, 6))
+    yes = rng.random(n) < 1 / (1 + np.exp(-logits[:, 0]))
+    shares = np.exp(log_shares(logits[:, 1:4]))
+    which = (shares.cumsum(1) > rng.random((n, 1))).argmax(1)
+    targets = np.stack([yes, which, logits[:, 4], np.full(n, np.nan)], 1).astype(np.float32)
+    targets[::7, 0] = np.nan
+    distorted = torch.as_tensor(np.concatenate([4 * logits[:, :1] + 2, 2 * logits[:, 1:]], 1))
+    found = calibrations(distorted, torch.as_tensor(targets), TASKS, "prevalence")
+    yes_found, which_found, *none = found
+    assert none == [None, None]
+    # The logit was 4 l + 2: l is (that - 2) / 4.
+    assert yes_found.slope == pytest.approx(1 / 4, abs=0.02)
+    assert yes_found.offset == pytest.approx(-1 / 2, abs=0.07)
+    assert which_found.slope == pytest.approx(1 / 2, abs=0.03)
+    assert yes_found.rule == "prevalence"
+    assert yes_found.threshold == pytest.approx(np.nanmean(targets[:, 0]))
+
+
+def test_examples_without_a_probability_are_left_out():
+    outputs, labels = torch.zeros(4, 6), torch.zeros(4, 4)
+    outputs[:, 0], labels[:2, 0] = torch.tensor([2.0, 1.0, -1.0, -2.0]), 1.0
+    some = outputs.clone()
+    some[3, 0] = torch.nan
+    (found, *_), (fewer, *_) = (
+        calibrations(each, labels[:, :4], TASKS) for each in (outputs, some)
+    )
+    (without, *_) = calibrations(outputs[:3], labels[:3], TASKS)
+    assert fewer == without != found
+    assert calibrations(torch.full((4, 6), torch.nan), labels, TASKS)[0] is None
+
+
+def test_an_unknown_rule_is_refused_even_without_classes():
+    number = Tasks.plain([Task(name="size", kind=Kind.REGRESSION)])
+    with pytest.raises(CoterieError, match="`rule` must be one of 'balanced accuracy'"):
+        calibrations(torch.zeros(2, 1), torch.zeros(2, 1), number, "best")

@@ -7,7 +7,8 @@ import pyarrow as pa
 import pytest
 import torch
 
-from coterie.models.predictions import prediction_table
+from coterie.metrics.calibration import Calibration
+from coterie.models.predictions import described, prediction_table
 from coterie.tasks import Kind, Task, Tasks
 
 TASKS = Tasks.plain(
@@ -45,3 +46,15 @@ def test_nan_is_null_and_no_class(dtype):
 def test_values_keep_every_digit():
     values = torch.tensor([[0.5, 1.0, 0.0, 0.0, 1e6 + 1 / 3]], dtype=torch.float64)
     assert prediction_table(np.arange(1), values, TASKS)["size"].to_pylist() == [1e6 + 1 / 3]
+
+
+def test_thresholds_and_calibration_are_described():
+    calibration = (Calibration(threshold=0.3, rule="prevalence"), Calibration(), None)
+    found, without = described(TASKS, calibration), described(TASKS)
+    assert found["yes"]["threshold"] == 0.3
+    assert found["yes"]["threshold rule"] == "the share of positives among validation examples"
+    calibrated = {name: each.get("calibrated on validation") for name, each in found.items()}
+    assert calibrated == {"yes": True, "colour": True, "size": None}
+    assert "threshold" not in found["colour"]
+    assert without["yes"]["calibrated on validation"] is False
+    assert "threshold" not in without["yes"]

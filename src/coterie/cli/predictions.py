@@ -38,9 +38,8 @@ def predict(verb: Predict, screen: Screen) -> None:
         values = torch.cat([model.predict(batch) for batch in inputs.split(_BATCH)])
     table = prediction_table(ids, values, model.tasks)
     _write(table, verb.out)
-    write_json(
-        sidecar(verb.out), {"examples": len(ids), "notes": notes, "tasks": described(model.tasks)}
-    )
+    meanings = described(model.tasks, model.calibration)
+    write_json(sidecar(verb.out), {"examples": len(ids), "notes": notes, "tasks": meanings})
     screen.path(f"Predictions for {len(ids)} examples", verb.out)
     show_positive_classes(screen, model.tasks)
     screen.path("What the columns mean", sidecar(verb.out))

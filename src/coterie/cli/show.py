@@ -204,7 +204,8 @@ def show_answer(screen: Screen, comparison: ComparisonRecord) -> None:
             for row in answer.rows
         ),
     )
-    for sentence in (*answer.headlines, *answer.conditions):
+    trusted = [] if comparison.reliability is None else [comparison.reliability.sentence]
+    for sentence in (*answer.headlines, *answer.conditions, *trusted):
         screen.say(sentence)
     screen.say("")
 

@@ -250,6 +250,57 @@ def criterion(
     return axes
 
 
+def reliability(
+    before: np.ndarray, after: np.ndarray, intervals: np.ndarray, *, ax: Axes | None = None
+) -> Axes:
+    """Draw how often it came so against what was predicted, before and after calibration.
+
+    Args:
+        before: predicted and observed of each bin, (bins, 2).
+        after: likewise, of as many bins as there are then.
+        intervals: lower and upper end for each ``observed`` of ``after``, of its shape.
+        ax: axes to draw on, instead of a new figure.
+
+    >>> one = np.array([[0.4, 0.5]])
+    >>> reliability(one, one, np.array([[0.3, 0.7]])).get_ylabel()
+    'observed share'
+    """
+    with style():
+        axes = axes_on(ax, (3.9, 4.1))
+        axes.plot([0, 1], [0, 1], color=INK, linestyle="--", linewidth=1, label="as predicted")
+        axes.plot(
+            *before.T,
+            color=VERMILION,
+            marker="^",
+            linestyle=":",
+            mfc="none",
+            markersize=6,
+            label="before calibration",
+        )
+        observed = after[:, 1]
+        axes.errorbar(
+            *after.T,
+            yerr=np.abs(intervals.T - observed),
+            color=BLUE,
+            marker="o",
+            markersize=5,
+            elinewidth=1,
+            capsize=2.5,
+            label="after calibration",
+        )
+        axes.set(
+            xlabel="predicted probability",
+            ylabel="observed share",
+            xlim=(-0.02, 1.02),
+            ylim=(-0.02, 1.02),
+            aspect="equal",
+        )
+        axes.grid(linewidth=0.6)
+        axes.tick_params(length=3, width=0.7)
+        legend(axes, below=ax is None)
+    return axes
+
+
 def tasks_over_epochs(
     lines: Mapping[str, np.ndarray], *, n_tasks: int, ax: Axes | None = None
 ) -> Axes:

@@ -15,6 +15,7 @@ from coterie.evaluation.arms import ARMS, agreed, references
 from coterie.evaluation.comparison import Comparison
 from coterie.evaluation.conditions import conditions
 from coterie.evaluation.recommending import recommend, standings
+from coterie.evaluation.reliability import reliability_of
 from coterie.evaluation.scores import arm_scores
 from coterie.evaluation.tables import costs_table, gains_table
 from coterie.evaluation.units import Unit
@@ -37,8 +38,12 @@ def assemble(
     margin: float | None = None,
     left_out: Mapping[str, str] | None = None,
     headroom: Headroom | None = None,
+    save: str | None = None,
 ) -> Comparison:
-    """Put scores side by side, judge the groupings, and say what to use."""
+    """Put scores side by side, judge the groupings, and say what to use.
+
+    Probabilities are shown of the arm to ``save``, by default the recommended one.
+    """
     methods = plan.methods
     arms = arm_scores(units, data.tasks, groups=data.groups, margin=margin)
     # What was chosen comes first: it is the answer, the rest is how it compares.
@@ -55,6 +60,8 @@ def assemble(
     parts = parts_of(scores)
     gains, costs = gains_table(arms, pairs, data.tasks.names, parts), costs_table(units, parts)
     standing = standings(arms, costs.to_pylist())
+    recommended = recommend(standing, arms)
+    deployed = save or (names[0] if recommended is None else recommended.arm)
     judged = find(
         scores, gains, costs, unit_seconds=sum(unit.seconds for unit in units) / len(units)
     )
@@ -75,7 +82,8 @@ def assemble(
         findings=(*judged, *conditions(units, arms, data, left_out or {}, headroom)),
         headroom=headroom,
         standings=standing,
-        recommendation=recommend(standing, arms),
+        recommendation=recommended,
+        reliability=reliability_of(units[0], data.tasks, deployed),
         roles={
             **{role: kind.sentence for role, kind in ARMS.items()},
             **{rival.name: rival.sentence for rival in plan.rivals},

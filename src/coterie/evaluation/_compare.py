@@ -213,7 +213,9 @@ def compare(
     told = shown_configuration(config, model, data, named)
     if left_out:
         told["rivals left out"] = dict(left_out)
-    found = assemble(units, data, plan, told, margin=margin, left_out=left_out, headroom=headroom)
+    found = assemble(
+        units, data, plan, told, margin=margin, left_out=left_out, headroom=headroom, save=save
+    )
     if run is not None:
         leave_model(run, found, save)
     return found
@@ -237,10 +239,7 @@ def _units(
                 seed=seed,
                 train_seed=derived_seed(seed, split),
                 folder=None if run is None else run.folder,
-                # The models of the first unit are what a user takes away.
-                keep_model=split == 0
-                and seed == seeds[0]
-                and architecture_of(plan.model, data).is_importable,
+                is_first=split == 0 and seed == seeds[0],
                 number=number,
                 of=len(splits) * len(seeds),
             )

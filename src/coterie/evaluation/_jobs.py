@@ -25,7 +25,7 @@ class UnitJob:
     seed: int
     train_seed: int
     folder: Path | None
-    keep_model: bool
+    is_first: bool
     number: int = 0
     of: int = 1
 
@@ -50,7 +50,7 @@ class UnitJob:
                 seed=self.seed,
                 train_seed=self.train_seed,
                 folder=self.folder,
-                keep_model=self.keep_model,
+                is_first=self.is_first,
             )
         except CoterieError as error:
             error.add_note(f"This was in {self.name}.")

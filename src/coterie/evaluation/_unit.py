@@ -22,6 +22,7 @@ import torch
 from torch import Tensor
 
 from coterie.data import Dataset
+from coterie.evaluation._configuration import architecture_of
 from coterie.evaluation._trainings import TrainedArm, Trainings
 from coterie.evaluation.arms import (
     BASELINES,
@@ -36,10 +37,12 @@ from coterie.evaluation.recommending import NEVER_USED
 from coterie.evaluation.rivals import Rival, TrainedRival, checked_outputs
 from coterie.evaluation.rivals.networks import latency, network_outputs
 from coterie.evaluation.units import ModelCost, Unit, unit_stage
+from coterie.families import FamilyModel
 from coterie.files import atomic
 from coterie.fitting import Model, fit
 from coterie.methods import Case, Groups, Method
 from coterie.metrics import scores
+from coterie.metrics.calibration import calibrations
 from coterie.models import GroupedModel
 from coterie.results import Cost, DataMap, Fit, Found, History
 from coterie.results.tables import CHOSEN, SCORES
@@ -103,11 +106,12 @@ def run_unit(
     seed: int,
     train_seed: int,
     folder: Path | None,
-    keep_model: bool,
+    is_first: bool,
 ) -> Finished:
     """Train and score all arms; in the ``folder`` of a run, leave the files behind.
 
-    With ``keep_model`` the models of every arm that one might use are left in ``models/``.
+    The models of the first unit are what a user takes away: those of every arm that one might use
+    are calibrated, and left in ``models/`` if they can be read back.
     """
     stage = unit_stage(split, seed)
     checkpoints = None if folder is None else folder / CHECKPOINTS / Path(stage).name
@@ -127,13 +131,13 @@ def run_unit(
     for each in plan.rivals:
         competing = replace(case, progress=parts.begin(each.name))
         rivals.append((each, each.train(competing, trainings, seed=train_seed)))
-    unit = _score(trainings, rivals, found, split, seed)
+    unit = _score(trainings, rivals, found, split, seed, is_first)
     if folder is None:
         return Finished(unit=unit)
     facts = {"split": split, "seed": seed}
     strategies = [f.cost["strategy"] for f in trainings.fits]
     stages = [(stage, unit.save(folder / stage), {**facts, "strategies": strategies})]
-    if keep_model:
+    if is_first and architecture_of(plan.model, data).is_importable:
         stages.insert(0, (MODELS, _save_models(trainings, rivals, folder), facts))
     # What a continued run would read.
     return Finished(unit=Unit.load(folder / stage), stages=stages)
@@ -162,8 +166,8 @@ def _save_models(
     for name, model in models.items():
         with atomic(file := model_file(folder, name)) as temporary:
             made = model()
-            if isinstance(made, GroupedModel):
-                made.calibrate(trainings.case.data)
+            if isinstance(made, GroupedModel | FamilyModel):
+                made = made.calibrate(trainings.case.data)
             made.save(temporary)
         files.append(file)
     return files
@@ -350,6 +354,7 @@ def _score(
     found: dict[str, Found],
     split: int,
     seed: int,
+    is_first: bool,
 ) -> Unit:
     data = trainings.case.data
     tasks, test = data.tasks, data.split.test
@@ -388,6 +393,11 @@ def _score(
         data_map=cast(DataMap, trainings.fits[0].data_map),  # the joint training records
         overlap=len(test) / len(data.split.train),
         validation=_validation([each.validation for each in scored], data),
+        calibrations={
+            each.name: calibrations(each.validation, data.targets[data.split.validation], tasks)
+            for each in scored
+            if is_first and each.role not in NEVER_USED
+        },
         seconds=float(
             sum(f.cost["seconds"] for f in trainings.fits)
             + sum(each.cost.seconds for name, each in found.items() if name != CHOSEN)

@@ -20,9 +20,10 @@ def all_metrics(
 
     Binary: AUROC, average precision, and, at threshold 0 of the balanced logit, accuracy, balanced
     accuracy and F1. Multi-class: accuracy, balanced accuracy. Ordinal: quadratic-weighted kappa and
-    these, MAE in classes. All of these: log loss, its skill, and Brier score of calibrated
-    probabilities. Regression: R2, RMSE and MAE in original units. Count: D2, MAE. Then the one by
-    which models of the task are compared, if it is another one.
+    these, MAE in classes. All of these: log loss, its skill, and Brier score of probabilities from
+    which the balance of the training is taken back, not calibrated. Regression: R2, RMSE and MAE in
+    original units. Count: D2, MAE. Then the one by which models of the task are compared, if it is
+    another one.
 
     A prediction of NaN is wrong, whatever the label; it has no rank and no probability, so that
     AUROC and log loss are None with it, as RMSE and R2 are.

@@ -5,7 +5,7 @@ Shapes: ``A`` arms (each random draw counts), ``n`` test examples, ``T`` tasks.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, NotRequired, TypedDict
 
@@ -16,6 +16,7 @@ from coterie import codec
 from coterie.codec import ELSEWHERE, As, Layout, Size, to_parts, values_of
 from coterie.errors import CoterieError
 from coterie.files import read_arrays
+from coterie.metrics.calibration import Calibration
 from coterie.results import DataMap, Found, History
 from coterie.results.histories import read_histories, write_histories
 from coterie.results.tables import SCORES, read_table, write_table
@@ -55,7 +56,8 @@ class Unit:
     training was, and standardised values. ``targets`` (n, T) are the labels, ``positions`` (n,)
     where the test examples stand in the data, ``costs`` one row per arm, ``histories`` by arm name
     (first draw), ``overlap`` test / train examples, ``validation`` (A,) the mean over tasks of the
-    deciding metric on validation, ``seconds`` what all of it took.
+    deciding metric on validation, ``calibrations`` of the arms' tasks by arm, of the first unit
+    only, ``seconds`` what all of it took.
     """
 
     split: int
@@ -73,6 +75,7 @@ class Unit:
     overlap: float
     validation: Annotated[np.ndarray, Layout("f A")]
     seconds: float = 0.0
+    calibrations: dict[str, tuple[Calibration | None, ...]] = field(default_factory=dict)
 
     def save(self, folder: Path) -> list[Path]:
         """Write the unit and return its files."""

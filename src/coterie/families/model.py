@@ -7,7 +7,7 @@ predictors, ``K`` classes of a task.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, cast, overload
 
@@ -24,8 +24,9 @@ from coterie.data.schema import Schema
 from coterie.errors import CoterieError, require_type, shown
 from coterie.families.base import Link, n_columns
 from coterie.families.predictors import Linear, Trees
+from coterie.metrics.calibration import Calibration, Rule, calibrations
 from coterie.models import GroupedModel
-from coterie.models.predictions import predict_as_given, predicted
+from coterie.models.predictions import predict_as_given, predicted, require_calibration
 from coterie.schema import least
 from coterie.tasks import Task, Tasks
 
@@ -51,7 +52,8 @@ class FamilyModel(Record, format="family model"):
     """What :func:`coterie.families.fit` gives.
 
     ``family`` is its name, ``trees`` or ``linear`` hold its predictors by number, ``seconds`` is
-    what fitting took. :meth:`save` writes one file of safetensors without any object of another
+    what fitting took. ``calibration``, one for each task once :meth:`calibrate` was called, is
+    applied by :meth:`predict`. :meth:`save` writes one file of safetensors without any object of another
     library, and nothing is unpickled when it is read.
     """
 
@@ -63,6 +65,7 @@ class FamilyModel(Record, format="family model"):
     trees: Mapping[str, Trees]
     linear: Mapping[str, Linear]
     seconds: Annotated[float, least(0)] = field(default=0.0)
+    calibration: tuple[Calibration | None, ...] = ()
 
     def __post_init__(self) -> None:
         """Refuse parts that do not fit together."""
@@ -75,6 +78,7 @@ class FamilyModel(Record, format="family model"):
             raise CoterieError(
                 f"`readings` must be {len(self.tasks)}, one a task; found {len(self.readings)}."
             )
+        require_calibration(self.calibration, self.tasks)
         n = sum(predictor.n_columns for predictor in self.predictors)
         for task, reading in zip(self.tasks, self.readings, strict=True):
             rising = all(a < b for a, b in zip(reading.classes, reading.classes[1:], strict=False))
@@ -171,6 +175,23 @@ class FamilyModel(Record, format="family model"):
                 is_rate = task.kind.estimand == "rate" and self.link == "identity"
                 yield np.log(mine) if is_rate else mine
 
+    def calibrate(self, data: Dataset, *, rule: Rule = "balanced accuracy") -> FamilyModel:
+        """The same model with calibration and thresholds, fitted on the validation examples.
+
+        As :meth:`coterie.GroupedModel.calibrate`, but a new object.
+
+        Args:
+            data: what it was fitted on.
+            rule: of thresholds, see :func:`coterie.metrics.calibration.threshold`.
+
+        Raises:
+            CoterieError: data that were prepared otherwise, or no such rule.
+        """
+        require_type("data", data, Dataset)
+        positions = data.split.validation
+        outputs, targets = self.outputs(data, positions), data.targets[positions]
+        return replace(self, calibration=calibrations(outputs, targets, self.tasks, rule))
+
     @overload
     def predict(self, inputs: Tensor) -> Tensor: ...
     @overload
@@ -190,7 +211,7 @@ class FamilyModel(Record, format="family model"):
             inputs,
             self.tasks,
             self.preprocessing,
-            lambda tensor: predicted(self.outputs(tensor), self.tasks),
+            lambda tensor: predicted(self.outputs(tensor), self.tasks, self.calibration),
         )
 
     def __repr__(self) -> str:

@@ -94,7 +94,7 @@ class Predictions:
 
     @cached_property
     def log_probabilities(self) -> Tensor:
-        """Of each class, calibrated, (A, n, K)."""
+        """Of each class, (A, n, K); the balance of the training is taken back."""
         return self.kind.log_probabilities(self.outputs.double(), self.tasks, self.position)
 
     @cached_property

@@ -2,7 +2,8 @@
 
 All of it is fitted on validation examples and read on others.
 
-Shapes: ``n`` examples, ``K`` classes, ``...`` any leading dimensions.
+Shapes: ``n`` examples, ``T`` tasks, ``P`` output columns, ``K`` classes, ``...`` any leading
+dimensions.
 """
 
 from __future__ import annotations
@@ -15,12 +16,18 @@ import torch
 from torch import Tensor
 
 from coterie.errors import CoterieError, require_choice, require_whole
+from coterie.tasks import Tasks
 
 if TYPE_CHECKING:
     import pandas as pd
 
 Rule = Literal["balanced accuracy", "half", "prevalence"]
-RULES: tuple[Rule, ...] = ("balanced accuracy", "half", "prevalence")
+RULES: dict[Rule, str] = {
+    "balanced accuracy": "where balanced accuracy on validation examples is highest",
+    "half": "one half, at which the fewest are wrong",
+    "prevalence": "the share of positives among validation examples",
+}
+"""Where a threshold lies, in words."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,14 +36,16 @@ class Calibration:
 
     Of two classes the logit l becomes slope * l + offset (Platt 1999), of more the logarithms of
     probabilities are multiplied by the slope, which is 1 / temperature (Guo et al. 2017).
-    ``threshold`` is the calibrated probability from which a binary task is said to be positive.
+    ``threshold`` is the calibrated probability from which a binary task is said to be positive,
+    ``rule`` where it lies (:func:`threshold`); of more classes the likeliest is said.
     """
 
     slope: float = 1.0
     offset: float = 0.0
     threshold: float = 0.5
+    rule: Rule = "balanced accuracy"
 
-    def to_dict(self) -> dict[str, float]:
+    def to_dict(self) -> dict[str, object]:
         """Plain JSON types."""
         return asdict(self)
 
@@ -78,9 +87,12 @@ def calibrated(
     from scipy.special import log_softmax, softmax
 
     require_choice("rule", rule, RULES)
-    known = ~np.isnan(labels)
+    known = ~np.isnan(labels) & np.isfinite(log_probabilities).all(1)
     if not known.any():
-        raise CoterieError("`labels` must hold at least one label to calibrate by; found none.")
+        raise CoterieError(
+            "`labels` must hold at least one label of an example with probabilities to calibrate "
+            "by; found none."
+        )
     logs, codes = log_probabilities[known].astype(np.float64), labels[known].astype(np.int64)
     truth, binary = np.eye(logs.shape[1])[codes], logs.shape[1] == 2
 
@@ -102,7 +114,46 @@ def calibrated(
         slope=slope,
         offset=offset,
         threshold=threshold(1 / (1 + np.exp(-positive)), codes.astype(float), rule),
+        rule=rule,
     )
+
+
+def calibrations(
+    outputs: Tensor, targets: Tensor, tasks: Tasks, rule: Rule = "balanced accuracy"
+) -> tuple[Calibration | None, ...]:
+    """The calibration of each task by its outputs on validation examples, whatever gave them.
+
+    None for numbers, and for tasks without a label there: these are left as they are.
+
+    Args:
+        outputs: as a network gives them, (n, P).
+        targets: encoded labels, (n, T), NaN = missing.
+        tasks: the tasks.
+        rule: of thresholds, see :func:`threshold`.
+
+    Raises:
+        CoterieError: no such rule.
+
+    >>> from coterie.tasks import Kind, Task
+    >>> tasks = Tasks.plain([Task(name="a", kind=Kind.BINARY), Task(name="b", kind=Kind.REGRESSION)])
+    >>> labels = torch.tensor([[0.0, 1.0], [1.0, 2.0]])
+    >>> [each is None for each in calibrations(torch.tensor([[-3.0, 1.0], [3.0, 1.0]]), labels, tasks)]
+    [False, True]
+    """
+    require_choice("rule", rule, RULES)
+    found: list[Calibration | None] = []
+    for t, (task, columns) in enumerate(zip(tasks, tasks.columns, strict=True)):
+        if not task.kind.has_classes:
+            found.append(None)
+            continue
+        logs = task.kind.log_probabilities(outputs[:, columns].double(), tasks, t)
+        usable = ~targets[:, t].isnan() & logs.isfinite().all(1)
+        found.append(
+            calibrated(logs.cpu().numpy(), targets[:, t].cpu().numpy(), rule)
+            if usable.any()
+            else None
+        )
+    return tuple(found)
 
 
 def threshold(

@@ -1,4 +1,7 @@
-"""Metrics of calibrated probabilities, from which the balance of a training is taken back.
+"""Metrics of probabilities, from which the balance of a training is taken back.
+
+They are not calibrated: what is compared are arms as they were trained. The deployed one is calibrated
+on validation (:mod:`coterie.metrics.calibration`).
 
 They are proper: no other probabilities than the true ones have a better expectation (Gneiting and
 Raftery, JASA 2007).

@@ -21,10 +21,10 @@ from coterie.data import Batches, Dataset
 from coterie.data.preprocessing import Preprocessing
 from coterie.data.schema import Schema
 from coterie.errors import CoterieError, require_choice, require_type
-from coterie.metrics.calibration import RULES, Calibration, Rule, calibrated
+from coterie.metrics.calibration import Calibration, Rule, calibrations
 from coterie.models.architecture import Architecture, TaskModel, trusted
 from coterie.models.copies import copied
-from coterie.models.predictions import predict_as_given
+from coterie.models.predictions import predict_as_given, predicted, require_calibration
 from coterie.models.saved import SavedModel
 from coterie.models.state import require_state, without_memory
 from coterie.models.stem import split
@@ -58,11 +58,7 @@ class _File(SavedModel, format=_FORMAT):
         sizes = {"T": len(self.tasks), "K": len(self.served)}
         arrays_of(arrays, {"membership": "f T K"}, sizes=sizes)
         membership_of(arrays["membership"])
-        if self.calibration and len(self.calibration) != len(self.tasks):
-            raise CoterieError(
-                f"`calibration` must have one entry for each of {len(self.tasks)} tasks; found "
-                f"{len(self.calibration)}."
-            )
+        require_calibration(self.calibration, self.tasks)
         for k, positions in enumerate(self.served):
             rising = all(a < b for a, b in pairwise(positions))
             if not positions or not rising or positions[0] < 0 or positions[-1] >= len(self.tasks):
@@ -243,17 +239,10 @@ class GroupedModel(nn.Module):
         """
         require_type("data", data, Dataset)
         self.schema.require(data)
-        require_choice("rule", rule, RULES)
-        targets = data.targets[data.split.validation]
-        outputs = self.outputs(data, data.split.validation)
-        found: list[Calibration | None] = []
-        for t, (task, columns) in enumerate(zip(self.tasks, self.tasks.columns, strict=True)):
-            if not task.kind.has_classes or targets[:, t].isnan().all():
-                found.append(None)
-                continue
-            logs = task.kind.log_probabilities(outputs[:, columns].double(), self.tasks, t)
-            found.append(calibrated(logs.numpy(), targets[:, t].numpy(), rule))
-        self.calibration = tuple(found)
+        positions = data.split.validation
+        self.calibration = calibrations(
+            self.outputs(data, positions), data.targets[positions], self.tasks, rule
+        )
         return self
 
     @overload
@@ -290,23 +279,7 @@ class GroupedModel(nn.Module):
         was_training = self.training
         outputs = self.eval()(inputs.to(self.membership.device))
         self.train(was_training)
-        tasks = self.tasks.to(outputs.device)
-        columns = (
-            self.tasks.columns
-        )  # known since __init__: torch.export cannot enter a cached property
-        parts = [self._seen(outputs[:, columns[t]], tasks, t) for t in range(len(tasks))]
-        exact = any(part.dtype == torch.float64 for part in parts)
-        return torch.cat([part.double() for part in parts] if exact else parts, dim=1)
-
-    def _seen(self, outputs: Tensor, tasks: Tasks, position: int) -> Tensor:
-        """What users see of the outputs (B, w) of a task."""
-        task = tasks[position]
-        calibration = self.calibration[position] if self.calibration else None
-        if calibration is None:
-            return task.kind.predict(outputs, tasks, position)
-        shares = calibration.of(task.kind.log_probabilities(outputs, tasks, position))
-        # Of two classes users see that of the positive one.
-        return shares[:, -task.kind.n_predictions(task.classes) :]
+        return predicted(outputs, self.tasks, self.calibration)
 
     def save(self, path: str | Path) -> None:
         """Write weights, architecture, preprocessing, tasks and units as one safetensors file.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,7 +14,8 @@ from coterie.data.arrays import input_tensor
 from coterie.data.like import new_inputs, read_like
 from coterie.data.preprocessing import Preprocessing
 from coterie.errors import CoterieError, CoterieWarning
-from coterie.tasks import Tasks
+from coterie.metrics.calibration import RULES, Calibration
+from coterie.tasks import Task, Tasks
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -60,17 +61,51 @@ def predict_as_given(
     )
 
 
-def predicted(outputs: Tensor, tasks: Tasks) -> Tensor:
-    """What users see of outputs (B, P): the predictions of all kinds side by side."""
+def predicted(
+    outputs: Tensor, tasks: Tasks, calibration: Sequence[Calibration | None] = ()
+) -> Tensor:
+    """What users see of outputs (B, P): the predictions of all kinds side by side.
+
+    ``calibration`` has an entry for each task, or none at all.
+    """
     # Known since the model was made: torch.export cannot enter a cached property.
     columns, tasks = tasks.columns, tasks.to(outputs.device)
-    parts = [task.kind.predict(outputs[:, columns[t]], tasks, t) for t, task in enumerate(tasks)]
+    calibration = calibration or (None,) * len(tasks)
+    parts = [_seen(outputs[:, columns[t]], tasks, t, calibration[t]) for t, _ in enumerate(columns)]
     exact = any(part.dtype == torch.float64 for part in parts)
     return torch.cat([part.double() for part in parts] if exact else parts, dim=1)
 
 
-def described(tasks: Tasks) -> dict[str, dict[str, object]]:
+def _seen(outputs: Tensor, tasks: Tasks, position: int, calibration: Calibration | None) -> Tensor:
+    """What users see of the outputs (B, w) of a task."""
+    task = tasks[position]
+    if calibration is None:
+        return task.kind.predict(outputs, tasks, position)
+    shares = calibration.of(task.kind.log_probabilities(outputs, tasks, position))
+    # Of two classes users see that of the positive one.
+    return shares[:, -task.kind.n_predictions(task.classes) :]
+
+
+def require_calibration(calibration: Sequence[Calibration | None], tasks: Tasks) -> None:
+    """Refuse another number of entries than one for each task, or none.
+
+    Raises:
+        CoterieError: there is another number.
+    """
+    if calibration and len(calibration) != len(tasks):
+        raise CoterieError(
+            f"`calibration` must have one entry for each of {len(tasks)} tasks; found "
+            f"{len(calibration)}."
+        )
+
+
+def described(
+    tasks: Tasks, calibration: Sequence[Calibration | None] = ()
+) -> dict[str, dict[str, object]]:
     """What each task's column of a table of predictions holds, as JSON types.
+
+    Of classes also whether their probabilities are calibrated, and of binary tasks from which one
+    on the positive class is said, and by which rule.
 
     >>> from coterie.tasks import Kind, Task
     >>> task = Task(name="assay", kind=Kind.BINARY, classes=("inactive", "active"))
@@ -82,9 +117,21 @@ def described(tasks: Tasks) -> dict[str, dict[str, object]]:
             "kind": task.kind.value,
             "column": name,
             **task.kind.described(task, likelihood),
+            **_trusted(task, each),
         }
-        for task, (name, likelihood) in zip(tasks, column_names(tasks), strict=True)
+        for task, (name, likelihood), each in zip(
+            tasks, column_names(tasks), calibration or (None,) * len(tasks), strict=True
+        )
     }
+
+
+def _trusted(task: Task, calibration: Calibration | None) -> dict[str, object]:
+    if not task.kind.has_classes:
+        return {}
+    told: dict[str, object] = {"calibrated on validation": calibration is not None}
+    if calibration is not None and task.kind.n_predictions(task.classes) == 1:
+        told |= {"threshold": calibration.threshold, "threshold rule": RULES[calibration.rule]}
+    return told
 
 
 def column_names(tasks: Tasks) -> list[tuple[str, str]]:

@@ -25,6 +25,7 @@ from coterie.report import (
     headroom,
     maps,
     methods,
+    reliability,
     scores,
     stability,
 )
@@ -115,6 +116,9 @@ def render(comparison: ComparisonRecord, drawn: maps.Maps | None, *, twin_name: 
         gains=gains.chapter(comparison, order),
         scores=scores.score_table(comparison, order),
         costs=scores.costs(comparison),
+        reliability=None
+        if comparison.reliability is None
+        else reliability.chapter(comparison.reliability),
         curves=curves.chapter(comparison),
         settings=about.settings(comparison),
         downloads=about.downloads(comparison),

@@ -15,6 +15,7 @@ from coterie.results.headroom import Headroom
 from coterie.results.histories import History
 from coterie.results.plots import Plot
 from coterie.results.recommendation import Recommendation, Standing
+from coterie.results.reliability import Reliability
 from coterie.results.scores import ScoreTable
 from coterie.results.selections import Selection
 
@@ -35,6 +36,7 @@ __all__ = [
     "History",
     "Plot",
     "Recommendation",
+    "Reliability",
     "ScoreTable",
     "Selection",
     "Standing",

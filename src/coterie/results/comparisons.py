@@ -28,6 +28,7 @@ from coterie.results.headroom import Headroom
 from coterie.results.histories import History, held, served
 from coterie.results.plots import Plot
 from coterie.results.recommendation import Recommendation, Standing
+from coterie.results.reliability import Reliability
 from coterie.results.standings import (
     METHODS,
     MethodRow,
@@ -77,7 +78,9 @@ class ComparisonRecord:
     names the grouping that it belongs to, null where to none or to several. ``found`` has for each
     method what it found, one entry per unit, and ``about`` says what the method is. ``findings``
     judge the groupings. ``standings`` has every arm against the best, cheapest first, and
-    ``recommendation`` says which to use. ``headroom`` bounds what any grouping can gain, if that
+    ``recommendation`` says which to use; ``reliability`` how far the probabilities of that one can be
+    believed. Log loss and Brier score in ``scores`` are of probabilities before they are calibrated.
+    ``headroom`` bounds what any grouping can gain, if that
     was asked. ``agreement`` is the adjusted Rand index between methods, averaged over
     units. ``data_map`` and ``history`` are those of the first unit.
     """
@@ -97,6 +100,7 @@ class ComparisonRecord:
     findings: tuple[Finding, ...] = ()
     standings: tuple[Standing, ...] = ()
     recommendation: Recommendation | None = None
+    reliability: Reliability | None = None
     headroom: Annotated[Headroom | None, ELSEWHERE] = None
     roles: Mapping[str, str] = field(default_factory=dict)
     config: Annotated[Details, As(Annotated[_Config, OPEN])] = field(default_factory=dict)

@@ -165,7 +165,7 @@ class Kind(str, ABC):  # noqa: SLOT000
         """
 
     def log_probabilities(self, outputs: Tensor, tasks: Tasks, position: int) -> Tensor:
-        """Logarithms of the calibrated probabilities of K classes, (..., K).
+        """Logarithms of the probabilities of K classes, without the balance of training, (..., K).
 
         Asked of kinds that have classes only.
         """

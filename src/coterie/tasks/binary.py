@@ -160,7 +160,7 @@ class Binary(Kind):
         return estimates[:, 1:] - estimates[:, :1] + pos_weight.log()
 
     def predict(self, outputs: Tensor, tasks: Tasks, position: int) -> Tensor:
-        """The calibrated probability of the positive class."""
+        """The probability of the positive class, without the balance of training."""
         return (outputs - tasks.pos_weight[position].log()).sigmoid()
 
     def meanings(self, task: Task) -> list[dict[str, str]]:
