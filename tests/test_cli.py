@@ -1422,9 +1422,7 @@ def test_a_doubtful_pair_asks_for_marks(tmp_path: Path, capsys: pytest.CaptureFi
     assert r"Write a + within a name as \+" in complaint(capsys)
 
 
-def test_a_stream_of_few_signs_is_no_error(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_stream_of_few_signs_is_no_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     table = tmp_path / "scores.csv"
     table.write_text("subset,task,value\né,é,1\nb,b,1\n", encoding="utf-8")
     out, err = (TextIOWrapper(BytesIO(), encoding="ascii") for _ in range(2))
