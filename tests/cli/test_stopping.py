@@ -53,7 +53,7 @@ def test_signals_stop_a_training(tmp_path: Path) -> None:
         started = []
         for number, status in ((signal.SIGINT, 130), (signal.SIGTERM, 143)):
             folder = tmp_path / number.name
-            process = start(["record", *OPTIONS, "--epochs", "500", "--out", str(folder)])
+            process = start(["record", *OPTIONS, "--epochs", "5000", "--out", str(folder)])
             stack.callback(process.kill)
             started.append((process, folder, number, status))
         for process, folder, number, status in started:
