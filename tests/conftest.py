@@ -14,6 +14,10 @@ torch.set_num_threads(1)
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
-    """Leave what was imported and collected, a million objects, out of each garbage collection."""
+    """Collect garbage seldom, and never among what was imported and collected.
+
+    That is a million objects, of which each search would take longer than most tests.
+    """
     gc.collect()
     gc.freeze()
+    gc.set_threshold(10_000, 20, 50)

@@ -11,7 +11,7 @@ import subprocess
 import sys
 import time
 from functools import partial
-from io import BytesIO, StringIO
+from io import BytesIO, StringIO, TextIOWrapper
 from pathlib import Path
 from typing import Any, get_args, get_type_hints
 
@@ -1434,25 +1434,17 @@ def test_a_doubtful_pair_asks_for_marks(tmp_path: Path, capsys: pytest.CaptureFi
     assert r"Write a + within a name as \+" in complaint(capsys)
 
 
-def test_a_stream_of_few_signs_is_no_error(tmp_path: Path) -> None:
+def test_a_stream_of_few_signs_is_no_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     table = tmp_path / "scores.csv"
     table.write_text("subset,task,value\né,é,1\nb,b,1\n", encoding="utf-8")
-    command = [
-        sys.executable,
-        "-m",
-        "coterie",
-        "select",
-        str(table),
-        "--budget",
-        "2",
-        "--out",
-        str(tmp_path / "s.json"),
-    ]
-    done = subprocess.run(
-        command, env={**os.environ, "PYTHONIOENCODING": "ascii"}, capture_output=True, check=False
-    )
-    assert (done.returncode, done.stderr) == (0, b"")
-    assert rb"\xe9" in done.stdout
+    out, err = (TextIOWrapper(BytesIO(), encoding="ascii") for _ in range(2))
+    monkeypatch.setattr(sys, "stdout", out)
+    monkeypatch.setattr(sys, "stderr", err)
+    assert main(["select", str(table), "--budget", "2", "--out", str(tmp_path / "s.json")]) == 0
+    for stream in (out, err):
+        stream.flush()
+    assert rb"\xe9" in out.buffer.getvalue()
+    assert err.buffer.getvalue() == b""
 
 
 def test_select_keeps_to_columns_of_the_table(

@@ -47,7 +47,7 @@ def encoder(input_shape):
     return torch.nn.Sequential(mlp(input_shape, hidden=(16,), dropout=0.2), Reluctant())
 
 
-def command(folder: Path, seeds: int) -> list[str]:
+def command(folder: Path, seeds: int, *more: str) -> list[str]:
     return [
         "compare",
         *OPTIONS.split(),
@@ -57,17 +57,18 @@ def command(folder: Path, seeds: int) -> list[str]:
         str(seeds),
         "--out",
         str(folder),
+        *more,
     ]
 
 
-def start(folder: Path, seeds: int) -> subprocess.Popen:
+def start(folder: Path, seeds: int, *more: str) -> subprocess.Popen:
     environment = {
         **os.environ,
         "PYTHONPATH": os.pathsep.join(filter(None, sys.path)),
         "OMP_NUM_THREADS": "1",
     }
     return subprocess.Popen(
-        [sys.executable, "-m", "coterie", *command(folder, seeds)],
+        [sys.executable, "-m", "coterie", *command(folder, seeds, *more)],
         cwd=Path(__file__).parents[1],
         env=environment,
         stdout=subprocess.DEVNULL,
@@ -131,12 +132,13 @@ def test_killed_at_random_moments(tmp_path, seed):
 
 @pytest.mark.timeout(600)
 def test_killed_once(tmp_path):
-    """In the middle of the second training.
+    """In the middle of the second training, that of groups, and without what others kill.
 
     What is not killed runs in this process, at the same time to save some.
     """
     whole, killed = tmp_path / "whole", tmp_path / "killed"
-    process = start(killed, seeds=1)
+    alone = ("--rivals", "none", "--no-headroom")
+    process = start(killed, 1, *alone)
 
     def kill_in_second_training() -> None:
         wait_for(killed, "checkpoints/*/groups", process)
@@ -145,11 +147,11 @@ def test_killed_once(tmp_path):
 
     killer = threading.Thread(target=kill_in_second_training)
     killer.start()
-    assert main(command(whole, seeds=1)) == 0
+    assert main(command(whole, 1, *alone)) == 0
     killer.join()
     assert process.returncode == -signal.SIGKILL
     assert list(killed.glob("checkpoints/*/groups/checkpoint.safetensors"))
-    assert main(command(killed, seeds=1)) == 0
+    assert main(command(killed, 1, *alone)) == 0
     found = contents(killed)
     assert found == contents(whole)
     assert {Path(name).name for name in found} == set(COMPARED)

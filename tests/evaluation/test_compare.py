@@ -11,6 +11,7 @@ import signal
 import subprocess
 import sys
 import time
+import types
 
 import numpy as np
 import pyarrow as pa
@@ -635,17 +636,17 @@ for at in map(int, sys.argv[2:]):
 """
 
 
-def test_a_script_with_models_and_methods_of_its_own_is_continued(tmp_path):
-    def script(*arguments):
-        return subprocess.run(
-            [sys.executable, "-c", OWN, tmp_path / "run", *arguments],
-            capture_output=True,
-            text=True,
-        )
-
-    assert script("6").returncode == 0
+def test_a_script_with_models_and_methods_of_its_own_is_continued(tmp_path, monkeypatch):
+    """Begun in this process, which is the same script there, and continued in another."""
+    script = types.ModuleType("__main__")
+    monkeypatch.setitem(sys.modules, "__main__", script)
+    monkeypatch.setattr(sys, "argv", ["-c", str(tmp_path / "run"), "6"])
+    exec(OWN, vars(script))
+    monkeypatch.undo()
     written = (tmp_path / "run" / "manifest.json").read_text()
-    again = script("6", "5")
+    again = subprocess.run(
+        [sys.executable, "-c", OWN, tmp_path / "run", "6", "5"], capture_output=True, text=True
+    )
     assert (tmp_path / "run" / "manifest.json").read_text() == written, again.stderr
     assert "groupings.mine.at was 6, now 5" in again.stderr
 

@@ -37,20 +37,26 @@ def state_equal(one, other):
     return all(torch.equal(tensor, other.state()[name]) for name, tensor in one.state().items())
 
 
-@pytest.mark.parametrize("strategy", ["loop", "vmap"])
-@pytest.mark.parametrize("optimiser", ["adam", "adamw", "nadam", "sgd"])
-def test_stack_of_fits_equals_separate_fits(digits, strategy, optimiser):
-    weights = np.eye(14)[[0, 3, 13]]
+@pytest.fixture(scope="module", params=["adam", "adamw", "nadam", "sgd"])
+def separate(digits, request):
+    """Settings and weights of three rows, and a fit of each alone."""
     settings = SMALL | {
-        "optimiser": optimiser,
+        "optimiser": request.param,
         "clip": 1.0,
         "weight_decay": 1e-4,
         "schedule": "cosine",
         "warmup": 0.2,
     }
+    weights = np.eye(14)[[0, 3, 13]]
+    alone = [fit("mlp", digits, weights[[row]], init=[row + 4], **settings) for row in range(3)]
+    return settings, weights, alone
+
+
+@pytest.mark.parametrize("strategy", ["loop", "vmap"])
+def test_stack_of_fits_equals_separate_fits(digits, separate, strategy):
+    settings, weights, fits = separate
     together = fit("mlp", digits, weights, strategy=strategy, init=[4, 5, 6], **settings)
-    for row in range(3):
-        alone = fit("mlp", digits, weights[[row]], init=[row + 4], **settings)
+    for row, alone in enumerate(fits):
         np.testing.assert_allclose(together.scores[row], alone.scores[0], atol=5e-3)
         np.testing.assert_allclose(
             together.history.train_loss[:, row], alone.history.train_loss[:, 0], atol=1e-3
@@ -110,17 +116,22 @@ def interrupted_at(step):
     return progress
 
 
-@pytest.mark.parametrize("stop", [1, 34, 35, 70, 101])
-@pytest.mark.parametrize("optimiser", ["adam", "nadam", "sgd"])
-def test_resumed_equals_uninterrupted_bit_for_bit(digits, tmp_path, stop, optimiser):
+@pytest.fixture(scope="module", params=["adam", "nadam", "sgd"])
+def uninterrupted(digits, request):
+    """Settings, weights of three rows, and their fit."""
     settings = SMALL | {
-        "optimiser": optimiser,
+        "optimiser": request.param,
         "record": 1,
         "snapshots": (1, 2),
         "strategy": "vmap",
     }
     weights = np.vstack([np.ones(14), np.eye(14)[:2]])
-    whole = fit("mlp", digits, weights, **settings)
+    return settings, weights, fit("mlp", digits, weights, **settings)
+
+
+@pytest.mark.parametrize("stop", [1, 34, 35, 70, 101])
+def test_resumed_equals_uninterrupted_bit_for_bit(digits, uninterrupted, tmp_path, stop):
+    settings, weights, whole = uninterrupted
     with pytest.raises(InterruptError):
         fit("mlp", digits, weights, checkpoint=tmp_path, progress=interrupted_at(stop), **settings)
     resumed = fit("mlp", digits, weights, checkpoint=tmp_path, **settings)

@@ -83,5 +83,5 @@ def searches_page(searches: Comparison, tmp_path_factory: pytest.TempPathFactory
 @pytest.fixture(scope="session")
 def large_search_page(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A hundred tasks whose groups were learnt in 300 epochs."""
-    made = learnt([f"task_{i}" for i in range(100)], n_groups=8, n_epochs=300)
+    made = learnt([f"task_{i}" for i in range(100)], n_groups=8, n_seeds=2, n_epochs=300)
     return write_report(made, tmp_path_factory.mktemp("large_search") / "report.html")

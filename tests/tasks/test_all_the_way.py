@@ -249,6 +249,8 @@ def test_the_command_line_reads_trains_and_predicts(tmp_path):
                 *train,
                 "--groups",
                 "2",
+                "--rivals",
+                "none",
                 "--quiet",
                 "--out",
                 str(run),

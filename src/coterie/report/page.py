@@ -138,16 +138,15 @@ def _twin(comparison: ComparisonRecord) -> dict[str, object]:
 
 def _told(found: Found, *, is_choice: bool) -> dict[str, object]:
     """What was found; by what, where it stands for the choice, is told under its own name."""
-    evidence = None if is_choice else _evidence(found)
-    grouping = found.grouping.to_dict()
-    return found.to_dict() | {"grouping": _finite(grouping), "evidence": _finite(evidence)}
+    told = found.to_dict()
+    evidence = None if is_choice else _evidence(found.evidence, told["evidence"])
+    return told | {"grouping": _finite(told["grouping"]), "evidence": _finite(evidence)}
 
 
-def _evidence(found: Found) -> object:
-    """By what it was found, affinities in four digits."""
-    evidence = found.evidence
+def _evidence(evidence: object, told: object) -> object:
+    """By what it was found, as it is ``told``, but affinities in four digits."""
     if not isinstance(evidence, Affinity):
-        return found.to_dict()["evidence"]
+        return told
     matrices = {name: getattr(evidence, name) for name in ("matrix", "stderr", "counts")}
     short = {
         name: None if matrix is None else rounded(np.asarray(matrix, dtype=np.float64))
