@@ -7,7 +7,7 @@ part (``metrics``), puts them side by side (``scores``, ``tables``), says which 
 :class:`Grouping` or a method that finds one (:mod:`coterie.methods`).
 """
 
-from coterie.evaluation._compare import check_counts, compare, leave_model
+from coterie.evaluation._compare import check_counts, compare, leave_model, saved_reliability
 from coterie.evaluation._evaluate import evaluate
 from coterie.evaluation._plan import Plan, Workload, plan, seconds_of
 from coterie.evaluation._repetitions import check_repeats, read_seeds, repeated_splits
@@ -62,6 +62,7 @@ __all__ = [
     "register_rival",
     "relative_gain",
     "repeated_splits",
+    "saved_reliability",
     "seconds_of",
     "single_arm",
 ]

@@ -31,15 +31,16 @@ from coterie.evaluation.arms import BASELINES
 from coterie.evaluation.arms import baselines as known_baselines
 from coterie.evaluation.comparison import Comparison
 from coterie.evaluation.naming import named_methods
+from coterie.evaluation.reliability import reliability_of
 from coterie.evaluation.rivals import Rivals, suitable
-from coterie.evaluation.units import Unit
+from coterie.evaluation.units import Unit, unit_stage
 from coterie.files import atomic
 from coterie.fitting import Model, check_snapshots, make_config
 from coterie.identity import identity, identity_or_name
 from coterie.methods import Candidates, Groups, Method
 from coterie.metrics import Choice
 from coterie.models.architecture import find_factory
-from coterie.results import ComparisonRecord, Headroom
+from coterie.results import ComparisonRecord, Headroom, Reliability
 from coterie.results.tables import MEAN
 from coterie.runs import Run
 from coterie.training import Progress, TrainingConfig
@@ -230,6 +231,15 @@ def leave_model(run: Run, found: ComparisonRecord, save: str | None = None) -> N
         copyfile(source, temporary)
         run.forget("model", "evaluate")
     run.complete("model", [target], arm=arm)
+
+
+def saved_reliability(run: Run, data: Dataset, arm: str) -> Reliability | None:
+    """The probabilities of an arm whose models are in a run, on test; None if it keeps none."""
+    if not run.done(MODELS):
+        return None
+    of = run.about(MODELS)
+    unit = Unit.load(run.folder / unit_stage(of["split"], of["seed"]))
+    return reliability_of(unit, data.tasks, arm)
 
 
 def _units(
