@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from coterie.cli import main
@@ -36,6 +36,7 @@ def test_any_names_are_given_by_attaching_them(given_names: list[str]) -> None:
     model=names.filter(bool),
     kinds=st.dictionaries(names, names, max_size=2),
 )
+@settings(deadline=None)
 def test_a_file_of_options_gives_the_values_it_holds(
     tmp_path_factory: pytest.TempPathFactory, targets: list[str], model: str, kinds: dict[str, str]
 ) -> None:

@@ -52,6 +52,7 @@ def test_what_to_use_comes_first_and_its_model_is_left(
     assert re.match(r"Use |Undecided\. Until more is known, use ", said)
     assert " ".join(said.split()).startswith(" ".join(found.sentences))
     assert f"> {found.arm} " in said
+    assert f"Probabilities of {found.arm} are off by" in said
     assert f"Model of {found.arm}: {folder / 'model.safetensors'}\n" in said
     assert Run.existing(folder).about("model") == {"arm": found.arm}
     kept = folder / "models" / f"{found.arm}.safetensors"
@@ -66,6 +67,12 @@ def test_a_saved_arm_scores_as_it_did_in_the_comparison(
     """So it is the model of that arm, of the first split and seed."""
     folder, asked = run
     assert main([*asked, "--save", arm]) == 0
+    told = comparison(folder).reliability
+    assert told is not None
+    assert told.arm == arm
+    assert f"Probabilities of {arm} are off by" in (folder / "report.html").read_text().replace(
+        "\N{NO-BREAK SPACE}", " "
+    )
     assert main(["evaluate", str(folder), "--quiet"]) == 0
     measured = {
         row["task"]: row["value"]
@@ -91,6 +98,13 @@ def test_predictions_are_those_of_the_saved_arm(
     predict = ["predict", str(folder), "--data", str(tmp_path / "new.csv"), "--out", str(out)]
     assert main([*predict, "--quiet"]) == 0
     joint = GroupedModel.load(folder / "models" / "joint.safetensors")
+    meanings = read_json(tmp_path / "p.csv.json")["tasks"]
+    told = comparison(folder).reliability
+    assert told is not None
+    assert {each.task: each.threshold for each in told.tasks} == pytest.approx(
+        {name: meanings[name]["threshold"] for name in "ABCD"}, abs=1e-4
+    )
+    assert {meanings[name]["threshold rule"] for name in "ABCD"} == set(told.rules)
     found = pd.read_csv(out)[list("ABCD")]
     np.testing.assert_allclose(found, joint.predict(new)[list("ABCD")], atol=1e-6)
 

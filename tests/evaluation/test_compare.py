@@ -198,6 +198,7 @@ def test_save_load_and_json(result, tmp_path):
         "about",
         "verdict",
         "findings",
+        "reliability",
         "roles",
         "config",
         "stability",
@@ -389,6 +390,8 @@ def test_a_finished_run_is_read_and_a_damaged_one_refused(data, halves, tmp_path
     model = ct.GroupedModel.load(tmp_path / "run" / "model.safetensors")
     assert None not in model.calibration
     assert len(model.calibration) == len(data.tasks)
+    assert whole.reliability.arm == whole.recommendation.arm
+    assert [each.task for each in whole.reliability.tasks] == list(data.tasks.names)
     outputs = model(data.inputs[data.split.test])
     scores = deciding_scores(outputs, data.targets[data.split.test], data.tasks)
     np.testing.assert_allclose(values(whole, whole.recommendation.arm, seed=0), scores, atol=1e-9)

@@ -19,7 +19,7 @@ from coterie.errors import CoterieError, require_number, require_type, require_w
 from coterie.fitting import Model, fit
 from coterie.metrics import deciding
 from coterie.results import Headroom
-from coterie.training import Progress
+from coterie.training import Progress, within
 from coterie.training.config import TrainingSettings
 
 POINTS = 100.0
@@ -106,7 +106,7 @@ def headroom(
             init="shared",
             seed=seed + number,
             checkpoint=None if checkpoint is None else Path(checkpoint) / f"seed-{seed + number}",
-            progress=_within(progress, number, seeds),
+            progress=within(progress, number, seeds, f"headroom, seed {number + 1} of {seeds}"),
             engine=engine,
             **settings,
         )
@@ -182,12 +182,3 @@ def _pairs_met(rows: np.ndarray) -> float:
         return 1.0
     together = rows.T.astype(int) @ rows
     return float((together[np.triu_indices(n_tasks, 1)] > 0).mean())
-
-
-def _within(progress: Progress | None, number: int, of: int) -> Progress | None:
-    """Progress of one seed among all."""
-    if progress is None:
-        return None
-    return lambda done, steps, text: progress(
-        number * steps + done, of * steps, f"headroom, seed {number + 1} of {of}: {text}"
-    )

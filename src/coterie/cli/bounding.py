@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from coterie.runs import Run
 
 # Enough to see that nothing can be gained; coterie headroom takes more time for a closer bound.
-_ROWS, _SEEDS = 24, 2
+ROWS, SEEDS = 24, 2
 
 
 class _Asked(TypedDict):
@@ -37,14 +37,14 @@ def headroom(verb: options.Headroom, screen: Screen) -> None:
 
 def first_bound(run: Run, verb: options.Compare, data: Dataset, screen: Screen) -> Headroom | None:
     """Before anything is grouped; None where that was not asked, or there is nothing to group."""
-    groups = _most_groups(verb.grouping.groups, len(data.tasks))
+    groups = most_groups(verb.grouping.groups, len(data.tasks))
     if verb.comparison.no_headroom or groups < 2:
         return None
-    asked = _Asked(groups=groups, rows=_ROWS, seeds=_SEEDS, margin=verb.comparison.margin)
+    asked = _Asked(groups=groups, rows=ROWS, seeds=SEEDS, margin=verb.comparison.margin)
     return _bound(run, verb.training, asked, data, screen)
 
 
-def _most_groups(asked: tuple[int | str, ...], n_tasks: int) -> int:
+def most_groups(asked: tuple[int | str, ...], n_tasks: int) -> int:
     """The largest number of groups that may come out; "auto" answers half as many as tasks at most."""
     return min(
         n_tasks, max(each if isinstance(each, int) else max(2, n_tasks // 2) for each in asked)

@@ -16,7 +16,7 @@ from coterie.cli.asked import (
     rivals_asked,
     settings_of,
 )
-from coterie.cli.bounding import _ROWS, _SEEDS, _most_groups
+from coterie.cli.bounding import ROWS, SEEDS, most_groups
 from coterie.cli.checking import check
 from coterie.cli.outcomes import show_affinity, show_plan, show_selection
 from coterie.cli.shared import (
@@ -186,7 +186,7 @@ def plan(verb: options.Plan, screen: Screen) -> None:
     data = load_data(verb.data, verb.training.seed)
     screen.notes(data.notes)
     bounded = (
-        not verb.comparison.no_headroom and _most_groups(verb.grouping.groups, len(data.tasks)) > 1
+        not verb.comparison.no_headroom and most_groups(verb.grouping.groups, len(data.tasks)) > 1
     )
     found = make_plan(
         model_of(verb.training, data),
@@ -197,7 +197,7 @@ def plan(verb: options.Plan, screen: Screen) -> None:
         draws=verb.comparison.draws,
         budget=verb.budget,
         rivals=rivals_asked(verb.comparison),
-        headroom=(_ROWS, _SEEDS) if bounded else None,
+        headroom=(ROWS, SEEDS) if bounded else None,
         **settings_of(verb.training),
     )
     show_plan(screen, found)

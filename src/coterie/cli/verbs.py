@@ -6,7 +6,7 @@ Load, call the Python function of the same name, keep the outcome in the run dir
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING
 
 from coterie.cli import options
@@ -111,9 +111,16 @@ def run_all(verb: options.Run, screen: Screen) -> None:
         comparison = compare(verb, run, data, screen)
         fitted = run.done("model") and "arm" not in run.about("model")
         if verb.save is not None or not fitted:
-            from coterie.evaluation import leave_model
+            from coterie.evaluation import leave_model, saved_reliability
 
             leave_model(run, comparison, verb.save)
+            left = run.about("model").get("arm") if run.done("model") else None
+            told = saved_reliability(run, data, left) if left else None
+            if told is not None and told != comparison.reliability:
+                comparison = replace(comparison, reliability=told)
+                run.forget("comparison", "report")
+                run.complete("comparison", comparison.save(run.folder / COMPARISON))
+                screen.say(told.sentence)
         if run.done("model"):
             arm = run.about("model").get("arm")
             origin = f"of {arm}" if arm else "of `coterie fit`"

@@ -12,9 +12,11 @@ from coterie.errors import CoterieError, shown
 from coterie.evaluation._unit import MODELS, model_file
 from coterie.evaluation.arms import Lineup, chosen_arms, line_up
 from coterie.evaluation.recommending import NEVER_USED
+from coterie.evaluation.reliability import reliability_of
+from coterie.evaluation.units import Unit, unit_stage
 from coterie.files import atomic
 from coterie.methods import Groups, Method
-from coterie.results import ComparisonRecord, Grouping
+from coterie.results import ComparisonRecord, Grouping, Reliability
 from coterie.runs import Run
 
 
@@ -88,3 +90,12 @@ def leave_model(run: Run, found: ComparisonRecord, save: str | None = None) -> N
 
 def _no_arm(save: str, known: Sequence[str]) -> CoterieError:
     return CoterieError(f"`save` must be an arm: {', '.join(known)}; found {shown(save)}.")
+
+
+def saved_reliability(run: Run, data: Dataset, arm: str) -> Reliability | None:
+    """The probabilities of an arm whose models are in a run, on test; None if it keeps none."""
+    if not run.done(MODELS):
+        return None
+    of = run.about(MODELS)
+    unit = Unit.load(run.folder / unit_stage(of["split"], of["seed"]))
+    return reliability_of(unit, data.tasks, arm)
