@@ -8,10 +8,10 @@ with honest baselines says whether it paid::
     import coterie as ct
 
     data = ct.load("digits")
-    joint = ct.fit("cnn", data, record=True)
+    joint = ct.fit("mlp", data, record=True)
     groups = ct.group(joint.data_map, n_groups=3)
-    models = ct.fit("cnn", data, weights=groups.weights())
-    result = ct.compare("cnn", data, groups, seeds=3)
+    models = ct.fit("mlp", data, weights=groups.weights())
+    result = ct.compare("mlp", data, groups, seeds=3)
     result.report("report.html")
 
 Names are imported when first used, so that ``coterie --help`` need not wait for torch.
