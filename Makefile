@@ -23,8 +23,9 @@ setup-all: $(SETUP)  ## setup, and every extra; so far the tests need them all
 demo: setup  ## group and compare the tasks of scikit-learn's digits; writes runs/demo/report.html
 	$(BIN)/coterie run --data digits --groups 3 --model mlp --anyway --out runs/demo
 
+# Two processes of one thread each take half as long as one of two threads.
 test: setup  ## fast tests and the examples in docstrings
-	$(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --quiet --numprocesses 2 --dist loadfile
 
 test-slow: setup  ## what takes longer: kills, fuzz, exports; of what is rotated, the share of this commit
 	$(BIN)/python -m pytest -m slow --durations=20 tests
