@@ -202,10 +202,10 @@ def _read_fit(folder: Path) -> str:
 
 
 def _read_comparison(folder: Path) -> str:
-    from coterie.cli.show import Screen, show_comparison
+    from coterie.cli.show import Screen, show_answer
 
     found = ct.Comparison.load(folder)
-    show_comparison(Screen(quiet=True), found)
+    show_answer(Screen(quiet=True), found)
     found.report(folder / "report.html")
     return json.dumps(found.to_dict()) + _text(found.data_map) + _text(found.history)
 
