@@ -80,6 +80,12 @@ def test_tasks_that_no_arm_learns_are_named():
     assert found(compared(joint=(1, 0), single=(1, 1))) == {}
 
 
+def test_where_no_task_is_learnt_none_is_said_to_stay_out():
+    (finding,) = found(compared(joint=(0, 0), single=(0, 0))).values()
+    assert (finding.about, finding.outcome) == ("nothing learnt", "all at chance")
+    assert [name for name, _ in finding.tasks] == ["a", "b"]
+
+
 def test_an_arm_that_learns_nothing_is_named():
     (finding,) = found(compared(single=(0, 0))).values()
     assert (finding.about, finding.of) == ("nothing learnt", "single")

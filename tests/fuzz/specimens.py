@@ -9,6 +9,7 @@ import hashlib
 import json
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -76,7 +77,7 @@ def make(root: Path) -> dict[str, Specimen]:
     add("selection", lambda f: _text(Selection.load(f / "selection.json"), "grouping"))
     add("model", _read_model)
     for name in FAMILIES:
-        add(name, _read_family)
+        add(name, partial(_read_family, name))
     add("fit", _read_fit)
     add("checkpoint", lambda f: _text(_continued(data, f).scores))
     _compared(root, data, groups)
@@ -188,8 +189,8 @@ def _read_model(folder: Path) -> str:
     )
 
 
-def _read_family(folder: Path) -> str:
-    model = FamilyModel.load(next(folder.iterdir()))
+def _read_family(name: str, folder: Path) -> str:
+    model = FamilyModel.load(folder / f"{name}.safetensors")
     inputs = torch.linspace(-1, 1, 5 * 4).view(5, *model.preprocessing.input_shape)
     told = (model.tasks, model.family, model.readings, model.seconds)
     return _text(model.predict(inputs).numpy()) + repr(told)

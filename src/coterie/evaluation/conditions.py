@@ -65,7 +65,8 @@ def _nothing_learnt(arms: ArmScores, data: Dataset) -> Iterator[Finding]:
     lost = ~above.any(0) & np.isfinite(best)
     if lost.any():
         tasks = _named(data, lost, best)
-        yield Finding(about="nothing learnt", outcome="chance", tasks=tasks)
+        outcome = "chance" if above.any() else "all at chance"
+        yield Finding(about="nothing learnt", outcome=outcome, tasks=tasks)
     for arm, name in enumerate(arms.arms):
         own = ~above[arm] & ~lost & np.isfinite(means[arm])
         if own.any() and not above[arm].any():

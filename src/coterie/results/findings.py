@@ -79,7 +79,7 @@ class Finding:
     "epochs"          "too few": of some arms, given as ``tasks``, which share of the models was best
                       in its last epoch
     "nothing learnt"  "chance": ``tasks`` that no arm (or, with ``of``, that one) predicts better
-                      than chance, with their scores
+                      than chance, with their scores; "all at chance" where it is every task
     "steps"           "unlike": models of ``of`` trained for ``times`` the steps of those of joint
     "examples"        "unlike": joint sees ``times`` the examples of the average single-task model
     "left out"        "not trained": the arm ``of``, for the reason ``why``

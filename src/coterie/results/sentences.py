@@ -159,6 +159,11 @@ def _condition(found: Finding) -> str:
                 f"Not trained to the end: of {listing(shown)}, models are best in their last "
                 "epoch; more epochs may change the answer."
             )
+        case "nothing learnt" if found.outcome == "all at chance":
+            return (
+                f"Nothing was learnt, by any arm, on any task: {_scores(found.tasks)}. What the arms "
+                "differ by is chance."
+            )
         case "nothing learnt" if not found.of:
             return (
                 "Nothing was learnt, by any arm, on "
