@@ -1115,7 +1115,7 @@ def test_same_command_reads_what_is_finished(
     monkeypatch.setattr("coterie.training.loop.gradient_step", never)
     assert main(finished[1]) == 0
     out = capsys.readouterr().out
-    assert "on test and what it costs, cheapest to serve first" in out
+    assert "on test and what it costs, fewest models first" in out
     assert all(word in out for word in ("models", "predictions", "training"))
     assert "report.html" in out
     lines = [line for line in out.splitlines() if str(finished[0]) not in line]

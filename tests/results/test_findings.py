@@ -300,15 +300,15 @@ def test_what_a_grouping_is_judged_by_must_be_there():
         ),
         (
             Finding(about="nothing learnt", outcome="chance", tasks=(("coin", 0.53),)),
-            "Nothing was learnt, by any arm, on coin (.53); these tasks stay out of the mean.",
+            "No arm is surely better than chance on coin (.53); these tasks stay out of the mean.",
         ),
         (
             Finding(about="nothing learnt", outcome="all at chance", tasks=(("coin", 0.53),)),
-            "Nothing was learnt, by any arm, on any task: coin (.53). What the arms differ by is",
+            "No arm is surely better than chance on any task: coin (.53). What they differ by may",
         ),
         (
             Finding(about="nothing learnt", outcome="chance", of="single", tasks=(("a", 0.5),)),
-            "single learnt nothing on a (.50).",
+            "single is not surely better than chance on a (.50).",
         ),
         (
             Finding(about="steps", outcome="unlike", of="single", times=0.25),

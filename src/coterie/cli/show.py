@@ -190,7 +190,7 @@ def show_answer(screen: Screen, comparison: ComparisonRecord) -> None:
         screen.say(sentence)
     screen.say("")
     screen.table(
-        f"Mean {answer.metric} on test and what it costs, cheapest to serve first",
+        f"Mean {answer.metric} on test and what it costs, fewest models first",
         ["arm", "score", "against the\nbest other", "models", "1,000\npredictions", "training"],
         (
             [

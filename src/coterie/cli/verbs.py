@@ -109,18 +109,6 @@ def run_all(verb: options.Run, screen: Screen) -> None:
     """Compare, save the grouped model, write the report."""
     with started(verb, screen) as (run, data):
         comparison = compare(verb, run, data, screen)
-        fitted = run.done("model") and "arm" not in run.about("model")
-        if verb.save is not None or not fitted:
-            from coterie.evaluation import leave_model, saved_reliability
-
-            leave_model(run, comparison, verb.save)
-            left = run.about("model").get("arm") if run.done("model") else None
-            told = saved_reliability(run, data, left) if left else None
-            if told is not None and told != comparison.reliability:
-                comparison = replace(comparison, reliability=told)
-                run.forget("comparison", "report")
-                run.complete("comparison", comparison.save(run.folder / COMPARISON))
-                screen.say(told.sentence)
         if run.done("model"):
             arm = run.about("model").get("arm")
             origin = f"of {arm}" if arm else "of `coterie fit`"
@@ -167,11 +155,34 @@ def compare(verb: options.Compare, run: Run, data: Dataset, screen: Screen) -> C
                 **settings_of(verb.training),
             )
         run.complete("comparison", comparison.save(run.folder / COMPARISON))
+    if isinstance(verb, options.Run):
+        comparison = _left(verb.save, run, data, comparison)
     show_answer(screen, comparison)
     screen.notes(_notes(groupings[0] for groupings in comparison.groupings.values()))
     for name, groupings in comparison.groupings.items():
         show_grouping(screen, groupings[0], name if len(comparison.groupings) > 1 else "first seed")
     return comparison
+
+
+def _left(save: str | None, run: Run, data: Dataset, found: ComparisonRecord) -> ComparisonRecord:
+    """Leave the models of the arm to save, and tell of its probabilities.
+
+    A model of `coterie fit` stays, unless an arm is asked for.
+    """
+    fitted = run.done("model") and "arm" not in run.about("model")
+    if save is None and fitted:
+        return found
+    from coterie.evaluation import leave_model, saved_reliability
+
+    leave_model(run, found, save)
+    arm = run.about("model").get("arm") if run.done("model") else None
+    told = saved_reliability(run, data, arm) if arm else None
+    if told is None or told == found.reliability:
+        return found
+    found = replace(found, reliability=told)
+    run.forget("comparison", "report")
+    run.complete("comparison", found.save(run.folder / COMPARISON))
+    return found
 
 
 def _check_save(

@@ -29,7 +29,7 @@ NEVER_USED = ("random",)
 
 
 def standings(arms: ArmScores, costs: Sequence[CostRow]) -> tuple[Standing, ...]:
-    """Every arm that one might use against the best of the others, cheapest to serve first."""
+    """Every arm that one might use against the best of the others, those with the fewest models first."""
     cost = {row["arm"]: row for row in costs if row["role"] not in NEVER_USED}
     places = [place for place, name in enumerate(arms.arms) if name in cost]
     means, _ = arms.means()
@@ -119,9 +119,7 @@ def _what_settles(
         return Settle(None, None)
     examples = [each.examples for each in needed if each.examples is not None]
     seeds = [each.seeds for each in needed if each.seeds is not None]
-    if examples:
-        return Settle(None, max(examples))
-    return Settle(max(seeds, default=None), None)
+    return Settle(max(seeds, default=None), max(examples, default=None))
 
 
 def _on_validation(scored: Sequence[Standing], margin: float) -> Standing:

@@ -63,13 +63,20 @@ def would_settle(
 
     >>> would_settle(1, None, "split"), would_settle(None, None, "seed")
     ('About 1 more split would settle it.', '')
+    >>> would_settle(4, 120, "seed")
+    'About 4 more seeds would settle it together with about 120 more test examples with labels.'
     """
+    each = " in each" if repeated == "split" else ""
     if repetitions is not None:
         time = "" if minutes is None else f" ({_minutes(minutes)})"
-        plural = "s" if repetitions > 1 else ""
-        return f"About {repetitions} more {repeated}{plural}{time} would settle it."
+        more = f"{repetitions} more {repeated}{'s' if repetitions > 1 else ''}{time}"
+        if examples is None:
+            return f"About {more} would settle it."
+        return (
+            f"About {more} would settle it together with about {_two_digits(examples)} more test "
+            f"examples with labels{each}."
+        )
     if examples is not None:
-        each = " in each" if repeated == "split" else ""
         return (
             f"More {repeated}s would not settle it: the test examples are too few, by about "
             f"{_two_digits(examples)} with labels{each}."
@@ -161,16 +168,16 @@ def _condition(found: Finding) -> str:
             )
         case "nothing learnt" if found.outcome == "all at chance":
             return (
-                f"Nothing was learnt, by any arm, on any task: {_scores(found.tasks)}. What the arms "
-                "differ by is chance."
+                f"No arm is surely better than chance on any task: {_scores(found.tasks)}. What they "
+                "differ by may be chance."
             )
         case "nothing learnt" if not found.of:
             return (
-                "Nothing was learnt, by any arm, on "
+                "No arm is surely better than chance on "
                 f"{_scores(found.tasks)}; these tasks stay out of the mean."
             )
         case "nothing learnt":
-            return f"{found.of} learnt nothing on {_scores(found.tasks)}."
+            return f"{found.of} is not surely better than chance on {_scores(found.tasks)}."
         case "steps":
             return (
                 f"The models of {found.of} took {number(found.times, 2)} times the optimiser steps "
@@ -179,7 +186,7 @@ def _condition(found: Finding) -> str:
         case "examples":
             return (
                 f"The joint model sees {number(found.times, 1)} times the examples that a "
-                "single-task model sees on average, since tasks have examples of their own."
+                "single-task model sees on average, as not every example has a label of every task."
             )
         case _:
             return f"{found.why[:1].upper()}{found.why[1:].rstrip('.')}."
