@@ -112,7 +112,7 @@ def read_comparison(kind: type[ComparisonRecord], folder: Path) -> dict[str, Any
     }
     parts["history"] = read_histories(folder / _HISTORY, len(tasks))
     with within(folder, _FORMAT.name):
-        parts = {"roles": dict.fromkeys(ROLES, "")} | parts
+        parts.setdefault("roles", dict.fromkeys(ROLES, ""))
         if "findings" not in parts:
             parts["findings"] = find(**tables)
         _fit_together(tables, parts["roles"], parts["history"])

@@ -56,7 +56,7 @@ class History:
     @property
     def stopped(self) -> np.ndarray:
         """Epochs that each model trained, (M,)."""
-        trained: np.ndarray = np.isfinite(self.train_loss).any(2)
+        trained = np.asarray(np.isfinite(self.train_loss).any(2))
         return np.where(trained.any(0), len(trained) - trained[::-1].argmax(0), 0)
 
     @property
