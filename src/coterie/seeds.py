@@ -40,7 +40,7 @@ def seed_layers(seed: int) -> None:
     """Seed torch's global generators, which random layers draw from.
 
     ``torch.manual_seed`` does, but where no accelerator is it queues a call for one with the
-    traceback of its caller, each time: a tenth of a small step, and memory that grows.
+    traceback of its caller, each time, which takes time and memory in every step.
 
     >>> seed_layers(3)
     >>> first = torch.rand(2)

@@ -14,7 +14,7 @@ from coterie.evaluation._unit import Plan
 from coterie.evaluation.arms import ARMS, agreed, references
 from coterie.evaluation.comparison import Comparison
 from coterie.evaluation.conditions import conditions
-from coterie.evaluation.recommending import recommend, standings
+from coterie.evaluation.recommending import deployed_arm, recommend, standings
 from coterie.evaluation.reliability import reliability_of
 from coterie.evaluation.scores import arm_scores
 from coterie.evaluation.tables import costs_table, gains_table
@@ -61,7 +61,7 @@ def assemble(
     gains, costs = gains_table(arms, pairs, data.tasks.names, parts), costs_table(units, parts)
     standing = standings(arms, costs.to_pylist())
     recommended = recommend(standing, arms)
-    deployed = save or (names[0] if recommended is None else recommended.arm)
+    deployed = deployed_arm(save, recommended)
     judged = find(
         scores, gains, costs, unit_seconds=sum(unit.seconds for unit in units) / len(units)
     )

@@ -11,7 +11,7 @@ from coterie.data import Dataset
 from coterie.errors import CoterieError, shown
 from coterie.evaluation._unit import MODELS, model_file
 from coterie.evaluation.arms import Lineup, chosen_arms, line_up
-from coterie.evaluation.recommending import NEVER_USED
+from coterie.evaluation.recommending import NEVER_USED, deployed_arm
 from coterie.evaluation.reliability import reliability_of
 from coterie.evaluation.units import Unit, unit_stage
 from coterie.files import atomic
@@ -75,7 +75,7 @@ def leave_model(run: Run, found: ComparisonRecord, save: str | None = None) -> N
     """
     if not run.done(MODELS):
         return
-    arm = save or (found.recommendation.arm if found.recommendation else "joint")
+    arm = deployed_arm(save, found.recommendation)
     source, target = model_file(run.folder, arm), run.folder / "model.safetensors"
     known = [each.arm for each in found.standings if model_file(run.folder, each.arm).is_file()]
     if not source.is_file() or arm not in known:

@@ -101,6 +101,15 @@ def recommend(
     )
 
 
+def deployed_arm(save: str | None, recommended: Recommendation | None) -> str:
+    """The arm whose models are left: that to ``save``, else the recommended one, if there is one.
+
+    >>> deployed_arm(None, None), deployed_arm("single", None)
+    ('joint', 'single')
+    """
+    return save or (recommended.arm if recommended else "joint")
+
+
 def _what_settles(
     chosen: Standing, scored: Sequence[Standing], arms: ArmScores, margin: float
 ) -> Settle:

@@ -77,12 +77,12 @@ class ComparisonRecord:
     of ``roles``, which have a sentence each and are in the order in which to read of them; ``of``
     names the grouping that it belongs to, null where to none or to several. ``found`` has for each
     method what it found, one entry per unit, and ``about`` says what the method is. ``findings``
-    judge the groupings. ``standings`` has every arm against the best, cheapest first, and
-    ``recommendation`` says which to use; ``reliability`` how far the probabilities of that one can be
-    believed. Log loss and Brier score in ``scores`` are of probabilities before they are calibrated.
-    ``headroom`` bounds what any grouping can gain, if that
-    was asked. ``agreement`` is the adjusted Rand index between methods, averaged over
-    units. ``data_map`` and ``history`` are those of the first unit.
+    judge the groupings. ``standings`` has every arm against the best, those of the fewest models
+    and parameters first, and ``recommendation`` says which to use, ``reliability`` how far the
+    probabilities of the one that is left can be believed. Log loss and Brier score in ``scores`` are
+    of probabilities before they are calibrated. ``headroom`` bounds what any grouping can gain, if
+    that was asked. ``agreement`` is the adjusted Rand index between methods, averaged over units.
+    ``data_map`` and ``history`` are those of the first unit.
     """
 
     tasks: tuple[str, ...]

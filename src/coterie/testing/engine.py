@@ -120,7 +120,6 @@ def units(engine: Engine) -> None:
     """The units of a comparison have the bits that they have here."""
     data = table()
     halves = Grouping(tasks=data.tasks.names, membership=np.eye(2)[[0, 0, 1, 1]], method="halves")
-    few: dict[str, Any] = {"seeds": 2, "repeats": 1, "draws": 1, "rivals": ["tuned"]}
-    few |= _TRAINING
+    few: dict[str, Any] = {"seeds": 2, "repeats": 1, "draws": 1, "rivals": "tuned", **_TRAINING}
     here, there = (compare("mlp", data, halves, engine=each, **few) for each in (None, engine))
     require(here.scores.equals(there.scores), "the scores as of a comparison here", there.scores)
