@@ -49,7 +49,8 @@ class Batches:
             Supports need equal numbers of steps; model m walks a permutation of its own support
             that depends on (seed, support) only, wrapped round to fill the last batch.
         batch_size: examples per batch and model.
-        seed: of the order and the augmentation.
+        seed: of the order and the augmentation; or one for each model, which then has batches of its
+            own, those that it would have alone.
         device: where batches are delivered.
         augment: random flips and padded crops (images only).
         channels_last: memory format of 4-D inputs.
@@ -68,7 +69,7 @@ class Batches:
         positions: Tensor | Sequence[Tensor],
         *,
         batch_size: int,
-        seed: int,
+        seed: int | Sequence[int],
         device: torch.device | str = "cpu",
         augment: bool = False,
         channels_last: bool = False,
@@ -80,12 +81,16 @@ class Batches:
             raise CoterieError(
                 f"`augment` is for images of shape (C, H, W); inputs have shape {data.input_shape}."
             )
-        self.data, self.batch_size, self.seed, self.augment = data, batch_size, seed, augment
+        self.data, self.batch_size, self.augment = data, batch_size, augment
         self.device, self.channels_last, self.workers = torch.device(device), channels_last, workers
-        self.shared = isinstance(positions, Tensor)
+        self.common = isinstance(positions, Tensor)
         self.supports = [positions] if isinstance(positions, Tensor) else list(positions)
+        self.shared = self.common and not isinstance(seed, Sequence)
+        if augment and isinstance(seed, Sequence):
+            raise CoterieError("`augment` needs one `seed` for all models.")
+        self.seeds = list(seed) if isinstance(seed, Sequence) else [seed] * len(self.supports)
         self.n_steps = self._count_steps()
-        rows = self.supports[0] if self.shared else torch.cat(self.supports).unique()
+        rows = self.supports[0] if self.common else torch.cat(self.supports).unique()
         self.resident = self._fits(rows)
         self._inputs, self._input_table = data.inputs, _padded(self.supports)
         if self.resident and isinstance(data.inputs, Tensor):
@@ -94,9 +99,12 @@ class Batches:
 
     def of_rows(self, rows: Tensor) -> Batches:
         """The batches of some of the models, by their numbers: those that they had before."""
-        if self.shared or len(rows) == len(self.supports):
+        if self.shared or len(rows) == len(self.seeds):
             return self
         some = copy(self)
+        some.seeds = [self.seeds[row] for row in rows.tolist()]
+        if self.common:
+            return some
         some.supports = [self.supports[row] for row in rows.tolist()]
         for name in ("_input_table", "_target_table"):
             table = getattr(self, name)
@@ -105,22 +113,27 @@ class Batches:
 
     def epoch(self, epoch: int) -> Iterator[Batch]:
         """Yield the batches of one epoch, shuffled, and augmented if asked for."""
-        orders = [
-            torch.randperm(len(s), generator=torch_generator(self.seed, "order", epoch))
-            for s in self.supports
-        ]
-        if self.shared:
-            positions = self._chunks(orders[0])
+        if self.common:
+            drawn = {seed: self._order(seed, len(self.supports[0]), epoch) for seed in self.seeds}
+            orders = [drawn[seed] for seed in self.seeds]
+            positions = self._chunks(orders[0] if self.shared else torch.stack(orders))
         else:
+            orders = [
+                self._order(seed, len(support), epoch)
+                for seed, support in zip(self.seeds, self.supports, strict=True)
+            ]
             steps = torch.arange(self.n_steps * self.batch_size)
             wrapped = torch.stack([order[steps % len(order)] for order in orders])
             positions = list(wrapped.split(self.batch_size, dim=1))
         return self._deliver(positions, epoch if self.augment else None)
 
+    def _order(self, seed: int, n_examples: int, epoch: int) -> Tensor:
+        return torch.randperm(n_examples, generator=torch_generator(seed, "order", epoch))
+
     def sample(self, step: int) -> Batch:
         """A random batch that depends on (seed, step) only, without augmentation."""
         order = torch.randperm(
-            len(self.supports[0]), generator=torch_generator(self.seed, "sample", step)
+            len(self.supports[0]), generator=torch_generator(self.seeds[0], "sample", step)
         )
         return next(iter(self._deliver([order[: self.batch_size]], None)))
 
@@ -137,7 +150,7 @@ class Batches:
         if empty or not self.supports:
             raise CoterieError(
                 "`positions` is empty."
-                if self.shared or not empty
+                if self.common or not empty
                 else f"Support {empty[0]} is empty."
             )
         steps = {-(-len(support) // self.batch_size) for support in self.supports}
@@ -146,12 +159,13 @@ class Batches:
                 "Supports must give the same number of steps to be trained as one stack; found "
                 f"{min(steps)} to {max(steps)}."
             )
-        return len(self._chunks(self.supports[0])) if self.shared else steps.pop()
+        return len(self._chunks(self.supports[0])) if self.common else steps.pop()
 
     def _chunks(self, order: Tensor) -> list[Tensor]:
-        chunks = list(order.split(self.batch_size))
-        if len(chunks) > 1 and len(chunks[-1]) == 1:
-            chunks[-2:] = [torch.cat(chunks[-2:])]
+        """Parts of an order (..., n)."""
+        chunks = list(order.split(self.batch_size, dim=-1))
+        if len(chunks) > 1 and chunks[-1].shape[-1] == 1:
+            chunks[-2:] = [torch.cat(chunks[-2:], dim=-1)]
         return chunks
 
     def _fits(self, rows: Tensor) -> bool:
@@ -172,7 +186,7 @@ class Batches:
             return values, _padded(self.supports)
         local = (
             [torch.arange(len(rows))]
-            if self.shared
+            if self.common
             else [torch.searchsorted(rows, s) for s in self.supports]
         )
         return values[rows].to(self.device), _padded(local).to(self.device)
@@ -183,7 +197,7 @@ class Batches:
             zip(positions, near, self._read(positions, near), strict=True)
         ):
             if epoch is not None:
-                inputs = flip_and_crop(inputs, torch_generator(self.seed, "augment", epoch, step))
+                inputs = flip_and_crop(inputs, torch_generator(self.seeds[0], "augment", epoch, step))
             inputs = self.data.preprocessing.normalise(inputs)
             if self.channels_last and inputs.dim() >= 4:
                 inputs = _channels_last(inputs)
@@ -309,7 +323,7 @@ def _padded(supports: list[Tensor]) -> Tensor:
 
 
 def _look_up(table: Tensor, position: Tensor) -> Tensor:
-    return table[0][position] if position.dim() == 1 else table.gather(1, position)
+    return table[0][position] if len(table) == 1 else table.gather(1, position)
 
 
 def _gather(values: Tensor, table: Tensor, position: Tensor) -> Tensor:

@@ -6,10 +6,11 @@ Shapes: ``M`` models, ``T`` tasks, ``N`` training examples, ``E`` epochs, ``P`` 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Unpack
+from typing import Unpack, cast
 
+import numpy as np
 from torch import Tensor, nn
 
 from coterie.data import Dataset, blocks
@@ -24,15 +25,27 @@ from coterie.fitting.arguments import (
     make_provider,
     recorded_row,
 )
-from coterie.fitting.job import RowsJob, merged
+from coterie.fitting.job import RowsJob, TrainedRows, merged
 from coterie.metrics import Choice
 from coterie.models import Architecture, ModelStack
 from coterie.models.architecture import initialisations
 from coterie.results import Fit
-from coterie.training import Observer, Probe, Progress, StaticWeights, Watchers, WeightsProvider
-from coterie.training.config import FitSettings
+from coterie.training import (
+    Observer,
+    Probe,
+    Progress,
+    StaticWeights,
+    TrainingConfig,
+    Watchers,
+    WeightsProvider,
+)
+from coterie.training.config import FitSettings, TrainingSettings
 
 Model = str | Callable[..., nn.Module]
+
+# A parameter in training: itself, its gradient, two means of Adam's, the state that is kept.
+_BYTES_A_PARAMETER = 5 * 4
+BLOCK_BYTES = 2**31
 
 
 def fit(
@@ -97,27 +110,103 @@ def fit(
     if snapshots and recorded is None:
         raise CoterieError("`snapshots` are kept of a recorded map; give `record=True` too.")
     whole = RowsJob(
-        architecture=Architecture(
-            model, data.input_shape, data.tasks.n_outputs, config.model_options
-        ),
+        architecture=_architecture(model, data, config),
         data=data,
         config=config,
         provider=provider,
         rows=tuple(range(provider.n_rows)),
+        seeds=(config.seed,) * provider.n_rows,
         starts=tuple(initialisations(provider.init if init is None else init, provider.n_rows)),
         positions=data.split.train,
         start=start,
-        recorded=recorded,
+        recorded=() if recorded is None else (recorded,),
         snapshots=snapshots,
         checkpoint=None if checkpoint is None else Path(checkpoint),
     )
     check_start(start, whole.architecture, provider.n_rows)
     watchers = Watchers(observers=tuple(observers), probes=tuple(probes))
     if not isinstance(provider, StaticWeights):
-        return whole.run(progress, watchers)
-    jobs = _separate(whole, provider)
+        return whole.run(progress, watchers).fit
     if watchers.all:
-        return _only(jobs).run(progress, watchers)
+        return _only(_separate(whole, provider)).run(progress, watchers).fit
+    return _trained(whole, provider, engine, progress).fit
+
+
+@dataclass(frozen=True, kw_only=True)
+class OneSeed:
+    """Rows of one seed, to be trained beside those of others: as for :func:`coterie.fit`."""
+
+    seed: int
+    weights: Matrix | None = None
+    init: str | Sequence[int] | None = None
+    start: ModelStack | None = None
+
+
+def fit_seeds(
+    model: Model,
+    data: Dataset,
+    parts: Sequence[OneSeed],
+    *,
+    record: bool = False,
+    snapshots: Sequence[int] = (),
+    checkpoint: Path | None = None,
+    engine: Engine | None = None,
+    progress: Progress | None = None,
+    **settings: Unpack[TrainingSettings],
+) -> list[Fit]:
+    """The fits of several seeds, trained as one stack; each is to rounding what it is alone.
+
+    ``record`` keeps the data map of the first row of each.
+
+    >>> import coterie as ct
+    >>> data, small = ct.load("digits"), {"epochs": 1, "model_options": {"hidden": (8,)}}
+    >>> both = fit_seeds("mlp", data, [OneSeed(seed=0), OneSeed(seed=1)], **small)
+    >>> alone = ct.fit("mlp", data, seed=1, **small)
+    >>> bool(abs(both[1].scores - alone.scores).max() < 1e-6)
+    True
+    """
+    config, n_tasks = make_config({**settings, "seed": parts[0].seed}), len(data.tasks)
+    own = [make_provider(part.weights, n_tasks) for part in parts]
+    sizes = [provider.n_rows for provider in own]
+    first = np.cumsum([0, *sizes]).tolist()
+    provider = StaticWeights(
+        np.concatenate([cast(StaticWeights, each).matrix for each in own]), n_tasks=n_tasks
+    )
+    starts = [part.start for part in parts if part.start is not None]
+    whole = RowsJob(
+        architecture=_architecture(model, data, config),
+        data=data,
+        config=config,
+        provider=provider,
+        rows=tuple(range(provider.n_rows)),
+        seeds=tuple(part.seed for part, size in zip(parts, sizes, strict=True) for _ in range(size)),
+        starts=tuple(
+            start
+            for part, each in zip(parts, own, strict=True)
+            for start in initialisations(part.init or each.init, each.n_rows)
+        ),
+        positions=data.split.train,
+        start=ModelStack.concatenate(starts) if starts else None,
+        recorded=tuple(first[:-1]) if record else (),
+        snapshots=check_snapshots(snapshots, config.epochs),
+        checkpoint=checkpoint,
+    )
+    trained = _trained(whole, provider, engine, progress)
+    return [
+        trained.of(range(first[number], first[number + 1]), part.seed)
+        for number, part in enumerate(parts)
+    ]
+
+
+def _architecture(model: Model, data: Dataset, config: TrainingConfig) -> Architecture:
+    return Architecture(model, data.input_shape, data.tasks.n_outputs, config.model_options)
+
+
+def _trained(
+    whole: RowsJob, provider: StaticWeights, engine: Engine | None, progress: Progress | None
+) -> TrainedRows:
+    """Train rows that nobody watches, in blocks."""
+    jobs = _separate(whole, provider)
     parts = (LocalEngine() if engine is None else engine).rows(jobs, progress)
     return merged(jobs, list(carried_out(jobs, parts)), provider.matrix)
 
@@ -133,30 +222,48 @@ def _only(jobs: Sequence[RowsJob]) -> RowsJob:
 
 
 def _separate(whole: RowsJob, provider: StaticWeights) -> list[RowsJob]:
-    """One job for each block of rows that can share a stack.
+    """One job for each block of rows that can share a stack, and that are not too many for one.
 
     A row's batches depend on its own examples only, never on its neighbours.
     """
     found = blocks(whole.data, provider.matrix, whole.config.batch_size)
-    start, folder = whole.start, whole.checkpoint
+    start = whole.start
     together = len(found) == 1 and isinstance(found[0][1], Tensor)
-    if start is not None and start.couples_rows and not together:
-        raise CoterieError(
-            "`start` has a stem that learns, which needs models that all train on the same "
-            "examples."
-        )
-    if len(found) == 1:
+    if start is not None and start.couples_rows:
+        if not together:
+            raise CoterieError(
+                "`start` has a stem that learns, which needs models that all train on the same "
+                "examples."
+            )
         return [replace(whole, positions=found[0][1])]
-    return [
-        replace(
-            whole,
-            provider=StaticWeights(provider.matrix[rows], n_tasks=provider.matrix.shape[1]),
-            rows=tuple(rows),
-            starts=tuple(whole.starts[row] for row in rows),
-            positions=positions,
-            start=None if start is None else start.select(rows),
-            recorded=rows.index(whole.recorded) if whole.recorded in rows else None,
-            checkpoint=None if folder is None else folder / f"block-{number}",
-        )
-        for number, (rows, positions) in enumerate(found)
+    most = max(1, BLOCK_BYTES // (whole.architecture.n_parameters * _BYTES_A_PARAMETER))
+    cut = [
+        (rows[at : at + most], positions if isinstance(positions, Tensor) else positions[at : at + most])
+        for rows, positions in found
+        for at in range(0, len(rows), most)
     ]
+    if len(cut) == 1:
+        return [replace(whole, positions=cut[0][1])]
+    return [_block(whole, provider, number, *each) for number, each in enumerate(cut)]
+
+
+def _block(
+    whole: RowsJob,
+    provider: StaticWeights,
+    number: int,
+    rows: Sequence[int],
+    positions: Tensor | list[Tensor],
+) -> RowsJob:
+    """Some of the rows."""
+    folder = whole.checkpoint
+    return replace(
+        whole,
+        provider=StaticWeights(provider.matrix[rows], n_tasks=provider.matrix.shape[1]),
+        rows=tuple(rows),
+        seeds=tuple(whole.seeds[row] for row in rows),
+        starts=tuple(whole.starts[row] for row in rows),
+        positions=positions,
+        start=None if whole.start is None else whole.start.select(rows),
+        recorded=tuple(row for row in whole.recorded if row in rows),
+        checkpoint=None if folder is None else folder / f"block-{number}",
+    )

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from coterie.errors import CoterieError, blame, shown
 from coterie.models.encoders import ENCODERS
+from coterie.models.strategy import Workload
 from coterie.named import find_object
 from coterie.schema import Details
 from coterie.seeds import derive
@@ -95,10 +96,10 @@ class Architecture:
         with torch.random.fork_rng():
             torch.manual_seed(derive(seed, "init", identity))
             # The outline comes first: what is absurdly large is refused before it takes memory.
-            outline = self.outline
+            known = None if self.outline is None else self._outlined_features
             encoder = self._made()
             return TaskModel(
-                encoder, self._n_features(encoder if outline is None else outline), self.n_outputs
+                encoder, self._n_features(encoder) if known is None else known, self.n_outputs
             )
 
     @cached_property
@@ -123,6 +124,16 @@ class Architecture:
             )
         return encoder
 
+    @cached_property
+    def workload(self) -> Workload:
+        """What a model does in training, for one example."""
+        model, inputs = self.build(0, 0).train(), torch.zeros(2, *self.input_shape)
+        with (
+            torch.random.fork_rng(),
+            blame(f"`model` {self.name!r} fails in training mode on inputs of shape {tuple(inputs.shape)}"),
+        ):
+            return Workload.of(model, inputs)
+
     @property
     def n_parameters(self) -> int:
         """Number of parameters of one model, the head included.
@@ -133,7 +144,12 @@ class Architecture:
         if self.outline is None:
             return sum(each.numel() for each in self.build(0, 0).parameters())
         encoder = sum(each.numel() for each in self.outline.parameters())
-        return encoder + (self._n_features(self.outline) + 1) * self.n_outputs
+        return encoder + (self._outlined_features + 1) * self.n_outputs
+
+    @cached_property
+    def _outlined_features(self) -> int:
+        """Features of a built-in encoder, counted once."""
+        return self._n_features(cast(nn.Module, self.outline))
 
     def _made(self) -> nn.Module:
         factory = find_factory(self.model)

@@ -29,19 +29,20 @@ class Parts(NamedTuple):
 
 
 def initialised(
-    architecture: Architecture, seed: int, identities: Sequence[int], n_layers: int
+    architecture: Architecture, starts: Sequence[tuple[int, int]], n_layers: int
 ) -> Parts:
-    """Row m from the initialisation ``identities[m]``, the first ``n_layers`` shared by all."""
-    built = {identity: architecture.build(seed, identity) for identity in sorted(set(identities))}
-    stems = {
-        identity: split(model, n_layers, architecture.name) for identity, model in built.items()
-    }
-    template = built[identities[0]]
+    """Row m from its seed and the name of its initialisation, ``starts[m]``.
+
+    The first ``n_layers`` are shared by all.
+    """
+    built = {start: architecture.build(*start) for start in sorted(set(starts))}
+    stems = {start: split(model, n_layers, architecture.name) for start, model in built.items()}
+    template = built[starts[0]]
     trainable = {name for name, parameter in template.named_parameters() if parameter.requires_grad}
 
     def stacked(named: Callable[[nn.Module], Mapping[str, Tensor]]) -> dict[str, Tensor]:
         return {
-            name: torch.stack([named(built[i])[name].detach() for i in identities])
+            name: torch.stack([named(built[start])[name].detach() for start in starts])
             for name in named(template)
         }
 
@@ -49,7 +50,7 @@ def initialised(
     buffers = stacked(lambda module: dict(module.named_buffers()))
     for name in trainable:
         parameters[name].requires_grad_()
-    return Parts(template, parameters, buffers, stems[identities[0]])
+    return Parts(template, parameters, buffers, stems[starts[0]])
 
 
 def restored(architecture: Architecture, state: Mapping[str, Tensor], n_layers: int) -> Parts:

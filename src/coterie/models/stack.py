@@ -67,18 +67,21 @@ class ModelStack:
         architecture: Architecture,
         *,
         n_models: int,
-        seed: int,
+        seed: int | Sequence[int],
         init: str | Sequence[int] = "independent",
         stem: int = 0,
     ) -> ModelStack:
         """Build M models; row m starts from initialisation ``init[m]``, whatever M is.
 
+        Rows may have a ``seed`` each.
+
         Raises:
             CoterieError: the first ``stem`` layers cannot be shared, because the encoder is not a
                 longer ``nn.Sequential``.
         """
-        identities = initialisations(init, n_models)
-        return cls(architecture, *initialised(architecture, seed, identities, stem))
+        seeds = seed if isinstance(seed, Sequence) else [seed] * n_models
+        starts = list(zip(seeds, initialisations(init, n_models), strict=True))
+        return cls(architecture, *initialised(architecture, starts, stem))
 
     @classmethod
     def from_state(
@@ -213,11 +216,16 @@ class ModelStack:
         ]
         return outputs[0] if len(outputs) == 1 else torch.cat(outputs)
 
-    def chunks(self) -> list[tuple[slice, bool]]:
-        """Slices of rows that are executed together, and whether they are alive."""
+    def chunks(self, seeds: Sequence[int] | None = None) -> list[tuple[slice, bool]]:
+        """Slices of rows that are executed together, and whether they are alive.
+
+        Rows of different ``seeds`` are not, where layers draw random numbers.
+        """
+        alive = [True] * self.n_models if self.alive is None else self.alive
+        drawn = alive if seeds is None or not self.architecture.workload.draws else seeds
         return [
-            (rows, self.alive is None or bool(self.alive[rows.start]))
-            for rows in chunks(self.n_models, self.strategy, self.alive)
+            (rows, bool(alive[rows.start]))
+            for rows in chunks(self.n_models, self.strategy.rows, list(zip(alive, drawn, strict=True)))
         ]
 
     def blame(

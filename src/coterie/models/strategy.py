@@ -1,16 +1,20 @@
-"""How a stack executes: all rows of a chunk through ``vmap``, or one row after the other."""
+"""How a stack executes: all rows of a chunk through ``vmap``, or one row after the other.
+
+It is a function of the model, the batch size and the kind of device alone: no stopwatch, no free
+memory, so that it is the same wherever and however often the training runs.
+"""
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from itertools import groupby
-from time import perf_counter
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import torch
 from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils.flop_counter import FlopCounterMode
 
 from coterie.errors import reason
 from coterie.schema import least
@@ -18,8 +22,52 @@ from coterie.schema import least
 if TYPE_CHECKING:
     from coterie.models.stack import ModelStack
 
-MEMORY_SHARE = 0.3
-MEASURED_ROWS = 8
+# By benchmarks/strategy.py: on a CPU batched rows win by what each call costs by itself, 2 to 10
+# times where a step is small, and nothing from about this many operations on. Chunks whose
+# activations leave the cache are slower again. On a GPU small steps leave most of it idle.
+MOST_FLOPS = {"cpu": 2**24}
+CHUNK_BYTES = {"cpu": 2**23}
+_CHUNK_BYTES_ELSEWHERE = 2**32
+
+
+@dataclass(frozen=True)
+class Workload:
+    """What a model does in training, for one example.
+
+    ``flops`` of the forward pass, ``saved`` bytes that autograd keeps of it, and whether layers
+    ``draw`` random numbers.
+    """
+
+    flops: float
+    saved: float
+    draws: bool
+
+    @classmethod
+    def of(cls, forward: Callable[[Tensor], Tensor], inputs: Tensor) -> Workload:
+        """Of a forward pass in training mode, by what it does with some ``inputs`` (B, ...).
+
+        >>> layer = torch.nn.Linear(3, 5)
+        >>> Workload.of(layer, torch.zeros(2, 3)).flops  # a multiplication and an addition each
+        30.0
+        >>> Workload.of(torch.nn.Dropout(), torch.zeros(2, 3)).draws
+        True
+        """
+        counter, watch = FlopCounterMode(display=False), _Draws()
+        with counter, watch:
+            saved = saved_bytes(lambda: forward(inputs))
+        return cls(counter.get_total_flops() / len(inputs), saved / len(inputs), watch.seen)
+
+
+class _Draws(TorchDispatchMode):
+    """Sees whether operations draw random numbers."""
+
+    seen = False
+
+    def __torch_dispatch__(
+        self, func: Any, types: Any, args: Any = (), kwargs: Any = None
+    ) -> object:
+        self.seen |= torch.Tag.nondeterministic_seeded in func.tags
+        return func(*args, **(kwargs or {}))
 
 
 @dataclass(frozen=True)
@@ -34,39 +82,24 @@ class Strategy:
     reason: str = "asked for"
 
 
+def batches_well(work: Workload, batch_size: int, device: torch.device) -> bool:
+    """Whether the rows of a stack are faster together than one after the other."""
+    return work.flops * batch_size <= MOST_FLOPS.get(device.type, torch.inf)
+
+
 def choose_strategy(
-    stack: ModelStack,
-    step: Callable[[ModelStack], object],
-    activation_bytes: int,
-    device: torch.device,
+    work: Workload, n_models: int, batch_size: int, device: torch.device
 ) -> Strategy:
-    """Time one training step of a few rows both ways and return the faster.
+    """Batched, in chunks, where a step of one model is small.
 
-    Modules that vmap rejects are looped over.
-
-    Args:
-        stack: the stack to be trained, at least two rows; it is left as it was.
-        step: runs one forward and backward pass of the stack that it is given.
-        activation_bytes: what autograd keeps of one row in one step, which bounds the rows of a
-            chunk.
-        device: where the stack lives.
+    >>> choose_strategy(Workload(1e4, 1e4, draws=False), 16, 128, torch.device("cpu"))
+    Strategy(kind='vmap', rows=3, reason='1.3 MFLOP in the forward pass of a model')
     """
-    sample = stack.select(range(min(stack.n_models, MEASURED_ROWS)))
-    sample.train()
-    chunk = rows_that_fit(activation_bytes, device, stack.n_models)
-    sample.strategy = Strategy("vmap", min(chunk, sample.n_models))
-    try:
-        vmapped = _seconds(lambda: step(sample), device)
-    except Exception as error:
-        return rejected(reason(error.__cause__ or error))
-    sample.strategy = Strategy("loop")
-    looped = _seconds(lambda: step(sample), device)
-    measured = (
-        f"{sample.n_models} rows: vmap {vmapped * 1e3:.1f} ms, loop {looped * 1e3:.1f} ms a step"
-    )
-    return (
-        Strategy("vmap", chunk, measured) if vmapped < looped else Strategy("loop", reason=measured)
-    )
+    told = f"{work.flops * batch_size / 1e6:.1f} MFLOP in the forward pass of a model"
+    rows = rows_that_fit(work, n_models, batch_size, device)
+    if rows == 1 or not batches_well(work, batch_size, device):
+        return Strategy("loop", reason=told)
+    return Strategy("vmap", rows, told)
 
 
 def rejected(why: str) -> Strategy:
@@ -123,57 +156,25 @@ def saved_bytes(forward: Callable[[], Tensor]) -> int:
     return sum(seen.values())
 
 
-def rows_that_fit(activation_bytes: int, device: torch.device, n_models: int) -> int:
-    """Rows of a chunk whose activations take at most a share of the free memory."""
-    if device.type == "cuda":
-        free, _ = torch.cuda.mem_get_info(device)
-    else:
-        free = (
-            os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-            if hasattr(os, "sysconf")
-            else 2**32
-        )
-    # Gradients of activations live beside them during the backward pass.
-    return int(min(n_models, max(1, MEMORY_SHARE * free // (2 * max(activation_bytes, 1)))))
+def rows_that_fit(work: Workload, n_models: int, batch_size: int, device: torch.device) -> int:
+    """Rows of a chunk whose activations, and the gradients of these, are within bounds."""
+    most = CHUNK_BYTES.get(device.type, _CHUNK_BYTES_ELSEWHERE)
+    return int(min(n_models, max(1, most // (2 * max(work.saved * batch_size, 1)))))
 
 
-def chunks(
-    n_models: int, strategy: Strategy, alive: Sequence[bool] | None = None
-) -> Sequence[slice]:
-    """Slices of rows that are executed together.
+def chunks(n_models: int, size: int, keys: Sequence[Hashable] | None = None) -> Sequence[slice]:
+    """Slices of at most ``size`` rows that are executed together: neighbours with equal ``keys``.
 
-    None holds both rows that are ``alive`` and rows that are not.
-
-    >>> chunks(5, Strategy("vmap", 2))
+    >>> chunks(5, 2)
     [slice(0, 2, None), slice(2, 4, None), slice(4, 5, None)]
-    >>> chunks(4, Strategy("vmap", 4), alive=[True, False, True, True])
+    >>> chunks(4, 4, [True, False, True, True])
     [slice(0, 1, None), slice(1, 2, None), slice(2, 4, None)]
     """
-    if alive is None or all(alive):
-        return [
-            slice(start, min(start + strategy.rows, n_models))
-            for start in range(0, n_models, strategy.rows)
-        ]
     found, start = [], 0
-    for _, run in groupby(alive):
+    for _, run in groupby([None] * n_models if keys is None else keys):
         stop = start + len(list(run))
         found += [
-            slice(first, min(first + strategy.rows, stop))
-            for first in range(start, stop, strategy.rows)
+            slice(first, min(first + size, stop)) for first in range(start, stop, size)
         ]
         start = stop
     return found
-
-
-def _seconds(step: Callable[[], object], device: torch.device) -> float:
-    """Best of two after one warm-up."""
-    times = []
-    for _ in range(3):
-        if device.type == "cuda":
-            torch.cuda.synchronize(device)
-        start = perf_counter()
-        step()
-        if device.type == "cuda":
-            torch.cuda.synchronize(device)
-        times.append(perf_counter() - start)
-    return min(times[1:])

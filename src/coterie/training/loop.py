@@ -6,6 +6,7 @@ output columns, ``E`` epochs.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from time import perf_counter
@@ -40,6 +41,7 @@ def train(
     config: TrainingConfig,
     watchers: Watchers = _NOBODY,
     checkpoint: Checkpoint = _NOWHERE,
+    seeds: Sequence[int] | None = None,
 ) -> TrainingState:
     """Train a stack; return the record of the training, whose stack holds each model's kept epoch.
 
@@ -51,11 +53,13 @@ def train(
         config: settings.
         watchers: who looks at the training.
         checkpoint: one atomic file an epoch; a training found there is continued.
+        seeds: of each model, where they are not all that of ``config``: a model then has the
+            batches, and its random layers draw the numbers, that it would have alone.
 
     Raises:
         CoterieError: a loss is not finite; the last checkpoint stays.
     """
-    trainer = _Trainer.of(stack, data, positions, provider, config, watchers)
+    trainer = _Trainer.of(stack, data, positions, provider, config, watchers, seeds)
     with torch.random.fork_rng():
         trainer.begin(checkpoint)
         state = trainer.state
@@ -79,7 +83,7 @@ class _Trainer:
     """What a training needs at hand, on the device.
 
     ``judged`` (T,) tells which tasks have labels in the validation part; ``share`` (M, T) is there
-    only where rows have their own examples.
+    only where rows have their own examples, ``seeds`` (M) where they have their own.
     """
 
     state: TrainingState
@@ -91,6 +95,7 @@ class _Trainer:
     tasks: Tasks
     judged: Tensor
     share: Tensor | None
+    seeds: Sequence[int] | None
 
     @classmethod
     def of(
@@ -101,6 +106,7 @@ class _Trainer:
         provider: WeightsProvider,
         config: TrainingConfig,
         watchers: Watchers,
+        seeds: Sequence[int] | None,
     ) -> _Trainer:
         """Everything moved to its place, before the first step."""
         place = Place.of(config.device, config.precision)
@@ -111,7 +117,9 @@ class _Trainer:
         tasks = data.tasks.to(place.device)
         weighing = weigh(provider, stack, tasks, place)
         positions = weighing.positions(positions, data, config.seed, deliver)
-        batches = deliver(positions, seed=config.seed, augment=config.augment)
+        batches = deliver(
+            positions, seed=config.seed if seeds is None else seeds, augment=config.augment
+        )
         validation = deliver(data.split.validation, seed=0, batch_size=EVALUATION_BATCH)
         limit = config.limit(batches.n_steps)
         weighing.prepare(data, limit.epochs * batches.n_steps, config.seed)
@@ -136,6 +144,7 @@ class _Trainer:
             tasks=tasks,
             judged=labelled.any(0).to(place.device),
             share=None if shared else observed_shares(data, positions).to(place.device),
+            seeds=seeds,
         )
 
     def begin(self, checkpoint: Checkpoint) -> None:
@@ -177,12 +186,12 @@ class _Trainer:
         """One step of every model on a batch; task losses (m, T) before it."""
         state, stack = self.state, self.state.stack
         rate = learning_rate(step, state.most_steps, self.config)
-        seed = forward_seed(self.config.seed, step)
+        seed = self._seed(step)
         set_learning_rate(state.optimiser, rate)
         weights = state.still(state.weighing.at(step))
         for probe in self.watchers.probes:
             if step and step % probe.every == 0:
-                probe.on_step(self._moment(step, batch, weights.detach(), rate, seed))
+                probe.on_step(self._moment(step, batch, weights.detach(), rate))
         share = None if self.share is None else state.still(self.share)
         outputs, losses = gradient_step(stack, batch, weights, self.tasks, seed, self.place, share)
         state.weighing.learn(step)
@@ -191,6 +200,12 @@ class _Trainer:
             clip_rows(stack, self.config.clip)
         state.optimiser.step()
         return losses
+
+    def _seed(self, step: int) -> int | list[int]:
+        """Seed of the random layers in this step, of each model that still trains if they differ."""
+        if self.seeds is None:
+            return forward_seed(self.config.seed, step)
+        return [forward_seed(self.seeds[row], step) for row in self.state.rows.tolist()]
 
     def _show(self, batch: Batch, outputs: Tensor) -> None:
         """Let observers see what was trained on, with all models at their places."""
@@ -223,7 +238,7 @@ class _Trainer:
         if progress is not None and state.epoch < state.limit.epochs:
             progress(state.steps, state.steps, f"stopped after epoch {state.epoch}")
 
-    def _moment(self, step: int, batch: Batch, weights: Tensor, rate: float, seed: int) -> Moment:
+    def _moment(self, step: int, batch: Batch, weights: Tensor, rate: float) -> Moment:
         return Moment(
             step=step,
             stack=self.state.stack,
@@ -234,7 +249,7 @@ class _Trainer:
             learning_rate=rate,
             data=self.batches.data,
             tasks=self.tasks,
-            seed=seed,
+            seed=forward_seed(self.config.seed, step),
             place=self.place,
         )
 

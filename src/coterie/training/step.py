@@ -14,13 +14,7 @@ from torch import Tensor
 from coterie.data import Batch, Dataset
 from coterie.errors import CoterieError
 from coterie.models import ModelStack, Strategy
-from coterie.models.strategy import (
-    choose_strategy,
-    rejected,
-    rows_that_fit,
-    saved_bytes,
-    why_not_vmap,
-)
+from coterie.models.strategy import choose_strategy, rejected, rows_that_fit, why_not_vmap
 from coterie.tasks import Tasks, task_losses
 from coterie.training.device import Place
 
@@ -30,7 +24,7 @@ def gradient_step(
     batch: Batch,
     weights: Tensor,
     tasks: Tasks,
-    seed: int,
+    seed: int | Sequence[int],
     place: Place,
     share: Tensor | None = None,
 ) -> tuple[Tensor, Tensor]:
@@ -45,7 +39,7 @@ def gradient_step(
         batch: shared by all rows, or with a leading row dimension.
         weights: W (M, T), a leaf on the stack's device.
         tasks: on the stack's device.
-        seed: of the random layers in this step.
+        seed: of the random layers in this step, or one for each row.
         place: precision.
         share: observed share (M, T) of the labels within each row's own examples, where rows have
             their own.
@@ -54,12 +48,13 @@ def gradient_step(
         Outputs (M, B, P) and task losses (M, T), detached; zero for rows that are not alive.
     """
     per_row = batch.position.dim() == 2
+    seeds = seed if isinstance(seed, Sequence) else [seed] * stack.n_models
     stack.zero_grad()
     with place.autocast():
-        features = stack.through_stem(batch.inputs, seed, per_row=per_row)
+        features = stack.through_stem(batch.inputs, seeds[0], per_row=per_row)
     shared = features.detach().requires_grad_() if features.requires_grad else features
     found = []
-    for rows, alive in stack.chunks():
+    for rows, alive in stack.chunks(seeds):
         if not alive:
             found.append(_at_rest(batch, weights[rows], tasks))
             continue
@@ -67,7 +62,9 @@ def gradient_step(
             (shared[rows], batch.targets[rows]) if per_row else (shared, batch.targets)
         )
         with place.autocast():
-            outputs = stack(inputs, rows=rows, per_row=per_row, seed=seed, after_stem=True).float()
+            outputs = stack(
+                inputs, rows=rows, per_row=per_row, seed=seeds[rows.start], after_stem=True
+            ).float()
         losses = task_losses(outputs, targets, tasks, None if share is None else share[rows])
         with stack.blame(inputs.shape, "fails in the backward pass of inputs of shape"):
             _loss(weights[rows], losses).backward()
@@ -132,20 +129,19 @@ def observed_shares(data: Dataset, positions: Sequence[Tensor]) -> Tensor:
 def decide_strategy(
     stack: ModelStack, batch: Batch, weights: Tensor, tasks: Tasks, asked: str, place: Place
 ) -> Strategy:
-    """The strategy asked for, or the faster one by a short measurement on ``batch``.
+    """The strategy asked for, or what suits the model; what vmap rejects is looped over.
 
-    What vmap rejects is looped over.
+    It is tried on ``batch``, and depends on nothing of it but its size.
 
     Raises:
         CoterieError: vmap was asked for and rejects the model, or the model itself fails.
     """
     if stack.n_models == 1 or asked == "loop":
         return Strategy("loop", reason="one model" if stack.n_models == 1 else "asked for")
-    one = stack.select([0])
-    one.train()
-    inputs = batch.inputs[0] if batch.position.dim() == 2 else batch.inputs
-    with place.autocast():
-        kept = saved_bytes(lambda: one(inputs))
+    work, size = stack.architecture.workload, batch.position.shape[-1]
+    suits = choose_strategy(work, stack.n_models, size, place.device)
+    if asked == "auto" and suits.kind == "loop":
+        return suits
 
     def step(sample: ModelStack) -> None:
         gradient_step(
@@ -160,17 +156,17 @@ def decide_strategy(
     refusal = why_not_vmap(
         stack, step, lambda sample: held_out_losses(sample, _only_first(batch), tasks, place)
     )
-    if refusal is not None and asked == "vmap":
+    if refusal is None:
+        return suits if asked == "auto" else Strategy(
+            "vmap", rows_that_fit(work, stack.n_models, size, place.device)
+        )
+    if asked == "vmap":
         raise CoterieError(
             "`strategy` 'vmap' was asked for, and vmap rejects `model` "
             f"{stack.architecture.name!r}: {refusal.rstrip('.')}. Use 'auto', which tries, or "
             "'loop'."
         )
-    if refusal is not None:
-        return rejected(refusal)
-    if asked == "vmap":
-        return Strategy("vmap", rows_that_fit(kept, place.device, stack.n_models))
-    return choose_strategy(stack, step, kept, place.device)
+    return rejected(refusal)
 
 
 def _first_rows(batch: Batch, n_models: int) -> Batch:
