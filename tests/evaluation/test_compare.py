@@ -252,20 +252,20 @@ def test_one_group_is_joint_training(data):
 def test_small_tables_are_split_repeatedly(data, halves, monkeypatch):
     seen = []
 
-    def noted(plan, data, **about):
-        seen.append((data, about))
-        return _unit.Finished(unit=None)
+    def noted(plan, data, repetitions, folder):
+        seen.extend((data, each) for each in repetitions)
+        return [_unit.Finished(unit=None) for _ in repetitions]
 
-    monkeypatch.setattr(_jobs, "run_unit", noted)
+    monkeypatch.setattr(_jobs, "run_units", noted)
     monkeypatch.setattr(_compare, "assemble", lambda *parts, **more: None)
     ct.compare("mlp", data, halves, rivals="none", **SETTINGS)
-    assert [(about["split"], about["seed"]) for _, about in seen] == [
+    assert [(about.split, about.seed) for _, about in seen] == [
         (s, r) for s in range(5) for r in range(3)
     ]
     assert len({tuple(own.split.test.tolist()) for own, _ in seen}) == 5
-    assert len({about["train_seed"] for _, about in seen}) == 3 + 4 * 3
+    assert len({about.train_seed for _, about in seen}) == 3 + 4 * 3
     assert seen[0][0] is data
-    assert [about["is_first"] for _, about in seen] == [True] + [False] * 14
+    assert [about.is_first for _, about in seen] == [True] + [False] * 14
 
 
 def test_repeated_splits_are_units_of_their_own(data, halves):
@@ -320,7 +320,7 @@ def test_a_split_that_cannot_be_drawn_is_named(data, halves, monkeypatch, droppi
             raise CoterieError("Too rare for this split: 'orange'.")
         return ct.load("digits", targets=["even", "random"])
 
-    monkeypatch.setattr(_jobs, "run_unit", lambda *a, **k: pytest.fail("trained"))
+    monkeypatch.setattr(_jobs, "run_units", lambda *a, **k: pytest.fail("trained"))
     named = r"none of 100 draws of split 1 can be used. The last: .*Compare with repeats=1\.$"
     with pytest.raises(CoterieError, match=named):
         ct.compare(
@@ -659,40 +659,48 @@ import sys, torch, coterie as ct
 torch.set_num_threads(1)
 data = ct.load("digits", limit=700)
 methods = ct.Cluster(n_groups=2)
-ct.compare("mlp", data, methods, seeds=2, repeats=1, draws=1, rivals="none", run=sys.argv[1], epochs=6, batch_size=32,
-           model_options={"hidden": (8,)}, strategy="loop", device="cpu")
+ct.compare("mlp", data, methods, seeds=2, repeats=1, draws=1, rivals=["tuned"], run=sys.argv[1], epochs=6, batch_size=32,
+           model_options={"hidden": (8,)}, strategy=sys.argv[2], device="cpu")
 """
 
 
-def start(folder):
+def start(folder, strategy):
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    return subprocess.Popen([sys.executable, "-c", SCRIPT, str(folder)], env=environment)
+    return subprocess.Popen([sys.executable, "-c", SCRIPT, str(folder), strategy], env=environment)
 
 
 @pytest.fixture(scope="module")
-def whole_run(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("whole") / "run"
-    assert start(folder).wait() == 0
-    return folder
+def whole_runs(tmp_path_factory):
+    folders = {}
+    for strategy in ("loop", "vmap"):
+        folders[strategy] = tmp_path_factory.mktemp(strategy) / "run"
+        assert start(folders[strategy], strategy).wait() == 0
+    return folders
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    "seen",
+    ("strategy", "seen"),
     [
-        "checkpoints/split-0-seed-0/joint/*.safetensors",
-        "checkpoints/split-0-seed-0/groups/*.safetensors",
-        "units/split-0-seed-0/*",
-        "checkpoints/split-0-seed-1/groups/*.safetensors",
+        ("loop", "checkpoints/split-0-seed-0/joint/*.safetensors"),
+        ("loop", "checkpoints/split-0-seed-0/groups/*.safetensors"),
+        ("loop", "units/split-0-seed-0/*"),
+        ("loop", "checkpoints/split-0-seed-1/groups/*.safetensors"),
+        ("vmap", "checkpoints/split-0-seed-1/joint/*.safetensors"),
+        ("vmap", "checkpoints/split-0-seed-1/groups/*.safetensors"),
+        ("vmap", "checkpoints/split-0-seed-1/seed-0/rival-tuned/*.safetensors"),
+        ("vmap", "units/split-0-seed-0/*"),
     ],
 )
-def test_a_killed_run_ends_bit_for_bit_the_same(whole_run, tmp_path, seen):
-    process = start(tmp_path / "run")
+def test_a_killed_run_ends_bit_for_bit_the_same(whole_runs, tmp_path, strategy, seen):
+    """Of "loop" each seed is trained alone, of "vmap" all are one stack."""
+    whole_run = whole_runs[strategy]
+    process = start(tmp_path / "run", strategy)
     while not list(tmp_path.glob(f"run/{seen}")) and process.poll() is None:
         time.sleep(0.005)
     process.send_signal(signal.SIGKILL)
     assert process.wait() == -signal.SIGKILL
-    assert start(tmp_path / "run").wait() == 0
+    assert start(tmp_path / "run", strategy).wait() == 0
     for stage in ("split-0-seed-0", "split-0-seed-1"):
         one, two = (Unit.load(folder / "units" / stage) for folder in (whole_run, tmp_path / "run"))
         assert one.scores == two.scores
@@ -703,3 +711,100 @@ def test_a_killed_run_ends_bit_for_bit_the_same(whole_run, tmp_path, seen):
             one.histories["grouped"].train_loss, two.histories["grouped"].train_loss
         )
         assert one.found["grouped"].grouping.to_dict() == two.found["grouped"].grouping.to_dict()
+
+
+def one_by_one(monkeypatch):
+    monkeypatch.setattr(_compare, "seeds_together", lambda plan, data: False)
+
+
+@pytest.mark.parametrize("missing", [False, True])
+@pytest.mark.parametrize("dropout", [0.0, 0.2])
+def test_seeds_in_one_stack_are_what_they_are_alone(monkeypatch, missing, dropout):
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(260, 6)).astype(np.float32)
+    y = (x @ rng.normal(size=(6, 4)) > 0).astype(np.float32)
+    if missing:
+        y[rng.random(y.shape) < 0.3] = np.nan
+    table = ct.load({"inputs": x, "targets": y})
+    settings = SETTINGS | {
+        "strategy": "vmap",
+        "epochs": None,
+        "patience": 3,
+        "optimiser": "sgd",
+        "model_options": {"hidden": (8,), "dropout": dropout},
+    }
+    asked = {"seeds": 3, "repeats": 2, "draws": 1, "rivals": "none"}
+    methods = {"map": ct.Cluster(n_groups=2), "own": ct.Cluster(n_groups=3, by="kmeans")}
+    together = ct.compare("mlp", table, methods, **asked, **settings)
+    one_by_one(monkeypatch)
+    alone = ct.compare("mlp", table, methods, **asked, **settings)
+    assert together.found.keys() == alone.found.keys()
+    for name in ("scores", "costs"):
+        one, other = (getattr(each, f"{name}_table").to_pylist() for each in (together, alone))
+        assert len(one) == len(other)
+        for a, b in zip(one, other, strict=True):
+            for key in a.keys() - {"seconds", "latency"}:
+                expected = (
+                    pytest.approx(b[key], abs=2e-4, nan_ok=True) if key == "value" else b[key]
+                )
+                assert a[key] == expected, (name, key)
+
+
+def test_a_stack_of_seeds_continues_where_units_are_missing(data, halves, tmp_path):
+    """A run stopped between the units of one stack trains nothing again and ends the same."""
+    settings = SETTINGS | {"strategy": "vmap"}
+    asked = {"seeds": 3, "repeats": 1, "draws": 1, "rivals": "none"}
+    whole = ct.compare("mlp", data, halves, run=tmp_path / "whole", **asked, **settings)
+
+    class Stopped(BaseException):
+        pass
+
+    entered = []
+
+    class Stopping(ct.LocalEngine):
+        def units(self, jobs, progress=None):
+            for finished in super().units(jobs, progress):
+                yield [*finished[:2], StopsHere(finished[2])]
+
+    class StopsHere:
+        def __init__(self, finished):
+            self.finished = finished
+
+        def enter(self, run):
+            entered.append(sorted(run.stages))
+            raise Stopped
+
+        unit = None
+
+    with pytest.raises(Stopped):
+        ct.compare(
+            "mlp", data, halves, run=tmp_path / "run", engine=Stopping(), **asked, **settings
+        )
+    assert entered[0][1:] == ["units/split-0-seed-0", "units/split-0-seed-1"]
+    steps = []
+    again = ct.compare(
+        "mlp",
+        data,
+        halves,
+        run=tmp_path / "run",
+        progress=lambda done, of, text: steps.append(text),
+        **asked,
+        **settings,
+    )
+    assert again.scores_table.to_pylist() == whole.scores_table.to_pylist()
+    assert again.gains_table.to_pylist() == whole.gains_table.to_pylist()
+    assert not any("epoch" in text for text in steps)
+    assert not (tmp_path / "run" / "checkpoints").exists()
+
+
+def test_which_seeds_share_a_stack_is_a_function_of_model_and_settings(data):
+    def plan(model="mlp", methods=("data_map",), **settings):
+        named = _compare.named_methods(list(methods), data.tasks.names, 2)
+        return _unit.Plan(model=model, methods=named, settings=settings)
+
+    assert _jobs.seeds_together(plan(), data)
+    assert _jobs.seeds_together(plan(strategy="vmap", model_options={"hidden": (4096,)}), data)
+    assert not _jobs.seeds_together(plan(model_options={"hidden": (4096,)}), data)
+    assert not _jobs.seeds_together(plan(strategy="loop"), data)
+    assert not _jobs.seeds_together(plan(augment=True), data)
+    assert not _jobs.seeds_together(plan(methods=["lookahead"]), data)

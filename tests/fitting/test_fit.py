@@ -6,8 +6,9 @@ import torch
 from torch import nn
 
 from coterie.data import load
+from coterie.engines import LocalEngine
 from coterie.errors import CoterieError
-from coterie.fitting import fit
+from coterie.fitting import OneSeed, _fit, fit, fit_seeds
 from coterie.metrics import metric_names, scores, with_metric
 from coterie.results import Grouping
 from coterie.training import LearntWeights, WeightsProvider, predict
@@ -533,3 +534,67 @@ def test_compiled_training_is_the_same(digits, model, strategy, precision):
     compiled = fit(model, digits, weights, compile=True, **settings)
     assert torch._dynamo.utils.counters["stats"]["unique_graphs"] > 0
     np.testing.assert_allclose(plain.history.train_loss, compiled.history.train_loss, atol=1e-3)
+
+
+@pytest.mark.parametrize("missing", [False, True])
+@pytest.mark.parametrize("strategy", ["loop", "vmap"])
+def test_seeds_of_one_stack_are_what_they_are_alone(strategy, missing):
+    data = table(missing=missing)
+    settings = SMALL | {
+        "strategy": strategy,
+        "optimiser": "sgd",
+        "lr": 0.01,
+        "epochs": 8,
+        "patience": 2,
+        "batch_size": 47,
+    }
+    weights = [np.eye(3), np.array([[1.0, 1, 0], [0.5, 0, 1]])]
+    parts = [
+        OneSeed(seed=5, weights=weights[0]),
+        OneSeed(seed=6, weights=weights[1], init=[4, 4]),
+        OneSeed(seed=5, weights=weights[1]),
+    ]
+    together = fit_seeds("mlp", data, parts, record=True, snapshots=[2], **settings)
+    for part, found in zip(parts, together, strict=True):
+        alone = fit(
+            "mlp",
+            data,
+            part.weights,
+            init=part.init,
+            seed=part.seed,
+            record=0,
+            snapshots=[2],
+            **settings,
+        )
+        np.testing.assert_allclose(found.scores, alone.scores, atol=1e-4)
+        np.testing.assert_array_equal(found.history.best_epoch, alone.history.best_epoch)
+        np.testing.assert_allclose(
+            found.history.validation_loss, alone.history.validation_loss, atol=1e-4
+        )
+        np.testing.assert_allclose(found.data_map.confidence, alone.data_map.confidence, atol=1e-4)
+        assert len(found.data_map.snapshots) == len(alone.data_map.snapshots) == 1
+        assert found.data_map.ids.tolist() == alone.data_map.ids.tolist()
+        for key in ("steps", "model_steps", "parameters"):
+            assert found.cost[key] == alone.cost[key]
+        assert found.config == alone.config
+        for name, tensor in found.stack.state().items():
+            torch.testing.assert_close(tensor, alone.stack.state()[name], atol=1e-4, rtol=1e-4)
+
+
+def test_blocks_have_a_cap_and_do_not_change_a_row(monkeypatch):
+    data, settings = table(), SMALL | {"strategy": "loop"}
+    weights = np.repeat(np.eye(3), 2, axis=0)
+    whole = fit("mlp", data, weights, record=4, **settings)
+    monkeypatch.setattr(_fit, "BLOCK_BYTES", 2 * 20 * whole.stack.n_parameters)
+    seen = []
+
+    class Watched(LocalEngine):
+        def rows(self, jobs, progress=None):
+            seen.extend(job.rows for job in jobs)
+            return super().rows(jobs, progress)
+
+    cut = fit("mlp", data, weights, record=4, engine=Watched(), **settings)
+    assert seen == [(0, 1), (2, 3), (4, 5)]
+    assert state_equal(whole.stack, cut.stack)
+    np.testing.assert_array_equal(whole.data_map.confidence, cut.data_map.confidence)
+    np.testing.assert_array_equal(whole.scores, cut.scores)

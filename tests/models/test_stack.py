@@ -7,10 +7,21 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from coterie.data import Batch
 from coterie.errors import CoterieError
 from coterie.models import Architecture, ModelStack, Strategy
-from coterie.models.strategy import choose_strategy, chunks, rows_that_fit, why_not_vmap
+from coterie.models.strategy import (
+    CHUNK_BYTES,
+    Workload,
+    choose_strategy,
+    chunks,
+    rows_that_fit,
+    why_not_vmap,
+)
 from coterie.seeds import derive
+from coterie.tasks import Kind, Task, Tasks
+from coterie.training.device import Place
+from coterie.training.step import decide_strategy
 
 STEPS = 20
 SHAPES = {"mlp": (12,), "cnn": (3, 12, 12), "resnet18": (1, 8, 8)}
@@ -64,7 +75,7 @@ def train_stack(stack, opt, seed):
     for step, (x, y) in enumerate(batches(stack.architecture.input_shape)):
         stack.zero_grad()
         row_losses = []
-        for rows in chunks(stack.n_models, stack.strategy):
+        for rows in chunks(stack.n_models, stack.strategy.rows):
             outputs = stack(x, rows=rows, seed=derive(seed, "forward", step))
             loss = F.binary_cross_entropy_with_logits(
                 outputs, y.expand_as(outputs), reduction="none"
@@ -148,7 +159,7 @@ def test_chunk_sizes_give_the_same_gradients():
         stack = ModelStack.create(architecture, n_models=5, seed=0)
         stack.strategy = strategy
         stack.zero_grad()
-        for rows in chunks(5, strategy):
+        for rows in chunks(5, strategy.rows):
             stack(torch.eye(12), rows=rows).square().sum().backward()
         gradients.append(torch.cat([p.grad.flatten() for p in stack.trainable()]))
     torch.testing.assert_close(gradients[0], gradients[1])
@@ -170,13 +181,11 @@ def test_frozen_encoder_is_not_trained():
 def test_lstm_falls_back_to_the_loop():
     stack = ModelStack.create(Architecture(lstm, (5, 3), 2), n_models=3, seed=0)
 
-    def step(sample):
-        for rows in chunks(sample.n_models, sample.strategy):
-            sample(torch.randn(4, 5, 3), rows=rows).sum().backward()
-
-    chosen = choose_strategy(stack, step, 1000, torch.device("cpu"))
+    batch = Batch(torch.arange(4), torch.randn(4, 5, 3), torch.ones(4, 2))
+    tasks = Tasks.plain([Task(name=name, kind=Kind.BINARY) for name in "ab"])
+    chosen = decide_strategy(stack, batch, torch.ones(3, 2), tasks, "auto", Place.of("cpu"))
     assert chosen.kind == "loop"
-    assert "vmap" in chosen.reason
+    assert "vmap rejects" in chosen.reason
 
 
 def test_replicate_copies_one_row_and_leaves_the_original():
@@ -342,7 +351,6 @@ def test_a_strategy_is_timed_in_training_and_leaves_the_stack_as_it_was():
     stack, _ = some("cnn")
     stack.train(False)
     modes = []
-    choose_strategy(stack, lambda sample: modes.append(sample.training), 1000, torch.device("cpu"))
     assert (
         why_not_vmap(
             stack,
@@ -351,7 +359,7 @@ def test_a_strategy_is_timed_in_training_and_leaves_the_stack_as_it_was():
         )
         is None
     )
-    assert modes == [True] * 6 + [True, False]
+    assert modes == [True, False]
     assert not stack.training
 
 
@@ -363,10 +371,35 @@ def test_channels_last_changes_layout_not_values():
     torch.testing.assert_close(moved(torch.ones(2, 3, 12, 12)), stack(torch.ones(2, 3, 12, 12)))
 
 
-def test_rows_that_fit_is_bounded():
+def test_rows_of_a_chunk_are_bounded_by_their_activations():
     cpu = torch.device("cpu")
-    assert rows_that_fit(1, cpu, 7) == 7
-    assert rows_that_fit(10**15, cpu, 7) == 1
+    assert rows_that_fit(Workload(1, 1, draws=False), 7, 32, cpu) == 7
+    assert rows_that_fit(Workload(1, CHUNK_BYTES["cpu"] / 64 / 3, draws=False), 7, 32, cpu) == 3
+    assert rows_that_fit(Workload(1, 10**12, draws=False), 7, 32, cpu) == 1
+
+
+def test_workload_is_counted_as_by_hand():
+    small = Architecture("mlp", (12,), 2, {"hidden": (16,)}).workload
+    assert small.flops == 2 * (12 * 16 + 16 * 2)
+    # Of an example: the inputs, what the norm and the ReLU keep, the features of the head.
+    assert small.saved >= 4 * (12 + 16 + 16)
+    assert not small.draws
+    assert Architecture("mlp", (12,), 2, {"dropout": 0.1}).workload.draws
+    assert not Architecture("resnet18", (1, 8, 8), 2).workload.draws
+    torch.manual_seed(3)
+    first = torch.rand(1)
+    torch.manual_seed(3)
+    assert Architecture("cnn", (3, 12, 12), 2).workload.draws
+    assert torch.equal(torch.rand(1), first)
+
+
+def test_strategy_is_a_function_of_the_work_alone():
+    cpu, gpu = torch.device("cpu"), torch.device("cuda")
+    small, large = Workload(1e4, 1e3, draws=False), Workload(1e7, 1e3, draws=False)
+    assert choose_strategy(small, 5, 128, cpu) == choose_strategy(small, 5, 128, cpu)
+    assert [choose_strategy(each, 5, 128, cpu).kind for each in (small, large)] == ["vmap", "loop"]
+    assert choose_strategy(large, 5, 128, gpu).kind == "vmap"
+    assert "1280.0 MFLOP" in choose_strategy(large, 5, 128, cpu).reason
 
 
 @pytest.mark.parametrize("strategy", [Strategy("loop"), Strategy("vmap", 4)])

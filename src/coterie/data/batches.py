@@ -197,7 +197,9 @@ class Batches:
             zip(positions, near, self._read(positions, near), strict=True)
         ):
             if epoch is not None:
-                inputs = flip_and_crop(inputs, torch_generator(self.seeds[0], "augment", epoch, step))
+                inputs = flip_and_crop(
+                    inputs, torch_generator(self.seeds[0], "augment", epoch, step)
+                )
             inputs = self.data.preprocessing.normalise(inputs)
             if self.channels_last and inputs.dim() >= 4:
                 inputs = _channels_last(inputs)

@@ -18,7 +18,7 @@ from coterie.evaluation._configuration import (
     configuration,
     shown_configuration,
 )
-from coterie.evaluation._jobs import UnitJob
+from coterie.evaluation._jobs import UnitsJob, seeds_together
 from coterie.evaluation._leaving import check_save, leave_model
 from coterie.evaluation._repetitions import (
     MOST,
@@ -27,7 +27,7 @@ from coterie.evaluation._repetitions import (
     read_seeds,
     repeated_splits,
 )
-from coterie.evaluation._unit import Plan, Recording, make_probes
+from coterie.evaluation._unit import Plan, Recording, Repetition, make_probes
 from coterie.evaluation.arms import BASELINES
 from coterie.evaluation.arms import baselines as known_baselines
 from coterie.evaluation.comparison import Comparison
@@ -231,30 +231,48 @@ def _units(
 ) -> Iterator[Unit]:
     """Yield every unit, read back where it is finished; the run is held meanwhile."""
     with nullcontext() if run is None else run.held():
-        jobs = [
-            UnitJob(
-                plan=plan,
-                data=data,
-                split=split,
-                seed=seed,
-                train_seed=derived_seed(seed, split),
-                folder=None if run is None else run.folder,
-                is_first=split == 0 and seed == seeds[0],
-                number=number,
-                of=len(splits) * len(seeds),
-            )
-            for number, ((split, data), seed) in enumerate(product(enumerate(splits), seeds))
-        ]
-        left = [job for job in jobs if run is None or not run.done(job.stage)]
+        jobs = _cut(plan, splits, seeds, None if run is None else run.folder)
+        stages = [each.stage for job in jobs for each in job.repetitions]
+        done = {stage for stage in stages if run is not None and run.done(stage)}
+        left = [job for job in jobs if any(each.stage not in done for each in job.repetitions)]
         trained = carried_out(left, engine.units(left, progress))
         for job in jobs:
-            if run is not None and job not in left:
-                yield Unit.load(run.folder / job.stage)
-                continue
-            finished = next(trained)
-            if run is not None:
-                finished.enter(run)
-            yield finished.unit
+            units = iter(next(trained)) if job in left else None
+            for each in job.repetitions:
+                finished = None if units is None else next(units)
+                if run is not None and each.stage in done:
+                    yield Unit.load(run.folder / each.stage)
+                elif finished is not None:
+                    if run is not None:
+                        finished.enter(run)
+                    yield finished.unit
+
+
+def _cut(
+    plan: Plan, splits: Sequence[Dataset], seeds: Sequence[int], folder: Path | None
+) -> list[UnitsJob]:
+    """The units as jobs: all seeds of a split together, or each alone."""
+    together = len(seeds) > 1 and seeds_together(plan, splits[0])
+    parts = [list(seeds)] if together else [[seed] for seed in seeds]
+    return [
+        UnitsJob(
+            plan=plan,
+            data=data,
+            repetitions=[
+                Repetition(
+                    split=split,
+                    seed=seed,
+                    train_seed=derived_seed(seed, split),
+                    is_first=split == 0 and seed == seeds[0],
+                )
+                for seed in part
+            ],
+            folder=folder,
+            number=split * len(seeds) + seeds.index(part[0]),
+            of=len(splits) * len(seeds),
+        )
+        for (split, data), part in product(enumerate(splits), parts)
+    ]
 
 
 def check_probes(methods: Mapping[str, Method], data: Dataset, config: TrainingConfig) -> None:

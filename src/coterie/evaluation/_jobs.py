@@ -1,57 +1,77 @@
-"""One unit of a comparison as a job that an engine can run anywhere."""
+"""Units of a comparison as jobs that an engine can run anywhere."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from coterie.data import Dataset
-from coterie.errors import CoterieError
-from coterie.evaluation._unit import Finished, Plan, run_unit
-from coterie.evaluation.units import unit_stage
+from coterie.evaluation._unit import (
+    Finished,
+    Plan,
+    Repetition,
+    make_probes,
+    noting,
+    run_units,
+    told,
+)
+from coterie.fitting import make_config
+from coterie.models import Architecture
+from coterie.models.strategy import batches_well
 from coterie.training import Progress, within
+from coterie.training.device import Place
+
+# Every seed has its own order of the examples, which is held for all rows at once.
+MOST_TOGETHER = 2**17
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class UnitJob:
-    """Train and score all arms on one split, from one seed; files go to the run's ``folder``.
+class UnitsJob:
+    """Train and score all arms on a split, with each of some seeds; files go to the run's ``folder``.
 
-    It is number ``number``, counted from 0, ``of`` so many.
+    The first of them is number ``number``, counted from 0, of ``of`` units.
     """
 
     plan: Plan
     data: Dataset
-    split: int
-    seed: int
-    train_seed: int
+    repetitions: Sequence[Repetition]
     folder: Path | None
-    is_first: bool
     number: int = 0
     of: int = 1
 
     @property
     def name(self) -> str:
-        """By split and seed."""
-        return f"split {self.split}, seed {self.seed}"
+        """By split and seeds."""
+        return told(self.repetitions)
 
-    @property
-    def stage(self) -> str:
-        """Name of its stage in a run."""
-        return unit_stage(self.split, self.seed)
-
-    def run(self, progress: Progress | None = None) -> Finished:
+    def run(self, progress: Progress | None = None) -> list[Finished]:
         """Do it; an error says in a note which unit it was."""
-        told = self.name if self.of == 1 else f"{self.name} ({self.number + 1} of {self.of})"
-        try:
-            return run_unit(
-                replace(self.plan, progress=within(progress, self.number, self.of, told)),
-                self.data,
-                split=self.split,
-                seed=self.seed,
-                train_seed=self.train_seed,
-                folder=self.folder,
-                is_first=self.is_first,
+        size = len(self.repetitions)
+        last = self.number + size
+        which = f"{self.number + 1}" if size == 1 else f"{self.number + 1} to {last}"
+        called = self.name if self.of == 1 else f"{self.name} ({which} of {self.of})"
+        here = within(progress, self.number, self.of, called, size=size)
+        with noting(*self.repetitions):
+            return run_units(
+                replace(self.plan, progress=here), self.data, self.repetitions, self.folder
             )
-        except CoterieError as error:
-            error.add_note(f"This was in {self.name}.")
-            raise
+
+
+def seeds_together(plan: Plan, data: Dataset) -> bool:
+    """Whether the seeds of a split are trained as one stack, as far as model and settings decide it.
+
+    That is where rows are executed together at all, and nothing is drawn for, or tried on, a whole
+    batch.
+    """
+    config = make_config(plan.settings)
+    own = config.augment or config.compile or make_probes(plan.methods, seed=0)
+    if own or config.strategy == "loop" or len(data.split.train) > MOST_TOGETHER:
+        return False
+    if config.strategy == "vmap":
+        return True
+    work = Architecture(
+        plan.model, data.input_shape, data.tasks.n_outputs, config.model_options
+    ).workload
+    device = Place.of(config.device, config.precision).device
+    return batches_well(work, min(config.batch_size, len(data.split.train)), device)

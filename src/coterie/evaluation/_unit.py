@@ -1,55 +1,51 @@
-"""One unit of a comparison: on a split and a seed, all arms are trained and scored once.
+"""Units of a comparison: on a split, with one seed or several, all arms are trained and scored once.
 
-A unit is two fits: the joint model that records, then every other row of W as one stack. Of several
-methods, the one that is best on validation is scored once more as "chosen", with its random draws:
-what choosing by validation gains.
-
-Shapes: ``A`` arms (each random draw counts), ``n`` test examples, ``T`` tasks, ``R`` models, ``P``
-output columns.
+They are two fits: the joint models that record, then every other row of W, of all seeds, as one
+stack. Of several methods, the one that is best on validation is scored once more as "chosen", with
+its random draws: what choosing by validation gains.
 """
 
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import Any, TypedDict, cast
+from typing import TypedDict
 
 import numpy as np
-import pyarrow as pa
-import torch
-from torch import Tensor
 
 from coterie.data import Dataset
+from coterie.errors import CoterieError
 from coterie.evaluation._configuration import architecture_of
+from coterie.evaluation._scoring import score
 from coterie.evaluation._trainings import TrainedArm, Trainings
 from coterie.evaluation.arms import (
     BASELINES,
     Arm,
     Lineup,
+    StackRows,
     chosen_arms,
     line_up,
     stack_rows,
 )
-from coterie.evaluation.metrics import all_metrics
 from coterie.evaluation.recommending import NEVER_USED
-from coterie.evaluation.rivals import Rival, TrainedRival, checked_outputs
-from coterie.evaluation.rivals.networks import latency, network_outputs
-from coterie.evaluation.units import ModelCost, Unit, unit_stage
+from coterie.evaluation.rivals import Rival, TrainedRival
+from coterie.evaluation.units import Unit, unit_stage
 from coterie.families import FamilyModel
 from coterie.files import atomic
-from coterie.fitting import Model, fit
+from coterie.fitting import Model, OneSeed, fit, fit_seeds
 from coterie.methods import Case, Groups, Method
 from coterie.metrics import scores
-from coterie.metrics.calibration import calibrations
 from coterie.models import GroupedModel
-from coterie.results import Cost, DataMap, Fit, Found, History
-from coterie.results.tables import CHOSEN, SCORES
+from coterie.results import Cost, Found
+from coterie.results.tables import CHOSEN
 from coterie.runs import CHECKPOINTS, Run
 from coterie.texts import file_name
 from coterie.training import Probe, Progress, within
 from coterie.training.config import TrainingSettings
+from coterie.wording import listing
 
 MODELS = "models"
 
@@ -98,46 +94,113 @@ class Finished:
         run.drop_checkpoint(Path(unit_stage(self.unit.split, self.unit.seed)).name)
 
 
-def run_unit(
-    plan: Plan,
-    data: Dataset,
-    *,
-    split: int,
-    seed: int,
-    train_seed: int,
-    folder: Path | None,
-    is_first: bool,
-) -> Finished:
-    """Train and score all arms; in the ``folder`` of a run, leave the files behind.
+@dataclass(frozen=True, kw_only=True)
+class Repetition:
+    """A split and a seed: what a unit repeats everything with.
 
-    The models of the first unit are what a user takes away: those of every arm that one might use
-    are calibrated, and left in ``models/`` if they can be read back.
+    Networks are trained from ``train_seed``. The models of the first repetition are what a user
+    takes away: those of every arm that one might use are calibrated, and left in ``models/`` if
+    they can be read back.
     """
-    stage = unit_stage(split, seed)
-    checkpoints = None if folder is None else folder / CHECKPOINTS / Path(stage).name
-    parts = _Parts(plan.progress, 2 + len(plan.methods) + len(plan.rivals))
-    case = _joint_training(plan, data, train_seed, checkpoints, parts.begin("joint"))
+
+    split: int
+    seed: int
+    train_seed: int
+    is_first: bool = False
+
+    @property
+    def name(self) -> str:
+        """By split and seed."""
+        return f"split {self.split}, seed {self.seed}"
+
+    @property
+    def stage(self) -> str:
+        """Name of its stage in a run."""
+        return unit_stage(self.split, self.seed)
+
+
+def run_units(
+    plan: Plan, data: Dataset, repetitions: Sequence[Repetition], folder: Path | None
+) -> list[Finished]:
+    """Train and score all arms with several seeds of a split, all seeds' networks as one stack.
+
+    In the ``folder`` of a run, leave the files behind.
+    """
+    # That of the last one: it is dropped with the last stage.
+    checkpoints = folder and folder / CHECKPOINTS / Path(repetitions[-1].stage).name
+    parts = _Parts(plan.progress, repetitions, each=len(plan.methods) + len(plan.rivals))
+    cases = _joint_trainings(plan, data, repetitions, checkpoints, parts.begin("joint"))
+    found = []
+    for case, each in zip(cases, repetitions, strict=True):
+        with noting(each):
+            found.append(_find(plan, case, each, parts))
+    finished = []
+    trained = _train(plan, cases, found, repetitions, checkpoints, parts)
+    for trainings, its, each in zip(trained, found, repetitions, strict=True):
+        with noting(each):
+            finished.append(_finish(plan, trainings, its, each, folder, parts))
+    return finished
+
+
+@contextmanager
+def noting(*repetitions: Repetition) -> Iterator[None]:
+    """A context in which an error says in a note where it was."""
+    try:
+        yield
+    except CoterieError as error:
+        if not getattr(error, "__notes__", None):
+            error.add_note(f"This was in {told(repetitions)}.")
+        raise
+
+
+def told(repetitions: Sequence[Repetition]) -> str:
+    """The repetitions of a split in words.
+
+    >>> told([Repetition(split=1, seed=seed, train_seed=0) for seed in (0, 1, 4)])
+    'split 1, seeds 0, 1 and 4'
+    """
+    first = repetitions[0]
+    if len(repetitions) == 1:
+        return first.name
+    return f"split {first.split}, seeds {listing(str(each.seed) for each in repetitions)}"
+
+
+def _find(plan: Plan, case: Case, repetition: Repetition, parts: _Parts) -> dict[str, Found]:
+    """What each method finds on the joint training."""
     found = {}
     for name, method in plan.methods.items():
-        told = "finding groups" if len(plan.methods) == 1 else f"finding groups, {name}"
-        searching = replace(case, progress=parts.begin(told))
-        found[name] = method(searching, seed=train_seed)
-    trainings = _train(case, plan, found, train_seed, parts)
+        what = "finding groups" if len(plan.methods) == 1 else f"finding groups, {name}"
+        searching = replace(case, progress=parts.begin(what, repetition))
+        found[name] = method(searching, seed=repetition.train_seed)
+    return found
+
+
+def _finish(
+    plan: Plan,
+    trainings: Trainings,
+    found: dict[str, Found],
+    repetition: Repetition,
+    folder: Path | None,
+    parts: _Parts,
+) -> Finished:
+    """Choose on validation, train the rivals, score everything and write it down."""
+    case = trainings.case
     if len(found) > 1 and plan.trains_groups:
         best = _best_on_validation(trainings)
         found[CHOSEN] = replace(found[best], chosen=best)
         trainings = replace(trainings, arms=[*trainings.arms, *_chosen(best, plan, trainings)])
     rivals = []
     for each in plan.rivals:
-        competing = replace(case, progress=parts.begin(each.name))
-        rivals.append((each, each.train(competing, trainings, seed=train_seed)))
-    unit = _score(trainings, rivals, found, split, seed, is_first)
+        competing = replace(case, progress=parts.begin(each.name, repetition))
+        rivals.append((each, each.train(competing, trainings, seed=repetition.train_seed)))
+    split, seed, stage = repetition.split, repetition.seed, repetition.stage
+    unit = score(trainings, rivals, found, split, seed, repetition.is_first)
     if folder is None:
         return Finished(unit=unit)
     facts = {"split": split, "seed": seed}
     strategies = [f.cost["strategy"] for f in trainings.fits]
     stages = [(stage, unit.save(folder / stage), {**facts, "strategies": strategies})]
-    if is_first and architecture_of(plan.model, data).is_importable:
+    if repetition.is_first and architecture_of(plan.model, case.data).is_importable:
         stages.insert(0, (MODELS, _save_models(trainings, rivals, folder), facts))
     # What a continued run would read.
     return Finished(unit=Unit.load(folder / stage), stages=stages)
@@ -185,14 +248,21 @@ def make_probes(methods: Mapping[str, Method], *, seed: int) -> dict[Hashable, P
 
 
 class _Parts:
-    """The parts that a unit is trained in, of which each is told by name as it begins."""
+    """The parts that units are trained in, of which each is told by name as it begins.
 
-    def __init__(self, progress: Progress | None, of: int) -> None:
-        self._progress, self._of, self._begun = progress, of, 0
+    Two are common to all ``repetitions``, and ``each`` has some of its own.
+    """
 
-    def begin(self, name: str) -> Progress | None:
+    def __init__(
+        self, progress: Progress | None, repetitions: Sequence[Repetition], *, each: int
+    ) -> None:
+        self._progress, self._begun = progress, 0
+        self._several, self._of = len(repetitions) > 1, 2 + len(repetitions) * each
+
+    def begin(self, name: str, repetition: Repetition | None = None) -> Progress | None:
         """Progress of the next part, which may have none to tell itself."""
-        told = f"{name} ({self._begun + 1} of {self._of})"
+        whose = f"seed {repetition.seed}, " if self._several and repetition is not None else ""
+        told = f"{whose}{name} ({self._begun + 1} of {self._of})"
         progress = within(self._progress, self._begun, self._of, told)
         self._begun += 1
         if progress is not None:
@@ -200,27 +270,101 @@ class _Parts:
         return progress
 
 
-def _joint_training(
-    plan: Plan, data: Dataset, seed: int, checkpoints: Path | None, progress: Progress | None
-) -> Case:
-    probes = make_probes(plan.methods, seed=seed)
-    watching = {"record": True, "probes": list(probes.values()), **plan.recording}
-    return Case(
-        model=plan.model,
-        data=data,
-        joint=_fit(
-            plan, data, seed, checkpoints and checkpoints / "joint", None, progress, **watching
-        ),
-        settings=plan.settings,
-        probes=probes,
-        checkpoints=checkpoints,
-    )
+def _joint_trainings(
+    plan: Plan,
+    data: Dataset,
+    repetitions: Sequence[Repetition],
+    checkpoints: Path | None,
+    progress: Progress | None,
+) -> list[Case]:
+    """The joint models, which record; one that is probed is trained alone."""
+    probes = make_probes(plan.methods, seed=repetitions[0].train_seed)
+    folder = checkpoints and checkpoints / "joint"
+    if probes:
+        joint = fit(
+            plan.model,
+            data,
+            seed=repetitions[0].train_seed,
+            record=True,
+            probes=list(probes.values()),
+            checkpoint=folder,
+            progress=progress,
+            **plan.recording,
+            **plan.settings,
+        )
+        fits = [joint]
+    else:
+        fits = fit_seeds(
+            plan.model,
+            data,
+            [OneSeed(seed=each.train_seed) for each in repetitions],
+            record=True,
+            checkpoint=folder,
+            progress=progress,
+            **plan.recording,
+            **plan.settings,
+        )
+    return [
+        Case(
+            model=plan.model,
+            data=data,
+            joint=joint,
+            settings=plan.settings,
+            probes=probes,
+            checkpoints=checkpoints and checkpoints / f"seed-{each.seed}",
+        )
+        for joint, each in zip(fits, repetitions, strict=True)
+    ]
 
 
 def _train(
-    case: Case, plan: Plan, found: Mapping[str, Found], seed: int, parts: _Parts
-) -> Trainings:
-    """Train what all arms need but the joint model, which is trained already, as one stack."""
+    plan: Plan,
+    cases: Sequence[Case],
+    found: Sequence[Mapping[str, Found]],
+    repetitions: Sequence[Repetition],
+    checkpoints: Path | None,
+    parts: _Parts,
+) -> list[Trainings]:
+    """Train what all arms need but the joint models, which are trained already, as one stack."""
+    lineups = [
+        _lined_up(plan, case, its, each.train_seed)
+        for case, its, each in zip(cases, found, repetitions, strict=True)
+    ]
+    roles = dict.fromkeys(arm.role for arms, _ in lineups for arm in arms if arm.role != "joint")
+    more = sum(len(rows.init) - 1 for _, rows in lineups)
+    progress = parts.begin(f"{more} models of {', '.join(roles) or 'other arms'}")
+    wanted = [
+        OneSeed(seed=each.train_seed, weights=rows.weights[1:], init=rows.init[1:].tolist())
+        for each, (_, rows) in zip(repetitions, lineups, strict=True)
+        if len(rows.init) > 1
+    ]
+    others = iter(
+        fit_seeds(
+            plan.model,
+            cases[0].data,
+            wanted,
+            checkpoint=checkpoints and checkpoints / "groups",
+            progress=progress,
+            **plan.settings,
+        )
+        if wanted
+        else ()
+    )
+    return [
+        Trainings(
+            case=case,
+            fits=[case.joint, *([next(others)] if len(rows.init) > 1 else [])],
+            n_groups=next(iter(its.values())).grouping.n_groups,
+            arms=_all_paid(plan, arms, rows.used, its),
+        )
+        for case, its, (arms, rows) in zip(cases, found, lineups, strict=True)
+    ]
+
+
+def _lined_up(
+    plan: Plan, case: Case, found: Mapping[str, Found], seed: int
+) -> tuple[Sequence[Arm], StackRows]:
+    """The arms of a unit, and the rows that they need."""
     lineup = Lineup(
         n_tasks=len(case.data.tasks),
         groupings={name: each.grouping for name, each in found.items()},
@@ -229,24 +373,18 @@ def _train(
         seed=seed,
     )
     arms = line_up(lineup, plan.baselines, trains_groups=plan.trains_groups)
-    rows, init, used = stack_rows(arms)
-    fits = [case.joint]
-    roles = ", ".join(dict.fromkeys(arm.role for arm in arms if arm.role != "joint"))
-    progress = parts.begin(f"{len(rows) - 1} models of {roles or 'other arms'}")
-    if len(rows) > 1:
-        folder = case.checkpoints and case.checkpoints / "groups"
-        fits.append(_fit(plan, case.data, seed, folder, rows[1:], progress, init=init[1:].tolist()))
+    return arms, stack_rows(arms)
+
+
+def _all_paid(
+    plan: Plan, arms: Sequence[Arm], used: Sequence[np.ndarray], found: Mapping[str, Found]
+) -> list[TrainedArm]:
     paying = {
         name: each.cost
         for name, each in found.items()
         if plan.methods[name].about.family != "given"
     }
-    return Trainings(
-        case=case,
-        fits=fits,
-        n_groups=next(iter(found.values())).grouping.n_groups,
-        arms=[_paid(arm, own, paying.get(arm.name)) for arm, own in zip(arms, used, strict=True)],
-    )
+    return [_paid(arm, own, paying.get(arm.name)) for arm, own in zip(arms, used, strict=True)]
 
 
 def _paid(arm: Arm, rows: np.ndarray, search: Cost | None) -> TrainedArm:
@@ -254,27 +392,6 @@ def _paid(arm: Arm, rows: np.ndarray, search: Cost | None) -> TrainedArm:
     if search is None:
         return TrainedArm(arm=arm, rows=rows, paid=np.unique(rows))
     return TrainedArm(arm=arm, rows=rows, paid=np.union1d(rows, [0]), searches=(search,))
-
-
-def _fit(
-    plan: Plan,
-    data: Dataset,
-    seed: int,
-    checkpoint: Path | None,
-    weights: np.ndarray | None,
-    progress: Progress | None,
-    **options: Any,
-) -> Fit:
-    return fit(
-        plan.model,
-        data,
-        weights,
-        seed=seed,
-        checkpoint=checkpoint,
-        progress=progress,
-        **plan.settings,
-        **options,
-    )
 
 
 def _best_on_validation(trainings: Trainings) -> str:
@@ -297,116 +414,3 @@ def _chosen(best: str, plan: Plan, trainings: Trainings) -> list[TrainedArm]:
     paid = np.unique(np.concatenate([each.paid for each in tried]))
     searches = tuple(search for each in tried for search in each.searches)
     return [replace(first, paid=paid, searches=searches), *others]
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Scored:
-    """What is scored: an arm or a rival, with its ``outputs`` (n, P) on the test part."""
-
-    name: str
-    role: str
-    of: str | None = None
-    draw: int = 0
-    outputs: Tensor
-    validation: Tensor
-    cost: ModelCost
-    history: History | None
-
-
-def _scored(
-    trainings: Trainings, rivals: Sequence[tuple[Rival, TrainedRival]]
-) -> Iterator[_Scored]:
-    arms, data = trainings.arms, trainings.case.data
-    test, validation = data.split.test, data.split.validation
-    # Nothing but the number of models tells arms of one architecture apart.
-    joint = partial(
-        network_outputs, trainings.grouped_model(trainings.joint), data, trainings.case.settings
-    )
-    per_model = latency(joint, test)
-    for each, outputs, before in zip(
-        arms, trainings.predict(arms, test), trainings.predict(arms, validation), strict=True
-    ):
-        cost = trainings.cost(each)
-        yield _Scored(
-            name=each.arm.name,
-            role=each.arm.role,
-            of=each.arm.of,
-            draw=each.arm.draw,
-            outputs=outputs,
-            validation=before,
-            cost={**cost, "latency": per_model * cost["models"]},
-            history=trainings.history(each),
-        )
-    for rival, trained in rivals:
-        yield _Scored(
-            name=rival.name,
-            role=rival.name,
-            outputs=checked_outputs(rival, trained, test, data),
-            validation=checked_outputs(rival, trained, validation, data),
-            cost={**trained.cost, "latency": latency(trained.outputs, test)},
-            history=trained.history,
-        )
-
-
-def _score(
-    trainings: Trainings,
-    rivals: Sequence[tuple[Rival, TrainedRival]],
-    found: dict[str, Found],
-    split: int,
-    seed: int,
-    is_first: bool,
-) -> Unit:
-    data = trainings.case.data
-    tasks, test = data.tasks, data.split.test
-    targets, units = data.targets[test], data.in_units(test)
-    scored = list(_scored(trainings, rivals))
-    records = [
-        {
-            "arm": each.name,
-            "role": each.role,
-            "of": each.of,
-            "seed": seed,
-            "split": split,
-            "draw": each.draw,
-            **row,
-        }
-        for each in scored
-        for row in all_metrics(each.outputs, targets, tasks, units)
-    ]
-    predictions = torch.stack([each.outputs for each in scored])
-    return Unit(
-        split=split,
-        seed=seed,
-        arms=tuple((each.name, each.draw) for each in scored),
-        primary=scores(predictions, targets, tasks).numpy(),
-        outputs=predictions.numpy(),
-        targets=targets.numpy(),
-        positions=test.numpy(),
-        scores=pa.Table.from_pylist(records, schema=SCORES),
-        costs=[{"arm": each.name, **each.cost} for each in scored],
-        found=found,
-        histories={
-            each.name: each.history
-            for each in scored
-            if each.draw == 0 and each.history is not None
-        },
-        data_map=cast(DataMap, trainings.fits[0].data_map),  # the joint training records
-        overlap=len(test) / len(data.split.train),
-        validation=_validation([each.validation for each in scored], data),
-        calibrations={
-            each.name: calibrations(each.validation, data.targets[data.split.validation], tasks)
-            for each in scored
-            if is_first and each.role not in NEVER_USED
-        },
-        seconds=float(
-            sum(f.cost["seconds"] for f in trainings.fits)
-            + sum(each.cost.seconds for name, each in found.items() if name != CHOSEN)
-            + sum(each.cost["seconds"] for _, each in rivals)
-        ),
-    )
-
-
-def _validation(outputs: Sequence[Tensor], data: Dataset) -> np.ndarray:
-    """Mean over tasks of the deciding metric on the validation part, (A,)."""
-    targets = data.targets[data.split.validation]
-    return scores(torch.stack(list(outputs)), targets, data.tasks).nanmean(1).numpy()

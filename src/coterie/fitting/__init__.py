@@ -5,8 +5,8 @@ stack (``job``), and puts what the engine gives back together; a data map is rec
 asked (``recording``).
 """
 
-from coterie.fitting._fit import Model, fit
+from coterie.fitting._fit import Model, OneSeed, fit, fit_seeds
 from coterie.fitting.arguments import check_snapshots, make_config
 from coterie.fitting.recording import MapObserver
 
-__all__ = ["MapObserver", "Model", "check_snapshots", "fit", "make_config"]
+__all__ = ["MapObserver", "Model", "OneSeed", "check_snapshots", "fit", "fit_seeds", "make_config"]

@@ -179,7 +179,9 @@ def fit_seeds(
         config=config,
         provider=provider,
         rows=tuple(range(provider.n_rows)),
-        seeds=tuple(part.seed for part, size in zip(parts, sizes, strict=True) for _ in range(size)),
+        seeds=tuple(
+            part.seed for part, size in zip(parts, sizes, strict=True) for _ in range(size)
+        ),
         starts=tuple(
             start
             for part, each in zip(parts, own, strict=True)
@@ -238,7 +240,10 @@ def _separate(whole: RowsJob, provider: StaticWeights) -> list[RowsJob]:
         return [replace(whole, positions=found[0][1])]
     most = max(1, BLOCK_BYTES // (whole.architecture.n_parameters * _BYTES_A_PARAMETER))
     cut = [
-        (rows[at : at + most], positions if isinstance(positions, Tensor) else positions[at : at + most])
+        (
+            rows[at : at + most],
+            positions if isinstance(positions, Tensor) else positions[at : at + most],
+        )
         for rows, positions in found
         for at in range(0, len(rows), most)
     ]

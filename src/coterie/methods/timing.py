@@ -22,11 +22,11 @@ import numpy as np
 import torch
 
 from coterie.affinities import AffinityProbe
-from coterie.data import Batches, Dataset, Split, steps_an_epoch
+from coterie.data import Dataset, Split, steps_an_epoch
 from coterie.estimators import JointEstimator
 from coterie.fitting import Model, fit, make_config
 from coterie.identity import identity_or_name
-from coterie.models.strategy import rows_that_fit, saved_bytes
+from coterie.models.strategy import Workload, rows_that_fit
 from coterie.results import Cost, Fit
 from coterie.training import TrainingConfig, WeightsProvider
 from coterie.training.config import TrainingSettings
@@ -171,22 +171,21 @@ class Timing:
         return self._timed(np.ones((1, n_tasks))), self._timed(np.ones((TIMED_ROWS, n_tasks)))
 
     @cached_property
+    def _work(self) -> Workload:
+        return self._timed_stacks[0][0].stack.architecture.workload
+
+    @property
     def _activations(self) -> float:
         """Bytes that one model keeps of a batch for the backward pass."""
-        stack, batch_size = self._timed_stacks[0][0].stack, self._config.batch_size
-        positions = self._small.split.train[:batch_size]
-        batches = Batches(
-            self._small, positions, batch_size=batch_size, seed=0, device=stack.device
-        )
-        batch = next(batches.ordered())
-        return saved_bytes(lambda: stack.model(0).train()(batch.inputs))
+        return self._work.saved * min(self._config.batch_size, len(self.data.split.train))
 
-    @cached_property
+    @property
     def _chunk(self) -> int:
         (one, _), (several, _) = self._timed_stacks
         if several.cost["strategy"] == "loop":
             return 1
-        return rows_that_fit(int(self._activations), one.stack.device, 10**6)
+        size = min(self._config.batch_size, len(self.data.split.train))
+        return rows_that_fit(self._work, 10**6, size, one.stack.device)
 
     @cached_property
     def _parameter_bytes(self) -> float:

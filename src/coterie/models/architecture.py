@@ -130,7 +130,9 @@ class Architecture:
         model, inputs = self.build(0, 0).train(), torch.zeros(2, *self.input_shape)
         with (
             torch.random.fork_rng(),
-            blame(f"`model` {self.name!r} fails in training mode on inputs of shape {tuple(inputs.shape)}"),
+            blame(
+                f"`model` {self.name!r} fails in training mode on inputs of shape {tuple(inputs.shape)}"
+            ),
         ):
             return Workload.of(model, inputs)
 

@@ -225,7 +225,9 @@ class ModelStack:
         drawn = alive if seeds is None or not self.architecture.workload.draws else seeds
         return [
             (rows, bool(alive[rows.start]))
-            for rows in chunks(self.n_models, self.strategy.rows, list(zip(alive, drawn, strict=True)))
+            for rows in chunks(
+                self.n_models, self.strategy.rows, list(zip(alive, drawn, strict=True))
+            )
         ]
 
     def blame(

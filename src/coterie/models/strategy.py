@@ -173,8 +173,6 @@ def chunks(n_models: int, size: int, keys: Sequence[Hashable] | None = None) -> 
     found, start = [], 0
     for _, run in groupby([None] * n_models if keys is None else keys):
         stop = start + len(list(run))
-        found += [
-            slice(first, min(first + size, stop)) for first in range(start, stop, size)
-        ]
+        found += [slice(first, min(first + size, stop)) for first in range(start, stop, size)]
         start = stop
     return found

@@ -21,10 +21,13 @@ from coterie.training.device import Place
 Progress = Callable[[int, int, str], None]
 
 
-def within(progress: Progress | None, number: int, of: int, name: str) -> Progress | None:
-    """Progress of part ``number``, counted from 0, of so many parts of a whole.
+def within(
+    progress: Progress | None, number: int, of: int, name: str, *, size: int = 1
+) -> Progress | None:
+    """Progress of part ``number``, counted from 0, of so many parts of a whole, and by name.
 
-    Each part is told as an equal share of the whole, however many steps it takes, and by name.
+    Each part is told as an equal share of the whole, however many steps it takes; this may be
+    ``size`` of them at once.
 
     >>> told = within(lambda *each: print(each), 1, 3, "wide")
     >>> told(5, 10, "epoch 1 of 2")
@@ -32,7 +35,9 @@ def within(progress: Progress | None, number: int, of: int, name: str) -> Progre
     """
     if progress is None:
         return None
-    return lambda done, steps, text: progress(number * steps + done, of * steps, f"{name}: {text}")
+    return lambda done, steps, text: progress(
+        number * steps + size * done, of * steps, f"{name}: {text}"
+    )
 
 
 class Observer(Protocol):

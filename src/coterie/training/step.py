@@ -157,8 +157,10 @@ def decide_strategy(
         stack, step, lambda sample: held_out_losses(sample, _only_first(batch), tasks, place)
     )
     if refusal is None:
-        return suits if asked == "auto" else Strategy(
-            "vmap", rows_that_fit(work, stack.n_models, size, place.device)
+        return (
+            suits
+            if asked == "auto"
+            else Strategy("vmap", rows_that_fit(work, stack.n_models, size, place.device))
         )
     if asked == "vmap":
         raise CoterieError(

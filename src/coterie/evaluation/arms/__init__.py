@@ -36,6 +36,7 @@ from coterie.evaluation.arms.registry import (
     register,
 )
 from coterie.evaluation.arms.single import SINGLE, single_arm
+from coterie.evaluation.arms.stacking import StackRows as StackRows
 from coterie.evaluation.arms.stacking import combine, stack_rows
 
 for _kind in (GROUPED, CHOSEN, JOINT, SINGLE, RANDOM, ENSEMBLE):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -12,10 +13,16 @@ from coterie.evaluation.arms.arm import Arm
 from coterie.tasks import Tasks
 
 
-def stack_rows(arms: Sequence[Arm]) -> tuple[np.ndarray, np.ndarray, list[np.ndarray]]:
-    """Return the distinct rows (M, T) of all arms, and their initialisations (M,).
+class StackRows(NamedTuple):
+    """Distinct rows (M, T), their initialisations (M,), and for each arm those it uses, (R,)."""
 
-    And, for each arm, which rows it uses, (R,).
+    weights: np.ndarray
+    init: np.ndarray
+    used: list[np.ndarray]
+
+
+def stack_rows(arms: Sequence[Arm]) -> StackRows:
+    """The distinct rows of all arms.
 
     >>> from coterie.evaluation.arms import ensemble_arm, joint_arm, single_arm
     >>> rows, init, used = stack_rows([joint_arm(2), ensemble_arm(2, 3), single_arm(2)])
@@ -36,7 +43,7 @@ def stack_rows(arms: Sequence[Arm]) -> tuple[np.ndarray, np.ndarray, list[np.nda
                 place[key] = len(rows)
                 rows.append(row)
         used.append(np.array([place[key] for key in keys]))
-    return np.stack(rows), np.array([init for _, init in place]), used
+    return StackRows(np.stack(rows), np.array([init for _, init in place]), used)
 
 
 def combine(members: Tensor, serves: np.ndarray, tasks: Tasks) -> Tensor:
