@@ -8,14 +8,14 @@ from difflib import get_close_matches
 from functools import cached_property
 from inspect import isbuiltin
 from numbers import Integral
-from typing import cast
+from typing import NamedTuple, cast
 
 import torch
 from torch import Tensor, nn
 
 from coterie.errors import CoterieError, blame, shown
 from coterie.models.encoders import ENCODERS
-from coterie.models.strategy import Workload
+from coterie.models.strategy import UNKNOWN, Workload
 from coterie.named import find_object
 from coterie.schema import Details
 from coterie.seeds import derive
@@ -34,6 +34,13 @@ class TaskModel(nn.Module):
     def forward(self, inputs: Tensor) -> Tensor:
         """Return the output columns of all tasks, (B, P)."""
         return self.head(self.encoder(inputs))
+
+
+class Outline(NamedTuple):
+    """Parameters and features of an encoder."""
+
+    n_parameters: int
+    n_features: int
 
 
 @dataclass(frozen=True)
@@ -96,15 +103,14 @@ class Architecture:
         with torch.random.fork_rng():
             torch.manual_seed(derive(seed, "init", identity))
             # The outline comes first: what is absurdly large is refused before it takes memory.
-            known = None if self.outline is None else self._outlined_features
+            outline = self.outline
             encoder = self._made()
-            return TaskModel(
-                encoder, self._n_features(encoder) if known is None else known, self.n_outputs
-            )
+            n_features = self._n_features(encoder) if outline is None else outline.n_features
+            return TaskModel(encoder, n_features, self.n_outputs)
 
     @cached_property
-    def outline(self) -> nn.Module | None:
-        """A built-in encoder with shapes but without memory.
+    def outline(self) -> Outline | None:
+        """What a built-in encoder is without its memory.
 
         None for one of the user, which may not work so.
 
@@ -122,19 +128,25 @@ class Architecture:
                 f"{dict(self.options)} has {n_parameters:,} parameters; at most "
                 f"{MOST_PARAMETERS:,} are built."
             )
-        return encoder
+        # Batch normalisation changes no shape, and on this device takes torch's compiler to run.
+        for module in encoder.modules():
+            for name, child in module.named_children():
+                if isinstance(child, nn.modules.batchnorm._BatchNorm):
+                    setattr(module, name, nn.Identity())
+        return Outline(n_parameters, self._n_features(encoder, "meta"))
 
     @cached_property
     def workload(self) -> Workload:
-        """What a model does in training, for one example."""
-        model, inputs = self.build(0, 0).train(), torch.zeros(2, *self.input_shape)
-        with (
-            torch.random.fork_rng(),
-            blame(
-                f"`model` {self.name!r} fails in training mode on inputs of shape {tuple(inputs.shape)}"
-            ),
-        ):
-            return Workload.of(model, inputs)
+        """What a model does in training, for one example.
+
+        Of one that fails on four examples of zeros it is not known; the training says what fails.
+        """
+        model, inputs = self.build(0, 0).train(), torch.zeros(4, *self.input_shape)
+        with torch.random.fork_rng():
+            try:
+                return Workload.of(model, inputs)
+            except Exception:  # modules may raise anything
+                return UNKNOWN
 
     @property
     def n_parameters(self) -> int:
@@ -145,13 +157,7 @@ class Architecture:
         """
         if self.outline is None:
             return sum(each.numel() for each in self.build(0, 0).parameters())
-        encoder = sum(each.numel() for each in self.outline.parameters())
-        return encoder + (self._outlined_features + 1) * self.n_outputs
-
-    @cached_property
-    def _outlined_features(self) -> int:
-        """Features of a built-in encoder, counted once."""
-        return self._n_features(cast(nn.Module, self.outline))
+        return self.outline.n_parameters + (self.outline.n_features + 1) * self.n_outputs
 
     def _made(self) -> nn.Module:
         factory = find_factory(self.model)
@@ -164,18 +170,14 @@ class Architecture:
             )
         return encoder
 
-    def _n_features(self, encoder: nn.Module) -> int:
+    def _n_features(self, encoder: nn.Module, device: str = "cpu") -> int:
         was_training = encoder.training
         encoder.eval()
         with (
             blame(f"`model` {self.name!r} fails on inputs of shape {(2, *self.input_shape)}"),
             torch.no_grad(),
         ):
-            features = encoder(
-                torch.zeros(
-                    2, *self.input_shape, device="meta" if encoder is self.outline else None
-                )
-            )
+            features = encoder(torch.zeros(2, *self.input_shape, device=device))
         encoder.train(was_training)
         if (
             not isinstance(features, Tensor)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from itertools import groupby
+from math import inf
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import torch
@@ -44,18 +45,27 @@ class Workload:
 
     @classmethod
     def of(cls, forward: Callable[[Tensor], Tensor], inputs: Tensor) -> Workload:
-        """Of a forward pass in training mode, by what it does with some ``inputs`` (B, ...).
+        """Of a forward pass in training mode, by what more it does with all ``inputs`` than with half.
+
+        What it does or keeps once, such as the weights, does not count.
 
         >>> layer = torch.nn.Linear(3, 5)
-        >>> Workload.of(layer, torch.zeros(2, 3)).flops  # a multiplication and an addition each
+        >>> Workload.of(layer, torch.zeros(4, 3)).flops  # a multiplication and an addition each
         30.0
-        >>> Workload.of(torch.nn.Dropout(), torch.zeros(2, 3)).draws
+        >>> Workload.of(torch.nn.Dropout(), torch.zeros(4, 3)).draws
         True
         """
-        counter, watch = FlopCounterMode(display=False), _Draws()
-        with counter, watch:
-            saved = saved_bytes(lambda: forward(inputs))
-        return cls(counter.get_total_flops() / len(inputs), saved / len(inputs), watch.seen)
+        half, watch, found = len(inputs) // 2, _Draws(), []
+        for some in (inputs[:half].clone(), inputs):
+            counter = FlopCounterMode(display=False)
+            with counter, watch:
+                saved = saved_bytes(lambda some=some: forward(some))
+            found.append((counter.get_total_flops(), saved))
+        (flops, saved), (all_flops, all_saved) = found
+        return cls((all_flops - flops) / half, (all_saved - saved) / half, watch.seen)
+
+
+UNKNOWN = Workload(flops=inf, saved=inf, draws=True)
 
 
 class _Draws(TorchDispatchMode):
@@ -95,7 +105,8 @@ def choose_strategy(
     >>> choose_strategy(Workload(1e4, 1e4, draws=False), 16, 128, torch.device("cpu"))
     Strategy(kind='vmap', rows=3, reason='1.3 MFLOP in the forward pass of a model')
     """
-    told = f"{work.flops * batch_size / 1e6:.1f} MFLOP in the forward pass of a model"
+    known = "unknown work" if work == UNKNOWN else f"{work.flops * batch_size / 1e6:.1f} MFLOP"
+    told = f"{known} in the forward pass of a model"
     rows = rows_that_fit(work, n_models, batch_size, device)
     if rows == 1 or not batches_well(work, batch_size, device):
         return Strategy("loop", reason=told)
