@@ -128,17 +128,19 @@ def run_units(
     """
     # That of the last one: it is dropped with the last stage.
     checkpoints = folder and folder / CHECKPOINTS / Path(repetitions[-1].stage).name
-    parts = _Parts(plan.progress, repetitions, each=len(plan.methods) + len(plan.rivals))
+    parts = _Parts(plan.progress, repetitions, own=len(plan.methods), common=len(plan.rivals))
     cases = _joint_trainings(plan, data, repetitions, checkpoints, parts.begin("joint"))
     found = []
     for case, each in zip(cases, repetitions, strict=True):
         with noting(each):
             found.append(_find(plan, case, each, parts))
-    finished = []
     trained = _train(plan, cases, found, repetitions, checkpoints, parts)
-    for trainings, its, each in zip(trained, found, repetitions, strict=True):
-        with noting(each):
-            finished.append(_finish(plan, trainings, its, each, folder, parts))
+    trained = [_choose(plan, *each) for each in zip(trained, found, strict=True)]
+    rivals = _train_rivals(plan, cases, trained, repetitions, parts)
+    finished = []
+    for each in zip(trained, found, rivals, repetitions, strict=True):
+        with noting(each[-1]):
+            finished.append(_finish(plan, *each, folder))
     return finished
 
 
@@ -175,24 +177,46 @@ def _find(plan: Plan, case: Case, repetition: Repetition, parts: _Parts) -> dict
     return found
 
 
+def _choose(plan: Plan, trainings: Trainings, found: dict[str, Found]) -> Trainings:
+    """Of several methods, score the one that is best on validation once more."""
+    if len(found) == 1 or not plan.trains_groups:
+        return trainings
+    best = _best_on_validation(trainings)
+    found[CHOSEN] = replace(found[best], chosen=best)
+    return replace(trainings, arms=[*trainings.arms, *_chosen(best, plan, trainings)])
+
+
+def _train_rivals(
+    plan: Plan,
+    cases: Sequence[Case],
+    trainings: Sequence[Trainings],
+    repetitions: Sequence[Repetition],
+    parts: _Parts,
+) -> list[list[tuple[Rival, TrainedRival]]]:
+    """The rivals of each repetition."""
+    found: list[list[tuple[Rival, TrainedRival]]] = [[] for _ in cases]
+    for rival in plan.rivals:
+        progress = parts.begin(rival.name)
+        trained = rival.train_seeds(
+            [replace(case, progress=progress) for case in cases],
+            trainings,
+            seeds=[each.train_seed for each in repetitions],
+        )
+        for its, each in zip(found, trained, strict=True):
+            its.append((rival, each))
+    return found
+
+
 def _finish(
     plan: Plan,
     trainings: Trainings,
     found: dict[str, Found],
+    rivals: Sequence[tuple[Rival, TrainedRival]],
     repetition: Repetition,
     folder: Path | None,
-    parts: _Parts,
 ) -> Finished:
-    """Choose on validation, train the rivals, score everything and write it down."""
+    """Score everything and write it down."""
     case = trainings.case
-    if len(found) > 1 and plan.trains_groups:
-        best = _best_on_validation(trainings)
-        found[CHOSEN] = replace(found[best], chosen=best)
-        trainings = replace(trainings, arms=[*trainings.arms, *_chosen(best, plan, trainings)])
-    rivals = []
-    for each in plan.rivals:
-        competing = replace(case, progress=parts.begin(each.name, repetition))
-        rivals.append((each, each.train(competing, trainings, seed=repetition.train_seed)))
     split, seed, stage = repetition.split, repetition.seed, repetition.stage
     unit = score(trainings, rivals, found, split, seed, repetition.is_first)
     if folder is None:
@@ -250,14 +274,19 @@ def make_probes(methods: Mapping[str, Method], *, seed: int) -> dict[Hashable, P
 class _Parts:
     """The parts that units are trained in, of which each is told by name as it begins.
 
-    Two are common to all ``repetitions``, and ``each`` has some of its own.
+    All ``repetitions`` have two and some more in ``common``, and each has some of its ``own``.
     """
 
     def __init__(
-        self, progress: Progress | None, repetitions: Sequence[Repetition], *, each: int
+        self,
+        progress: Progress | None,
+        repetitions: Sequence[Repetition],
+        *,
+        own: int,
+        common: int,
     ) -> None:
         self._progress, self._begun = progress, 0
-        self._several, self._of = len(repetitions) > 1, 2 + len(repetitions) * each
+        self._several, self._of = len(repetitions) > 1, 2 + common + len(repetitions) * own
 
     def begin(self, name: str, repetition: Repetition | None = None) -> Progress | None:
         """Progress of the next part, which may have none to tell itself."""

@@ -128,11 +128,6 @@ class Architecture:
                 f"{dict(self.options)} has {n_parameters:,} parameters; at most "
                 f"{MOST_PARAMETERS:,} are built."
             )
-        # Batch normalisation changes no shape, and on this device takes torch's compiler to run.
-        for module in encoder.modules():
-            for name, child in module.named_children():
-                if isinstance(child, nn.modules.batchnorm._BatchNorm):
-                    setattr(module, name, nn.Identity())
         return Outline(n_parameters, self._n_features(encoder, "meta"))
 
     @cached_property

@@ -66,21 +66,21 @@ def test_what_is_stopped_in_the_middle_ends_the_same(name, tmp_path, monkeypatch
     """A rival's fit keeps a checkpoint of its own in those of the unit."""
     data = table(disjoint=True)
     whole = compared(data, name)
-    fit = networks.fit
 
-    def stopping(*given, progress=None, **more):
+    def stopping(fit):
         def stop(done, steps, text):
             if done > steps // 2:
                 raise StoppedError
 
-        return fit(*given, progress=stop, **more)
+        return lambda *given, progress=None, **more: fit(*given, progress=stop, **more)
 
     run = tmp_path / "run"
     with monkeypatch.context() as patched:
-        patched.setattr(networks, "fit", stopping)
+        for verb in ("fit", "fit_seeds"):
+            patched.setattr(networks, verb, stopping(getattr(networks, verb)))
         with pytest.raises(StoppedError):
             compared(data, name, run=run)
-    kept = list(Path(run).glob(f"checkpoints/*/rival-{name}/**/checkpoint.safetensors"))
+    kept = list(Path(run).glob(f"checkpoints/*/*/rival-{name}/**/checkpoint.safetensors"))
     assert kept
     continued = compared(data, name, run=run)
     pd.testing.assert_frame_equal(continued.scores, whole.scores)

@@ -58,6 +58,8 @@ def trained(data: ct.Dataset, n_groups: int = 2, **settings) -> tuple[Case, Trai
         draws=1,
         settings={**SMALL, **settings},
     )
-    case = _unit._joint_training(plan, data, 0, None, None)
+    first = [_unit.Repetition(split=0, seed=0, train_seed=0)]
+    (case,) = _unit._joint_trainings(plan, data, first, None, None)
     found = {name: method(case, seed=0) for name, method in plan.methods.items()}
-    return case, _unit._train(case, plan, found, 0, _unit._Parts(None, 2))
+    parts = _unit._Parts(None, first, own=1, common=0)
+    return case, *_unit._train(plan, [case], [found], first, None, parts)

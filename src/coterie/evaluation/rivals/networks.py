@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from time import perf_counter
 from typing import Any
@@ -13,7 +13,7 @@ from torch import Tensor
 from coterie.data import Batches, Dataset
 from coterie.evaluation.rivals.rival import TrainedRival
 from coterie.evaluation.units import ModelCost
-from coterie.fitting import fit
+from coterie.fitting import OneSeed, fit, fit_seeds
 from coterie.methods import Case
 from coterie.models import GroupedModel
 from coterie.results import Fit, History
@@ -50,6 +50,26 @@ def fitted(
         progress=case.progress,
         **{**case.settings, **(settings or {})},
         **options,
+    )
+
+
+def fitted_seeds(
+    cases: Sequence[Case],
+    name: str,
+    parts: Sequence[OneSeed],
+    *,
+    settings: Mapping[str, Any] | None = None,
+) -> list[Fit]:
+    """As :func:`fitted`, with the seeds of a split as one stack."""
+    last = cases[-1]
+    told: dict[str, Any] = {**last.settings, **(settings or {})}
+    return fit_seeds(
+        last.model,
+        last.data,
+        parts,
+        checkpoint=last.checkpoints and last.checkpoints / f"rival-{name}",
+        progress=last.progress,
+        **told,
     )
 
 

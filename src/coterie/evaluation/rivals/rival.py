@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -20,6 +20,7 @@ from coterie.evaluation.units import ModelCost
 from coterie.fitting import Model
 from coterie.methods import Case, Timing
 from coterie.results import Cost, History
+from coterie.training import within
 from coterie.training.config import TrainingSettings
 
 if TYPE_CHECKING:
@@ -94,6 +95,19 @@ class Rival(ABC):
         positions)``. Fits that take long keep a checkpoint in a folder of their own
         (:func:`coterie.evaluation.rivals.networks.fitted`).
         """
+
+    def train_seeds(
+        self, cases: Sequence[Case], trainings: Sequence[Trainings], *, seeds: Sequence[int]
+    ) -> list[TrainedRival]:
+        """Train it with each seed of a split; one after the other, unless a rival knows better."""
+        n_seeds, found = len(seeds), []
+        for number, (case, its, seed) in enumerate(zip(cases, trainings, seeds, strict=True)):
+            told = f"seed {number + 1} of {n_seeds}"
+            progress = (
+                case.progress if n_seeds == 1 else within(case.progress, number, n_seeds, told)
+            )
+            found.append(self.train(replace(case, progress=progress), its, seed=seed))
+        return found
 
 
 def checked_outputs(

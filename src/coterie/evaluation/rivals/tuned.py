@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from coterie.evaluation.rivals.networks import fitted, network
+from coterie.evaluation.rivals.networks import fitted_seeds, network
 from coterie.evaluation.rivals.rival import Rival, TrainedRival
+from coterie.fitting import OneSeed
 from coterie.methods import Case, Timing
 from coterie.models import GroupedModel
-from coterie.results import Cost
+from coterie.results import Cost, Fit
 from coterie.training import TrainingConfig
 
 if TYPE_CHECKING:
@@ -39,15 +41,25 @@ class Tuned(Rival):
 
     def train(self, case: Case, trainings: Trainings, *, seed: int) -> TrainedRival:
         """One fit of T rows, all from the state that the joint model kept."""
+        return self.train_seeds([case], [trainings], seeds=[seed])[0]
+
+    def train_seeds(
+        self, cases: Sequence[Case], trainings: Sequence[Trainings], *, seeds: Sequence[int]
+    ) -> list[TrainedRival]:
+        """One fit of T rows for each seed."""
+        n_tasks = len(cases[0].data.tasks)
+        parts = [
+            OneSeed(
+                seed=seed, weights=np.eye(n_tasks), start=case.joint.stack.replicate(0, n_tasks)
+            )
+            for case, seed in zip(cases, seeds, strict=True)
+        ]
+        rate = LR_SHARE * cases[0].settings.get("lr", TrainingConfig().lr)
+        fits = fitted_seeds(cases, self.name, parts, settings={"lr": rate})
+        return [self._made(*each) for each in zip(cases, trainings, fits, strict=True)]
+
+    def _made(self, case: Case, trainings: Trainings, found: Fit) -> TrainedRival:
         data, n_tasks = case.data, len(case.data.tasks)
-        found = fitted(
-            case,
-            self.name,
-            seed=seed,
-            settings={"lr": LR_SHARE * case.settings.get("lr", TrainingConfig().lr)},
-            weights=np.eye(n_tasks),
-            start=case.joint.stack.replicate(0, n_tasks),
-        )
         model = GroupedModel.from_stack(
             found.stack, np.eye(n_tasks), data.tasks, data.preprocessing
         )

@@ -13,13 +13,13 @@ import numpy as np
 
 from coterie.data import Dataset
 from coterie.errors import CoterieError
-from coterie.evaluation.rivals.networks import fitted, network
+from coterie.evaluation.rivals.networks import fitted_seeds, network
 from coterie.evaluation.rivals.rival import Rival, TrainedRival
-from coterie.fitting import Model
+from coterie.fitting import Model, OneSeed
 from coterie.methods import Case, Timing
 from coterie.models import Architecture, GroupedModel
 from coterie.models.architecture import find_factory
-from coterie.results import Cost
+from coterie.results import Cost, Fit
 from coterie.training.config import TrainingSettings
 
 if TYPE_CHECKING:
@@ -62,14 +62,39 @@ class Wide(Rival):
 
     def train(self, case: Case, trainings: Trainings, *, seed: int) -> TrainedRival:
         """One joint fit; the joint model itself where one group was found."""
-        data, n_models = case.data, trainings.n_groups
-        if n_models == 1:
-            joint = trainings.joint
-            return network(
-                trainings.grouped_model(joint), case, trainings.cost(joint), case.joint.history
+        return self.train_seeds([case], [trainings], seeds=[seed])[0]
+
+    def train_seeds(
+        self, cases: Sequence[Case], trainings: Sequence[Trainings], *, seeds: Sequence[int]
+    ) -> list[TrainedRival]:
+        """One fit for each seed; those of equally many groups are as wide, and one stack."""
+        found: dict[int, TrainedRival] = {}
+        for n_models in sorted({its.n_groups for its in trainings}):
+            alike = [at for at, its in enumerate(trainings) if its.n_groups == n_models]
+            own = [cases[at] for at in alike]
+            if n_models == 1:
+                found |= {at: self._joint(cases[at], trainings[at]) for at in alike}
+                continue
+            architecture = _architecture(own[0].model, own[0].data, own[0].settings)
+            fits = fitted_seeds(
+                own,
+                self.name,
+                [OneSeed(seed=seeds[at]) for at in alike],
+                settings={"model_options": widened(architecture, n_models)},
             )
-        options = widened(_architecture(case.model, data, case.settings), n_models)
-        found = fitted(case, self.name, seed=seed, settings={"model_options": options})
+            found |= {
+                at: self._made(case, each) for at, case, each in zip(alike, own, fits, strict=True)
+            }
+        return [found[at] for at in range(len(cases))]
+
+    def _joint(self, case: Case, trainings: Trainings) -> TrainedRival:
+        joint = trainings.joint
+        return network(
+            trainings.grouped_model(joint), case, trainings.cost(joint), case.joint.history
+        )
+
+    def _made(self, case: Case, found: Fit) -> TrainedRival:
+        data = case.data
         model = GroupedModel.from_stack(
             found.stack, np.ones((len(data.tasks), 1)), data.tasks, data.preprocessing
         )
