@@ -35,7 +35,7 @@ REACHED = {
     "evaluation/arms/test_registry.py": "evaluation/arms: arm chosen ensemble grouped joint random "
     "single stacking",
     "evaluation/rivals/test_rival.py": "evaluation/rivals: networks",
-    "evaluation/test_compare.py": "evaluation: assembly comparison configuration repetitions unit units",
+    "evaluation/test_compare.py": "evaluation: assembly comparison configuration repetitions scoring unit units",
     "families/test_fit.py": "families: base",
     "files/test_whole.py": "files: content damage paths",
     "fitting/test_fit.py": "fitting: arguments recording; training: learning loop observers "

@@ -481,7 +481,12 @@ UNTRAINED = "trained again"
 @pytest.fixture
 def never(monkeypatch):
     """A function that forbids training from here on."""
-    return lambda: monkeypatch.setattr(_unit, "fit", lambda *a, **k: pytest.fail(UNTRAINED))
+
+    def forbid():
+        for verb in ("fit", "fit_seeds"):
+            monkeypatch.setattr(_unit, verb, lambda *a, **k: pytest.fail(UNTRAINED))
+
+    return forbid
 
 
 @pytest.mark.parametrize(

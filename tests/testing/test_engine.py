@@ -30,16 +30,22 @@ def reworded(self, jobs):
 def other_rows(self, jobs):
     """Trains from another seed."""
     seeded = [
-        replace(job, config=replace(job.config, seed=1)) if hasattr(job, "config") else job
+        replace(job, seeds=tuple(seed + 1 for seed in job.seeds)) if hasattr(job, "seeds") else job
         for job in jobs
     ]
     return [job.run() for job in seeded]
 
 
 def other_units(self, jobs):
-    return [
-        (replace(job, train_seed=99) if hasattr(job, "train_seed") else job).run() for job in jobs
-    ]
+    """Trains networks from another seed."""
+
+    def seeded(job):
+        if not hasattr(job, "repetitions"):
+            return job
+        own = [replace(each, train_seed=each.train_seed + 9) for each in job.repetitions]
+        return replace(job, repetitions=own)
+
+    return [seeded(job).run() for job in jobs]
 
 
 BROKEN = {

@@ -22,12 +22,13 @@ from coterie.evaluation._jobs import UnitsJob, seeds_together
 from coterie.evaluation._leaving import check_save, leave_model
 from coterie.evaluation._repetitions import (
     MOST,
+    Repetition,
     derived_seed,
     read_repeats,
     read_seeds,
     repeated_splits,
 )
-from coterie.evaluation._unit import Plan, Recording, Repetition, make_probes
+from coterie.evaluation._unit import Plan, Recording, make_probes
 from coterie.evaluation.arms import BASELINES
 from coterie.evaluation.arms import baselines as known_baselines
 from coterie.evaluation.comparison import Comparison

@@ -7,15 +7,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from coterie.data import Dataset
-from coterie.evaluation._unit import (
-    Finished,
-    Plan,
-    Repetition,
-    make_probes,
-    noting,
-    run_units,
-    told,
-)
+from coterie.evaluation._repetitions import Repetition, told
+from coterie.evaluation._unit import Finished, Plan, make_probes, noting, run_units
 from coterie.fitting import make_config
 from coterie.models import Architecture
 from coterie.models.strategy import batches_well

@@ -3,16 +3,56 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import islice
 from numbers import Integral
 
 from coterie.data import Dataset
 from coterie.errors import CoterieError, is_listed, require_count, shown
+from coterie.evaluation.units import unit_stage
 from coterie.seeds import MOST_SEED, derive
+from coterie.wording import listing
 
 MOST = 10_000
 SMALL_TABLE = 1000
 SPLIT_ATTEMPTS = 100
+
+
+@dataclass(frozen=True, kw_only=True)
+class Repetition:
+    """A split and a seed: what a unit repeats everything with.
+
+    Networks are trained from ``train_seed``. The models of the first repetition are what a user
+    takes away: those of every arm that one might use are calibrated, and left in ``models/`` if
+    they can be read back.
+    """
+
+    split: int
+    seed: int
+    train_seed: int
+    is_first: bool = False
+
+    @property
+    def name(self) -> str:
+        """By split and seed."""
+        return f"split {self.split}, seed {self.seed}"
+
+    @property
+    def stage(self) -> str:
+        """Name of its stage in a run."""
+        return unit_stage(self.split, self.seed)
+
+
+def told(repetitions: Sequence[Repetition]) -> str:
+    """The repetitions of a split in words.
+
+    >>> told([Repetition(split=1, seed=seed, train_seed=0) for seed in (0, 1, 4)])
+    'split 1, seeds 0, 1 and 4'
+    """
+    first = repetitions[0]
+    if len(repetitions) == 1:
+        return first.name
+    return f"split {first.split}, seeds {listing(str(each.seed) for each in repetitions)}"
 
 
 def read_seeds(seeds: int | Sequence[int]) -> list[int]:

@@ -19,6 +19,7 @@ import numpy as np
 from coterie.data import Dataset
 from coterie.errors import CoterieError
 from coterie.evaluation._configuration import architecture_of
+from coterie.evaluation._repetitions import Repetition, told
 from coterie.evaluation._scoring import score
 from coterie.evaluation._trainings import TrainedArm, Trainings
 from coterie.evaluation.arms import (
@@ -45,7 +46,6 @@ from coterie.runs import CHECKPOINTS, Run
 from coterie.texts import file_name
 from coterie.training import Probe, Progress, within
 from coterie.training.config import TrainingSettings
-from coterie.wording import listing
 
 MODELS = "models"
 
@@ -94,31 +94,6 @@ class Finished:
         run.drop_checkpoint(Path(unit_stage(self.unit.split, self.unit.seed)).name)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Repetition:
-    """A split and a seed: what a unit repeats everything with.
-
-    Networks are trained from ``train_seed``. The models of the first repetition are what a user
-    takes away: those of every arm that one might use are calibrated, and left in ``models/`` if
-    they can be read back.
-    """
-
-    split: int
-    seed: int
-    train_seed: int
-    is_first: bool = False
-
-    @property
-    def name(self) -> str:
-        """By split and seed."""
-        return f"split {self.split}, seed {self.seed}"
-
-    @property
-    def stage(self) -> str:
-        """Name of its stage in a run."""
-        return unit_stage(self.split, self.seed)
-
-
 def run_units(
     plan: Plan, data: Dataset, repetitions: Sequence[Repetition], folder: Path | None
 ) -> list[Finished]:
@@ -153,18 +128,6 @@ def noting(*repetitions: Repetition) -> Iterator[None]:
         if not getattr(error, "__notes__", None):
             error.add_note(f"This was in {told(repetitions)}.")
         raise
-
-
-def told(repetitions: Sequence[Repetition]) -> str:
-    """The repetitions of a split in words.
-
-    >>> told([Repetition(split=1, seed=seed, train_seed=0) for seed in (0, 1, 4)])
-    'split 1, seeds 0, 1 and 4'
-    """
-    first = repetitions[0]
-    if len(repetitions) == 1:
-        return first.name
-    return f"split {first.split}, seeds {listing(str(each.seed) for each in repetitions)}"
 
 
 def _find(plan: Plan, case: Case, repetition: Repetition, parts: _Parts) -> dict[str, Found]:

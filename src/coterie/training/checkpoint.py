@@ -10,7 +10,6 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from pathlib import Path
-from time import perf_counter
 from typing import Annotated, Any, TypedDict
 
 import numpy as np
@@ -27,7 +26,6 @@ from coterie.training.optimisers import optimiser_arrays, restore_optimiser
 from coterie.training.state import ROWS, TrainingState
 
 Parts = Mapping[str, dict[str, np.ndarray]]
-_PAUSE = 10
 
 
 class _About(TypedDict):
@@ -39,17 +37,13 @@ class _About(TypedDict):
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """One file in ``folder``, written after an epoch; without a folder nothing is kept.
-
-    An epoch that ends before ten times of what the last writing took have passed is left out, so
-    that short epochs are not spent on writing; the last one never is.
+    """One file in ``folder``, written once an epoch; without a folder nothing is kept.
 
     What is found there is continued if ``identity`` is the same: settings and all else that matters.
     """
 
     folder: Path | None = None
     identity: Mapping[str, object] = field(default_factory=dict)
-    _due: dict[str, float] = field(default_factory=lambda: {"next": 0.0}, init=False, repr=False)
 
     @property
     def file(self) -> Path | None:
@@ -71,9 +65,8 @@ class Checkpoint:
             ) from error
 
     def save(self, state: TrainingState) -> None:
-        """Write it atomically, if one was asked for and it is time."""
-        started = perf_counter()
-        if self.file is None or (started < self._due["next"] and not state.done):
+        """Write it atomically, if one was asked for."""
+        if self.file is None:
             return
         strategy = None if state.strategy is None else asdict(state.strategy)
         about = {
@@ -83,8 +76,6 @@ class Checkpoint:
             "identity": self.told,
         }
         write_arrays(self.file, _arrays(state), about)
-        written = perf_counter()
-        self._due["next"] = written + _PAUSE * (written - started)
 
     def restore(self, state: TrainingState) -> None:
         """Continue from what the folder holds, if anything.

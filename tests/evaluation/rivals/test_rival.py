@@ -84,7 +84,7 @@ def test_what_is_stopped_in_the_middle_ends_the_same(name, tmp_path, monkeypatch
     assert kept
     continued = compared(data, name, run=run)
     pd.testing.assert_frame_equal(continued.scores, whole.scores)
-    assert not list(Path(run).glob("checkpoints/*/rival-*"))
+    assert not list(Path(run).glob("checkpoints/**/rival-*"))
     with pytest.raises(CoterieError, match="holds a run with other settings"):
         compared(data, "none", run=run)
 

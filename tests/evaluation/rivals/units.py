@@ -6,6 +6,7 @@ import numpy as np
 
 import coterie as ct
 from coterie.evaluation import _unit
+from coterie.evaluation._repetitions import Repetition
 from coterie.evaluation._trainings import Trainings
 from coterie.methods import Case, Given
 
@@ -58,7 +59,7 @@ def trained(data: ct.Dataset, n_groups: int = 2, **settings) -> tuple[Case, Trai
         draws=1,
         settings={**SMALL, **settings},
     )
-    first = [_unit.Repetition(split=0, seed=0, train_seed=0)]
+    first = [Repetition(split=0, seed=0, train_seed=0)]
     (case,) = _unit._joint_trainings(plan, data, first, None, None)
     found = {name: method(case, seed=0) for name, method in plan.methods.items()}
     parts = _unit._Parts(None, first, own=1, common=0)
