@@ -101,6 +101,52 @@ def learning_curves(
     return axes
 
 
+def scores_by_labels(
+    lines: Mapping[str, np.ndarray],
+    labels: np.ndarray,
+    *,
+    what: str,
+    roles: Mapping[str, str] | None = None,
+    ax: Axes | None = None,
+) -> Axes:
+    """Draw one line per arm over numbers of labels (S,), on a logarithmic axis.
+
+    Args:
+        lines: value, lower and upper end by arm, (3, S); no whiskers where the ends are NaN.
+        labels: at which.
+        what: the values are.
+        roles: what each arm is, where its name does not say.
+        ax: axes to draw on, instead of a new figure.
+
+    >>> one = np.array([[0.5, 0.7], [0.4, 0.6], [0.6, 0.8]])
+    >>> scores_by_labels({"joint": one}, np.array([10.0, 100.0]), what="AUROC").get_xscale()
+    'log'
+    """
+    with style():
+        axes = axes_on(ax, (5.2, 3.7))
+        axes.set_xscale("log")
+        beside = np.linspace(-0.012, 0.012, len(lines)) * np.log(labels[-1] / labels[0])
+        for (arm, (values, *ends)), aside in zip(lines.items(), beside, strict=True):
+            # Side by side, so that whiskers do not hide one another.
+            axes.errorbar(
+                labels * np.exp(aside),
+                values,
+                yerr=np.abs(np.stack(ends) - values),
+                label=label(arm, 26),
+                linewidth=1.6,
+                markersize=4.5,
+                elinewidth=1,
+                capsize=2.5,
+                **_ROLES.get((roles or {}).get(arm, arm), _ANOTHER),
+            )
+        plain_ticks(axes)
+        axes.set(xlabel="training labels a task", ylabel=what)
+        axes.grid(linewidth=0.6)
+        axes.tick_params(length=3, width=0.7, which="both")
+        legend(axes, below=ax is None)
+    return axes
+
+
 def cost_against_quality(
     arms: Sequence[str],
     cost: np.ndarray,
