@@ -20,6 +20,7 @@ from coterie.report import (
     answer,
     assignments,
     curves,
+    few_labels,
     gains,
     groups,
     headroom,
@@ -64,7 +65,9 @@ def write_report(comparison: ComparisonRecord, path: str | Path) -> Path:
         )
     drawn = maps.chapter(comparison)
     html = render(comparison, drawn, twin_name=twin.name)
+    few = comparison.learning_curve
     twin_of = _twin(comparison) | {
+        "learning_curve": few and few.to_dict(),
         "curves": curves.table(comparison),
         "data_maps": drawn and maps.density_table(drawn),
     }
@@ -106,6 +109,9 @@ def render(comparison: ComparisonRecord, drawn: maps.Maps | None, *, twin_name: 
         answer=answer.chapter(comparison),
         twin=twin_name,
         headroom=None if comparison.headroom is None else headroom.chapter(comparison.headroom),
+        few=None
+        if comparison.learning_curve is None
+        else few_labels.chapter(comparison.learning_curve),
         memberships=groups.memberships(comparison),
         choice=methods.choice(comparison),
         methods=methods.chapter(comparison),

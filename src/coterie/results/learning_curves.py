@@ -166,15 +166,11 @@ class LearningCurve(Record, format="learning curve"):
     def _best(self) -> str:
         parts = []
         for names, places in _runs([tuple(self.contenders(i)) for i in range(len(self.shares))]):
-            where = self._where(places)
-            if len(names) == 1:
-                parts.append(f"{names[0]} is surely the best with {where}")
-            elif len(names) == len(self.arms):
-                parts.append(f"no arm is surely worse than the best with {where}")
-            else:
-                parts.append(f"{listing(names)} are not told apart with {where}, the rest is worse")
-        text = "; ".join(parts)
-        return f"{text[:1].upper()}{text[1:]} (mean {self.metric}, 95 %)."
+            several = len(names) > 1
+            every = len(names) == len(self.arms)
+            who = "any of them" if every and several else " or ".join(names)
+            parts.append(f"{who}{', undecided,' if several else ''} {self._where(places)}")
+        return f"Best of {listing(self.arms)} by mean {self.metric} (95 %): {'; '.join(parts)}."
 
     def _against_joint(self, arm: int) -> str:
         words = [row[arm] for row in self.outcomes]
@@ -187,7 +183,7 @@ class LearningCurve(Record, format="learning curve"):
     def _where(self, places: Sequence[int]) -> str:
         labels = [count(self.labels_per_task[place]) for place in (places[0], places[-1])]
         told = labels[0] if len(places) == 1 else f"{labels[0]} to {labels[1]}"
-        return f"{self._percent(places)} of the labels ({told} a task)"
+        return f"with {self._percent(places)} ({told} labels a task)"
 
     def _percent(self, places: Sequence[int]) -> str:
         ends = [f"{100 * self.shares[place]:g}" for place in (places[0], places[-1])]
