@@ -73,9 +73,12 @@ class LearningCurve(Record, format="learning curve"):
         require_type("details", self.details, dict)
         if (np.diff(self.shares) <= 0).any() or not (0 < self.shares).all():
             raise CoterieError(f"`shares` must rise from above 0; found {self.shares.tolist()}.")
-        if any(len(each) != len(self.arms) for each in self.outcomes) or (
-            len(self.outcomes) != len(self.shares)
-        ):
+        shape = len(self.shares), len(self.arms)
+        for name in ("score", "gain", "lead"):
+            require_type(name, found := getattr(self, name), Estimate)
+            if any(np.shape(getattr(found, end)) != shape for end in ("value", "low", "high")):
+                raise CoterieError(f"`{name}` must have a number for each share and arm, {shape}.")
+        if [len(each) for each in self.outcomes] != [shape[1]] * shape[0]:
             raise CoterieError("`outcomes` must have one word for each share and arm.")
 
     @property
