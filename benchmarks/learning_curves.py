@@ -1,18 +1,19 @@
 """Which arm wins with how many labels? Joint, grouped, single and forest at five shares, on tables.
 
-    python benchmarks/learning_curves.py emotions scene landmine parkinsons \\
+    python benchmarks/learning_curves.py agreeing disjoint emotions scene landmine parkinsons \\
         --data DATA_FOLDER --runs RUN_FOLDER
 
 Every data set has run directories below RUN_FOLDER; a stopped one continues. Settings are the
-defaults of ``coterie learning-curve`` with two groups."""
+defaults of ``coterie learning-curve`` with two groups; on planted tables (agreeing, disjoint) the
+groups are the true ones."""
 
 from __future__ import annotations
 
 import argparse
 import json
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from time import perf_counter
 from typing import Any
 
 from _common import RESULTS, log, save_result
@@ -20,8 +21,10 @@ from does_it_pay import parkinsons, table
 
 import coterie as ct
 from coterie.data import Dataset
+from coterie.testing import planted
 
 NAME = "learning_curves"
+_TOLD = ("tasks", "arms", "metric", "margin", "shares", "scores", "gains", "sentences", "details")
 
 
 def landmine(folder: Path) -> Dataset:
@@ -34,28 +37,35 @@ def landmine(folder: Path) -> Dataset:
     )
 
 
-STUDIES: dict[str, Callable[[Path], Dataset]] = {
-    "emotions": lambda folder: table(folder, "emotions"),
-    "scene": lambda folder: table(folder, "scene"),
-    "landmine": landmine,
-    "parkinsons": parkinsons,
+def real(load: Callable[[Path], Dataset], folder: Path, run: Path) -> ct.LearningCurve:
+    """The curve of a table, with two groups found on data maps."""
+    return ct.learning_curve("mlp", load(folder), n_groups=2, seeds=3, run=run)
+
+
+def true(regime: str, _: Path, run: Path) -> ct.LearningCurve:
+    """The curve of a planted table with its true groups."""
+    world = planted(regime)
+    return ct.learning_curve("mlp", world.data, world.grouping, seeds=3, run=run, **world.settings)
+
+
+STUDIES: dict[str, Callable[[Path, Path], ct.LearningCurve]] = {
+    "agreeing": partial(true, "agreeing heads"),
+    "disjoint": partial(true, "disjoint examples"),
+    "emotions": partial(real, lambda folder: table(folder, "emotions")),
+    "scene": partial(real, lambda folder: table(folder, "scene")),
+    "landmine": partial(real, landmine),
+    "parkinsons": partial(real, parkinsons),
 }
 
 
-def summary(found: ct.LearningCurve, seconds: float) -> dict[str, Any]:
+def summary(found: ct.LearningCurve) -> dict[str, Any]:
     """All but the scores of single tasks."""
     told = found.to_dict()
-    names = ("tasks", "arms", "metric", "margin", "shares", "scores", "gains", "sentences", "details")
-    lead = [
-        [None if end != end else round(float(end), 3) for end in row] for row in found.lead.high
-    ]
     return {
-        **{name: told[name] for name in names},
+        **{name: told[name] for name in _TOLD},
         "contenders": [found.contenders(place) for place in range(len(found.shares))],
-        "lead_high": lead,
-        "fewest_labels_of_a_class": found.rarest.min(1).tolist(),
+        "fewest_labels_of_a_class": found.rarest[:, found.counted].min(1).tolist(),
         "counted": int(found.counted.sum()),
-        "seconds": seconds,
     }
 
 
@@ -69,19 +79,10 @@ def main() -> None:
     parser.add_argument("--runs", type=Path, required=True)
     arguments = parser.parse_args()
     for name in arguments.studies:
-        started = perf_counter()
-        found = ct.learning_curve(
-            "mlp",
-            STUDIES[name](arguments.data),
-            n_groups=2,
-            seeds=3,
-            run=arguments.runs / name,
-        )
-        found.save(arguments.runs / f"{name}.safetensors")
+        found = STUDIES[name](arguments.data, arguments.runs / name)
         file = RESULTS / f"{NAME}.json"
         before = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
-        studies = before.get("studies", {}) | {name: summary(found, perf_counter() - started)}
-        save_result(NAME, {"studies": studies})
+        save_result(NAME, {"studies": before.get("studies", {}) | {name: summary(found)}})
         for sentence in found.sentences:
             log(f"{name}: {sentence}")
 

@@ -58,7 +58,9 @@ def test_each_seed_draws_its_own_labels_and_all_are_tested_on_the_same_examples(
     names = ["share-100", "share-20-seed-0", "share-20-seed-1"]
     assert sorted(path.name for path in tmp_path.iterdir()) == names
     units = [
-        Unit.load(folder) for name in names for folder in sorted((tmp_path / name / "units").iterdir())
+        Unit.load(folder)
+        for name in names
+        for folder in sorted((tmp_path / name / "units").iterdir())
     ]
     assert len(units) == 4
     for unit in units:

@@ -78,7 +78,15 @@ def show_learning_curve(screen: Screen, found: LearningCurve) -> None:
             )
     screen.table(
         f"Mean {found.metric} on test with shares of the labels; > not surely worse than the best",
-        ["arm", "share", "labels\na task", "score", "gain over\n" + found.arms[0], "95 %", "outcome"],
+        [
+            "arm",
+            "share",
+            "labels\na task",
+            "score",
+            "gain over\n" + found.arms[0],
+            "95 %",
+            "outcome",
+        ],
         rows,
     )
     for sentence in found.sentences:

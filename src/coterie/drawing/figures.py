@@ -178,7 +178,10 @@ def cost_against_quality(
                 markersize=6,
                 elinewidth=1,
                 capsize=2.5,
-                **{**looks[arm], "linestyle": "none"},
+                color=looks[arm]["color"],
+                marker=looks[arm]["marker"],
+                mfc=looks[arm]["mfc"],
+                linestyle="none",
             )
         finite = cost[np.isfinite(cost) & (cost > 0)]
         if len(finite) and finite.max() > 5 * finite.min():
@@ -192,15 +195,24 @@ def cost_against_quality(
     return axes
 
 
-def _told_apart(arms: Sequence[str], roles: Mapping[str, str]) -> dict[str, dict[str, object]]:
+class _Filled(Look):
+    """A look whose markers are full or hollow."""
+
+    mfc: str
+
+
+def _told_apart(arms: Sequence[str], roles: Mapping[str, str]) -> dict[str, _Filled]:
     """A look for each arm, that of its role; further ones of a look have other markers, or hollow."""
-    looks, seen = {}, dict[str, int]()
+    looks: dict[str, _Filled] = {}
+    seen: dict[str, int] = {}
     for arm in arms:
         look = _ROLES.get(roles.get(arm, arm), _ANOTHER)
         before = seen.get(look["color"], 0)
         seen[look["color"]] = before + 1
-        more = {"marker": _MORE_MARKERS[before // 2 % len(_MORE_MARKERS)]} if before > 1 else {}
-        looks[arm] = {**look, **more, "mfc": "none" if before % 2 else look["color"]}
+        filled: _Filled = {**look, "mfc": "none" if before % 2 else look["color"]}
+        if before > 1:
+            filled["marker"] = _MORE_MARKERS[before // 2 % len(_MORE_MARKERS)]
+        looks[arm] = filled
     return looks
 
 

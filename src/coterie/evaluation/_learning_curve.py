@@ -133,7 +133,11 @@ def learning_curve(
         {share: [part.data for part in parts if part.share == share] for share in shares},
         [joined(found[share]) for share in shares],
         roles,
-        details={"seeds": list(seeds), "repeats": repeats, "model": architecture_of(model, data).name},
+        details={
+            "seeds": list(seeds),
+            "repeats": repeats,
+            "model": architecture_of(model, data).name,
+        },
     )
 
 
@@ -198,7 +202,9 @@ def _curve(
     scored = [replace(arms, counting=counting, overlap=last.overlap) for arms in scored]
     places, margin = range(len(last.arms)), float(last.margins[-1])
     gains = [[arms.gains(place, 0)[-1] for place in places] for arms in scored]
-    counts = np.stack([np.mean([_labels(each) for each in drawn], axis=0) for drawn in few.values()])
+    counts = np.stack(
+        [np.mean([_labels(each) for each in drawn], axis=0) for drawn in few.values()]
+    )
     levels = [arms.mean_scores() for arms in scored]
     return LearningCurve(
         tasks=data.tasks.names,
@@ -210,9 +216,7 @@ def _curve(
         labels=counts[:, 0],
         rarest=counts[:, 1],
         counted=counting,
-        score=Estimate(
-            *(np.stack([getattr(each, end) for each in levels]) / 100 for end in _ENDS)
-        ),
+        score=Estimate(*(np.stack([getattr(each, end) for each in levels]) / 100 for end in _ENDS)),
         gain=Estimate(
             *(np.array([[getattr(each, end) for each in row] for row in gains]) for end in _ENDS)
         ),

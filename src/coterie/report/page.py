@@ -65,9 +65,7 @@ def write_report(comparison: ComparisonRecord, path: str | Path) -> Path:
         )
     drawn = maps.chapter(comparison)
     html = render(comparison, drawn, twin_name=twin.name)
-    few = comparison.learning_curve
     twin_of = _twin(comparison) | {
-        "learning_curve": few and few.to_dict(),
         "curves": curves.table(comparison),
         "data_maps": drawn and maps.density_table(drawn),
     }
@@ -133,13 +131,17 @@ def render(comparison: ComparisonRecord, drawn: maps.Maps | None, *, twin_name: 
 
 
 def _twin(comparison: ComparisonRecord) -> dict[str, object]:
-    """All that the comparison holds, as JSON types, and the table of methods where there is one."""
+    """All that the comparison holds, as JSON types, and where there are any the methods and the learning curve."""
     groupings = {
         name: [_told(each, is_choice=name == CHOSEN) for each in several]
         for name, several in comparison.found.items()
     }
     found = comparison.to_dict() | {"groupings": groupings}
-    return found | ({"methods": methods.table(comparison)} if methods.is_shown(comparison) else {})
+    if methods.is_shown(comparison):
+        found["methods"] = methods.table(comparison)
+    if comparison.learning_curve is not None:
+        found["learning_curve"] = comparison.learning_curve.to_dict()
+    return found
 
 
 def _told(found: Found, *, is_choice: bool) -> dict[str, object]:

@@ -67,14 +67,13 @@ def write_comparison(record: ComparisonRecord, folder: Path) -> list[Path]:
         write_table(path, getattr(record, f"{path.stem}_table"))
     write_histories(folder / _HISTORY, record.history)
     files += [folder / _HISTORY, folder / _FILE]
-    said = told(record)
-    for name in _RECORDS:
-        own = getattr(record, name)
-        said[name] = own is not None
-        if own is not None:
-            own.save(folder / f"{name}.safetensors")
+    own = {name: getattr(record, name) for name in _RECORDS}
+    for name, each in own.items():
+        if each is not None:
+            each.save(folder / f"{name}.safetensors")
             files.append(folder / f"{name}.safetensors")
     # Last, so that a comparison that can be read is whole.
+    said = {**told(record), **{name: each is not None for name, each in own.items()}}
     codec.write(folder / _FILE, _FORMAT, said)
     return files
 

@@ -82,8 +82,8 @@ class ComparisonRecord:
     and parameters first, and ``recommendation`` says which to use, ``reliability`` how far the
     probabilities of the one that is left can be believed. Log loss and Brier score in ``scores`` are
     of probabilities before they are calibrated. ``headroom`` bounds what any grouping can gain, if
-    that was asked, and ``learning_curve`` says what arms score with fewer labels. ``agreement`` is the adjusted Rand index between methods, averaged over units.
-    ``data_map`` and ``history`` are those of the first unit.
+    that was asked, and ``learning_curve`` says what arms score with fewer labels. ``agreement`` is
+    the adjusted Rand index between methods, averaged over units. ``data_map`` and ``history`` are those of the first unit.
     """
 
     tasks: tuple[str, ...]

@@ -14,7 +14,7 @@ import numpy as np
 
 from coterie.codec import Layout, Record, Size, settle, to_dict
 from coterie.drawing import figures
-from coterie.errors import CoterieError, require_number, require_type
+from coterie.errors import CoterieError, is_listed, require_number, require_type
 from coterie.results.views import as_html
 from coterie.schema import Details, Json, distinct
 from coterie.wording import count, listing, score, signed
@@ -69,16 +69,18 @@ class LearningCurve(Record, format="learning curve"):
         settle(self)
         distinct(self.tasks)
         distinct(self.arms, "arms")
+        require_type("metric", self.metric, str)
         require_number("margin", self.margin, least=0)
         require_type("details", self.details, dict)
-        if (np.diff(self.shares) <= 0).any() or not (0 < self.shares).all():
+        if (np.diff(self.shares) <= 0).any() or self.shares.min() <= 0:
             raise CoterieError(f"`shares` must rise from above 0; found {self.shares.tolist()}.")
         shape = len(self.shares), len(self.arms)
         for name in ("score", "gain", "lead"):
             require_type(name, found := getattr(self, name), Estimate)
             if any(np.shape(getattr(found, end)) != shape for end in ("value", "low", "high")):
                 raise CoterieError(f"`{name}` must have a number for each share and arm, {shape}.")
-        if [len(each) for each in self.outcomes] != [shape[1]] * shape[0]:
+        rows = self.outcomes if is_listed(self.outcomes) else ()
+        if [len(row) if is_listed(row) else 0 for row in rows] != [shape[1]] * shape[0]:
             raise CoterieError("`outcomes` must have one word for each share and arm.")
 
     @property
@@ -112,7 +114,7 @@ class LearningCurve(Record, format="learning curve"):
         """Points over joint: share, labels a task, arm, gain, low, high, outcome."""
         frame = self._frame(self.gain, "gain")
         frame["outcome"] = [word for row in self.outcomes for word in row]
-        return frame[frame["arm"] != self.arms[0]].reset_index(drop=True)
+        return frame.loc[frame["arm"] != self.arms[0]].reset_index(drop=True)
 
     def plot(self, ax: Axes | None = None) -> Axes:
         """Draw mean scores against labels, with 95 % intervals.
@@ -134,21 +136,17 @@ class LearningCurve(Record, format="learning curve"):
 
     def to_dict(self) -> dict[str, Json]:
         """What is kept as JSON, the frames as rows, and what follows."""
-        frames = {
-            name: [
-                {key: None if value != value else value for key, value in row.items()}
-                for row in getattr(self, name).to_dict("records")
-            ]
-            for name in ("scores", "gains")
+        follows: dict[str, Json] = {
+            "scores": _rows(self.scores),
+            "gains": _rows(self.gains),
+            "sentences": list(self.sentences),
         }
-        return to_dict(self) | frames | {"sentences": list(self.sentences)}
+        return to_dict(self) | follows
 
     def contenders(self, share: int) -> list[str]:
         """The arms that are not surely worse than the best at a share, counted from 0."""
         return [
-            arm
-            for arm, high in zip(self.arms, self.lead.high[share], strict=True)
-            if not high <= 0
+            arm for arm, high in zip(self.arms, self.lead.high[share], strict=True) if not high <= 0
         ]
 
     def _frame(self, found: Estimate, name: str) -> pd.DataFrame:
@@ -208,6 +206,13 @@ class LearningCurve(Record, format="learning curve"):
         )
         labels = f"{count(self.labels_per_task[0])} to {count(self.labels_per_task[-1])}"
         return f"LearningCurve({len(self.tasks)} tasks, {labels} labels a task: {ends})"
+
+
+def _rows(frame: pd.DataFrame) -> list[Json]:
+    return [
+        {str(key): None if value != value else value for key, value in row.items()}
+        for row in frame.to_dict("records")
+    ]
 
 
 def _runs(values: Sequence[Value]) -> list[tuple[Value, list[int]]]:
