@@ -36,10 +36,8 @@ def _study(name: str, study: dict[str, Any]) -> str:
         gain = gains[share, "grouped"]
         interval = f"{gain['gain']:+.1f} ({gain['low']:.1f} to {gain['high']:.1f})"
         fewest = study["fewest_labels_of_a_class"][i]
-        rows.append(
-            [f"{100 * share:g} %", f"{mine[0]['labels']:,.0f}", f"{fewest:,.0f}", *cells]
-            + [interval, gain["outcome"]]
-        )
+        told = [f"{100 * share:g} %", f"{mine[0]['labels']:,.0f}", f"{fewest:,.0f}"]
+        rows.append([*told, *cells, interval, gain["outcome"]])
     splits, seeds = study["details"]["repeats"], len(study["details"]["seeds"])
     head = f"**{name}**: {len(study['tasks'])} tasks, {study['counted']} of them in the means, "
     head += f"{study['metric']}; {splits} split{'s' if splits > 1 else ''} x {seeds} seeds."

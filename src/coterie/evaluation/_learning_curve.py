@@ -100,14 +100,16 @@ def learning_curve(
         require_type("run", run, str, Path)
     if rivals is None:
         rivals = _RIVAL if suits(_RIVAL, data) is None else "none"
-    parts = [part for share in shares for part in _parts(data, share, seeds)]
-    found: dict[float, list[ArmScores]] = {share: [] for share in shares}
+    parts = [part for share in shares for part in _parts(share, seeds)]
+    scored: dict[float, list[ArmScores]] = {share: [] for share in shares}
+    labels: dict[float, list[np.ndarray]] = {share: [] for share in shares}
     roles: dict[str, str] = {}
     for number, part in enumerate(parts):
-        with _folder(run, part) as folder:
+        few = data if part.share == 1 else data.with_share(part.share, part.seeds[0])
+        with _folder(run, part.name) as folder:
             comparison = compare(
                 model,
-                part.data,
+                few,
                 methods,
                 n_groups=n_groups,
                 seeds=part.seeds,
@@ -118,20 +120,22 @@ def learning_curve(
                 margin=margin,
                 run=folder,
                 engine=engine,
-                progress=within(progress, number, len(parts), part.told),
+                progress=within(
+                    progress, number, len(parts), f"{100 * part.share:g} % of the labels"
+                ),
                 **options,
             )
             path = folder.folder if isinstance(folder, Run) else Path(folder)
             stages = [unit_stage(split, seed) for split in range(repeats) for seed in part.seeds]
             units = [Unit.load(path / stage) for stage in stages]
-        found[part.share].append(
-            arm_scores(units, part.data.tasks, groups=data.groups, margin=margin)
-        )
+        scored[part.share].append(arm_scores(units, few.tasks, groups=few.groups, margin=margin))
+        labels[part.share].append(_labels(few))
         roles = {arm: each.role for arm, each in comparison.arms.items()}
     return _curve(
         data,
-        {share: [part.data for part in parts if part.share == share] for share in shares},
-        [joined(found[share]) for share in shares],
+        shares,
+        [np.mean(each, axis=0) for each in labels.values()],
+        [joined(each) for each in scored.values()],
         roles,
         details={
             "seeds": list(seeds),
@@ -145,13 +149,8 @@ class _Part(NamedTuple):
     """What one comparison is of."""
 
     share: float
-    data: Dataset
     seeds: list[int]
     name: str
-
-    @property
-    def told(self) -> str:
-        return f"{100 * self.share:g} % of the labels"
 
 
 def read_shares(shares: Sequence[float]) -> list[float]:
@@ -168,43 +167,44 @@ def read_shares(shares: Sequence[float]) -> list[float]:
     return sorted({check_share("shares", share) for share in shares})
 
 
-def _parts(data: Dataset, share: float, seeds: list[int]) -> list[_Part]:
-    """The data of a share: each seed has labels of its own, but of all labels there is one draw."""
+def _parts(share: float, seeds: list[int]) -> list[_Part]:
+    """The comparisons of a share: one for each seed, whose labels are its own, but for all labels.
+
+    >>> [part.name for part in _parts(0.05, [0, 1])], [part.name for part in _parts(1, [0, 1])]
+    (['share-05-seed-0', 'share-05-seed-1'], ['share-100'])
+    """
     name = f"share-{100 * share:02g}"
     if share == 1:
-        return [_Part(share, data, seeds, name)]
-    return [
-        _Part(share, data.with_share(share, seed), [seed], f"{name}-seed-{seed}") for seed in seeds
-    ]
+        return [_Part(share, seeds, name)]
+    return [_Part(share, [seed], f"{name}-seed-{seed}") for seed in seeds]
 
 
 @contextmanager
-def _folder(run: str | Path | None, part: _Part) -> Iterator[Run | Path]:
+def _folder(run: str | Path | None, name: str) -> Iterator[Run | Path]:
     """Where the units of a comparison are kept: if nowhere, until they have been read."""
     if run is not None:
-        yield Path(run) / part.name
+        yield Path(run) / name
         return
     with TemporaryDirectory() as folder:
         # A run of no configuration asks nothing of models and methods of the user's own.
-        yield Run.open(Path(folder) / part.name, config={}, fingerprint=part.data.fingerprint())
+        yield Run.open(Path(folder) / name, config={}, fingerprint="")
 
 
 def _curve(
     data: Dataset,
-    few: Mapping[float, Sequence[Dataset]],
+    shares: Sequence[float],
+    labels: Sequence[np.ndarray],
     scored: Sequence[ArmScores],
     roles: Mapping[str, str],
     details: dict[str, object],
 ) -> LearningCurve:
     last = scored[-1]
     counting = last.learnt() & np.all([arms.defined() for arms in scored], axis=0)
-    # What two splits share are test examples, as many with few labels as with all.
-    scored = [replace(arms, counting=counting, overlap=last.overlap) for arms in scored]
+    # Two splits have no more in common with few labels than with all.
+    overlap = len(data.split.test) / len(data.split.train)
+    scored = [replace(arms, counting=counting, overlap=overlap) for arms in scored]
     places, margin = range(len(last.arms)), float(last.margins[-1])
     gains = [[arms.gains(place, 0)[-1] for place in places] for arms in scored]
-    counts = np.stack(
-        [np.mean([_labels(each) for each in drawn], axis=0) for drawn in few.values()]
-    )
     levels = [arms.mean_scores() for arms in scored]
     return LearningCurve(
         tasks=data.tasks.names,
@@ -212,9 +212,9 @@ def _curve(
         roles=tuple(roles[name] for name in last.arms),
         metric=last.metric,
         margin=margin,
-        shares=np.array(list(few)),
-        labels=counts[:, 0],
-        rarest=counts[:, 1],
+        shares=np.array(shares),
+        labels=np.stack([each[0] for each in labels]),
+        rarest=np.stack([each[1] for each in labels]),
         counted=counting,
         score=Estimate(*(np.stack([getattr(each, end) for each in levels]) / 100 for end in _ENDS)),
         gain=Estimate(
