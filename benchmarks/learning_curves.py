@@ -39,13 +39,15 @@ def landmine(folder: Path) -> Dataset:
 
 def real(load: Callable[[Path], Dataset], folder: Path, run: Path) -> ct.LearningCurve:
     """The curve of a table, with two groups found on data maps."""
-    return ct.learning_curve("mlp", load(folder), n_groups=2, seeds=3, run=run)
+    return ct.learning_curve("mlp", load(folder), n_groups=2, seeds=3, repeats=1, run=run)
 
 
 def true(regime: str, _: Path, run: Path) -> ct.LearningCurve:
     """The curve of a planted table with its true groups."""
     world = planted(regime)
-    return ct.learning_curve("mlp", world.data, world.grouping, seeds=3, run=run, **world.settings)
+    return ct.learning_curve(
+        "mlp", world.data, world.grouping, seeds=3, repeats=1, run=run, **world.settings
+    )
 
 
 STUDIES: dict[str, Callable[[Path, Path], ct.LearningCurve]] = {
