@@ -144,7 +144,7 @@ class Dataset:
 
         >>> from coterie.data import load
         >>> load("digits").with_share(0.1).split
-        Split(126 train, 55 validation, 359 test)
+        Split(108 train, 37 validation, 359 test)
         """
         share = check_share("share", share)
         require_whole("seed", seed, 0, MOST_SEED)

@@ -76,7 +76,7 @@ def places(
     over these strata: so any part of the line holds its share of many small strata, too.
 
     >>> places(4, np.random.default_rng(0)).tolist()
-    [0.625, 0.125, 0.375, 0.875]
+    [0.375, 0.625, 0.125, 0.875]
     """
     units, first, unit, sizes = np.unique(
         np.arange(n_examples) if groups is None else groups,

@@ -91,7 +91,7 @@ def learning_curve(
     >>> small = {"epochs": 1, "model_options": {"hidden": (8,)}}
     >>> found = ct.learning_curve("mlp", data, shares=(0.1, 1), n_groups=2, seeds=1, **small)
     >>> found.arms, found.labels.astype(int).tolist()
-    (('joint', 'grouped', 'single'), [[111, 111, 111], [1078, 1078, 1078]])
+    (('joint', 'grouped', 'single'), [[108, 108, 108], [1078, 1078, 1078]])
     """
     require_type("data", data, Dataset)
     data = data.with_metric(metric)
