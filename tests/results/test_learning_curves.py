@@ -33,7 +33,7 @@ def made(**changed: Any) -> ct.LearningCurve:
         score=Estimate(score, score - 0.02, score + 0.02),
         gain=Estimate(gain, gain - 2, gain + 2),
         lead=Estimate(
-            gain,
+            np.array([[-10.0, 8, -8], [-2, 1, -1], [-5, -4, 4]]),
             np.array([[-12.0, 0, -10], [-5, -2, -3], [-7, -6, 0]]),
             np.array([[0.0, 9, 0], [1, 4, 2], [0, 0, 6]]),
         ),
@@ -71,6 +71,17 @@ def test_neighbours_with_the_same_answer_are_told_together() -> None:
     high = np.array([[1.0, 1, 0], [1, 1, 0], [0, 0, 6]])
     best = replace(found, lead=replace(found.lead, high=high)).sentences[0]
     assert ": joint or grouped, undecided, with 10 to 50 % (15 to 75 labels a task); forest" in best
+
+
+def test_arms_that_are_all_perfect_are_not_told_apart() -> None:
+    one, nothing = np.ones((3, 3)), np.zeros((3, 3))
+    found = made(
+        score=Estimate(one, one, one),
+        gain=Estimate(nothing, nothing, nothing),
+        lead=Estimate(nothing, nothing, nothing),
+        outcomes=(("same", "not worth it", "not worth it"),) * 3,
+    )
+    assert ": any of them, undecided, with 10 to 100 % (15 to 150" in found.sentences[0]
 
 
 def test_all_tasks_count_where_none_is_left_out() -> None:

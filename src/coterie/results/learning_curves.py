@@ -145,19 +145,19 @@ class LearningCurve(Record, format="learning curve"):
 
     def contenders(self, share: int) -> list[str]:
         """The arms that are not surely worse than the best at a share, counted from 0."""
-        return [
-            arm for arm, high in zip(self.arms, self.lead.high[share], strict=True) if not high <= 0
-        ]
+        leads = zip(self.arms, self.lead.value[share], self.lead.high[share], strict=True)
+        # Arms that are alike to the last bit have no interval to speak of.
+        return [arm for arm, value, high in leads if value >= 0 or not high <= 0]
 
     def _frame(self, found: Estimate, name: str) -> pd.DataFrame:
         import pandas as pd
 
-        each, arms = len(self.arms), len(self.shares)
+        n_shares, n_arms = found.value.shape
         return pd.DataFrame(
             {
-                "share": np.repeat(self.shares, each),
-                "labels": np.repeat(self.labels_per_task, each),
-                "arm": list(self.arms) * arms,
+                "share": np.repeat(self.shares, n_arms),
+                "labels": np.repeat(self.labels_per_task, n_arms),
+                "arm": list(self.arms) * n_shares,
                 name: found.value.ravel(),
                 "low": found.low.ravel(),
                 "high": found.high.ravel(),
@@ -167,10 +167,11 @@ class LearningCurve(Record, format="learning curve"):
     def _best(self) -> str:
         parts = []
         for names, places in _runs([tuple(self.contenders(i)) for i in range(len(self.shares))]):
-            several = len(names) > 1
-            every = len(names) == len(self.arms)
-            who = "any of them" if every and several else " or ".join(names)
-            parts.append(f"{who}{', undecided,' if several else ''} {self._where(places)}")
+            who = names[0]
+            if len(names) > 1:
+                some = f"{', '.join(names[:-1])} or {names[-1]}"
+                who = f"{'any of them' if len(names) == len(self.arms) else some}, undecided,"
+            parts.append(f"{who} {self._where(places)}")
         return f"Best of {listing(self.arms)} by mean {self.metric} (95 %): {'; '.join(parts)}."
 
     def _against_joint(self, arm: int) -> str:
