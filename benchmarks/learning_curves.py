@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -37,16 +37,23 @@ def landmine(folder: Path) -> Dataset:
     )
 
 
-def real(load: Callable[[Path], Dataset], folder: Path, run: Path) -> ct.LearningCurve:
+def real(
+    load: Callable[[Path], Dataset],
+    folder: Path,
+    run: Path,
+    shares: Sequence[float] = (0.05, 0.1, 0.2, 0.5, 1),
+) -> ct.LearningCurve:
     """The curve of a table, with two groups found on data maps."""
-    return ct.learning_curve("mlp", load(folder), n_groups=2, seeds=3, repeats=1, run=run)
+    data = load(folder)
+    return ct.learning_curve("mlp", data, shares=shares, n_groups=2, seeds=3, repeats=1, run=run)
 
 
 def true(regime: str, _: Path, run: Path) -> ct.LearningCurve:
-    """The curve of a planted table with its true groups."""
+    """The curve of a planted table with its true groups, models trained until they are done."""
     world = planted(regime)
+    settings = {name: world.settings[name] for name in ("batch_size", "lr", "model_options")}
     return ct.learning_curve(
-        "mlp", world.data, world.grouping, seeds=3, repeats=1, run=run, **world.settings
+        "mlp", world.data, world.grouping, seeds=3, repeats=1, run=run, **settings
     )
 
 
@@ -56,7 +63,8 @@ STUDIES: dict[str, Callable[[Path, Path], ct.LearningCurve]] = {
     "emotions": partial(real, lambda folder: table(folder, "emotions")),
     "scene": partial(real, lambda folder: table(folder, "scene")),
     "landmine": partial(real, landmine),
-    "parkinsons": partial(real, parkinsons),
+    # 42 tasks: a unit takes minutes.
+    "parkinsons": partial(real, parkinsons, shares=(0.05, 0.2, 1)),
 }
 
 
