@@ -14,8 +14,9 @@ def few_labels(found: dict[str, Any]) -> str:
             "Mean test score of joint, grouped, single and forest (untuned) with shares of the labels "
             "of training and validation; the test part is whole, each seed draws its own labels, and "
             "everything is done anew at each share. In bold what is not surely worse than the best "
-            "(95 %, all arms of a row at once). Gains are of grouped over joint, in points. Of R2 the "
-            "score may be below 0: worse than the mean of the labels.",
+            "(95 %, all arms of a row at once). Gains are of grouped over joint, in points. "
+            "`agreeing` and `disjoint` are planted tables (`coterie.testing.planted`: agreeing "
+            "heads, disjoint examples) with their true groups.",
             *(_study(name, study) for name, study in found["studies"].items()),
         ]
     )
