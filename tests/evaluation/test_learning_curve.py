@@ -170,7 +170,7 @@ def test_other_mistakes_are_named(changed: dict[str, Any], said: str) -> None:
 
 
 @pytest.mark.slow
-def test_examples_of_other_tasks_help_most_where_there_are_few() -> None:
+def test_examples_of_other_tasks_of_the_group_help() -> None:
     """Planted: each example is of one task, and tasks of a group are the same function."""
     world = planted("disjoint examples")
     settings = {name: world.settings[name] for name in ("batch_size", "lr", "model_options")}
@@ -186,5 +186,5 @@ def test_examples_of_other_tasks_help_most_where_there_are_few() -> None:
     )
     single, grouped = found.arms.index("single"), found.arms.index("grouped")
     ahead = found.score.value[:, grouped] - found.score.value[:, single]
-    assert (ahead > 0).all()
-    assert found.outcomes[1][grouped] in ("better", "undecided")
+    assert ahead[-1] > 0.03
+    assert found.outcomes[-1][single] == "worse"
