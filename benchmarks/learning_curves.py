@@ -45,7 +45,9 @@ def real(load: Callable[[Path], Dataset], folder: Path, run: Path) -> ct.Learnin
 def true(regime: str, _: Path, run: Path) -> ct.LearningCurve:
     """The curve of a planted table with its true groups, models trained until they are done."""
     world = planted(regime)
-    settings = {name: world.settings[name] for name in ("batch_size", "lr", "model_options")}
+    settings: dict[str, Any] = {
+        name: world.settings[name] for name in ("batch_size", "lr", "model_options")
+    }
     return ct.learning_curve(
         "mlp", world.data, world.grouping, seeds=3, repeats=1, run=run, **settings
     )

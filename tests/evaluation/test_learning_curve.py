@@ -173,7 +173,9 @@ def test_other_mistakes_are_named(changed: dict[str, Any], said: str) -> None:
 def test_examples_of_other_tasks_of_the_group_help() -> None:
     """Planted: each example is of one task, and tasks of a group are the same function."""
     world = planted("disjoint examples")
-    settings = {name: world.settings[name] for name in ("batch_size", "lr", "model_options")}
+    settings: dict[str, Any] = {
+        name: world.settings[name] for name in ("batch_size", "lr", "model_options")
+    }
     found = ct.learning_curve(
         "mlp",
         world.data,
