@@ -16,6 +16,7 @@ from typing import Any
 from _common import RESULTS
 from page_decisions import answers, found_groups, wrong
 from page_dmtg import cost, images, planted
+from page_labels import few_labels
 from page_methods import (
     advice,
     estimates,
@@ -316,6 +317,7 @@ SECTIONS: list[tuple[str, str, str, Callable[[dict[str, Any]], str]]] = [
     ("Does it pay? parkinsons", "does_it_pay.py", "pays_parkinsons", pays),
     ("Does it pay? CIFAR-10", "does_it_pay.py", "pays_cifar10", pays),
     ("Does it pay? CelebA", "does_it_pay.py", "pays_celeba", pays),
+    ("Which arm wins with few labels?", "learning_curves.py", "learning_curves", few_labels),
     ("What is answered, and how soon?", "answers.py", "answers", answers),
     ("How often are answers wrong?", "decisions.py", "decisions", wrong),
     ("Are planted groups found?", "decisions.py", "decisions_groups", found_groups),

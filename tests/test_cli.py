@@ -227,11 +227,17 @@ COMPARISON = [
         (
             "run",
             [
-                *("out", *DATA, *TRAINING, *GROUPING, *COMPARISON, "quiet", "debug", "config"),
-                *("save", "fail_undecided"),
+                *("out", "learning_curve", *DATA, *TRAINING, *GROUPING, *COMPARISON),
+                *("quiet", "debug", "config", "save", "fail_undecided"),
             ],
         ),
-        ("compare", ["out", *DATA, *TRAINING, *GROUPING, *COMPARISON, "quiet", "debug", "config"]),
+        (
+            "compare",
+            [
+                *("out", "learning_curve", *DATA, *TRAINING, *GROUPING, *COMPARISON),
+                *("quiet", "debug", "config"),
+            ],
+        ),
         ("record", ["out", *DATA, *TRAINING, "quiet", "debug", "config"]),
         ("affinity", ["out", "methods", "every", *DATA, *TRAINING, "quiet", "debug", "config"]),
         ("group", ["run", "affinity", *GROUPING, "quiet", "debug"]),
@@ -266,6 +272,13 @@ COMPARISON = [
             [
                 *("out", "groups", "rows", "seeds", "margin"),
                 *(*DATA, *TRAINING, "quiet", "debug", "config"),
+            ],
+        ),
+        (
+            "learning-curve",
+            [
+                *("out", "shares", "methods", "rivals", "margin", "seeds", "repeats"),
+                *(*DATA, *TRAINING, *GROUPING, "quiet", "debug", "config"),
             ],
         ),
         ("fit", ["run", "model", "trust", "quiet", "debug"]),

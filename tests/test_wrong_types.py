@@ -18,6 +18,7 @@ import pytest
 import torch
 
 import coterie as ct
+from tests.results.test_learning_curves import made
 
 WRONG: dict[str, Callable[[], Any]] = {
     "None": lambda: None,
@@ -97,6 +98,7 @@ HEADROOM = ct.Headroom(
     subsets=np.ones((1, 2), dtype=bool),
     scores=np.ones((2, 1, 2)),
 )
+CURVE = made()
 SELECTION = ct.select(SCORES, budget=2)
 MODEL = ct.GroupedModel.from_stack(FIT.stack, np.ones((3, 1)), DATA.tasks, DATA.preprocessing)
 SEARCH = ct.fit("mlp", DATA, ct.DifferentiableGrouping(2), **SHORT)
@@ -277,6 +279,25 @@ CASES: dict[str, tuple[Callable[..., Any], Mapping[str, Any], Mapping[str, Any]]
         {"model": "mlp", "data": DATA, "n_groups": 2, "rows": 2, "seeds": 2, **SHORT},
         dict.fromkeys(("seed", "margin", "checkpoint", "progress", "engine")),
     ),
+    "learning_curve": (
+        ct.learning_curve,
+        {
+            "model": "mlp",
+            "data": DATA,
+            "shares": (1,),
+            "seeds": 1,
+            "repeats": 1,
+            "rivals": "none",
+            **SHORT,
+        },
+        dict.fromkeys(("methods", "n_groups", "margin", "metric", "run", "engine", "progress")),
+    ),
+    "LearningCurve": (
+        ct.LearningCurve,
+        {f: getattr(CURVE, f) for f in CURVE.__dataclass_fields__},
+        {},
+    ),
+    "Dataset.with_share": (DATA.with_share, {"share": 0.5}, {"seed": None}),
     "Headroom": (ct.Headroom, {f: getattr(HEADROOM, f) for f in HEADROOM.__dataclass_fields__}, {}),
     "finetune": (ct.finetune, {"search": SEARCH, "data": DATA, "epochs": 1}, {}),
     "confidence": (
@@ -395,6 +416,7 @@ CASES: dict[str, tuple[Callable[..., Any], Mapping[str, Any], Mapping[str, Any]]
             ct.GroupedModel,
             ct.Grouping,
             ct.Headroom,
+            ct.LearningCurve,
             ct.ScoreTable,
             ct.Selection,
         )
@@ -405,7 +427,7 @@ CASES: dict[str, tuple[Callable[..., Any], Mapping[str, Any], Mapping[str, Any]]
     },
     **{
         f"{type(each).__name__}.save": (each.save, {"path": "saved"}, {})
-        for each in (AFFINITY, MAP, MODEL, GROUPING, HEADROOM, SCORES, SELECTION)
+        for each in (AFFINITY, CURVE, MAP, MODEL, GROUPING, HEADROOM, SCORES, SELECTION)
     },
     "Fit.save": (FIT.save, {"folder": "saved"}, {}),
     "ModelStack.select": (FIT.stack.select, {"rows": [0]}, {}),

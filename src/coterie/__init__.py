@@ -43,6 +43,7 @@ _ROOM_OF = {
     "History": "results",
     "Kind": "tasks",
     "Learn": "methods",
+    "LearningCurve": "results",
     "LocalEngine": "engines",
     "Method": "methods",
     "ModelStack": "models",
@@ -63,6 +64,7 @@ _ROOM_OF = {
     "fit": "fitting",
     "group": "grouping",
     "headroom": "bounds",
+    "learning_curve": "evaluation",
     "load": "data",
     "plan": "evaluation",
     "predict": "training",
@@ -90,6 +92,7 @@ if TYPE_CHECKING:
     from coterie.evaluation import Plan as Plan
     from coterie.evaluation import compare as compare
     from coterie.evaluation import evaluate as evaluate
+    from coterie.evaluation import learning_curve as learning_curve
     from coterie.evaluation import plan as plan
     from coterie.fitting import fit as fit
     from coterie.grouping import group as group
@@ -112,6 +115,7 @@ if TYPE_CHECKING:
     from coterie.results import Grouping as Grouping
     from coterie.results import Headroom as Headroom
     from coterie.results import History as History
+    from coterie.results import LearningCurve as LearningCurve
     from coterie.results import ScoreTable as ScoreTable
     from coterie.results import Selection as Selection
     from coterie.runs import Run as Run

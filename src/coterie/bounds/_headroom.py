@@ -15,7 +15,7 @@ from coterie.bounds.limits import DRAWS, Limits, limits
 from coterie.bounds.rows import balanced_rows
 from coterie.data import Dataset
 from coterie.engines import Engine
-from coterie.errors import CoterieError, require_number, require_type, require_whole, shown
+from coterie.errors import CoterieError, require_number, require_type, require_whole
 from coterie.fitting import Model, fit
 from coterie.metrics import deciding
 from coterie.results import Headroom
@@ -85,11 +85,6 @@ def headroom(
     require_whole("seed", seed, 0)
     if checkpoint is not None:
         require_type("checkpoint", checkpoint, str, Path)
-    if progress is not None and not callable(progress):
-        raise CoterieError(
-            "`progress` must be called with (steps done, all steps, text); found "
-            f"{shown(progress)}."
-        )
     subsets = np.concatenate(
         [
             np.ones((1, n_tasks), dtype=bool),

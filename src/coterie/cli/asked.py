@@ -88,7 +88,15 @@ def settings_of(training: options.TrainingOptions) -> TrainingSettings:
 
 def seeds_of(verb: options.Compare) -> int | range:
     """The seeds asked for."""
-    first, count = verb.training.seed, verb.comparison.seeds
+    return seeds_from(verb.training.seed, verb.comparison.seeds)
+
+
+def seeds_from(first: int, count: int) -> int | range:
+    """So many seeds from the first one on.
+
+    >>> seeds_from(0, 3), seeds_from(7, 3)
+    (3, range(7, 10))
+    """
     return range(first, first + count) if first else count
 
 

@@ -7,10 +7,16 @@ from __future__ import annotations
 
 from coterie.cli import options
 from coterie.cli.asked import affinity_of, baselines_asked, methods_asked, rivals_asked, settings_of
+from coterie.cli.option_groups import ComparisonOptions
 
 
 def check(
-    verb: options.Compare | options.Record | options.Affinity | options.Plan | options.Headroom,
+    verb: options.Compare
+    | options.Record
+    | options.Affinity
+    | options.Plan
+    | options.Headroom
+    | options.LearningCurve,
 ) -> None:
     """Refuse settings that no data could make right.
 
@@ -31,8 +37,22 @@ def check(
         from coterie.bounds import check_counts
 
         check_counts(verb.rows, verb.seeds, 1.0 if verb.margin is None else verb.margin)
+    elif isinstance(verb, options.LearningCurve):
+        _check_curve(verb)
     elif isinstance(verb, options.Compare | options.Plan):
         _check_comparison(verb)
+
+
+def _check_curve(verb: options.LearningCurve) -> None:
+    from coterie.evaluation import check_counts, check_repeats, read_seeds, read_shares
+
+    read_shares(verb.shares)
+    read_seeds(verb.seeds)
+    check_repeats(verb.repeats)
+    check_counts(1, (), verb.margin)
+    asked = ComparisonOptions(methods=verb.methods, rivals=verb.rivals)
+    rivals_asked(asked)
+    methods_asked(verb.grouping, asked)
 
 
 def _check_comparison(verb: options.Compare | options.Plan) -> None:

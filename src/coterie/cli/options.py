@@ -30,6 +30,10 @@ Name = Annotated[str | None, arg(metavar="NAME", help_behavior_hint="")]
 Bound = Annotated[int | None, arg(metavar="N", help_behavior_hint="")]
 Linked = Annotated[tuple[str, ...], arg(metavar="A+B ...", help_behavior_hint="")]
 Limits = Annotated[tuple[str, ...], arg(metavar="COLUMN=LIMIT ...", help_behavior_hint="")]
+Margin = Annotated[
+    float | None,
+    arg(metavar="POINTS", help_behavior_hint="(default: .5 for AUROC, 1 for R2 and skills)"),
+]
 RunFolder = Annotated[Positional[Path], arg(metavar="RUN")]
 OutFolder = Annotated[
     Path | None, arg(metavar="RUN", help_behavior_hint="(default: runs/NAME OF THE DATA FILE)")
@@ -45,6 +49,8 @@ class Compare:
 
     out: OutFolder = None
     """Run directory."""
+    learning_curve: Flag = False
+    """Tell also what arms score with 5, 10, 20 and 50 % of the labels."""
     data: DataOptions
     training: TrainingOptions = field(default_factory=TrainingOptions)
     grouping: GroupOptions = field(default_factory=GroupOptions)
@@ -177,13 +183,43 @@ class Headroom:
     """Random groups to train."""
     seeds: Count = 5
     """Trainings of each."""
-    margin: Annotated[
-        float | None,
-        arg(metavar="POINTS", help_behavior_hint="(default: .5 for AUROC, 1 for R2 and skills)"),
-    ] = None
+    margin: Margin = None
     """Least gain that is worth having."""
     data: DataOptions
     training: TrainingOptions = field(default_factory=TrainingOptions)
+    output: ConfigOptions = field(default_factory=ConfigOptions)
+
+
+@dataclass(frozen=True, kw_only=True)
+class LearningCurve:
+    """Tell what joint, grouped, single-task and other models score with fewer labels.
+
+    Each seed draws labels of its own; a run that was stopped continues.
+    """
+
+    out: OutFolder = None
+    """Run directory."""
+    shares: Annotated[tuple[float, ...], arg(metavar="SHARE ...")] = (0.05, 0.1, 0.2, 0.5, 1.0)
+    """Of the labels of training and validation, up to 1."""
+    methods: Annotated[
+        tuple[str, ...], arg(metavar="NAME ...", help_behavior_hint="(default: data_map)")
+    ] = ()
+    """Ways to find groups."""
+    rivals: Annotated[
+        tuple[str, ...], arg(metavar="none|auto|NAME ...", help_behavior_hint="(default: forest)")
+    ] = ()
+    """What one might use instead of groups."""
+    margin: Margin = None
+    """Least gain that is worth having."""
+    seeds: Count = 3
+    """Trainings of everything, each with its own seed and labels."""
+    repeats: Annotated[
+        int | None, arg(metavar="N", help_behavior_hint="(default: 5 under 1,000 examples, else 1)")
+    ] = None
+    """Random splits."""
+    data: DataOptions
+    training: TrainingOptions = field(default_factory=TrainingOptions)
+    grouping: GroupOptions = field(default_factory=GroupOptions)
     output: ConfigOptions = field(default_factory=ConfigOptions)
 
 
@@ -282,6 +318,7 @@ Verb = (
     | Compare
     | Plan
     | Headroom
+    | LearningCurve
     | Report
     | Predict
     | Export

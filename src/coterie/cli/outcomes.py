@@ -11,7 +11,7 @@ from coterie.cli.show import Screen
 
 if TYPE_CHECKING:
     from coterie.evaluation import Plan, Workload
-    from coterie.results import Affinity, Headroom, ScoreTable, Selection
+    from coterie.results import Affinity, Headroom, LearningCurve, ScoreTable, Selection
 
 _SHOWN_PAIRS = 5
 _FITS = {True: "yes", False: "no", None: "unknown"}
@@ -56,6 +56,42 @@ def show_headroom(screen: Screen, found: Headroom) -> None:
     )
     screen.say(found.sentence)
     screen.say(f"Groups that overlap: at most {found.overlapping_bound:.1f} points.")
+
+
+def show_learning_curve(screen: Screen, found: LearningCurve) -> None:
+    """Which arm is best where, and each at each share."""
+    from coterie.wording import count, interval, score, signed
+
+    rows = []
+    for i, share in enumerate(found.shares):
+        for a, arm in enumerate(found.arms):
+            first = (f"{100 * share:g} %", count(found.labels_per_task[i])) if a == 0 else ("", "")
+            ends = float(found.gain.low[i, a]), float(found.gain.high[i, a])
+            against = (signed(float(found.gain.value[i, a])), interval(*ends), found.outcomes[i][a])
+            rows.append(
+                [
+                    f"> {arm}" if arm in found.contenders(i) else f"  {arm}",
+                    *first,
+                    score(float(found.score.value[i, a])),
+                    *(against if a else ("", "", "")),
+                ]
+            )
+    screen.table(
+        f"Mean {found.metric} on test with shares of the labels; > not surely worse than the best",
+        [
+            "arm",
+            "share",
+            "labels\na task",
+            "score",
+            "gain over\n" + found.arms[0],
+            "95 %",
+            "outcome",
+        ],
+        rows,
+    )
+    for sentence in found.sentences:
+        screen.say(sentence)
+    screen.say("")
 
 
 def show_selection(screen: Screen, found: Selection, table: ScoreTable) -> None:

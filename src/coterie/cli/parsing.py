@@ -30,6 +30,7 @@ VERBS: dict[str, type] = {
     "compare": options.Compare,
     "plan": options.Plan,
     "headroom": options.Headroom,
+    "learning-curve": options.LearningCurve,
     "report": options.Report,
     "predict": options.Predict,
     "export": options.Export,

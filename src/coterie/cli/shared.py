@@ -41,7 +41,12 @@ HEADROOM = "headroom"
 
 @contextmanager
 def started(
-    verb: options.Compare | options.Record | options.Affinity | options.Headroom, screen: Screen
+    verb: options.Compare
+    | options.Record
+    | options.Affinity
+    | options.Headroom
+    | options.LearningCurve,
+    screen: Screen,
 ) -> Iterator[tuple[Run, Dataset]]:
     """Load the data and hold the run directory, new or to be continued."""
     folder = verb.out or default_folder(verb.data.data[0])

@@ -20,6 +20,7 @@ from coterie.cli.asked import (
     seeds_of,
     settings_of,
 )
+from coterie.cli.outcomes import show_learning_curve
 from coterie.cli.shared import (
     COMPARISON,
     DATA_MAP,
@@ -78,6 +79,10 @@ def perform(verb: options.Verb) -> None:
             from coterie.cli.bounding import headroom
 
             headroom(verb, screen)
+        case options.LearningCurve():
+            from coterie.cli.curves import learning_curve
+
+            learning_curve(verb, screen)
         case options.Affinity() | options.Select() | options.Plan():
             from coterie.cli.measuring import perform_measuring
 
@@ -157,7 +162,13 @@ def compare(verb: options.Compare, run: Run, data: Dataset, screen: Screen) -> C
         run.complete("comparison", comparison.save(run.folder / COMPARISON))
     if isinstance(verb, options.Run):
         comparison = _left(verb.save, run, data, comparison)
+    if verb.learning_curve:
+        from coterie.cli.curves import with_curve
+
+        comparison = with_curve(run, verb, data, comparison, screen)
     show_answer(screen, comparison)
+    if comparison.learning_curve is not None:
+        show_learning_curve(screen, comparison.learning_curve)
     screen.notes(_notes(groupings[0] for groupings in comparison.groupings.values()))
     for name, groupings in comparison.groupings.items():
         show_grouping(screen, groupings[0], name if len(comparison.groupings) > 1 else "first seed")

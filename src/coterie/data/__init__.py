@@ -14,6 +14,7 @@ from coterie.data.dataset import Dataset, Split
 from coterie.data.loading import load, read_inputs
 from coterie.data.preprocessing import Preprocessing
 from coterie.data.schema import Schema
+from coterie.data.shares import check_share
 from coterie.data.sources import read_source
 
 __all__ = [
@@ -25,6 +26,7 @@ __all__ = [
     "Schema",
     "Split",
     "blocks",
+    "check_share",
     "flip_and_crop",
     "load",
     "read_inputs",

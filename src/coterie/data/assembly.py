@@ -21,6 +21,7 @@ from coterie.data.fit_preprocessing import fit_images, fit_table
 from coterie.data.leaks import identical_note, shared_groups, telling_columns
 from coterie.data.preprocessing import Preprocessing
 from coterie.data.recipes import Recipe
+from coterie.data.shares import kept_share
 from coterie.data.splits import PARTS, assign_parts, parts_in_time
 from coterie.data.tables import Table
 from coterie.data.targets import Labels, measure, rare_tasks, task_notes, unseen_classes
@@ -45,6 +46,9 @@ def assemble(recipe: Recipe, seed: int) -> Dataset:
     if unlabelled.any():
         notes.append(f"{unlabelled.sum()} rows have no label and are not used.")
         parts = np.where(unlabelled, -1, parts)
+    if recipe.share < 1:
+        parts = _thinned(recipe, labels, parts)
+        notes.append(f"{100 * recipe.share:g} % of the labels of training and validation are kept.")
     train, validation, test = (torch.from_numpy(np.flatnonzero(parts == part)) for part in range(3))
     tasks, targets = measure(labels, train.numpy(), balance=recipe.balance)
     inputs, preprocessing, remarks = _prepare(recipe, parts)
@@ -60,8 +64,29 @@ def assemble(recipe: Recipe, seed: int) -> Dataset:
         values=None if all(task.kind.has_classes for task in tasks) else labels.values,
         notes=tuple(notes),
         rebuild=None if _is_fixed(recipe) else partial(assemble, recipe),
+        fewer=partial(_with_share, recipe, seed),
         groups=None if recipe.groups is None else recipe.groups.codes,
     )
+
+
+def _with_share(recipe: Recipe, seed: int, share: float, share_seed: int) -> Dataset:
+    """The data under the same split, with a share of all labels that there are."""
+    return assemble(replace(recipe, share=share, share_seed=share_seed), seed)
+
+
+def _thinned(recipe: Recipe, labels: Labels, parts: np.ndarray) -> np.ndarray:
+    """Parts without the examples of training and validation whose labels are not kept, (N,)."""
+    thinned = parts.copy()
+    for part in range(2):
+        at = np.flatnonzero(parts == part)
+        kept = kept_share(
+            replace(labels, values=labels.values[at], strata=None),
+            recipe.share,
+            numpy_generator(recipe.share_seed, "share", PARTS[part]),
+            None if recipe.groups is None else recipe.groups.codes[at],
+        )
+        thinned[at[~kept]] = -1
+    return thinned
 
 
 def _column_notes(stored: object) -> tuple[str, ...]:
@@ -100,7 +125,8 @@ def _leak_notes(
 ) -> list[str]:
     """Test examples that training knows, and columns that give an answer away."""
     notes = [] if recipe.same is None else identical_note(recipe.same, parts)
-    if isinstance(recipe.stored, Table):
+    # Of a share, columns give nothing away that they do not with all labels.
+    if isinstance(recipe.stored, Table) and recipe.share == 1:
         frame, features = recipe.stored
         read = preprocessing.columns
         features = replace(

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from coterie.data.preprocessing import Preprocessing
 from coterie.data.schema import Schema
+from coterie.data.shares import check_share
 from coterie.errors import CoterieError, require_type, require_whole, shown
 from coterie.metrics import Choice, with_metric
 from coterie.seeds import MOST_SEED
@@ -54,7 +55,8 @@ class Dataset:
     standardised value), NaN where missing. ``values``: (N, T) float64, the same before regression
     was standardised; None where no task is a regression. ``tasks`` holds statistics measured on
     ``split.train``. ``ids`` (N,) names the examples. ``notes`` are lines worth printing: what was
-    left out, which kinds were chosen. ``rebuild`` makes the same data with another split seed.
+    left out, which kinds were chosen. ``rebuild`` makes the same data with another split seed,
+    ``fewer`` with a share of the labels, drawn by a seed.
     ``groups`` (N,) numbers the groups of rows that belong together, None where each stands for
     itself.
     """
@@ -68,6 +70,7 @@ class Dataset:
     values: np.ndarray | None = None
     notes: tuple[str, ...] = ()
     rebuild: Callable[[int], Dataset] | None = None
+    fewer: Callable[[float, int], Dataset] | None = None
     groups: np.ndarray | None = None
 
     def __len__(self) -> int:
@@ -123,6 +126,32 @@ class Dataset:
             raise CoterieError("`resplit` needs a random split made by load(); this one was given.")
         return self.rebuild(seed)
 
+    def with_share(self, share: float, seed: int = 0) -> Dataset:
+        """Return the same data with a share of the labels of training and validation.
+
+        The test part stays as it is. Examples are left out whole (groups of rows, too), at random;
+        smaller shares of one seed lie within larger ones. Every task keeps about its share of the
+        labels, and at least one of each class (of numbers, of each half) in either part.
+        Preprocessing and task statistics are measured anew on what is left. A resplit of what is
+        returned keeps the same share.
+
+        Args:
+            share: of the labels of the whole data, above 0 and at most 1.
+            seed: tells which labels are kept.
+
+        Raises:
+            CoterieError: a share that is none, or this data set was not made by :func:`load`.
+
+        >>> from coterie.data import load
+        >>> load("digits").with_share(0.1).split
+        Split(108 train, 37 validation, 359 test)
+        """
+        share = check_share("share", share)
+        require_whole("seed", seed, 0, MOST_SEED)
+        if self.fewer is None:
+            raise CoterieError("`with_share` needs data made by load().")
+        return self.fewer(share, int(seed))
+
     def with_metric(self, metric: Choice | Mapping[str, Choice] | None) -> Dataset:
         """Return the same data, whose models are compared by another metric.
 
@@ -139,8 +168,9 @@ class Dataset:
         tasks = with_metric(self.tasks, metric)
         if metric is None:
             return self
-        rebuild = self.rebuild and partial(_rebuilt, self.rebuild, metric)
-        return replace(self, tasks=tasks, rebuild=rebuild)
+        rebuild = self.rebuild and partial(_measured_by, self.rebuild, metric)
+        fewer = self.fewer and partial(_measured_by, self.fewer, metric)
+        return replace(self, tasks=tasks, rebuild=rebuild, fewer=fewer)
 
     def fingerprint(self) -> str:
         """Return a hash of inputs, targets, tasks, preprocessing and split, computed once.
@@ -177,10 +207,10 @@ class Dataset:
         return f"Dataset({examples} x {len(self.tasks)} tasks, {self.split})"
 
 
-def _rebuilt(
-    rebuild: Callable[[int], Dataset], metric: Choice | Mapping[str, Choice], seed: int
+def _measured_by(
+    make: Callable[..., Dataset], metric: Choice | Mapping[str, Choice], *how: float
 ) -> Dataset:
-    return rebuild(seed).with_metric(metric)
+    return make(*how).with_metric(metric)
 
 
 def require_positions(positions: Tensor, data: Dataset) -> None:

@@ -45,7 +45,7 @@ class Recipe:
 
     Codes, (N,): ``groups`` stay in one part, ``given`` is the part where the data say so, ``same``
     is shared by equal inputs. ``times`` (N,) split instead of chance. ``notes`` say how the source
-    was read.
+    was read. ``share`` of the labels of training and validation is kept, drawn by ``share_seed``.
     """
 
     stored: Tensor | torch.utils.data.Dataset | Table
@@ -62,6 +62,8 @@ class Recipe:
     missing: tuple[str, ...] = MISSING
     image_column: str | None = None
     notes: tuple[str, ...] = ()
+    share: float = 1.0
+    share_seed: int = 0
 
 
 def recipe_of(

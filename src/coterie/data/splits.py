@@ -47,16 +47,37 @@ def assign_parts(
 ) -> np.ndarray:
     """Assign each example to one of ``len(fractions)`` parts at random, (N,) int8.
 
-    Each unit (an example, or a whole group) stands at the middle of its stretch of a shuffled line
-    of length 1; the part whose stretch of the line holds that point takes it. With ``strata`` (N,)
-    every stratum has a line of its own; a group stands in that of its first example. In strata too
-    small for every part the points are shifted, evenly over these strata: all at the middle would
-    leave the same part out each time.
+    The part whose stretch of a line of length 1 holds the example's place there takes it
+    (:func:`places`). With ``strata`` (N,) every stratum has a line of its own; those too small for
+    every part are shifted, as the same part would be left out each time.
 
     >>> assign_parts(10, (0.6, 0.2, 0.2), np.random.default_rng(0))
     array([1, 2, 0, 0, 0, 0, 0, 0, 2, 1], dtype=int8)
     """
     ends = np.cumsum(fractions)[:-1]
+    shifted = 1 / min(fractions)
+    place = places(n_examples, generator, strata=strata, groups=groups, shifted=shifted)
+    return np.searchsorted(ends, place, side="right").astype(np.int8)
+
+
+def places(
+    n_examples: int,
+    generator: np.random.Generator,
+    *,
+    strata: np.ndarray | None = None,
+    groups: np.ndarray | None = None,
+    shifted: float = np.inf,
+) -> np.ndarray:
+    """Place examples at random and evenly on a line from 0 to 1, (N,) float64.
+
+    Each unit (an example, or a whole group) has a stretch of a shuffled line and stands at the
+    middle of it. Every stratum has a line of its own; a group stands in that of its first example.
+    In strata of fewer than ``shifted`` examples units stand elsewhere in their stretches, evenly
+    over these strata: so any part of the line holds its share of many small strata, too.
+
+    >>> places(4, np.random.default_rng(0)).tolist()
+    [0.375, 0.625, 0.125, 0.875]
+    """
     units, first, unit, sizes = np.unique(
         np.arange(n_examples) if groups is None else groups,
         return_index=True,
@@ -72,13 +93,13 @@ def assign_parts(
     order = generator.permutation(len(units))
     order = order[np.argsort(stratum[order], kind="stable")]
     starts = np.cumsum(sizes[order]) - sizes[order]
-    middle = np.empty(len(units))
-    middle[order] = starts - (np.cumsum(totals) - totals)[stratum[order]]
+    place = np.empty(len(units))
+    place[order] = starts - (np.cumsum(totals) - totals)[stratum[order]]
     shift = np.full(len(totals), 0.5)
-    small = totals * min(fractions) < 1
+    small = totals < shifted
     shift[small] = (generator.permutation(small.sum()) + 0.5) / small.sum()
-    middle += sizes * shift[stratum]
-    return np.searchsorted(ends, middle / totals[stratum], side="right").astype(np.int8)[unit]
+    place += sizes * shift[stratum]
+    return (place / totals[stratum])[unit]
 
 
 def parts_in_time(times: np.ndarray, fractions: Sequence[float]) -> np.ndarray:

@@ -14,7 +14,6 @@ from coterie.drawing.style import (
     INK,
     ORANGE,
     PURPLE,
-    SKY,
     VERMILION,
     Look,
     Mark,
@@ -37,7 +36,7 @@ _ROLES: dict[str, Look] = {
     "ensemble": {"color": PURPLE, "marker": "v", "linestyle": (0, (6, 1, 1, 1, 1, 1))},
 }
 _ROLES["chosen"] = _ROLES["grouped"]
-_ANOTHER: Look = {"color": SKY, "marker": "*", "linestyle": (0, (1, 1))}
+_ANOTHER: Look = {"color": ORANGE, "marker": "*", "linestyle": (0, (1, 1))}
 # More groupings than two take further markers, full and hollow in turn.
 _MORE_MARKERS = ("D", "p", "P", "X", "*", "h")
 _KINDS: dict[str, Mark] = {
@@ -101,6 +100,53 @@ def learning_curves(
     return axes
 
 
+def scores_by_labels(
+    lines: Mapping[str, np.ndarray],
+    labels: np.ndarray,
+    *,
+    what: str,
+    roles: Mapping[str, str] | None = None,
+    ax: Axes | None = None,
+) -> Axes:
+    """Draw one line per arm over numbers of labels (S,), on a logarithmic axis.
+
+    Args:
+        lines: value, lower and upper end by arm, (3, S); no whiskers where the ends are NaN.
+        labels: at which.
+        what: the values are.
+        roles: what each arm is, where its name does not say.
+        ax: axes to draw on, instead of a new figure.
+
+    >>> one = np.array([[0.5, 0.7], [0.4, 0.6], [0.6, 0.8]])
+    >>> scores_by_labels({"joint": one}, np.array([10.0, 100.0]), what="AUROC").get_xscale()
+    'log'
+    """
+    with style():
+        axes = axes_on(ax, (5.2, 3.7))
+        axes.set_xscale("log")
+        beside = np.linspace(-0.012, 0.012, len(lines)) * np.log(labels[-1] / labels[0])
+        looks = _told_apart(list(lines), roles or {})
+        for (arm, (values, *ends)), aside in zip(lines.items(), beside, strict=True):
+            # Side by side, so that whiskers do not hide one another.
+            axes.errorbar(
+                labels * np.exp(aside),
+                values,
+                yerr=np.abs(np.stack(ends) - values),
+                label=label(arm, 26),
+                linewidth=1.6,
+                markersize=4.5,
+                elinewidth=1,
+                capsize=2.5,
+                **looks[arm],
+            )
+        plain_ticks(axes)
+        axes.set(xlabel="training labels a task", ylabel=what)
+        axes.grid(linewidth=0.6)
+        axes.tick_params(length=3, width=0.7, which="both")
+        legend(axes, below=ax is None)
+    return axes
+
+
 def cost_against_quality(
     arms: Sequence[str],
     cost: np.ndarray,
@@ -121,16 +167,8 @@ def cost_against_quality(
     """
     with style():
         axes = axes_on(ax, (4.0, 3.4))
-        fills = {}
+        looks = _told_apart(arms, roles or {})
         for arm, x, y, bar in zip(arms, cost, score, spread, strict=True):
-            role = (roles or {}).get(arm, arm)
-            role = "grouped" if role == "chosen" else role  # the choice is one of them
-            look = _ROLES.get(role, _ANOTHER)
-            fills[role] = before = fills.get(role, -1) + 1
-            face = look["color"] if before % 2 == 0 else "none"
-            marker = look["marker"]
-            if before > 1 and role == "grouped":
-                marker = _MORE_MARKERS[before // 2 % len(_MORE_MARKERS)]
             error = bar if np.isfinite(bar) and bar > 0 else None
             axes.errorbar(
                 x,
@@ -140,9 +178,9 @@ def cost_against_quality(
                 markersize=6,
                 elinewidth=1,
                 capsize=2.5,
-                mfc=face,
-                color=look["color"],
-                marker=marker,
+                color=looks[arm]["color"],
+                marker=looks[arm]["marker"],
+                mfc=looks[arm]["mfc"],
                 linestyle="none",
             )
         finite = cost[np.isfinite(cost) & (cost > 0)]
@@ -155,6 +193,27 @@ def cost_against_quality(
         axes.tick_params(length=3, width=0.7, which="both")
         legend(axes, below=ax is None)
     return axes
+
+
+class _Filled(Look):
+    """A look whose markers are full or hollow."""
+
+    mfc: str
+
+
+def _told_apart(arms: Sequence[str], roles: Mapping[str, str]) -> dict[str, _Filled]:
+    """A look for each arm, that of its role; further ones of a look have other markers, or hollow."""
+    looks: dict[str, _Filled] = {}
+    seen: dict[str, int] = {}
+    for arm in arms:
+        look = _ROLES.get(roles.get(arm, arm), _ANOTHER)
+        before = seen.get(look["color"], 0)
+        seen[look["color"]] = before + 1
+        filled: _Filled = {**look, "mfc": "none" if before % 2 else look["color"]}
+        if before > 1:
+            filled["marker"] = _MORE_MARKERS[before // 2 % len(_MORE_MARKERS)]
+        looks[arm] = filled
+    return looks
 
 
 def regret_against_cost(

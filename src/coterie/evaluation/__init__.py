@@ -9,6 +9,7 @@ part (``metrics``), puts them side by side (``scores``, ``tables``), says which 
 
 from coterie.evaluation._compare import check_counts, compare
 from coterie.evaluation._evaluate import evaluate
+from coterie.evaluation._learning_curve import SHARES, learning_curve, read_shares
 from coterie.evaluation._leaving import check_save, leave_model, saved_reliability
 from coterie.evaluation._plan import Plan, Workload, plan, seconds_of
 from coterie.evaluation._repetitions import check_repeats, read_seeds, repeated_splits
@@ -43,6 +44,7 @@ __all__ = [
     "ARMS",
     "BASELINES",
     "RIVALS",
+    "SHARES",
     "Arm",
     "ArmKind",
     "Comparison",
@@ -62,11 +64,13 @@ __all__ = [
     "find_rivals",
     "grouped_arm",
     "joint_arm",
+    "learning_curve",
     "leave_model",
     "make_probes",
     "plan",
     "random_arms",
     "read_seeds",
+    "read_shares",
     "register",
     "register_rival",
     "relative_gain",

@@ -7,13 +7,14 @@ examples, ``T`` tasks.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
 import torch
 from scipy import stats
 
+from coterie.errors import CoterieError
 from coterie.evaluation.units import Unit
 from coterie.metrics import Predictions, contributions, deciding, drawn_together, mean_name, n_wrong
 from coterie.results.standings import mean_where_known
@@ -35,7 +36,8 @@ class ArmScores:
     each for itself; with several both are None. ``splits`` (U,) is the split of each unit,
     ``overlap`` test / train examples, ``examples`` the test examples of a split. ``chance`` (T,) is
     what knows nothing of an example, NaN of a user's own metric, ``margins`` (T + 1,) the least
-    gains worth having, in points, last that of the mean.
+    gains worth having, in points, last that of the mean. ``counting`` (T,) are the tasks that count
+    in means, if these are not those that are learnt.
     """
 
     arms: tuple[str, ...]
@@ -50,6 +52,7 @@ class ArmScores:
     chance: np.ndarray
     margins: np.ndarray
     metrics: tuple[str, ...]
+    counting: np.ndarray | None = None
 
     @property
     def metric(self) -> str:
@@ -117,8 +120,18 @@ class ArmScores:
 
     def counted(self) -> np.ndarray:
         """Which tasks count in means, (T,): learnt, and with a score everywhere."""
-        defined = np.isfinite(self.scores).all((0, 1))
-        return self.learnt() & (defined if defined.any() else ~defined)
+        if self.counting is not None:
+            return self.counting
+        return self.learnt() & self.defined()
+
+    def defined(self) -> np.ndarray:
+        """Which tasks have a score everywhere, (T,); all where none has."""
+        found = np.asarray(np.isfinite(self.scores).all((0, 1)))
+        return found if found.any() else ~found
+
+    def mean_scores(self) -> Interval:
+        """Mean scores over tasks in points, (A,), over training and test examples."""
+        return self._interval(*self.means(), level=0.95)
 
     def per_split(self, values: np.ndarray) -> np.ndarray:
         """Means over the seeds of each split (S, ...) of (U, ...).
@@ -192,6 +205,27 @@ def arm_scores(
         chance=_chance(units[0], tasks),
         margins=np.append(margins, margins.max()),
         metrics=tuple(metric.name for metric in metrics),
+    )
+
+
+def joined(parts: Sequence[ArmScores]) -> ArmScores:
+    """The units of several as those of one; each has read its own with tasks of its own.
+
+    Raises:
+        CoterieError: they have other arms.
+    """
+    first = parts[0]
+    if any(part.arms != first.arms for part in parts):
+        raise CoterieError("The units to put together must have the same arms.")
+    added = [part.contributions for part in parts if part.contributions is not None]
+    return replace(
+        first,
+        scores=np.concatenate([part.scores for part in parts]),
+        wrong=np.concatenate([part.wrong for part in parts]),
+        validation=np.concatenate([part.validation for part in parts]),
+        contributions=np.concatenate(added) if added else None,
+        splits=np.concatenate([part.splits for part in parts]),
+        chance=np.mean([part.chance for part in parts], axis=0),
     )
 
 

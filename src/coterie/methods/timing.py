@@ -242,4 +242,4 @@ def shortened(data: Dataset, n_train: int, n_validation: int) -> Dataset:
     train, validation = (at[(~data.targets[at].isnan()).any(1)][:n] for at, n in parts)
     test = data.split.test[:2]
     split = Split(train=train, validation=validation, test=test)
-    return replace(data, split=split, rebuild=None)
+    return replace(data, split=split, rebuild=None, fewer=None)

@@ -2,7 +2,7 @@
 
 Everything is in the file: no script, no network, no font to fetch. ``page`` writes it; the modules
 named after chapters (``groups``, ``methods``, ``gains``, ``scores``, ``affinities``,
-``assignments``, ``curves``, ``about``) turn a ``Comparison`` into what the template shows;
+``assignments``, ``few_labels``, ``curves``, ``about``) turn a ``Comparison`` into what the template shows;
 :mod:`coterie.drawing` draws with matplotlib, on axes that may be the reader's own. Interval plots,
 the strips of assignments and the heat maps of memberships and agreement are HTML, not pictures:
 they stay sharp and readable from a phone to print, and their numbers can be read aloud and copied.

@@ -20,6 +20,7 @@ from coterie.report import (
     answer,
     assignments,
     curves,
+    few_labels,
     gains,
     groups,
     headroom,
@@ -106,6 +107,9 @@ def render(comparison: ComparisonRecord, drawn: maps.Maps | None, *, twin_name: 
         answer=answer.chapter(comparison),
         twin=twin_name,
         headroom=None if comparison.headroom is None else headroom.chapter(comparison.headroom),
+        few=None
+        if comparison.learning_curve is None
+        else few_labels.chapter(comparison.learning_curve),
         memberships=groups.memberships(comparison),
         choice=methods.choice(comparison),
         methods=methods.chapter(comparison),
@@ -127,13 +131,17 @@ def render(comparison: ComparisonRecord, drawn: maps.Maps | None, *, twin_name: 
 
 
 def _twin(comparison: ComparisonRecord) -> dict[str, object]:
-    """All that the comparison holds, as JSON types, and the table of methods where there is one."""
+    """All that the comparison holds, as JSON types, and where there are any the methods and the learning curve."""
     groupings = {
         name: [_told(each, is_choice=name == CHOSEN) for each in several]
         for name, several in comparison.found.items()
     }
     found = comparison.to_dict() | {"groupings": groupings}
-    return found | ({"methods": methods.table(comparison)} if methods.is_shown(comparison) else {})
+    if methods.is_shown(comparison):
+        found["methods"] = methods.table(comparison)
+    if comparison.learning_curve is not None:
+        found["learning_curve"] = comparison.learning_curve.to_dict()
+    return found
 
 
 def _told(found: Found, *, is_choice: bool) -> dict[str, object]:

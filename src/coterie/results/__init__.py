@@ -13,6 +13,7 @@ from coterie.results.found import Found
 from coterie.results.groupings import Grouping, fuzzy_membership
 from coterie.results.headroom import Headroom
 from coterie.results.histories import History
+from coterie.results.learning_curves import LearningCurve
 from coterie.results.plots import Plot
 from coterie.results.recommendation import Recommendation, Standing
 from coterie.results.reliability import Reliability
@@ -34,6 +35,7 @@ __all__ = [
     "Grouping",
     "Headroom",
     "History",
+    "LearningCurve",
     "Plot",
     "Recommendation",
     "Reliability",

@@ -18,6 +18,7 @@ from coterie.results.findings import find
 from coterie.results.found import Found
 from coterie.results.headroom import Headroom
 from coterie.results.histories import History, read_histories, write_histories
+from coterie.results.learning_curves import LearningCurve
 from coterie.results.tables import (
     CHOSEN,
     COSTS,
@@ -35,15 +36,15 @@ if TYPE_CHECKING:
     from coterie.results.comparisons import ComparisonRecord
 
 TABLES = ("scores", "gains", "costs")
+# In files of their own, where a comparison has them.
+_RECORDS = {"data_map": DataMap, "headroom": Headroom, "learning_curve": LearningCurve}
 _BESIDES: Details = {
-    "data_map": bool,
-    "headroom": bool,
+    **dict.fromkeys(_RECORDS, bool),
     "groupings": dict[str, list[dict[str, Json]]],
     "about": dict[str, About],
 }
 _FORMAT = codec.Format("comparison")
-_FILE, _HISTORY, _MAP = "comparison.json", "history.safetensors", "data_map.safetensors"
-_HEADROOM = "headroom.safetensors"
+_FILE, _HISTORY = "comparison.json", "history.safetensors"
 
 
 def told(record: ComparisonRecord) -> dict[str, object]:
@@ -66,15 +67,13 @@ def write_comparison(record: ComparisonRecord, folder: Path) -> list[Path]:
         write_table(path, getattr(record, f"{path.stem}_table"))
     write_histories(folder / _HISTORY, record.history)
     files += [folder / _HISTORY, folder / _FILE]
-    if record.data_map is not None:
-        record.data_map.save(folder / _MAP)
-        files.append(folder / _MAP)
-    if record.headroom is not None:
-        record.headroom.save(folder / _HEADROOM)
-        files.append(folder / _HEADROOM)
+    own = {name: getattr(record, name) for name in _RECORDS}
+    for name, each in own.items():
+        if each is not None:
+            each.save(folder / f"{name}.safetensors")
+            files.append(folder / f"{name}.safetensors")
     # Last, so that a comparison that can be read is whole.
-    said = {**told(record), "data_map": record.data_map is not None}
-    said["headroom"] = record.headroom is not None
+    said = {**told(record), **{name: each is not None for name, each in own.items()}}
     codec.write(folder / _FILE, _FORMAT, said)
     return files
 
@@ -90,8 +89,8 @@ def read_comparison(kind: type[ComparisonRecord], folder: Path) -> dict[str, Any
     _, said = codec.read(folder / _FILE, _FORMAT, codec.read_plain)
     with within(folder / _FILE, _FORMAT.name):
         entries = entries_of(said, _BESIDES, ["data_map", "groupings"], closed=False)
-        has_map, groupings = entries.pop("data_map"), entries.pop("groupings")
-        about, has_headroom = entries.pop("about", {}), entries.pop("headroom", False)
+        groupings, about = entries.pop("groupings"), entries.pop("about", {})
+        there = [name for name in _RECORDS if entries.pop(name, False)]
         for told_elsewhere in ("outcome", "verdict"):
             entries.pop(told_elsewhere, None)
         if "standings" not in entries:
@@ -116,8 +115,8 @@ def read_comparison(kind: type[ComparisonRecord], folder: Path) -> dict[str, Any
         if "findings" not in parts:
             parts["findings"] = find(**tables)
         _fit_together(tables, parts["roles"], parts["history"])
-    parts["headroom"] = Headroom.load(folder / _HEADROOM) if has_headroom else None
-    parts["data_map"] = DataMap.load(folder / _MAP) if has_map else None
+    for name in there:
+        parts[name] = _RECORDS[name].load(folder / f"{name}.safetensors")
     return {**parts, **{f"{name}_table": table for name, table in tables.items()}}
 
 

@@ -26,6 +26,7 @@ from coterie.results.found import Found
 from coterie.results.groupings import Grouping
 from coterie.results.headroom import Headroom
 from coterie.results.histories import History, held, served
+from coterie.results.learning_curves import LearningCurve
 from coterie.results.plots import Plot
 from coterie.results.recommendation import Recommendation, Standing
 from coterie.results.reliability import Reliability
@@ -81,8 +82,8 @@ class ComparisonRecord:
     and parameters first, and ``recommendation`` says which to use, ``reliability`` how far the
     probabilities of the one that is left can be believed. Log loss and Brier score in ``scores`` are
     of probabilities before they are calibrated. ``headroom`` bounds what any grouping can gain, if
-    that was asked. ``agreement`` is the adjusted Rand index between methods, averaged over units.
-    ``data_map`` and ``history`` are those of the first unit.
+    that was asked, and ``learning_curve`` says what arms score with fewer labels. ``agreement`` is
+    the adjusted Rand index between methods, averaged over units. ``data_map`` and ``history`` are those of the first unit.
     """
 
     tasks: tuple[str, ...]
@@ -102,6 +103,7 @@ class ComparisonRecord:
     recommendation: Recommendation | None = None
     reliability: Reliability | None = None
     headroom: Annotated[Headroom | None, ELSEWHERE] = None
+    learning_curve: Annotated[LearningCurve | None, ELSEWHERE] = None
     roles: Mapping[str, str] = field(default_factory=dict)
     config: Annotated[Details, As(Annotated[_Config, OPEN])] = field(default_factory=dict)
 

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from coterie.data import Batch, Dataset
+from coterie.errors import CoterieError, shown
 from coterie.models import ModelStack
 from coterie.tasks import Tasks
 from coterie.training.device import Place
@@ -32,9 +33,17 @@ def within(
     >>> told = within(lambda *each: print(each), 1, 3, "wide")
     >>> told(5, 10, "epoch 1 of 2")
     (15, 30, 'wide: epoch 1 of 2')
+
+    Raises:
+        CoterieError: ``progress`` cannot be called.
     """
     if progress is None:
         return None
+    if not callable(progress):
+        raise CoterieError(
+            "`progress` must be called with (steps done, all steps, text); found "
+            f"{shown(progress)}."
+        )
     return lambda done, steps, text: progress(
         number * steps + size * done, of * steps, f"{name}: {text}"
     )
