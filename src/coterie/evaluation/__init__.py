@@ -10,8 +10,13 @@ part (``metrics``), puts them side by side (``scores``, ``tables``), says which 
 from coterie.evaluation._compare import check_counts, compare
 from coterie.evaluation._evaluate import evaluate
 from coterie.evaluation._leaving import check_save, leave_model, saved_reliability
-from coterie.evaluation._plan import Plan, Workload, plan, seconds_of
-from coterie.evaluation._repetitions import check_repeats, read_seeds, repeated_splits
+from coterie.evaluation._plan import Plan, Workload, plan
+from coterie.evaluation._repetitions import (
+    check_repeats,
+    read_seeds,
+    repeated_splits,
+    seconds_of,
+)
 from coterie.evaluation._unit import make_probes
 from coterie.evaluation.arms import (
     ARMS,

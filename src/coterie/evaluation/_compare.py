@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import nullcontext
+from dataclasses import asdict
 from itertools import product
 from pathlib import Path
 from typing import Unpack, cast
@@ -27,6 +28,7 @@ from coterie.evaluation._repetitions import (
     read_seeds,
     repeated_splits,
 )
+from coterie.evaluation._sequential import read_until, train_until
 from coterie.evaluation._unit import Plan, Recording, make_probes
 from coterie.evaluation.arms import BASELINES
 from coterie.evaluation.arms import baselines as known_baselines
@@ -45,7 +47,7 @@ from coterie.runs import Run
 from coterie.training import Progress, TrainingConfig
 from coterie.training.config import CompareSettings, TrainingSettings, renamed, retired, spelled
 
-_OURS = ("weights", "init", "record", "observers", "probes", "checkpoint", "seed")
+_OURS = ("weights", "init", "record", "observers", "probes", "checkpoint")
 _RECORDING = ("snapshots",)
 
 
@@ -55,7 +57,10 @@ def compare(
     methods: Candidates = "data_map",
     *,
     n_groups: Groups = "auto",
-    seeds: int | Sequence[int] = 3,
+    seeds: int | Sequence[int] | None = None,
+    seed: int = 0,
+    within: float | None = None,
+    time: str | float | None = None,
     repeats: int | None = None,
     draws: int = 3,
     baselines: Sequence[str] = BASELINES,
@@ -89,8 +94,16 @@ def compare(
             as ``Cluster(Lookahead(batch_size=256), by="spectral")``.
         n_groups: number of groups of methods that are given by name; score estimators need a
             number.
-        seeds: 3 means 0, 1, 2; or the seeds themselves. A seed changes initialisation, batch order,
-            dropout and the grouping.
+        seeds: 3 (by default) means 0, 1, 2; or the seeds themselves. A seed changes initialisation,
+            batch order, dropout and the grouping.
+        seed: the first of so many.
+        within: instead of ``seeds``, add seeds until the intervals that decide
+            (:mod:`coterie.evaluation.deciding`) reach at most so many points to either side: 5 at
+            least, 100 at most, and no more where test examples alone keep them wider. The margin by
+            default where there is a ``time``. A finding says why no more were added.
+        time: add no seed that would not be done within so many seconds, or a text such as "20m" or
+            "1h30m", of training; 3 seeds are always trained. In a ``run`` earlier trainings count,
+            and more time or another ``within`` continues it.
         repeats: random splits, each trained with all seeds (units = repeats x seeds): 5 below 1,000
             examples, else 1. Split 0 is the data's own; one in which a task is too rare is drawn
             again.
@@ -160,7 +173,8 @@ def compare(
             "it."
         )
     named = named_methods(methods, data.tasks.names, n_groups)
-    seeds = read_seeds(seeds)
+    until = read_until(seeds, within, time)
+    seeds = read_seeds(3 if seeds is None else seeds, seed)
     splits = read_repeats(repeats, data)
     check_counts(draws, baselines, margin)
     given = spelled(options)
@@ -196,7 +210,7 @@ def compare(
         named,
         data,
         given,
-        seeds=seeds,
+        seeds=seeds if until is None else {"from": seed},
         repeats=splits,
         draws=draws,
         baselines=list(baselines),
@@ -209,12 +223,42 @@ def compare(
     if isinstance(run, (str, Path)):
         run = Run.open(run, config=config, fingerprint=data.fingerprint())
     engine = LocalEngine() if engine is None else engine
-    units = list(_units(plan, repeated_splits(data, splits), seeds, run, engine, progress))
+    parts = repeated_splits(data, splits)
+
+    def train(some: Sequence[int], progress: Progress | None) -> list[Unit]:
+        return list(_units(plan, parts, some, run, engine, progress, first=seeds[0]))
+
+    stop = None
+    with nullcontext() if run is None else run.held():
+        if until is None:
+            units = train(seeds, progress)
+        else:
+            units, stop = train_until(
+                until,
+                train,
+                plan,
+                data,
+                first=seed,
+                splits=splits,
+                margin=margin,
+                run=run,
+                progress=progress,
+            )
     told = shown_configuration(config, model, data, named)
+    if stop is not None:
+        told |= {"seeds": list(range(seed, seed + stop.seeds)), **asdict(stop.until)}
     if left_out:
         told["rivals left out"] = dict(left_out)
     found = assemble(
-        units, data, plan, told, margin=margin, left_out=left_out, headroom=headroom, save=save
+        units,
+        data,
+        plan,
+        told,
+        margin=margin,
+        left_out=left_out,
+        headroom=headroom,
+        save=save,
+        stop=stop,
     )
     if run is not None:
         leave_model(run, found, save)
@@ -228,8 +272,13 @@ def _units(
     run: Run | None,
     engine: Engine,
     progress: Progress | None,
+    *,
+    first: int,
 ) -> Iterator[Unit]:
-    """Yield every unit, read back where it is finished; the run is held meanwhile."""
+    """Yield every unit, read back where it is finished; the run is held meanwhile.
+
+    The models of the ``first`` seed are what a user takes away.
+    """
     with nullcontext() if run is None else run.held():
         jobs = [
             UnitJob(
@@ -239,7 +288,7 @@ def _units(
                 seed=seed,
                 train_seed=derived_seed(seed, split),
                 folder=None if run is None else run.folder,
-                is_first=split == 0 and seed == seeds[0],
+                is_first=split == 0 and seed == first,
                 number=number,
                 of=len(splits) * len(seeds),
             )
@@ -288,8 +337,7 @@ def _split_options(options: CompareSettings) -> tuple[TrainingSettings, Recordin
     """Settings of every fit, and what concerns the recording only."""
     taken = [name for name in _OURS if name in options]
     if taken:
-        hint = " Give `seeds`." if taken[0] == "seed" else ""
-        raise CoterieError(f"`{taken[0]}` is set by compare itself.{hint}")
+        raise CoterieError(f"`{taken[0]}` is set by compare itself.")
     settings = {name: value for name, value in options.items() if name not in _RECORDING}
     recording = {name: value for name, value in options.items() if name in _RECORDING}
     check_snapshots(options.get("snapshots", ()), make_config(settings).epochs)

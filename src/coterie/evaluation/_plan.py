@@ -5,7 +5,6 @@ How that is known is said in :mod:`coterie.methods.timing`.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from math import inf
@@ -15,7 +14,7 @@ from coterie.bounds import check_counts as check_headroom
 from coterie.data import Dataset
 from coterie.errors import CoterieError, require_type, shown
 from coterie.evaluation._compare import check_counts, check_probes
-from coterie.evaluation._repetitions import read_repeats, read_seeds
+from coterie.evaluation._repetitions import read_repeats, read_seeds, seconds_of
 from coterie.evaluation.arms import BASELINES
 from coterie.evaluation.naming import named_methods
 from coterie.evaluation.rivals import Rivals, suitable
@@ -23,8 +22,6 @@ from coterie.fitting import Model, make_config
 from coterie.methods import TIMED_ROWS, TIMED_STEPS, Candidates, Groups, Method, Timing
 from coterie.results import Cost
 from coterie.training.config import TrainingSettings
-
-_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -260,18 +257,3 @@ def _within(
             picked.append(work.method)
             spent += cost
     return tuple(told), tuple(picked)
-
-
-def seconds_of(text: str | float) -> float:
-    """Seconds of a time such as "90s", "30m", "1.5h" or a number of seconds.
-
-    >>> seconds_of("30m"), seconds_of("1.5h"), seconds_of(20)
-    (1800.0, 5400.0, 20.0)
-    """
-    match = re.fullmatch(r"\s*(\d+(?:\.\d*)?)\s*([smhd]?)\s*", str(text))
-    value = float(match[1]) * _UNITS[match[2] or "s"] if match else 0.0
-    if value <= 0:
-        raise CoterieError(
-            f"`budget` must be a positive time such as 90s, 30m or 2h; found {text!r}."
-        )
-    return value
