@@ -17,6 +17,7 @@ from coterie.evaluation._repetitions import (
     repeated_splits,
     seconds_of,
 )
+from coterie.evaluation._sequential import read_until
 from coterie.evaluation._unit import make_probes
 from coterie.evaluation.arms import (
     ARMS,
@@ -72,6 +73,7 @@ __all__ = [
     "plan",
     "random_arms",
     "read_seeds",
+    "read_until",
     "register",
     "register_rival",
     "relative_gain",

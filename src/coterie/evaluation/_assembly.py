@@ -10,8 +10,8 @@ import pyarrow as pa
 
 from coterie.data import Dataset
 from coterie.errors import CoterieError
-from coterie.evaluation._unit import Plan
 from coterie.evaluation._sequential import Stop
+from coterie.evaluation._unit import Plan
 from coterie.evaluation.arms import ARMS
 from coterie.evaluation.comparison import Comparison
 from coterie.evaluation.conditions import conditions
@@ -45,7 +45,8 @@ def assemble(
 ) -> Comparison:
     """Put scores side by side, judge the groupings, and say what to use.
 
-    Where seeds were added until something, ``stop`` says why there are no more. Probabilities are shown of the arm to ``save``, by default the recommended one.
+    Where seeds were added until something, ``stop`` says why there are no more. Probabilities are
+    shown of the arm to ``save``, by default the recommended one.
     """
     methods = plan.methods
     arms = arm_scores(units, data.tasks, groups=data.groups, margin=margin)

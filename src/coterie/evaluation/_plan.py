@@ -15,12 +15,14 @@ from coterie.data import Dataset
 from coterie.errors import CoterieError, require_type, shown
 from coterie.evaluation._compare import check_counts, check_probes
 from coterie.evaluation._repetitions import read_repeats, read_seeds, seconds_of
+from coterie.evaluation._sequential import read_until
 from coterie.evaluation.arms import BASELINES
 from coterie.evaluation.naming import named_methods
 from coterie.evaluation.rivals import Rivals, suitable
 from coterie.fitting import Model, make_config
 from coterie.methods import TIMED_ROWS, TIMED_STEPS, Candidates, Groups, Method, Timing
 from coterie.results import Cost
+from coterie.statistics import PILOT
 from coterie.training.config import TrainingSettings
 
 
@@ -115,7 +117,9 @@ def plan(
     methods: Candidates = ("data_map", "lookahead", "gradtag"),
     *,
     n_groups: Groups = 2,
-    seeds: int | Sequence[int] = 3,
+    seeds: int | Sequence[int] | None = None,
+    within: float | None = None,
+    time: str | float | None = None,
     repeats: int | None = None,
     draws: int = 3,
     budget: str | float | None = None,
@@ -136,6 +140,9 @@ def plan(
             stack, to measure.
         n_groups: number of groups of methods given by name.
         seeds: as for :func:`coterie.compare`.
+        within: as for :func:`coterie.compare`. Priced is the pilot of 5 seeds: how many more are
+            added nobody knows before.
+        time: as for :func:`coterie.compare`.
         repeats: as for :func:`coterie.compare`.
         draws: random groupings per method.
         budget: seconds, or a text such as "90s", "30m" or "2h"; without one, everything is picked,
@@ -155,7 +162,9 @@ def plan(
     """
     require_type("data", data, Dataset)
     limit = None if budget is None else seconds_of(budget)
-    units = len(read_seeds(seeds)) * read_repeats(repeats, data)
+    until = read_until(seeds, within, time)
+    repetitions = PILOT if until is not None else len(read_seeds(3 if seeds is None else seeds))
+    units = repetitions * read_repeats(repeats, data)
     check_counts(draws, BASELINES)
     named = {
         method.label if name == "grouped" else name: method
@@ -199,6 +208,8 @@ def plan(
             "timed steps": TIMED_STEPS,
             "seconds of one step alone": timing.alone,
             **({"most epochs": timing.most_epochs} if open_ended else {}),
+            **({} if until is None else {"pilot": PILOT}),
+            **({} if until is None or until.time is None else {"most seconds": until.time}),
         },
     )
 

@@ -19,7 +19,8 @@ from coterie.evaluation.recommending import NEVER_USED, recommend, standings, wi
 from coterie.evaluation.scores import ArmScores
 from coterie.evaluation.tables import costs_table, several_groupings
 from coterie.evaluation.units import Unit
-from coterie.results.tables import CHOSEN, parts_of
+from coterie.methods import Groups
+from coterie.results.tables import CHOSEN, CostRow, parts_of
 from coterie.statistics import Widths, surely
 
 
@@ -39,7 +40,7 @@ def pairs_of_groupings(
     names: Iterable[str], plan: Plan, arms: Sequence[str]
 ) -> list[tuple[str, str]]:
     """Each grouping that was trained, with everything that it is held against."""
-    asked = {**plan.asked, CHOSEN: agreed(plan.asked)}
+    asked: dict[str, Groups] = {**plan.asked, CHOSEN: agreed(plan.asked)}
     return [
         (name, other)
         for name in names
@@ -73,17 +74,17 @@ def deciding(units: Sequence[Unit], plan: Plan, arms: ArmScores) -> Deciding:
     # An arm that gains less than the margin does not matter, nor does by how much it gains more.
     above = np.repeat([0.0, margin], [len(pairs), len(against)])
     decided = surely(widths, above, margin)
-    lost = surely(widths, np.inf, margin)
-    # A grouping that is not better than joint training has lost, whatever else it is held against.
-    lost_groupings = {
-        name for place, (name, other) in enumerate(pairs) if other == "joint" and lost[place]
-    }
-    decided[: len(pairs)] |= [name in lost_groupings for name, _ in pairs]
+    # A grouping that does not pay against one reference is judged, whatever the others say; but
+    # single-task models cost more, so it must do worse than these.
+    enough = [0.0 if parts[other].role == "single" else margin for _, other in both]
+    lost = surely(widths, np.inf, np.array(enough))[: len(pairs)]
+    judged = {name for (name, _), each in zip(pairs, lost, strict=True) if each}
+    decided[: len(pairs)] |= [name in judged for name, _ in pairs]
     return Deciding(pairs=tuple(both), widths=widths, decided=decided)
 
 
 def _against_the_recommended(
-    arms: ArmScores, costs: Sequence[dict[str, object]]
+    arms: ArmScores, costs: Sequence[CostRow]
 ) -> dict[tuple[str, str], float]:
     """How far each other arm may be from where it is seen, by its pair with the recommended one."""
     recommended = recommend(standings(arms, costs), arms)

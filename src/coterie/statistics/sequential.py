@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import ceil, inf
-from typing import Literal, NamedTuple, TypeAlias
+from typing import Literal, NamedTuple, TypeAlias, TypeVar
 
 import numpy as np
 from scipy import stats
@@ -20,6 +20,7 @@ PILOT, MOST = 5, 100
 # Of the error that an interval may make, the part that one early decision may.
 EARLY = 50
 
+S = TypeVar("S", float, np.ndarray)
 Reason: TypeAlias = Literal[
     "narrow enough", "examples alone are wider", "most seeds", "nothing to compare"
 ]
@@ -126,8 +127,8 @@ def look(
     needed = known if decided is None else known & ~decided
     over_splits = widths.within_splits is not None
     numbers = np.arange(widths.seeds, max(MOST_SEEDS, most) + 1)
-    factor = [inflation("narrow enough", each, over_splits=over_splits) for each in numbers.tolist()]
-    will = widths.at(numbers) * np.reshape(factor, (-1, 1)) <= within
+    factor = inflation("narrow enough", numbers[:, None], over_splits=over_splits)
+    will = widths.at(numbers) * factor <= within
     wide = needed & ~will[0]
     helped = wide & will.any(0)
     limits = widths.at(np.array([inf]))[0]
@@ -146,7 +147,7 @@ def look(
     return Look(widest, float(widths.half[widest]), float(limits[widest]), seeds, reason)
 
 
-def inflation(reason: str | None, seeds: int, *, over_splits: bool) -> float:
+def inflation(reason: str | None, seeds: S, *, over_splits: bool) -> S | float:
     """By which factor standard errors are larger for why it was stopped.
 
     Over splits for none: more seeds draw none of the splits anew, from which the error comes.
@@ -170,7 +171,7 @@ def wave(look: Look, seeds: int, *, most: int = MOST) -> int:
     return max(1, min(ceil(missing / 2), seeds, most - seeds))
 
 
-def surely(widths: Widths, low: np.ndarray | float, high: float) -> np.ndarray:
+def surely(widths: Widths, low: np.ndarray | float, high: np.ndarray | float) -> np.ndarray:
     """Which intervals (C,) lie above ``low`` or below ``high`` so surely that no width is asked.
 
     As many looks would decide too much by chance, one before the last may only make a fiftieth of
