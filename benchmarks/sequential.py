@@ -28,6 +28,7 @@ from scipy.stats import norm
 from coterie.seeds import numpy_generator
 from coterie.statistics import (
     Interval,
+    interval,
     nadeau_bengio,
     outcome,
     simultaneous,

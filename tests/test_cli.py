@@ -217,7 +217,7 @@ TRAINING = [
 GROUPING = ["groups", "fuzziness", "clustering", "features"]
 COMPARISON = [
     *("methods", "baselines", "rivals", "margin", "no_headroom", "anyway"),
-    *("seeds", "repeats", "draws"),
+    *("seeds", "within", "time", "repeats", "draws"),
 ]
 
 
@@ -1032,7 +1032,9 @@ def test_the_shortest_command_works(
     from coterie.evaluation import compare
 
     def quick(*arguments: Any, **options: Any) -> Any:
-        return compare(*arguments, **{**options, "seeds": 2, "repeats": 1, "draws": 1, "epochs": 1})
+        assert (options["seeds"], options["within"], options["time"]) == (None, None, "15m")
+        few = {"time": 0.01, "repeats": 1, "draws": 1, "epochs": 1}
+        return compare(*arguments, **{**options, **few})
 
     def quick_bound(*arguments: Any, **options: Any) -> Any:
         return headroom(*arguments, **{**options, "epochs": 1})

@@ -71,7 +71,7 @@ def deciding(units: Sequence[Unit], plan: Plan, arms: ArmScores) -> Deciding:
         seeds=len(units) // len(np.unique(arms.splits)),
         within_splits=arms.within_splits(firsts, seconds),
     )
-    # An arm that gains less than the margin does not matter, nor does by how much it gains more.
+    # Of an arm against the recommended one it matters on which side of the margin its gain is.
     above = np.repeat([0.0, margin], [len(pairs), len(against)])
     decided = surely(widths, above, margin)
     # A grouping that does not pay against one reference is judged, whatever the others say; but
@@ -79,7 +79,7 @@ def deciding(units: Sequence[Unit], plan: Plan, arms: ArmScores) -> Deciding:
     enough = [0.0 if parts[other].role == "single" else margin for _, other in both]
     lost = surely(widths, np.inf, np.array(enough))[: len(pairs)]
     judged = {name for (name, _), each in zip(pairs, lost, strict=True) if each}
-    decided[: len(pairs)] |= [name in judged for name, _ in pairs]
+    decided[: len(pairs)] |= np.array([name in judged for name, _ in pairs], dtype=bool)
     return Deciding(pairs=tuple(both), widths=widths, decided=decided)
 
 
