@@ -10,7 +10,8 @@ reference is common to all arms, so that their gains are correlated. With splits
 each of five, and the interval is that of Nadeau and Bengio, whose assumption of how splits overlap
 holds. "Oracle" is the number of seeds at which intervals with known variances would be as narrow. Half
 of the repetitions have no gain, in which "false better" is counted, half a gain of the margin, for
-"false not worth it". "Unwidened" is the coverage without the factor 1 + 1 / S on standard errors."""
+"false not worth it". "Unwidened" is the coverage without the factor on standard errors that a stop
+for narrowness has."""
 
 from __future__ import annotations
 
@@ -179,7 +180,7 @@ def _between(found: Interval, low: float, high: float) -> Interval:
 
 def settings() -> list[tuple[Setting, int]]:
     """All that is simulated, with the number of repetitions."""
-    sizes = ((50, 1, 1000), (500, 1, 1000), (500, 4, 500), (5000, 1, 400))
+    sizes = ((50, 1, 1000), (500, 1, 1500), (500, 4, 500), (5000, 1, 400))
     sds, tails = (0.5, 1.0, 1.5, 2.0, 3.0), ("normal", "t3")
     one = [
         (Setting(sd, floor, tail, examples, arms), repetitions)

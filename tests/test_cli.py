@@ -1570,6 +1570,7 @@ def test_plan_is_shown_before_anything_long(
     assert "Picked within" in out
     assert max(map(len, out.splitlines())) <= 80
     # Five splits of a small table, as compare takes them.
-    assert ", 15 repetitions" in " ".join(out.split())
+    assert ", 25 repetitions" in " ".join(out.split())
+    assert "a pilot of 5 seeds; more are added until" in " ".join(out.split())
     assert main(["plan", *data, "--budget", "soon"]) == 2
     assert "`budget` must be a positive time" in capsys.readouterr().err

@@ -182,7 +182,7 @@ def standing(seen: Look, seeds: int, within: float, per_seed: float) -> str:
     """How wide the intervals are, and what is left to do.
 
     >>> standing(Look(0, 0.84, 0.1, 11, None), 7, 0.5, 45.0)
-    '7 seeds: ±0.8 points, asked ±0.5, about 4 more seeds, 3 min 0 s'
+    '7 seeds: ±0.8 points, asked ±0.5, about 4 more seeds, 3 min'
     """
     shown_half = f"{seeds} seeds: ±{number(seen.half, 1)} points, asked ±{within:g}"
     if seen.seeds is None:
