@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import nullcontext
-from dataclasses import asdict
+from functools import partial
 from itertools import product
 from pathlib import Path
 from typing import Unpack, cast
@@ -28,7 +28,7 @@ from coterie.evaluation._repetitions import (
     read_seeds,
     repeated_splits,
 )
-from coterie.evaluation._sequential import read_until, train_until
+from coterie.evaluation._sequential import Trained, judged, read_until, train_until
 from coterie.evaluation._unit import Plan, Recording, make_probes
 from coterie.evaluation.arms import BASELINES
 from coterie.evaluation.arms import baselines as known_baselines
@@ -233,20 +233,13 @@ def compare(
         if until is None:
             units = train(seeds, progress)
         else:
-            units, stop = train_until(
-                until,
-                train,
-                plan,
-                data,
-                first=seed,
-                splits=splits,
-                margin=margin,
-                run=run,
-                progress=progress,
-            )
+            judge = partial(judged, plan=plan, data=data, margin=margin, within=within)
+            trained = Trained(train, first=seed, splits=splits, run=run)
+            units, stop = train_until(until, trained, judge, progress)
     told = shown_configuration(config, model, data, named)
     if stop is not None:
-        told |= {"seeds": list(range(seed, seed + stop.seeds)), **asdict(stop.until)}
+        told |= {"seeds": list(range(seed, seed + stop.seeds)), "within": stop.seen.within}
+        told["time"] = stop.until.time
     if left_out:
         told["rivals left out"] = dict(left_out)
     found = assemble(

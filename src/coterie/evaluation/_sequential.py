@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from itertools import count, takewhile
 from math import ceil, inf
 from time import monotonic
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 
@@ -15,7 +15,7 @@ from coterie.data import Dataset
 from coterie.errors import CoterieError, require_positive, shown
 from coterie.evaluation._repetitions import seconds_of
 from coterie.evaluation._unit import Plan
-from coterie.evaluation.deciding import Deciding, deciding
+from coterie.evaluation.deciding import deciding
 from coterie.evaluation.scores import arm_scores
 from coterie.evaluation.units import Unit, unit_stage
 from coterie.results import Finding
@@ -30,6 +30,7 @@ FEWEST = 3
 SEEDS = "seeds"
 
 Train: TypeAlias = Callable[[Sequence[int], Progress | None], list[Unit]]
+Judge: TypeAlias = Callable[[Sequence[Unit]], "Seen"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,21 +45,31 @@ class Until:
     time: float | None = None
 
 
+class Seen(NamedTuple):
+    """What a look said, at which width was asked for, and of which pair.
+
+    A split has so many test ``examples``.
+    """
+
+    look: Look
+    within: float
+    pair: tuple[str, str] | None
+    examples: int
+
+
 @dataclass(frozen=True, kw_only=True)
 class Stop:
-    """Why no seeds were added any more, after so many ``seeds``.
+    """Why no seeds were added any more, after so many ``seeds``, and what the last look said.
 
-    ``pair`` is what the look shows, and a seed on all splits takes so many ``seconds``.
+    A seed on all splits takes so many ``seconds``.
     """
 
     until: Until
     reason: str
     seeds: int
-    look: Look
-    pair: tuple[str, str] | None
+    seen: Seen
     seconds: float
     over_splits: bool
-    examples: int
 
     @property
     def inflation(self) -> float:
@@ -72,20 +83,20 @@ class Stop:
             about="seeds",
             outcome=self.reason,
             count=self.seeds,
-            within=self.until.within,
+            within=self.seen.within,
             repetitions="splits" if self.over_splits else "seeds",
             why="" if self.until.time is None else seconds(self.until.time),
         )
-        if self.pair is None:
+        if self.seen.pair is None:
             return found
-        arm, other = self.pair
-        more = None if self.look.seeds is None else self.look.seeds - self.seeds
+        last, (arm, other) = self.seen.look, self.seen.pair
+        more = None if last.seeds is None else last.seeds - self.seeds
         return replace(
             found,
             of=arm,
             against=other,
-            width=self.look.half * self.inflation,
-            limit=self.look.limit,
+            width=last.half * self.inflation,
+            limit=last.limit,
             seeds=more,
             minutes=None if more is None else more * self.seconds / 60,
             examples=self._examples() if self.reason == "examples alone are wider" else None,
@@ -93,8 +104,8 @@ class Stop:
 
     def _examples(self) -> int:
         """How many more would leave half of the variance to seeds."""
-        needed = 2 * (self.look.limit / (self.until.within or inf)) ** 2
-        return ceil(max(needed - 1, 0) * self.examples)
+        needed = 2 * (self.seen.look.limit / self.seen.within) ** 2
+        return ceil((needed - 1) * self.seen.examples)
 
 
 def read_until(seeds: object, within: float | None, time: str | float | None) -> Until | None:
@@ -120,62 +131,56 @@ def read_until(seeds: object, within: float | None, time: str | float | None) ->
 
 
 def train_until(
-    until: Until,
-    train: Train,
-    plan: Plan,
-    data: Dataset,
-    *,
-    first: int,
-    splits: int,
-    margin: float | None,
-    run: Run | None,
-    progress: Progress | None,
+    until: Until, trained: Trained, judge: Judge, progress: Progress | None
 ) -> tuple[list[Unit], Stop]:
-    """Train seeds from ``first`` on, in waves, each of them whole, on all splits.
+    """Train seeds in waves, each of them whole, on all splits, and say why there are no more.
 
     A run that was stopped looks where it looked before: what is on disk beyond the stop is used,
     too, but decides nothing before that.
 
     Args:
         until: when to stop.
-        train: the units of some seeds.
-        plan: what each unit does.
-        data: what is trained on.
-        first: the first seed.
-        splits: their number.
-        margin: as for :func:`coterie.evaluation.compare`.
-        run: which keeps units.
+        trained: no units yet.
+        judge: what is to be seen of the units so far.
         progress: told how wide the intervals are.
     """
-    done = _Done(train, first, splits, run)
     size, told = PILOT if until.time is None else FEWEST, ""
     while True:
-        done.add(size, _beginning_with(told, progress))
-        found, examples, within = _judged(done.units, plan, data, margin, until)
-        seen = look(found.widths, within, found.decided)
-        fits = _fitting(until, done)
-        reason = seen.reason if done.seeds >= PILOT else None
-        if reason is None and fits < 1:
-            reason = "time"
-        if reason is not None and (ready := done.ready()):
-            done.add(ready, progress)
-            found, examples, within = _judged(done.units, plan, data, margin, until)
-            seen = look(found.widths, within, found.decided)
-            reason = seen.reason or reason
+        trained.add(size, _beginning_with(told, progress))
+        seen, fits = judge(trained.units), trained.fitting(until.time)
+        reason = _reason(seen, trained) or ("time" if fits < 1 else None)
+        if reason is not None and (ready := trained.ready()):
+            trained.add(ready, progress)
+            seen = judge(trained.units)
+            reason = _reason(seen, trained) or reason
         if reason is not None:
-            return done.sorted(), Stop(
-                until=replace(until, within=within),
+            return trained.in_order(), Stop(
+                until=until,
                 reason=reason,
-                seeds=done.seeds,
-                look=seen,
-                pair=None if seen.widest is None else found.pairs[seen.widest],
-                seconds=done.per_seed,
-                over_splits=splits > 1,
-                examples=examples,
+                seeds=trained.seeds,
+                seen=seen,
+                seconds=trained.per_seed,
+                over_splits=trained.splits > 1,
             )
-        missing = PILOT - done.seeds
-        size = int(min(missing if missing > 0 else wave(seen, done.seeds), fits))
-        told = standing(seen, done.seeds, within, done.per_seed)
+        missing = PILOT - trained.seeds
+        size = int(min(missing if missing > 0 else wave(seen.look, trained.seeds), fits))
+        told = standing(seen.look, trained.seeds, seen.within, trained.per_seed)
+
+
+def _reason(seen: Seen, trained: Trained) -> str | None:
+    return seen.look.reason if trained.seeds >= PILOT else None
+
+
+def judged(
+    units: Sequence[Unit], *, plan: Plan, data: Dataset, margin: float | None, within: float | None
+) -> Seen:
+    """Look at the intervals that decide, by default whether they are as narrow as the margin."""
+    arms = arm_scores(units, data.tasks, groups=data.groups, margin=margin)
+    within = float(arms.margins[-1]) if within is None else within
+    found = deciding(units, plan, arms)
+    told = look(found.widths, within, found.decided)
+    pair = None if told.widest is None else found.pairs[told.widest]
+    return Seen(look=told, within=within, pair=pair, examples=arms.examples)
 
 
 def standing(seen: Look, seeds: int, within: float, per_seed: float) -> str:
@@ -193,22 +198,6 @@ def standing(seen: Look, seeds: int, within: float, per_seed: float) -> str:
     )
 
 
-def _judged(
-    units: Sequence[Unit], plan: Plan, data: Dataset, margin: float | None, until: Until
-) -> tuple[Deciding, int, float]:
-    """The intervals that decide, the test examples of a split, and the width asked for."""
-    arms = arm_scores(units, data.tasks, groups=data.groups, margin=margin)
-    within = float(arms.margins[-1]) if until.within is None else until.within
-    return deciding(units, plan, arms), arms.examples, within
-
-
-def _fitting(until: Until, done: _Done) -> float:
-    """How many more seeds there is time for."""
-    if until.time is None:
-        return inf
-    return max(0.0, (until.time - done.seconds) // max(done.per_seed, 1e-9))
-
-
 def _beginning_with(told: str, progress: Progress | None) -> Progress | None:
     if progress is None or not told:
         return progress
@@ -217,8 +206,11 @@ def _beginning_with(told: str, progress: Progress | None) -> Progress | None:
 
 
 @dataclass
-class _Done:
-    """Units so far, and how long those took that were trained, in this run ever."""
+class Trained:
+    """Units so far, from the ``first`` seed on, on so many ``splits``.
+
+    What they took counts what was trained in this run before.
+    """
 
     train: Train
     first: int
@@ -250,6 +242,12 @@ class _Done:
         """How many of the next seeds are on disk."""
         return len(list(takewhile(self._is_kept, count(self.first + self.seeds))))
 
+    def fitting(self, time: float | None) -> float:
+        """How many more seeds there is time for."""
+        if time is None:
+            return inf
+        return max(0.0, (time - self.seconds) // max(self.per_seed, 1e-9))
+
     def _is_kept(self, seed: int) -> bool:
         return self.run is not None and all(
             unit_stage(split, seed) in self.run.stages for split in range(self.splits)
@@ -262,6 +260,6 @@ class _Done:
             return self.seconds / self.trained
         return self.splits * float(np.mean([unit.seconds for unit in self.units]))
 
-    def sorted(self) -> list[Unit]:
+    def in_order(self) -> list[Unit]:
         """The units as one wave would have given them."""
         return sorted(self.units, key=lambda unit: (unit.split, unit.seed))

@@ -150,9 +150,11 @@ def look(
 def inflation(reason: str | None, seeds: S, *, over_splits: bool) -> S | float:
     """By which factor standard errors are larger for why it was stopped.
 
-    What a stop at a small estimate leaves out is the less the more seeds there are; of the factors
-    that were tried in ``benchmarks/sequential.py`` this one holds throughout and asks for few more
-    seeds. It is 1.2 at the pilot (Anscombe 1953 and Starr 1966 have such corrections). Over splits for none: more seeds draw none of the splits anew, from which the error comes.
+    What a stop at a small estimate leaves out is the less the more seeds there are. Of the factors
+    that were tried this one holds throughout and asks for few more seeds
+    (``benchmarks/sequential.py``; Anscombe 1953 and Starr 1966 have such corrections): 1.2 at the
+    pilot. Over splits there is none: more seeds draw none of the splits anew, from which the error
+    comes.
 
     >>> inflation("narrow enough", 5, over_splits=False), inflation("time", 5, over_splits=False)
     (1.2, 1.0)
