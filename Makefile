@@ -21,7 +21,7 @@ setup-all: $(SETUP)  ## setup, and every extra; so far the tests need them all
 	$(INSTALL) '.[all,docs,dev]'
 
 demo: setup  ## group and compare the tasks of scikit-learn's digits; writes runs/demo/report.html
-	$(BIN)/coterie run --data digits --groups 3 --model mlp --anyway --out runs/demo
+	$(BIN)/coterie run --data digits --groups 3 --model mlp --anyway --seeds 3 --out runs/demo
 
 # Two processes of one thread each take half as long as one of two threads.
 test: setup  ## fast tests and the examples in docstrings

@@ -217,7 +217,7 @@ TRAINING = [
 GROUPING = ["groups", "fuzziness", "clustering", "features"]
 COMPARISON = [
     *("methods", "baselines", "rivals", "margin", "no_headroom", "anyway"),
-    *("seeds", "repeats", "draws"),
+    *("seeds", "within", "time", "repeats", "draws"),
 ]
 
 
@@ -1045,7 +1045,9 @@ def test_the_shortest_command_works(
     from coterie.evaluation import compare
 
     def quick(*arguments: Any, **options: Any) -> Any:
-        return compare(*arguments, **{**options, "seeds": 2, "repeats": 1, "draws": 1, "epochs": 1})
+        assert (options["seeds"], options["within"], options["time"]) == (None, None, "15m")
+        few = {"time": 0.01, "repeats": 1, "draws": 1, "epochs": 1}
+        return compare(*arguments, **{**options, **few})
 
     def quick_bound(*arguments: Any, **options: Any) -> Any:
         return headroom(*arguments, **{**options, "epochs": 1})
@@ -1581,6 +1583,7 @@ def test_plan_is_shown_before_anything_long(
     assert "Picked within" in out
     assert max(map(len, out.splitlines())) <= 80
     # Five splits of a small table, as compare takes them.
-    assert ", 15 repetitions" in " ".join(out.split())
+    assert ", 25 repetitions" in " ".join(out.split())
+    assert "a pilot of 5 seeds; more are added until" in " ".join(out.split())
     assert main(["plan", *data, "--budget", "soon"]) == 2
     assert "`budget` must be a positive time" in capsys.readouterr().err

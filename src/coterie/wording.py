@@ -118,8 +118,8 @@ def models(value: float) -> str:
 def seconds(value: object) -> str:
     """A duration in the unit that suits it.
 
-    >>> seconds(0.0123), seconds(7.31), seconds(95), seconds(7322)
-    ('12 ms', '7.3 s', '1 min 35 s', '2 h 2 min')
+    >>> seconds(0.0123), seconds(7.31), seconds(95), seconds(7322), seconds(900)
+    ('12 ms', '7.3 s', '1 min 35 s', '2 h 2 min', '15 min')
     """
     if not is_number(value):
         return MISSING
@@ -128,7 +128,9 @@ def seconds(value: object) -> str:
     if value < 60:
         return f"{value:.1f} s"
     minutes, rest = divmod(round(value), 60)
-    return f"{minutes} min {rest} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
+    if minutes < 60:
+        return f"{minutes} min {rest} s" if rest else f"{minutes} min"
+    return f"{minutes // 60} h {minutes % 60} min" if minutes % 60 else f"{minutes // 60} h"
 
 
 def unbroken(sentence: str) -> str:

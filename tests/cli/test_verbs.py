@@ -258,3 +258,43 @@ def test_the_data_of_the_run_are_those_of_python(people: Path, finished: list[st
     folder = Path(finished[finished.index("--out") + 1])
     data = load(str(people), targets=list("ABCD"))
     assert Run.existing(folder).fingerprint == data.fingerprint()
+
+
+def test_seeds_are_added_until_it_is_narrow_and_more_with_a_smaller_width(
+    command: Command,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    folder = tmp_path / "run"
+    whole = command(folder, *QUICK)
+    position = whole.index("--seeds")
+    asked = [*whole[:position], *whole[position + 2 :]]
+    assert main([*asked, "--within", "90"]) == 0
+    said = " ".join(capsys.readouterr().out.split())
+    assert "Stopped after 5 seeds: the widest interval that decides" in said
+    assert "asked ±90." in said
+    page = (folder / "report.html").read_text().replace("\N{NO-BREAK SPACE}", " ")
+    assert "Stopped after 5 seeds" in page
+    (finding,) = (each for each in comparison(folder).findings if each.about == "seeds")
+    assert finding.outcome == "narrow enough"
+
+    # In no time there is nothing to add, although it is not narrow.
+    assert main([*asked, "--within", "1e-3", "--time", "1s"]) == 0
+    said = " ".join(capsys.readouterr().out.split())
+    assert re.search("Stopped after 5 seeds(: test examples alone|, as the time)", said)
+    assert "Stopped after 5 seeds" in (folder / "report.html").read_text()
+    monkeypatch.setattr("coterie.training.loop.gradient_step", never)
+    monkeypatch.setattr("coterie.evaluation.compare", never)
+    assert main([*asked, "--within", "1e-3", "--time", "1s"]) == 0
+    assert main(whole) == 2
+    assert "comparison.seeds was null, now 2" in capsys.readouterr().err
+
+
+def test_how_many_and_until_when_are_not_both_asked(
+    command: Command, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for flag, value in (("--within", "0.5"), ("--time", "20m")):
+        assert main(command(tmp_path / "run", flag, value)) == 2
+        assert "`seeds` says how many there are" in capsys.readouterr().err
+    assert not (tmp_path / "run").exists()

@@ -371,7 +371,6 @@ def test_mixed_kinds_and_gaps(tmp_path):
         ({"metric": "R2"}, "`metric` of the binary task 'digit 0' must be one of 'AUROC'"),
         ({"margin": 0}, "`margin` must be"),
         ({"baselines": ("x",)}, "`baselines`"),
-        ({"seed": 1}, "`seed` is set by compare itself. Give `seeds`."),
         ({"record": True}, "`record` is set by compare"),
         ({"epoch": 1}, "`epoch` is not a setting of fit"),
         ({"methods": "hoa"}, "unknown method 'hoa'"),

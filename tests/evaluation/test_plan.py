@@ -478,7 +478,8 @@ def test_a_headroom_that_cannot_be_is_refused(wrong):
 
 
 @pytest.mark.parametrize(
-    ("text", "seconds"), [("90s", 90), ("30m", 1800), ("2h", 7200), (5, 5), ("1.5d", 129600)]
+    ("text", "seconds"),
+    [("90s", 90), ("30m", 1800), ("2h", 7200), (5, 5), ("1.5d", 129600), ("1h30m", 5400)],
 )
 def test_times(text, seconds):
     assert seconds_of(text) == seconds
@@ -504,6 +505,18 @@ def test_what_a_comparison_would_refuse_is_refused(wrong, message):
 @pytest.mark.parametrize("text", ["-3m", "0", "soon", "3 weeks", ""])
 def test_bad_times_are_refused(text):
     with pytest.raises(
-        CoterieError, match="`budget` must be a positive time such as 90s, 30m or 2h; found"
+        CoterieError, match="`budget` must be a positive time such as 90s, 30m or 1h30m; found"
     ):
         ct.plan("mlp", ct.load("digits"), budget=text)
+
+
+def test_a_pilot_is_priced_where_nobody_knows_how_many_seeds_there_will_be():
+    options = {**SMALL, "rivals": "none"}
+    found = ct.plan("mlp", table(), "data_map", within=0.5, time="20m", repeats=2, **options)
+    assert found.units == 2 * 5
+    assert (found.about["pilot"], found.about["most seconds"]) == (5, 1200)
+    usual = ct.plan("mlp", table(), "data_map", repeats=2, **options)
+    assert usual.units == 2 * 3
+    assert "pilot" not in usual.about
+    with pytest.raises(CoterieError, match="`seeds` says how many"):
+        ct.plan("mlp", table(), "data_map", seeds=2, time="20m", **options)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
-from typing import TYPE_CHECKING, TypeVar, cast
+from typing import TYPE_CHECKING, TypedDict, TypeVar, cast
 
 from coterie.cli import options
 from coterie.cli.arguments import objects_named
@@ -19,11 +19,21 @@ if TYPE_CHECKING:
     from coterie.training.config import TrainingSettings
 
 Value = TypeVar("Value")
+# For trainings of seeds, where nothing is said of their number or of time.
+TIME = "15m"
 _FORMS = {
     "kind": "NAME=KIND, such as age=regression",
     "positive": "NAME=VALUE, such as assay=active",
     "metric": "one NAME for all tasks, or TASK=NAME for each",
 }
+
+
+class SeedsAsked(TypedDict):
+    """How often everything is trained, as :func:`coterie.compare` takes it."""
+
+    seeds: int | None
+    within: float | None
+    time: str | None
 
 
 def load_data(asked: options.DataOptions, seed: int) -> Dataset:
@@ -86,18 +96,25 @@ def settings_of(training: options.TrainingOptions) -> TrainingSettings:
     return cast("TrainingSettings", settings)
 
 
-def seeds_of(verb: options.Compare) -> int | range:
-    """The seeds asked for."""
-    return seeds_from(verb.training.seed, verb.comparison.seeds)
+def seeds_from(first: int, count: int | None) -> range:
+    """So many seeds from the first one on, 3 by default.
 
-
-def seeds_from(first: int, count: int) -> int | range:
-    """So many seeds from the first one on.
-
-    >>> seeds_from(0, 3), seeds_from(7, 3)
-    (3, range(7, 10))
+    >>> seeds_from(0, None), seeds_from(7, 4)
+    (range(0, 3), range(7, 11))
     """
-    return range(first, first + count) if first else count
+    return range(first, first + (3 if count is None else count))
+
+
+def seeds_of(asked: options.ComparisonOptions) -> SeedsAsked:
+    """How many seeds, or until when they are added.
+
+    >>> seeds_of(options.ComparisonOptions(seeds=3))
+    {'seeds': 3, 'within': None, 'time': None}
+    >>> seeds_of(options.ComparisonOptions(within=0.5))
+    {'seeds': None, 'within': 0.5, 'time': '15m'}
+    """
+    time = TIME if asked.seeds is None and asked.time is None else asked.time
+    return {"seeds": asked.seeds, "within": asked.within, "time": time}
 
 
 def methods_asked(

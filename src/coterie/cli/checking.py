@@ -6,7 +6,14 @@ A slip should not wait for a large file to be read.
 from __future__ import annotations
 
 from coterie.cli import options
-from coterie.cli.asked import affinity_of, baselines_asked, methods_asked, rivals_asked, settings_of
+from coterie.cli.asked import (
+    affinity_of,
+    baselines_asked,
+    methods_asked,
+    rivals_asked,
+    seeds_of,
+    settings_of,
+)
 from coterie.cli.option_groups import ComparisonOptions
 
 
@@ -56,9 +63,16 @@ def _check_curve(verb: options.LearningCurve) -> None:
 
 
 def _check_comparison(verb: options.Compare | options.Plan) -> None:
-    from coterie.evaluation import check_counts, check_repeats, read_seeds, seconds_of
+    from coterie.evaluation import (
+        check_counts,
+        check_repeats,
+        read_seeds,
+        read_until,
+        seconds_of,
+    )
 
-    read_seeds(verb.comparison.seeds)
+    if read_until(**seeds_of(verb.comparison)) is None and verb.comparison.seeds is not None:
+        read_seeds(verb.comparison.seeds)
     check_repeats(verb.comparison.repeats)
     check_counts(verb.comparison.draws, baselines_asked(verb.comparison), verb.comparison.margin)
     rivals_asked(verb.comparison)

@@ -14,6 +14,7 @@ from coterie.cli.asked import (
     methods_asked,
     model_of,
     rivals_asked,
+    seeds_of,
     settings_of,
 )
 from coterie.cli.bounding import ROWS, SEEDS, most_groups
@@ -192,7 +193,7 @@ def plan(verb: options.Plan, screen: Screen) -> None:
         model_of(verb.training, data),
         data,
         methods_asked(verb.grouping, verb.comparison),
-        seeds=verb.comparison.seeds,
+        **seeds_of(verb.comparison),
         repeats=verb.comparison.repeats,
         draws=verb.comparison.draws,
         budget=verb.budget,

@@ -150,8 +150,16 @@ class ComparisonOptions:
     """Do not bound first what any grouping could gain."""
     anyway: Flag = False
     """Train groups even if no grouping can gain what is worth having."""
-    seeds: Count = 3
-    """Trainings of everything, each with its own seed."""
+    seeds: Annotated[int | None, arg(metavar="N", help_behavior_hint="")] = None
+    """Trainings of everything, each with its own seed: exactly so many."""
+    within: Annotated[
+        float | None, arg(metavar="POINTS", help_behavior_hint="(default: the margin)")
+    ] = None
+    """Without --seeds they are added, 5 at least, until what decides is known to so many points
+    to either side."""
+    time: Annotated[str | None, arg(metavar="TIME", help_behavior_hint="(default: 15m)")] = None
+    """Without --seeds, none is begun that would not be done in so long, such as 90s, 20m or 1h30m;
+    more time continues a run."""
     repeats: Annotated[
         int | None, arg(metavar="N", help_behavior_hint="(default: 5 under 1,000 examples, else 1)")
     ] = None

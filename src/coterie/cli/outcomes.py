@@ -156,6 +156,13 @@ def show_plan(screen: Screen, found: Plan) -> None:
     screen.say(
         f"Picked{limit}: {picked}. All of it, {repetitions}: about {seconds(found.known_seconds)}."
     )
+    if "pilot" in found.about:
+        most = found.about.get("most seconds")
+        limit = "" if most is None else f", or until another would take longer than {seconds(most)}"
+        screen.say(
+            f"These are a pilot of {found.about['pilot']:g} seeds; more are added until what decides "
+            f"is known closely enough{limit}."
+        )
     if "most epochs" in found.about:
         screen.say(
             f"That is if all models train for {found.about['most epochs']} epochs; most stop long "

@@ -22,6 +22,8 @@ from coterie.runs import MANIFEST, Run, check_folder
 from coterie.schema import structure, within
 
 if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
     from coterie.data import Dataset
     from coterie.evaluation import Comparison
     from coterie.families import FamilyModel
@@ -59,12 +61,21 @@ def started(
         parts = {"data": verb.data, "training": verb.training}
         if isinstance(verb, options.Compare):
             parts |= {"grouping": verb.grouping, "comparison": verb.comparison}
-        config: dict[str, object] = {name: asdict(part) for name, part in parts.items()}
+        config: dict[str, object] = {name: identifying(part) for name, part in parts.items()}
         if own := identities(parts.values()):
             config["own"] = own
         run = Run.open(folder, config=config, fingerprint=data.fingerprint())
         drop_void_checkpoints(run)
         yield run, data
+
+
+def identifying(part: DataclassInstance) -> dict[str, object]:
+    """Options that a run is continued with the same of only: when it stops may change.
+
+    >>> sorted(identifying(options.ComparisonOptions(seeds=2)).keys() & {"seeds", "within", "time"})
+    ['seeds']
+    """
+    return {name: value for name, value in asdict(part).items() if name not in ("within", "time")}
 
 
 @contextmanager

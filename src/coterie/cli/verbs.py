@@ -128,7 +128,9 @@ def compare(verb: options.Compare, run: Run, data: Dataset, screen: Screen) -> C
 
     Finished parts of the same run are read, not computed again.
     """
-    if run.done("comparison"):
+    wanted = dict(seeds_of(verb.comparison))
+    # A comparison whose seeds were added until something else goes on.
+    if run.done("comparison") and run.about("comparison").get("asked", wanted) == wanted:
         comparison = comparison_of(run)
     else:
         from coterie.cli.bounding import first_bound
@@ -146,7 +148,8 @@ def compare(verb: options.Compare, run: Run, data: Dataset, screen: Screen) -> C
                 model_of(verb.training, data),
                 data,
                 methods,
-                seeds=seeds_of(verb),
+                **seeds_of(asked),
+                seed=verb.training.seed,
                 repeats=asked.repeats,
                 draws=asked.draws,
                 baselines=baselines_asked(asked),
@@ -159,7 +162,9 @@ def compare(verb: options.Compare, run: Run, data: Dataset, screen: Screen) -> C
                 progress=progress,
                 **settings_of(verb.training),
             )
-        run.complete("comparison", comparison.save(run.folder / COMPARISON))
+        run.forget("comparison", "report")
+        sequential = {} if asked.seeds is not None else {"asked": wanted}
+        run.complete("comparison", comparison.save(run.folder / COMPARISON), **sequential)
     if isinstance(verb, options.Run):
         comparison = _left(verb.save, run, data, comparison)
     if verb.learning_curve:
@@ -191,8 +196,9 @@ def _left(save: str | None, run: Run, data: Dataset, found: ComparisonRecord) ->
     if told is None or told == found.reliability:
         return found
     found = replace(found, reliability=told)
+    about = run.about("comparison")
     run.forget("comparison", "report")
-    run.complete("comparison", found.save(run.folder / COMPARISON))
+    run.complete("comparison", found.save(run.folder / COMPARISON), **about)
     return found
 
 

@@ -11,8 +11,14 @@ from coterie.evaluation._compare import check_counts, compare
 from coterie.evaluation._evaluate import evaluate
 from coterie.evaluation._learning_curve import SHARES, learning_curve, read_shares
 from coterie.evaluation._leaving import check_save, leave_model, saved_reliability
-from coterie.evaluation._plan import Plan, Workload, plan, seconds_of
-from coterie.evaluation._repetitions import check_repeats, read_seeds, repeated_splits
+from coterie.evaluation._plan import Plan, Workload, plan
+from coterie.evaluation._repetitions import (
+    check_repeats,
+    read_seeds,
+    repeated_splits,
+    seconds_of,
+)
+from coterie.evaluation._sequential import read_until
 from coterie.evaluation._unit import make_probes
 from coterie.evaluation.arms import (
     ARMS,
@@ -71,6 +77,7 @@ __all__ = [
     "random_arms",
     "read_seeds",
     "read_shares",
+    "read_until",
     "register",
     "register_rival",
     "relative_gain",

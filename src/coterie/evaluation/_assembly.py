@@ -10,17 +10,19 @@ import pyarrow as pa
 
 from coterie.data import Dataset
 from coterie.errors import CoterieError
+from coterie.evaluation._sequential import Stop
 from coterie.evaluation._unit import Plan
-from coterie.evaluation.arms import ARMS, agreed, references
+from coterie.evaluation.arms import ARMS
 from coterie.evaluation.comparison import Comparison
 from coterie.evaluation.conditions import conditions
+from coterie.evaluation.deciding import pairs_of_groupings
 from coterie.evaluation.recommending import deployed_arm, recommend, standings
 from coterie.evaluation.reliability import reliability_of
 from coterie.evaluation.scores import arm_scores
 from coterie.evaluation.tables import costs_table, gains_table
 from coterie.evaluation.units import Unit
 from coterie.grouping import agreement
-from coterie.methods import Groups, Method
+from coterie.methods import Method
 from coterie.results import About, DataMap, Found, Headroom
 from coterie.results.findings import find
 from coterie.results.tables import CHOSEN, parts_of
@@ -39,22 +41,20 @@ def assemble(
     left_out: Mapping[str, str] | None = None,
     headroom: Headroom | None = None,
     save: str | None = None,
+    stop: Stop | None = None,
 ) -> Comparison:
     """Put scores side by side, judge the groupings, and say what to use.
 
-    Probabilities are shown of the arm to ``save``, by default the recommended one.
+    Where seeds were added until something, ``stop`` says why there are no more. Probabilities are
+    shown of the arm to ``save``, by default the recommended one.
     """
     methods = plan.methods
     arms = arm_scores(units, data.tasks, groups=data.groups, margin=margin)
+    if stop is not None:
+        arms = arms.inflated(stop.inflation)
     # What was chosen comes first: it is the answer, the rest is how it compares.
     names = sorted(units[0].found, key=lambda name: name != CHOSEN)
-    asked: dict[str, Groups] = {**plan.asked, CHOSEN: agreed(plan.asked)}
-    pairs = [
-        (name, other)
-        for name in names
-        if name in arms.arms
-        for other in references(name, asked[name], arms.arms).values()
-    ]
+    pairs = pairs_of_groupings(names, plan, arms.arms)
     pairs += [(arm, "joint") for arm in arms.arms if arm != "joint" and arm not in names]
     scores = pa.concat_tables([unit.scores for unit in units])
     parts = parts_of(scores)
@@ -79,7 +79,11 @@ def assemble(
         history=units[0].histories,
         stability=_stability(found, methods, units[0].data_map),
         agreement=_agreement({name: found[name] for name in methods}),
-        findings=(*judged, *conditions(units, arms, data, left_out or {}, headroom)),
+        findings=(
+            *judged,
+            *(() if stop is None else (stop.finding,)),
+            *conditions(units, arms, data, left_out or {}, headroom),
+        ),
         headroom=headroom,
         standings=standing,
         recommendation=recommended,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import nullcontext
+from functools import partial
 from itertools import product
 from pathlib import Path
 from typing import Unpack, cast
@@ -28,6 +29,7 @@ from coterie.evaluation._repetitions import (
     read_seeds,
     repeated_splits,
 )
+from coterie.evaluation._sequential import Trained, judged, read_until, train_until
 from coterie.evaluation._unit import Plan, Recording, make_probes
 from coterie.evaluation.arms import BASELINES
 from coterie.evaluation.arms import baselines as known_baselines
@@ -46,7 +48,7 @@ from coterie.runs import Run
 from coterie.training import Progress, TrainingConfig
 from coterie.training.config import CompareSettings, TrainingSettings, renamed, retired, spelled
 
-_OURS = ("weights", "init", "record", "observers", "probes", "checkpoint", "seed")
+_OURS = ("weights", "init", "record", "observers", "probes", "checkpoint")
 _RECORDING = ("snapshots",)
 
 
@@ -56,7 +58,10 @@ def compare(
     methods: Candidates = "data_map",
     *,
     n_groups: Groups = "auto",
-    seeds: int | Sequence[int] = 3,
+    seeds: int | Sequence[int] | None = None,
+    seed: int = 0,
+    within: float | None = None,
+    time: str | float | None = None,
     repeats: int | None = None,
     draws: int = 3,
     baselines: Sequence[str] = BASELINES,
@@ -90,8 +95,16 @@ def compare(
             as ``Cluster(Lookahead(batch_size=256), by="spectral")``.
         n_groups: number of groups of methods that are given by name; score estimators need a
             number.
-        seeds: 3 means 0, 1, 2; or the seeds themselves. A seed changes initialisation, batch order,
-            dropout and the grouping.
+        seeds: 3 (by default) means 0, 1, 2; or the seeds themselves. A seed changes initialisation,
+            batch order, dropout and the grouping.
+        seed: the first of so many.
+        within: instead of ``seeds``, add seeds until the intervals that decide
+            (:mod:`coterie.evaluation.deciding`) reach at most so many points to either side: 5 at
+            least, 100 at most, and no more where test examples alone keep them wider. The margin by
+            default where there is a ``time``. A finding says why no more were added.
+        time: add no seed that would not be done within so many seconds, or a text such as "20m" or
+            "1h30m", of training; 3 seeds are always trained. In a ``run`` earlier trainings count,
+            and more time or another ``within`` continues it.
         repeats: random splits, each trained with all seeds (units = repeats x seeds): 5 below 1,000
             examples, else 1. Split 0 is the data's own; one in which a task is too rare is drawn
             again.
@@ -161,7 +174,8 @@ def compare(
             "it."
         )
     named = named_methods(methods, data.tasks.names, n_groups)
-    seeds = read_seeds(seeds)
+    until = read_until(seeds, within, time)
+    seeds = read_seeds(3 if seeds is None else seeds, seed)
     splits = read_repeats(repeats, data)
     check_counts(draws, baselines, margin)
     given = spelled(options)
@@ -197,7 +211,7 @@ def compare(
         named,
         data,
         given,
-        seeds=seeds,
+        seeds=seeds if until is None else {"from": seed},
         repeats=splits,
         draws=draws,
         baselines=list(baselines),
@@ -210,12 +224,35 @@ def compare(
     if isinstance(run, (str, Path)):
         run = Run.open(run, config=config, fingerprint=data.fingerprint())
     engine = LocalEngine() if engine is None else engine
-    units = list(_units(plan, repeated_splits(data, splits), seeds, run, engine, progress))
+    parts = repeated_splits(data, splits)
+
+    def train(some: Sequence[int], progress: Progress | None) -> list[Unit]:
+        return list(_units(plan, parts, some, run, engine, progress, first=seeds[0]))
+
+    stop = None
+    with nullcontext() if run is None else run.held():
+        if until is None:
+            units = train(seeds, progress)
+        else:
+            judge = partial(judged, plan=plan, data=data, margin=margin, within=within)
+            trained = Trained(train, first=seed, splits=splits, run=run)
+            units, stop = train_until(until, trained, judge, progress)
     told = shown_configuration(config, model, data, named)
+    if stop is not None:
+        told |= {"seeds": list(range(seed, seed + stop.seeds)), "within": stop.seen.within}
+        told["time"] = stop.until.time
     if left_out:
         told["rivals left out"] = dict(left_out)
     found = assemble(
-        units, data, plan, told, margin=margin, left_out=left_out, headroom=headroom, save=save
+        units,
+        data,
+        plan,
+        told,
+        margin=margin,
+        left_out=left_out,
+        headroom=headroom,
+        save=save,
+        stop=stop,
     )
     if run is not None:
         leave_model(run, found, save)
@@ -229,10 +266,15 @@ def _units(
     run: Run | None,
     engine: Engine,
     progress: Progress | None,
+    *,
+    first: int,
 ) -> Iterator[Unit]:
-    """Yield every unit, read back where it is finished; the run is held meanwhile."""
+    """Yield every unit, read back where it is finished; the run is held meanwhile.
+
+    The models of the ``first`` seed are what a user takes away.
+    """
     with nullcontext() if run is None else run.held():
-        jobs = _cut(plan, splits, seeds, None if run is None else run.folder)
+        jobs = _cut(plan, splits, seeds, None if run is None else run.folder, first)
         stages = [each.stage for job in jobs for each in job.repetitions]
         done = {stage for stage in stages if run is not None and run.done(stage)}
         left = [job for job in jobs if any(each.stage not in done for each in job.repetitions)]
@@ -250,7 +292,7 @@ def _units(
 
 
 def _cut(
-    plan: Plan, splits: Sequence[Dataset], seeds: Sequence[int], folder: Path | None
+    plan: Plan, splits: Sequence[Dataset], seeds: Sequence[int], folder: Path | None, first: int
 ) -> list[UnitsJob]:
     """The units as jobs: all seeds of a split together, or each alone."""
     together = len(seeds) > 1 and seeds_together(plan, splits[0])
@@ -264,7 +306,7 @@ def _cut(
                     split=split,
                     seed=seed,
                     train_seed=derived_seed(seed, split),
-                    is_first=split == 0 and seed == seeds[0],
+                    is_first=split == 0 and seed == first,
                 )
                 for seed in part
             ],
@@ -307,8 +349,7 @@ def _split_options(options: CompareSettings) -> tuple[TrainingSettings, Recordin
     """Settings of every fit, and what concerns the recording only."""
     taken = [name for name in _OURS if name in options]
     if taken:
-        hint = " Give `seeds`." if taken[0] == "seed" else ""
-        raise CoterieError(f"`{taken[0]}` is set by compare itself.{hint}")
+        raise CoterieError(f"`{taken[0]}` is set by compare itself.")
     settings = {name: value for name, value in options.items() if name not in _RECORDING}
     recording = {name: value for name, value in options.items() if name in _RECORDING}
     check_snapshots(options.get("snapshots", ()), make_config(settings).epochs)

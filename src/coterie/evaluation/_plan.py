@@ -5,7 +5,6 @@ How that is known is said in :mod:`coterie.methods.timing`.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from math import inf
@@ -15,16 +14,16 @@ from coterie.bounds import check_counts as check_headroom
 from coterie.data import Dataset
 from coterie.errors import CoterieError, require_type, shown
 from coterie.evaluation._compare import check_counts, check_probes
-from coterie.evaluation._repetitions import read_repeats, read_seeds
+from coterie.evaluation._repetitions import read_repeats, read_seeds, seconds_of
+from coterie.evaluation._sequential import read_until
 from coterie.evaluation.arms import BASELINES
 from coterie.evaluation.naming import named_methods
 from coterie.evaluation.rivals import Rivals, suitable
 from coterie.fitting import Model, make_config
 from coterie.methods import TIMED_ROWS, TIMED_STEPS, Candidates, Groups, Method, Timing
 from coterie.results import Cost
+from coterie.statistics import PILOT
 from coterie.training.config import TrainingSettings
-
-_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -118,7 +117,9 @@ def plan(
     methods: Candidates = ("data_map", "lookahead", "gradtag"),
     *,
     n_groups: Groups = 2,
-    seeds: int | Sequence[int] = 3,
+    seeds: int | Sequence[int] | None = None,
+    within: float | None = None,
+    time: str | float | None = None,
     repeats: int | None = None,
     draws: int = 3,
     budget: str | float | None = None,
@@ -139,6 +140,9 @@ def plan(
             stack, to measure.
         n_groups: number of groups of methods given by name.
         seeds: as for :func:`coterie.compare`.
+        within: as for :func:`coterie.compare`. Priced is the pilot of 5 seeds: how many more are
+            added nobody knows before.
+        time: as for :func:`coterie.compare`.
         repeats: as for :func:`coterie.compare`.
         draws: random groupings per method.
         budget: seconds, or a text such as "90s", "30m" or "2h"; without one, everything is picked,
@@ -158,7 +162,9 @@ def plan(
     """
     require_type("data", data, Dataset)
     limit = None if budget is None else seconds_of(budget)
-    units = len(read_seeds(seeds)) * read_repeats(repeats, data)
+    until = read_until(seeds, within, time)
+    repetitions = PILOT if until is not None else len(read_seeds(3 if seeds is None else seeds))
+    units = repetitions * read_repeats(repeats, data)
     check_counts(draws, BASELINES)
     named = {
         method.label if name == "grouped" else name: method
@@ -202,6 +208,8 @@ def plan(
             "timed steps": TIMED_STEPS,
             "seconds of one step alone": timing.alone,
             **({"most epochs": timing.most_epochs} if open_ended else {}),
+            **({} if until is None else {"pilot": PILOT}),
+            **({} if until is None or until.time is None else {"most seconds": until.time}),
         },
     )
 
@@ -260,18 +268,3 @@ def _within(
             picked.append(work.method)
             spent += cost
     return tuple(told), tuple(picked)
-
-
-def seconds_of(text: str | float) -> float:
-    """Seconds of a time such as "90s", "30m", "1.5h" or a number of seconds.
-
-    >>> seconds_of("30m"), seconds_of("1.5h"), seconds_of(20)
-    (1800.0, 5400.0, 20.0)
-    """
-    match = re.fullmatch(r"\s*(\d+(?:\.\d*)?)\s*([smhd]?)\s*", str(text))
-    value = float(match[1]) * _UNITS[match[2] or "s"] if match else 0.0
-    if value <= 0:
-        raise CoterieError(
-            f"`budget` must be a positive time such as 90s, 30m or 2h; found {text!r}."
-        )
-    return value

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -16,6 +17,8 @@ from coterie.wording import listing
 MOST = 10_000
 SMALL_TABLE = 1000
 SPLIT_ATTEMPTS = 100
+_UNITS = {"s": 1, "m": 60, "min": 60, "h": 3600, "d": 86400}
+_TIME = re.compile(r"(\d+(?:\.\d*)?)\s*(min|[smhd]?)\s*")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,19 +58,26 @@ def told(repetitions: Sequence[Repetition]) -> str:
     return f"split {first.split}, seeds {listing(str(each.seed) for each in repetitions)}"
 
 
-def read_seeds(seeds: int | Sequence[int]) -> list[int]:
-    """The seeds, given as such or as their number.
+def read_seeds(seeds: int | Sequence[int], first: int = 0) -> list[int]:
+    """The seeds, given as such or as their number, from the ``first`` on.
 
     Raises:
         CoterieError: none, the same twice, or one below 0.
     """
+    if not _is_seed(first):
+        raise CoterieError(f"`seed` must be a whole number of at least 0; found {shown(first)}.")
     if isinstance(seeds, Integral) and not isinstance(seeds, bool) and 0 < int(seeds) <= MOST:
-        return list(range(int(seeds)))
+        return list(range(int(first), int(first) + int(seeds)))
     given = list(islice(seeds, MOST + 1)) if is_listed(seeds) else []  # pyright: ignore[reportArgumentType]
     if not 0 < len(given) <= MOST or not all(map(_is_seed, given)) or len(set(given)) != len(given):
         raise CoterieError(
             "`seeds` must be a positive number of seeds or distinct seeds of at least 0, and at "
             f"most {MOST:,} of them; found {shown(seeds)}."
+        )
+    if first:
+        raise CoterieError(
+            f"`seed` is the first of a number of `seeds`; found {first} and the seeds "
+            f"{shown(seeds)}."
         )
     return [int(seed) for seed in given]
 
@@ -141,3 +151,23 @@ def derived_seed(seed: int, split: int) -> int:
     Split 0 has those that the user named.
     """
     return seed if split == 0 else derive(seed, "split", split) % 2**31
+
+
+def seconds_of(time: str | float, name: str = "budget") -> float:
+    """Seconds of a time such as "90s", "30m", "1h30m" or a number of seconds.
+
+    Raises:
+        CoterieError: it is none above 0; said of the argument ``name``.
+
+    >>> seconds_of("30m"), seconds_of("1.5h"), seconds_of("1h 30min"), seconds_of(20)
+    (1800.0, 5400.0, 5400.0, 20.0)
+    """
+    text = str(time).strip()
+    parts = _TIME.findall(text)
+    whole = re.fullmatch(f"(?:{_TIME.pattern})+", text) is not None
+    seconds = sum(float(number) * _UNITS[unit or "s"] for number, unit in parts) if whole else 0.0
+    if seconds <= 0 or (len(parts) > 1 and not all(unit for _, unit in parts)):
+        raise CoterieError(
+            f"`{name}` must be a positive time such as 90s, 30m or 1h30m; found {shown(time)}."
+        )
+    return seconds

@@ -59,8 +59,7 @@ def with_the_best(arms: ArmScores, places: Sequence[int]) -> Best:
     if added is None:
         splits = arms.per_split(means)
         if len(splits) < 2:
-            unknown = np.full(len(places), np.nan)
-            return Best(unknown, unknown)
+            return Best.unknown(len(places))
         spread = np.atleast_2d(np.cov(splits, rowvar=False)) * (1 / len(splits) + arms.overlap)
         return compare_with_best(splits.mean(0), spread, len(splits) - 1)
     spread, df = covariance(means, np.moveaxis(added[..., places], 2, 1), arms.groups)

@@ -38,6 +38,8 @@ class ArmScores:
     what knows nothing of an example, NaN of a user's own metric, ``margins`` (T + 1,) the least
     gains worth having, in points, last that of the mean. ``counting`` (T,) are the tasks that count
     in means, if these are not those that are learnt.
+    Standard errors of gains are ``inflation`` times as large, as a stop that depends on them asks for
+    (:mod:`coterie.statistics.sequential`).
     """
 
     arms: tuple[str, ...]
@@ -53,6 +55,7 @@ class ArmScores:
     margins: np.ndarray
     metrics: tuple[str, ...]
     counting: np.ndarray | None = None
+    inflation: float = 1.0
 
     @property
     def metric(self) -> str:
@@ -94,9 +97,11 @@ class ArmScores:
         added = (
             None
             if self.contributions is None
-            else 100 * (self.contributions[:, :, first] - self.contributions[:, :, second])
+            else self.inflation
+            * 100
+            * (self.contributions[:, :, first] - self.contributions[:, :, second])
         )
-        return self._interval(*self._with_mean(difference, added), level=level)
+        return self._interval(*self._with_mean(self._spread(difference), added), level=level)
 
     def mean_gains(self, arms: Sequence[int], reference: int) -> Interval:
         """Mean gains of several arms (C,) over one reference, which hold all at once."""
@@ -110,13 +115,34 @@ class ArmScores:
             difference, added[..., arms] - added[..., [reference]], groups=self.groups
         )
 
+    def differences(self, firsts: Sequence[int], seconds: Sequence[int]) -> Interval:
+        """Mean gains (C,) of arms over others, each with an interval for itself."""
+        means, added = self.means()
+        gains = means[:, firsts] - means[:, seconds]
+        contributed = None if added is None else added[..., firsts] - added[..., seconds]
+        return self._interval(gains, contributed, level=0.95)
+
+    def within_splits(self, firsts: Sequence[int], seconds: Sequence[int]) -> np.ndarray | None:
+        """Variance (C,) of these gains over the seeds of a split; None where there is only one."""
+        if self.contributions is not None:
+            return None
+        means, _ = self.means()
+        gains = means[:, firsts] - means[:, seconds]
+        splits, of_unit = np.unique(self.splits, return_inverse=True)
+        left = gains - self.per_split(gains)[of_unit]
+        return (left**2).sum(0) / (len(gains) - len(splits))
+
+    def inflated(self, factor: float) -> ArmScores:
+        """The same with standard errors that are so much larger."""
+        return replace(self, inflation=factor)
+
     def means(self) -> tuple[np.ndarray, np.ndarray | None]:
         """Mean scores over tasks in points (U, A), and contributions to them (U, n, A)."""
         counted = self.counted()
-        means = 100 * mean_where_known(self.scores[..., counted], -1)
+        means = self._spread(100 * mean_where_known(self.scores[..., counted], -1))
         if self.contributions is None:
             return means, None
-        return means, 100 * self.contributions[..., counted].mean(-1)
+        return means, self.inflation * 100 * self.contributions[..., counted].mean(-1)
 
     def counted(self) -> np.ndarray:
         """Which tasks count in means, (T,): learnt, and with a score everywhere."""
@@ -141,6 +167,13 @@ class ArmScores:
         return np.stack(
             [mean_where_known(values[self.splits == split], 0) for split in np.unique(self.splits)]
         )
+
+    def _spread(self, values: np.ndarray) -> np.ndarray:
+        """Values of units (U, ...) that lie off their mean so much further."""
+        if self.inflation == 1:
+            return values
+        middle = values.mean(0)
+        return middle + self.inflation * (values - middle)
 
     def _with_mean(
         self, difference: np.ndarray, added: np.ndarray | None

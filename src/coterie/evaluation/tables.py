@@ -34,7 +34,7 @@ def gains_table(
     Holm's correction is over the tasks of one pair. The mean stands for itself; but where several
     groupings are held against joint, their means have intervals that hold all at once.
     """
-    corrected = _several_groupings(arms, pairs, parts)
+    corrected = several_groupings(arms, pairs, parts)
     rows: list[dict[str, object]] = []
     for name, reference in pairs:
         first, second = arms.arms.index(name), arms.arms.index(reference)
@@ -121,7 +121,7 @@ def _row(found: Interval, margin: float, n_examples: int) -> dict[str, object]:
     }
 
 
-def _several_groupings(
+def several_groupings(
     arms: ArmScores, pairs: Sequence[tuple[str, str]], parts: Mapping[str, Part]
 ) -> dict[tuple[str, str], Interval]:
     """Mean gains of groupings over joint that hold all at once, where there are several."""

@@ -48,6 +48,7 @@ About = Literal[
     "tasks that gain",
     "rivals",
     "headroom",
+    "seeds",
     "epochs",
     "nothing learnt",
     "steps",
@@ -76,6 +77,11 @@ class Finding:
                       for it; "optimistic" in files of earlier versions, which did not do so
     "headroom"        "below the margin" or "above the margin": what any grouping into so many
                       ``models`` can gain at most (``gain``); in words in ``why``
+    "seeds"           why no more were added: "narrow enough", "examples alone are wider", "time",
+                      "most seeds" or "nothing to compare", after ``count``; ``width`` is half the
+                      widest interval that decides and is not decided, that ``of`` an arm
+                      ``against`` another, ``limit`` what infinitely many seeds leave of it,
+                      ``within`` what was asked; ``why`` the time that there was
     "epochs"          "too few": of some arms, given as ``tasks``, which share of the models was best
                       in its last epoch
     "nothing learnt"  "chance": ``tasks`` that no arm (or, with ``of``, that one) predicts better
@@ -107,6 +113,9 @@ class Finding:
     seeds: int | None = None
     minutes: float | None = None
     examples: int | None = None
+    within: float | None = None
+    width: float | None = None
+    limit: float | None = None
     why: str = ""
 
     def to_dict(self) -> dict[str, Json]:

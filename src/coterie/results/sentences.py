@@ -157,6 +157,8 @@ def _condition(found: Finding) -> str:
     match found.about:
         case "headroom":
             return f"Headroom: {found.why}"
+        case "seeds":
+            return _seeds(found)
         case "epochs":
             worst = sorted(found.tasks, key=lambda pair: -pair[1])
             shown = [f"{name} ({100 * part:.0f} %)" for name, part in worst[:_ARMS_NAMED]]
@@ -190,6 +192,39 @@ def _condition(found: Finding) -> str:
             )
         case _:
             return f"{found.why[:1].upper()}{found.why[1:].rstrip('.')}."
+
+
+def _seeds(found: Finding) -> str:
+    """Why no more seeds were added."""
+    first = f"Stopped after {found.count} seed{'s' if found.count > 1 else ''}"
+    if found.width is None:
+        return f"{first}: there is no interval that more of them would make narrower."
+    pair = f"{found.of} against {found.against}"
+    widest = f"the widest interval that decides, of {pair}, is ±{number(found.width, 2)} points"
+    asked = f"asked ±{found.within:g}"
+    match found.outcome:
+        case "narrow enough" if found.width > (found.within or 0):
+            return (
+                f"{first}: all that decides is narrow enough ({asked}) or decided by far (99.9 %)."
+            )
+        case "narrow enough":
+            return f"{first}: {widest}, {asked}."
+        case "examples alone are wider":
+            cause = "what splits differ by" if found.repetitions == "splits" else "test examples"
+            each = " on each split" if found.repetitions == "splits" else ""
+            return (
+                f"{first}{each}: {cause} alone leave ±{number(found.limit, 2)} points of {pair}, "
+                f"{asked}.{_joined(settled_by(found))}"
+            )
+        case "time":
+            more = (
+                ""
+                if found.seeds is None
+                else f" About {found.seeds} more seed{'s' if found.seeds > 1 else ''} would do."
+            )
+            return f"{first}, as the time of {found.why} is out: {widest}, {asked}.{more}"
+        case _:
+            return f"{first}, as more than 100 would be needed: {widest}, {asked}."
 
 
 def _joined(text: str) -> str:

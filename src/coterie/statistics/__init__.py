@@ -3,7 +3,8 @@
 Every metric tells not only its value but what each test example contributed to it (``influence``),
 so that one interval covers the noise of training and that of the test sample (``components``, or
 ``splits`` where several were drawn). Intervals become answers (``decisions``), several comparisons
-are corrected for (``multiplicity``), and arms are held against the best of them (``best``). Plain
+are corrected for (``multiplicity``), and arms are held against the best of them (``best``). Seeds
+are added until intervals are narrow (``sequential``). Plain
 arrays throughout; the formulas and how often they hold stand in the page "Statistics" of the
 documentation.
 """
@@ -13,19 +14,25 @@ from coterie.statistics.components import Interval, interval, with_mean
 from coterie.statistics.decisions import Settle, outcome, settle
 from coterie.statistics.influence import accuracy, auroc, balanced_accuracy, mean, r2, skill
 from coterie.statistics.multiplicity import holm, simultaneous
+from coterie.statistics.sequential import PILOT, Look, Widths, inflation, look, surely, wave
 from coterie.statistics.splits import nadeau_bengio
 
 __all__ = [
+    "PILOT",
     "Best",
     "Interval",
+    "Look",
     "Settle",
+    "Widths",
     "accuracy",
     "auroc",
     "balanced_accuracy",
     "compare_with_best",
     "covariance",
     "holm",
+    "inflation",
     "interval",
+    "look",
     "mean",
     "nadeau_bengio",
     "not_worse",
@@ -34,5 +41,7 @@ __all__ = [
     "settle",
     "simultaneous",
     "skill",
+    "surely",
+    "wave",
     "with_mean",
 ]

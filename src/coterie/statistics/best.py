@@ -5,7 +5,7 @@ Shapes: ``A`` arms, ``S`` seeds, ``n`` test examples.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 import numpy as np
 from scipy import stats
@@ -21,10 +21,18 @@ class Best(NamedTuple):
     Attributes:
         low: (A,), at most 0; 0 for an arm that is the best with confidence.
         high: (A,), at least 0; 0 for an arm that is not the best with confidence.
+        reach: (A, A), how far arm j may truly be from where it is seen, held against i.
     """
 
     low: np.ndarray
     high: np.ndarray
+    reach: np.ndarray
+
+    @classmethod
+    def unknown(cls, n_arms: int) -> Self:
+        """Where nothing can be told; one arm alone is the best."""
+        ends = np.full(n_arms, 0.0 if n_arms == 1 else np.nan)
+        return cls(ends, ends.copy(), np.full((n_arms, n_arms), np.nan))
 
 
 def covariance(
@@ -104,17 +112,15 @@ def compare_with_best(
             f"{covariance.shape}."
         )
     if n_arms < 2 or not (np.isfinite(scores).all() and np.isfinite(covariance).all()):
-        unknown = np.full(n_arms, 0.0 if n_arms == 1 else np.nan)
-        return Best(unknown, unknown.copy())
+        return Best.unknown(n_arms)
     error = np.sqrt(np.maximum(np.add.outer(*[covariance.diagonal()] * 2) - 2 * covariance, 0.0))
-    # reach[i, j]: how far j may be from i, where i is the one that others are held against.
     reach = _critical_values(covariance, error, df, level, seed) * error
     np.fill_diagonal(reach, np.inf)
     above = scores[:, None] - scores
     high = (above + reach).min(1)
     rivals = np.broadcast_to(high >= 0, above.shape) & ~np.eye(n_arms, dtype=bool)
     low = np.where(rivals, above - reach.T, np.inf).min(1)
-    return Best(np.minimum(low, 0.0), np.maximum(high, 0.0))
+    return Best(np.minimum(low, 0.0), np.maximum(high, 0.0), reach)
 
 
 def not_worse(low: np.ndarray, margin: float) -> np.ndarray:
