@@ -55,7 +55,7 @@ def fit(
     """Train M models as one stack, model m minimising sum_t W[m, t] L_t / sum_t W[m, t].
 
     Args:
-        model: "mlp", "cnn", "resnet18", "module:factory" or a callable ``factory(input_shape) ->
+        model: "mlp", "tabm", "cnn", "resnet18", "module:factory" or a callable ``factory(input_shape) ->
             encoder`` giving (B, F).
         data: what :func:`coterie.load` returned.
         weights: W (M, T), or a provider that yields it each step; one row of ones if left out.
@@ -97,9 +97,7 @@ def fit(
     if snapshots and recorded is None:
         raise CoterieError("`snapshots` are kept of a recorded map; give `record=True` too.")
     whole = RowsJob(
-        architecture=Architecture(
-            model, data.input_shape, data.tasks.n_outputs, config.model_options
-        ),
+        architecture=Architecture.of(model, data.input_shape, data.tasks, config.model_options),
         data=data,
         config=config,
         provider=provider,
