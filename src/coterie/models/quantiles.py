@@ -26,13 +26,16 @@ class Quantiles(nn.Module):
     """Inputs (B, F) as normal ones, by the quantiles of training inputs.
 
     As scikit-learn's ``QuantileTransformer(output_distribution="normal")`` with at most 64
-    quantiles, and at most as many as there are examples, but for columns with no more than two
-    values, which stay as they are. With ``bins``, the position between so many quantiles follows,
-    (B, F * (1 + bins)). Before :meth:`fit` inputs stay as they are.
+    quantiles, and at most as many as there are examples, but that the least and the greatest of n
+    examples have a share of 1 / 2n beyond them, where scikit-learn gives -5.2 and 5.2, far from all
+    others. Columns with no more than two values stay as they are. With ``bins``, the position
+    between so many quantiles follows, (B, F * (1 + bins)). Before :meth:`fit` inputs stay as they
+    are.
     """
 
     knots: Tensor
     steps: Tensor
+    least: Tensor
     numeric: Tensor
     edges: Tensor
 
@@ -41,6 +44,7 @@ class Quantiles(nn.Module):
         self.n_outputs = n_inputs * (1 + bins)
         self.register_buffer("knots", torch.zeros(n_inputs, MOST_QUANTILES))
         self.register_buffer("steps", torch.zeros(MOST_QUANTILES - 1))
+        self.register_buffer("least", torch.tensor(_LEAST))
         self.register_buffer("numeric", torch.zeros(n_inputs, dtype=torch.bool))
         self.register_buffer("edges", torch.zeros(n_inputs, bins + 1))
 
@@ -50,6 +54,7 @@ class Quantiles(nn.Module):
         n = max(2, min(MOST_QUANTILES, len(inputs)))
         self.knots.copy_(_quantiles(inputs, n, MOST_QUANTILES))
         self.steps.zero_()[: n - 1] = 1 / (n - 1)
+        self.least.fill_(1 / (2 * len(inputs)))
         self.numeric.copy_(((inputs != low) & (inputs != high)).any(0))
         n_edges = self.edges.shape[1]
         self.edges.copy_(_quantiles(self._normal(inputs), n_edges, n_edges))
@@ -62,7 +67,9 @@ class Quantiles(nn.Module):
         return torch.cat([z, _filled(z, self.edges).flatten(-2)], dim=-1)
 
     def _normal(self, x: Tensor) -> Tensor:
-        return torch.where(self.numeric, normal_quantile(_filled(x, self.knots) @ self.steps), x)
+        share = _filled(x, self.knots) @ self.steps
+        inside = torch.minimum(torch.maximum(share, self.least), 1 - self.least)
+        return torch.where(self.numeric, normal_quantile(inside), x)
 
 
 def _quantiles(values: Tensor, n: int, size: int) -> Tensor:
@@ -70,9 +77,10 @@ def _quantiles(values: Tensor, n: int, size: int) -> Tensor:
 
     The last is repeated.
     """
-    shares = torch.linspace(0, 1, n, dtype=torch.float64).clamp(max=1)
-    found = torch.from_numpy(np.quantile(values.double().cpu().numpy(), shares.numpy(), axis=0))
-    return torch.cat([found, found[-1:].expand(size - n, -1)]).mT
+    found = np.quantile(values.double().cpu().numpy(), np.linspace(0, 1, n), axis=0)
+    # Interpolated between equal values they may fall by a rounding error, or from 0.0 to -0.0.
+    rising = torch.from_numpy(np.maximum.accumulate(found) + 0.0)
+    return torch.cat([rising, rising[-1:].expand(size - n, -1)]).mT
 
 
 def _filled(x: Tensor, knots: Tensor) -> Tensor:

@@ -17,6 +17,7 @@ from coterie.errors import CoterieError, require_whole
 from coterie.models.layers import MOST_WIDE, Dropout, check_dropout, check_hidden
 from coterie.models.quantiles import Quantiles
 
+
 class TabM(nn.Sequential):
     """An MLP of k members (Gorishniy, Kotelnikov, Babenko, ICLR 2025, section 3.3).
 

@@ -26,7 +26,13 @@ from coterie.tasks.count import Count
 # isort: on
 from coterie.tasks._averages import Link, averaged, to_means, to_outputs
 from coterie.tasks._blocks import Block, Blocks, by_kind
-from coterie.tasks._losses import confidence, example_losses, mean_losses, member_losses, task_losses
+from coterie.tasks._losses import (
+    confidence,
+    example_losses,
+    mean_losses,
+    member_losses,
+    task_losses,
+)
 from coterie.tasks._tasks import Task, TaskFunction, Tasks, statistic
 
 __all__ = [
