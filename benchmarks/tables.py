@@ -114,15 +114,15 @@ TUNING = {
 SETTINGS: dict[str, dict[str, Any]] = {
     "as it is": {},
     "mlp": {"model": "mlp"},
-    "mlp, dropout .1": {"model": "mlp", "model_options": {"dropout": 0.1}},
-    "k = 8": {"model_options": {"k": 8}},
-    "k = 32": {"model_options": {"k": 32}},
+    "lr a third": {"lr": 1e-3 / 3},
+    "lr threefold": {"lr": 3e-3},
+    "k = 16": {"model_options": {"k": 16}},
     "dropout 0": {"model_options": {"dropout": 0.0}},
     "dropout .3": {"model_options": {"dropout": 0.3}},
     "8 bins": {"model_options": {"bins": 8}},
+    "hidden 64": {"model_options": {"hidden": (64, 64)}},
     "hidden 256": {"model_options": {"hidden": (256, 256)}},
     "three layers": {"model_options": {"hidden": (128, 128, 128)}},
-    "lr .003": {"lr": 3e-3},
     "decay .01": {"optimiser": "adamw", "weight_decay": 1e-2},
 }
 

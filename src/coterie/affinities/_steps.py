@@ -96,7 +96,7 @@ class Trial:
             if "exp_avg_sq" in state:
                 correction = 1 - group["betas"][1] ** float(state["step"])
                 gradient.div_((state["exp_avg_sq"] / correction).sqrt() + group["eps"])
-            steps[name] = gradient.mul_(moment.learning_rate)
+            steps[name] = gradient.mul_(moment.learning_rate * moment.stack.lr_scale)
         return steps
 
     def scoring_batch(

@@ -40,11 +40,7 @@ class TaskModel(nn.Module):
         self.encoder = encoder
         self.links = tuple(links)
         self.n_members = members_of(encoder)
-        self.head = (
-            nn.Linear(n_features, n_outputs)
-            if self.n_members is None
-            else Heads(self.n_members, n_features, n_outputs)
-        )
+        self.head = _head(self.n_members, n_features, n_outputs)
 
     def forward(self, inputs: Tensor) -> Tensor:
         """Return the output columns of all tasks, (B, P), or (k, B, P) of members in training."""
@@ -55,12 +51,13 @@ class TaskModel(nn.Module):
 
     def narrowed(self, columns: Sequence[int], links: Sequence[Link]) -> TaskModel:
         """A copy that gives some output columns only, of tasks with these links."""
-        model = copied(self)
-        rows = torch.tensor(columns, device=model.head.weight.device)
-        for name, dim in (("weight", -2), ("bias", -1)):
-            kept = getattr(model.head, name).detach().index_select(dim, rows)
-            setattr(model.head, name, nn.Parameter(kept))
+        model, (weight, bias) = copied(self), (self.head.weight, self.head.bias)
+        rows = torch.tensor(columns, device=weight.device)
         model.links = tuple(links)
+        model.head = _head(self.n_members, weight.shape[-1], len(columns)).to(weight.device)
+        with torch.no_grad():
+            model.head.weight.copy_(weight.index_select(-2, rows))
+            model.head.bias.copy_(bias.index_select(-1, rows))
         return model
 
 
@@ -77,6 +74,12 @@ class Heads(nn.Module):
     def forward(self, features: Tensor) -> Tensor:
         """Outputs of each member from its features."""
         return features.transpose(0, 1) @ self.weight.mT + self.bias.unsqueeze(1)
+
+
+def _head(n_members: int | None, n_features: int, n_outputs: int) -> nn.Linear | Heads:
+    if n_members is None:
+        return nn.Linear(n_features, n_outputs)
+    return Heads(n_members, n_features, n_outputs)
 
 
 def members_of(encoder: nn.Module) -> int | None:
@@ -98,7 +101,7 @@ class Architecture:
     input_shape: tuple[int, ...]
     n_outputs: int
     options: Details = field(default_factory=dict)
-    links: tuple[Link, ...] = ()
+    links: tuple[Link, ...] = field(default=(), compare=False)
 
     @classmethod
     def of(

@@ -111,6 +111,11 @@ class ModelStack:
         return self._template.n_members
 
     @property
+    def lr_scale(self) -> float:
+        """What the learning rate is multiplied by, which an encoder may say."""
+        return float(getattr(self._template.encoder, "lr_scale", 1.0))
+
+    @property
     def device(self) -> torch.device:
         """Where the stack lives."""
         return next(iter(self.parameters.values())).device
