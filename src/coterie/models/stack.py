@@ -219,7 +219,7 @@ class ModelStack:
             inputs = self.through_stem(inputs, seed, per_row=per_row)
         if rows is not None:
             return self._checked(rows, inputs, per_row, seed)
-        members = (self.n_members,) if self._gives_members else ()
+        members = (self.n_members or 1,) if self._gives_members else ()
         shape = (*members, inputs.shape[1 if per_row else 0], self.architecture.n_outputs)
         outputs = [
             self._checked(chunk, inputs[chunk] if per_row else inputs, per_row, seed)

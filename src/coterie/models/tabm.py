@@ -17,6 +17,8 @@ from coterie.errors import CoterieError, require_whole
 from coterie.models.layers import MOST_WIDE, Dropout, check_dropout, check_hidden
 from coterie.models.quantiles import Quantiles
 
+_BINS, _MOST_BINNED = 8, 100
+
 
 class TabM(nn.Sequential):
     """An MLP of k members (Gorishniy, Kotelnikov, Babenko, ICLR 2025, section 3.3).
@@ -52,13 +54,14 @@ def tabm(
     k: int = 8,
     hidden: Sequence[int] = (128, 128),
     dropout: float = 0.1,
-    bins: int = 0,
+    bins: int | None = None,
 ) -> nn.Module:
     """TabM for tables: ``k`` members, whose predictions are averaged, that share their weights.
 
-    Inputs are turned into normal ones by the quantiles of the training part; with ``bins`` each is
-    encoded piecewise linearly besides, between so many quantiles (Gorishniy et al. 2022, section
-    3.2). Columns with two values stay as they are.
+    Inputs are turned into normal ones by the quantiles of the training part, and each is encoded
+    piecewise linearly besides, in so many ``bins`` between quantiles (Gorishniy et al. 2022,
+    section 3.2; None: 8, or 0 of more than 100 inputs, which would be slow). Columns with two values
+    stay as they are. It learns at three times the learning rate asked for.
 
     >>> tabm((8,), k=4, hidden=(16,))(torch.zeros(5, 8)).shape
     torch.Size([5, 4, 16])
@@ -68,8 +71,11 @@ def tabm(
         raise CoterieError("`hidden` must have at least one layer: members differ by theirs.")
     check_dropout(dropout)
     require_whole("k", k, 1, MOST_WIDE)
+    n_inputs = prod(input_shape)
+    if bins is None:
+        bins = _BINS if n_inputs <= _MOST_BINNED else 0
     require_whole("bins", bins, 0, MOST_WIDE)
-    return TabM(prod(input_shape), k=k, hidden=hidden, dropout=dropout, bins=bins)
+    return TabM(n_inputs, k=k, hidden=hidden, dropout=dropout, bins=bins)
 
 
 class MemberLinear(nn.Module):
