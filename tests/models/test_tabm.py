@@ -170,6 +170,8 @@ def test_what_is_saved_predicts_the_same(data, tmp_path):
     x = data.inputs[:9]
     assert torch.equal(again.predict(x), model.predict(x))
     torch.testing.assert_close(model.hard().predict(x), model.predict(x))
+    with torch.random.fork_rng():
+        torch.testing.assert_close(model.train()(x), model.eval()(x))  # there is no dropout
     outputs = ct.predict(fit.stack, data, torch.arange(9))
     torch.testing.assert_close(model(x), torch.stack([outputs[0, :, 0], outputs[1, :, 1]], dim=1))
 

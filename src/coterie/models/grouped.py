@@ -29,7 +29,7 @@ from coterie.models.saved import SavedModel
 from coterie.models.state import require_state, without_memory
 from coterie.models.stem import split
 from coterie.schema import array_of, arrays_of, membership_of, within
-from coterie.tasks import Tasks, to_means, to_outputs
+from coterie.tasks import Link, Tasks, averaged, to_means, to_outputs
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -193,7 +193,10 @@ class GroupedModel(nn.Module):
         """Return the outputs of all tasks, (B, P): logits, or values on the scale of training."""
         inputs, links = self.preprocessing.normalise(inputs), self.tasks.links
         shared = self.stem(inputs)
-        outputs = [member(shared).float() for member in self.members]
+        outputs = [
+            _said(member(shared).float(), [links[position] for position in served])
+            for member, served in zip(self.members, self.served, strict=True)
+        ]
         if self.average == "probabilities":
             outputs = [
                 to_means(o, [links[position] for position in served])
@@ -415,3 +418,8 @@ def _with_columns(
     available = _columns(tasks, has)
     columns = [available.index(column) for column in _columns(tasks, wanted)]
     return member.narrowed(columns, [tasks.links[position] for position in wanted])
+
+
+def _said(outputs: Tensor, links: Sequence[Link]) -> Tensor:
+    """Outputs (B, P) of a model in either mode: in training mode an ensemble gives its members'."""
+    return averaged(outputs, links) if outputs.dim() == 3 else outputs
