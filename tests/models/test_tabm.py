@@ -12,7 +12,7 @@ from coterie.models.architecture import TaskModel
 from coterie.tasks import Kind, Link, averaged, member_losses, task_losses
 from coterie.testing import check_encoder
 
-OPTIONS = {"k": 3, "hidden": (8, 6), "dropout": 0.0}
+OPTIONS = {"k": 3, "hidden": (8, 6), "dropout": 0.0, "bins": 0}
 SMALL = {"model_options": OPTIONS, "epochs": 2}
 BINARY = (Link(Kind.BINARY, 1),) * 2
 
@@ -120,7 +120,7 @@ def test_stack_equals_separate_trainings(strategy):
 
 
 def test_the_encoder_holds_what_it_should():
-    assert "vmap" in check_encoder("tabm", (5,), **OPTIONS)
+    assert "vmap" in check_encoder("tabm", (5,), **{**OPTIONS, "bins": 3})
 
 
 def test_inputs_are_measured_on_the_training_part(data):

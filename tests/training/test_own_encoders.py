@@ -246,7 +246,9 @@ class FailingToMeasure(Measuring):
 
 
 def test_measuring_that_fails_is_said(data):
-    with pytest.raises(CoterieError, match="fails to fit inputs of shape .72, 6.: ValueError: too few"):
+    with pytest.raises(
+        CoterieError, match=r"fails to fit inputs of shape \(72, 6\): ValueError: too few"
+    ):
         fit(FailingToMeasure, data, epochs=1)
 
 
