@@ -2,12 +2,13 @@
 
 Everything at its default settings, on ten splits of each table, one seed each; seconds are those of
 the processor, on one thread. ``tune`` compares settings of ``tabm`` instead, by validation scores of
-tables that are not judged. Tables of at most 5,000 training examples, but for
+tables that are not judged, and ``cost`` takes the time of whole comparisons. Tables of at most 5,000 training examples, but for
 landmine, whose fields have few positives each; those that are not ours come
 from ``tables_data.py``. What was done is not done again.
 
     python benchmarks/tables.py judge --data DATA_FOLDER --more FOLDER --splits 10
-    python benchmarks/tables.py tune --data DATA_FOLDER --more FOLDER --splits 3"""
+    python benchmarks/tables.py tune --data DATA_FOLDER --more FOLDER --splits 1
+    python benchmarks/tables.py cost --data DATA_FOLDER --more FOLDER"""
 
 from __future__ import annotations
 
@@ -149,17 +150,34 @@ def tuned(name: str, data: Dataset, seed: int) -> dict[str, Any]:
     return {"score": round(float(np.nanmean(found.scores)), 5), "seconds": seconds}
 
 
+def compared(data: Path) -> list[dict[str, Any]]:
+    """Seconds of one seed of a comparison of two groups on two tables, rivals left out."""
+    rows = []
+    for table in ("emotions", "scene"):
+        loaded = ct.load(str(data / f"tabular/{table}.parquet"))
+        for model in ("mlp", "tabm"):
+            start = process_time()
+            ct.compare(model, loaded, ["data_map"], n_groups=2, seeds=1, rivals="none")
+            seconds = round(process_time() - start, 1)
+            rows.append({"table": table, "model": model, "seconds": seconds})
+            log(str(rows[-1]))
+    return rows
+
+
 def main() -> None:
     """Parse; train what is missing, split by split; save after each table."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("what", choices=("judge", "tune"))
+    parser.add_argument("what", choices=("judge", "tune", "cost"))
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--more", type=Path, required=True)
     parser.add_argument("--splits", type=int, default=10)
     parser.add_argument("--arms", nargs="+")
     asked = parser.parse_args()
+    if asked.what == "cost":
+        save_result("tables_cost", {"rows": compared(asked.data)})
+        return
     tables, arms, measured, result = (
         (JUDGED, ARMS, judged, "tables")
         if asked.what == "judge"
