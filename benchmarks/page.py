@@ -28,6 +28,7 @@ from page_methods import (
     toy,
     truth,
 )
+from page_tables import cost as networks_cost
 from page_tables import settings, tables
 
 PAGE = Path(__file__).parents[1] / "docs" / "benchmarks.md"
@@ -321,6 +322,7 @@ SECTIONS: list[tuple[str, str, str, Callable[[dict[str, Any]], str]]] = [
     ("How often are answers wrong?", "decisions.py", "decisions", wrong),
     ("Are planted groups found?", "decisions.py", "decisions_groups", found_groups),
     ("Networks and trees on tables", "tables.py", "tables", tables),
+    ("Networks on tables: whole comparisons", "tables.py", "tables_cost", networks_cost),
     ("Settings of `tabm`", "tables.py", "tables_tuning", settings),
     ("Which epoch is kept, and how long to wait", "kept_epoch.py", "kept_epoch", kept),
     ("Speed: the whole job", "speed.py", "speed_job", job),

@@ -53,6 +53,28 @@ def tables(found: dict[str, Any]) -> str:
     )
 
 
+def cost(found: dict[str, Any]) -> str:
+    """Time of whole comparisons with either network."""
+    names = list(dict.fromkeys(row["table"] for row in found["rows"]))
+    seconds = {(row["table"], row["model"]): row["seconds"] for row in found["rows"]}
+    lines = [
+        [
+            name,
+            *(f"{seconds[name, model]:.0f}" for model in NETWORKS),
+            f"{seconds[name, 'tabm'] / seconds[name, 'mlp']:.1f}x",
+        ]
+        for name in names
+    ]
+    return "\n\n".join(
+        [
+            "Seconds of the processor, on one thread of a shared machine, that one seed of a "
+            "comparison takes: joint, single, two groups by data maps, random groups and an "
+            "ensemble, without rivals.",
+            table(["table", *(f"{model}, s" for model in NETWORKS), "time"], lines),
+        ]
+    )
+
+
 def settings(found: dict[str, Any]) -> str:
     """Settings of ``tabm`` on tables that are not judged."""
     rows = found["rows"]
