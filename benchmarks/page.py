@@ -29,6 +29,8 @@ from page_methods import (
     toy,
     truth,
 )
+from page_tables import cost as networks_cost
+from page_tables import settings, tables
 
 PAGE = Path(__file__).parents[1] / "docs" / "benchmarks.md"
 ADVICE = PAGE.with_name("judged.txt")
@@ -354,6 +356,9 @@ SECTIONS: list[tuple[str, str, str, Callable[[dict[str, Any]], str]]] = [
     ("What is answered, and how soon?", "answers.py", "answers", answers),
     ("How often are answers wrong?", "decisions.py", "decisions", wrong),
     ("Are planted groups found?", "decisions.py", "decisions_groups", found_groups),
+    ("Networks and trees on tables", "tables.py", "tables", tables),
+    ("Networks on tables: whole comparisons", "tables.py", "tables_cost", networks_cost),
+    ("Settings of `tabm`", "tables.py", "tables_tuning", settings),
     ("Which epoch is kept, and how long to wait", "kept_epoch.py", "kept_epoch", kept),
     ("Speed: the whole job", "speed.py", "speed_job", job),
     ("Speed: the whole job on a GPU", "speed.py", "speed_job_gpu", job),

@@ -46,7 +46,7 @@ REACHED = {
     "methods/test_compared.py": "methods: cluster given learn method select",
     "methods/test_registry.py": "methods: earlier own",
     "models/test_grouped.py": "models: building saved programs",
-    "models/test_stack.py": "models: batch_norm encoders execution strategy; .: seeds",
+    "models/test_stack.py": "models: batch_norm encoders execution layers strategy; .: seeds",
     "metrics/test_metric.py": "metrics: influence",
     "report/test_affinities.py": ".: pairs",
     "report/test_assignments.py": "report: folding",

@@ -64,7 +64,7 @@ def moment_of(
         **{"lr": 0.1, "optimiser": "sgd", "batch_size": batch_size, "device": "cpu", **settings}
     )
     place = Place.of("cpu", config.precision)
-    architecture = Architecture(model, data.input_shape, data.tasks.n_outputs, config.model_options)
+    architecture = Architecture.of(model, data.input_shape, data.tasks, config.model_options)
     stack = ModelStack.create(architecture, n_models=rows, seed=config.seed)
     stack.train()
     optimiser = make_optimiser(stack, (), config)

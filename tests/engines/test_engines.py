@@ -194,11 +194,17 @@ def test_an_engine_that_is_none_is_named(data, disjoint, verb):
 
 def test_jobs_and_stacks_can_be_pickled(disjoint, monkeypatch):
     jobs = []
-    monkeypatch.setattr(_fit, "merged", lambda given, parts, weights: jobs.extend(given))
+    merged = _fit.merged
+
+    def noted(given, *more):
+        jobs.extend(given)
+        return merged(given, *more)
+
+    monkeypatch.setattr(_fit, "merged", noted)
     ct.fit("mlp", disjoint, np.eye(3), **SETTINGS)
     assert len(jobs) == 3
     for job in jobs:
-        require_same(pickle.loads(pickle.dumps(job)).run(), job.run())
+        require_same(pickle.loads(pickle.dumps(job)).run().fit, job.run().fit)
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of torch, when it compiles

@@ -80,6 +80,11 @@ def shared_layer(self):
     self.layer = SHARED
 
 
+def scaled_by_inputs(self, inputs):
+    with torch.no_grad():
+        self.layer.weight.div_(inputs.std())
+
+
 BROKEN = {
     "features": net_that(lambda net, x, h: h * torch.nan if net.training and len(x) == 2 else h),
     "initialisation": net_that(more=scaled_ever),
@@ -92,6 +97,7 @@ BROKEN = {
     "gradients": net_that(more=with_unused),
     "state": net_that(counting),
     "registered": net_that(more=with_plain),
+    "inputs measured": net_that(fit_inputs=scaled_by_inputs),
     "rows apart": net_that(lambda net, x, h: h * (1 + next(EVER)) if net.training else h),
     "vmap": net_that(batched_twice),
     "identity": lambda input_shape: Net(input_shape),
@@ -129,13 +135,19 @@ def test_an_encoder_that_vmap_rejects_is_sound():
         check_named("encoder", "vmap")(Recurrent)
 
 
-SHAPES = {"mlp": (8,), "cnn": (1, 8, 8), "resnet18": (3, 8, 8)}
+SHAPES = {"mlp": (8,), "tabm": (8,), "cnn": (1, 8, 8), "resnet18": (3, 8, 8)}
 
 
-@pytest.mark.parametrize("name", ["mlp", "cnn", pytest.param("resnet18", marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    "name", ["mlp", "tabm", "cnn", pytest.param("resnet18", marks=pytest.mark.slow)]
+)
 @pytest.mark.parametrize("check", checks_of("encoder"), ids=lambda check: check.name)
 def test_ours(name, check):
-    check(name, input_shape=SHAPES[name])
+    if check.name == "inputs measured" and name != "tabm":
+        with pytest.raises(NotApplicableError, match="measures nothing"):
+            check(name, input_shape=SHAPES[name])
+    else:
+        check(name, input_shape=SHAPES[name])
 
 
 @parametrize_with_checks("encoder", {"images": "mlp"}, input_shape=(2, 4, 4), dropout=0.5)

@@ -214,3 +214,51 @@ def test_what_cannot_be_compiled_is_named(data, monkeypatch):
     torch._dynamo.reset()
     with pytest.raises(CoterieError, match=r"(?s)Linear.*without `compile`"):
         fit(Linear, data, THREE, epochs=1, compile=True, strategy="loop")
+
+
+class Measuring(Linear):
+    """Divides inputs by their largest in training."""
+
+    def __init__(self, input_shape) -> None:
+        super().__init__(input_shape)
+        self.register_buffer("largest", torch.ones(6))
+        self.register_buffer("untouched", torch.rand(1))
+
+    def fit_inputs(self, inputs):
+        self.largest.copy_(inputs.abs().amax(0))
+
+    def forward(self, x):
+        return super().forward(x / self.largest)
+
+
+def test_what_is_measured_of_inputs_are_the_training_part_and_belong_to_all_rows(data):
+    found = fit(Measuring, data, THREE, epochs=1).stack
+    expected = data.inputs[data.split.train].abs().amax(0)
+    torch.testing.assert_close(found.buffers["encoder.largest"], expected.expand(3, 6))
+    assert len(found.buffers["encoder.untouched"].unique()) == 3
+    again = fit(Measuring, data, THREE, start=found, epochs=1).stack
+    torch.testing.assert_close(again.buffers["encoder.largest"], expected.expand(3, 6))
+
+
+class FailingToMeasure(Measuring):
+    def fit_inputs(self, inputs):
+        raise ValueError("too few")
+
+
+def test_measuring_that_fails_is_said(data):
+    with pytest.raises(
+        CoterieError, match=r"fails to fit inputs of shape \(72, 6\): ValueError: too few"
+    ):
+        fit(FailingToMeasure, data, epochs=1)
+
+
+class Eager(Linear):
+    lr_scale = 3.0
+
+
+def test_learning_rate_is_multiplied(data):
+    settings = {"epochs": 2, "optimiser": "sgd", "strategy": "loop"}
+    plain = fit(Linear, data, THREE, lr=0.03, **settings).stack
+    eager = fit(Eager, data, THREE, lr=0.01, **settings).stack
+    for name, tensor in plain.parameters.items():
+        torch.testing.assert_close(eager.parameters[name], tensor)

@@ -24,9 +24,8 @@ from coterie.data import Batch, Batches
 from coterie.errors import CoterieError
 from coterie.models import ModelStack, Strategy
 from coterie.seeds import seed_layers, torch_generator
-from coterie.tasks import task_losses
 from coterie.training import Moment
-from coterie.training.step import gradient_step
+from coterie.training.step import gradient_step, losses_in_training
 from coterie.training.work import Work
 
 _HEAD = "head."
@@ -97,7 +96,7 @@ class Trial:
             if "exp_avg_sq" in state:
                 correction = 1 - group["betas"][1] ** float(state["step"])
                 gradient.div_((state["exp_avg_sq"] / correction).sqrt() + group["eps"])
-            steps[name] = gradient.mul_(moment.learning_rate)
+            steps[name] = gradient.mul_(moment.learning_rate * moment.stack.lr_scale)
         return steps
 
     def scoring_batch(
@@ -216,7 +215,9 @@ class Trial:
         )
 
     def _losses(self, outputs: Tensor, batch: Batch) -> Tensor:
-        return task_losses(outputs.float(), batch.targets, self.moment.tasks, self.bench.share)
+        return losses_in_training(
+            self.moment.stack, outputs.float(), batch.targets, self.moment.tasks, self.bench.share
+        )
 
     def _relative_size(self, batch: Batch) -> float:
         return len(batch.targets) / len(self.batch.targets)

@@ -62,7 +62,7 @@ def configuration(
 
 def architecture_of(model: Model, data: Dataset) -> Architecture:
     """The model for these data."""
-    return Architecture(model, data.input_shape, data.tasks.n_outputs)
+    return Architecture.of(model, data.input_shape, data.tasks)
 
 
 def shown_configuration(

@@ -63,8 +63,6 @@ def seeds_together(plan: Plan, data: Dataset) -> bool:
         return False
     if config.strategy == "vmap":
         return True
-    work = Architecture(
-        plan.model, data.input_shape, data.tasks.n_outputs, config.model_options
-    ).workload
+    work = Architecture.of(plan.model, data.input_shape, data.tasks, config.model_options).workload
     device = Place.of(config.device, config.precision).device
     return batches_well(work, min(config.batch_size, len(data.split.train)), device)

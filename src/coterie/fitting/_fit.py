@@ -68,7 +68,7 @@ def fit(
     """Train M models as one stack, model m minimising sum_t W[m, t] L_t / sum_t W[m, t].
 
     Args:
-        model: "mlp", "cnn", "resnet18", "module:factory" or a callable ``factory(input_shape) ->
+        model: "mlp", "tabm", "cnn", "resnet18", "module:factory" or a callable ``factory(input_shape) ->
             encoder`` giving (B, F).
         data: what :func:`coterie.load` returned.
         weights: W (M, T), or a provider that yields it each step; one row of ones if left out.
@@ -201,7 +201,7 @@ def fit_seeds(
 
 
 def _architecture(model: Model, data: Dataset, config: TrainingConfig) -> Architecture:
-    return Architecture(model, data.input_shape, data.tasks.n_outputs, config.model_options)
+    return Architecture.of(model, data.input_shape, data.tasks, config.model_options)
 
 
 def _trained(

@@ -115,6 +115,7 @@ class RowsJob:
                 init=self.starts,
                 stem=provider.stem if isinstance(provider, LearntWeights) else 0,
             )
+            stack.fit_inputs(self.data)
         else:
             stack = self.start.select(range(len(self.rows)))
         stack.schema = self.data.schema

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from functools import cached_property
@@ -14,40 +14,94 @@ import torch
 from torch import Tensor, nn
 
 from coterie.errors import CoterieError, blame, shown
+from coterie.models.copies import copied
 from coterie.models.encoders import ENCODERS
 from coterie.models.strategy import UNKNOWN, Workload
 from coterie.named import find_object
 from coterie.schema import Details
 from coterie.seeds import derive
+from coterie.tasks import Link, Tasks, averaged
 
 MOST_PARAMETERS = 10**9
 
 
 class TaskModel(nn.Module):
-    """An encoder (B, *input_shape) -> (B, F) and one linear head (B, F) -> (B, P) for all tasks."""
+    """An encoder (B, *input_shape) -> (B, F) and one linear head (B, F) -> (B, P) for all tasks.
 
-    def __init__(self, encoder: nn.Module, n_features: int, n_outputs: int) -> None:
+    An encoder with an attribute ``n_members`` is an ensemble of k: it gives features (B, k, F), and
+    each member has a head of its own. In training mode outputs are then the members', (k, B, P); in
+    evaluation they say the mean of what members predict, (B, P), see :func:`coterie.tasks.averaged`,
+    which reads ``links``.
+    """
+
+    def __init__(
+        self, encoder: nn.Module, n_features: int, n_outputs: int, links: Sequence[Link] = ()
+    ) -> None:
         super().__init__()
         self.encoder = encoder
-        self.head = nn.Linear(n_features, n_outputs)
+        self.links = tuple(links)
+        self.n_members = members_of(encoder)
+        self.head = _head(self.n_members, n_features, n_outputs)
 
     def forward(self, inputs: Tensor) -> Tensor:
-        """Return the output columns of all tasks, (B, P)."""
-        return self.head(self.encoder(inputs))
+        """Return the output columns of all tasks, (B, P), or (k, B, P) of members in training."""
+        outputs = self.head(self.encoder(inputs))
+        if self.n_members is None or self.training:
+            return outputs
+        return averaged(outputs.float(), self.links)
+
+    def narrowed(self, columns: Sequence[int], links: Sequence[Link]) -> TaskModel:
+        """A copy that gives some output columns only, of tasks with these links."""
+        model, (weight, bias) = copied(self), (self.head.weight, self.head.bias)
+        rows = torch.tensor(columns, device=weight.device)
+        model.links = tuple(links)
+        model.head = _head(self.n_members, weight.shape[-1], len(columns)).to(weight.device)
+        with torch.no_grad():
+            model.head.weight.copy_(weight.index_select(-2, rows))
+            model.head.bias.copy_(bias.index_select(-1, rows))
+        return model
+
+
+class Heads(nn.Module):
+    """A linear head for each of k members, (B, k, F) -> (k, B, P)."""
+
+    def __init__(self, n_members: int, n_features: int, n_outputs: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.empty(n_members, n_outputs, n_features))
+        self.bias = nn.Parameter(torch.empty(n_members, n_outputs))
+        for parameter in (self.weight, self.bias):
+            nn.init.uniform_(parameter, -(n_features**-0.5), n_features**-0.5)
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Outputs of each member from its features."""
+        return features.transpose(0, 1) @ self.weight.mT + self.bias.unsqueeze(1)
+
+
+def _head(n_members: int | None, n_features: int, n_outputs: int) -> nn.Linear | Heads:
+    if n_members is None:
+        return nn.Linear(n_features, n_outputs)
+    return Heads(n_members, n_features, n_outputs)
+
+
+def members_of(encoder: nn.Module) -> int | None:
+    """How many members an encoder has, k; None if it is one model and no ensemble."""
+    return getattr(encoder, "n_members", None)
 
 
 class Outline(NamedTuple):
-    """Parameters and features of an encoder."""
+    """Parameters, features and members of an encoder."""
 
     n_parameters: int
     n_features: int
+    n_members: int
 
 
 @dataclass(frozen=True)
 class Architecture:
     """How to build one model.
 
-    A built-in name, ``"module:factory"`` or a callable, the input shape and the number of outputs.
+    A built-in name, ``"module:factory"`` or a callable, the input shape, the number of outputs and
+    what they are of (``links``, one a task; ensembles average by them).
 
     The factory is called as ``factory(input_shape, **options)`` and returns the encoder.
     """
@@ -56,6 +110,18 @@ class Architecture:
     input_shape: tuple[int, ...]
     n_outputs: int
     options: Details = field(default_factory=dict)
+    links: tuple[Link, ...] = field(default=(), compare=False)
+
+    @classmethod
+    def of(
+        cls,
+        model: str | Callable[..., nn.Module],
+        input_shape: tuple[int, ...],
+        tasks: Tasks,
+        options: Mapping[str, object] | None = None,
+    ) -> Architecture:
+        """A model of these tasks."""
+        return cls(model, input_shape, tasks.n_outputs, options or {}, tasks.links)
 
     def __post_init__(self) -> None:
         """Refuse a shape that is none: it is handed to the factory, and may come from a file."""
@@ -106,7 +172,7 @@ class Architecture:
             outline = self.outline
             encoder = self._made()
             n_features = self._n_features(encoder) if outline is None else outline.n_features
-            return TaskModel(encoder, n_features, self.n_outputs)
+            return TaskModel(encoder, n_features, self.n_outputs, self.links)
 
     @cached_property
     def outline(self) -> Outline | None:
@@ -128,7 +194,7 @@ class Architecture:
                 f"{dict(self.options)} has {n_parameters:,} parameters; at most "
                 f"{MOST_PARAMETERS:,} are built."
             )
-        return Outline(n_parameters, self._n_features(encoder, "meta"))
+        return Outline(n_parameters, self._n_features(encoder, "meta"), members_of(encoder) or 1)
 
     @cached_property
     def workload(self) -> Workload:
@@ -152,7 +218,8 @@ class Architecture:
         """
         if self.outline is None:
             return sum(each.numel() for each in self.build(0, 0).parameters())
-        return self.outline.n_parameters + (self.outline.n_features + 1) * self.n_outputs
+        heads = self.outline.n_members * self.n_outputs
+        return self.outline.n_parameters + (self.outline.n_features + 1) * heads
 
     def _made(self) -> nn.Module:
         factory = find_factory(self.model)
@@ -174,10 +241,11 @@ class Architecture:
         ):
             features = encoder(torch.zeros(2, *self.input_shape, device=device))
         encoder.train(was_training)
+        n_members = members_of(encoder)
+        leading = (2,) if n_members is None else (2, n_members)
         if (
             not isinstance(features, Tensor)
-            or features.dim() != 2
-            or len(features) != 2
+            or features.shape[:-1] != leading
             or not features.is_floating_point()
         ):
             found = type(features).__name__
@@ -185,15 +253,15 @@ class Architecture:
                 found = f"{tuple(features.shape)} of {str(features.dtype).removeprefix('torch.')}"
             raise CoterieError(
                 f"`model` {self.name!r} must be an encoder that maps (B, *{self.input_shape}) to "
-                f"features (B, F), in floating point; for B = 2 it gave {found}. coterie adds the "
-                "head itself."
+                f"features ({', '.join(map(str, ('B', *leading[1:], 'F')))}), in floating point; "
+                f"for B = 2 it gave {found}. coterie adds the head itself."
             )
-        if features.shape[1] == 0:
+        if features.shape[-1] == 0:
             raise CoterieError(
                 f"`model` {self.name!r} must give at least one feature; found features of shape "
-                "(2, 0)."
+                f"{tuple(features.shape)}."
             )
-        return features.shape[1]
+        return features.shape[-1]
 
 
 def trusted(

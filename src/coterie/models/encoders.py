@@ -1,6 +1,7 @@
 """Built-in encoders.
 
-Each is ``factory(input_shape, **options) -> nn.Module`` mapping (B, *input_shape) to (B, F).
+Each is ``factory(input_shape, **options) -> nn.Module`` mapping (B, *input_shape) to (B, F),
+or, of an ensemble of k members, to (B, k, F).
 
 Layers before a BatchNorm have no bias: its gradient would be rounding noise, which Adam amplifies.
 """
@@ -14,9 +15,9 @@ from math import prod
 import torch
 from torch import Tensor, nn
 
-from coterie.errors import CoterieError, require_number, require_positive, require_whole
-
-_MOST_LAYERS, _MOST_WIDE = 1000, 2**20
+from coterie.errors import CoterieError, require_positive, require_whole
+from coterie.models.layers import MOST_WIDE, Dropout, check_dropout, check_hidden
+from coterie.models.tabm import tabm
 
 
 def mlp(
@@ -27,14 +28,8 @@ def mlp(
     >>> mlp((8,), hidden=(16,))(torch.zeros(4, 8)).shape
     torch.Size([4, 16])
     """
-    if isinstance(hidden, str) or not isinstance(hidden, Sequence) or len(hidden) > _MOST_LAYERS:
-        raise CoterieError(
-            f"`hidden` must be the widths of at most {_MOST_LAYERS} layers, such as (128, 128); "
-            f"found {hidden!r}."
-        )
-    for width in hidden:
-        require_whole("hidden", width, 1, _MOST_WIDE)
-    _check_dropout(dropout)
+    check_hidden(hidden)
+    check_dropout(dropout)
     widths = [prod(input_shape), *hidden]
     layers: list[nn.Module] = [nn.Flatten()] if len(input_shape) > 1 else []
     for n_in, n_out in pairwise(widths):
@@ -52,7 +47,7 @@ def cnn(input_shape: Sequence[int], *, dropout: float = 0.2, width: float = 1.0)
     torch.Size([2, 128])
     """
     channels, height, across = _image_shape("cnn", input_shape, smallest=8)
-    _check_dropout(dropout)
+    check_dropout(dropout)
     first, second, features = _widened((32, 64, 128), width)
     flat = second * ((height - 4) // 4) * ((across - 4) // 4)
     return nn.Sequential(
@@ -90,30 +85,6 @@ def resnet18(input_shape: Sequence[int], *, width: float = 1.0) -> nn.Module:
     )
 
 
-class Dropout(nn.Module):
-    """Dropout whose mask does not depend on how a stack is executed.
-
-    torch's own fills the mask in memory order, or by another kernel under ``vmap``; here it is
-    drawn in the order of the dimensions, so that the same seed gives the same mask to every row,
-    looped or batched, in any memory format.
-    """
-
-    def __init__(self, p: float) -> None:
-        super().__init__()
-        self.p = p
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Zero a share ``p`` of the values and scale up the others, in training mode."""
-        if not self.training or self.p == 0:
-            return x
-        kept = torch.rand(x.shape, device=x.device) >= self.p
-        return x * kept.to(x.dtype).div_(1 - self.p)
-
-    def extra_repr(self) -> str:
-        """The share, for printing."""
-        return f"p={self.p}"
-
-
 class _ResidualBlock(nn.Module):
     def __init__(self, n_in: int, n_out: int, stride: int = 1) -> None:
         super().__init__()
@@ -138,12 +109,8 @@ def _convolution(
 def _widened(sizes: Sequence[int], width: float) -> list[int]:
     require_positive("width", width)
     wide = [max(1, round(size * width)) for size in sizes]
-    require_whole("width", max(wide), 1, _MOST_WIDE)
+    require_whole("width", max(wide), 1, MOST_WIDE)
     return wide
-
-
-def _check_dropout(dropout: float) -> None:
-    require_number("dropout", dropout, least=0, below=1)
 
 
 def _image_shape(name: str, input_shape: Sequence[int], smallest: int) -> tuple[int, int, int]:
@@ -156,4 +123,9 @@ def _image_shape(name: str, input_shape: Sequence[int], smallest: int) -> tuple[
     return channels, height, width
 
 
-ENCODERS: dict[str, Callable[..., nn.Module]] = {"mlp": mlp, "cnn": cnn, "resnet18": resnet18}
+ENCODERS: dict[str, Callable[..., nn.Module]] = {
+    "mlp": mlp,
+    "tabm": tabm,
+    "cnn": cnn,
+    "resnet18": resnet18,
+}

@@ -29,7 +29,7 @@ from coterie.models.saved import SavedModel
 from coterie.models.state import require_state, without_memory
 from coterie.models.stem import split
 from coterie.schema import array_of, arrays_of, membership_of, within
-from coterie.tasks import Tasks
+from coterie.tasks import Link, Tasks, averaged, to_means, to_outputs
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -191,12 +191,15 @@ class GroupedModel(nn.Module):
 
     def forward(self, inputs: Tensor) -> Tensor:
         """Return the outputs of all tasks, (B, P): logits, or values on the scale of training."""
-        inputs = self.preprocessing.normalise(inputs)
+        inputs, links = self.preprocessing.normalise(inputs), self.tasks.links
         shared = self.stem(inputs)
-        outputs = [member(shared).float() for member in self.members]
+        outputs = [
+            _said(member(shared).float(), [links[position] for position in served])
+            for member, served in zip(self.members, self.served, strict=True)
+        ]
         if self.average == "probabilities":
             outputs = [
-                _to_means(o, self.tasks, served)
+                to_means(o, [links[position] for position in served])
                 for o, served in zip(outputs, self.served, strict=True)
             ]
         # What exporters bear: the batch is never a plain number, and nothing is added in place,
@@ -205,7 +208,7 @@ class GroupedModel(nn.Module):
         for k, output in enumerate(outputs):
             part = F.pad(output * self.get_buffer(f"share_{k}"), (0, 1))
             total = total + part.index_select(1, self.get_buffer(f"place_{k}"))
-        return _to_outputs(total, self.tasks) if self.average == "probabilities" else total
+        return to_outputs(total, links) if self.average == "probabilities" else total
 
     def outputs(self, data: Dataset, positions: Tensor) -> Tensor:
         """Outputs for examples of a data set, (n, P), as :meth:`forward` gives them."""
@@ -410,31 +413,13 @@ def _with_columns(
     """A copy of the member whose head computes the wanted tasks only."""
     if not isinstance(member, TaskModel):
         raise CoterieError(f"A member must be a TaskModel; found {type(member).__name__}.")
-    copy = copied(member)
     if list(has) == list(wanted):
-        return copy
+        return copied(member)
     available = _columns(tasks, has)
-    rows = torch.tensor([available.index(column) for column in _columns(tasks, wanted)])
-    head = nn.Linear(copy.head.in_features, len(rows))
-    with torch.no_grad():
-        head.weight.copy_(copy.head.weight[rows])
-        head.bias.copy_(copy.head.bias[rows])
-    copy.head = head.to(copy.head.weight.device)
-    return copy
+    columns = [available.index(column) for column in _columns(tasks, wanted)]
+    return member.narrowed(columns, [tasks.links[position] for position in wanted])
 
 
-def _to_means(outputs: Tensor, tasks: Tasks, positions: Sequence[int]) -> Tensor:
-    """What is averaged instead of outputs, which have the columns of these tasks, in order."""
-    parts, start = [], 0
-    for position in positions:
-        task = tasks[position]
-        parts.append(task.kind.inverse_link(outputs[:, start : start + task.width]))
-        start += task.width
-    return torch.cat(parts, dim=1)
-
-
-def _to_outputs(means: Tensor, tasks: Tasks) -> Tensor:
-    return torch.cat(
-        [task.kind.link(means[:, part]) for task, part in zip(tasks, tasks.columns, strict=True)],
-        dim=1,
-    )
+def _said(outputs: Tensor, links: Sequence[Link]) -> Tensor:
+    """Outputs (B, P) of a model in either mode: in training mode an ensemble gives its members'."""
+    return averaged(outputs, links) if outputs.dim() == 3 else outputs

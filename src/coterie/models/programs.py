@@ -113,9 +113,10 @@ class Program(nn.Module):
     Subclasses name the inputs.
     """
 
-    fill: Tensor
-    mean: Tensor
-    scale: Tensor
+    # Not plainly `mean`: ONNX knows tensors by name, and calls what an operation gives after that.
+    numeric_fill: Tensor
+    numeric_mean: Tensor
+    numeric_scale: Tensor
     usual: Tensor
     column: Tensor
     category: Tensor
@@ -126,7 +127,7 @@ class Program(nn.Module):
         numeric, categorical = model.preprocessing.numeric, model.preprocessing.categorical
         for name in ("fill", "mean", "scale"):
             self.register_buffer(
-                name,
+                f"numeric_{name}",
                 torch.tensor([getattr(column, name) for column in numeric], dtype=torch.float64),
             )
         self.register_buffer(
@@ -149,7 +150,8 @@ class Program(nn.Module):
         if numeric is not None:
             parts.append(
                 (
-                    (torch.where(numeric.isnan(), self.fill, numeric) - self.mean) / self.scale
+                    (torch.where(numeric.isnan(), self.numeric_fill, numeric) - self.numeric_mean)
+                    / self.numeric_scale
                 ).float()
             )
         if categories is not None:

@@ -26,4 +26,4 @@ class SavedModel(Record):
 
     def architecture(self, factory: str | Callable[..., nn.Module]) -> Architecture:
         """How to build the models again, once the factory is trusted."""
-        return Architecture(factory, self.input_shape, self.tasks.n_outputs, self.options)
+        return Architecture.of(factory, self.input_shape, self.tasks, self.options)

@@ -12,6 +12,7 @@ from numbers import Integral
 import torch
 from torch import Tensor
 
+from coterie.data import Batches, Dataset
 from coterie.data.schema import Schema
 from coterie.errors import CoterieError, blame, is_listed, shown
 from coterie.models.architecture import Architecture, TaskModel, initialisations
@@ -21,6 +22,8 @@ from coterie.models.execution import Execution
 from coterie.models.stem import Stem
 from coterie.models.strategy import Strategy, chunks
 from coterie.seeds import derive
+
+_BATCH = 512
 
 
 class ModelStack:
@@ -104,6 +107,16 @@ class ModelStack:
     def n_models(self) -> int:
         """Number of models, M."""
         return next(iter(self.parameters.values())).shape[0]
+
+    @property
+    def n_members(self) -> int | None:
+        """Members of each model, if it is an ensemble, k."""
+        return self._template.n_members
+
+    @property
+    def lr_scale(self) -> float:
+        """What the learning rate is multiplied by, which an encoder may say."""
+        return float(getattr(self._template.encoder, "lr_scale", 1.0))
 
     @property
     def device(self) -> torch.device:
@@ -190,6 +203,8 @@ class ModelStack:
     ) -> Tensor:
         """Return the outputs (M, B, P) of the rows asked for.
 
+        Of ensembles of k members in training mode (M, k, B, P), see :class:`TaskModel`.
+
         Args:
             inputs: (B, ...) shared by all rows, or (M, B, ...) for the rows asked for if
                 ``per_row``.
@@ -207,7 +222,8 @@ class ModelStack:
             inputs = self.through_stem(inputs, seed, per_row=per_row)
         if rows is not None:
             return self._checked(rows, inputs, per_row, seed)
-        shape = (inputs.shape[1 if per_row else 0], self.architecture.n_outputs)
+        members = (self.n_members or 1,) if self._gives_members else ()
+        shape = (*members, inputs.shape[1 if per_row else 0], self.architecture.n_outputs)
         outputs = [
             self._checked(chunk, inputs[chunk] if per_row else inputs, per_row, seed)
             if alive
@@ -215,6 +231,10 @@ class ModelStack:
             for chunk, alive in self.chunks()
         ]
         return outputs[0] if len(outputs) == 1 else torch.cat(outputs)
+
+    @property
+    def _gives_members(self) -> bool:
+        return self.training and self.n_members is not None
 
     def chunks(self, seeds: Sequence[int] | None = None) -> list[tuple[slice, bool]]:
         """Slices of rows that are executed together, and whether they are alive.
@@ -241,7 +261,8 @@ class ModelStack:
         n_examples = inputs.shape[1 if per_row else 0]
         with self.blame(inputs.shape):
             outputs = self._forward(rows, inputs, per_row, seed)
-        if outputs.dim() != 3 or outputs.shape[1] != n_examples:
+        leading = 4 if self._gives_members else 3
+        if outputs.dim() != leading or outputs.shape[-2] != n_examples:
             raise CoterieError(
                 f"`model` {self.architecture.name!r} must map (B, ...) to features (B, F), "
                 f"whatever B is; of a batch of {n_examples} examples it made outputs of shape "
@@ -304,6 +325,28 @@ class ModelStack:
     def replicate(self, row: int, n_models: int) -> ModelStack:
         """Return a stack of ``n_models`` copies of one row, to try steps from one state."""
         return self.select([row] * n_models)
+
+    def fit_inputs(self, data: Dataset) -> None:
+        """Let an encoder that has ``fit_inputs`` measure the inputs of the training part.
+
+        It is called with all of them, (n, *input_shape); what it changes are buffers, of all rows
+        alike.
+
+        Raises:
+            CoterieError: it fails.
+        """
+        if not hasattr(self._template.encoder, "fit_inputs"):
+            return
+        batches = Batches(data, data.split.train, batch_size=_BATCH, seed=0)
+        inputs = torch.cat([batch.inputs for batch in batches.ordered()])
+        encoder = self.model(0).cpu().encoder
+        before = {name: buffer.clone() for name, buffer in encoder.named_buffers()}
+        with self.blame(inputs.shape, "fails to fit inputs of shape"):
+            encoder.fit_inputs(inputs)  # type: ignore[operator]
+        state = self.state()
+        for name, buffer in encoder.named_buffers():
+            if not torch.equal(buffer, before[name]):
+                state[f"encoder.{name}"].copy_(buffer)
 
     def branch(self, row: int) -> TaskModel:
         """Return one row as a module with weights of its own, to be fed with what a stem gives."""

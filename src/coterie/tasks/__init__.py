@@ -24,8 +24,15 @@ from coterie.tasks.ordinal import Ordinal
 from coterie.tasks.count import Count
 
 # isort: on
+from coterie.tasks._averages import Link, averaged, to_means, to_outputs
 from coterie.tasks._blocks import Block, Blocks, by_kind
-from coterie.tasks._losses import confidence, example_losses, mean_losses, task_losses
+from coterie.tasks._losses import (
+    confidence,
+    example_losses,
+    mean_losses,
+    member_losses,
+    task_losses,
+)
 from coterie.tasks._tasks import Task, TaskFunction, Tasks, statistic
 
 __all__ = [
@@ -37,6 +44,7 @@ __all__ = [
     "Column",
     "Count",
     "Kind",
+    "Link",
     "Margin",
     "Multiclass",
     "Numbers",
@@ -45,13 +53,17 @@ __all__ = [
     "Task",
     "TaskFunction",
     "Tasks",
+    "averaged",
     "by_kind",
     "confidence",
     "example_losses",
     "kind_named",
     "mean_losses",
+    "member_losses",
     "register",
     "statistic",
     "task_losses",
+    "to_means",
+    "to_outputs",
     "unknown_kind",
 ]

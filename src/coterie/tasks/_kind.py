@@ -174,14 +174,14 @@ class Kind(str, ABC):  # noqa: SLOT000
     # Predictions
 
     def inverse_link(self, outputs: Tensor) -> Tensor:
-        """What models average where they do not average outputs (B, w) of one task, (B, w).
+        """What models average where they do not average outputs (..., w) of one task, (..., w).
 
         Such as probabilities.
         """
         return outputs
 
     def link(self, means: Tensor) -> Tensor:
-        """The outputs (B, w) again, from such averages."""
+        """The outputs (..., w) again, from such averages."""
         return means
 
     def from_estimates(self, estimates: Tensor, pos_weight: Tensor) -> Tensor:  # noqa: ARG002

@@ -61,6 +61,26 @@ def task_losses(
     return losses.sum(-2) / (losses.shape[-2] * share * tasks.loss_scale)
 
 
+def member_losses(
+    outputs: Tensor, targets: Tensor, tasks: Tasks, share: Tensor | None = None
+) -> Tensor:
+    """Mean of the members' batch losses of each task, (..., T), as :func:`task_losses`.
+
+    Args:
+        outputs: of k members, (..., k, B, P).
+        targets: (B, T) or (..., B, T).
+        tasks: the tasks.
+        share: observed share (..., T), where examples are not the training part.
+
+    >>> tasks = Tasks.plain([Task(name="a", kind=Kind.REGRESSION)])
+    >>> member_losses(torch.tensor([[[0.0]], [[2.0]]]), torch.zeros(1, 1), tasks)
+    tensor([2.])
+    """
+    if share is not None:
+        share = share.unsqueeze(-2)
+    return task_losses(outputs, targets.unsqueeze(-3), tasks, share).mean(-2)
+
+
 def mean_losses(total: Tensor, n_cells: Tensor, tasks: Tasks) -> Tensor:
     """Loss of each task on a part of the data, (..., T): the mean over its observed cells.
 

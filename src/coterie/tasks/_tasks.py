@@ -18,6 +18,7 @@ from torch import Tensor
 
 from coterie.errors import CoterieError, require_list, require_texts, require_type, shown
 from coterie.schema import distinct, least, structure
+from coterie.tasks._averages import Link
 from coterie.tasks._blocks import Blocks
 from coterie.tasks._kind import Kind, kind_named, unknown_kind
 
@@ -120,6 +121,11 @@ class Tasks(Sequence[Task]):
     def columns(self) -> tuple[slice, ...]:
         """Output columns of each task."""
         return _slices(task.width for task in self.items)
+
+    @property
+    def links(self) -> tuple[Link, ...]:
+        """How outputs of each task become what may be averaged."""
+        return tuple(Link(task.kind, task.width) for task in self.items)
 
     @cached_property
     def prediction_columns(self) -> tuple[slice, ...]:

@@ -114,7 +114,7 @@ def starts(
 ) -> tuple[ModelStack, ModelStack]:
     """One initialisation for binary tasks, and the same with its heads in another order."""
     stack = ModelStack.create(
-        Architecture(encoder, data.input_shape, data.tasks.n_outputs, {}), n_models=1, seed=0
+        Architecture.of(encoder, data.input_shape, data.tasks), n_models=1, seed=0
     )
     other = stack.select([0])
     with torch.no_grad():

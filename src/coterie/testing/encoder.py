@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from coterie.models import Architecture, ModelStack, Strategy
+from coterie.models.architecture import members_of
 from coterie.testing._checks import Suite, require
 from coterie.testing._world import (
     not_applicable,
@@ -31,8 +32,9 @@ def check_encoder(
 
     The checks, in order: *features*, *initialisation*, *built apart*, *random state*, *input
     untouched*, *evaluation*, *examples apart*, *one example*, *gradients*, *state*, *registered*,
-    *rows apart*, *vmap*, *identity*; :func:`checks_of` tells what each one says. *vmap* has nothing
-    to look at where vmap rejects the encoder: coterie then loops and says so.
+    *inputs measured*, *rows apart*, *vmap*, *identity*; :func:`checks_of` tells what each one says. *vmap* has nothing
+    to look at where vmap rejects the encoder: coterie then loops and says so; nor has *inputs
+    measured* where the encoder has no ``fit_inputs``.
 
     Args:
         subject: a factory ``(input_shape, **options) -> module``, the name of one of ours, or
@@ -69,6 +71,11 @@ class _Encoding:
         """The encoder of one initialisation."""
         return self.architecture.build(0, identity).encoder
 
+    def leading(self, n: int) -> tuple[int, ...]:
+        """Sizes of the features of n examples but the last."""
+        n_members = members_of(self.build())
+        return (n,) if n_members is None else (n, n_members)
+
     def inputs(self, n: int = _B, seed: int = 0) -> Tensor:
         """Random inputs (n, *shape)."""
         return torch.randn(n, *self.shape, generator=torch.Generator().manual_seed(seed))
@@ -89,7 +96,7 @@ _SUITE = Suite("encoder", _Encoding)
 def features(encoding: _Encoding) -> None:
     """One tensor (B, ...) in, finite features (B, F) out, of one F for every B, in both modes.
 
-    They are floating-point numbers.
+    They are floating-point numbers; of an ensemble of ``n_members`` k, (B, k, F).
     """
     built = encoding.build()
     sizes = set()
@@ -98,19 +105,19 @@ def features(encoding: _Encoding) -> None:
             built.train(train)
             for n in (2, _B):
                 found = built(encoding.inputs(n))
+                leading = encoding.leading(n)
                 right = (
                     isinstance(found, Tensor)
-                    and found.dim() == 2
-                    and len(found) == n
+                    and found.shape[:-1] == leading
                     and found.is_floating_point()
                 )
                 require(
                     right,
-                    f"features ({n}, F)",
+                    f"features ({', '.join(map(str, leading))}, F)",
                     tuple(getattr(found, "shape", ())) or type(found).__name__,
                 )
                 require(bool(found.isfinite().all()), "finite features", found)
-                sizes.add(found.shape[1])
+                sizes.add(found.shape[-1])
     require(len(sizes) == 1, "as many features whatever B is", sorted(sizes))
 
 
@@ -190,7 +197,8 @@ def one_example(encoding: _Encoding) -> None:
     """In evaluation a single example works, as in prediction."""
     with torch.no_grad():
         found = encoding.build().eval()(encoding.inputs(1))
-    require(found.dim() == 2 and len(found) == 1, "features (1, F)", tuple(found.shape))
+    right = found.shape[:-1] == encoding.leading(1)
+    require(right, "features of one example", tuple(found.shape))
 
 
 @_SUITE.check
@@ -236,6 +244,30 @@ def registered(encoding: _Encoding) -> None:
     require(
         not plain, "tensors that are parameters or buffers", f"plain attributes: {', '.join(plain)}"
     )
+
+
+@_SUITE.check
+def inputs_measured(encoding: _Encoding) -> None:
+    """What it measures of training inputs are buffers, the same each time.
+
+    With it, features of these inputs and of others are finite.
+    """
+    if not hasattr(encoding.build(), "fit_inputs"):
+        not_applicable("it measures nothing of its inputs.")
+    one, other = encoding.build(), encoding.build()
+    before = {name: parameter.clone() for name, parameter in one.named_parameters()}
+    for built in (one, other):
+        with random_state_kept():
+            built.fit_inputs(encoding.inputs(50))  # type: ignore[operator]
+    _require_states(one.state_dict(), other.state_dict(), "the same buffers from the same inputs")
+    _require_states(before, dict(one.named_parameters()), "parameters as they were")
+    shapes = {name: buffer.shape for name, buffer in encoding.build().named_buffers()}
+    found = {name: buffer.shape for name, buffer in one.named_buffers()}
+    require(found == shapes, "buffers of the shapes that they are built with", found)
+    one.eval()
+    for seed in (0, 1):
+        finite = one(5 * encoding.inputs(50, seed)).isfinite().all()
+        require(bool(finite), "finite features", "others")
 
 
 @_SUITE.check

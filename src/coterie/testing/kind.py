@@ -264,6 +264,8 @@ def metrics(kind: _Kind) -> None:
 def link(kind: _Kind) -> None:
     """What models average can be turned back into outputs of the same average."""
     own = kind.outputs()[:, kind.tasks.columns[0]].double()
+    several = kind.subject.link(kind.subject.inverse_link(torch.stack([own, 2 * own])))
+    require(several.shape == (2, *own.shape), f"{(2, *own.shape)} of two models", several.shape)
     means = kind.subject.inverse_link(own)
     again = kind.subject.inverse_link(kind.subject.link(means))
     require_close(

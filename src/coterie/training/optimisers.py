@@ -40,7 +40,9 @@ def make_optimiser(
     stack: ModelStack, more: Iterable[Group], config: TrainingConfig
 ) -> torch.optim.Optimizer:
     """Return the optimiser of the stack's parameters, and of ``more`` groups."""
-    groups = [dict(group) for group in ({"params": stack.trainable(), "scale": 1.0}, *more)]
+    groups = [
+        dict(group) for group in ({"params": stack.trainable(), "scale": stack.lr_scale}, *more)
+    ]
     make = _OPTIMISERS[config.optimiser]
     own = {"momentum": config.momentum} if config.optimiser == "sgd" else {}
     return make(groups, lr=config.lr, weight_decay=config.weight_decay, **own)

@@ -15,7 +15,7 @@ from coterie.data import Batch, Dataset
 from coterie.errors import CoterieError
 from coterie.models import ModelStack, Strategy
 from coterie.models.strategy import choose_strategy, rejected, rows_that_fit, why_not_vmap
-from coterie.tasks import Tasks, task_losses
+from coterie.tasks import Tasks, averaged, member_losses, task_losses
 from coterie.training.device import Place
 
 
@@ -65,15 +65,28 @@ def gradient_step(
             outputs = stack(
                 inputs, rows=rows, per_row=per_row, seed=seeds[rows.start], after_stem=True
             ).float()
-        losses = task_losses(outputs, targets, tasks, None if share is None else share[rows])
+        losses = losses_in_training(
+            stack, outputs, targets, tasks, None if share is None else share[rows]
+        )
         with stack.blame(inputs.shape, "fails in the backward pass of inputs of shape"):
             _loss(weights[rows], losses).backward()
-        found.append((outputs.detach(), losses.detach()))
+        outputs = outputs.detach()
+        if stack.n_members is not None:
+            outputs = averaged(outputs, tasks.links)
+        found.append((outputs, losses.detach()))
     if shared.grad is not None:
         with stack.blame(batch.inputs.shape, "fails in the backward pass of inputs of shape"):
             features.backward(shared.grad)
     outputs, losses = zip(*found, strict=True)
     return found[0] if len(found) == 1 else (torch.cat(outputs), torch.cat(losses))
+
+
+def losses_in_training(
+    stack: ModelStack, outputs: Tensor, targets: Tensor, tasks: Tasks, share: Tensor | None = None
+) -> Tensor:
+    """Task losses (..., T) of outputs in training mode: of an ensemble the mean over members."""
+    of_outputs = task_losses if stack.n_members is None else member_losses
+    return of_outputs(outputs, targets, tasks, share)
 
 
 def _at_rest(batch: Batch, weights: Tensor, tasks: Tasks) -> tuple[Tensor, Tensor]:

@@ -147,10 +147,10 @@ def separated(stack: ModelStack, pooled: Tasks, data: Dataset, case: Case) -> Gr
         members,
         np.eye(n_tasks),
         data.tasks.to("cpu"),
-        Architecture(
+        Architecture.of(
             case.model,
             data.input_shape,
-            data.tasks.n_outputs,
+            data.tasks,
             case.settings.get("model_options", {}),
         ),
         data.preprocessing,

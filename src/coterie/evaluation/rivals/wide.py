@@ -112,9 +112,7 @@ class Wide(Rival):
 
 
 def _architecture(model: Model, data: Dataset, settings: TrainingSettings) -> Architecture:
-    return Architecture(
-        model, data.input_shape, data.tasks.n_outputs, settings.get("model_options", {})
-    )
+    return Architecture.of(model, data.input_shape, data.tasks, settings.get("model_options", {}))
 
 
 def _no_width(architecture: Architecture) -> str:
