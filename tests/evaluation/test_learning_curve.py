@@ -161,7 +161,7 @@ def test_what_are_no_shares_is_refused_before_anything_is_trained(wrong: Any) ->
         ({"seeds": 0}, "`seeds`"),
         ({"margin": -1}, "`margin`"),
         ({"rivals": "forst"}, "Did you mean 'forest'"),
-        ({"seed": 3}, "`seed` is set by compare itself"),
+        ({"seed": -1}, "`seed` must be a whole number"),
     ],
 )
 def test_other_mistakes_are_named(changed: dict[str, Any], said: str) -> None:

@@ -216,7 +216,7 @@ def preprocessing() -> Preprocessing:
 
 def stack() -> ModelStack:
     """Two models whose numbers are their positions."""
-    encoder = Architecture("mlp", (2,), tasks().n_outputs, {"hidden": (1,)})
+    encoder = Architecture.of("mlp", (2,), tasks(), {"hidden": (1,)})
     template = encoder.build(0, 0)
     state = {
         name: (torch.arange(2 * tensor.numel()).view(2, *tensor.shape) / 8).to(tensor.dtype)

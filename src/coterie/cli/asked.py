@@ -96,15 +96,6 @@ def settings_of(training: options.TrainingOptions) -> TrainingSettings:
     return cast("TrainingSettings", settings)
 
 
-def seeds_from(first: int, count: int | None) -> range:
-    """So many seeds from the first one on, 3 by default.
-
-    >>> seeds_from(0, None), seeds_from(7, 4)
-    (range(0, 3), range(7, 11))
-    """
-    return range(first, first + (3 if count is None else count))
-
-
 def seeds_of(asked: options.ComparisonOptions) -> SeedsAsked:
     """How many seeds, or until when they are added.
 

@@ -8,7 +8,7 @@ from dataclasses import asdict, replace
 from typing import TYPE_CHECKING
 
 from coterie.cli import options
-from coterie.cli.asked import methods_asked, model_of, rivals_asked, seeds_from, settings_of
+from coterie.cli.asked import methods_asked, model_of, rivals_asked, settings_of
 from coterie.cli.option_groups import ComparisonOptions
 from coterie.cli.outcomes import show_learning_curve
 from coterie.cli.shared import COMPARISON, no_trace_of_a_mistake, started
@@ -77,7 +77,8 @@ def _curve(
             data,
             methods_asked(verb.grouping, compared),
             shares=shares,
-            seeds=seeds_from(verb.training.seed, compared.seeds),
+            seeds=compared.seeds,
+            seed=verb.training.seed,
             repeats=compared.repeats,
             rivals=rivals_asked(compared) if compared.rivals else None,
             margin=compared.margin,

@@ -46,7 +46,8 @@ def learning_curve(
     *,
     shares: Sequence[float] = SHARES,
     n_groups: Groups = "auto",
-    seeds: int | Sequence[int] = 3,
+    seeds: int | Sequence[int] | None = None,
+    seed: int = 0,
     repeats: int | None = None,
     rivals: Rivals | None = None,
     metric: Choice | Mapping[str, Choice] | None = None,
@@ -71,7 +72,8 @@ def learning_curve(
         methods: as for :func:`coterie.compare`.
         shares: of the labels of training and of validation, above 0 and at most 1.
         n_groups: as for :func:`coterie.compare`.
-        seeds: as for :func:`coterie.compare`.
+        seeds: as for :func:`coterie.compare`, 3 by default.
+        seed: the first of so many.
         repeats: random splits, as for :func:`coterie.compare`.
         rivals: as for :func:`coterie.compare`, but a forest by default, where that suits the data.
         metric: as for :func:`coterie.compare`.
@@ -95,7 +97,8 @@ def learning_curve(
     """
     require_type("data", data, Dataset)
     data = data.with_metric(metric)
-    shares, seeds, repeats = read_shares(shares), read_seeds(seeds), read_repeats(repeats, data)
+    shares, repeats = read_shares(shares), read_repeats(repeats, data)
+    seeds = read_seeds(3 if seeds is None else seeds, seed)
     if run is not None:
         require_type("run", run, str, Path)
     if rivals is None:
