@@ -692,7 +692,7 @@ def whole_runs(tmp_path_factory):
         ("loop", "checkpoints/split-0-seed-1/groups/*.safetensors"),
         ("vmap", "checkpoints/split-0-seed-1/joint/*.safetensors"),
         ("vmap", "checkpoints/split-0-seed-1/groups/*.safetensors"),
-        ("vmap", "checkpoints/split-0-seed-1/seed-0/rival-tuned/*.safetensors"),
+        ("vmap", "checkpoints/split-0-seed-1/seed-1/rival-tuned/*.safetensors"),
         ("vmap", "units/split-0-seed-0/*"),
     ],
 )
