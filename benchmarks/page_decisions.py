@@ -103,7 +103,9 @@ def answers(found: dict[str, Any]) -> str:
         ]
         for name, run in found["runs"].items()
     ]
-    threads = "" if found["threads"] is None else f" on {found['threads']} thread(s)"
+    of_all = found.get("threads")
+    of_each = {run.get("threads", of_all) for run in found["runs"].values()} - {None}
+    threads = f" on {max(of_each)} thread(s)" if of_each else ""
     return (
         f"`coterie run --data ...` as it is, one after the other{threads}, on a machine that did "
         "other work besides. Asked: a decision, or what would settle it, within 15 minutes.\n\n"

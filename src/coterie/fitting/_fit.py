@@ -128,7 +128,7 @@ def fit(
     if not isinstance(provider, StaticWeights):
         return whole.run(progress, watchers).fit
     if watchers.all:
-        return _only(_separate(whole, provider)).run(progress, watchers).fit
+        return _only(_separate(whole, provider, len(whole.rows))).run(progress, watchers).fit
     return _trained(whole, provider, engine, progress).fit
 
 
@@ -208,7 +208,7 @@ def _trained(
     whole: RowsJob, provider: StaticWeights, engine: Engine | None, progress: Progress | None
 ) -> TrainedRows:
     """Train rows that nobody watches, in blocks."""
-    jobs = _separate(whole, provider)
+    jobs = _separate(whole, provider, _rows_of_a_block(whole))
     parts = (LocalEngine() if engine is None else engine).rows(jobs, progress)
     return merged(jobs, list(carried_out(jobs, parts)), provider.matrix)
 
@@ -223,22 +223,27 @@ def _only(jobs: Sequence[RowsJob]) -> RowsJob:
     return jobs[0]
 
 
-def _separate(whole: RowsJob, provider: StaticWeights) -> list[RowsJob]:
-    """One job for each block of rows that can share a stack, and that are not too many for one.
+def _rows_of_a_block(whole: RowsJob) -> int:
+    """How many rows are not too large for one stack; those that learn a stem are never parted."""
+    start = whole.start
+    if len(whole.rows) == 1 or (start is not None and start.couples_rows):
+        return len(whole.rows)
+    return max(1, BLOCK_BYTES // (whole.architecture.n_parameters * _BYTES_A_PARAMETER))
+
+
+def _separate(whole: RowsJob, provider: StaticWeights, most: int) -> list[RowsJob]:
+    """One job for each block of rows that can share a stack, of at most so many.
 
     A row's batches depend on its own examples only, never on its neighbours.
     """
     found = blocks(whole.data, provider.matrix, whole.config.batch_size)
     start = whole.start
     together = len(found) == 1 and isinstance(found[0][1], Tensor)
-    if start is not None and start.couples_rows:
-        if not together:
-            raise CoterieError(
-                "`start` has a stem that learns, which needs models that all train on the same "
-                "examples."
-            )
-        return [replace(whole, positions=found[0][1])]
-    most = max(1, BLOCK_BYTES // (whole.architecture.n_parameters * _BYTES_A_PARAMETER))
+    if start is not None and start.couples_rows and not together:
+        raise CoterieError(
+            "`start` has a stem that learns, which needs models that all train on the same "
+            "examples."
+        )
     cut = [
         (
             rows[at : at + most],

@@ -242,7 +242,9 @@ class ModelStack:
         Rows of different ``seeds`` are not, where layers draw random numbers.
         """
         alive = [True] * self.n_models if self.alive is None else self.alive
-        drawn = alive if seeds is None or not self.architecture.workload.draws else seeds
+        drawn = [0] * self.n_models if seeds is None else seeds
+        if len(set(drawn)) > 1 and not self.architecture.workload.draws:
+            drawn = [0] * self.n_models
         return [
             (rows, bool(alive[rows.start]))
             for rows in chunks(
