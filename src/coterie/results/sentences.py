@@ -210,12 +210,14 @@ def _seeds(found: Finding) -> str:
         case "narrow enough":
             return f"{first}: {widest}, {asked}."
         case "examples alone are wider":
-            cause = "what splits differ by" if found.repetitions == "splits" else "test examples"
-            each = " on each split" if found.repetitions == "splits" else ""
-            return (
-                f"{first}{each}: {cause} alone leave ±{number(found.limit, 2)} points of {pair}, "
-                f"{asked}.{_joined(settled_by(found))}"
-            )
+            left = f"alone leave ±{number(found.limit, 2)} points of {pair}, {asked}."
+            if found.repetitions == "splits":
+                # Splits and examples that would settle it are the recommendation's to tell.
+                return (
+                    f"{first} on each split: what splits differ by {left} More seeds would not "
+                    "make that narrower."
+                )
+            return f"{first}: test examples {left}{_joined(settled_by(found))}"
         case "time":
             more = (
                 ""
