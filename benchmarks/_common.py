@@ -5,6 +5,7 @@ Results are JSON beside the scripts, with date, versions and hardware.
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import platform
@@ -46,6 +47,17 @@ def hardware() -> dict[str, Any]:
 def on_gpu(name: str) -> str:
     """The name under which a speed is kept, which is another figure on a GPU."""
     return f"{name}_gpu" if torch.cuda.is_available() else name
+
+
+def simulation_arguments(about: str | None) -> argparse.Namespace:
+    """What every simulation takes: ``scale``, ``seed`` and ``no_save``."""
+    parser = argparse.ArgumentParser(
+        description=about, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--scale", type=float, default=1.0, help="of the number of repetitions")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--no-save", action="store_true", help="print only")
+    return parser.parse_args()
 
 
 def save_result(name: str, found: dict[str, Any]) -> Path:

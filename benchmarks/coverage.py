@@ -13,7 +13,6 @@ summary is over regimes, with the lowest and the highest coverage of one."""
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Callable
 from dataclasses import dataclass
 from math import sqrt
@@ -21,7 +20,7 @@ from time import process_time
 from typing import Any
 
 import numpy as np
-from _common import log, save_result
+from _common import log, save_result, simulation_arguments
 from scipy.stats import norm
 
 from coterie.seeds import numpy_generator
@@ -217,13 +216,7 @@ def pooled(lines: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 def main() -> None:
     """Simulate, print, save."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--scale", type=float, default=1.0, help="of the number of repetitions")
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--no-save", action="store_true", help="print only")
-    arguments = parser.parse_args()
+    arguments = simulation_arguments(__doc__)
     started = process_time()
     lines = []
     for grouped in (False, True):

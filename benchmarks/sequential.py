@@ -15,7 +15,6 @@ for narrowness has."""
 
 from __future__ import annotations
 
-import argparse
 from dataclasses import asdict, dataclass
 from itertools import product
 from math import inf, sqrt
@@ -23,7 +22,7 @@ from time import process_time
 from typing import Any
 
 import numpy as np
-from _common import log, save_result
+from _common import log, save_result, simulation_arguments
 from scipy.stats import norm
 
 from coterie.seeds import numpy_generator
@@ -197,13 +196,7 @@ def settings() -> list[tuple[Setting, int]]:
 
 def main() -> None:
     """Simulate, print, save."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--scale", type=float, default=1.0, help="of the number of repetitions")
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--no-save", action="store_true", help="print only")
-    arguments = parser.parse_args()
+    arguments = simulation_arguments(__doc__)
     started, lines = process_time(), []
     for each, repetitions in settings():
         lines.append(simulated(each, max(4, int(arguments.scale * repetitions)), arguments.seed))

@@ -36,19 +36,6 @@ SETTINGS = {
 
 
 @pytest.fixture(scope="module")
-def data():
-    return ct.load("digits", limit=700)
-
-
-@pytest.fixture(scope="module")
-def halves(data):
-    t = len(data.tasks)
-    return ct.Grouping(
-        tasks=data.tasks.names, membership=np.eye(2)[np.arange(t) * 2 // t], method="halves"
-    )
-
-
-@pytest.fixture(scope="module")
 def result(data, halves):
     methods = {"halves": halves, "map": ct.Cluster(n_groups=2, fuzziness=2.0)}
     return ct.compare("mlp", data, methods, seeds=2, repeats=1, draws=2, rivals="none", **SETTINGS)

@@ -17,19 +17,6 @@ FEW = {"repeats": 1, "draws": 1, "rivals": "none", **SETTINGS, "epochs": 1}
 
 
 @pytest.fixture(scope="module")
-def data():
-    return ct.load("digits", limit=700)
-
-
-@pytest.fixture(scope="module")
-def halves(data):
-    t = len(data.tasks)
-    return ct.Grouping(
-        tasks=data.tasks.names, membership=np.eye(2)[np.arange(t) * 2 // t], method="halves"
-    )
-
-
-@pytest.fixture(scope="module")
 def compared(data, halves):
     def compare(**options):
         return ct.compare("mlp", data, halves, **{**FEW, **options})
