@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Unpack, cast
+from typing import Any, Unpack, cast
 
 import numpy as np
 from torch import Tensor, nn
@@ -109,15 +109,13 @@ def fit(
     snapshots = check_snapshots(snapshots, config.epochs)
     if snapshots and recorded is None:
         raise CoterieError("`snapshots` are kept of a recorded map; give `record=True` too.")
-    whole = RowsJob(
-        architecture=_architecture(model, data, config),
-        data=data,
-        config=config,
-        provider=provider,
-        rows=tuple(range(provider.n_rows)),
+    whole = _all_rows(
+        model,
+        data,
+        config,
+        provider,
         seeds=(config.seed,) * provider.n_rows,
         starts=tuple(initialisations(provider.init if init is None else init, provider.n_rows)),
-        positions=data.split.train,
         start=start,
         recorded=() if recorded is None else (recorded,),
         snapshots=snapshots,
@@ -173,12 +171,11 @@ def fit_seeds(
         np.concatenate([cast(StaticWeights, each).matrix for each in own]), n_tasks=n_tasks
     )
     starts = [part.start for part in parts if part.start is not None]
-    whole = RowsJob(
-        architecture=_architecture(model, data, config),
-        data=data,
-        config=config,
-        provider=provider,
-        rows=tuple(range(provider.n_rows)),
+    whole = _all_rows(
+        model,
+        data,
+        config,
+        provider,
         seeds=tuple(
             part.seed for part, size in zip(parts, sizes, strict=True) for _ in range(size)
         ),
@@ -187,7 +184,6 @@ def fit_seeds(
             for part, each in zip(parts, own, strict=True)
             for start in initialisations(part.init or each.init, each.n_rows)
         ),
-        positions=data.split.train,
         start=ModelStack.concatenate(starts) if starts else None,
         recorded=tuple(first[:-1]) if record else (),
         snapshots=check_snapshots(snapshots, config.epochs),
@@ -200,8 +196,19 @@ def fit_seeds(
     ]
 
 
-def _architecture(model: Model, data: Dataset, config: TrainingConfig) -> Architecture:
-    return Architecture.of(model, data.input_shape, data.tasks, config.model_options)
+def _all_rows(
+    model: Model, data: Dataset, config: TrainingConfig, provider: WeightsProvider, **own: Any
+) -> RowsJob:
+    """All rows as one job, before they are separated."""
+    return RowsJob(
+        architecture=Architecture.of(model, data.input_shape, data.tasks, config.model_options),
+        data=data,
+        config=config,
+        provider=provider,
+        rows=tuple(range(provider.n_rows)),
+        positions=data.split.train,
+        **own,
+    )
 
 
 def _trained(

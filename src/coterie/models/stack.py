@@ -239,17 +239,13 @@ class ModelStack:
     def chunks(self, seeds: Sequence[int] | None = None) -> list[tuple[slice, bool]]:
         """Slices of rows that are executed together, and whether they are alive.
 
-        Rows of different ``seeds`` are not, where layers draw random numbers.
+        Rows whose random layers have different ``seeds`` are not.
         """
         alive = [True] * self.n_models if self.alive is None else self.alive
-        drawn = [0] * self.n_models if seeds is None else seeds
-        if len(set(drawn)) > 1 and not self.architecture.workload.draws:
-            drawn = [0] * self.n_models
+        keys = alive if seeds is None else list(zip(alive, seeds, strict=True))
         return [
             (rows, bool(alive[rows.start]))
-            for rows in chunks(
-                self.n_models, self.strategy.rows, list(zip(alive, drawn, strict=True))
-            )
+            for rows in chunks(self.n_models, self.strategy.rows, keys)
         ]
 
     def blame(

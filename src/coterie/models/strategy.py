@@ -23,9 +23,9 @@ from coterie.schema import least
 if TYPE_CHECKING:
     from coterie.models.stack import ModelStack
 
-# By benchmarks/strategy.py: on a CPU batched rows win by what each call costs by itself, 2 to 10
-# times where a step is small, and nothing from about this many operations on. Chunks whose
-# activations leave the cache are slower again. On a GPU small steps leave most of it idle.
+# By benchmarks/strategy.py: on a CPU batched rows win by what each call costs by itself, 2 to 12
+# times up to 3 million operations, and nothing from about this many on. Chunks whose activations
+# leave the cache are slower again. On a GPU small steps leave most of it idle.
 MOST_FLOPS = {"cpu": 2**24}
 CHUNK_BYTES = {"cpu": 2**23}
 _CHUNK_BYTES_ELSEWHERE = 2**32

@@ -83,7 +83,7 @@ class _Trainer:
     """What a training needs at hand, on the device.
 
     ``judged`` (T,) tells which tasks have labels in the validation part; ``share`` (M, T) is there
-    only where rows have their own examples, ``seeds`` (M) where they have their own.
+    only where rows have their own examples, ``seeds`` (M,) where their random layers have their own.
     """
 
     state: TrainingState
@@ -144,7 +144,7 @@ class _Trainer:
             tasks=tasks,
             judged=labelled.any(0).to(place.device),
             share=None if shared else observed_shares(data, positions).to(place.device),
-            seeds=seeds,
+            seeds=seeds if seeds is not None and stack.architecture.workload.draws else None,
         )
 
     def begin(self, checkpoint: Checkpoint) -> None:
@@ -205,7 +205,8 @@ class _Trainer:
         """Seed of the random layers in this step, of each model that still trains if they differ."""
         if self.seeds is None:
             return forward_seed(self.config.seed, step)
-        return [forward_seed(self.seeds[row], step) for row in self.state.rows.tolist()]
+        drawn = {seed: forward_seed(seed, step) for seed in set(self.seeds)}
+        return [drawn[self.seeds[row]] for row in self.state.rows.tolist()]
 
     def _show(self, batch: Batch, outputs: Tensor) -> None:
         """Let observers see what was trained on, with all models at their places."""

@@ -48,10 +48,11 @@ def gradient_step(
         Outputs (M, B, P) and task losses (M, T), detached; zero for rows that are not alive.
     """
     per_row = batch.position.dim() == 2
-    seeds = seed if isinstance(seed, Sequence) else [seed] * stack.n_models
+    seeds = None if isinstance(seed, int) else seed
+    first = seed if isinstance(seed, int) else seed[0]
     stack.zero_grad()
     with place.autocast():
-        features = stack.through_stem(batch.inputs, seeds[0], per_row=per_row)
+        features = stack.through_stem(batch.inputs, first, per_row=per_row)
     shared = features.detach().requires_grad_() if features.requires_grad else features
     found = []
     for rows, alive in stack.chunks(seeds):
@@ -62,9 +63,8 @@ def gradient_step(
             (shared[rows], batch.targets[rows]) if per_row else (shared, batch.targets)
         )
         with place.autocast():
-            outputs = stack(
-                inputs, rows=rows, per_row=per_row, seed=seeds[rows.start], after_stem=True
-            ).float()
+            own = first if seeds is None else seeds[rows.start]
+            outputs = stack(inputs, rows=rows, per_row=per_row, seed=own, after_stem=True).float()
         losses = losses_in_training(
             stack, outputs, targets, tasks, None if share is None else share[rows]
         )
