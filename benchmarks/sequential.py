@@ -33,7 +33,17 @@ from coterie.statistics import (
     outcome,
     simultaneous,
 )
-from coterie.statistics.sequential import MOST, PILOT, Look, Widths, inflation, look, surely, wave
+from coterie.statistics.sequential import (
+    MOST,
+    PILOT,
+    Look,
+    Widths,
+    inflation,
+    look,
+    most_seeds,
+    surely,
+    wave,
+)
 
 MARGIN = WITHIN = 1.0
 SPLITS, OVERLAP = 5, 1 / 3
@@ -133,7 +143,8 @@ def until_narrow(drawn: OneSplit | Splits) -> tuple[Interval, np.ndarray, Look]:
         seen = look(widths, WITHIN, surely(widths, 0.0, MARGIN))
         if seen.reason is not None:
             return found, widths.half, seen
-        drawn.add(wave(seen, drawn.seeds))
+        splits = 1 if within_splits is None else found.seeds
+        drawn.add(wave(seen, drawn.seeds, most=most_seeds(splits)))
 
 
 def simulated(of: Setting, repetitions: int, seed: int) -> dict[str, Any]:

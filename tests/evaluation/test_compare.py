@@ -24,6 +24,7 @@ from coterie.evaluation import _assembly, _compare, _jobs, _repetitions, _unit
 from coterie.evaluation.units import Unit
 from coterie.methods import Given
 from coterie.metrics import scores as deciding_scores
+from coterie.runs import Run
 
 SETTINGS = {
     "epochs": 2,
@@ -650,8 +651,10 @@ import sys, torch, coterie as ct
 torch.set_num_threads(1)
 data = ct.load("digits", limit=700)
 methods = ct.Cluster(n_groups=2)
-ct.compare("mlp", data, methods, seeds=2, repeats=1, draws=1, rivals=["tuned"], run=sys.argv[1], epochs=6, batch_size=32,
-           model_options={"hidden": (8,)}, strategy=sys.argv[2], device="cpu")
+asked = {"within": 3.0, "rivals": "none"} if sys.argv[2] == "waves" else {"seeds": 2, "rivals": ["tuned"]}
+strategy = sys.argv[2].replace("waves", "vmap")
+ct.compare("mlp", data, methods, repeats=1, draws=1, run=sys.argv[1], epochs=6, batch_size=32,
+           model_options={"hidden": (8,)}, strategy=strategy, device="cpu", **asked)
 """
 
 
@@ -663,7 +666,7 @@ def start(folder, strategy):
 @pytest.fixture(scope="module")
 def whole_runs(tmp_path_factory):
     folders = {}
-    for strategy in ("loop", "vmap"):
+    for strategy in ("loop", "vmap", "waves"):
         folders[strategy] = tmp_path_factory.mktemp(strategy) / "run"
         assert start(folders[strategy], strategy).wait() == 0
     return folders
@@ -681,10 +684,13 @@ def whole_runs(tmp_path_factory):
         ("vmap", "checkpoints/split-0-seed-1/groups/*.safetensors"),
         ("vmap", "checkpoints/split-0-seed-1/seed-1/rival-tuned/*.safetensors"),
         ("vmap", "units/split-0-seed-0/*"),
+        ("waves", "checkpoints/split-0-seed-4/groups/*.safetensors"),
+        ("waves", "checkpoints/split-0-seed-8/joint/*.safetensors"),
+        ("waves", "units/split-0-seed-6/*"),
     ],
 )
 def test_a_killed_run_ends_bit_for_bit_the_same(whole_runs, tmp_path, strategy, seen):
-    """Of "loop" each seed is trained alone, of "vmap" all are one stack."""
+    """Of "loop" each seed is trained alone, of "vmap" all are one stack, of "waves" each wave."""
     whole_run = whole_runs[strategy]
     process = start(tmp_path / "run", strategy)
     while not list(tmp_path.glob(f"run/{seen}")) and process.poll() is None:
@@ -692,7 +698,11 @@ def test_a_killed_run_ends_bit_for_bit_the_same(whole_runs, tmp_path, strategy, 
     process.send_signal(signal.SIGKILL)
     assert process.wait() == -signal.SIGKILL
     assert start(tmp_path / "run", strategy).wait() == 0
-    for stage in ("split-0-seed-0", "split-0-seed-1"):
+    stages = [
+        {path.name for path in folder.glob("units/*")} for folder in (whole_run, tmp_path / "run")
+    ]
+    assert stages[0] == stages[1]
+    for stage in stages[0]:
         one, two = (Unit.load(folder / "units" / stage) for folder in (whole_run, tmp_path / "run"))
         assert one.scores == two.scores
         for name in ("primary", "outputs", "targets"):
@@ -770,7 +780,9 @@ def test_a_stack_of_seeds_continues_where_units_are_missing(data, halves, tmp_pa
         ct.compare(
             "mlp", data, halves, run=tmp_path / "run", engine=Stopping(), **asked, **settings
         )
-    assert entered[0][1:] == ["units/split-0-seed-0", "units/split-0-seed-1"]
+    units = ["units/split-0-seed-0", "units/split-0-seed-1"]
+    assert entered == [["cut", "models", *units]]
+    assert Run.existing(tmp_path / "run").about("cut") == {"seeds_in_one_stack": True}
     steps = []
     again = ct.compare(
         "mlp",

@@ -471,6 +471,28 @@ def test_the_headroom_is_trained_once_before(rows, models, monkeypatch):
     assert tight.picked == ()
 
 
+def test_a_learning_curve_is_so_many_comparisons_of_shares_of_the_labels(monkeypatch):
+    seconds_are_counted(monkeypatch)
+    common = {**SMALL, "n_groups": 2, "repeats": 2, "rivals": ["forest", "wide"]}
+    found = ct.plan("mlp", table(), "data_map", shares=(0.1, 0.5, 1), **common)
+    without = ct.plan("mlp", table(), "data_map", **common)
+    assert without.curve is None
+    (work,), (forest, wide) = without.workloads, without.rivals
+    assert (forest.method, wide.method) == ("forest", "wide")
+    each = without.shared_seconds + work.seconds + work.grouped_seconds + forest.seconds
+    assert found.curve.seconds == pytest.approx(3 * 2 * 1.6 * each, rel=0.5)
+    assert found.seconds == pytest.approx(without.seconds + found.curve.seconds, rel=0.5)
+    with pytest.raises(CoterieError, match="`shares`"):
+        ct.plan("mlp", table(), "data_map", shares=(0, 1), **common)
+
+
+def test_it_says_whether_seeds_train_as_one_stack():
+    alone = {**SMALL, "rivals": "none", "strategy": "loop"}
+    together = {**SMALL, "rivals": "none", "strategy": "vmap"}
+    found = [ct.plan("mlp", table(), "data_map", **each) for each in (alone, together)]
+    assert [each.about["seeds in one stack"] for each in found] == [0, 1]
+
+
 @pytest.mark.parametrize("wrong", [(3,), (0, 2), (24, 1), 24])
 def test_a_headroom_that_cannot_be_is_refused(wrong):
     with pytest.raises(CoterieError, match=r"`(headroom|rows|seeds)`"):

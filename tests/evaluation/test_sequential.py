@@ -7,7 +7,7 @@ import pytest
 
 import coterie as ct
 from coterie.errors import CoterieError
-from coterie.evaluation import _unit
+from coterie.evaluation import _sequential, _unit
 from coterie.evaluation._sequential import SEEDS, read_until, standing
 from coterie.runs import Run
 from coterie.statistics import Look
@@ -131,6 +131,21 @@ def test_stopped_and_continued_is_as_if_it_never_was(compared, five, tmp_path, m
     assert len(kept) == closer.count >= told.count
     monkeypatch.setattr(_unit, "fit", lambda *a, **k: pytest.fail("trained again"))
     assert stopped(compared(within=50.0, run=tmp_path / "run")).count == closer.count
+
+
+def test_a_wave_with_seeds_that_are_there_leaves_them_as_they_are(
+    compared, five, tmp_path, monkeypatch
+):
+    """A stack of them and new ones would have other last bits."""
+    within, run = a_width_of_a_few_waves(five), tmp_path / "run"
+    monkeypatch.setattr(_sequential, "wave", lambda *_, **__: 1)
+    few = stopped(compared(within=within, run=run)).count
+    kept = {path: path.read_bytes() for path in run.glob("units/**/*") if path.is_file()}
+    monkeypatch.setattr(_sequential, "wave", lambda *_, **__: few)
+    more = stopped(compared(within=0.9 * within, run=run)).count
+    assert more == 5 + few
+    assert {path: path.read_bytes() for path in kept} == kept
+    assert stopped(compared(within=50.0, run=run)).count == more
 
 
 def test_a_number_of_seeds_is_another_run(compared, tmp_path):

@@ -167,6 +167,16 @@ def test_there_is_an_end():
     assert look(of(1000 * PILOT_GAINS), 0.1).reason == "most seeds"
 
 
+def test_many_seeds_of_few_splits_are_not_worth_it():
+    """What five splits differ by is known too poorly for more than a hundred trainings on them."""
+    found = nadeau_bengio(PILOT_GAINS, overlap=0.25)
+    noisy = np.array([52.0])  # seeds leave all of the 2.5 between splits, and more
+    assert look(widths(found, 19, within_splits=noisy), 0.5).reason is None
+    assert look(widths(found, 20, within_splits=noisy), 0.5).reason == "most seeds"
+    assert look(widths(found, 20, within_splits=noisy), 0.5, most=21).reason is None
+    assert wave(Look(0, 2.0, 0.0, 60, None), 16, most=20) == 4
+
+
 @given(st.integers(5, 100), st.integers(1, 900))
 def test_waves_arrive(seeds, missing):
     asked = Look(0, 1.0, 0.0, seeds + missing, None)

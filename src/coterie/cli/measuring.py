@@ -181,6 +181,7 @@ def _select(verb: options.Select, run: Run | None) -> tuple[Selection, ScoreTabl
 
 def plan(verb: options.Plan, screen: Screen) -> None:
     """Estimate and show what a comparison would take."""
+    from coterie.evaluation import SHARES
     from coterie.evaluation import plan as make_plan
 
     check(verb)
@@ -199,6 +200,7 @@ def plan(verb: options.Plan, screen: Screen) -> None:
         budget=verb.budget,
         rivals=rivals_asked(verb.comparison),
         headroom=(ROWS, SEEDS) if bounded else None,
+        shares=SHARES if verb.learning_curve else None,
         **settings_of(verb.training),
     )
     show_plan(screen, found)

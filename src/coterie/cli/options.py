@@ -161,6 +161,8 @@ class Plan:
 
     budget: Annotated[str | None, arg(metavar="TIME", help_behavior_hint="")] = None
     """Pick the methods that fit, such as 90s, 30m or 2h."""
+    learning_curve: Flag = False
+    """Count a learning curve, too."""
     data: DataOptions
     training: TrainingOptions = field(default_factory=TrainingOptions)
     grouping: GroupOptions = field(default_factory=GroupOptions)

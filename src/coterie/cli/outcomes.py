@@ -139,11 +139,12 @@ def show_plan(screen: Screen, found: Plan) -> None:
         for work in found.workloads
     ]
     screen.table("Estimated work of one seed", columns, rows)
-    beside = [*found.rivals, *([] if found.headroom is None else [found.headroom])]
-    if beside:
+    once = [work for work in (found.headroom, found.curve) if work is not None]
+    if beside := [*found.rivals, *once]:
         columns = ["rival", "trainings", "look-\naheads", "steps", "to train", "memory"]
+        named = " and ".join(f"the {work.method}" for work in once)
         screen.table(
-            "Rivals on one seed, and the headroom, once",
+            f"Rivals on one seed{f', and {named}, once' if named else ''}",
             columns,
             [[*_work(work), _memory(work)] for work in beside],
         )
@@ -156,6 +157,8 @@ def show_plan(screen: Screen, found: Plan) -> None:
     screen.say(
         f"Picked{limit}: {picked}. All of it, {repetitions}: about {seconds(found.known_seconds)}."
     )
+    if found.about.get("seeds in one stack"):
+        screen.say("The seeds of a split train as one stack; seconds are of one alone.")
     if "pilot" in found.about:
         most = found.about.get("most seconds")
         limit = "" if most is None else f", or until another would take longer than {seconds(most)}"

@@ -50,6 +50,8 @@ from coterie.training.config import CompareSettings, TrainingSettings, renamed, 
 
 _OURS = ("weights", "init", "record", "observers", "probes", "checkpoint")
 _RECORDING = ("snapshots",)
+# Of a run: how its units are cut into jobs, which is settled before anything trains.
+CUT = "cut"
 
 
 def compare(
@@ -225,12 +227,17 @@ def compare(
         run = Run.open(run, config=config, fingerprint=data.fingerprint())
     engine = LocalEngine() if engine is None else engine
     parts = repeated_splits(data, splits)
+    together = seeds_together(plan, parts[0])
 
     def train(some: Sequence[int], progress: Progress | None) -> list[Unit]:
-        return list(_units(plan, parts, some, run, engine, progress, first=seeds[0]))
+        folder = None if run is None else run.folder
+        jobs = _cut(plan, parts, some, folder, first=seeds[0], together=together)
+        return list(_units(jobs, run, engine, progress))
 
     stop = None
     with nullcontext() if run is None else run.held():
+        if run is not None and not run.done(CUT):
+            run.complete(CUT, [], seeds_in_one_stack=together)
         if until is None:
             units = train(seeds, progress)
         else:
@@ -260,42 +267,44 @@ def compare(
 
 
 def _units(
-    plan: Plan,
-    splits: Sequence[Dataset],
-    seeds: Sequence[int],
-    run: Run | None,
-    engine: Engine,
-    progress: Progress | None,
-    *,
-    first: int,
+    jobs: Sequence[UnitsJob], run: Run | None, engine: Engine, progress: Progress | None
 ) -> Iterator[Unit]:
-    """Yield every unit, read back where it is finished; the run is held meanwhile.
-
-    The models of the ``first`` seed are what a user takes away.
-    """
-    with nullcontext() if run is None else run.held():
-        jobs = _cut(plan, splits, seeds, None if run is None else run.folder, first)
-        stages = [each.stage for job in jobs for each in job.repetitions]
-        done = {stage for stage in stages if run is not None and run.done(stage)}
-        left = [job for job in jobs if any(each.stage not in done for each in job.repetitions)]
-        trained = carried_out(left, engine.units(left, progress))
-        for job in jobs:
-            units = iter(next(trained)) if job in left else None
-            for each in job.repetitions:
-                finished = None if units is None else next(units)
-                if run is not None and each.stage in done:
-                    yield Unit.load(run.folder / each.stage)
-                elif finished is not None:
-                    if run is not None:
-                        finished.enter(run)
-                    yield finished.unit
+    """Yield every unit, read back where it is finished."""
+    stages = [each.stage for job in jobs for each in job.repetitions]
+    done = {stage for stage in stages if run is not None and run.done(stage)}
+    parts = [job.left(done) for job in jobs]
+    left = [part for part in parts if part is not None]
+    trained = carried_out(left, engine.units(left, progress))
+    for job, part in zip(jobs, parts, strict=True):
+        units = (
+            {}
+            if part is None
+            else {
+                each.stage: unit for each, unit in zip(part.repetitions, next(trained), strict=True)
+            }
+        )
+        for each in job.repetitions:
+            if run is not None and each.stage in done:
+                yield Unit.load(run.folder / each.stage)
+                continue
+            if run is not None:
+                units[each.stage].enter(run)
+            yield units[each.stage].unit
 
 
 def _cut(
-    plan: Plan, splits: Sequence[Dataset], seeds: Sequence[int], folder: Path | None, first: int
+    plan: Plan,
+    splits: Sequence[Dataset],
+    seeds: Sequence[int],
+    folder: Path | None,
+    *,
+    first: int,
+    together: bool,
 ) -> list[UnitsJob]:
-    """The units as jobs: all seeds of a split together, or each alone."""
-    together = len(seeds) > 1 and seeds_together(plan, splits[0])
+    """The units as jobs: all seeds of a split ``together``, or each alone.
+
+    The models of the ``first`` seed are what a user takes away.
+    """
     parts = [list(seeds)] if together else [[seed] for seed in seeds]
     return [
         UnitsJob(

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Self
 
 from coterie.data import Dataset
 from coterie.evaluation._repetitions import Repetition, told
-from coterie.evaluation._unit import Finished, Plan, make_probes, noting, run_units
+from coterie.evaluation._unit import Finished, Plan, checkpoints_of, make_probes, noting, run_units
 from coterie.fitting import make_config
 from coterie.models import Architecture
 from coterie.models.strategy import batches_well
@@ -32,6 +33,24 @@ class UnitsJob:
     folder: Path | None
     number: int = 0
     of: int = 1
+
+    def left(self, done: Container[str]) -> Self | None:
+        """What is left of it where some stages are done; None if nothing is.
+
+        A stack that was stopped is continued whole, and its finished units stay as they are.
+        """
+        kept = [each.stage in done for each in self.repetitions]
+        if not any(kept):
+            return self
+        if all(kept):
+            return None
+        stopped = self.folder is not None and checkpoints_of(self.repetitions, self.folder).exists()
+        repetitions = [
+            replace(each, is_kept=is_kept)
+            for each, is_kept in zip(self.repetitions, kept, strict=True)
+            if stopped or not is_kept
+        ]
+        return replace(self, repetitions=repetitions)
 
     @property
     def name(self) -> str:

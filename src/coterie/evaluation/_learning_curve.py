@@ -35,7 +35,7 @@ from coterie.training.config import CompareSettings
 
 SHARES = (0.05, 0.1, 0.2, 0.5, 1.0)
 _BASELINES = ("single",)
-_RIVAL = "forest"
+RIVAL = "forest"
 _ENDS = ("mean", "low", "high")
 
 
@@ -102,7 +102,7 @@ def learning_curve(
     if run is not None:
         require_type("run", run, str, Path)
     if rivals is None:
-        rivals = _RIVAL if suits(_RIVAL, data) is None else "none"
+        rivals = RIVAL if suits(RIVAL, data) is None else "none"
     parts = [part for share in shares for part in _parts(share, seeds)]
     scored: dict[float, list[ArmScores]] = {share: [] for share in shares}
     labels: dict[float, list[np.ndarray]] = {share: [] for share in shares}

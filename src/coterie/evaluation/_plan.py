@@ -14,8 +14,12 @@ from coterie.bounds import check_counts as check_headroom
 from coterie.data import Dataset
 from coterie.errors import CoterieError, require_type, shown
 from coterie.evaluation._compare import check_counts, check_probes
+from coterie.evaluation._jobs import seeds_together
+from coterie.evaluation._learning_curve import RIVAL as FOREST
+from coterie.evaluation._learning_curve import read_shares
 from coterie.evaluation._repetitions import read_repeats, read_seeds, seconds_of
 from coterie.evaluation._sequential import read_until
+from coterie.evaluation._unit import Plan as Comparing
 from coterie.evaluation.arms import BASELINES
 from coterie.evaluation.naming import named_methods
 from coterie.evaluation.rivals import Rivals, suitable
@@ -58,7 +62,8 @@ class Plan:
 
     ``shared_seconds`` is the joint, single-task and ensemble models of one unit, ``units`` the
     number of seeds and splits, ``step_seconds`` one step of one model in a stack. ``rivals`` are
-    trained beside in every unit, the ``headroom`` is bounded once, before. ``picked`` names the
+    trained beside in every unit, the ``headroom`` is bounded once, before, and the ``curve`` is all
+    trainings of a learning curve, after. ``picked`` names the
     methods that together stay within ``budget``; those of which it is unknown what they take are
     among them only where there is none.
     """
@@ -71,6 +76,7 @@ class Plan:
     picked: tuple[str, ...] = ()
     rivals: tuple[Workload, ...] = ()
     headroom: Workload | None = None
+    curve: Workload | None = None
     about: Mapping[str, float] = field(default_factory=dict)
 
     @property
@@ -92,8 +98,8 @@ class Plan:
     def known_seconds(self) -> float:
         """Estimated seconds of the whole comparison of what was picked, without what is unknown."""
         chosen = [w for w in self.workloads if w.method in self.picked]
-        before = 0.0 if self.headroom is None else _seconds(self.headroom)
-        return before + self.units * (
+        once = sum(_seconds(work) for work in (self.headroom, self.curve) if work is not None)
+        return once + self.units * (
             self.shared_seconds + sum(map(_seconds, (*chosen, *self.rivals)))
         )
 
@@ -125,6 +131,7 @@ def plan(
     budget: str | float | None = None,
     rivals: Rivals = "auto",
     headroom: tuple[int, int] | None = None,
+    shares: Sequence[float] | None = None,
     **settings: Unpack[TrainingSettings],
 ) -> Plan:
     """Estimate what comparing ``methods`` takes, and pick those within a budget, cheapest first.
@@ -150,6 +157,9 @@ def plan(
         rivals: as for :func:`coterie.compare`. All are trained whatever the budget, so that they
             count in it. What one of your own takes is unknown, unless it has a ``price``.
         headroom: (rows, seeds) of a :func:`coterie.headroom` that comes first; none if left out.
+        shares: of a :func:`coterie.learning_curve` that comes last, with 3 seeds or ``seeds``; none
+            if left out. Counted is that steps are fewer with fewer labels, not that groups may be
+            others.
         **settings: of :func:`coterie.fit`.
 
     Raises:
@@ -163,8 +173,10 @@ def plan(
     require_type("data", data, Dataset)
     limit = None if budget is None else seconds_of(budget)
     until = read_until(seeds, within, time)
-    repetitions = PILOT if until is not None else len(read_seeds(3 if seeds is None else seeds))
-    units = repetitions * read_repeats(repeats, data)
+    fixed = len(read_seeds(3 if seeds is None else seeds))
+    splits = read_repeats(repeats, data)
+    units = (fixed if until is None else PILOT) * splits
+    shares = None if shares is None else read_shares(shares)
     check_counts(draws, BASELINES)
     named = {
         method.label if name == "grouped" else name: method
@@ -180,6 +192,7 @@ def plan(
             )
         check_headroom(*headroom, margin=1.0)
     timing = Timing(model=model, data=data, settings=settings)
+    comparing = Comparing(model=model, methods=named, settings=settings)
     open_ended = make_config(settings).epochs is None
     several = sorted(
         (_workload(name, method, timing, draws) for name, method in named.items()),
@@ -190,9 +203,15 @@ def plan(
     first = _groups(next(iter(named.values())), data)
     beside = tuple(_priced(rival.name, rival.price(timing, first)) for rival in competing)
     before = None if headroom is None else _bounding(timing, *headroom)
+    curve = None
+    if shares is not None:
+        forest = [work for work in beside if work.method == FOREST]
+        each = shared + sum(map(_seconds, (*several, *forest)))
+        curve = Workload(method="learning curve", seconds=fixed * splits * sum(shares) * each)
     left = None
     if limit is not None:
-        left = (limit - (0.0 if before is None else _seconds(before))) / units
+        once = sum(_seconds(work) for work in (before, curve) if work is not None)
+        left = (limit - once) / units
     workloads, picked = _within(several, shared + sum(map(_seconds, beside)), left)
     return Plan(
         workloads=workloads,
@@ -203,10 +222,12 @@ def plan(
         picked=picked,
         rivals=beside,
         headroom=before,
+        curve=curve,
         about={
             "steps of one model": timing.n_steps,
             "timed steps": TIMED_STEPS,
             "seconds of one step alone": timing.alone,
+            "seeds in one stack": float(seeds_together(comparing, data)),
             **({"most epochs": timing.most_epochs} if open_ended else {}),
             **({} if until is None else {"pilot": PILOT}),
             **({} if until is None or until.time is None else {"most seconds": until.time}),

@@ -27,13 +27,14 @@ class Repetition:
 
     Networks are trained from ``train_seed``. The models of the first repetition are what a user
     takes away: those of every arm that one might use are calibrated, and left in ``models/`` if
-    they can be read back.
+    they can be read back. One that ``is_kept`` is finished, and trained only since its stack is.
     """
 
     split: int
     seed: int
     train_seed: int
     is_first: bool = False
+    is_kept: bool = False
 
     @property
     def name(self) -> str:

@@ -20,7 +20,7 @@ from coterie.evaluation.scores import arm_scores
 from coterie.evaluation.units import Unit, unit_stage
 from coterie.results import Finding
 from coterie.runs import Run
-from coterie.statistics import PILOT, Look, inflation, look, wave
+from coterie.statistics import PILOT, Look, inflation, look, most_seeds, wave
 from coterie.training import Progress
 from coterie.wording import number, seconds
 
@@ -163,7 +163,8 @@ def train_until(
                 over_splits=trained.splits > 1,
             )
         missing = PILOT - trained.seeds
-        size = int(min(missing if missing > 0 else wave(seen.look, trained.seeds), fits))
+        added = wave(seen.look, trained.seeds, most=most_seeds(trained.splits))
+        size = int(min(missing if missing > 0 else added, fits))
         told = standing(seen.look, trained.seeds, seen.within, trained.per_seed)
 
 

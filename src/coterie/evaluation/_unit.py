@@ -101,8 +101,7 @@ def run_units(
 
     In the ``folder`` of a run, leave the files behind.
     """
-    # That of the last one: it is dropped with the last stage.
-    checkpoints = folder and folder / CHECKPOINTS / Path(repetitions[-1].stage).name
+    checkpoints = folder and checkpoints_of(repetitions, folder)
     parts = _Parts(plan.progress, repetitions, own=len(plan.methods), common=len(plan.rivals))
     cases = _joint_trainings(plan, data, repetitions, checkpoints, parts.begin("joint"))
     found = []
@@ -117,6 +116,14 @@ def run_units(
         with noting(each[-1]):
             finished.append(_finish(plan, *each, folder))
     return finished
+
+
+def checkpoints_of(repetitions: Sequence[Repetition], folder: Path) -> Path:
+    """Where what is trained together has its checkpoints.
+
+    By the last one, since they are dropped with the last stage.
+    """
+    return folder / CHECKPOINTS / Path(repetitions[-1].stage).name
 
 
 @contextmanager
@@ -182,7 +189,7 @@ def _finish(
     case = trainings.case
     split, seed, stage = repetition.split, repetition.seed, repetition.stage
     unit = score(trainings, rivals, found, split, seed, repetition.is_first)
-    if folder is None:
+    if folder is None or repetition.is_kept:
         return Finished(unit=unit)
     facts = {"split": split, "seed": seed}
     strategies = [f.cost["strategy"] for f in trainings.fits]

@@ -225,6 +225,8 @@ def _seeds(found: Finding) -> str:
                 else f" About {found.seeds} more seed{'s' if found.seeds > 1 else ''} would do."
             )
             return f"{first}, as the time of {found.why} is out: {widest}, {asked}.{more}"
+        case _ if found.repetitions == "splits":
+            return f"{first} on each split, as many more would be needed: {widest}, {asked}."
         case _:
             return f"{first}, as more than 100 would be needed: {widest}, {asked}."
 

@@ -14,7 +14,16 @@ from coterie.statistics.components import Interval, interval, with_mean
 from coterie.statistics.decisions import Settle, outcome, settle
 from coterie.statistics.influence import accuracy, auroc, balanced_accuracy, mean, r2, skill
 from coterie.statistics.multiplicity import holm, simultaneous
-from coterie.statistics.sequential import PILOT, Look, Widths, inflation, look, surely, wave
+from coterie.statistics.sequential import (
+    PILOT,
+    Look,
+    Widths,
+    inflation,
+    look,
+    most_seeds,
+    surely,
+    wave,
+)
 from coterie.statistics.splits import nadeau_bengio
 
 __all__ = [
@@ -34,6 +43,7 @@ __all__ = [
     "interval",
     "look",
     "mean",
+    "most_seeds",
     "nadeau_bengio",
     "not_worse",
     "outcome",

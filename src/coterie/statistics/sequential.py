@@ -95,7 +95,7 @@ class Look(NamedTuple):
 
 
 def look(
-    widths: Widths, within: float, decided: np.ndarray | None = None, *, most: int = MOST
+    widths: Widths, within: float, decided: np.ndarray | None = None, *, most: int | None = None
 ) -> Look:
     """Whether every interval is narrow enough, and how many seeds that takes.
 
@@ -109,7 +109,7 @@ def look(
         widths: of the C intervals. Those that are unknown (NaN) are passed over.
         within: half the width asked for, in their unit.
         decided: intervals (C,) that need not be narrow, see :func:`surely`.
-        most: seeds that there may be.
+        most: seeds that there may be, by default :func:`most_seeds`.
 
     Raises:
         CoterieError: ``within`` is not above 0.
@@ -126,6 +126,8 @@ def look(
         return Look(None, np.nan, np.nan, None, "nothing to compare")
     needed = known if decided is None else known & ~decided
     over_splits = widths.within_splits is not None
+    if most is None:
+        most = most_seeds(widths.found.seeds if over_splits else 1)
     numbers = np.arange(widths.seeds, max(MOST_SEEDS, most) + 1)
     factor = inflation("narrow enough", numbers[:, None], over_splits=over_splits)
     will = widths.at(numbers) * factor <= within
@@ -160,6 +162,18 @@ def inflation(reason: str | None, seeds: S, *, over_splits: bool) -> S | float:
     (1.2, 1.0)
     """
     return 1 + 3 / (seeds + 10) if reason == "narrow enough" and not over_splits else 1.0
+
+
+def most_seeds(splits: int) -> int:
+    """How many seeds there may be on each of so many splits: 100 trainings in all.
+
+    By how much splits differ is known from those few only, and others would tell more than the last
+    of many seeds.
+
+    >>> most_seeds(1), most_seeds(5)
+    (100, 20)
+    """
+    return max(PILOT, MOST // splits)
 
 
 def wave(look: Look, seeds: int, *, most: int = MOST) -> int:
