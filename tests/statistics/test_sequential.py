@@ -159,6 +159,16 @@ def test_what_is_decided_or_unknown_is_not_waited_for():
     assert look(of(np.zeros((5, 1))), 1.0).reason == "narrow enough"
 
 
+def test_arms_that_never_differed_keep_what_a_correction_gives_them():
+    """Their own interval is nothing, that of all arms at once is not."""
+    found = interval(np.zeros((5, 1)), np.zeros((5, 9, 1)))
+    now = Widths(found=found, half=np.array([0.7]), seeds=5)
+    np.testing.assert_array_equal(now.at(np.array([5, 50, inf])), [[0.7]] * 3)
+    told = look(now, 1.0)
+    assert (told.reason, told.half, told.limit) == ("narrow enough", 0.7, 0.7)
+    assert look(now, 0.5).reason == "examples alone are wider"
+
+
 def test_there_is_an_end():
     gains = np.tile(PILOT_GAINS, (20, 1))
     assert look(of(gains), 0.1).reason == "most seeds"

@@ -54,10 +54,11 @@ class Widths:
         >>> now.at(np.array([3, 12, np.inf])).round(2).T
         array([[2.48, 0.64, 0.  ]])
         """
+        now = self._student(np.array([float(self.seeds)]))
         with np.errstate(invalid="ignore", divide="ignore"):
-            scale = self.half / self._student(np.array([float(self.seeds)]))
-            half = self._student(np.asarray(seeds, dtype=float)) * scale
-        return np.where(self.half > 0, half, self.half)
+            half = self._student(np.asarray(seeds, dtype=float)) * (self.half / now)
+        # Of two arms that never differed the interval has no width of its own for seeds to change.
+        return np.where((self.half > 0) & (now > 0), half, self.half)
 
     def _student(self, seeds: np.ndarray) -> np.ndarray:
         seeds, found = seeds[:, None], self.found
