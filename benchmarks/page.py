@@ -1,7 +1,9 @@
 """Write docs/benchmarks.md from the JSON results, so that no figure on that page is typed by hand.
 
-python benchmarks/page.py           # write the page
-python benchmarks/page.py --check   # exit status 1 if the page is out of date
+And docs/published.md from the entries of methods as their papers have them.
+
+python benchmarks/page.py           # write the pages
+python benchmarks/page.py --check   # exit status 1 if one is out of date
 """
 
 from __future__ import annotations
@@ -29,11 +31,13 @@ from page_methods import (
     toy,
     truth,
 )
+from page_published import published
 from page_tables import cost as networks_cost
 from page_tables import settings, tables
 
 PAGE = Path(__file__).parents[1] / "docs" / "benchmarks.md"
 ADVICE = PAGE.with_name("judged.txt")
+PUBLISHED = PAGE.with_name("published.md")
 TABLES = ("emotions", "scene", "flags")
 HEAD = """# Benchmarks
 
@@ -446,17 +450,14 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--check", action="store_true")
+    written = {PAGE: page(), ADVICE: judged_together(), PUBLISHED: published()}
     if parser.parse_args().check:
-        if (
-            PAGE.read_text(encoding="utf-8") != page()
-            or ADVICE.read_text(encoding="utf-8") != judged_together()
-        ):
-            sys.exit(
-                "docs/benchmarks.md or docs/judged.txt is out of date: python benchmarks/page.py"
-            )
+        stale = [path.name for path, text in written.items() if path.read_text("utf-8") != text]
+        if stale:
+            sys.exit(f"{', '.join(stale)} in docs/ is out of date: python benchmarks/page.py")
         return
-    PAGE.write_text(page(), encoding="utf-8")
-    ADVICE.write_text(judged_together(), encoding="utf-8")
+    for path, text in written.items():
+        path.write_text(text, encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -128,7 +128,8 @@ def methods_asked(
         for n_groups in asked.groups:
             for settings in _settings_of(name, asked):
                 method = method_named(name, n_groups, **settings)
-                untold = name == "data_map" and compared.methods
+                maps = compared.methods and method.about.family == "data map"
+                untold = maps and not method.label.startswith("data_map")
                 label = f"data_map {method.label}" if untold else method.label
                 number = f"K={method.n_groups}"
                 label = label if number in label else f"{label} {number}"

@@ -220,7 +220,7 @@ def _drawn(
     found: list[np.ndarray] = []
     tries = _TRIES if pools else 0
     while len(found) < n and tries:
-        pool = pools[rng.integers(len(pools))]
+        pool = pools[int(rng.integers(len(pools)))]
         row = np.zeros(before.shape[1], dtype=bool)
         row[rng.choice(pool, min(size, max(2, len(pool) - 1)), replace=False)] = True
         if row.tobytes() in seen:

@@ -55,8 +55,7 @@ class Average(Method):
     @cached_property
     def _measuring(self) -> Cluster:
         """What measures, and would cluster."""
-        every = {} if self.every is None else {"every": self.every}
-        return Cluster(self.source, by="sdp", **every)
+        return Cluster(self.source, by="sdp", every=self.every)  # type: ignore[arg-type]
 
     @property
     def about(self) -> About:  # type: ignore[override]

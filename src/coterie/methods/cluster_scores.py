@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import cached_property
+from math import comb
 from typing import TYPE_CHECKING, Literal
 
 from coterie.errors import require_type, require_whole
 from coterie.estimators import AskingEstimator, JointEstimator
-from coterie.estimators.sampling import N_SUBSETS, sampled_affinity
+from coterie.estimators.sampling import N_SUBSETS, sampled_affinity, usual_size
 from coterie.grouping import AFFINITY_METHODS, check_clustering, check_n_groups, group
 from coterie.grouping.own import Clustering, clustering_name
 from coterie.labels import unlike
@@ -86,7 +87,9 @@ class ClusterScores(Method):
 
     def price(self, timing: Timing) -> Cost | None:
         """What estimating the subsets takes."""
-        return self._estimating.price_of(timing, self.n_subsets)
+        n_tasks = len(timing.data.tasks)
+        existing = comb(n_tasks, self.size or usual_size(n_tasks))
+        return self._estimating.price_of(timing, min(self.n_subsets, existing))
 
     def __call__(self, case: Case, *, seed: int) -> Found:
         """Estimate, average and cluster."""

@@ -64,8 +64,8 @@ def method_named(name: str, n_groups: Groups = "auto", **settings: Any) -> Metho
     """The method of a name: one of :data:`METHODS`, or ``module:object`` of your own.
 
     With ``:published`` behind it a name stands for the method as its paper has it
-    (:data:`coterie.methods.PUBLISHED`). An object may be whatever :func:`as_method` takes; a class is called with ``n_groups`` if it
-    takes that.
+    (:data:`coterie.methods.PUBLISHED`). An object may be whatever :func:`as_method` takes; a class
+    is called with ``n_groups`` if it takes that.
 
     Raises:
         CoterieError: there is no such method, or it cannot find ``n_groups`` groups.
