@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from copy import copy
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any, Literal, cast
 
 import numpy as np
@@ -11,6 +11,7 @@ import numpy as np
 from coterie.errors import CoterieError, require_choice, require_positive, require_type, shown
 from coterie.estimators import ESTIMATORS, AskingEstimator, Estimator, JointEstimator, TrainedScores
 from coterie.grouping import candidates, most_asked, select
+from coterie.identity import qualified
 from coterie.labels import changed
 from coterie.methods._method import Case, Groups, Method
 from coterie.methods.timing import Timing
@@ -111,6 +112,13 @@ class Select(Method):
     def n_models(self) -> Groups:
         """As many as the budget has room for; more than K where some cost less."""
         return "auto" if self.half_size else self.n_groups
+
+    @property
+    def itself(self) -> object:
+        """As it was before it had switches that are off: earlier runs are continued."""
+        own = {each.name: getattr(self, each.name) for each in fields(self)}
+        off = [name for name in ("half_size", "relative") if not own[name]]
+        return {"is": qualified(self)} | {n: value for n, value in own.items() if n not in off}
 
     @property
     def _kind(self) -> Any:  # a class of ours, or an object with attributes of its own
