@@ -20,6 +20,7 @@ from page_decisions import answers, found_groups, wrong
 from page_dmtg import cost, images, planted
 from page_labels import few_labels
 from page_methods import (
+    adaptive,
     advice,
     estimates,
     faces,
@@ -376,6 +377,7 @@ SECTIONS: list[tuple[str, str, str, Callable[[dict[str, Any]], str]]] = [
     ("Speed: Grad-TAG features", "gradtag.py", "gradtag_speed", gradients),
     ("Grad-TAG: how well it predicts", "gradtag_quality.py", "gradtag_quality", estimates),
     ("Grad-TAG: planted clusters", "gradtag_toy.py", "gradtag_toy", toy),
+    ("Grad-TAG: adaptive sampling", "adaptive_sampling.py", "adaptive_sampling", adaptive),
     ("Five methods on CelebA", "celeba_methods.py", "celeba_methods", faces),
     ("Differentiable grouping: planted groups", "dmtg_planted.py", "dmtg_planted", planted),
     ("Differentiable grouping: cost", "dmtg_cost.py", "dmtg_cost", cost),

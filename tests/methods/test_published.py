@@ -12,6 +12,7 @@ from coterie.cli.asked import methods_asked
 from coterie.cli.options import ComparisonOptions, GroupOptions
 from coterie.errors import CoterieError
 from coterie.methods import METHODS, PUBLISHED, method_named
+from coterie.testing import check_method
 
 PAGE = Path(__file__).parents[2] / "docs" / "published.md"
 SMALL = {"epochs": 3, "batch_size": 32, "model_options": {"hidden": (16,)}, "strategy": "loop"}
@@ -107,6 +108,12 @@ def test_a_method_is_known_by_what_it_does():
 def test_what_no_paper_has_is_refused(name, n_groups, message):
     with pytest.raises(CoterieError, match=message):
         method_named(name, n_groups)
+
+
+@pytest.mark.parametrize("name", ["lookahead", "pairs"])
+def test_under_its_published_name_a_method_is_one(name):
+    held = check_method(method_named(f"{name}:published", 2))
+    assert {"grouping", "identity", "price", "about", "two tasks"} <= {*held}
 
 
 def test_more_groups_than_tasks_are_refused_before_training(data):

@@ -103,8 +103,8 @@ def adaptive_subsets(
 
     The adaptive sampling of AdaGroup, which Grad-TAG's authors published before it (Li et al.):
     clusters found so far are kept, and each draw takes one of them at random and all tasks that are
-    in none yet as the pool of which it takes ``size``, or all but one where there are fewer. So the
-    affinity of two tasks of different clusters is settled once, and that within a cluster refined.
+    in none yet as the pool, of which it takes ``size``, or half if they are fewer than twice that. So
+    the affinity of two tasks of different clusters is settled once, and that within a cluster refined.
     Here all tasks are known from the start, and arrive in a random order: first half of them, then
     the others in three parts, and in the end none. Each time an equal share of the subsets is drawn
     and scored, and the tasks so far are clustered by their averages.
@@ -132,7 +132,7 @@ def adaptive_subsets(
         require_whole(name, value, 1)
     rng = numpy_generator(seed, "subsets", "adaptive", n_tasks, size)
     order = rng.permutation(n_tasks)
-    first = max(min(size + 1, n_tasks), -(-n_tasks // 2))
+    first = -(-n_tasks // 2)
     parts = [part for part in np.array_split(order[first:], _ARRIVALS) if len(part)]
     arrivals = [order[:first], *parts, order[:0]]
     rows, scores = np.zeros((0, n_tasks), dtype=bool), np.zeros((0, n_tasks))
@@ -222,7 +222,7 @@ def _drawn(
     while len(found) < n and tries:
         pool = pools[int(rng.integers(len(pools)))]
         row = np.zeros(before.shape[1], dtype=bool)
-        row[rng.choice(pool, min(size, max(2, len(pool) - 1)), replace=False)] = True
+        row[rng.choice(pool, min(size, max(2, len(pool) // 2)), replace=False)] = True
         if row.tobytes() in seen:
             tries -= 1
             continue
