@@ -1,7 +1,9 @@
 """Write docs/benchmarks.md from the JSON results, so that no figure on that page is typed by hand.
 
-python benchmarks/page.py           # write the page
-python benchmarks/page.py --check   # exit status 1 if the page is out of date
+And docs/published.md from the entries of methods as their papers have them.
+
+python benchmarks/page.py           # write the pages
+python benchmarks/page.py --check   # exit status 1 if one is out of date
 """
 
 from __future__ import annotations
@@ -18,6 +20,7 @@ from page_decisions import answers, found_groups, wrong
 from page_dmtg import cost, images, planted
 from page_labels import few_labels
 from page_methods import (
+    adaptive,
     advice,
     estimates,
     faces,
@@ -29,11 +32,13 @@ from page_methods import (
     toy,
     truth,
 )
+from page_published import published
 from page_tables import cost as networks_cost
 from page_tables import settings, tables
 
 PAGE = Path(__file__).parents[1] / "docs" / "benchmarks.md"
 ADVICE = PAGE.with_name("judged.txt")
+PUBLISHED = PAGE.with_name("published.md")
 TABLES = ("emotions", "scene", "flags")
 HEAD = """# Benchmarks
 
@@ -372,6 +377,7 @@ SECTIONS: list[tuple[str, str, str, Callable[[dict[str, Any]], str]]] = [
     ("Speed: Grad-TAG features", "gradtag.py", "gradtag_speed", gradients),
     ("Grad-TAG: how well it predicts", "gradtag_quality.py", "gradtag_quality", estimates),
     ("Grad-TAG: planted clusters", "gradtag_toy.py", "gradtag_toy", toy),
+    ("Grad-TAG: adaptive sampling", "adaptive_sampling.py", "adaptive_sampling", adaptive),
     ("Five methods on CelebA", "celeba_methods.py", "celeba_methods", faces),
     ("Differentiable grouping: planted groups", "dmtg_planted.py", "dmtg_planted", planted),
     ("Differentiable grouping: cost", "dmtg_cost.py", "dmtg_cost", cost),
@@ -446,17 +452,14 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--check", action="store_true")
+    written = {PAGE: page(), ADVICE: judged_together(), PUBLISHED: published()}
     if parser.parse_args().check:
-        if (
-            PAGE.read_text(encoding="utf-8") != page()
-            or ADVICE.read_text(encoding="utf-8") != judged_together()
-        ):
-            sys.exit(
-                "docs/benchmarks.md or docs/judged.txt is out of date: python benchmarks/page.py"
-            )
+        stale = [path.name for path, text in written.items() if path.read_text("utf-8") != text]
+        if stale:
+            sys.exit(f"{', '.join(stale)} in docs/ is out of date: python benchmarks/page.py")
         return
-    PAGE.write_text(page(), encoding="utf-8")
-    ADVICE.write_text(judged_together(), encoding="utf-8")
+    for path, text in written.items():
+        path.write_text(text, encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -307,6 +307,31 @@ def estimates(found: dict[str, Any]) -> str:
     )
 
 
+def adaptive(found: dict[str, Any]) -> str:
+    """Subsets drawn adaptively and uniformly: planted groups found."""
+    rows = [
+        [
+            row["tasks"],
+            row["groups"],
+            row["size"],
+            round(row["subsets"]),
+            f"{row['uniform']:.2f}",
+            f"{row['adaptive']:.2f}",
+            f"{row['gain'][0]:+.2f} ({row['gain'][1]:+.2f} to {row['gain'][2]:+.2f})",
+        ]
+        for row in found["rows"]
+    ]
+    return (
+        "Planted scores: the sum of what the other members do for a task, 1 within its group and 0 "
+        f"beyond, each with a spread of {found['spread']:g}, and noise (1 with few tasks in a "
+        "subset, 2 with ten). Adjusted Rand index of the groups found from averages over as many "
+        "subsets of either kind:\n\n"
+        + table(
+            ["tasks", "groups", "of a subset", "subsets", "uniform", "adaptive", "difference"], rows
+        )
+    )
+
+
 def toy(found: dict[str, Any]) -> str:
     """Grad-TAG on planted clusters: two truths."""
     names = {

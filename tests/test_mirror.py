@@ -43,7 +43,7 @@ REACHED = {
     "grouping/test_affinity_groups.py": "grouping: affinities automatic hierarchical sdp spectral",
     "grouping/test_group.py": "grouping: fuzzy_cmeans fuzzy_kmeans kmeans measures method points",
     "grouping/test_select.py": "grouping: candidates conflicts cover densest highs rows search",
-    "methods/test_compared.py": "methods: cluster given learn method select",
+    "methods/test_compared.py": "methods: cluster given learn method",
     "methods/test_registry.py": "methods: earlier own",
     "models/test_grouped.py": "models: building saved programs",
     "models/test_stack.py": "models: batch_norm encoders execution layers strategy; .: seeds",

@@ -368,7 +368,17 @@ CASES: dict[str, tuple[Callable[..., Any], Mapping[str, Any], Mapping[str, Any]]
     "Select": (
         ct.Select,
         {"n_groups": 2},
-        dict.fromkeys(("estimator", "measure", "partition", "time_limit")),
+        dict.fromkeys(("estimator", "measure", "partition", "half_size", "relative", "time_limit")),
+    ),
+    "Average": (
+        ct.Average,
+        {"n_groups": 2},
+        dict.fromkeys(("source", "every", "time_limit")),
+    ),
+    "ClusterScores": (
+        ct.ClusterScores,
+        {},
+        dict.fromkeys(("estimator", "n_groups", "by", "measure", "n_subsets", "size", "adaptive")),
     ),
     "Learn": (ct.Learn, {}, {"provider": None}),
     "Found": (

@@ -26,8 +26,10 @@ __version__ = "0.1.0"
 
 _ROOM_OF = {
     "Affinity": "results",
+    "Average": "methods",
     "Case": "methods",
     "Cluster": "methods",
+    "ClusterScores": "methods",
     "Comparison": "evaluation",
     "CoterieError": "errors",
     "CoterieWarning": "errors",
@@ -97,8 +99,10 @@ if TYPE_CHECKING:
     from coterie.fitting import fit as fit
     from coterie.grouping import group as group
     from coterie.grouping import select as select
+    from coterie.methods import Average as Average
     from coterie.methods import Case as Case
     from coterie.methods import Cluster as Cluster
+    from coterie.methods import ClusterScores as ClusterScores
     from coterie.methods import Learn as Learn
     from coterie.methods import Method as Method
     from coterie.methods import Select as Select

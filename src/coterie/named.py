@@ -6,6 +6,17 @@ import importlib
 
 from coterie.errors import CoterieError, reason
 
+PUBLISHED_SUFFIX = ":published"
+
+
+def names_object(name: str) -> bool:
+    """Whether a text is a ``module:object`` of a user, and not the name of something here.
+
+    >>> [names_object(name) for name in ("cosine", "mine:Cosine", "cosine:published")]
+    [False, True, False]
+    """
+    return ":" in name and not name.endswith(PUBLISHED_SUFFIX)
+
 
 def find_object(name: str, argument: str, form: str = "module:object") -> object:
     """What a user's ``module:object`` names; the module is executed.

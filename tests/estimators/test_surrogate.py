@@ -9,7 +9,8 @@ from sklearn.linear_model import Ridge
 from coterie.errors import CoterieError
 from coterie.estimators import SurrogateScores, subsets_of_size
 from coterie.estimators.judge import within_target_correlation
-from coterie.estimators.surrogate import covering_subsets, ridge_relevance
+from coterie.estimators.sampling import covering_subsets
+from coterie.estimators.surrogate import ridge_relevance
 from tests.estimators.planted import PlantedScores, every_subset
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeVar, get_origin, get_type_hints
 
 from coterie.errors import CoterieError, shown
+from coterie.named import names_object
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -125,7 +126,7 @@ def objects_named(asked: object) -> list[str]:
             texts = value if isinstance(value, tuple) else (value,)
             # Of a kind, what follows the name of its target.
             parts = (str(text).rpartition("=")[2] for text in texts)
-            found |= dict.fromkeys(part for part in parts if ":" in part)
+            found |= dict.fromkeys(filter(names_object, parts))
     return list(found)
 
 

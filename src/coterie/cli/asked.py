@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TypedDict, TypeVar, cast
 from coterie.cli import options
 from coterie.cli.arguments import objects_named
 from coterie.errors import CoterieError, blame, shown
-from coterie.named import find_object
+from coterie.named import find_object, names_object
 
 if TYPE_CHECKING:
     from coterie.affinities import AffinityProbe
@@ -129,7 +129,8 @@ def methods_asked(
             for settings in _settings_of(name, asked):
                 method = method_named(name, n_groups, **settings)
                 maps = compared.methods and method.about.family == "data map"
-                label = f"data_map {method.label}" if maps else method.label
+                untold = maps and not method.label.startswith("data_map")
+                label = f"data_map {method.label}" if untold else method.label
                 number = f"K={method.n_groups}"
                 label = label if number in label else f"{label} {number}"
                 # Objects of two modules may be called the same.
@@ -144,7 +145,7 @@ def _settings_of(name: str, asked: options.GroupOptions) -> Sequence[Mapping[str
     from coterie.grouping import AFFINITY_METHODS
 
     by = {} if asked.clustering == "auto" else {"by": clustering_of(asked)}
-    if ":" in name:
+    if names_object(name):
         return [by if issubclass(_class(find_object(name, "methods")), AffinityProbe) else {}]
     found = name.replace("-", "_")
     if found not in AFFINITIES:

@@ -24,8 +24,9 @@ def parts() -> Iterator[tuple[str, Sequence[str], Sequence[Sequence[str]]]]:
     from coterie.evaluation import ARMS, BASELINES, RIVALS
     from coterie.grouping import AFFINITY_METHODS
     from coterie.grouping import METHODS as CLUSTERINGS
-    from coterie.methods import METHODS, method_named
+    from coterie.methods import METHODS, PUBLISHED, method_named
     from coterie.models.encoders import ENCODERS
+    from coterie.named import PUBLISHED_SUFFIX
     from coterie.tasks import KINDS
 
     abouts = [(name, method_named(name, 2).about) for name in METHODS]
@@ -34,6 +35,10 @@ def parts() -> Iterator[tuple[str, Sequence[str], Sequence[Sequence[str]]]]:
         ("method", "family", "what it reads or trains"),
         [(name, about.family, about.measures) for name, about in abouts],
     )
+    papers = [
+        (name + PUBLISHED_SUFFIX, each.paper) for name, each in PUBLISHED.items() if each.made
+    ]
+    yield "As papers have them (--methods)", ("method", "paper"), papers
     for title, registry in {
         "Clusterings of data maps (--clustering)": CLUSTERINGS,
         "Clusterings of affinities (--clustering)": AFFINITY_METHODS,

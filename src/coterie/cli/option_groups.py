@@ -131,7 +131,7 @@ class ComparisonOptions:
         tuple[str, ...], arg(metavar="NAME ...", help_behavior_hint="", aliases=("--method",))
     ] = ()
     """Ways to find groups, such as data_map, lookahead or gradtag, or module:object of your own;
-    coterie parts lists all. (default: data_map)"""
+    NAME:published is as the method's paper has it; coterie parts lists all. (default: data_map)"""
     baselines: Annotated[
         tuple[str, ...], arg(metavar="NAME ...", help_behavior_hint="(default: all of coterie's)")
     ] = ()

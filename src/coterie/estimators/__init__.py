@@ -30,6 +30,7 @@ from coterie.estimators.base import (
 from coterie.estimators.gradtag import GradTagScores
 from coterie.estimators.mtgnet import MTGNetScores
 from coterie.estimators.pairs import PairScores
+from coterie.estimators.sampling import adaptive_subsets, sampled_affinity
 from coterie.estimators.surrogate import SourceChoice, SurrogateScores
 from coterie.estimators.table import TableScores
 from coterie.estimators.train import EarlyScores, TrainedScores
@@ -56,7 +57,9 @@ __all__ = [
     "SurrogateScores",
     "TableScores",
     "TrainedScores",
+    "adaptive_subsets",
     "as_rows",
     "random_subsets",
+    "sampled_affinity",
     "subsets_of_size",
 ]

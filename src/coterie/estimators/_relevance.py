@@ -1,4 +1,4 @@
-"""What surrogate models are fitted on, and how: subsets in which all pairs meet, and ridge.
+"""How surrogate models are fitted: ridge regression, of resampled subsets too.
 
 Shapes: ``R`` trained subsets, ``T`` tasks, ``B`` fits.
 """
@@ -6,10 +6,6 @@ Shapes: ``R`` trained subsets, ``T`` tasks, ``B`` fits.
 from __future__ import annotations
 
 import numpy as np
-
-from coterie.errors import CoterieError
-from coterie.estimators.base import random_subsets
-from coterie.seeds import numpy_generator
 
 
 def ridge_relevance(
@@ -43,37 +39,3 @@ def ridge_relevance(
         relevance[np.ix_(seen, sources, [target])] = scale[target] * found[:, :, None]
         intercept[seen, target] = scale[target] * (mean_y - (mean_x * found).sum(axis=1))
     return relevance, intercept
-
-
-def covering_subsets(n_tasks: int, size: int, n: int, seed: int) -> np.ndarray:
-    """``n`` distinct random subsets of ``size`` tasks in which every pair meets, bool (n, T).
-
-    Drawn uniformly; while a pair is missing, a subset that can be spared gives way to one with that
-    pair.
-
-    Raises:
-        CoterieError: there are too few subsets to bring all pairs together.
-
-    >>> rows = covering_subsets(7, 3, 14, seed=0)
-    >>> bool((rows.T.astype(int) @ rows).min() > 0)
-    True
-    """
-    rows = random_subsets(n_tasks, size, n, seed) > 0
-    rng = numpy_generator(seed, "subsets", "cover")
-    while True:
-        together = rows.T.astype(int) @ rows
-        missing = np.argwhere(np.triu(together == 0, 1))
-        if not len(missing):
-            return rows
-        spare = [r for r, row in enumerate(rows) if together[np.ix_(row, row)].min() > 1]
-        if not spare:
-            raise CoterieError(
-                f"{n} subsets of {size} do not bring all pairs of {n_tasks} tasks together; give "
-                "more `n_subsets`, or a larger `size`."
-            )
-        group = list(missing[0])
-        while len(group) < size:
-            lacking = (together[:, group] == 0).sum(axis=1) + rng.random(n_tasks)
-            lacking[group] = -1
-            group.append(int(lacking.argmax()))
-        rows[spare[0]] = np.isin(np.arange(n_tasks), group)

@@ -14,7 +14,7 @@ from typing import ClassVar, Self
 import numpy as np
 import torch
 
-from coterie.errors import CoterieError, require_whole
+from coterie.errors import CoterieError, require_type, require_whole
 from coterie.estimators._gain_net import GainNet, gains_of, train
 from coterie.estimators.base import (
     Estimator,
@@ -62,6 +62,8 @@ class MTGNetScores(FromOracle):
         networks: how many are averaged in the end; they differ in their initialisation.
         max_epochs: bound of each training of the network, which stops after 5 epochs without less
             training loss.
+        relative: whether gains are relative to the single-task score, as in the paper, while the
+            network learns; ask for losses, which are not 0.
         seed: of the network and of the candidates.
 
     >>> from coterie.estimators.table import TableScores
@@ -87,6 +89,8 @@ class MTGNetScores(FromOracle):
         networks: int = 5,
         max_epochs: int = 300,
         seed: int = 0,
+        *,
+        relative: bool = False,
     ) -> None:
         settings = {"hidden": hidden, "layers": layers, "networks": networks}
         for name, value in {**settings, "max_epochs": max_epochs}.items():
@@ -94,8 +98,9 @@ class MTGNetScores(FromOracle):
         if step is not None:
             require_whole("step", step, 1)
         self.n_rows, self.step, self.hidden, self.layers = n_rows, step, hidden, layers
+        require_type("relative", relative, bool)
         self.networks, self.max_epochs = networks, max_epochs
-        self.seed = seed
+        self.seed, self.relative = seed, relative
         self._known: _Known | None = None
         self._snapshots: list[GainNet] = []
 
@@ -125,7 +130,8 @@ class MTGNetScores(FromOracle):
         """Estimated seconds of its networks, of which one is trained on noise to tell."""
         several = random_subsets(n_tasks, max(2, n_tasks // 2), self.trainings(n_tasks), self.seed)
         rows = np.vstack([np.eye(n_tasks), several]) > 0
-        known = _Known(rows, numpy_generator(self.seed, "noise").normal(size=rows.shape))
+        noise = numpy_generator(self.seed, "noise").normal(size=rows.shape)
+        known = _Known(rows, noise, relative=self.relative)
         marks = [perf_counter()]
         for _ in range(2):  # the first warms up
             self._learn(known, 0, 1)
@@ -148,7 +154,7 @@ class MTGNetScores(FromOracle):
                 f"`n_rows` must be at least {len(start)}, all {n_tasks} single tasks and the group "
                 f"of all; found {n_rows}."
             )
-        known = _Known(start > 0, ask(oracle, start))
+        known = _Known(start > 0, ask(oracle, start), relative=self.relative)
         step, turn = self.step or max(1, n_tasks // 3), 0
         while len(known.rows) < n_rows:
             snapshots = self._learn(known, turn, 1)
@@ -226,16 +232,21 @@ class MTGNetScores(FromOracle):
 
 
 class _Known:
-    """Rows (R, T) that were trained and their scores; singles come first."""
+    """Rows (R, T) that were trained and their scores; singles come first.
 
-    def __init__(self, rows: np.ndarray, scores: np.ndarray) -> None:
-        self.rows, self.scores = rows, scores
+    Each task's gains count in units of its ``scale``: of its single-task score if they are
+    ``relative``, else of its mean absolute gain.
+    """
+
+    def __init__(self, rows: np.ndarray, scores: np.ndarray, *, relative: bool) -> None:
+        self.rows, self.scores, self.relative = rows, scores, relative
         self.single = np.diag(scores[: rows.shape[1]])
         apart = rows & (rows.sum(axis=1, keepdims=True) > 1)
         size = np.where(apart, np.abs(scores - self.single), 0.0).sum(axis=0) / np.maximum(
             apart.sum(axis=0), 1
         )
-        self.scale = np.where(size > 0, size, 1.0)
+        unit = np.abs(self.single) if relative else size
+        self.scale = np.where(unit > 0, unit, 1.0)
 
     def gains(self) -> np.ndarray:
         """Gains over the single tasks in units of each task's scale, 0 outside a row."""
@@ -243,4 +254,5 @@ class _Known:
 
     def with_rows(self, rows: np.ndarray, scores: np.ndarray) -> _Known:
         """What is known once more rows are trained."""
-        return _Known(np.vstack([self.rows, rows]), np.vstack([self.scores, scores]))
+        both = np.vstack([self.rows, rows]), np.vstack([self.scores, scores])
+        return _Known(*both, relative=self.relative)

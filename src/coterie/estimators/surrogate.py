@@ -12,7 +12,7 @@ from typing import ClassVar, Self
 import numpy as np
 
 from coterie.errors import CoterieError, require_positive, require_whole
-from coterie.estimators._relevance import covering_subsets, ridge_relevance
+from coterie.estimators._relevance import ridge_relevance
 from coterie.estimators.base import (
     Estimator,
     FromOracle,
@@ -22,6 +22,7 @@ from coterie.estimators.base import (
     require_fitted,
     require_several_tasks,
 )
+from coterie.estimators.sampling import covering_subsets
 from coterie.results import About, Affinity
 from coterie.seeds import numpy_generator
 

@@ -44,7 +44,7 @@ def check_save(
     """
     if save is None:
         return
-    asked: dict[str, Groups] = {name: method.n_groups for name, method in methods.items()}
+    asked: dict[str, Groups] = {name: method.n_models for name, method in methods.items()}
     n_tasks = len(data.tasks)
     # Arms are called by what was asked for, so that any groups stand for those that will be found.
     groupings = {

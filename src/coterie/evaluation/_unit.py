@@ -77,7 +77,7 @@ class Plan:
     @property
     def asked(self) -> dict[str, Groups]:
         """The number of groups that each method was asked for."""
-        return {name: method.n_groups for name, method in self.methods.items()}
+        return {name: method.n_models for name, method in self.methods.items()}
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -81,6 +81,14 @@ class Method(ABC):
         return f"{self.name} K={self.n_groups}"
 
     @property
+    def n_models(self) -> Groups:
+        """How many models it leaves, of which the ensemble beside it has as many.
+
+        "auto" where it finds that out.
+        """
+        return self.n_groups
+
+    @property
     def itself(self) -> object:
         """What tells it from others, by :func:`coterie.identity.identity`."""
         return self

@@ -169,15 +169,18 @@ class Cluster(Method):
         """Group the tasks by the map, or by what was measured while the joint model trained."""
         if self.reads_maps:
             return Found(grouping=self.group(case.data_map, seed=seed, maps=case.maps))
-        if self.source == DATA_MAP:
-            measured = data_map_affinity(case.data_map, seed=seed)
-        else:
-            measured: Affinity = case.probes[self.measurement].affinity()  # type: ignore[attr-defined]
+        measured = self.measured(case, seed=seed)
         return Found(
             grouping=group(measured, self.n_groups, method=self.by, seed=seed),
             cost=Cost.of(measured.cost),
             evidence=measured,
         )
+
+    def measured(self, case: Case, *, seed: int) -> Affinity:
+        """The affinity that is clustered: of the map, or what rode on the joint training."""
+        if self.source == DATA_MAP:
+            return data_map_affinity(case.data_map, seed=seed)
+        return case.probes[self.measurement].affinity()  # type: ignore[attr-defined]
 
     def group(self, data_map: DataMap, *, seed: int, maps: dict[str, Gram]) -> Grouping:
         """Group the tasks of a map; ``maps`` as in :meth:`distances`."""

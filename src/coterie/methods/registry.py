@@ -16,8 +16,9 @@ from coterie.methods.cluster import DATA_MAP, Cluster
 from coterie.methods.given import Given
 from coterie.methods.learn import Learn
 from coterie.methods.own import Own
+from coterie.methods.published import published
 from coterie.methods.select import Select, require_number
-from coterie.named import find_object
+from coterie.named import PUBLISHED_SUFFIX, find_object, names_object
 from coterie.results import Grouping
 from coterie.training import WeightsProvider
 
@@ -62,8 +63,9 @@ def register(name: str, made: Made) -> None:
 def method_named(name: str, n_groups: Groups = "auto", **settings: Any) -> Method:
     """The method of a name: one of :data:`METHODS`, or ``module:object`` of your own.
 
-    An object may be whatever :func:`as_method` takes; a class is called with ``n_groups`` if it
-    takes that.
+    With ``:published`` behind it a name stands for the method as its paper has it
+    (:data:`coterie.methods.PUBLISHED`). An object may be whatever :func:`as_method` takes; a class
+    is called with ``n_groups`` if it takes that.
 
     Raises:
         CoterieError: there is no such method, or it cannot find ``n_groups`` groups.
@@ -71,7 +73,9 @@ def method_named(name: str, n_groups: Groups = "auto", **settings: Any) -> Metho
     >>> method_named("lookahead", 3)
     Cluster(source='lookahead', n_groups=3, by='sdp', ...)
     """
-    if ":" in name:
+    if name.endswith(PUBLISHED_SUFFIX):
+        return published(name.removesuffix(PUBLISHED_SUFFIX), n_groups, **settings)
+    if names_object(name):
         return as_method(_made(find_object(name, "method"), n_groups), n_groups, **settings)
     found = name.replace("-", "_")
     if found not in METHODS:

@@ -3,19 +3,33 @@
 from __future__ import annotations
 
 from copy import copy
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any, Literal, cast
+
+import numpy as np
 
 from coterie.errors import CoterieError, require_choice, require_positive, require_type, shown
 from coterie.estimators import ESTIMATORS, AskingEstimator, Estimator, JointEstimator, TrainedScores
 from coterie.grouping import candidates, most_asked, select
+from coterie.identity import qualified
 from coterie.labels import changed
-from coterie.methods._method import Case, Method
+from coterie.methods._method import Case, Groups, Method
+from coterie.methods.timing import Timing
+from coterie.models import Architecture
+from coterie.models.width import resized, widening
 from coterie.results import About, Cost, Found
 
 if TYPE_CHECKING:
-    from coterie.methods.timing import Timing
+    from coterie.data import Dataset
+    from coterie.fitting import Model
+    from coterie.training.config import TrainingSettings
 
+_HALF = {
+    True: "Networks of half the size were tried for tasks alone, at half the cost; those selected "
+    "are trained at full size here.",
+    False: "No networks of half the size were tried: the encoder has no option for its width.",
+}
+_SWITCHES = ("partition", "half_size", "relative")
 _NAMES = {kind: name for name, kind in ESTIMATORS.items() if isinstance(kind, type)}
 
 
@@ -29,6 +43,12 @@ class Select(Method):
     is estimated on validation ("loss" tells more of few examples than "score"); one on the joint
     model that is given has its own. With ``partition`` every task is trained in one model only.
 
+    ``half_size`` tries a network of half the parameters for each task alone, too, at half the cost
+    (HOA; Standley et al., ICML 2020, section 4): ``n_groups`` is then a budget in networks of full
+    size. Those selected are trained at full size all the same, and it is said. With ``relative``
+    losses count as shares of each task's loss alone (the gains of MTG-Net; Song et al., NeurIPS
+    2022), so that tasks of large losses do not rule the sum.
+
     >>> from coterie.estimators import GradTagScores
     >>> Select("pairs", n_groups=2).label, Select(GradTagScores(n_features=512), n_groups=2).label
     ('pairs K=2', 'gradtag n_features=512 K=2')
@@ -38,12 +58,20 @@ class Select(Method):
     n_groups: int = 2  # type: ignore[assignment]
     measure: Literal["loss", "score"] = "loss"
     partition: bool = False
+    half_size: bool = False
+    relative: bool = False
     time_limit: float = 60.0
 
     def __post_init__(self) -> None:
         """Refuse names that are not registered, and K that is not a number."""
         require_choice("measure", self.measure, ("loss", "score"))
-        require_type("partition", self.partition, bool)
+        for name in _SWITCHES:
+            require_type(name, getattr(self, name), bool)
+        if self.relative and self.measure != "loss":
+            raise CoterieError(
+                "`relative` is of losses, for a score may be 0: it takes measure='loss'; found "
+                f"{self.measure!r}."
+            )
         require_positive("time_limit", self.time_limit)
         if isinstance(self.estimator, str):
             object.__setattr__(self, "estimator", self.estimator.replace("-", "_"))
@@ -77,7 +105,20 @@ class Select(Method):
     def label(self) -> str:
         """A short name that tells methods of one comparison apart."""
         own = "" if isinstance(self.estimator, str) else changed(self.estimator)
-        return f"{self.name}{own}{' partition' if self.partition else ''} K={self.n_groups}"
+        switched = [f" {name}" for name in _SWITCHES if getattr(self, name)]
+        return f"{self.name}{own}{''.join(switched)} K={self.n_groups}"
+
+    @property
+    def n_models(self) -> Groups:
+        """As many as the budget has room for; more than K where some cost less."""
+        return "auto" if self.half_size else self.n_groups
+
+    @property
+    def itself(self) -> object:
+        """As it was before it had switches that are off: earlier runs are continued."""
+        own = {each.name: getattr(self, each.name) for each in fields(self)}
+        off = [name for name in ("half_size", "relative") if not own[name]]
+        return {"is": qualified(self)} | {n: value for n, value in own.items() if n not in off}
 
     @property
     def _kind(self) -> Any:  # a class of ours, or an object with attributes of its own
@@ -107,31 +148,50 @@ class Select(Method):
         """The estimator, ready to predict; it trains what it needs on the case."""
         if self.on_joint_model:
             return cast(JointEstimator, self.unfitted(seed)).fit(case.joint, case.data)  # type: ignore[return-value]
-        oracle = (self._kind if self.trains else TrainedScores)(
+        oracle = self._oracle(case, case.settings, seed)
+        return oracle if self.trains else cast(AskingEstimator, self.unfitted()).fit(oracle)
+
+    def _oracle(self, case: Case, settings: TrainingSettings, seed: int) -> TrainedScores:
+        """What trains the rows that it is asked about."""
+        return (self._kind if self.trains else TrainedScores)(
             case.model,
             case.data,
             seed=seed,
             measure=self.measure,
             progress=case.progress,
-            **case.settings,
+            **settings,
         )
-        return oracle if self.trains else cast(AskingEstimator, self.unfitted()).fit(oracle)
 
     def price(self, timing: Timing) -> Cost | None:
         """What the trainings take that the estimator asks for, or reading the joint model."""
         n_tasks = len(timing.data.tasks)
+        # Some to find candidates, then all for their scores.
+        before = 0 if self.trains else most_asked(n_tasks)
+        told = self.price_of(timing, before + len(candidates(n_tasks)[0]))
+        half = _halved(timing.model, timing.data, timing.settings) if self.half_size else None
+        if told is None or half is None:
+            return told
+        small = Timing(model=timing.model, data=timing.data, settings=half)
+        return told + small.cost_of([n_tasks], share=self._share)
+
+    def price_of(self, timing: Timing, n_rows: int) -> Cost | None:
+        """What an estimator takes that is asked about so many rows; None if it does not tell."""
+        n_tasks = len(timing.data.tasks)
         if self.on_joint_model:
-            # To find candidates, then for their scores.
-            asked = most_asked(n_tasks) + len(candidates(n_tasks)[0])
-            return timing.cost_of_reading(cast(JointEstimator, self.unfitted()), asked)
+            return timing.cost_of_reading(cast(JointEstimator, self.unfitted()), n_rows)
         if self.trains:
-            return timing.cost_of([len(candidates(n_tasks)[0])], share=self._kind.usual_share)
+            return timing.cost_of([n_rows], share=self._share)
         made = self.unfitted()
         told, own = getattr(made, "trainings", None), getattr(made, "own_seconds", None)
         if told is None:
             return None
         in_rounds = getattr(made, "rounds", lambda n: [told(n)])
         return timing.cost_of(in_rounds(n_tasks), seconds=own(n_tasks) if own else 0.0)
+
+    @property
+    def _share(self) -> float:
+        """Of the epochs, for which rows are trained."""
+        return self._kind.usual_share if self.trains else 1.0
 
     def __call__(self, case: Case, *, seed: int) -> Found:
         """Select groups by estimated validation scores.
@@ -141,19 +201,40 @@ class Select(Method):
         estimator, tasks = self.estimate(case, seed=seed), case.data.tasks.names
         # Rows are grown by cheap predictions only: to train thousands more is no search.
         rows, how = candidates(tasks, None if self.trains else estimator.predict)
+        scores, costs, spent = estimator.predict(rows), np.ones(len(rows)), Cost.of(estimator.cost)
+        alone = rows.sum(axis=1) == 1
+        weights = 1 / np.abs(np.nansum(scores[alone], axis=0)) if self.relative else None
+        half = _halved(case.model, case.data, case.settings) if self.half_size else None
+        if half is not None:
+            small = self._oracle(case, half, seed)
+            scores = np.vstack([scores, small.predict(rows[alone])])
+            rows, costs = np.vstack([rows, rows[alone]]), np.r_[costs, np.full(len(tasks), 0.5)]
+            spent += Cost.of(small.cost)
         chosen = select(
-            estimator.predict(rows),
+            scores,
             rows,
             tasks=tasks,
+            costs=costs,
             budget=self.n_groups,
             partition=self.partition,
+            task_weights=weights,
             time_limit=self.time_limit,
         )
+        details = {"notes": [_HALF[half is not None]]} if self.half_size else {}
         return Found(
-            grouping=replace(chosen.grouping, method=self.name, details={}),
-            cost=Cost.of(estimator.cost),
+            grouping=replace(chosen.grouping, method=self.name, details=details),
+            cost=spent,
             evidence=replace(chosen, details={**chosen.details, "candidates": how}),
         )
+
+
+def _halved(model: Model, data: Dataset, settings: TrainingSettings) -> TrainingSettings | None:
+    """Settings of networks with half the parameters; None if the encoder has no width."""
+    options = settings.get("model_options", {})
+    architecture = Architecture.of(model, data.input_shape, data.tasks, options)
+    if widening(architecture) is None:
+        return None
+    return {**settings, "model_options": resized(architecture, 0.5)}
 
 
 def require_number(n_groups: object, name: str) -> None:

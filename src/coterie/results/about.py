@@ -51,6 +51,16 @@ class Cost:
         for name, value in asdict(self).items():
             require_number(name, value, least=0)
 
+    def __add__(self, other: Cost) -> Cost:
+        """Both one after the other: what they hold at once is the larger of the two.
+
+        >>> both = Cost(trainings=3, bytes=8.0) + Cost(trainings=1, bytes=6.0)
+        >>> both.trainings, both.bytes
+        (4, 8.0)
+        """
+        sums = {name: value + getattr(other, name) for name, value in asdict(self).items()}
+        return Cost(**{**sums, "bytes": max(self.bytes, other.bytes)})
+
     @classmethod
     def of(cls, spent: Mapping[str, object]) -> Self:
         """The steps and seconds of a mapping such as :attr:`coterie.Fit.cost`.

@@ -16,7 +16,6 @@ from coterie.data.dataset import Split
 from coterie.errors import CoterieError
 from coterie.estimators import GradTagScores, TrainedScores
 from coterie.estimators.gradtag.newton import Moments
-from coterie.estimators.gradtag.readout import co_averages
 from coterie.metrics import scores, with_metric
 from coterie.tasks import Kind, task_losses
 
@@ -173,23 +172,6 @@ def test_three_classes_keep_the_accuracy_of_the_joint_model():
         .predict(np.ones((2, 3)))
     )
     np.testing.assert_allclose(found, np.repeat(joint.scores, 2, axis=0), atol=1e-5)
-
-
-def test_averages_over_subsets_by_hand():
-    members = np.array([[1, 1, 0], [1, 0, 1], [1, 1, 1], [0, 1, 1]], dtype=bool)
-    values = np.where(members, [[1.0, 10, 0], [2, 0, 0], [3, 30, 0], [0, 20, 0]], np.nan)
-    matrix, counts, stderr = co_averages(members, values)
-    spread = np.sqrt(2 / 3)  # of 1, 2, 3
-    wanted = np.array([[0, 0, 0], [0, 0, 0], [0.5, 0.5, 0]])
-    wanted[2] = [0.5 / spread, 0.5 / spread, 0]
-    np.testing.assert_allclose(matrix, wanted, atol=1e-12)
-    assert counts.tolist() == [[3, 2, 2], [2, 3, 2], [2, 2, 3]]
-    # Task 0 beside task 2: standardised 0 and 1 / spread.
-    assert stderr[2, 0] == pytest.approx(0.5 / spread)
-    apart, counts, stderr = co_averages(np.eye(2, dtype=bool), np.where(np.eye(2) > 0, 1.0, np.nan))
-    assert np.isnan(apart).tolist() == [[False, True], [True, False]]
-    assert counts.tolist() == [[1, 0], [0, 1]]
-    assert np.isnan(stderr).all()
 
 
 def test_one_task_has_no_affinity():

@@ -2,46 +2,16 @@
 
 import pytest
 import torch
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from torch import nn
 
 import coterie as ct
 from coterie.errors import CoterieError
 from coterie.evaluation import RIVALS
-from coterie.evaluation.rivals.wide import widened
 from coterie.models import Architecture
+from coterie.models.width import resized
 from tests.evaluation.rivals.units import SMALL, table, trained
 
 WIDE = RIVALS["wide"]
-
-
-def size(architecture: Architecture) -> int:
-    return sum(parameter.numel() for parameter in architecture.build(0, 0).parameters())
-
-
-@settings(max_examples=15, deadline=None)
-@given(
-    hidden=st.lists(st.integers(8, 128), min_size=1, max_size=3).map(tuple),
-    n_models=st.integers(2, 6),
-)
-def test_an_mlp_has_about_the_parameters_of_so_many(hidden, n_models):
-    """Up to one unit more or less in each layer."""
-    one = Architecture("mlp", (6,), 4, {"hidden": hidden, "dropout": 0.1})
-    options = widened(one, n_models)
-    assert options["dropout"] == 0.1
-    assert size(Architecture("mlp", (6,), 4, options)) == pytest.approx(
-        n_models * size(one), rel=0.15
-    )
-
-
-@pytest.mark.parametrize("model", ["cnn", "resnet18"])
-def test_so_have_the_networks_for_images(model):
-    one = Architecture(model, (1, 8, 8), 3)
-    options = widened(one, 3)
-    assert size(Architecture(model, (1, 8, 8), 3, options)) == pytest.approx(
-        3 * size(one), rel=0.05
-    )
 
 
 def no_width(input_shape, scale=1.0):
@@ -60,13 +30,13 @@ def test_an_encoder_without_such_an_option_is_left_out_and_why():
     assert "no option `width` or `hidden`" in told
     assert WIDE.suits(data, model=named_width, settings={}, baselines=()) is None
     with pytest.raises(CoterieError, match="no option `width` or `hidden`"):
-        widened(Architecture(no_width, (5,), 4), 2)
+        resized(Architecture(no_width, (5,), 4), 2)
 
 
 def test_it_is_one_joint_fit_of_the_wider_network(tmp_path):
     case, trainings = trained(table())
     found = WIDE.train(case, trainings, seed=0)
-    options = widened(Architecture("mlp", (5,), 4, SMALL["model_options"]), 2)
+    options = resized(Architecture("mlp", (5,), 4, SMALL["model_options"]), 2)
     same = ct.fit("mlp", case.data, seed=0, **SMALL | {"model_options": options})
     test = case.data.split.test
     torch.testing.assert_close(

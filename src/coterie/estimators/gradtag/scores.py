@@ -6,6 +6,7 @@ Shapes: ``M`` rows, ``T`` tasks, ``d`` features.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from time import perf_counter
 from typing import ClassVar, Literal, Self
 
@@ -19,13 +20,12 @@ from coterie.estimators.base import (
     Weights,
     as_rows,
     check_measure,
-    random_subsets,
     require_fitted,
 )
 from coterie.estimators.gradtag.margins import require_known_losses
 from coterie.estimators.gradtag.model import SAMPLE, LinearModel, Settings
-from coterie.estimators.gradtag.readout import co_averages
 from coterie.estimators.judge import within_target_correlation
+from coterie.estimators.sampling import N_SUBSETS, sampled_affinity
 from coterie.results import About, Affinity, Fit
 from coterie.training.work import Work
 
@@ -232,35 +232,29 @@ class GradTagScores:
         self.tuned = found
         return self
 
-    def affinity(self, n_subsets: int = 2000, size: int | None = None, seed: int = 0) -> Affinity:
-        """Mean standardised score of each target over random subsets that hold the source too.
+    def affinity(
+        self,
+        n_subsets: int = N_SUBSETS,
+        size: int | None = None,
+        seed: int = 0,
+        *,
+        adaptive: int | None = None,
+    ) -> Affinity:
+        """Mean standardised score of each target over sampled subsets that hold the source too.
 
         Args:
-            n_subsets: distinct subsets; all of them if there are no more. A pair is met in about
-                n_subsets size (size - 1) / (T (T - 1)) of them; where it is in none the entry is
-                NaN.
+            n_subsets: as for :func:`coterie.estimators.sampled_affinity`, like the others.
             size: tasks of a subset; half of all, but 2 to 10, if left out.
             seed: of the subsets.
+            adaptive: a number of groups within which subsets are drawn (AdaGroup).
 
         Raises:
-            CoterieError: not fitted yet, fewer than two tasks, or a size that does not fit.
+            CoterieError: not fitted yet, fewer than two tasks, or a number that does not fit.
         """
-        n_tasks = len(self.tasks)
-        if n_tasks < 2:
-            raise CoterieError(f"An affinity is between at least 2 tasks; found {n_tasks}.")
-        size = min(10, max(2, n_tasks // 2)) if size is None else size
-        require_whole("size", size, 2)
-        rows = random_subsets(n_tasks, size, n_subsets, seed)
-        matrix, counts, stderr = co_averages(rows > 0, self.predict(rows))
-        return Affinity(
-            tasks=self.tasks,
-            matrix=matrix,
-            method="gradtag",
-            counts=counts,
-            stderr=stderr,
-            cost=dict(self.cost),
-            details={**self.details, "measure": self.measure, "subsets": len(rows), "size": size},
+        found = sampled_affinity(
+            self, n_subsets=n_subsets, size=size, adaptive=adaptive, seed=seed, method="gradtag"
         )
+        return replace(found, details={**self.details, **found.details})
 
     def _estimate(self, weights: np.ndarray, ridge: float) -> np.ndarray:
         model, started = require_fitted(self, self._model), perf_counter()

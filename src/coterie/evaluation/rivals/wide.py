@@ -2,30 +2,23 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
-from functools import partial
-from inspect import Parameter, signature
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from coterie.data import Dataset
-from coterie.errors import CoterieError
 from coterie.evaluation.rivals.networks import fitted_seeds, network
 from coterie.evaluation.rivals.rival import Rival, TrainedRival
 from coterie.fitting import Model, OneSeed
 from coterie.methods import Case, Timing
 from coterie.models import Architecture, GroupedModel
-from coterie.models.architecture import find_factory
+from coterie.models.width import no_width, resized, widening
 from coterie.results import Cost, Fit
 from coterie.training.config import TrainingSettings
 
 if TYPE_CHECKING:
     from coterie.evaluation._trainings import Trainings
-
-_STEPS = 64
 
 
 class Wide(Rival):
@@ -49,14 +42,14 @@ class Wide(Rival):
         architecture = _architecture(model, data, settings)
         if widening(architecture) is not None:
             return None
-        return f"{self.name} is left out: {_no_width(architecture)}"
+        return f"{self.name} is left out: {no_width(architecture)}"
 
     def price(self, timing: Timing, n_groups: int) -> Cost:
         """One model of that size; none beside joint for one group."""
         if n_groups == 1:
             return Cost()
         architecture = _architecture(timing.model, timing.data, timing.settings)
-        options = widened(architecture, n_groups)
+        options = resized(architecture, n_groups)
         own: TrainingSettings = {**timing.settings, "model_options": options}
         return Timing(model=timing.model, data=timing.data, settings=own).cost_of([1])
 
@@ -80,7 +73,7 @@ class Wide(Rival):
                 own,
                 self.name,
                 [OneSeed(seed=seeds[at]) for at in alike],
-                settings={"model_options": widened(architecture, n_models)},
+                settings={"model_options": resized(architecture, n_models)},
             )
             found |= {
                 at: self._made(case, each) for at, case, each in zip(alike, own, fits, strict=True)
@@ -113,66 +106,3 @@ class Wide(Rival):
 
 def _architecture(model: Model, data: Dataset, settings: TrainingSettings) -> Architecture:
     return Architecture.of(model, data.input_shape, data.tasks, settings.get("model_options", {}))
-
-
-def _no_width(architecture: Architecture) -> str:
-    return f"`model` {architecture.name!r} has no option `width` or `hidden` to be made wider by."
-
-
-def widening(architecture: Architecture) -> Callable[[float], dict[str, Any]] | None:
-    """The options that make an encoder so many times as wide; None if it has none for it.
-
-    They are ``width``, a factor, or ``hidden``, the sizes of layers.
-
-    >>> widening(Architecture("mlp", (8,), 3, {"dropout": 0.1}))(1.5)
-    {'dropout': 0.1, 'hidden': (192, 192)}
-    """
-    options = dict(architecture.options)
-    known = signature(find_factory(architecture.model)).parameters
-    for name, wider in (("width", _times), ("hidden", _each_times)):
-        usual = known[name].default if name in known else Parameter.empty
-        now = options.get(name, usual)
-        if name in known and now is not Parameter.empty and now:
-            return partial(_with, options, name, now, wider)
-    return None
-
-
-def _with(
-    options: Mapping[str, Any],
-    name: str,
-    now: Any,
-    wider: Callable[[Any, float], object],
-    factor: float,
-) -> dict[str, Any]:
-    return {**options, name: wider(now, factor)}
-
-
-def _times(width: float, factor: float) -> float:
-    return width * factor
-
-
-def _each_times(hidden: Sequence[int], factor: float) -> tuple[int, ...]:
-    return tuple(round(factor * size) for size in hidden)
-
-
-def widened(architecture: Architecture, n_models: int) -> dict[str, Any]:
-    """Options under which one model has about as many parameters as ``n_models`` have now.
-
-    Raises:
-        CoterieError: the encoder has no option for its width.
-
-    >>> architecture = Architecture("mlp", (8,), 3, {"hidden": (16,)})
-    >>> widened(architecture, 4)
-    {'hidden': (65,)}
-    """
-    options = widening(architecture)
-    if options is None:
-        raise CoterieError(_no_width(architecture))
-
-    def size(steps: int) -> int:
-        return replace(architecture, options=options(steps / _STEPS)).n_parameters
-
-    wanted = n_models * size(_STEPS)
-    # Parameters grow at least as fast as widths, but for the biases of the head.
-    above = bisect_left(range(_STEPS * (n_models + 1)), wanted, lo=_STEPS, key=size)
-    return options(min((above - 1, above), key=lambda steps: abs(size(steps) - wanted)) / _STEPS)
