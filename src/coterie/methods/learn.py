@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from copy import copy
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from coterie.differentiable import DifferentiableGrouping
 from coterie.errors import CoterieError, require_type
-from coterie.fitting import fit
-from coterie.labels import changed
+from coterie.fitting import fit, make_config
+from coterie.identity import qualified
+from coterie.labels import changed, unlike
 from coterie.methods._method import Case, Method
 from coterie.results import About, Cost, Found
 from coterie.texts import file_name
 from coterie.training import WeightsProvider
+from coterie.training.config import TrainingSettings
 
 if TYPE_CHECKING:
     from coterie.methods.timing import Timing
@@ -25,22 +28,41 @@ class Learn(Method):
 
     ``provider`` is of two groups of :class:`coterie.DifferentiableGrouping` (DMTG) unless it is
     given; copies of it are used. The groups found are trained anew, like those of every other
-    method.
+    method, unless it is ``one_shot``: then the branches as the search leaves them are what is
+    scored, and the search is all that they cost. ``settings`` of :func:`coterie.fit` are for the
+    search alone, instead of those that everything else is trained with.
 
     >>> Learn().label, Learn(DifferentiableGrouping(3, held_out=0.2)).label
     ('dmtg K=2', 'dmtg held_out=0.2 K=3')
+    >>> Learn(one_shot=True, settings={"epochs": 100}).label
+    'dmtg one-shot epochs=100 K=2'
     """
 
     provider: WeightsProvider = field(default_factory=lambda: DifferentiableGrouping(2))
+    one_shot: bool = False
+    settings: TrainingSettings = field(default_factory=TrainingSettings)
 
     def __post_init__(self) -> None:
-        """Refuse what learns no weights."""
+        """Refuse what learns no weights, and branches that could not be compared."""
         require_type("provider", self.provider, WeightsProvider)
+        require_type("one_shot", self.one_shot, bool)
+        require_type("settings", self.settings, Mapping)
+        make_config(self.settings)
+        if own := {"model_options", "device", "seed"} & self.settings.keys():
+            raise CoterieError(
+                "`settings` must leave the seed, the model and where it runs as they are for "
+                f"everything else; found {', '.join(sorted(own))}."
+            )
 
     @property
     def n_groups(self) -> int:  # type: ignore[override]
         """Number of branches, K."""
         return self.provider.n_rows
+
+    @property
+    def brings_models(self) -> bool:
+        """If its branches are used as the search leaves them."""
+        return self.one_shot
 
     @property
     def about(self) -> About:  # type: ignore[override]
@@ -57,16 +79,26 @@ class Learn(Method):
     def label(self) -> str:
         """A short name that tells methods of one comparison apart."""
         own = getattr(self.provider, "label", None) or f"{self.name}{changed(self.provider)}"
-        return f"{own} K={self.n_groups}"
+        shot = " one-shot" if self.one_shot else ""
+        return f"{own}{shot}{unlike({}, self.settings)} K={self.n_groups}"
+
+    @property
+    def itself(self) -> object:
+        """As it was before it could be one-shot, where it is not: earlier runs are continued."""
+        usual = Learn()
+        later = {name: getattr(self, name) for name in ("one_shot", "settings")}
+        own = {name: value for name, value in later.items() if value != getattr(usual, name)}
+        return {"is": qualified(type(self)), "provider": self.provider, **own}
 
     def price(self, timing: Timing) -> Cost:
         """K models are trained as one stack."""
-        return timing.cost_of_learning(copy(self.provider))
+        return timing.with_settings(self.settings).cost_of_learning(copy(self.provider))
 
     def __call__(self, case: Case, *, seed: int) -> Found:
         """Search on this case; a search that was stopped is continued."""
         provider = copy(self.provider)
         checkpoint = None if case.checkpoints is None else case.checkpoints / file_name(self.label)
+        settings: TrainingSettings = {**case.settings, **self.settings}
         search = fit(
             case.model,
             case.data,
@@ -74,11 +106,12 @@ class Learn(Method):
             seed=seed,
             progress=case.progress,
             checkpoint=checkpoint,
-            **case.settings,
+            **settings,
         )
         if search.grouping is None:
             raise CoterieError(
                 f"`provider` {self.name!r} learnt no grouping: its result() must give one."
             )
         found = Found.of(search.grouping)
-        return Found(grouping=found.grouping, cost=Cost.of(search.cost), evidence=found.evidence)
+        trained = search if self.one_shot else None
+        return replace(found, cost=Cost.of(search.cost), trained=trained)

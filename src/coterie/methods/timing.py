@@ -49,6 +49,13 @@ class Timing:
     settings: TrainingSettings
     _known: dict[str, Any] = field(default_factory=dict, repr=False)
 
+    def with_settings(self, settings: TrainingSettings) -> Timing:
+        """The same of trainings with other settings; itself if there are none."""
+        if not settings:
+            return self
+        own: TrainingSettings = {**self.settings, **settings}
+        return Timing(model=self.model, data=self.data, settings=own)
+
     @cached_property
     def n_steps(self) -> int:
         """Steps of one training, at most."""
