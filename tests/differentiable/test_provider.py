@@ -151,12 +151,54 @@ def test_the_best_epoch_is_the_end_of_a_search_that_is_as_long(data, tmp_path, s
     assert kept.grouping.details == again.grouping.details
 
 
-def test_settings_that_came_later_are_told_where_they_are_unusual():
+def groups_of(data, labels, n_groups=3):
+    membership = np.eye(n_groups)[labels]
+    return ct.Grouping(tasks=data.tasks.names, membership=membership, method="mine")
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_a_search_that_starts_from_groups_and_hardly_learns_ends_in_them(data, mode):
+    groups = groups_of(data, [2, 0, 0, 1])
+    provider = DifferentiableGrouping(3, mode, start=groups, learning_rate=1e-9)
+    provider.prepare(data, 10, 0)
+    expected = groups.membership / 2 + 1 / 6
+    np.testing.assert_allclose(provider.probabilities().numpy(), expected, atol=1e-6)
+    found = ct.fit("mlp", data, provider, **SMALL)
+    np.testing.assert_array_equal(found.grouping.membership, groups.membership)
+
+
+def test_a_search_can_leave_the_groups_that_it_starts_from(data):
+    """One branch for all, in which each task would rather be alone."""
+    start = groups_of(data, [0, 0, 0, 0])
+    found = ct.fit("mlp", data, DifferentiableGrouping(3, start=start, balance=1.0), **SMALL)
+    assert found.grouping.membership.any(0).sum() > 1
+
+
+@pytest.mark.parametrize(
+    ("start", "message"),
+    [
+        (lambda data: groups_of(data, [0, 1, 0, 1], 2), "must be 3 groups of .*; found 2 of"),
+        (
+            lambda _: ct.Grouping(tasks=("a", "b"), membership=np.eye(3)[:2], method="m"),
+            "must be 3 groups of the tasks task 0, .*; found 3 of a, b",
+        ),
+    ],
+)
+def test_groups_to_start_from_are_of_these_tasks_and_as_many(data, start, message):
+    with pytest.raises(CoterieError, match=f"`start` {message}"):
+        ct.fit("mlp", data, DifferentiableGrouping(3, start=start(data)), **SMALL)
+    with pytest.raises(CoterieError, match="`start` must be a Grouping"):
+        DifferentiableGrouping(3, start="data_map")
+
+
+def test_settings_that_came_later_are_told_where_they_are_unusual(data):
+    groups = groups_of(data, [0, 1, 0, 1], 2)
     own = {"normalise": False, "keeps_best": True}
-    usual, unusual = DifferentiableGrouping(2), DifferentiableGrouping(2, **own)
-    assert not own.keys() & usual.settings().keys()
-    assert unusual.settings() == usual.settings() | own
-    assert unusual.label == "dmtg normalise=False keeps_best=True"
+    usual, unusual = DifferentiableGrouping(2), DifferentiableGrouping(2, start=groups, **own)
+    told = {**own, "start": groups.membership.tolist()}
+    assert not told.keys() & usual.settings().keys()
+    assert unusual.settings() == usual.settings() | told
+    assert unusual.label == "dmtg normalise=False keeps_best=True start=mine"
 
 
 def test_gradient_of_the_logits_is_its_closed_form(data):

@@ -14,7 +14,7 @@ from coterie.evaluation._trainings import mixed
 from coterie.evaluation.arms import combine
 from coterie.identity import identity
 from coterie.metrics import scores
-from coterie.training import predict
+from coterie.training import LearntWeights, predict
 from tests.evaluation.rivals.units import SMALL, mixed_kinds, table, trained
 
 PUBLISHED = {"mode": "paper", "normalise": False, "prune": 0.0, "keeps_best": True}
@@ -22,6 +22,18 @@ PUBLISHED = {"mode": "paper", "normalise": False, "prune": 0.0, "keeps_best": Tr
 
 class InterruptError(Exception):
     """Stands for a kill."""
+
+
+class Weights(LearntWeights):
+    """Two models, all tasks."""
+
+    n_rows = 2
+
+    def weights(self, step):
+        return torch.ones(2, 4)
+
+    def settings(self):
+        return {}
 
 
 def one_shot(n_groups=2, settings=None, **more):
@@ -101,6 +113,28 @@ def test_a_comparison_scores_saves_and_continues_the_search(tmp_path):
     assert continued.scores.equals(whole.scores)
 
 
+def test_a_search_starts_from_the_groups_of_another_method(tmp_path):
+    """It has what these are measured by, and pays for them."""
+    data, more = table(), {**SMALL, "draws": 1, "rivals": "none", "repeats": 1, "seeds": 1}
+    still = ct.DifferentiableGrouping(2, learning_rate=1e-9)
+    methods = {
+        "map": ct.Cluster(n_groups=2),
+        "cosine": ct.Cluster("cosine", n_groups=2, every=2),
+        "from map": ct.Learn(still, start=ct.Cluster(n_groups=2), one_shot=True),
+        "from cosine": ct.Learn(still, start=ct.Cluster("cosine", n_groups=2, every=2)),
+    }
+    found = ct.compare("mlp", data, methods, run=tmp_path, **more)
+    cost = {row["arm"]: row["model_steps"] for row in found.costs_table.to_pylist()}
+    for name in ("map", "cosine"):
+        one, other = found.groupings[name][0], found.groupings[f"from {name}"][0]
+        assert ct.grouping.agreement([one, other])["mean"] == 1
+    assert cost["from map"] == 3 * cost["joint"]
+    assert cost["from cosine"] == pytest.approx(cost["cosine"] + 2 * cost["joint"])
+    told = ct.plan("mlp", data, methods, **{**more, "seeds": 1})
+    priced = {work.method: work.model_steps for work in told.workloads}
+    assert priced["from cosine"] == pytest.approx(priced["cosine"] + 2 * cost["joint"])
+
+
 def test_the_plan_trains_one_shot_groups_once():
     settings = {**SMALL, "rivals": "none", "draws": 1}
     found = ct.plan("mlp", table(), {"shot": one_shot(), "anew": one_shot().provider}, **settings)
@@ -116,8 +150,13 @@ def test_what_it_was_before_it_could_be_one_shot_is_continued():
     provider = ct.DifferentiableGrouping(3)
     earlier = make_dataclass("Learn", [("provider", object)], namespace={"__module__": "coterie"})
     assert identity(ct.Learn(provider).itself, "") == identity(earlier(provider), "")
-    told = [one_shot(), one_shot(settings={"lr": 0.1}), ct.Learn(one_shot().provider)]
-    assert len({str(identity(method.itself, "")) for method in told}) == 3
+    told = [
+        one_shot(),
+        one_shot(settings={"lr": 0.1}),
+        ct.Learn(one_shot().provider),
+        ct.Learn(one_shot().provider, start=ct.Cluster(n_groups=2)),
+    ]
+    assert len({str(identity(method.itself, "")) for method in told}) == 4
 
 
 @pytest.mark.parametrize(
@@ -127,6 +166,13 @@ def test_what_it_was_before_it_could_be_one_shot_is_continued():
         ({"settings": {"model_options": {}}}, "`settings` must leave .*; found model_options"),
         ({"settings": {"epoch": 3}}, "`epoch` is not a setting of fit; .* Did you mean `epochs`"),
         ({"settings": [("epochs", 3)]}, "`settings` must be a Mapping"),
+        ({"start": "data_map"}, "`start` must be a Method"),
+        ({"start": ct.Cluster(n_groups=3)}, "`start` must find 2 groups, .* asked for 3"),
+        ({"start": ct.Cluster()}, "`start` must find 2 groups, .* asked for auto"),
+        (
+            {"provider": Weights(), "start": ct.Cluster(n_groups=2)},
+            "`start` is nothing that `provider` 'Weights' can start from",
+        ),
     ],
 )
 def test_bad_arguments(arguments, message):

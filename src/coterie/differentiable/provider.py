@@ -8,6 +8,7 @@ Shapes: ``T`` tasks, ``K`` branches.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from types import NoneType
 from typing import ClassVar
 
 import numpy as np
@@ -48,9 +49,11 @@ _SETTINGS = (
     "prune",
 )
 # Told only where they are unusual: a search that was stopped by an earlier version is continued.
-_LATER: Mapping[str, object] = {"normalise": True, "keeps_best": False}
+_LATER: Mapping[str, object] = {"normalise": True, "keeps_best": False, "start": None}
 # Decides between losses that differ by some hundredths of that of a constant prediction.
 _RATE_OF_ALL_STEPS = 500.0
+# Share of a task's probability that groups to start from have: firm, and not beyond leaving.
+_START_SHARE = 0.5
 
 
 class DifferentiableGrouping(LearntWeights):
@@ -94,6 +97,8 @@ class DifferentiableGrouping(LearntWeights):
             as in the paper, and a task of large losses shapes the branches most.
         keeps_best: end with the epoch in which the mean validation loss is lowest, each task read
             from its own branch, instead of with the last: for branches that are used as they are.
+        start: groups to start from, instead of even probabilities: half of a task's probability
+            goes to its own group there, half to all K alike.
         stem: number of leading layers of the encoder that all branches share.
         temperature: start and end of a geometric schedule, instead of the mode's.
         init: how branches start, instead of the mode's: "independent", "shared", or K integers.
@@ -122,6 +127,7 @@ class DifferentiableGrouping(LearntWeights):
         prune: float = 1e-3,
         normalise: bool = True,
         keeps_best: bool = False,
+        start: Grouping | None = None,
         stem: int = 0,
         temperature: tuple[float, float] | None = None,
         init: str | Sequence[int] | None = None,
@@ -133,6 +139,7 @@ class DifferentiableGrouping(LearntWeights):
         require_within(0, np.inf, balance=balance, entropy=entropy)
         require_type("normalise", normalise, bool)
         require_type("keeps_best", keeps_best, bool)
+        require_type("start", start, Grouping, NoneType)
         if learning_rate is not None:
             require_positive("learning_rate", learning_rate)
         chosen = preset(mode, n_groups, temperature, init)
@@ -146,17 +153,17 @@ class DifferentiableGrouping(LearntWeights):
         self.asked_rate = self.learning_rate = learning_rate
         self.warmup, self.held_out, self.prune = warmup, held_out, prune
         self.balance, self.entropy = balance, entropy
-        self.normalise, self.keeps_best = normalise, keeps_best
+        self.normalise, self.keeps_best, self.start = normalise, keeps_best, start
 
     def prepare(
         self, data: Dataset, n_steps: int, seed: int, device: torch.device | str = "cpu"
     ) -> None:
-        """Start from even logits for these tasks, on the device of the branches.
+        """Start from even logits for these tasks, or from groups, on the device of the branches.
 
         A step then never waits for it.
 
         Raises:
-            CoterieError: more branches than tasks.
+            CoterieError: more branches than tasks, or groups of other tasks or of another number.
         """
         tasks, n_tasks = data.tasks, len(data.tasks)
         if self.n_rows > n_tasks:
@@ -169,10 +176,22 @@ class DifferentiableGrouping(LearntWeights):
             rate = _RATE_OF_ALL_STEPS / n_steps if self.asked_rate is None else self.asked_rate
             # In units of a task's own relative loss, which its weight in the loss makes smaller.
             self.learning_rate = rate * (n_tasks / self.n_rows if self.normalise else 1.0)
-        self.logits = nn.Parameter(torch.ones(n_tasks, self.n_rows, device=device))
+        self.logits = nn.Parameter(self._first_logits(tasks.names).to(device))
         self._prune(torch.zeros(n_tasks, self.n_rows, dtype=torch.bool, device=device))
         self.scale = self._scale(data).to(device)
         self.history: list[np.ndarray] = []
+
+    def _first_logits(self, names: tuple[str, ...]) -> Tensor:
+        """Logits (T, K) before the first step."""
+        if self.start is None:
+            return torch.ones(len(names), self.n_rows)
+        if (self.start.tasks, self.start.n_groups) != (names, self.n_rows):
+            raise CoterieError(
+                f"`start` must be {self.n_rows} groups of the tasks {', '.join(names)}; found "
+                f"{self.start.n_groups} of {', '.join(self.start.tasks)}."
+            )
+        even = (1 - _START_SHARE) / self.n_rows
+        return torch.from_numpy(_START_SHARE * self.start.membership + even).float().log()
 
     def _scale(self, data: Dataset) -> Tensor:
         """What the loss of each task is multiplied by, (T,)."""
@@ -275,7 +294,8 @@ class DifferentiableGrouping(LearntWeights):
 
     def settings(self) -> Mapping[str, object]:
         """All arguments."""
-        later = {name: getattr(self, name) for name in _LATER}
+        start = None if self.start is None else self.start.membership.tolist()
+        later = {name: getattr(self, name) for name in _LATER} | {"start": start}
         return {name: getattr(self, name) for name in _SETTINGS} | {
             name: value for name, value in later.items() if value != _LATER[name]
         }
@@ -285,7 +305,8 @@ class DifferentiableGrouping(LearntWeights):
         """A short name that tells searches apart, by what is unusual about them."""
         usual = DifferentiableGrouping(self.n_rows, self.mode).settings()
         own = unlike(usual, self.settings()).replace(" asked_rate=", " learning_rate=")
-        return f"{self.name}{'' if self.mode == 'annealed' else f' {self.mode}'}{own}"
+        start = "" if self.start is None else f" start={self.start.method}"
+        return f"{self.name}{'' if self.mode == 'annealed' else f' {self.mode}'}{own}{start}"
 
     def state(self) -> dict[str, np.ndarray]:
         """What was pruned, and the probabilities so far."""

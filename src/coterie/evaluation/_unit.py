@@ -398,17 +398,18 @@ def _all_paid(
         if plan.methods[name].about.family != "given"
     }
     return [
-        _searched(arm, brought[arm.name], found[arm.name])
+        _searched(plan, arm, brought[arm.name], found[arm.name])
         if _is_brought(arm, found)
         else _paid(arm, next(used), paying.get(arm.name))
         for arm in arms
     ]
 
 
-def _searched(arm: Arm, rows: np.ndarray, found: Found) -> TrainedArm:
+def _searched(plan: Plan, arm: Arm, rows: np.ndarray, found: Found) -> TrainedArm:
     """Groups that came with models: those with a task serve, the search has paid for all."""
     serving = rows[found.grouping.membership.any(0)]
-    return TrainedArm(arm=arm, rows=serving, paid=rows[:0], searches=(found.cost,))
+    joint = np.zeros(int(plan.methods[arm.name].reads_joint), dtype=int)
+    return TrainedArm(arm=arm, rows=serving, paid=joint, searches=(found.cost,))
 
 
 def _paid(arm: Arm, rows: np.ndarray, search: Cost | None) -> TrainedArm:

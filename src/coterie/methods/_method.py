@@ -108,6 +108,11 @@ class Method(ABC):
         return False
 
     @property
+    def reads_joint(self) -> bool:
+        """Whether its groups have to pay for the joint training."""
+        return True
+
+    @property
     def measurement(self) -> Hashable | None:
         """What rides on the joint training, by a name: methods of equal ones share it.
 

@@ -51,6 +51,16 @@ class Cost:
         for name, value in asdict(self).items():
             require_number(name, value, least=0)
 
+    def __add__(self, other: Cost) -> Cost:
+        """What both take, one after the other.
+
+        >>> Cost(seconds=1.0, bytes=5) + Cost(seconds=2.0, bytes=3)
+        Cost(model_steps=0.0, seconds=3.0, trainings=0, look_aheads=0, bytes=5)
+        """
+        mine, theirs = asdict(self), asdict(other)
+        both = {name: mine[name] + theirs[name] for name in mine}
+        return Cost(**{**both, "bytes": max(self.bytes, other.bytes)})
+
     @classmethod
     def of(cls, spent: Mapping[str, object]) -> Self:
         """The steps and seconds of a mapping such as :attr:`coterie.Fit.cost`.
