@@ -141,7 +141,8 @@ def test_the_plan_trains_one_shot_groups_once():
     work = {each.method: each for each in found.workloads}
     assert work["shot"].grouped_seconds == pytest.approx(work["anew"].grouped_seconds / 2)
     assert work["shot"].model_steps == work["anew"].model_steps
-    longer = ct.plan("mlp", table(), {"long": one_shot(settings={"epochs": 8})}, **settings)
+    own = one_shot(settings={"epochs": 8, "optimizer": "sgd"})
+    longer = ct.plan("mlp", table(), {"long": own}, **settings, optimiser="adam")
     assert longer.workloads[0].model_steps == 2 * work["shot"].model_steps
 
 

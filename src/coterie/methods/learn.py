@@ -17,7 +17,7 @@ from coterie.methods._method import Case, Method
 from coterie.results import About, Cost, Found
 from coterie.texts import file_name
 from coterie.training import Probe, WeightsProvider
-from coterie.training.config import TrainingSettings
+from coterie.training.config import TrainingSettings, spelled
 
 if TYPE_CHECKING:
     from coterie.methods.timing import Timing
@@ -45,7 +45,7 @@ class Learn(Method):
 
     provider: WeightsProvider = field(default_factory=lambda: DifferentiableGrouping(2))
     one_shot: bool = False
-    settings: TrainingSettings = field(default_factory=TrainingSettings)
+    settings: TrainingSettings = field(default_factory=TrainingSettings, hash=False)
     start: Method | None = None
 
     def __post_init__(self) -> None:
@@ -134,7 +134,7 @@ class Learn(Method):
             started = self.start(case, seed=seed)
             provider.start, before = started.grouping, started.cost  # type: ignore[attr-defined]
         checkpoint = None if case.checkpoints is None else case.checkpoints / file_name(self.label)
-        settings: TrainingSettings = {**case.settings, **self.settings}
+        settings: TrainingSettings = {**spelled(case.settings), **spelled(self.settings)}
         search = fit(
             case.model,
             case.data,

@@ -29,7 +29,7 @@ from coterie.identity import identity_or_name
 from coterie.models.strategy import Workload, rows_that_fit
 from coterie.results import Cost, Fit
 from coterie.training import TrainingConfig, WeightsProvider
-from coterie.training.config import TrainingSettings
+from coterie.training.config import TrainingSettings, spelled
 
 TIMED_STEPS, TIMED_ROWS, TIMED_EXAMPLES = 6, 8, 64
 # Weights, gradients, two moments of Adam, the best epoch.
@@ -53,7 +53,7 @@ class Timing:
         """The same of trainings with other settings; itself if there are none."""
         if not settings:
             return self
-        own: TrainingSettings = {**self.settings, **settings}
+        own: TrainingSettings = {**spelled(self.settings), **spelled(settings)}
         return Timing(model=self.model, data=self.data, settings=own)
 
     @cached_property
