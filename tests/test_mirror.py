@@ -39,11 +39,11 @@ REACHED = {
     "families/test_fit.py": "families: base",
     "files/test_whole.py": "files: content damage paths",
     "fitting/test_fit.py": "fitting: arguments recording; training: learning loop observers "
-    "optimisers step weights work",
+    "step weights work",
     "grouping/test_affinity_groups.py": "grouping: affinities automatic hierarchical sdp spectral",
     "grouping/test_group.py": "grouping: fuzzy_cmeans fuzzy_kmeans kmeans measures method points",
     "grouping/test_select.py": "grouping: candidates conflicts cover densest highs rows search",
-    "methods/test_compared.py": "methods: cluster given learn method",
+    "methods/test_compared.py": "methods: cluster given method",
     "methods/test_registry.py": "methods: earlier own",
     "models/test_grouped.py": "models: building saved programs",
     "models/test_stack.py": "models: batch_norm encoders execution layers strategy; .: seeds",

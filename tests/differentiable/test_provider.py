@@ -106,6 +106,101 @@ def test_plain_steps_are_the_gradient_whatever_the_optimiser(optimiser):
     )
 
 
+@pytest.mark.parametrize("n_groups", [1, 3])
+def test_the_plain_sum_of_the_paper_has_the_sample_itself_as_weights(data, n_groups):
+    provider = DifferentiableGrouping(n_groups, "paper", normalise=False)
+    provider.prepare(data, 50, 0)
+    torch.testing.assert_close(provider.weights(7), provider.sample(7).T, rtol=0, atol=0)
+    plain = DifferentiableGrouping(2, normalise=False, learning_rate=0.3)
+    plain.prepare(data, 50, 0)
+    assert plain.learning_rate == 0.3
+
+
+def test_nothing_is_pruned_without_a_threshold(data):
+    provider = DifferentiableGrouping(3, "paper", prune=0.0)
+    provider.prepare(data, 10, 0)
+    with torch.no_grad():
+        provider.logits[:, 2] = -200
+    assert provider.probabilities()[:, 2].eq(0).all()
+    provider.on_epoch_end(0)
+    assert provider.alive() is None
+    assert provider.result().details["pruned"] == 0
+
+
+@pytest.mark.parametrize("stem", [0, 3])
+def test_the_best_epoch_is_the_end_of_a_search_that_is_as_long(data, tmp_path, stem):
+    """Branches, a stem and groups go back together to where validation was best."""
+    settings = {**SMALL, "epochs": 14, "lr": 0.05}
+    made = lambda best: DifferentiableGrouping(  # noqa: E731
+        2, "paper", normalise=False, prune=0.0, stem=stem, keeps_best=best
+    )
+    kept = ct.fit("mlp", data, made(True), checkpoint=tmp_path, **settings)
+    best = set(kept.history.best_epoch.tolist())
+    assert len(best) == 1
+    # Each task is judged by its own branch, whose weight alone is not 0.
+    loss = np.nanmean(kept.history.validation_loss, axis=(1, 2))
+    assert best == {int(loss.argmin())}
+    assert loss.argmin() + 1 < len(loss)
+    shorter = ct.fit("mlp", data, made(False), **{**settings, "epochs": int(loss.argmin()) + 1})
+    assert same(kept, shorter)
+    np.testing.assert_array_equal(kept.grouping.membership, shorter.grouping.membership)
+    assert kept.grouping.details == shorter.grouping.details
+    np.testing.assert_array_equal(kept.weights > 0, kept.grouping.membership.T > 0)
+    again = ct.fit("mlp", data, made(True), checkpoint=tmp_path, **settings)
+    assert same(kept, again)
+    assert kept.grouping.details == again.grouping.details
+
+
+def groups_of(data, labels, n_groups=3):
+    membership = np.eye(n_groups)[labels]
+    return ct.Grouping(tasks=data.tasks.names, membership=membership, method="mine")
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_a_search_that_starts_from_groups_and_hardly_learns_ends_in_them(data, mode):
+    groups = groups_of(data, [2, 0, 0, 1])
+    provider = DifferentiableGrouping(3, mode, start=groups, learning_rate=1e-9)
+    provider.prepare(data, 10, 0)
+    expected = groups.membership / 2 + 1 / 6
+    np.testing.assert_allclose(provider.probabilities().numpy(), expected, atol=1e-6)
+    found = ct.fit("mlp", data, provider, **SMALL)
+    np.testing.assert_array_equal(found.grouping.membership, groups.membership)
+
+
+def test_a_search_can_leave_the_groups_that_it_starts_from(data):
+    """One branch for all, in which each task would rather be alone."""
+    start = groups_of(data, [0, 0, 0, 0])
+    found = ct.fit("mlp", data, DifferentiableGrouping(3, start=start, balance=1.0), **SMALL)
+    assert found.grouping.membership.any(0).sum() > 1
+
+
+@pytest.mark.parametrize(
+    ("start", "message"),
+    [
+        (lambda data: groups_of(data, [0, 1, 0, 1], 2), "must be 3 groups of .*; found 2 of"),
+        (
+            lambda _: ct.Grouping(tasks=("a", "b"), membership=np.eye(3)[:2], method="m"),
+            "must be 3 groups of the tasks task 0, .*; found 3 of a, b",
+        ),
+    ],
+)
+def test_groups_to_start_from_are_of_these_tasks_and_as_many(data, start, message):
+    with pytest.raises(CoterieError, match=f"`start` {message}"):
+        ct.fit("mlp", data, DifferentiableGrouping(3, start=start(data)), **SMALL)
+    with pytest.raises(CoterieError, match="`start` must be a Grouping"):
+        DifferentiableGrouping(3, start="data_map")
+
+
+def test_settings_that_came_later_are_told_where_they_are_unusual(data):
+    groups = groups_of(data, [0, 1, 0, 1], 2)
+    own = {"normalise": False, "keeps_best": True}
+    usual, unusual = DifferentiableGrouping(2), DifferentiableGrouping(2, start=groups, **own)
+    told = {**own, "start": groups.membership.tolist()}
+    assert not told.keys() & usual.settings().keys()
+    assert unusual.settings() == usual.settings() | told
+    assert unusual.label == "dmtg normalise=False keeps_best=True start=mine"
+
+
 def test_gradient_of_the_logits_is_its_closed_form(data):
     provider = DifferentiableGrouping(3, "paper")
     provider.prepare(data, 100, 0)
@@ -211,6 +306,8 @@ def test_a_task_is_scored_in_its_own_branch(data, mode):
         ({"n_groups": 0}, "`n_groups` must be"),
         ({"n_groups": 2, "mode": "soft"}, "`mode` must be one of"),
         ({"n_groups": 2, "held_out": 1.0}, "`held_out` must be"),
+        ({"n_groups": 2, "normalise": 0.5}, "`normalise` must be a bool; found 0.5"),
+        ({"n_groups": 2, "keeps_best": "best"}, "`keeps_best` must be a bool; found 'best'"),
         ({"n_groups": 2, "mode": "expected", "init": "shared"}, "never leaves its start"),
         ({"n_groups": 2, "temperature": (0.0, 1.0)}, "`temperature` must be a positive"),
         ({"n_groups": 2, "temperature": 3}, "`temperature` must be two numbers"),

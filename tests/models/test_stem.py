@@ -199,6 +199,22 @@ def test_copies_do_not_share_the_stem():
         assert stack.stem.module[0].weight.abs().sum() > 0
 
 
+def test_without_a_stem_rows_are_the_same_and_independent():
+    data = table()
+    stack = stack_for(data)
+    stack.train(mode=False)
+    own = stack.without_stem()
+    assert torch.equal(own(data.inputs), stack(data.inputs))
+    assert not own.couples_rows
+    whole = ModelStack.concatenate([own, stack_for(data, stem=0)])
+    assert whole.n_models == 6
+    with torch.no_grad():
+        own.parameters["encoder.0.weight"][1].zero_()
+    assert stack.stem.module[0].weight.abs().sum() > 0
+    assert own.parameters["encoder.0.weight"][0].abs().sum() > 0
+    assert own.without_stem() is own
+
+
 def test_parameters_are_counted_with_the_stem():
     data = table()
     assert stack_for(data).n_parameters == stack_for(data, stem=0).n_parameters

@@ -49,6 +49,22 @@ def test_what_was_found_is_the_same_after_json(kind):
     )
 
 
+def test_models_that_come_with_groups_are_of_these_groups():
+    data = ct.load("digits", targets=["even", "random"])
+    fit = ct.fit("mlp", data, np.eye(2), epochs=1, model_options={"hidden": (4,)})
+    groups = ct.Grouping(tasks=data.tasks.names, membership=np.eye(2), method="mine")
+    found = Found(grouping=groups, trained=fit)
+    assert "trained" not in found.to_dict()
+    assert Found.from_dict(found.to_dict()).trained is None
+    with pytest.raises(CoterieError, match="a model for each of 2 groups of a, b, c; found 2 of"):
+        Found(grouping=GROUPS, trained=fit)
+    one = replace(groups, membership=np.ones((2, 1)))
+    with pytest.raises(CoterieError, match="each of 1 groups of even, random; found 2"):
+        Found(grouping=one, trained=fit)
+    with pytest.raises(CoterieError, match="`trained` must be a Fit; found 'mine'"):
+        Found(grouping=groups, trained="mine")
+
+
 @pytest.mark.parametrize(
     ("kind", "family", "by"),
     [

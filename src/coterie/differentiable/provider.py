@@ -8,6 +8,7 @@ Shapes: ``T`` tasks, ``K`` branches.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from types import NoneType
 from typing import ClassVar
 
 import numpy as np
@@ -26,6 +27,7 @@ from coterie.differentiable.relaxations import (
 from coterie.errors import (
     CoterieError,
     require_positive,
+    require_type,
     require_whole,
 )
 from coterie.labels import unlike
@@ -46,8 +48,12 @@ _SETTINGS = (
     "entropy",
     "prune",
 )
+# Told only where they are unusual: a search that was stopped by an earlier version is continued.
+_LATER: Mapping[str, object] = {"normalise": True, "keeps_best": False, "start": None}
 # Decides between losses that differ by some hundredths of that of a constant prediction.
 _RATE_OF_ALL_STEPS = 500.0
+# Share of a task's probability that groups to start from have: firm, and not beyond leaving.
+_START_SHARE = 0.5
 
 
 class DifferentiableGrouping(LearntWeights):
@@ -55,7 +61,7 @@ class DifferentiableGrouping(LearntWeights):
 
     W is the transposed relaxed sample of a categorical variable per task, so the loss is sum_tk
     z(t, k) L(t, k), each loss divided by that of the best constant prediction and the whole scaled
-    so that one branch is joint training. Each task ends in the branch of its largest logit;
+    so that one branch is joint training (unless it does not ``normalise``). Each task ends in the branch of its largest logit;
     :attr:`Fit.grouping` has it, with the assignment probabilities of every epoch.
 
     ================ ======================= =========== ==========================================
@@ -87,6 +93,12 @@ class DifferentiableGrouping(LearntWeights):
         entropy: weight of a penalty on undecided tasks.
         prune: a task leaves a branch for good when its probability there falls below this at the
             end of an epoch; a branch without tasks is no longer computed.
+        normalise: divide losses by those of constant predictions; else their plain sum is minimised,
+            as in the paper, and a task of large losses shapes the branches most.
+        keeps_best: end with the epoch in which the mean validation loss is lowest, each task read
+            from its own branch, instead of with the last: for branches that are used as they are.
+        start: groups to start from, instead of even probabilities: half of a task's probability
+            goes to its own group there, half to all K alike.
         stem: number of leading layers of the encoder that all branches share.
         temperature: start and end of a geometric schedule, instead of the mode's.
         init: how branches start, instead of the mode's: "independent", "shared", or K integers.
@@ -113,6 +125,9 @@ class DifferentiableGrouping(LearntWeights):
         balance: float = 0.0,
         entropy: float = 0.0,
         prune: float = 1e-3,
+        normalise: bool = True,
+        keeps_best: bool = False,
+        start: Grouping | None = None,
         stem: int = 0,
         temperature: tuple[float, float] | None = None,
         init: str | Sequence[int] | None = None,
@@ -122,6 +137,9 @@ class DifferentiableGrouping(LearntWeights):
         require_within(0, 1, warmup=warmup, held_out=held_out)
         require_within(0, 1 / n_groups, prune=prune)
         require_within(0, np.inf, balance=balance, entropy=entropy)
+        require_type("normalise", normalise, bool)
+        require_type("keeps_best", keeps_best, bool)
+        require_type("start", start, Grouping, NoneType)
         if learning_rate is not None:
             require_positive("learning_rate", learning_rate)
         chosen = preset(mode, n_groups, temperature, init)
@@ -135,16 +153,17 @@ class DifferentiableGrouping(LearntWeights):
         self.asked_rate = self.learning_rate = learning_rate
         self.warmup, self.held_out, self.prune = warmup, held_out, prune
         self.balance, self.entropy = balance, entropy
+        self.normalise, self.keeps_best, self.start = normalise, keeps_best, start
 
     def prepare(
         self, data: Dataset, n_steps: int, seed: int, device: torch.device | str = "cpu"
     ) -> None:
-        """Start from even logits for these tasks, on the device of the branches.
+        """Start from even logits for these tasks, or from groups, on the device of the branches.
 
         A step then never waits for it.
 
         Raises:
-            CoterieError: more branches than tasks.
+            CoterieError: more branches than tasks, or groups of other tasks or of another number.
         """
         tasks, n_tasks = data.tasks, len(data.tasks)
         if self.n_rows > n_tasks:
@@ -154,22 +173,37 @@ class DifferentiableGrouping(LearntWeights):
             )
         self.names, self.n_steps, self.seed = tasks.names, n_steps, seed
         if self.plain_steps:
-            # In units of a task's own relative loss, which its weight in the loss makes smaller.
             rate = _RATE_OF_ALL_STEPS / n_steps if self.asked_rate is None else self.asked_rate
-            self.learning_rate = rate * n_tasks / self.n_rows
-        self.logits = nn.Parameter(torch.ones(n_tasks, self.n_rows, device=device))
+            # In units of a task's own relative loss, which its weight in the loss makes smaller.
+            self.learning_rate = rate * (n_tasks / self.n_rows if self.normalise else 1.0)
+        self.logits = nn.Parameter(self._first_logits(tasks.names).to(device))
         self._prune(torch.zeros(n_tasks, self.n_rows, dtype=torch.bool, device=device))
-        scale = (
-            (self.n_rows / n_tasks)
-            * tasks.loss_scale
-            / constant_losses(tasks, data.targets[data.split.train])
-        )
+        self.scale = self._scale(data).to(device)
+        self.history: list[np.ndarray] = []
+
+    def _first_logits(self, names: tuple[str, ...]) -> Tensor:
+        """Logits (T, K) before the first step."""
+        if self.start is None:
+            return torch.ones(len(names), self.n_rows)
+        if (self.start.tasks, self.start.n_groups) != (names, self.n_rows):
+            raise CoterieError(
+                f"`start` must be {self.n_rows} groups of the tasks {', '.join(names)}; found "
+                f"{self.start.n_groups} of {', '.join(self.start.tasks)}."
+            )
+        even = (1 - _START_SHARE) / self.n_rows
+        return torch.from_numpy(_START_SHARE * self.start.membership + even).float().log()
+
+    def _scale(self, data: Dataset) -> Tensor:
+        """What the loss of each task is multiplied by, (T,)."""
+        tasks, n_tasks = data.tasks, len(data.tasks)
+        if not self.normalise:
+            return torch.ones(n_tasks)
         if n_tasks == 1 or self.n_rows == 1:
             # One branch has nothing to choose: it is joint training, with the losses as they are
             # there.
-            scale = torch.full((n_tasks,), 1 / n_tasks)
-        self.scale = scale.to(device)
-        self.history: list[np.ndarray] = []
+            return torch.full((n_tasks,), 1 / n_tasks)
+        constant = constant_losses(tasks, data.targets[data.split.train])
+        return (self.n_rows / n_tasks) * tasks.loss_scale / constant
 
     def weights(self, step: int) -> Tensor:
         """W of this step, (K, T)."""
@@ -194,7 +228,11 @@ class DifferentiableGrouping(LearntWeights):
         """W after ``step``, (K, T).
 
         A one-hot sample leaves out branches that a task may still choose; probabilities stand for it.
+        Where the best epoch is kept, it is judged as it will be used: each task by its own branch.
         """
+        if self.keeps_best:
+            own = torch.nn.functional.one_hot(self._logits().argmax(1), self.n_rows)
+            return (own * self.scale[:, None]).T
         if self.mode != "straight_through":
             return self.weights(step)
         return (self.probabilities() * self.scale[:, None]).T
@@ -230,6 +268,13 @@ class DifferentiableGrouping(LearntWeights):
         best = torch.nn.functional.one_hot(probabilities.argmax(1), self.n_rows).bool()
         self._prune(self.pruned | ((probabilities < self.prune) & ~best))
 
+    def on_kept(self, epoch: int) -> None:
+        """Go back to the assignments of this epoch, if it was not the last."""
+        if epoch + 1 < len(self.history):
+            self.history = self.history[: epoch + 1]
+            with torch.no_grad():
+                self.logits.copy_(torch.from_numpy(self.history[-1]).log())
+
     def result(self) -> Grouping:
         """Each task in the branch of its largest probability.
 
@@ -249,14 +294,19 @@ class DifferentiableGrouping(LearntWeights):
 
     def settings(self) -> Mapping[str, object]:
         """All arguments."""
-        return {name: getattr(self, name) for name in _SETTINGS}
+        start = None if self.start is None else self.start.membership.tolist()
+        later = {name: getattr(self, name) for name in _LATER} | {"start": start}
+        return {name: getattr(self, name) for name in _SETTINGS} | {
+            name: value for name, value in later.items() if value != _LATER[name]
+        }
 
     @property
     def label(self) -> str:
         """A short name that tells searches apart, by what is unusual about them."""
         usual = DifferentiableGrouping(self.n_rows, self.mode).settings()
         own = unlike(usual, self.settings()).replace(" asked_rate=", " learning_rate=")
-        return f"{self.name}{'' if self.mode == 'annealed' else f' {self.mode}'}{own}"
+        start = "" if self.start is None else f" start={self.start.method}"
+        return f"{self.name}{'' if self.mode == 'annealed' else f' {self.mode}'}{own}{start}"
 
     def state(self) -> dict[str, np.ndarray]:
         """What was pruned, and the probabilities so far."""

@@ -39,8 +39,9 @@ class Workload:
     ``trainings`` counts models trained only to measure, ``look_aheads`` steps tried from states of
     the joint training, and ``model_steps`` both in steps of one model. ``seconds`` and ``bytes``
     are estimated, the latter of models, gradients and activations, without the data and the
-    libraries. ``grouped_seconds`` is the training of the K models and of the random groups beside
-    them, ``fits`` says whether the method is within the budget, if there is one.
+    libraries. ``grouped_seconds`` is the training of the K models, unless they were trained in
+    finding the groups, and of the random groups beside them, ``fits`` says whether the method is
+    within the budget, if there is one.
 
     Of a method that does not tell what it takes all of this is None, but for ``grouped_seconds``:
     it is unknown, not nothing.
@@ -238,7 +239,8 @@ def plan(
 def _workload(name: str, method: Method, timing: Timing, draws: int) -> Workload:
     """What one method takes on one seed."""
     n_groups = _groups(method, timing.data)
-    grouped = timing.steps_scored * timing.more * n_groups * (1 + draws)
+    anew = draws + (not method.brings_models)
+    grouped = timing.steps_scored * timing.more * n_groups * anew
     work = replace(_priced(name, cost := method.price(timing)), grouped_seconds=grouped)
     if cost is None:
         return work

@@ -6,7 +6,7 @@ Shapes: ``A`` arms (each random draw counts), ``n`` test examples, ``T`` tasks, 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import cast
 
@@ -114,7 +114,8 @@ def score(
         positions=test.numpy(),
         scores=pa.Table.from_pylist(records, schema=SCORES),
         costs=[{"arm": each.name, **each.cost} for each in scored],
-        found=found,
+        # Their models are those of an arm by now.
+        found={name: replace(each, trained=None) for name, each in found.items()},
         histories={
             each.name: each.history
             for each in scored
@@ -130,7 +131,11 @@ def score(
         },
         seconds=float(
             sum(f.cost["seconds"] for f in trainings.fits)
-            + sum(each.cost.seconds for name, each in found.items() if name != CHOSEN)
+            + sum(
+                each.cost.seconds
+                for name, each in found.items()
+                if name != CHOSEN and each.trained is None
+            )
             + sum(each.cost["seconds"] for _, each in rivals)
         ),
     )

@@ -42,6 +42,8 @@ class TrainedArm:
 class Trainings:
     """The fits of a unit, whose models are numbered through; number 0 is the joint model.
 
+    First are the models of all arms that are trained here, then those that methods brought.
+
     ``arms`` are what was made of them so far, joint first; ``n_groups`` is how many groups the
     first method found.
     """
@@ -105,7 +107,7 @@ class Trainings:
 
         return {
             "models": len(trained.rows),
-            "parameters": len(trained.rows) * int(self.fits[0].cost["parameters"]),
+            "parameters": self._n_parameters(trained.rows),
             "model_steps": spent("model_steps"),
             "seconds": spent("seconds"),
         }
@@ -116,9 +118,30 @@ class Trainings:
 
     def grouped_model(self, trained: TrainedArm) -> GroupedModel:
         """The models of an arm as one that predicts all tasks."""
-        data = self.case.data
-        stack = ModelStack.concatenate([f.stack for f in self.fits]).select(trained.rows.tolist())
+        data, stack = self.case.data, self._stack(trained.rows)
         return GroupedModel.from_stack(stack, trained.arm.serves, data.tasks, data.preprocessing)
+
+    def _stack(self, rows: np.ndarray) -> ModelStack:
+        """Some models; those of one fit keep the stem that they share, if they do."""
+        stacks = [f.stack for f in self.fits]
+        fit, row = self._places(rows)
+        if (fit == fit[0]).all():
+            return stacks[fit[0]].select(row.tolist())
+        whole = ModelStack.concatenate([stack.without_stem() for stack in stacks])
+        return whole.select(rows.tolist())
+
+    def _places(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The fit of each model, and its row there."""
+        sizes = np.array([f.stack.n_models for f in self.fits])
+        fit = np.searchsorted(sizes.cumsum(), rows, side="right")
+        return fit, rows - (sizes.cumsum() - sizes)[fit]
+
+    def _n_parameters(self, rows: np.ndarray) -> int:
+        """Of some models together; a stem that they share counts once."""
+        fit, _ = self._places(rows)
+        stack = self.fits[fit[0]].stack
+        shared = stack.stem.n_parameters if stack.stem and (fit == fit[0]).all() else 0
+        return shared + len(rows) * (stack.n_parameters - shared)
 
 
 def mixed(name: str, parts: Sequence[tuple[TrainedArm, np.ndarray]]) -> TrainedArm:

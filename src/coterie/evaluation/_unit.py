@@ -329,7 +329,12 @@ def _train(
         _lined_up(plan, case, its, each.train_seed)
         for case, its, each in zip(cases, found, repetitions, strict=True)
     ]
-    roles = dict.fromkeys(arm.role for arms, _ in lineups for arm in arms if arm.role != "joint")
+    roles = dict.fromkeys(
+        arm.role
+        for (arms, _), its in zip(lineups, found, strict=True)
+        for arm in arms
+        if arm.role != "joint" and not _is_brought(arm, its)
+    )
     more = sum(len(rows.init) - 1 for _, rows in lineups)
     progress = parts.begin(f"{more} models of {', '.join(roles) or 'other arms'}")
     wanted = [
@@ -352,9 +357,13 @@ def _train(
     return [
         Trainings(
             case=case,
-            fits=[case.joint, *([next(others)] if len(rows.init) > 1 else [])],
+            fits=[
+                case.joint,
+                *([next(others)] if len(rows.init) > 1 else []),
+                *(each.trained for each in its.values() if each.trained is not None),
+            ],
             n_groups=next(iter(its.values())).grouping.n_groups,
-            arms=_all_paid(plan, arms, rows.used, its),
+            arms=_all_paid(plan, arms, rows, its),
         )
         for case, its, (arms, rows) in zip(cases, found, lineups, strict=True)
     ]
@@ -372,18 +381,42 @@ def _lined_up(
         seed=seed,
     )
     arms = line_up(lineup, plan.baselines, trains_groups=plan.trains_groups)
-    return arms, stack_rows(arms)
+    return arms, stack_rows([arm for arm in arms if not _is_brought(arm, found)])
+
+
+def _is_brought(arm: Arm, found: Mapping[str, Found]) -> bool:
+    """Whether its models came with the groups."""
+    return arm.role == "grouped" and found[arm.name].trained is not None
 
 
 def _all_paid(
-    plan: Plan, arms: Sequence[Arm], used: Sequence[np.ndarray], found: Mapping[str, Found]
+    plan: Plan, arms: Sequence[Arm], rows: StackRows, found: Mapping[str, Found]
 ) -> list[TrainedArm]:
+    """All arms with their rows: those of the stack, then those that came with groups."""
+    used, n_models = iter(rows.used), len(rows.init)
+    brought = {}
+    for name, each in found.items():
+        if each.trained is not None:
+            brought[name] = n_models + np.arange(each.grouping.n_groups)
+            n_models += each.grouping.n_groups
     paying = {
         name: each.cost
         for name, each in found.items()
         if plan.methods[name].about.family != "given"
     }
-    return [_paid(arm, own, paying.get(arm.name)) for arm, own in zip(arms, used, strict=True)]
+    return [
+        _searched(plan, arm, brought[arm.name], found[arm.name])
+        if _is_brought(arm, found)
+        else _paid(arm, next(used), paying.get(arm.name))
+        for arm in arms
+    ]
+
+
+def _searched(plan: Plan, arm: Arm, rows: np.ndarray, found: Found) -> TrainedArm:
+    """Groups that came with models: those with a task serve, the search has paid for all."""
+    serving = rows[found.grouping.membership.any(0)]
+    joint = np.zeros(int(plan.methods[arm.name].reads_joint), dtype=int)
+    return TrainedArm(arm=arm, rows=serving, paid=joint, searches=(found.cost,))
 
 
 def _paid(arm: Arm, rows: np.ndarray, search: Cost | None) -> TrainedArm:

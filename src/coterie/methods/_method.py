@@ -111,6 +111,16 @@ class Method(ABC):
             )
 
     @property
+    def brings_models(self) -> bool:
+        """Whether what it finds is :attr:`trained <coterie.results.Found.trained>` already."""
+        return False
+
+    @property
+    def reads_joint(self) -> bool:
+        """Whether its groups have to pay for the joint training."""
+        return True
+
+    @property
     def measurement(self) -> Hashable | None:
         """What rides on the joint training, by a name: methods of equal ones share it.
 

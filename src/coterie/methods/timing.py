@@ -29,7 +29,7 @@ from coterie.identity import identity_or_name
 from coterie.models.strategy import Workload, rows_that_fit
 from coterie.results import Cost, Fit
 from coterie.training import TrainingConfig, WeightsProvider
-from coterie.training.config import TrainingSettings
+from coterie.training.config import TrainingSettings, spelled
 
 TIMED_STEPS, TIMED_ROWS, TIMED_EXAMPLES = 6, 8, 64
 # Weights, gradients, two moments of Adam, the best epoch.
@@ -48,6 +48,13 @@ class Timing:
     data: Dataset
     settings: TrainingSettings
     _known: dict[str, Any] = field(default_factory=dict, repr=False)
+
+    def with_settings(self, settings: TrainingSettings) -> Timing:
+        """The same of trainings with other settings; itself if there are none."""
+        if not settings:
+            return self
+        own: TrainingSettings = {**spelled(self.settings), **spelled(settings)}
+        return Timing(model=self.model, data=self.data, settings=own)
 
     @cached_property
     def n_steps(self) -> int:

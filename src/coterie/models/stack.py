@@ -372,6 +372,19 @@ class ModelStack:
             stack.stem = stack.stem.copy(frozen=True)
         return stack
 
+    def without_stem(self) -> ModelStack:
+        """Return this stack, or one whose rows have the layers of the stem for themselves."""
+        if self.stem is None:
+            return self
+        state = {
+            name: tensor.expand(self.n_models, *tensor.shape[1:]).clone()
+            for name, tensor in self.state().items()
+        }
+        stack = ModelStack.from_state(self.architecture, state)
+        stack.train(self.training)
+        stack.strategy, stack.schema = self.strategy, self.schema
+        return stack
+
     @staticmethod
     def concatenate(stacks: Sequence[ModelStack]) -> ModelStack:
         """Return one stack with the rows of all, in order.

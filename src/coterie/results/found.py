@@ -14,6 +14,7 @@ from coterie.results.affinities import Affinity
 from coterie.results.assignments import Assignments
 from coterie.results.earlier import parts_in
 from coterie.results.evidence import Evidence, SavedEvidence, as_dict, evidence_of
+from coterie.results.fits import Fit
 from coterie.results.groupings import Grouping
 from coterie.results.selections import Selection
 from coterie.schema import Json, structure, within
@@ -26,16 +27,19 @@ class Found:
     """A ``grouping``, what it was found by (``evidence``), and what that took (``cost``).
 
     ``chosen`` names the method whose groups these are, where they stand for the choice between
-    several.
+    several. ``trained`` are models that the method brings with its groups, one for each: they are
+    then what is scored, instead of models that are trained anew, and in the ``cost``. They are not
+    saved with the rest: a run keeps the models of its arms.
 
     Raises:
-        CoterieError: evidence about other tasks than the grouping's.
+        CoterieError: evidence about other tasks than the grouping's, or models of other groups.
     """
 
     grouping: Grouping
     cost: Cost = field(default_factory=Cost)
     evidence: Evidence | None = None
     chosen: str | None = None
+    trained: Fit | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         """Refuse evidence for other groups."""
@@ -51,6 +55,14 @@ class Found:
                 f"`evidence` is about the tasks {', '.join(tasks)}, `grouping` about "
                 f"{', '.join(self.grouping.tasks)}."
             )
+        if self.trained is not None:
+            require_type("trained", self.trained, Fit)
+            models, tasks = self.trained.stack.n_models, self.trained.tasks.names
+            if (models, tasks) != (self.grouping.n_groups, self.grouping.tasks):
+                raise CoterieError(
+                    f"`trained` must have a model for each of {self.grouping.n_groups} groups of "
+                    f"{', '.join(self.grouping.tasks)}; found {models} of {', '.join(tasks)}."
+                )
         if isinstance(self.evidence, Assignments):
             shape = self.evidence.probabilities.shape[1:]
             if shape != self.grouping.membership.shape:

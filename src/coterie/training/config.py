@@ -36,7 +36,8 @@ class TrainingConfig:
     validation has been no better for so many epochs stops. Without ``epochs`` models are trained
     until done: with such a patience, and at most as long, as :class:`coterie.training.Limit` says
     for their number of steps an epoch. Warm-up and schedule run over the epochs that there may be.
-    ``warmup`` is the share of all steps in which the learning rate rises linearly; ``clip`` bounds
+    ``warmup`` is the share of all steps in which the learning rate rises linearly, ``schedule`` what
+    follows: constant, a half cosine to zero, or "step", halved after each 15 % of them; ``clip`` bounds
     the gradient norm of each model; ``channels_last`` is the memory format of images (None: yes, if
     the inputs are images); ``keep`` is the epoch whose state each model ends with ("best" by the
     mean validation loss of its tasks, weighted as in training); ``compile`` hands the forward pass to ``torch.compile``,
@@ -50,7 +51,7 @@ class TrainingConfig:
     optimiser: Literal["adam", "adamw", "nadam", "sgd"] = "adam"
     weight_decay: float = 0.0
     momentum: float = 0.9
-    schedule: Literal["constant", "cosine"] = "constant"
+    schedule: Literal["constant", "cosine", "step"] = "constant"
     warmup: float = 0.0
     clip: float | None = None
     seed: int = 0
@@ -123,7 +124,7 @@ class TrainingSettings(TypedDict, total=False):
     optimizer: Literal["adam", "adamw", "nadam", "sgd"]
     weight_decay: float
     momentum: float
-    schedule: Literal["constant", "cosine"]
+    schedule: Literal["constant", "cosine", "step"]
     warmup: float
     clip: float | None
     precision: Literal["fp32", "bf16"]

@@ -79,10 +79,18 @@ class Weighing:
         """Called once the epoch has been judged."""
         self.provider.on_epoch_end(epoch)
 
+    def on_kept(self, epoch: int) -> None:
+        """Called after training with the epoch that coupled models keep."""
+
     @property
     def couples_rows(self) -> bool:
         """Whether a row's weights depend on the others."""
         return False
+
+    @property
+    def keeps_best(self) -> bool:
+        """Whether models may keep their best epoch."""
+        return True
 
     def parameters(self) -> list[nn.Parameter]:
         """What is learnt."""
@@ -169,6 +177,15 @@ class Learning(Weighing):
     def couples_rows(self) -> bool:
         """They are learnt together."""
         return True
+
+    @property
+    def keeps_best(self) -> bool:
+        """If what is learnt says so."""
+        return self.learnt.keeps_best
+
+    def on_kept(self, epoch: int) -> None:
+        """What was learnt is that of this epoch."""
+        self.learnt.on_kept(epoch)
 
     def parameters(self) -> list[nn.Parameter]:
         """What is learnt."""

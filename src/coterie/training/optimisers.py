@@ -49,17 +49,25 @@ def make_optimiser(
 
 
 def learning_rate(step: int, n_steps: int, config: TrainingConfig) -> float:
-    """Learning rate of one step: linear warm-up, then constant or a half cosine to zero.
+    """Learning rate of one step: linear warm-up, then what the schedule says.
+
+    Constant, a half cosine to zero, or halved after each 15 % of the steps ("step": epochs 15, 30,
+    45, 60, 75 and 90 of 100, as DMTG is trained).
 
     >>> learning_rate(0, 100, TrainingConfig(lr=1.0, warmup=0.1)), learning_rate(50, 100, TrainingConfig(lr=1.0))
     (0.1, 1.0)
+    >>> [learning_rate(step, 100, TrainingConfig(lr=1.0, schedule="step")) for step in (14, 15, 99)]
+    [1.0, 0.5, 0.015625]
     """
     warm = math.ceil(config.warmup * n_steps)
     if step < warm:
         return config.lr * (step + 1) / warm
     if config.schedule == "constant":
         return config.lr
-    return config.lr * 0.5 * (1 + math.cos(math.pi * (step - warm) / max(n_steps - warm, 1)))
+    done, of = step - warm, max(n_steps - warm, 1)
+    if config.schedule == "step":
+        return config.lr * 0.5 ** (20 * done // (3 * of))
+    return config.lr * 0.5 * (1 + math.cos(math.pi * done / of))
 
 
 def set_learning_rate(optimiser: torch.optim.Optimizer, rate: float) -> None:

@@ -62,14 +62,16 @@ class TrainingState:
     def coupled(self) -> bool:
         """Whether a row's result depends on the others: weights or a stem that learn couple them.
 
-        They stop together, by the mean over all, and keep their last epoch.
+        They stop together, by the mean over all, and keep the same epoch.
         """
         return self.stack.couples_rows or self.weighing.couples_rows
 
     @property
     def keeps_best(self) -> bool:
         """Whether each model ends with its best epoch, else with its last."""
-        return self.config.keep == "best" and not self.coupled
+        if self.coupled and not self.weighing.couples_rows:
+            return False
+        return self.config.keep == "best" and self.weighing.keeps_best
 
     @property
     def stopped(self) -> Tensor:
@@ -149,7 +151,10 @@ class TrainingState:
         whole = self.whole.state()
         for name, tensor in self.stack.state().items():
             if len(tensor) != len(which) or len(whole[name]) != len(self.trained):
-                continue  # a frozen stem
+                # A stem: frozen, or of models that are at their best together.
+                if self.coupled and which.any():
+                    self.kept[name] = tensor.clone()
+                continue
             if name not in self.kept:
                 self.kept[name] = whole[name].clone()
             self.kept[name][self.rows[which].to(tensor.device)] = tensor[which.to(tensor.device)]
@@ -178,6 +183,7 @@ class TrainingState:
             if self.stack is not self.whole:
                 self._keep(torch.ones_like(self.rows, dtype=torch.bool))
         self.whole.load_state(self.kept)
+        self.weighing.on_kept(int(self.best_epoch[0]))
         self.stack = self.whole
         self.stack.train(False)
 

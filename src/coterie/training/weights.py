@@ -95,14 +95,16 @@ class LearntWeights(WeightsProvider):
     The first ``stem`` layers of the encoders are one. What is learnt has the learning rate
     ``learning_rate`` (None: that of the models) and moves as the models' optimiser says, or, with
     ``plain_steps``, by its gradient times that rate. Its gradient comes from a share ``held_out`` of
-    the training examples, on which no model trains (0: from the batch that trains). All models keep
-    their last epoch, since the weights couple them, and stop together, by their mean loss.
+    the training examples, on which no model trains (0: from the batch that trains). The weights
+    couple the models: all keep the same epoch, the last one or, where that ``keeps_best``, that of
+    their lowest mean validation loss under :meth:`settled`, and they stop together.
     """
 
     stem: int = 0
     learning_rate: float | None = None
     plain_steps: bool = False
     held_out: float = 0.0
+    keeps_best: bool = False
 
     def parameters(self) -> Iterable[nn.Parameter]:
         """What is learnt."""
@@ -125,6 +127,9 @@ class LearntWeights(WeightsProvider):
         It says in which curves and scores a pair appears.
         """
         return self.weights(step)
+
+    def on_kept(self, epoch: int) -> None:
+        """Called after training: the models, and so :meth:`result`, are those of ``epoch``, from 0."""
 
 
 class StaticWeights(WeightsProvider):

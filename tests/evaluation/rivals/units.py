@@ -8,7 +8,7 @@ import coterie as ct
 from coterie.evaluation import _unit
 from coterie.evaluation._repetitions import Repetition
 from coterie.evaluation._trainings import Trainings
-from coterie.methods import Case, Given
+from coterie.methods import Case, Given, Method
 
 SMALL = {
     "epochs": 4,
@@ -51,11 +51,13 @@ def halves(data: ct.Dataset, n_groups: int = 2) -> ct.Grouping:
     )
 
 
-def trained(data: ct.Dataset, n_groups: int = 2, **settings) -> tuple[Case, Trainings]:
-    """The joint model, single-task models, groups and their baselines."""
+def trained(
+    data: ct.Dataset, n_groups: int = 2, method: Method | None = None, **settings
+) -> tuple[Case, Trainings]:
+    """The joint model, single-task models, groups (halves by default) and their baselines."""
     plan = _unit.Plan(
         model=settings.pop("model", "mlp"),
-        methods={"grouped": Given(halves(data, n_groups))},
+        methods={"grouped": method or Given(halves(data, n_groups))},
         draws=1,
         settings={**SMALL, **settings},
     )

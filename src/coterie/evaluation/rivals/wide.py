@@ -50,8 +50,7 @@ class Wide(Rival):
             return Cost()
         architecture = _architecture(timing.model, timing.data, timing.settings)
         options = resized(architecture, n_groups)
-        own: TrainingSettings = {**timing.settings, "model_options": options}
-        return Timing(model=timing.model, data=timing.data, settings=own).cost_of([1])
+        return timing.with_settings({"model_options": options}).cost_of([1])
 
     def train(self, case: Case, trainings: Trainings, *, seed: int) -> TrainedRival:
         """One joint fit; the joint model itself where one group was found."""
