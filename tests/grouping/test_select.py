@@ -640,7 +640,7 @@ def test_ctrl_c_is_answered_while_highs_searches():
     try:
         timer.start()
         with pytest.raises(KeyboardInterrupt):
-            _highs._solve(
+            _highs.solve(
                 rng.random(300), [], takes / (takes.sum(1, keepdims=True) / 3), started + 6
             )
     finally:
