@@ -92,9 +92,9 @@ def _amounts(path: Path, names: Sequence[str], tasks: Sequence[str]) -> Mapping[
     if lacking := [name for name in ("task", *names) if name not in table.column_names]:
         raise CoterieError(f"{path} lacks the column {lacking[0]!r}.")
     rows = {str(row["task"]): row for row in table.to_pylist()}
-    if len(rows) < len(table) or (untold := [task for task in tasks if task not in rows]):
-        fault = "a task twice" if len(rows) < len(table) else f"no row of the task {untold[0]!r}"
-        raise CoterieError(f"{path} must have one row for each task; it has {fault}.")
+    untold = [f"no row of the task {task!r}" for task in tasks if task not in rows]
+    if faults := ["a task twice"] * (len(rows) < len(table)) + untold:
+        raise CoterieError(f"{path} must have one row for each task; it has {faults[0]}.")
     found = {}
     for name in names:
         try:
