@@ -215,6 +215,9 @@ TRAINING = [
     "seed",
 ]
 GROUPING = ["groups", "fuzziness", "clustering", "features"]
+CONSTRAINTS = [
+    *("min_size", "max_size", "must_link", "cannot_link", "row_limit", "time_limit"),
+]
 COMPARISON = [
     *("methods", "baselines", "rivals", "margin", "no_headroom", "anyway"),
     *("seeds", "within", "time", "repeats", "draws"),
@@ -240,30 +243,12 @@ COMPARISON = [
         ),
         ("record", ["out", *DATA, *TRAINING, "quiet", "debug", "config"]),
         ("affinity", ["out", "methods", "every", *DATA, *TRAINING, "quiet", "debug", "config"]),
-        ("group", ["run", "affinity", *GROUPING, "quiet", "debug"]),
+        ("group", ["run", "affinity", "amounts", *GROUPING, *CONSTRAINTS, "quiet", "debug"]),
         (
             "select",
             [
-                *(
-                    "source",
-                    "budget",
-                    "affinity",
-                    "lower_is_better",
-                    "partition",
-                    "min_size",
-                    "max_size",
-                    "must_link",
-                ),
-                *(
-                    "cannot_link",
-                    "resource",
-                    "row_limit",
-                    "task_weight",
-                    "time_limit",
-                    "out",
-                    "quiet",
-                    "debug",
-                ),
+                *("source", "budget", "affinity", "lower_is_better", "partition"),
+                *("resource", "task_weight", *CONSTRAINTS, "out", "quiet", "debug"),
             ],
         ),
         ("plan", ["budget", *DATA, *TRAINING, *GROUPING, *COMPARISON, "quiet", "debug", "config"]),

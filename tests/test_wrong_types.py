@@ -250,6 +250,13 @@ CASES: dict[str, tuple[Callable[..., Any], Mapping[str, Any], Mapping[str, Any]]
         {"source": AFFINITY, "n_groups": 2},
         dict.fromkeys(("method", "fuzziness", "features", "restarts", "seed")),
     ),
+    "group, principled": (
+        ct.group,
+        {"source": AFFINITY, "n_groups": 2, "method": "principled"},
+        dict.fromkeys(
+            ("sizes", "must_link", "cannot_link", "resources", "row_limits", "time_limit")
+        ),
+    ),
     "select": (
         ct.select,
         {"scores": SCORES, "budget": 2},

@@ -19,7 +19,6 @@ from coterie.grouping import _highs, _search
 from coterie.grouping._candidates import candidates, most_asked
 from coterie.grouping._cover import Cover, price, reduced, ruled_out, undominated
 from coterie.grouping._select import select
-from coterie.grouping.densest import densest_partition
 from coterie.results import ScoreTable
 from tests.grouping.published import all_subsets
 
@@ -541,74 +540,6 @@ def test_bad_input_is_refused_in_one_line(scores, asked, message):
     assert "\n" not in str(error.value)
 
 
-def density(matrix, labels):
-    return sum(
-        matrix[np.ix_(labels == k, labels == k)].sum() / (labels == k).sum()
-        for k in np.unique(labels)
-    )
-
-
-def partitions(n_tasks, n_groups):
-    """Labels of all partitions, numbered by first task."""
-    found = [(0,)]
-    for _ in range(n_tasks - 1):
-        found = [(*labels, k) for labels in found for k in range(max(labels) + 2)]
-    return [np.array(labels) for labels in found if max(labels) + 1 == n_groups]
-
-
-@settings(max_examples=25, deadline=None)
-@given(seed=st.integers(0, 10_000), n_tasks=st.integers(2, 7), n_groups=st.integers(1, 4))
-def test_the_densest_partition_is_that_of_trying_all(seed, n_tasks, n_groups):
-    matrix = np.random.default_rng(seed).normal(size=(n_tasks, n_tasks))
-    if n_groups > n_tasks:
-        with pytest.raises(CoterieError, match="`n_groups` must be a whole number from 1"):
-            densest_partition(matrix, n_groups)
-        return
-    found = densest_partition(matrix, n_groups)
-    best = max(density(matrix, labels) for labels in partitions(n_tasks, n_groups))
-    assert density(matrix, found) == pytest.approx(best, abs=1e-9)
-    assert [int(np.flatnonzero(found == k)[0]) for k in range(n_groups)] == sorted(
-        int(np.flatnonzero(found == k)[0]) for k in range(n_groups)
-    )
-
-
-def test_all_positive_affinities_and_one_group():
-    assert densest_partition(np.ones((5, 5)), 1).tolist() == [0] * 5
-
-
-def test_the_densest_partition_of_planted_groups_where_prices_rule_most_groups_out():
-    planted = np.arange(11) % 3
-    matrix = 0.3 * np.random.default_rng(0).normal(size=(11, 11)) + (planted[:, None] == planted)
-    assert densest_partition(matrix, 3).tolist() == planted.tolist()
-
-
-def test_densest_partition_keeps_to_sizes_and_links():
-    matrix = np.ones((4, 4))
-    matrix[0, 1] = 5
-    assert densest_partition(matrix, 2, cannot_link=[(0, 1)], sizes=(2, 2))[0] == 0
-    assert densest_partition(matrix, 2, cannot_link=[(0, 1)], sizes=(2, 2))[1] == 1
-    assert densest_partition(matrix, 2, must_link=[(2, 3)], sizes=(2, 2)).tolist() == [0, 0, 1, 1]
-    with pytest.raises(CoterieError, match="into 2 groups keeps to sizes of at least 3"):
-        densest_partition(matrix, 2, sizes=(3, None))
-
-
-@pytest.mark.parametrize(
-    ("matrix", "n_groups", "message"),
-    [
-        (np.ones((2, 3)), 1, "`matrix` must be square"),
-        (np.ones((1, 1)), 1, "`matrix` must be between 2 and 16 tasks"),
-        (np.ones((17, 17)), 2, "`matrix` must be between 2 and 16 tasks"),
-        (np.full((3, 3), np.nan), 2, "`matrix` must be finite everywhere"),
-        (np.ones((3, 3)), 0, "`n_groups` must be a whole number from 1 to the 3 tasks; found 0"),
-        (np.ones((3, 3)), 1.5, "`n_groups` must be a whole number"),
-    ],
-)
-def test_densest_partition_refuses(matrix, n_groups, message):
-    with pytest.raises(CoterieError) as error:
-        densest_partition(matrix, n_groups)
-    assert message in str(error.value)
-
-
 def test_candidates_are_all_subsets_where_these_are_few():
     rows, text = candidates(4, predict=None)
     assert len(np.unique(rows, axis=0)) == 15
@@ -709,7 +640,7 @@ def test_ctrl_c_is_answered_while_highs_searches():
     try:
         timer.start()
         with pytest.raises(KeyboardInterrupt):
-            _highs._solve(
+            _highs.solve(
                 rng.random(300), [], takes / (takes.sum(1, keepdims=True) / 3), started + 6
             )
     finally:

@@ -19,6 +19,7 @@ from coterie.cli.asked import (
 )
 from coterie.cli.bounding import ROWS, SEEDS, most_groups
 from coterie.cli.checking import check
+from coterie.cli.constraining import constraints_of, numbers_of
 from coterie.cli.outcomes import show_affinity, show_plan, show_selection
 from coterie.cli.shared import (
     AFFINITY,
@@ -37,7 +38,6 @@ from coterie.cli.show import Screen
 from coterie.errors import CoterieError
 from coterie.files import atomic, check_target
 from coterie.identity import qualified
-from coterie.results.subsets import readings, split
 from coterie.runs import Run, is_run
 
 if TYPE_CHECKING:
@@ -156,9 +156,10 @@ def select(verb: options.Select, screen: Screen) -> None:
 def _select(verb: options.Select, run: Run | None) -> tuple[Selection, ScoreTable]:
     from coterie.grouping import select as select_rows
 
-    totals, limits = _numbers("resource", verb.resource), _numbers("row-limit", verb.row_limit)
+    totals = numbers_of("resource", verb.resource)
+    limits = numbers_of("row-limit", verb.constraints.row_limit)
     table = _table(verb, run, list(dict.fromkeys([*totals, *limits])))
-    weights = _numbers("task-weight", verb.task_weight)
+    weights = numbers_of("task-weight", verb.task_weight)
     if unknown := [name for name in weights if name not in table.tasks]:
         raise CoterieError(
             f"`--task-weight` names the unknown task {unknown[0]!r}; the tasks are "
@@ -168,13 +169,10 @@ def _select(verb: options.Select, run: Run | None) -> tuple[Selection, ScoreTabl
         table,
         budget=verb.budget,
         partition=verb.partition,
-        sizes=(verb.min_size, verb.max_size),
-        must_link=_pairs("must-link", verb.must_link, table.tasks),
-        cannot_link=_pairs("cannot-link", verb.cannot_link, table.tasks),
         resources={name: (table.resources[name], limit) for name, limit in totals.items()},
         row_limits={name: (table.resources[name], limit) for name, limit in limits.items()},
         task_weights=[weights.get(name, 1.0) for name in table.tasks],
-        time_limit=verb.time_limit,
+        **constraints_of(verb.constraints, table.tasks),
     )
     return selection, table
 
@@ -231,38 +229,3 @@ def _table(verb: options.Select, run: Run | None, columns: Sequence[str]) -> Sco
     rows, how = candidates(measured.tasks, lambda rows: subset_scores(measured, rows).scores)
     table = subset_scores(measured, rows[rows.sum(1) > 1])
     return replace(table, details={**table.details, "candidates": f"{how}; tasks alone left out"})
-
-
-def _pairs(flag: str, given: Sequence[str], tasks: Sequence[str]) -> list[tuple[str, str]]:
-    """Pairs of tasks, whose names may hold a + themselves.
-
-    A name that there is not is left to be complained of as such.
-    """
-    pairs = []
-    for text in given:
-        found = readings(text, tasks, size=2)
-        pair = tuple(sorted(found[0], key=tasks.index)) if len(found) == 1 else split(text)
-        if len(found) > 1 or len(pair) != 2:
-            plus = (
-                " Write a + within a name as \\+."
-                if found or any("+" in name for name in tasks)
-                else ""
-            )
-            raise CoterieError(
-                f"`--{flag}` takes pairs of task names such as A+B; found {text!r}.{plus}"
-            )
-        pairs.append(pair)
-    return pairs
-
-
-def _numbers(flag: str, given: Sequence[str]) -> dict[str, float]:
-    found = {}
-    for text in given:
-        name, _, number = text.rpartition("=")
-        try:
-            found[name] = float(number)
-        except ValueError:
-            name = ""
-        if not name:
-            raise CoterieError(f"`--{flag}` takes NAME=NUMBER; found {text!r}.")
-    return found

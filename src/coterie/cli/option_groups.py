@@ -18,6 +18,9 @@ Encoding = Annotated[
     str | None, arg(metavar="NAME", help_behavior_hint="(default: utf-8, or utf-16 by its mark)")
 ]
 Column = Annotated[str | None, arg(metavar="COLUMN", help_behavior_hint="")]
+Bound = Annotated[int | None, arg(metavar="N", help_behavior_hint="")]
+Linked = Annotated[tuple[str, ...], arg(metavar="A+B ...", help_behavior_hint="")]
+Limits = Annotated[tuple[str, ...], arg(metavar="COLUMN=LIMIT ...", help_behavior_hint="")]
 Pairs = Annotated[tuple[str, ...], arg(metavar="NAME=KIND ...", help_behavior_hint="")]
 
 
@@ -121,6 +124,24 @@ class GroupOptions:
     auto is fuzzy-kmeans for data maps, sdp for affinities."""
     features: Literal["cells", "density"] = "cells"
     """What of the data map is compared between tasks."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConstraintOptions:
+    """What may share a model."""
+
+    min_size: Bound = None
+    """Fewest tasks of a model."""
+    max_size: Bound = None
+    """Most tasks of a model."""
+    must_link: Linked = ()
+    """Tasks that are trained together or not at all in a model."""
+    cannot_link: Linked = ()
+    """Tasks that are never trained in one model."""
+    row_limit: Limits = ()
+    """Limits on a column of a table for each model, such as latency=20."""
+    time_limit: Annotated[float, arg(metavar="SECONDS")] = 60.0
+    """Stop with the best found so far, and say how far from proven it is."""
 
 
 @dataclass(frozen=True, kw_only=True)

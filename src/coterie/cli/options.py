@@ -17,19 +17,18 @@ from tyro.conf import Positional, arg
 from coterie.cli.option_groups import (
     ComparisonOptions,
     ConfigOptions,
+    ConstraintOptions,
     Count,
     DataOptions,
     Encoding,
     Flag,
     GroupOptions,
+    Limits,
     OutputOptions,
     TrainingOptions,
 )
 
 Name = Annotated[str | None, arg(metavar="NAME", help_behavior_hint="")]
-Bound = Annotated[int | None, arg(metavar="N", help_behavior_hint="")]
-Linked = Annotated[tuple[str, ...], arg(metavar="A+B ...", help_behavior_hint="")]
-Limits = Annotated[tuple[str, ...], arg(metavar="COLUMN=LIMIT ...", help_behavior_hint="")]
 Margin = Annotated[
     float | None,
     arg(metavar="POINTS", help_behavior_hint="(default: .5 for AUROC, 1 for R2 and skills)"),
@@ -92,7 +91,10 @@ class Group:
     """Run directory with a data map, or with the affinity named."""
     affinity: Name = None
     """Group by this measured affinity instead of the data map."""
+    amounts: Annotated[Path | None, arg(metavar="FILE", help_behavior_hint="")] = None
+    """Table (Parquet or CSV) with a column task and, by column, what --row-limit limits."""
     grouping: GroupOptions = field(default_factory=GroupOptions)
+    constraints: ConstraintOptions = field(default_factory=ConstraintOptions)
     output: OutputOptions = field(default_factory=OutputOptions)
 
 
@@ -129,24 +131,13 @@ class Select:
     """The values are losses."""
     partition: Flag = False
     """Every task is trained in one model only."""
-    min_size: Bound = None
-    """Fewest tasks of a model."""
-    max_size: Bound = None
-    """Most tasks of a model."""
-    must_link: Linked = ()
-    """Tasks that are trained together or not at all in a model."""
-    cannot_link: Linked = ()
-    """Tasks that are never trained in one model."""
     resource: Limits = ()
     """Limits on the sum of a column of the table over the selected models, such as memory=2000."""
-    row_limit: Limits = ()
-    """Limits on a column of the table for each model, such as latency=20."""
     task_weight: Annotated[
         tuple[str, ...], arg(metavar="TASK=WEIGHT ...", help_behavior_hint="")
     ] = ()
     """What the score of a task counts, 1 unless given."""
-    time_limit: Annotated[float, arg(metavar="SECONDS")] = 60.0
-    """Stop with the best found so far, and say how far from proven it is."""
+    constraints: ConstraintOptions = field(default_factory=ConstraintOptions)
     out: Annotated[
         Path | None,
         arg(metavar="FILE.json", help_behavior_hint="(default: a run keeps it as its grouping)"),

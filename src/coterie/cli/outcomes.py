@@ -11,7 +11,7 @@ from coterie.cli.show import Screen
 
 if TYPE_CHECKING:
     from coterie.evaluation import Plan, Workload
-    from coterie.results import Affinity, Headroom, LearningCurve, ScoreTable, Selection
+    from coterie.results import Affinity, Grouping, Headroom, LearningCurve, ScoreTable, Selection
 
 _SHOWN_PAIRS = 5
 _FITS = {True: "yes", False: "no", None: "unknown"}
@@ -115,6 +115,19 @@ def show_selection(screen: Screen, found: Selection, table: ScoreTable) -> None:
     )
     screen.say(f"Candidates: {found.details['candidates']}.")
     screen.say(f"Sum of scores {found.objective:.6g} at cost {found.cost:g}; {firm}.")
+
+
+def show_proof(screen: Screen, found: Grouping) -> None:
+    """What groups are worth, and whether others could be worth more."""
+    told = found.details
+    firm = (
+        "proven best"
+        if told["proven"]
+        else f"not proven: others are worth at most {told['bound']:.6g}"
+    )
+    screen.say(
+        f"Sum over tasks of the mean affinity within their groups {told['objective']:.6g}; {firm}."
+    )
 
 
 def _work(work: Workload) -> list[str]:

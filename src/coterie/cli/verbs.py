@@ -5,6 +5,7 @@ Load, call the Python function of the same name, keep the outcome in the run dir
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING
@@ -20,7 +21,8 @@ from coterie.cli.asked import (
     seeds_of,
     settings_of,
 )
-from coterie.cli.outcomes import show_learning_curve
+from coterie.cli.constraining import group_constraints
+from coterie.cli.outcomes import show_learning_curve, show_proof
 from coterie.cli.shared import (
     COMPARISON,
     DATA_MAP,
@@ -261,13 +263,18 @@ def group(verb: options.Group, screen: Screen) -> None:
             fuzziness=asked.fuzziness[0],
             features=asked.features,
             seed=training_of(run).seed,
+            **group_constraints(verb, source.tasks),
         )
         settings = {**asdict(asked), "groups": asked.groups[0], "fuzziness": asked.fuzziness[0]}
+        if verb.constraints != options.ConstraintOptions():
+            settings["constraints"] = json.loads(json.dumps(asdict(verb.constraints)))
         if verb.affinity is not None:
             settings["affinity"] = verb.affinity
         keep_grouping(run, grouping, settings)
     screen.notes(_notes([grouping]))
     show_grouping(screen, grouping)
+    if "bound" in grouping.details:
+        show_proof(screen, grouping)
     screen.path("Grouping", run.folder / GROUPING)
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from time import perf_counter
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -13,6 +14,7 @@ from coterie.errors import CoterieError, blame
 from coterie.grouping._highs import cover_tasks
 from coterie.grouping._rows import Rows, Task, position_of
 
+Part = TypeVar("Part")
 Limits = Mapping[str, tuple[npt.ArrayLike, float]]
 _NAMED_TASKS = 6
 _TASKS_SECONDS = 5
@@ -47,7 +49,7 @@ def read_constraints(
     Raises:
         CoterieError: an argument of another form, negative limits, unknown tasks.
     """
-    _check_number("budget", budget, positive=True)
+    check_number("budget", budget, positive=True)
     found = [Constraint(f"budget {budget:g}", loads=_shares(rows.costs, budget))]
     found += [Constraint("partition", parts=True)] if partition else []
     found += shape_constraints(rows.subsets, rows.tasks, sizes, must_link, cannot_link)
@@ -76,9 +78,14 @@ def shape_constraints(
     Raises:
         CoterieError: an argument of another form, unknown tasks.
     """
-    found = _sizes(subsets.sum(axis=1), sizes)
+    members, (least, most) = subsets.sum(axis=1), read_sizes(sizes)
+    found = []
+    if least is not None:
+        found.append(Constraint(f"sizes of at least {least}", allowed=members >= least))
+    if most is not None:
+        found.append(Constraint(f"sizes of at most {most}", allowed=members <= most))
     for name, pairs in (("must_link", must_link), ("cannot_link", cannot_link)):
-        for a, b in _pairs(tasks, name, pairs):
+        for a, b in read_pairs(tasks, name, pairs):
             has_a, has_b = subsets[:, a], subsets[:, b]
             allowed = has_a == has_b if name == "must_link" else ~(has_a & has_b)
             found.append(Constraint(f"{name} {tasks[a]}-{tasks[b]}", allowed=allowed))
@@ -97,14 +104,11 @@ def allowed_rows(constraints: Iterable[Constraint], n_rows: int) -> np.ndarray:
 def explain(rows: Rows, constraints: Sequence[Constraint], deadline: float) -> CoterieError:
     """Name a conflict of which every part is needed.
 
-    Deletion filtering (Chinneck and Dravnieks, 1991): constraints, then tasks, go one by one where
-    the rest still conflicts. What is not tried in time stays; tasks are given a few seconds only.
+    Of constraints, then of tasks. What is not tried in time stays; tasks are given a few seconds
+    only.
     """
-    tasks, active = list(range(len(rows.tasks))), list(constraints)
-    for constraint in constraints:
-        rest = [other for other in active if other is not constraint]
-        if _conflict(rows, tasks, rest, deadline):
-            active = rest
+    tasks = list(range(len(rows.tasks)))
+    active = needed(constraints, lambda rest: _conflict(rows, tasks, rest, deadline))
     soon = min(deadline, perf_counter() + _TASKS_SECONDS)
     for task in reversed(range(len(rows.tasks))):
         rest = [other for other in tasks if other != task]
@@ -117,6 +121,23 @@ def explain(rows: Rows, constraints: Sequence[Constraint], deadline: float) -> C
     return CoterieError(
         f"No choice of rows serves {listed} under {', '.join(c.name for c in active)}. {advice}"
     )
+
+
+def needed(parts: Sequence[Part], conflict: Callable[[list[Part]], bool]) -> list[Part]:
+    """Parts of a conflict of which every one is needed.
+
+    Deletion filtering (Chinneck and Dravnieks, 1991): they go one by one where the rest still is a
+    conflict.
+
+    >>> needed([1, 2, 3, 4], lambda rest: sum(rest) >= 6)
+    [3, 4]
+    """
+    active = list(parts)
+    for part in parts:
+        rest = [other for other in active if other is not part]
+        if conflict(rest):
+            active = rest
+    return active
 
 
 def _conflict(rows: Rows, tasks: list[int], constraints: list[Constraint], deadline: float) -> bool:
@@ -145,7 +166,12 @@ def _shares(costs: np.ndarray, budget: float) -> np.ndarray:
     return costs / budget
 
 
-def _sizes(members: np.ndarray, sizes: tuple[int | None, int | None]) -> list[Constraint]:
+def read_sizes(sizes: tuple[int | None, int | None]) -> tuple[int | None, int | None]:
+    """The smallest and the largest number of tasks of a row, where they are bounded.
+
+    Raises:
+        CoterieError: no pair of whole numbers or None, or the first is larger.
+    """
     try:
         least, most = sizes
     except (TypeError, ValueError):
@@ -161,19 +187,17 @@ def _sizes(members: np.ndarray, sizes: tuple[int | None, int | None]) -> list[Co
             )
     if least is not None and most is not None and least > most:
         raise CoterieError(f"`sizes` must be (smallest, largest); found {least} > {most}.")
-    found = (
-        []
-        if least is None
-        else [Constraint(f"sizes of at least {least}", allowed=members >= least)]
-    )
-    return found + (
-        [] if most is None else [Constraint(f"sizes of at most {most}", allowed=members <= most)]
-    )
+    return least, most
 
 
-def _pairs(
+def read_pairs(
     tasks: tuple[str, ...], name: str, pairs: Iterable[tuple[Task, Task]]
 ) -> list[tuple[int, int]]:
+    """Positions of pairs of tasks.
+
+    Raises:
+        CoterieError: no pairs, of one task twice, or of unknown tasks.
+    """
     found = []
     with blame(f"`{name}` must be pairs of tasks"):
         pairs = list(pairs)
@@ -208,12 +232,13 @@ def _limits(
             raise CoterieError(
                 f"`{argument}`: {name!r} must be finite and not negative in every row."
             )
-        _check_number(f"{argument}[{name!r}]", limit, positive=False)
+        check_number(f"{argument}[{name!r}]", limit, positive=False)
         found.append((name, values, float(limit)))
     return found
 
 
-def _check_number(name: str, value: float, *, positive: bool) -> None:
+def check_number(name: str, value: float, *, positive: bool) -> None:
+    """Refuse what is no finite number, or below 0, or 0 where it must be ``positive``."""
     number = isinstance(value, int | float | np.number) and not isinstance(value, bool)
     if not number or not 0 <= value < np.inf or (positive and value == 0):
         wanted = "greater than 0" if positive else "of at least 0"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
 from functools import partial
 from numbers import Integral
 from typing import Literal
@@ -15,11 +15,14 @@ from coterie.grouping._affinities import TaskAffinities
 from coterie.grouping._automatic import THRESHOLD, choose_n_groups
 from coterie.grouping._measures import Measure, measure_distances, measure_points
 from coterie.grouping._method import Cluster, Clusters, Settings
+from coterie.grouping._programme import GroupLimits
+from coterie.grouping._rows import Task
 from coterie.grouping.fuzzy_cmeans import fuzzy_cmeans
 from coterie.grouping.fuzzy_kmeans import fuzzy_kmeans
 from coterie.grouping.hierarchical import hierarchical
 from coterie.grouping.kmeans import kmeans
 from coterie.grouping.own import Clustering, clustering_name, own_clustering
+from coterie.grouping.principled import Principled, RawAffinities
 from coterie.grouping.sdp import sdp
 from coterie.grouping.spectral import spectral
 from coterie.results import Affinity, DataMap, Fit, Grouping
@@ -33,10 +36,11 @@ METHODS: dict[str, Measuring] = {
     "kmeans": partial(measure_distances, kmeans),
     "points": measure_points,
 }
-AFFINITY_METHODS: dict[str, Cluster] = {
+AFFINITY_METHODS: dict[str, Cluster | Principled] = {
     "sdp": sdp,
     "spectral": spectral,
     "hierarchical": hierarchical,
+    "principled": Principled(),
 }
 _MOST_RESTARTS = 10_000
 FUZZY = ("fuzzy-kmeans", "fuzzy-cmeans")
@@ -51,10 +55,17 @@ def group(
     features: Literal["cells", "density"] = "cells",
     restarts: int = 10,
     seed: int = 0,
+    sizes: tuple[int | None, int | None] = (None, None),
+    must_link: Iterable[tuple[Task, Task]] = (),
+    cannot_link: Iterable[tuple[Task, Task]] = (),
+    resources: GroupLimits | None = None,
+    row_limits: GroupLimits | None = None,
+    time_limit: float = 60.0,
 ) -> Grouping:
     """Group the tasks of a data map (STG-MTL, section 2), or those of an affinity (Grad-TAG).
 
-    Grad-TAG is Li et al., KDD 2024.
+    Grad-TAG is Li et al., KDD 2024. Constraints, ``sizes`` and what follows, are for the method
+    "principled" only; :class:`coterie.grouping.Principled` says what they are.
 
     Groups are ordered by their first task, so that groupings of different seeds can be compared;
     the order of the tasks has no other influence. Groups of an affinity are hard. Its targets count
@@ -71,20 +82,29 @@ def group(
         method: of maps "fuzzy-kmeans" (default; centres by k-means, then the fuzzy formula),
             "fuzzy-cmeans" (iterated), "kmeans" (hard), "points" (every single point votes). Of
             affinities "sdp" (default; groups of the greatest density), "spectral", "hierarchical"
-            (average linkage). Or a function ``(values, n_groups, seed)`` of your own: it gets the
-            maps' principal coordinates (T, D), or the affinities (T, T) prepared as said above, and
-            answers labels (T,) from 0 to K - 1 or a membership (T, K). Tasks come in an order that
-            depends on the values only, and affinities only where there is something to choose: 1 <
-            K < T.
+            (average linkage), "principled" (groups of the greatest density, exactly and under
+            constraints; Wang, Pan and Yu, arXiv 2402.15328). Or a function ``(values, n_groups,
+            seed)`` of your own: it gets the maps' principal coordinates (T, D), or the affinities
+            (T, T) prepared as said above, and answers labels (T,) from 0 to K - 1 or a membership
+            (T, K). Tasks come in an order that depends on the values only, and affinities only
+            where there is something to choose: 1 < K < T.
         fuzziness: m > 1 of the fuzzy methods; near 1 is hard, 2 is for reading.
         features: "cells" compares tasks example by example, "density" their distributions over the
             map; not for affinities.
         restarts: random starts, of which the best is kept.
         seed: of the starts and of the blocks of examples.
+        sizes: smallest and largest number of tasks of a group.
+        must_link: pairs of tasks, by name or position, that share a group.
+        cannot_link: pairs of tasks that do not.
+        resources: by name, what tasks take, (T,) or (T, K), and a limit on the sum over all.
+        row_limits: by name, what tasks take, (T,) or (T, K), and a limit on each group, or (K,).
+        time_limit: seconds; the best groups so far are then returned, with
+            ``details["gap"]``.
 
     Raises:
         CoterieError: an argument out of range, more groups than tasks, a task never observed, an
-            affinity with gaps, or a method that does not group such a source.
+            affinity with gaps, a method that does not group such a source, constraints for another
+            method or that cannot hold together, and which.
 
     >>> from coterie.datamaps import DataMapRecorder
     >>> import torch
@@ -95,6 +115,13 @@ def group(
     >>> helps = np.array([[0.0, 3.0, 1.0], [3.0, 0.0, 0.0], [1.0, 2.0, 0.0]])
     >>> group(Affinity(tasks=("cat", "dog", "ship"), matrix=helps, method="by hand"), 2)
     Grouping(sdp, 2 groups: {cat dog}, {ship})
+    >>> group(
+    ...     Affinity(tasks=("cat", "dog", "ship"), matrix=helps, method="by hand"),
+    ...     2,
+    ...     method="principled",
+    ...     must_link=[("cat", "ship")],
+    ... )
+    Grouping(principled, 2 groups: {cat ship}, {dog})
     """
     require_whole("seed", seed, 0, MOST_SEED)
     if isinstance(source, Fit):
@@ -104,24 +131,37 @@ def group(
     methods = _methods(source)
     method = next(iter(methods)) if method is None else method
     check_group(len(source.tasks), n_groups, method, fuzziness, features, restarts, methods=methods)
+    asked = Principled(
+        sizes=sizes,
+        must_link=must_link,
+        cannot_link=cannot_link,
+        resources=resources,
+        row_limits=row_limits,
+        time_limit=time_limit,
+    )
+    method = _asked_of(method, asked)
     if isinstance(source, Affinity):
-        source.require_complete()
-        measured = TaskAffinities(
-            source, AFFINITY_METHODS[method] if isinstance(method, str) else own_clustering(method)
-        )
+        measured = _measured(source, method)
         least = measured.least_silhouette
     else:
         measured, least = measuring(method)(source, features, seed), THRESHOLD
     details: dict[str, object] = {}
     if n_groups == "auto":
+        if isinstance(method, Principled) and method.constraints:
+            raise CoterieError(
+                f"`n_groups` must be a number where groups are constrained, here by "
+                f"`{next(iter(method.constraints))}`: 'auto' looks at the affinities only."
+            )
         n_groups, details = choose_n_groups(
             measured.distances(), restarts=restarts, seed=seed, least=least
         )
     settings = Settings(n_groups=n_groups, fuzziness=fuzziness, restarts=restarts, seed=seed)
-    clusters = _by_first_task(measured.cluster(settings))
+    clusters = measured.cluster(settings)
     name = clustering_name(method)
-    if callable(method) and name in (*METHODS, *AFFINITY_METHODS):
-        name = f"own {name}"  # not to be taken for that of the house
+    if not isinstance(method, Principled):  # whose groups may have limits of their own
+        clusters = _by_first_task(clusters)
+        if callable(method) and name in (*METHODS, *AFFINITY_METHODS):
+            name = f"own {name}"  # not to be taken for that of the house
     return Grouping(
         tasks=source.tasks,
         membership=clusters.membership,
@@ -129,6 +169,13 @@ def group(
         distances=clusters.distances,
         fuzziness=fuzziness if method in FUZZY else None,
         details={**measured.details, **details, **clusters.details},
+    )
+
+
+def reads_affinities(method: str | Clustering) -> bool:
+    """Whether a clustering is one of the house that groups affinities, not data maps."""
+    return isinstance(method, Principled) or (
+        isinstance(method, str) and method in AFFINITY_METHODS
     )
 
 
@@ -193,8 +240,9 @@ def check_clustering(name: str, method: object, methods: Collection[str]) -> Non
     Raises:
         CoterieError: naming the argument.
     """
-    named = method if isinstance(method, str) else ""
-    if not callable(method) and named not in methods:
+    house = isinstance(method, str | Principled)
+    named = clustering_name(method) if house else ""
+    if named not in methods if house else not callable(method):
         groups = (
             "data maps" if named in METHODS else "affinities" if named in AFFINITY_METHODS else ""
         )
@@ -228,6 +276,43 @@ def _methods(source: object) -> Collection[str]:
         "`source` must be a DataMap, its Gram, an Affinity or a Fit with a data map; found "
         f"{type(source).__name__}."
     )
+
+
+def _asked_of(method: str | Clustering, asked: Principled) -> str | Clustering:
+    """The method with what is asked of the groups.
+
+    Raises:
+        CoterieError: it takes no constraints.
+    """
+    if method == Principled.name:
+        return asked
+    unlike = asked.constraints
+    if asked.time_limit != Principled.time_limit:
+        unlike["time_limit"] = asked.time_limit
+    if unlike:
+        other = (
+            "give it to Principled(...), which is the method"
+            if isinstance(method, Principled)
+            else f"found method {clustering_name(method)!r}, which takes no constraints"
+        )
+        raise CoterieError(f"`{next(iter(unlike))}` is for method='principled' only; {other}.")
+    return method
+
+
+def _measured(affinity: Affinity, method: str | Clustering) -> TaskAffinities | RawAffinities:
+    """An affinity as its clustering reads it.
+
+    Raises:
+        CoterieError: it has gaps where they matter.
+    """
+    if isinstance(method, str):
+        found = AFFINITY_METHODS[method]
+    else:
+        found = method if isinstance(method, Principled) else own_clustering(method)
+    if isinstance(found, Principled):
+        return RawAffinities(affinity, found)
+    affinity.require_complete()
+    return TaskAffinities(affinity, found)
 
 
 def _by_first_task(clusters: Clusters) -> Clusters:

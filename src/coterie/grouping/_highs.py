@@ -59,7 +59,7 @@ def serve(cover: Cover, deadline: float) -> Answer:
         shape=(len(row), n_rows + len(row)),
     )
     profit = np.r_[np.zeros(n_rows), cover.gains[row, task]]
-    return _solve(
+    return solve(
         profit,
         [LinearConstraint(once, 1, 1), LinearConstraint(linked, -np.inf, 0)],
         cover.loads,
@@ -84,7 +84,7 @@ def cover_tasks(
     rules = [LinearConstraint(sparse.csr_array(serves[rows].T.astype(float)), 1, np.inf)]
     if at_most_once is not None:
         rules.append(LinearConstraint(sparse.csr_array(at_most_once.T.astype(float)), 0, 1))
-    found = _solve(np.zeros(len(rows)), rules, loads[:, rows], deadline)
+    found = solve(np.zeros(len(rows)), rules, loads[:, rows], deadline)
     return (
         found
         if found.rows is None
@@ -98,23 +98,21 @@ def part(
     loads: np.ndarray,
     deadline: float,
     *,
-    n_rows: int | None = None,
+    totals: np.ndarray | None = None,
 ) -> Answer:
-    """Choose disjoint rows of all tasks with the largest sum of ``values`` (R,) in [0, 1].
+    """Choose rows that hold every task once, with the largest sum of ``values`` (R,) in [0, 1].
 
-    Exactly ``n_rows`` if given.
+    ``subsets`` (R, T) may have further columns, of what is wanted as often as ``totals`` (T,) say.
 
     The rows that lose least in the linear relaxation give a first choice; what loses more than that
     is away from the bound cannot be in a better one.
     """
     once: np.ndarray = subsets.T.astype(float)
-    total: np.ndarray = np.ones(subsets.shape[1])
-    if n_rows is not None:
-        once, total = np.vstack([once, np.ones(len(values))]), np.r_[total, n_rows]
+    total = np.ones(len(once)) if totals is None else totals
 
-    def solve(rows: np.ndarray) -> Answer:
+    def of(rows: np.ndarray) -> Answer:
         rules = [LinearConstraint(sparse.csr_array(once[:, rows]), total, total)]  # pyright: ignore[reportArgumentType]
-        found = _solve(values[rows], rules, loads[:, rows], deadline)
+        found = solve(values[rows], rules, loads[:, rows], deadline)
         return (
             found
             if found.rows is None
@@ -125,13 +123,13 @@ def part(
         linprog, -values, loads, np.ones(len(loads)), once, total, bounds=(0, None)
     )
     if relaxed.status != 0 or len(values) <= _FEW:
-        return solve(np.arange(len(values)))
+        return of(np.arange(len(values)))
     prices, dues = -relaxed.eqlin.marginals, np.maximum(-relaxed.ineqlin.marginals, 0)
     losses = prices @ once + dues @ loads - values
     bound = prices @ total + dues.sum() + np.maximum(-losses, 0).sum()
-    first = solve(np.argsort(losses, kind="stable")[:_FEW])
+    first = of(np.argsort(losses, kind="stable")[:_FEW])
     slack = bound - values[first.rows].sum() + 1e-7 if first.rows is not None else np.inf
-    found = solve(np.flatnonzero(losses <= slack))
+    found = of(np.flatnonzero(losses <= slack))
     if found.finished:
         return found
     choices = [answer.rows for answer in (first, found) if answer.rows is not None]
@@ -139,10 +137,14 @@ def part(
     return Answer(best, float(min(bound, found.bound)), finished=False)
 
 
-def _solve(
+def solve(
     profit: np.ndarray, rules: list[LinearConstraint], loads: np.ndarray, deadline: float
 ) -> Answer:
-    """The first columns are rows of the selection and binary, the others are shares."""
+    """Maximise ``profit`` (V,) under rules and ``loads`` (C, R) of a capacity of 1 each.
+
+    The first R variables are binary, and those of them that are 1 are the answer; the others are
+    shares.
+    """
     n_rows = loads.shape[1]
     wide = sparse.hstack(
         [loads, sparse.csr_array((len(loads), len(profit) - n_rows))], format="csr"

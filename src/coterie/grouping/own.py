@@ -38,12 +38,14 @@ def own_clustering(function: Clustering) -> Cluster:
 
 
 def clustering_name(method: str | Clustering) -> str:
-    """The name of a clustering: its own, or that of the function.
+    """The name of a clustering: its own, or that of the function or its class.
 
     >>> clustering_name("spectral"), clustering_name(np.argsort)
     ('spectral', 'argsort')
     """
-    return method if isinstance(method, str) else getattr(method, "__name__", type(method).__name__)
+    if isinstance(method, str):
+        return method
+    return getattr(method, "name", getattr(method, "__name__", type(method).__name__))
 
 
 def _membership(found: np.ndarray, n_tasks: int, n_groups: int, what: str) -> np.ndarray:

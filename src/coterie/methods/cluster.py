@@ -13,12 +13,14 @@ from coterie.errors import CoterieError, require_whole, shown
 from coterie.grouping import (
     AFFINITY_METHODS,
     METHODS,
+    Principled,
     agreement,
     check_clustering,
     check_group,
     check_n_groups,
     check_settings,
     group,
+    reads_affinities,
     stability,
 )
 from coterie.grouping.own import Clustering, clustering_name
@@ -45,7 +47,8 @@ class Cluster(Method):
     ``source`` is "data_map", the name of an affinity (:data:`coterie.affinities.AFFINITIES`), or a
     probe with settings of its own, of which copies are used. ``by`` is the clustering, a name or a
     function, as :func:`coterie.group` has them: "fuzzy-kmeans" of maps and "sdp" of affinities
-    unless it is given; one that is for affinities reads how alike the maps are. ``fuzziness``,
+    unless it is given; one that is for affinities reads how alike the maps are, and
+    :class:`coterie.grouping.Principled` takes constraints. ``fuzziness``,
     ``features`` and ``restarts`` are those of clusterings of maps, ``every`` is the number of steps
     between measurements of an affinity: 10, or what the probe says.
 
@@ -108,9 +111,7 @@ class Cluster(Method):
     @property
     def reads_maps(self) -> bool:
         """Whether maps are clustered by their coordinates."""
-        return self.source == DATA_MAP and not (
-            isinstance(self.by, str) and self.by in AFFINITY_METHODS
-        )
+        return self.source == DATA_MAP and not reads_affinities(self.by)
 
     @property
     def about(self) -> About:  # type: ignore[override]
@@ -145,6 +146,8 @@ class Cluster(Method):
         if self.reads_maps:
             settings = (self.by, self.fuzziness, self.features, self.restarts)
             check_group(len(tasks), self.n_groups, *settings)
+        if isinstance(self.by, Principled) and self.n_groups != "auto":
+            self.by.programme(tasks, self.n_groups)
 
     @property
     def measurement(self) -> Hashable | None:

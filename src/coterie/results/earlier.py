@@ -83,7 +83,8 @@ def _assignments_in(grouping: Grouping, details: Details) -> _Read:
 
 
 def _selection_in(grouping: Grouping, details: Details) -> _Read:
-    if "proven" not in details:
+    # A bound stands in details of partitions, which are no selections from a table.
+    if "proven" not in details or "bound" in details:
         return None
     gap = details.get("gap")
     found = Selection(

@@ -97,7 +97,7 @@ def _require_columns(rows: Sequence[Row], source: str, resources: Sequence[str])
         )
 
 
-def read_long(path: Path) -> pa.Table:
+def read_long(path: Path, what: str = "table of scores") -> pa.Table:
     """A long table from Parquet or CSV.
 
     Names are text, also where they look like numbers, dates or gaps.
@@ -120,7 +120,7 @@ def read_long(path: Path) -> pa.Table:
             else read_parquet(path)
         )
     except (OSError, pa.ArrowException, CoterieError) as error:
-        raise CoterieError(f"{path} cannot be read as a table of scores: {error}") from error
+        raise CoterieError(f"{path} cannot be read as a {what}: {error}") from error
 
 
 def _members(

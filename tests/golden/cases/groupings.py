@@ -8,7 +8,7 @@ import numpy as np
 
 import coterie as ct
 from coterie.datamaps import gram
-from coterie.grouping import agreement, candidates, densest_partition, stability, subset_scores
+from coterie.grouping import agreement, candidates, stability, subset_scores
 from tests.golden.cases.inputs import known_scores, planted_affinity, planted_map
 from tests.golden.registry import case
 
@@ -78,7 +78,7 @@ def group_affinities() -> dict[str, Any]:
             found[f"{name} {method} auto"] = ct.group(source, "auto", method=method)
     return found | {
         "three": ct.group(planted_affinity(9, 3), 3),
-        "partition": densest_partition(planted_affinity().matrix, 2),
+        "partition": ct.group(planted_affinity(), 2, method="principled").labels,
     }
 
 
