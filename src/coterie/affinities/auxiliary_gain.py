@@ -10,14 +10,14 @@ import torch
 from torch import Tensor
 
 from coterie.affinities._pairs import pair_gains, pair_price
-from coterie.affinities._probe import AffinityProbe
+from coterie.affinities._stepping import SteppingProbe
 from coterie.affinities._steps import Trial
 from coterie.results import About
 from coterie.training.work import Work
 
 
 @dataclass(kw_only=True, eq=False)
-class AuxiliaryGain(AffinityProbe):
+class AuxiliaryGain(SteppingProbe):
     """What adding auxiliary task a to a step of main task m does to the *held-out* loss of m.
 
     A definition of our own.
@@ -45,7 +45,6 @@ class AuxiliaryGain(AffinityProbe):
     """
 
     least: int = 5
-    batch_size: int | None = None
     name: ClassVar[str] = "auxiliary_gain"
     about: ClassVar[About] = About(
         family="affinity",
@@ -64,8 +63,8 @@ class AuxiliaryGain(AffinityProbe):
         wanted = torch.from_numpy(~self.dropped())
         if not wanted.fill_diagonal_(False).any():
             return torch.full(wanted.shape, torch.nan)
-        batch = trial.scoring_batch(self.batch_size, "validation")
-        return pair_gains(trial, batch, each=1.0, wanted=wanted)
+        steps, batch = self.steps(trial, heads=True), self.scoring_batch(trial)
+        return self.finished(pair_gains(trial, steps, batch, each=1.0, wanted=wanted))
 
     def dropped(self) -> np.ndarray:
         """Pairs [auxiliary, main] found harmful, (T, T) bool.
@@ -99,7 +98,6 @@ class AuxiliaryGain(AffinityProbe):
             ]
 
         return {
-            "scored_on": "validation",
             "dropped": named(self.dropped()),
             "kept": named(self.kept()),
             "weights": self.weights().tolist(),
