@@ -1,9 +1,11 @@
 """Which affinity finds planted groups, with which settings, after how many epochs.
 
     python benchmarks/affinity_regimes.py                      # claimed seeds, the main affinities
-    python benchmarks/affinity_regimes.py --part tuning        # seeds 100 on, all settings
+    python benchmarks/affinity_regimes.py --part tuning        # the same on seeds 100 on
+    python benchmarks/affinity_regimes.py --part settings      # look-aheads otherwise
+    python benchmarks/affinity_regimes.py --part pairs         # transfer gain and auxiliary gain
 
-On every table of every regime the "mlp" is trained on all tasks together for 100 epochs with the
+On every table of every regime the "mlp" is trained on all tasks together for 30 or 100 epochs with the
 regime's settings, and everything is measured on this one training. Its first 10 and 30 epochs are
 what shorter trainings would have been, for the learning rate is constant. Each affinity ends at the
 last of these epochs, or at the best of them by validation, and is clustered into the true number of
@@ -13,7 +15,9 @@ from __future__ import annotations
 
 import argparse
 import json
+from collections import defaultdict
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -36,72 +40,84 @@ from coterie.testing import Regime, planted
 REGIMES: tuple[Regime, ...] = ("agreeing heads", "conflicting heads", "disjoint examples")
 EPOCHS = (10, 30, 100)
 PUBLISHED: dict[str, Any] = {"step": 1, "scored_on": "train", "normalise": False}
+WELL: dict[str, Any] = {"every": 5, "batch_size": 512}  # the whole validation part
 MAIN: dict[str, AffinityProbe] = {
-    "cosine": Cosine(),
-    "alignment": Alignment(),
-    "lookahead, published": Lookahead(**PUBLISHED),
-    "lookahead": Lookahead(),
+    "cosine": Cosine(every=5),
+    "alignment": Alignment(every=5),
+    "lookahead, published": Lookahead(every=5, **PUBLISHED),
+    "lookahead": Lookahead(**WELL),
 }
 OTHERS: dict[str, AffinityProbe] = {
-    "lookahead, step 1": Lookahead(step=1),
-    "lookahead, step 0.1": Lookahead(step=0.1),
-    "lookahead, scored on train": Lookahead(scored_on="train"),
-    "lookahead, not normalised": Lookahead(normalise=False),
-    "lookahead, 128 examples": Lookahead(batch_size=128),
+    "lookahead, step 1": Lookahead(step=1, **WELL),
+    "lookahead, step 0.1": Lookahead(step=0.1, **WELL),
+    "lookahead, scored on train": Lookahead(scored_on="train", **WELL),
+    "lookahead, not normalised": Lookahead(normalise=False, **WELL),
+    "lookahead, as many examples as train": Lookahead(every=5),
+    "lookahead, every 10": Lookahead(batch_size=512),
+    "alignment, every 10": Alignment(),
+}
+PAIRS: dict[str, AffinityProbe] = {
     "transfer gain, published": TransferGain(**PUBLISHED),
-    "transfer gain": TransferGain(),
+    "transfer gain": TransferGain(batch_size=512),
     "auxiliary gain, earlier": AuxiliaryGain(step=1, normalise=False),
-    "auxiliary gain": AuxiliaryGain(),
+    "auxiliary gain": AuxiliaryGain(batch_size=512),
+}
+# By part: what is measured, the first seed, the number of tables of each regime, of how many of
+# them over all epochs.
+PARTS = {
+    "claimed": (MAIN, 0, 20, 5),
+    "tuning": (MAIN, 100, 4, 4),
+    "settings": (OTHERS, 100, 5, 0),
+    "pairs": (PAIRS, 100, 5, 0),
 }
 
 
 def found_groups(
-    regime: Regime, seed: int, probes: Mapping[str, AffinityProbe], every: int
+    regime: Regime, seed: int, probes: Mapping[str, AffinityProbe], most_epochs: int
 ) -> dict[str, dict[str, float]]:
     """Adjusted Rand index of each probe by "epochs end clustering", on one table."""
-    from dataclasses import replace
-
     table = planted(regime, seed)
-    riding = {name: replace(probe, every=every) for name, probe in probes.items()}
-    settings: Any = {**table.settings, "epochs": EPOCHS[-1]}
+    riding = {
+        name: replace(probe) for name, probe in probes.items()
+    }  # copies that measured nothing
+    settings: Any = {**table.settings, "epochs": most_epochs}
     joint = ct.fit("mlp", table.data, probes=list(riding.values()), seed=seed, **settings)
     losses = np.nanmean(joint.history.validation_loss[:, 0], axis=1)
     found = {}
     for name, probe in riding.items():
-        found[name] = {
-            f"{epochs} {end} {by}": _agreement(probe, at, by, table.grouping)
-            for epochs in EPOCHS
-            for end, at in (("last", epochs - 1), ("best", int(losses[:epochs].argmin())))
-            for by in AFFINITY_METHODS
-        }
-        found[name]["seconds"] = round(probe.seconds, 2)
+        found[name] = {"seconds": round(probe.seconds, 2)}
+        for epochs in filter(lambda epochs: epochs <= most_epochs, EPOCHS):
+            for end, at in (("last", epochs - 1), ("best", int(losses[:epochs].argmin()))):
+                for by, value in _agreements(probe, at, table.grouping).items():
+                    found[name][f"{epochs} {end} {by}"] = value
     return found
 
 
-def _agreement(probe: AffinityProbe, epoch: int, by: str, truth: ct.Grouping) -> float:
-    """0 where a pair was never measured, for then there are no groups."""
+def _agreements(probe: AffinityProbe, epoch: int, truth: ct.Grouping) -> dict[str, float]:
+    """By clustering; 0 where a pair was never measured, for then there are no groups."""
     matrix = probe.course.until(epoch).mean_or_nan()
     np.fill_diagonal(matrix, 0)
     if np.isnan(matrix).any():
-        return 0.0
+        return dict.fromkeys(AFFINITY_METHODS, 0.0)
     measured = Affinity(tasks=truth.tasks, matrix=matrix, method=probe.name)
-    grouping = ct.group(measured, truth.n_groups, method=by)
-    return round(float(adjusted_rand_score(truth.labels, grouping.labels)), 3)
+    found = {by: ct.group(measured, truth.n_groups, method=by) for by in AFFINITY_METHODS}
+    return {
+        by: round(float(adjusted_rand_score(truth.labels, grouping.labels)), 3)
+        for by, grouping in found.items()
+    }
 
 
 def summary(tables: Mapping[str, Mapping[str, dict[str, float]]]) -> dict[str, Any]:
-    """Means over the tables of each regime."""
-    means: dict[str, Any] = {}
+    """Means over the tables of each regime that have the figure."""
+    means: dict[str, Any] = {regime: {} for regime in REGIMES}
     for regime in REGIMES:
-        own = [found for key, found in tables.items() if key.startswith(regime)]
-        names = dict.fromkeys(name for found in own for name in found)
-        means[regime] = {
-            name: {
-                key: round(float(np.mean([found[name][key] for found in own if name in found])), 3)
-                for key in next(found[name] for found in own if name in found)
-            }
-            for name in names
-        }
+        values = defaultdict(list)
+        for key in filter(lambda key: key.startswith(regime), tables):
+            for name, figures in tables[key].items():
+                for figure, value in figures.items():
+                    values[name, figure].append(value)
+        for (name, figure), several in values.items():
+            means[regime].setdefault(name, {})[figure] = round(float(np.mean(several)), 3)
     return means
 
 
@@ -110,24 +126,22 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--part", choices=("claimed", "tuning"), default="claimed")
-    parser.add_argument("--tables", type=int, help="20 of the claimed, 5 of the tuning part")
-    parser.add_argument("--every", type=int, default=10)
+    parser.add_argument("--part", choices=PARTS, default="claimed")
+    parser.add_argument("--tables", type=int, help="of each regime")
     asked = parser.parse_args()
-    tuning = asked.part == "tuning"
-    name = "affinity_regimes_tuning" if tuning else "affinity_regimes"
+    probes, first, n_tables, n_long = PARTS[asked.part]
+    name = "affinity_regimes" + ("" if asked.part == "claimed" else f"_{asked.part}")
     path = RESULTS / f"{name}.json"
     tables = json.loads(path.read_text())["tables"] if path.exists() else {}
-    seeds = range(100, 100 + (asked.tables or 5)) if tuning else range(asked.tables or 20)
-    for seed in seeds:
+    for seed in range(first, first + (asked.tables or n_tables)):
         for regime in REGIMES:
             key = f"{regime} {seed}"
             if key in tables:
                 continue
-            probes = {**MAIN, **OTHERS} if tuning else MAIN
-            tables[key] = found_groups(regime, seed, probes, asked.every)
+            most_epochs = EPOCHS[-1 if seed - first < n_long else -2]
+            tables[key] = found_groups(regime, seed, probes, most_epochs)
             log(f"{key}: " + ", ".join(f"{n} {f['30 best sdp']}" for n, f in tables[key].items()))
-            save_result(name, {"every": asked.every, "means": summary(tables), "tables": tables})
+            save_result(name, {"means": summary(tables), "tables": tables})
 
 
 if __name__ == "__main__":

@@ -54,7 +54,7 @@ class AffinityProbe(ABC):
 
     every: int = 10
     memory: int = 2**30
-    until: Literal["best", "last"] = "best"
+    until: Literal["best", "last"] = "last"
     name: ClassVar[str]
     about: ClassVar[About] = About(family="affinity")
 

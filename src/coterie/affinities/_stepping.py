@@ -36,6 +36,7 @@ class SteppingProbe(AffinityProbe):
     the mean.
     """
 
+    until: Literal["best", "last"] = "best"
     step: float = 0.01
     scored_on: Literal["train", "validation"] = "validation"
     normalise: bool = True
@@ -62,11 +63,13 @@ class SteppingProbe(AffinityProbe):
 def normalised(gains: Tensor) -> Tensor:
     """Gains (T, T), each target's divided by their root mean square over the other tasks.
 
-    >>> normalised(torch.tensor([[9.0, 4.0, 0.0], [3.0, 9.0, 0.0], [3.0, torch.nan, 9.0]]))[:, :2]
-    tensor([[3., 1.],
-            [1., 2.],
-            [1., nan]])
+    >>> normalised(torch.tensor([[9.0, 4.0, 0.0], [3.0, 8.0, 0.0], [-3.0, torch.nan, 9.0]]))
+    tensor([[ 3.,  1.,  0.],
+            [ 1.,  2.,  0.],
+            [-1., nan,  9.]])
     """
-    between = gains.masked_fill(torch.eye(len(gains), dtype=torch.bool, device=gains.device), torch.nan)
+    between = gains.masked_fill(
+        torch.eye(len(gains), dtype=torch.bool, device=gains.device), torch.nan
+    )
     scale = between.square().nanmean(0).sqrt()
     return gains / torch.where(scale > 0, scale, 1.0)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -26,12 +26,13 @@ class Alignment(AffinityProbe):
 
     Symmetric, in [0, 1], 1 on the diagonal.
 
-    Two tasks that read the same features with opposed heads have gradients along one line that
-    point against each other: their cosine is -1, or anything where the heads' weights differ in
-    some signs only, while they want the same features learnt. Squaring forgets the sign. It is what
-    is left of the alignment of the one-dimensional subspaces that the gradients span, tr(P_i P_j)
-    with projections P, as in linear CKA (Kornblith et al., ICML 2019) of single directions. Tensors
-    count alike, else the largest would decide alone.
+    Whether two tasks of one group want the same change of a feature that both use depends on what
+    each gets wrong at the moment and on the signs of their heads: their cosine is of either sign,
+    and near 0 in the mean over a training, as that of tasks which share nothing. Squares do not
+    cancel. They measure how far the lines that the gradients span agree, tr(P_i P_j) with P the
+    projections on them, as linear CKA does for features of more dimensions (Kornblith et al., ICML
+    2019). Tensors count alike, else the largest would decide alone; in one of n entries unrelated
+    directions have 1 / n.
 
     It says who uses the same features, not who helps whom: whether sharing pays, a comparison says.
 
@@ -39,7 +40,6 @@ class Alignment(AffinityProbe):
     3.0
     """
 
-    until: Literal["best", "last"] = "last"
     name: ClassVar[str] = "alignment"
     about: ClassVar[About] = About(
         family="affinity",

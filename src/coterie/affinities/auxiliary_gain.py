@@ -76,15 +76,15 @@ class AuxiliaryGain(SteppingProbe):
 
     def kept(self) -> np.ndarray:
         """Pairs [auxiliary, main] found helpful, (T, T) bool."""
-        lower, _ = self.running.interval()
-        return (self.running.count >= self.least) & (lower > 0)
+        lower, _ = self.counted.interval()
+        return (self.counted.count >= self.least) & (lower > 0)
 
     def weights(self) -> np.ndarray:
         """Weight of auxiliary a beside main task m at [a, m], (T, T).
 
         Columns sum to 1, or to 0 where no auxiliary helps.
         """
-        helps = np.maximum(self.running.mean, 0)
+        helps = np.maximum(self.counted.mean, 0)
         np.fill_diagonal(helps, 0)
         total = helps.sum(0)
         return helps / np.where(total > 0, total, 1)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -28,7 +28,6 @@ class Cosine(AffinityProbe):
     3.0
     """
 
-    until: Literal["best", "last"] = "last"
     name: ClassVar[str] = "cosine"
     about: ClassVar[About] = About(
         family="affinity",
