@@ -9,7 +9,13 @@ On every table of every regime the "mlp" is trained on all tasks together for 30
 regime's settings, and everything is measured on this one training. Its first 10 and 30 epochs are
 what shorter trainings would have been, for the learning rate is constant. Each affinity ends at the
 last of these epochs, or at the best of them by validation, and is clustered into the true number of
-groups. A training that is in the file already is not repeated."""
+groups. A training that is in the file already is not repeated.
+
+Claimed before the claimed seeds were run, of the mean adjusted Rand index over their tables by the
+default clustering, after the last epoch: alignment reaches .8 in all three regimes with 30 and with
+100 epochs; the look-ahead reaches it with agreeing heads and 30 epochs, and with conflicting heads
+and 10. It is not claimed for conflicting heads and 30 epochs, where seeds from 100 on had .74, nor
+for disjoint examples, where two or three labels of a task in a batch make noisy steps."""
 
 from __future__ import annotations
 
@@ -18,6 +24,7 @@ import json
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import cache, partial
 from typing import Any
 
 import numpy as np
@@ -65,8 +72,8 @@ PAIRS: dict[str, AffinityProbe] = {
 # By part: what is measured, the first seed, the number of tables of each regime, of how many of
 # them over all epochs.
 PARTS = {
-    "claimed": (MAIN, 0, 20, 5),
-    "tuning": (MAIN, 100, 4, 4),
+    "claimed": (MAIN, 0, 20, 2),
+    "tuning": (MAIN, 100, 5, 1),
     "settings": (OTHERS, 100, 5, 0),
     "pairs": (PAIRS, 100, 5, 0),
 }
@@ -86,14 +93,15 @@ def found_groups(
     found = {}
     for name, probe in riding.items():
         found[name] = {"seconds": round(probe.seconds, 2)}
+        agreements = cache(partial(_agreements, probe, table.grouping))
         for epochs in filter(lambda epochs: epochs <= most_epochs, EPOCHS):
             for end, at in (("last", epochs - 1), ("best", int(losses[:epochs].argmin()))):
-                for by, value in _agreements(probe, at, table.grouping).items():
+                for by, value in agreements(at).items():
                     found[name][f"{epochs} {end} {by}"] = value
     return found
 
 
-def _agreements(probe: AffinityProbe, epoch: int, truth: ct.Grouping) -> dict[str, float]:
+def _agreements(probe: AffinityProbe, truth: ct.Grouping, epoch: int) -> dict[str, float]:
     """By clustering; 0 where a pair was never measured, for then there are no groups."""
     matrix = probe.course.until(epoch).mean_or_nan()
     np.fill_diagonal(matrix, 0)
@@ -140,7 +148,7 @@ def main() -> None:
                 continue
             most_epochs = EPOCHS[-1 if seed - first < n_long else -2]
             tables[key] = found_groups(regime, seed, probes, most_epochs)
-            log(f"{key}: " + ", ".join(f"{n} {f['30 best sdp']}" for n, f in tables[key].items()))
+            log(f"{key}: " + ", ".join(f"{n} {f['30 last sdp']}" for n, f in tables[key].items()))
             save_result(name, {"means": summary(tables), "tables": tables})
 
 

@@ -39,10 +39,9 @@ _CHOICES = {
 class AffinityProbe(ABC):
     """Measures a (T, T) matrix before every ``every``-th step of a joint training.
 
-    It keeps the running mean and variance of what it measured. ``until="best"`` counts what was
-    measured up to the end of the epoch with the lowest validation loss, whichever epoch the model
-    keeps: a network that memorises goes on to be measured, and tells of that. ``"last"`` counts
-    everything.
+    It keeps the running mean and variance of what it measured. ``until="best"`` counts only what
+    was measured up to the end of the epoch with the lowest validation loss, whichever epoch the
+    model keeps; that may be few measurements.
 
     Pass it to ``fit(..., probes=[probe])``, or let :func:`coterie.affinity` do so. It continues
     from a checkpoint with the training. Batched work is cut so that it takes at most ``memory``

@@ -36,7 +36,6 @@ class SteppingProbe(AffinityProbe):
     the mean.
     """
 
-    until: Literal["best", "last"] = "best"
     step: float = 0.01
     scored_on: Literal["train", "validation"] = "validation"
     normalise: bool = True

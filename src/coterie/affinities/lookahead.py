@@ -29,9 +29,8 @@ class Lookahead(SteppingProbe):
     the heads frozen. Both losses are taken on other examples: on the batch that made the step, each
     task would favour itself. Momentum is left out of u_i, else every candidate would carry all
     tasks' past gradients. Z is scaled by the learning rate as published, and then per target; for
-    ``step``, ``scored_on``, ``normalise`` and ``batch_size`` see :class:`SteppingProbe`, for
-    ``until`` :class:`AffinityProbe`. As published it is ``Lookahead(step=1,
-    scored_on="train", normalise=False, until="last")``.
+    ``step``, ``scored_on``, ``normalise`` and ``batch_size`` see :class:`SteppingProbe`. As
+    published it is ``Lookahead(step=1, scored_on="train", normalise=False)``.
 
     >>> work = Lookahead().price(n_tasks=9)
     >>> work.lookaheads, round(work.model_steps, 2)

@@ -35,8 +35,8 @@ class TransferGain(SteppingProbe):
         S[i, j] ~ (u_i - u_j) / 2 . grad L_j(theta^j) / L_j(theta^j),
 
     which is close while steps are small. For ``step``, ``scored_on``, ``normalise`` and
-    ``batch_size`` see :class:`SteppingProbe`, for ``until`` :class:`AffinityProbe`. As published
-    it is ``TransferGain(step=1, scored_on="train", normalise=False, until="last")``.
+    ``batch_size`` see :class:`SteppingProbe`. As published it is ``TransferGain(step=1,
+    scored_on="train", normalise=False)``.
 
     >>> TransferGain().price(n_tasks=9).lookaheads, TransferGain(pairs="first-order").price(n_tasks=9).lookaheads
     (45, 9)
