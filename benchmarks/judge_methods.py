@@ -32,7 +32,7 @@ from _common import RESULTS, log, save_result
 from ground_truth import SETTINGS, all_rows, load
 
 import coterie as ct
-from coterie.affinities import affinities
+from coterie.affinities import AuxiliaryGain, Lookahead, TransferGain, affinities
 from coterie.data import Dataset
 from coterie.differentiable import MODES
 from coterie.estimators import (
@@ -53,7 +53,14 @@ from coterie.statistics import nadeau_bengio
 GROUPS = (2, 3)
 EVERY = 5
 RANDOM_DRAWS = 50
-PROBES = ("cosine", "lookahead", "transfer_gain", "auxiliary_gain", "data_map")
+PUBLISHED: dict[str, Any] = {"step": 1, "normalise": False, "until": "last"}
+PROBES = {
+    "cosine": "cosine",
+    "lookahead": Lookahead(scored_on="train", **PUBLISHED),
+    "transfer_gain": TransferGain(scored_on="train", **PUBLISHED),
+    "auxiliary_gain": AuxiliaryGain(**PUBLISHED),
+    "data_map": "data_map",
+}
 Serves = np.ndarray
 
 

@@ -97,7 +97,20 @@ def local():
         ),
         ({"a": (1, np.int64(2)), 3: float("inf")}, {"a": [1, 2], "3": "inf"}),
         ({"b", "a"}, ["a", "b"]),
-        (Lookahead(batch_size=7), {"key": {"is": "lookahead", "every": 10, "batch_size": 7}}),
+        (
+            Lookahead(batch_size=7, until="last"),
+            {
+                "key": {
+                    "is": "lookahead",
+                    "every": 10,
+                    "until": "last",
+                    "step": 0.01,
+                    "scored_on": "validation",
+                    "normalise": True,
+                    "batch_size": 7,
+                }
+            },
+        ),
         (
             SurrogateScores(n_subsets=9),
             {

@@ -188,7 +188,14 @@ def test_examples_without_any_label_neither_train_nor_score(method):
 
 
 def test_registry_and_room_agree():
-    assert set(AFFINITIES) == {"cosine", "lookahead", "transfer_gain", "auxiliary_gain", "data_map"}
+    assert set(AFFINITIES) == {
+        "cosine",
+        "alignment",
+        "lookahead",
+        "transfer_gain",
+        "auxiliary_gain",
+        "data_map",
+    }
     for name in MEASURED:
         assert issubclass(AFFINITIES[name], AffinityProbe)
         assert AFFINITIES[name].name == name

@@ -25,7 +25,10 @@ def test_equals_the_definition_written_out_on_the_validation_part():
             both = hand.losses(scored, mixed((1, steps[a]), (1, steps[m])))[m]
             expected[a, m] = 1 - both / hand.losses(scored, steps[m])[m]
     np.testing.assert_allclose(
-        measured(AuxiliaryGain(batch_size=A_LOT), moment), expected, rtol=1e-3, atol=2e-6
+        measured(AuxiliaryGain(step=1, normalise=False, batch_size=A_LOT), moment),
+        expected,
+        rtol=1e-3,
+        atol=2e-6,
     )
 
 
@@ -40,7 +43,7 @@ def loaded(least=5, n=5, spread=0.01):
     mean[1, 0], mean[0, 1], mean[0, 2] = -0.1, 0.1, 0.05
     noise = np.array([[0, 1, 20], [1, 0, 20], [20, 20, 0]]) * spread
     for _ in range(n):
-        probe.running.add(mean + noise * rng.choice([-1, 1], size=(3, 3)))
+        probe.course.add(mean + noise * rng.choice([-1, 1], size=(3, 3)), 0)
     return probe
 
 
@@ -68,7 +71,7 @@ def test_a_pair_dropped_both_ways_is_not_tried():
     harm = np.zeros((3, 3))
     harm[0, 1] = harm[1, 0] = -0.1
     for _ in range(5):
-        probe.running.add(harm + 0.001 * rng.normal(size=(3, 3)))
+        probe.course.add(harm + 0.001 * rng.normal(size=(3, 3)), 0)
     probe.on_step(moment_of(table(kinds=KINDS), smooth))
     assert probe.work.lookaheads == 3 + 2
 
@@ -76,7 +79,7 @@ def test_a_pair_dropped_both_ways_is_not_tried():
 def test_once_everything_is_dropped_nothing_is_computed():
     probe = AuxiliaryGain()
     for value in (-0.1, -0.1, -0.11, -0.1, -0.1):
-        probe.running.add(np.full((3, 3), value))
+        probe.course.add(np.full((3, 3), value), 0)
     probe.on_step(moment_of(table(kinds=KINDS), smooth))
     assert probe.work.model_steps == 0
     assert (probe.running.count == 5).all()
@@ -84,7 +87,7 @@ def test_once_everything_is_dropped_nothing_is_computed():
 
 def test_weights_are_shares_of_the_helpful():
     probe = AuxiliaryGain()
-    probe.running.add(np.array([[9.0, 0.1, -0.2], [-0.1, 9.0, -0.1], [-0.3, 0.3, 9.0]]))
+    probe.course.add(np.array([[9.0, 0.1, -0.2], [-0.1, 9.0, -0.1], [-0.3, 0.3, 9.0]]), 0)
     np.testing.assert_allclose(probe.weights(), [[0, 0.25, 0], [0, 0, 0], [0, 0.75, 0]])
 
 

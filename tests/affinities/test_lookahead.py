@@ -10,6 +10,7 @@ from coterie.affinities import Lookahead
 from coterie.errors import CoterieError
 from tests.affinities.moments import (
     KINDS,
+    PUBLISHED,
     ByHand,
     measured,
     moment_of,
@@ -28,7 +29,9 @@ def test_equals_the_definition_written_out(rate):
     for source in range(3):
         shared, _, _ = hand.step(source, moment.batch)
         expected[source] = (1 - hand.losses(scored, (shared, 0, 0)) / hand.losses(scored)) / rate
-    np.testing.assert_allclose(measured(Lookahead(), moment), expected, rtol=1e-3, atol=2e-5)
+    np.testing.assert_allclose(
+        measured(Lookahead(**PUBLISHED), moment), expected, rtol=1e-3, atol=2e-5
+    )
 
 
 def test_is_first_order_in_the_products_of_gradients():
@@ -40,13 +43,13 @@ def test_is_first_order_in_the_products_of_gradients():
     products = sum(stepped[name].flatten(1) @ scored[name].flatten(1).T for name in stepped)
     losses = trial.losses_after(torch.zeros(1, 3), {}, batch)
     np.testing.assert_allclose(
-        measured(Lookahead(), moment), products / losses, rtol=0.05, atol=0.01
+        measured(Lookahead(**PUBLISHED), moment), products / losses, rtol=0.05, atol=0.01
     )
 
 
 def test_steps_follow_the_optimiser():
     plain, adaptive = (
-        measured(Lookahead(), moment_of(table(), smooth, warm=3, optimiser=o))
+        measured(Lookahead(**PUBLISHED), moment_of(table(), smooth, warm=3, optimiser=o))
         for o in ("sgd", "adam")
     )
     assert not np.allclose(plain, adaptive, rtol=0.1)
@@ -60,7 +63,7 @@ def test_random_layers_draw_the_same_for_every_row():
         model_options={"hidden": (16,), "dropout": 0.5},
         lr=1e-6,
     )
-    found = measured(Lookahead(), moment) * 1e-6
+    found = measured(Lookahead(**PUBLISHED), moment) * 1e-6
     # A mask of its own would move a loss by percents; the step alone moves it by a millionth.
     assert np.abs(found).max() < 1e-4
 

@@ -283,9 +283,9 @@ def test_permuting_the_tasks_permutes_the_matrix(order):
     "probe",
     [
         Cosine(),
-        Lookahead(),
-        TransferGain(),
-        TransferGain(pairs="first-order"),
+        Lookahead(scored_on="train"),
+        TransferGain(scored_on="train"),
+        TransferGain(pairs="first-order", scored_on="train"),
         Lookahead(batch_size=15),
     ],
 )

@@ -11,6 +11,7 @@ from coterie.errors import CoterieError
 from coterie.tasks import task_losses
 from tests.affinities.moments import (
     KINDS,
+    PUBLISHED,
     ByHand,
     measured,
     mixed,
@@ -31,7 +32,7 @@ def test_equals_the_definition_written_out(rate):
     for i, j in np.ndindex(3, 3):
         pair = hand.losses(scored, mixed((0.5, steps[i]), (0.5, steps[j])))[j]
         expected[i, j] = 1 - pair / hand.losses(scored, steps[j])[j]
-    found = measured(TransferGain(), moment)
+    found = measured(TransferGain(**PUBLISHED), moment)
     np.testing.assert_allclose(found, expected, rtol=1e-3, atol=2e-6)
     assert (np.diag(found) == 0).all()
     assert np.abs(found).max() > 0.005
@@ -55,7 +56,10 @@ def test_first_order_equals_its_formula_written_out():
                 / after.losses(scored)[j]
             )
     np.testing.assert_allclose(
-        measured(TransferGain(pairs="first-order"), moment), expected, rtol=1e-3, atol=1e-6
+        measured(TransferGain(pairs="first-order", **PUBLISHED), moment),
+        expected,
+        rtol=1e-3,
+        atol=1e-6,
     )
 
 
@@ -65,7 +69,8 @@ def test_first_order_comes_close_as_steps_shrink(optimiser, rates):
     for rate in rates:
         moment = replace(moment, learning_rate=rate)
         exact, approximate = (
-            measured(TransferGain(pairs=pairs), moment) for pairs in ("exact", "first-order")
+            measured(TransferGain(pairs=pairs, **PUBLISHED), moment)
+            for pairs in ("exact", "first-order")
         )
         gaps.append(np.abs(exact - approximate).max() / np.abs(exact).max())
     assert gaps[1] < gaps[0] / 2
@@ -76,7 +81,10 @@ def test_differences_are_half_those_of_tag_to_first_order():
     """2 S[i, j] = lr (Z[i, j] - Z[j, j]) - (share of j's own head), whatever i."""
     rate = 5e-3
     moment = moment_of(table(kinds=KINDS, n=200), smooth, batch_size=60, lr=rate)
-    gain, lookahead = measured(TransferGain(), moment), measured(Lookahead(), moment)
+    gain, lookahead = (
+        measured(TransferGain(**PUBLISHED), moment),
+        measured(Lookahead(**PUBLISHED), moment),
+    )
     for j in range(3):
         i, k = (task for task in range(3) if task != j)
         ahead = rate * (lookahead[i, j] - lookahead[k, j])
@@ -90,7 +98,7 @@ def test_order_of_the_tasks_in_a_pair_does_not_matter_to_their_step():
     moment = moment_of(twins)
     moment.stack.state()["head.weight"][0, 1] = moment.stack.state()["head.weight"][0, 0]
     moment.stack.state()["head.bias"][0, 1] = moment.stack.state()["head.bias"][0, 0]
-    found = measured(TransferGain(), moment)
+    found = measured(TransferGain(**PUBLISHED), moment)
     # Half a shared step each is one whole one; only the head moves half as far.
     assert found[0, 1] == pytest.approx(found[1, 0], abs=1e-6)
 
@@ -124,7 +132,10 @@ def test_look_aheads_equal_a_naive_loop_with_batch_statistics_dropout_gaps_and_a
         model_options=options,
     )
     assert any("running_mean" in name for name in moment.stack.buffers)
-    gains, aheads = measured(TransferGain(), moment), measured(Lookahead(), moment)
+    gains, aheads = (
+        measured(TransferGain(**PUBLISHED), moment),
+        measured(Lookahead(**PUBLISHED), moment),
+    )
     with torch.random.fork_rng():
         batch = trial_of(moment).scoring_batch()
         start = naive(replace(moment, learning_rate=0.0), batch, [0], heads=False)

@@ -6,6 +6,7 @@ import coterie as ct
 from coterie.affinities import Cosine, Lookahead
 from coterie.estimators import GradTagScores
 from coterie.methods import Timing
+from coterie.methods.timing import TIMED_EXAMPLES
 from tests.affinities.moments import table
 
 SETTINGS = {
@@ -19,7 +20,7 @@ SETTINGS = {
 
 @pytest.fixture(scope="module")
 def timing():
-    return Timing(model="mlp", data=table(), settings=SETTINGS)
+    return Timing(model="mlp", data=table(400), settings=SETTINGS)
 
 
 def test_steps_are_those_of_a_training(timing):
@@ -42,6 +43,20 @@ def test_a_measurement_costs_what_it_says(timing):
     assert few.look_aheads == told.lookaheads * ((timing.n_steps - 1) // 4)
     assert often.look_aheads == told.lookaheads * ((timing.n_steps - 1) // 2)
     assert timing.cost_of_probe(Cosine(every=4)).look_aheads == 0
+
+
+def test_a_measurement_is_timed_on_as_many_examples_as_it_is_scored_on(timing):
+    n_scored = len(timing.data.split.validation)
+    assert n_scored > TIMED_EXAMPLES
+    few, many = (timing.cost_of_probe(Lookahead(batch_size=n)) for n in (n_scored // 4, n_scored))
+    assert many.model_steps - few.model_steps == pytest.approx(
+        (timing.n_steps - 1)
+        // 10
+        * (len(timing.data.tasks) + 1)
+        * (n_scored - n_scored // 4)
+        / min(SETTINGS["batch_size"], len(timing.data.split.train))
+        / 3
+    )
 
 
 def test_a_search_is_a_training_of_its_branches(timing):

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import nn
 
-from coterie.affinities import AuxiliaryGain, Cosine, Lookahead, TransferGain
+from coterie.affinities import Alignment, AuxiliaryGain, Cosine, Lookahead, TransferGain
 from coterie.data import load
 from coterie.errors import CoterieError
 from coterie.fitting import fit
@@ -15,6 +15,7 @@ from coterie.training.optimisers import optimiser_arrays
 
 PROBES = {
     "cosine": Cosine,
+    "alignment": Alignment,
     "lookahead": Lookahead,
     "transfer_gain": TransferGain,
     "first-order": lambda **s: TransferGain(pairs="first-order", **s),
@@ -161,6 +162,28 @@ def test_a_finished_training_still_has_its_affinity(digits, tmp_path):
     fit("mlp", digits, probes=[second], checkpoint=tmp_path, **settings)
     assert second.affinity().tasks == digits.tasks.names
     np.testing.assert_array_equal(first.affinity().matrix, second.affinity().matrix)
+
+
+@pytest.mark.parametrize("keep", ["best", "last"])
+@pytest.mark.parametrize("name", PROBES)
+def test_ending_at_the_best_epoch_is_a_training_that_stopped_there(digits, tmp_path, name, keep):
+    settings = {"batch_size": 40, "lr": 0.1, "keep": keep, **MODELS["mlp"][1]}
+    probe, again = (PROBES[name](every=1, until="best") for _ in range(2))
+    joint = fit("mlp", digits, probes=[probe], checkpoint=tmp_path, epochs=8, **settings)
+    best = int(np.nanmean(joint.history.validation_loss[:, 0], axis=1).argmin())
+    assert 0 < best < 7
+    stopped = PROBES[name](every=1, until="last")
+    fit("mlp", digits, probes=[stopped], epochs=best + 1, **settings)
+    fit("mlp", digits, probes=[again], checkpoint=tmp_path, epochs=8, **settings)  # it was done
+    one, two, three = probe.affinity(), again.affinity(), stopped.affinity()
+    for array in ("matrix", "counts", "stderr"):
+        np.testing.assert_array_equal(getattr(one, array), getattr(three, array))
+        np.testing.assert_array_equal(getattr(one, array), getattr(two, array))
+    assert one.details["best_epoch"] == best
+    assert one.details["measurements"] > three.details["measurements"]
+    assert one.details["drift"] == three.details["drift"]
+    assert len(one.details["agreement_by_epoch"]) == 8
+    assert one.details["agreement_by_epoch"][: best + 1] == three.details["agreement_by_epoch"]
 
 
 @pytest.mark.parametrize("other", [[], [Lookahead(every=2)], [Cosine(every=3)]])

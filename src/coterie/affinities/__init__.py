@@ -27,6 +27,8 @@ from coterie.affinities._affinity import (
     named_probes,
 )
 from coterie.affinities._probe import AffinityProbe
+from coterie.affinities._stepping import SteppingProbe
+from coterie.affinities.alignment import Alignment
 from coterie.affinities.auxiliary_gain import AuxiliaryGain
 from coterie.affinities.cosine import Cosine
 from coterie.affinities.data_map import data_map_affinity
@@ -36,9 +38,11 @@ from coterie.affinities.transfer_gain import TransferGain
 __all__ = [
     "AFFINITIES",
     "AffinityProbe",
+    "Alignment",
     "AuxiliaryGain",
     "Cosine",
     "Lookahead",
+    "SteppingProbe",
     "TransferGain",
     "affinities",
     "affinity",

@@ -10,6 +10,7 @@ from time import perf_counter
 from typing import Unpack, cast
 
 from coterie.affinities._probe import AffinityProbe
+from coterie.affinities.alignment import Alignment
 from coterie.affinities.auxiliary_gain import AuxiliaryGain
 from coterie.affinities.cosine import Cosine
 from coterie.affinities.data_map import data_map_affinity
@@ -25,6 +26,7 @@ from coterie.training.config import TrainingSettings
 DATA_MAP = "data_map"
 AFFINITIES: dict[str, type[AffinityProbe] | Callable[..., Affinity]] = {
     "cosine": Cosine,
+    "alignment": Alignment,
     "lookahead": Lookahead,
     "transfer_gain": TransferGain,
     "auxiliary_gain": AuxiliaryGain,
@@ -49,9 +51,9 @@ def affinity(
     """Measure how much each task helps each other one, while the joint model trains once.
 
     Args:
-        method: "cosine", "lookahead", "transfer_gain", "auxiliary_gain", "data_map", or a probe
-            with settings of your own, such as ``TransferGain(pairs="first-order")``, of which a
-            copy is used.
+        method: "cosine", "alignment", "lookahead", "transfer_gain", "auxiliary_gain",
+            "data_map", or a probe with settings of your own, such as
+            ``TransferGain(pairs="first-order")``, of which a copy is used.
         model: as for :func:`coterie.fit`.
         data: what :func:`coterie.load` returned, of at least 2 tasks.
         seed: of the training, and of the batches that score.

@@ -5,6 +5,8 @@ Shapes: ``T`` tasks.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import torch
 from torch import Tensor
 
@@ -20,7 +22,9 @@ def pair_price(n_tasks: int) -> Work:
     return Work(1 + tried, n_tasks, tried)
 
 
-def pair_gains(trial: Trial, batch: Batch, *, each: float, wanted: Tensor) -> Tensor:
+def pair_gains(
+    trial: Trial, steps: Mapping[str, Tensor], batch: Batch, *, each: float, wanted: Tensor
+) -> Tensor:
     """1 - L_j(after the step of i and j) / L_j(after that of j) at [i, j], (T, T).
 
     It is 0 at [j, j], and NaN where it is not wanted.
@@ -30,13 +34,13 @@ def pair_gains(trial: Trial, batch: Batch, *, each: float, wanted: Tensor) -> Te
 
     Args:
         trial: the moment.
+        steps: what each task's step subtracts, by parameter name, (T, ...).
         batch: examples that score.
         each: weight of either loss in a pair step: 1/2 where tasks share a step's mean, 1 where one
             is added to the other.
         wanted: entries to measure, (T, T) bool; a pair that is wanted in neither direction is not
             tried.
     """
-    steps = trial.steps(trial.gradients(heads=True))
     singles = torch.eye(trial.n_tasks)
     i, j = (wanted | wanted.T).triu(1).nonzero().unbind(1)
     weights = torch.cat([singles, each * (singles[i] + singles[j])])

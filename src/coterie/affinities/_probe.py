@@ -10,16 +10,17 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from time import perf_counter
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from coterie.affinities._bench import Bench
+from coterie.affinities._course import Course
 from coterie.affinities._running import Running
 from coterie.affinities._steps import Trial, require_joint
-from coterie.errors import CoterieError, require_whole
+from coterie.errors import CoterieError, require_choice, require_whole
 from coterie.results import About, Affinity
 from coterie.training import Moment
 from coterie.training.work import Work
@@ -27,13 +28,20 @@ from coterie.training.work import Work
 # Of the settings that several probes have; batch statistics take two examples, and an interval two
 # measurements.
 _LEAST = {"every": 1, "memory": 1, "batch_size": 2, "least": 2}
+_CHOICES = {
+    "until": ("best", "last"),
+    "scored_on": ("validation", "train"),
+    "pairs": ("exact", "first-order"),
+}
 
 
 @dataclass(kw_only=True, eq=False)
 class AffinityProbe(ABC):
     """Measures a (T, T) matrix before every ``every``-th step of a joint training.
 
-    It keeps the running mean and variance of what it measured.
+    It keeps the running mean and variance of what it measured. ``until="best"`` counts only what
+    was measured up to the end of the epoch with the lowest validation loss, whichever epoch the
+    model keeps; that may be few measurements.
 
     Pass it to ``fit(..., probes=[probe])``, or let :func:`coterie.affinity` do so. It continues
     from a checkpoint with the training. Batched work is cut so that it takes at most ``memory``
@@ -45,10 +53,12 @@ class AffinityProbe(ABC):
 
     every: int = 10
     memory: int = 2**30
+    until: Literal["best", "last"] = "last"
     name: ClassVar[str]
     about: ClassVar[About] = About(family="affinity")
 
-    running: Running = field(init=False, repr=False, default_factory=Running)
+    course: Course = field(init=False, repr=False, default_factory=Course)
+    best_epoch: int | None = field(init=False, repr=False, default=None)
     work: Work = field(init=False, repr=False, default_factory=Work)
     seconds: float = field(init=False, repr=False, default=0.0)
     measurements: int = field(init=False, repr=False, default=0)
@@ -60,6 +70,9 @@ class AffinityProbe(ABC):
         for name, least in _LEAST.items():
             if (value := getattr(self, name, None)) is not None:
                 require_whole(name, value, least)
+        for name, choices in _CHOICES.items():
+            if hasattr(self, name):
+                require_choice(name, getattr(self, name), choices)
 
     @abstractmethod
     def price(self, n_tasks: int) -> Work:
@@ -93,12 +106,35 @@ class AffinityProbe(ABC):
             if self._bench is None or self._bench.data is not moment.data:
                 self._bench = Bench.of(moment)
             values = self.measure(Trial(moment, self._bench, self.memory, self.work))
-        self.running.add(values.double().cpu().numpy())
+        self.course.add(values.double().cpu().numpy(), moment.epoch)
         self.measurements += 1
         self.seconds += _clock(device) - started
 
+    def on_end(self, best_epoch: int) -> None:
+        """Learn which epoch was best."""
+        self.best_epoch = best_epoch
+
+    @property
+    def running(self) -> Running:
+        """Everything measured so far."""
+        return self.course.running
+
+    @property
+    def counted(self) -> Running:
+        """What of it counts."""
+        return self.course.until(self._end)
+
+    @property
+    def _end(self) -> int | None:
+        return self.best_epoch if self.until == "best" else None
+
     def affinity(self, training: Mapping[str, float] | None = None) -> Affinity:
-        """The affinity measured so far.
+        """The affinity measured so far, or up to the best epoch once the training is over.
+
+        Its ``details`` say how it moved: ``drift`` is the agreement of the first half of what
+        counts with the second, ``agreement_by_epoch`` that of each epoch that was measured, those
+        after the best one too, with the affinity. Agreement is the correlation of pairs within
+        their targets, 1 where nothing moved.
 
         Args:
             training: cost (``seconds``, ``model_steps``) of the training that it rode on, to be
@@ -115,16 +151,19 @@ class AffinityProbe(ABC):
         own = {"model_steps": self.work.model_steps, "seconds": self.seconds}
         return Affinity(
             tasks=self.tasks,
-            matrix=self.running.mean_or_nan(),
+            matrix=self.counted.mean_or_nan(),
             method=self.name,
-            counts=self.running.count.copy(),
-            stderr=self.running.stderr(),
+            counts=self.counted.count.copy(),
+            stderr=self.counted.stderr(),
             cost={name: spent + (training or {}).get(name, 0) for name, spent in own.items()},
             details={
                 **self._settings(),
                 "measurements": self.measurements,
                 "lookaheads": self.work.lookaheads,
                 "beyond_training": own,
+                "best_epoch": self.best_epoch,
+                "drift": self.course.drift(self._end),
+                "agreement_by_epoch": self.course.agreements(self._end),
                 **self.details(),
             },
         )
@@ -140,7 +179,7 @@ class AffinityProbe(ABC):
         ]
         about = json.dumps([self.name, self._settings(), self.tasks])
         return {
-            **self.running.state(),
+            **self.course.state(),
             "spent": np.array(spent, dtype=np.float64),
             "about": np.frombuffer(about.encode(), dtype=np.uint8),
         }
@@ -162,7 +201,7 @@ class AffinityProbe(ABC):
                 "continue it, or another folder."
             )
         self.tasks = tuple(tasks)
-        self.running.restore(arrays)
+        self.course.restore(arrays)
         measurements, forwards, backwards, lookaheads, self.seconds = (
             float(value) for value in arrays["spent"]
         )

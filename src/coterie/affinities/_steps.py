@@ -77,10 +77,10 @@ class Trial:
         )
         return dict(zip(leaves, found, strict=True))
 
-    def steps(self, gradients: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    def steps(self, gradients: Mapping[str, Tensor], length: float = 1.0) -> dict[str, Tensor]:
         """What each task's gradient alone subtracts from the parameters, by name, (T, ...).
 
-        Written over the gradients.
+        Written over the gradients; ``length`` multiplies it.
 
         SGD: lr g. Adam and its kin: lr g / (sqrt(v) + eps) with the second moments v of the
         training, corrected for their bias; these are of the mean of all gradients, which is shorter
@@ -96,7 +96,7 @@ class Trial:
             if "exp_avg_sq" in state:
                 correction = 1 - group["betas"][1] ** float(state["step"])
                 gradient.div_((state["exp_avg_sq"] / correction).sqrt() + group["eps"])
-            steps[name] = gradient.mul_(moment.learning_rate * moment.stack.lr_scale)
+            steps[name] = gradient.mul_(length * moment.learning_rate * moment.stack.lr_scale)
         return steps
 
     def scoring_batch(

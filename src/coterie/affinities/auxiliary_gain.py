@@ -10,14 +10,14 @@ import torch
 from torch import Tensor
 
 from coterie.affinities._pairs import pair_gains, pair_price
-from coterie.affinities._probe import AffinityProbe
+from coterie.affinities._stepping import SteppingProbe
 from coterie.affinities._steps import Trial
 from coterie.results import About
 from coterie.training.work import Work
 
 
 @dataclass(kw_only=True, eq=False)
-class AuxiliaryGain(AffinityProbe):
+class AuxiliaryGain(SteppingProbe):
     """What adding auxiliary task a to a step of main task m does to the *held-out* loss of m.
 
     A definition of our own.
@@ -45,7 +45,6 @@ class AuxiliaryGain(AffinityProbe):
     """
 
     least: int = 5
-    batch_size: int | None = None
     name: ClassVar[str] = "auxiliary_gain"
     about: ClassVar[About] = About(
         family="affinity",
@@ -64,8 +63,8 @@ class AuxiliaryGain(AffinityProbe):
         wanted = torch.from_numpy(~self.dropped())
         if not wanted.fill_diagonal_(False).any():
             return torch.full(wanted.shape, torch.nan)
-        batch = trial.scoring_batch(self.batch_size, "validation")
-        return pair_gains(trial, batch, each=1.0, wanted=wanted)
+        steps, batch = self.steps(trial, heads=True), self.scoring_batch(trial)
+        return self.finished(pair_gains(trial, steps, batch, each=1.0, wanted=wanted))
 
     def dropped(self) -> np.ndarray:
         """Pairs [auxiliary, main] found harmful, (T, T) bool.
@@ -77,15 +76,15 @@ class AuxiliaryGain(AffinityProbe):
 
     def kept(self) -> np.ndarray:
         """Pairs [auxiliary, main] found helpful, (T, T) bool."""
-        lower, _ = self.running.interval()
-        return (self.running.count >= self.least) & (lower > 0)
+        lower, _ = self.counted.interval()
+        return (self.counted.count >= self.least) & (lower > 0)
 
     def weights(self) -> np.ndarray:
         """Weight of auxiliary a beside main task m at [a, m], (T, T).
 
         Columns sum to 1, or to 0 where no auxiliary helps.
         """
-        helps = np.maximum(self.running.mean, 0)
+        helps = np.maximum(self.counted.mean, 0)
         np.fill_diagonal(helps, 0)
         total = helps.sum(0)
         return helps / np.where(total > 0, total, 1)
@@ -99,7 +98,6 @@ class AuxiliaryGain(AffinityProbe):
             ]
 
         return {
-            "scored_on": "validation",
             "dropped": named(self.dropped()),
             "kept": named(self.kept()),
             "weights": self.weights().tolist(),

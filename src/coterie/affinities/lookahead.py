@@ -8,14 +8,15 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from coterie.affinities._probe import AffinityProbe, mask
+from coterie.affinities._probe import mask
+from coterie.affinities._stepping import SteppingProbe
 from coterie.affinities._steps import Trial
 from coterie.results import About
 from coterie.training.work import Work
 
 
 @dataclass(kw_only=True, eq=False)
-class Lookahead(AffinityProbe):
+class Lookahead(SteppingProbe):
     """Inter-task affinity of TAG.
 
     Fifty et al., Efficiently Identifying Task Groupings for Multi-Task Learning, 2021.
@@ -25,19 +26,17 @@ class Lookahead(AffinityProbe):
 
         Z[i, j] = (1 - L_j(theta - u_i, phi) / L_j(theta, phi)) / lr,
 
-    the heads frozen. Both losses are taken on a second batch: on the batch that made the step, each
-    task would favour itself. The division by the learning rate of the step, as in the published
-    values, only scales. Momentum is left out of u_i, else every candidate would carry all tasks'
-    past gradients.
-
-    ``batch_size`` is the number of examples that score, as many as the training batch has if None.
+    the heads frozen. Both losses are taken on other examples: on the batch that made the step, each
+    task would favour itself. Momentum is left out of u_i, else every candidate would carry all
+    tasks' past gradients. Z is scaled by the learning rate as published, and then per target; for
+    ``step``, ``scored_on``, ``normalise`` and ``batch_size`` see :class:`SteppingProbe`. As
+    published it is ``Lookahead(step=1, scored_on="train", normalise=False)``.
 
     >>> work = Lookahead().price(n_tasks=9)
     >>> work.lookaheads, round(work.model_steps, 2)
     (9, 9.67)
     """
 
-    batch_size: int | None = None
     name: ClassVar[str] = "lookahead"
     about: ClassVar[About] = About(
         family="affinity",
@@ -50,17 +49,12 @@ class Lookahead(AffinityProbe):
         return Work(1 + n_tasks + 1, n_tasks, n_tasks)
 
     def measure(self, trial: Trial) -> Tensor:
-        """Z (T, T), scored on a second training batch."""
+        """Z (T, T)."""
         n_tasks = trial.n_tasks
-        steps = trial.steps(trial.gradients(heads=False))
-        batch = trial.scoring_batch(self.batch_size)
+        steps, batch = self.steps(trial, heads=False), self.scoring_batch(trial)
         # The reference is a row that takes no step, so that it is computed exactly as the others
         # are.
         losses = trial.losses_after(torch.eye(n_tasks + 1, n_tasks), steps, batch)
         trial.work.lookaheads += n_tasks
         gains = (1 - losses[:-1].double() / losses[-1].double()) / trial.moment.learning_rate
-        return mask(gains, trial.observed(trial.batch), trial.observed(batch))
-
-    def details(self) -> dict[str, object]:
-        """Where it was scored."""
-        return {"scored_on": "train"}
+        return self.finished(mask(gains, trial.observed(trial.batch), trial.observed(batch)))

@@ -9,17 +9,14 @@ import torch
 from torch import Tensor
 
 from coterie.affinities._pairs import mask_gains, pair_gains, pair_price
-from coterie.affinities._probe import AffinityProbe
+from coterie.affinities._stepping import SteppingProbe
 from coterie.affinities._steps import Trial
-from coterie.errors import CoterieError
 from coterie.results import About
 from coterie.training.work import Work
 
-_PAIRS = ("exact", "first-order")
-
 
 @dataclass(kw_only=True, eq=False)
-class TransferGain(AffinityProbe):
+class TransferGain(SteppingProbe):
     """Transfer gain of principled task grouping (Wang, Pan, Yu 2024, arXiv 2402.15328).
 
     Let (theta, phi)^A be shared parameters and heads after one step on the *mean* of the losses of
@@ -27,7 +24,7 @@ class TransferGain(AffinityProbe):
 
         S[i, j] = 1 - L_j((theta, phi)^{i, j}) / L_j((theta, phi)^{j}),
 
-    scored on a second batch. The paper's released collectors differ between sum and mean; here it
+    scored on other examples. The paper's released collectors differ between sum and mean; here it
     is the mean everywhere, so a task gains nothing from its own company: S[j, j] = 0. A pair takes
     half of each task's step u, so S[i, j] > 0 says that half a step of i is worth more to j than
     half a step of its own, which is rare: compare entries, not signs.
@@ -37,15 +34,15 @@ class TransferGain(AffinityProbe):
 
         S[i, j] ~ (u_i - u_j) / 2 . grad L_j(theta^j) / L_j(theta^j),
 
-    which is close while steps are small. ``batch_size`` is the number of examples that score, as
-    many as the training batch has if None.
+    which is close while steps are small. For ``step``, ``scored_on``, ``normalise`` and
+    ``batch_size`` see :class:`SteppingProbe`. As published it is ``TransferGain(step=1,
+    scored_on="train", normalise=False)``.
 
     >>> TransferGain().price(n_tasks=9).lookaheads, TransferGain(pairs="first-order").price(n_tasks=9).lookaheads
     (45, 9)
     """
 
     pairs: Literal["exact", "first-order"] = "exact"
-    batch_size: int | None = None
     name: ClassVar[str] = "transfer_gain"
     about: ClassVar[About] = About(
         family="affinity",
@@ -55,14 +52,6 @@ class TransferGain(AffinityProbe):
         signed=False,
     )
 
-    def __post_init__(self) -> None:
-        """Refuse what cannot work."""
-        super().__post_init__()
-        if self.pairs not in _PAIRS:
-            raise CoterieError(
-                f"`pairs` must be one of {', '.join(map(repr, _PAIRS))}; found {self.pairs!r}."
-            )
-
     def price(self, n_tasks: int) -> Work:
         """A forward and T backward passes for steps, a forward pass after each, slopes if first-order."""
         if self.pairs == "first-order":
@@ -70,15 +59,12 @@ class TransferGain(AffinityProbe):
         return pair_price(n_tasks)
 
     def measure(self, trial: Trial) -> Tensor:
-        """S (T, T), scored on a second training batch."""
-        batch = trial.scoring_batch(self.batch_size)
+        """S (T, T)."""
+        steps, batch = self.steps(trial, heads=True), self.scoring_batch(trial)
         if self.pairs == "exact":
             everything = torch.ones(trial.n_tasks, trial.n_tasks, dtype=torch.bool)
-            return pair_gains(trial, batch, each=0.5, wanted=everything)
-        losses, slopes = trial.slopes_after(trial.steps(trial.gradients(heads=True)), batch)
+            return self.finished(pair_gains(trial, steps, batch, each=0.5, wanted=everything))
+        losses, slopes = trial.slopes_after(steps, batch)
         trial.work.lookaheads += trial.n_tasks
-        return mask_gains(trial, batch, (slopes - slopes.diagonal()) / 2 / losses.double())
-
-    def details(self) -> dict[str, object]:
-        """Where it was scored."""
-        return {"scored_on": "train"}
+        gains = (slopes - slopes.diagonal()) / 2 / losses.double()
+        return self.finished(mask_gains(trial, batch, gains))

@@ -217,9 +217,12 @@ class Timing:
         return found, float(median(np.diff(marks)[1:]))
 
     def _timed_probe(self, probe: AffinityProbe) -> tuple[float, float, float]:
-        """Look-aheads, model steps and seconds of one measurement."""
+        """Look-aheads, model steps and seconds of one measurement, with as many examples to score."""
+        size = self._config.batch_size
+        scored = max(TIMED_EXAMPLES, getattr(probe, "batch_size", None) or size)
+        small = shortened(self.data, TIMED_STEPS * size, scored)
         with torch.random.fork_rng():
-            fit(self.model, self._small, probes=[probe], **self._short)
+            fit(self.model, small, probes=[probe], **self._short)
         measured = probe.affinity()
         n, own = measured.details["measurements"], measured.details["beyond_training"]
         return measured.details["lookaheads"] / n, own["model_steps"] / n, own["seconds"] / n

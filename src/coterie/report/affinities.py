@@ -174,10 +174,18 @@ def _said(matrix: np.ndarray, tasks: Sequence[str]) -> str:
 
 
 def _firmness(repeated: np.ndarray, measured: Sequence[Affinity], power: int) -> str:
-    """How far the values can be trusted.
+    """How far the values can be trusted, and whether they moved while the model trained."""
+    drifts = [drift for each in measured if (drift := each.details.get("drift")) is not None]
+    moved = (
+        f"Correlation of the pairs between the halves of a training: {share(float(np.mean(drifts)))}."
+        if drifts
+        else ""
+    )
+    return f"{_spread(repeated, measured, power)} {moved}".strip()
 
-    Rank correlation between repetitions, or the median standard error of one.
-    """
+
+def _spread(repeated: np.ndarray, measured: Sequence[Affinity], power: int) -> str:
+    """Rank correlation between repetitions, or the median standard error of one."""
     from scipy.stats import rankdata
 
     away = ~np.eye(repeated.shape[1], dtype=bool)

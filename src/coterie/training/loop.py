@@ -23,7 +23,7 @@ from coterie.training.checkpoint import Checkpoint
 from coterie.training.config import TrainingConfig
 from coterie.training.device import Place
 from coterie.training.learning import Positions, weigh
-from coterie.training.observers import Moment, Watchers
+from coterie.training.observers import EndingProbe, Moment, Watchers
 from coterie.training.optimisers import clip_rows, learning_rate, make_optimiser, set_learning_rate
 from coterie.training.prediction import EVALUATION_BATCH, evaluate
 from coterie.training.state import TrainingState
@@ -234,8 +234,11 @@ class _Trainer:
             observer.on_epoch_end(self.state.epoch)
 
     def tell_end(self) -> None:
-        """What is done is all, where training ended before its limit."""
+        """Probes learn which epoch was best; what is done is all, if training ended early."""
         state, progress = self.state, self.watchers.progress
+        for probe in self.watchers.probes:
+            if isinstance(probe, EndingProbe):
+                probe.on_end(int(state.best_epoch[0]))
         if progress is not None and state.epoch < state.limit.epochs:
             progress(state.steps, state.steps, f"stopped after epoch {state.epoch}")
 
@@ -252,6 +255,7 @@ class _Trainer:
             tasks=self.tasks,
             seed=forward_seed(self.config.seed, step),
             place=self.place,
+            epoch=self.state.epoch,
         )
 
 

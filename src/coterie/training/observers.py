@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -77,7 +77,7 @@ class Observer(Protocol):
 class Moment:
     """The state of a training before step number ``step``, for a probe to look at.
 
-    Steps are counted from 0 over all epochs.
+    Steps are counted from 0 over all epochs, and so is ``epoch``.
 
     ``stack`` are the models that still train, ``rows`` (m,) their numbers among all.
     ``batch`` is what the step will train on, ``weights`` W (M, T) and ``learning_rate`` those of
@@ -96,6 +96,7 @@ class Moment:
     tasks: Tasks
     seed: int
     place: Place
+    epoch: int = 0
 
 
 class Probe(Protocol):
@@ -121,6 +122,18 @@ class Probe(Protocol):
 
     def restore(self, arrays: dict[str, np.ndarray]) -> None:
         """Continue from a checkpoint."""
+        ...
+
+
+@runtime_checkable
+class EndingProbe(Probe, Protocol):
+    """A probe that is told when the training is over, also one that was over when continued."""
+
+    def on_end(self, best_epoch: int) -> None:
+        """Called once with the epoch, from 0, in which the validation loss was lowest.
+
+        It is that of the first model, whichever epoch the models keep.
+        """
         ...
 
 
