@@ -171,7 +171,7 @@ class Select(Method):
         half = _halved(timing.model, timing.data, timing.settings) if self.half_size else None
         if told is None or half is None:
             return told
-        small = timing.with_settings({"model_options": half["model_options"]})
+        small = timing.with_settings(half)
         return told + small.cost_of([n_tasks], share=self._share)
 
     def price_of(self, timing: Timing, n_rows: int) -> Cost | None:
