@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from coterie.affinities import AFFINITIES, AffinityProbe, data_map_affinity, fresh_probe
 from coterie.affinities.data_map import ABOUT as MAP_AFFINITY
+from coterie.datamaps.gram import FEATURES, FeatureName
 from coterie.errors import CoterieError, require_whole, shown
 from coterie.grouping import (
     AFFINITY_METHODS,
@@ -60,7 +61,7 @@ class Cluster(Method):
     n_groups: Groups = "auto"
     by: str | Clustering = None  # type: ignore[assignment]
     fuzziness: float = 1.07
-    features: Literal["cells", "density"] = "cells"
+    features: FeatureName = "cells"
     restarts: int = 10
     every: int = None  # type: ignore[assignment]
 
@@ -102,7 +103,9 @@ class Cluster(Method):
             n_groups=grouping.n_groups,
             by=grouping.method,
             fuzziness=grouping.fuzziness or cls.fuzziness,
-            features="density" if grouping.details.get("features") == "density" else "cells",
+            features=features
+            if (features := grouping.details.get("features")) in FEATURES
+            else "cells",
         )
 
     @property
