@@ -21,6 +21,7 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from time import perf_counter
 from typing import Any
 
@@ -31,11 +32,13 @@ from sklearn.metrics import adjusted_rand_score
 
 import coterie as ct
 from coterie.datamaps import gram
+from coterie.datamaps.gram import FeatureName
 from coterie.grouping._automatic import kmeans_silhouettes
 from coterie.seeds import numpy_generator
-from coterie.testing import planted
+from coterie.testing import Regime, planted
 
 N_TASKS = (5, 10, 20, 40)
+FEATURES: tuple[FeatureName, ...] = ("cells", "centred")
 BEFORE = 0.1
 
 
@@ -47,14 +50,14 @@ def simulated_map(
     n_examples: int = 1_000,
     gaps: float = 0.0,
     mixed: bool = False,
-    loading: float = 0.5,
+    loadings: tuple[float, float] = (0.2, 0.8),
 ) -> ct.DataMap:
     """Confidences with a beta distribution, whose common factor is how easy an example is."""
     random = numpy_generator(seed, "simulated map", n_tasks, unequal)
     means = random.uniform(0.55, 0.95, n_tasks) if unequal else np.full(n_tasks, 0.75)
-    loadings = random.uniform(0, 2 * loading, n_tasks).clip(0, 0.95)
+    loading = random.uniform(*loadings, n_tasks)
     common, own = (random.standard_normal((n_examples, n)) for n in (1, n_tasks))
-    ranks = norm.cdf(loadings * common + np.sqrt(1 - loadings**2) * own)
+    ranks = norm.cdf(loading * common + np.sqrt(1 - loading**2) * own)
     confidence = beta.ppf(ranks, 4 * means, 4 * (1 - means))
     noise = random.uniform(0.6, 1.4, confidence.shape)
     variability = 0.5 * np.sqrt(confidence * (1 - confidence)) * noise
@@ -88,7 +91,7 @@ def unrelated(n_tasks: int, seed: int, *, unequal: bool) -> ct.Dataset:
     )
 
 
-def judged(source: ct.DataMap, features: str = "cells") -> dict[str, Any]:
+def judged(source: ct.DataMap, features: FeatureName = "cells") -> dict[str, Any]:
     """Whether several groups are found now, were found before, and what tells them apart."""
     measured = gram(source, features)
     now = ct.group(measured, "auto")
@@ -103,16 +106,21 @@ def judged(source: ct.DataMap, features: str = "cells") -> dict[str, Any]:
     }
 
 
+def mean(values: Iterable[float]) -> float:
+    """To three digits."""
+    return round(float(np.mean(list(values))), 3)
+
+
 def shares(found: Iterable[dict[str, Any]]) -> dict[str, float]:
     """How often several groups were found, and means of what was seen."""
     rows = list(found)
-    several = np.array([row["n_groups"] > 1 for row in rows])
+    several = [row["n_groups"] > 1 for row in rows]
     return {
         "maps": len(rows),
-        "several": round(float(several.mean()), 3),
-        "several before": round(float(np.mean([row["before"] for row in rows])), 3),
+        "several": mean(several),
+        "several before": mean(row["before"] for row in rows),
         **{
-            name: round(float(np.mean([row[name] for row in rows])), 3)
+            name: mean(row[name] for row in rows)
             for name in ("silhouette", "least", "difficulty of two groups")
             if rows[0][name] is not None
         },
@@ -165,87 +173,89 @@ def trained(n_maps: int) -> dict[str, Any]:
 def power(n_maps: int) -> dict[str, Any]:
     """Planted groups that are to be found, and digits."""
     found: dict[str, Any] = {}
-    for regime in ("conflicting heads", "agreeing heads"):
-        for features in ("cells", "centred"):
-            rows, rand, known, share = [], [], [], []
-            for seed in range(n_maps):
-                case = planted(regime, seed)
-                fit = ct.fit(
-                    "mlp", case.data, record=True, seed=seed, **{**case.settings, "keep": "best"}
-                )
-                rows.append(judged(fit.data_map, features))
-                true = case.grouping.labels
-                auto, three = (ct.group(fit, k, features=features) for k in ("auto", 3))
-                rand.append(adjusted_rand_score(true, auto.labels))
-                known.append(adjusted_rand_score(true, three.labels))
-                share.append(three.details["difficulty_share"])
-            found[f"{regime}, {features}"] = {
-                **shares(rows),
-                "adjusted Rand": round(float(np.mean(rand)), 3),
-                "adjusted Rand, K = 3": round(float(np.mean(known)), 3),
-                "difficulty of three groups": round(float(np.mean(share)), 3),
-                "n_groups": [row["n_groups"] for row in rows],
+    regimes: tuple[Regime, ...] = ("conflicting heads", "agreeing heads")
+    for regime in regimes:
+        cases = [planted(regime, seed) for seed in range(n_maps)]
+        fits = [
+            ct.fit("mlp", each.data, record=True, seed=seed, **{**each.settings, "keep": "best"})
+            for seed, each in enumerate(cases)
+        ]
+        true = cases[0].grouping.labels
+        for features in FEATURES:
+            auto, three = (
+                [ct.group(fit, k, features=features) for fit in fits] for k in ("auto", 3)
+            )
+            key = f"{regime}, {features}"
+            found[key] = {
+                **shares(judged(fit.data_map, features) for fit in fits),
+                "adjusted Rand": mean(adjusted_rand_score(true, g.labels) for g in auto),
+                "adjusted Rand, K = 3": mean(adjusted_rand_score(true, g.labels) for g in three),
+                "difficulty of three groups": mean(g.details["difficulty_share"] for g in three),
+                "n_groups": [grouping.n_groups for grouping in auto],
             }
-            log(f"{regime}, {features}: {found[f'{regime}, {features}']}")
-    for name, targets in (("digits", None), ("digits, one against the rest", 10)):
-        data = ct.load("digits")
-        data = data if targets is None else ct.load("digits", targets=data.tasks.names[:targets])
-        for features in ("cells", "centred"):
-            fits = [ct.fit("mlp", data, record=True, epochs=15, seed=s) for s in range(5)]
-            rows = [judged(fit.data_map, features) for fit in fits]
-            groups = [str(ct.group(fit, "auto", features=features)) for fit in fits]
-            found[f"{name}, {features}"] = {**shares(rows), "groups": groups}
-            log(f"{name}, {features}: {found[f'{name}, {features}']}")
+            log(f"{key}: {found[key]}")
+    names = ct.load("digits").tasks.names
+    for name, targets in (("digits", names), ("digits, one against the rest", names[:10])):
+        data = ct.load("digits", targets=targets)
+        fits = [ct.fit("mlp", data, record=True, epochs=15, seed=seed) for seed in range(5)]
+        for features in FEATURES:
+            key = f"{name}, {features}"
+            found[key] = {
+                **shares(judged(fit.data_map, features) for fit in fits),
+                "groups": [str(ct.group(fit, "auto", features=features)) for fit in fits],
+            }
+            log(f"{key}: {found[key]}")
     return found
 
 
 def window(n_maps: int) -> dict[str, Any]:
-    """Adjusted Rand of the map up to the best epoch, and of that of all epochs."""
+    """Adjusted Rand of three groups: maps up to the best epoch, and maps of all epochs."""
     wide = {"model_options": {"hidden": (128, 128)}, "lr": 2e-3}
     found: dict[str, Any] = {}
-    for regime in ("conflicting heads", "agreeing heads"):
-        for network, changed, wrong in (
-            ("its own", {}, 0.0),
-            ("wide, 20 % wrong labels", wide, 0.2),
-        ):
+    regimes: tuple[Regime, ...] = ("conflicting heads", "agreeing heads")
+    for regime in regimes:
+        for network, changed, wrong in (("its own", {}, 0.0), ("wide, wrong labels", wide, 0.2)):
+            fits = [long_training(regime, seed, wrong, changed) for seed in range(n_maps)]
+            true = planted(regime).grouping.labels
             for epochs in (10, 30, 100):
-                rows = [windows(regime, seed, epochs, wrong, changed) for seed in range(n_maps)]
+                best = [
+                    int(fit.history.validation_loss[:epochs, 0].mean(-1).argmin()) + 1
+                    for fit in fits
+                ]
                 key = f"{regime}, {network}, {epochs} epochs"
-                found[key] = {
-                    name: [row[name] for row in rows]
-                    if name == "best epoch"
-                    else round(float(np.mean([row[name] for row in rows])), 3)
-                    for name in rows[0]
-                }
+                found[key] = {"best epoch": best}
+                for name, ends in (("to the best", best), ("all", [epochs] * n_maps)):
+                    for features in FEATURES:
+                        found[key][f"{name}, {features}"] = mean(
+                            adjusted_rand_score(
+                                true,
+                                ct.group(
+                                    replace(fit.data_map.snapshots[end - 1], earlier=()),
+                                    3,
+                                    features=features,
+                                ).labels,
+                            )
+                            for fit, end in zip(fits, ends, strict=True)
+                        )
                 log(f"{key}: {found[key]}")
     return found
 
 
-def windows(
-    regime: Any, seed: int, epochs: int, wrong: float, changed: dict[str, Any]
-) -> dict[str, float]:
-    """Of one training."""
+def long_training(regime: Regime, seed: int, wrong: float, changed: dict[str, Any]) -> ct.Fit:
+    """A training of 100 epochs whose map is kept after each; a share of labels may be ``wrong``.
+
+    Its first epochs are those of a shorter training, as the learning rate is constant.
+    """
     case = planted(regime, seed)
-    data, true = case.data, case.grouping.labels
-    if wrong:
-        random = numpy_generator(seed, "wrong labels")
-        targets = np.asarray(data.targets)
-        flip = random.uniform(size=targets.shape) < wrong
-        inputs = np.asarray(data.inputs)
-        data = ct.load(
-            {"inputs": inputs, "targets": np.where(flip, 1 - targets, targets)}, seed=seed
-        )
-    settings = {**case.settings, "keep": "best", "epochs": epochs, **changed}
-    maps = {
-        "to the best epoch": ct.fit("mlp", data, record=True, seed=seed, **settings),
-        "all epochs": ct.fit("mlp", data, record=True, seed=seed, **{**settings, "keep": "last"}),
-    }
-    rand = {
-        f"{name}, {features}": adjusted_rand_score(true, ct.group(fit, 3, features=features).labels)
-        for name, fit in maps.items()
-        for features in ("cells", "centred")
-    }
-    return {**rand, "best epoch": int(maps["to the best epoch"].history.best_epoch[0]) + 1}
+    random = numpy_generator(seed, "wrong labels")
+    targets = case.data.targets.numpy()
+    flipped = random.uniform(size=targets.shape) < wrong
+    inputs = case.data.inputs.numpy()
+    data = ct.load(
+        {"inputs": inputs, "targets": np.where(flipped, 1 - targets, targets)}, seed=seed
+    )
+    settings = {**case.settings, **changed, "keep": "best", "epochs": 100}
+    return ct.fit("mlp", data, record=True, snapshots=range(1, 100), seed=seed, **settings)
 
 
 def seconds(_: int) -> dict[str, float]:
@@ -263,9 +273,9 @@ def seconds(_: int) -> dict[str, float]:
 
 PARTS = {
     "seconds": (seconds, 1),
-    "trained": (trained, 20),
-    "power": (power, 20),
-    "window": (window, 10),
+    "trained": (trained, 12),
+    "power": (power, 12),
+    "window": (window, 6),
     "simulated": (simulated, 100),
 }
 

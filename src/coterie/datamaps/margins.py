@@ -67,7 +67,7 @@ class Margins:
 
     def distances2_at(self, correlation: np.ndarray) -> np.ndarray:
         """Squared distances (T, T) if the scores of tasks had this ``correlation`` (T, T)."""
-        products, power = np.zeros_like(correlation), np.ones_like(correlation)
+        products, power = np.zeros(correlation.shape), np.ones(correlation.shape)
         for profile in self.profiles:
             power = power * correlation
             products += (profile.T @ profile) * power

@@ -16,7 +16,7 @@ MOST_GROUPS = 20
 def choose_n_groups(
     silhouettes: Mapping[int, float], least: float
 ) -> tuple[int, dict[str, object]]:
-    """The number of groups with the largest silhouette, one if that is below ``least``.
+    """The number of groups with the largest silhouette, one unless that is above ``least``.
 
     Returns:
         The number of groups, and what to show: the silhouette by number of groups and the least
@@ -26,7 +26,7 @@ def choose_n_groups(
     (2, 1)
     """
     best = max(silhouettes, key=silhouettes.__getitem__, default=1)
-    chosen = best if silhouettes.get(best, 0.0) >= least else 1
+    chosen = best if silhouettes.get(best, 0.0) > least else 1
     seen = {str(n_groups): value for n_groups, value in silhouettes.items()}
     return chosen, {"silhouette": seen, "least_silhouette": least}
 

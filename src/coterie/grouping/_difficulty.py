@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
-from scipy.stats import norm
+from scipy.stats import median_abs_deviation
 
 from coterie.datamaps.gram import Gram
 from coterie.datamaps.margins import Margins
@@ -19,18 +19,17 @@ from coterie.seeds import numpy_generator
 
 # Smaller silhouettes of equally hard tasks say little, however sure they are.
 LEAST = 0.1
-_DRAWS, _LEVEL, _ROUNDS = 99, 0.95, 100
-_MEDIAN = norm.ppf(0.75)
+_DRAWS, _ROUNDS = 99, 100
 
 
 def least_silhouette(gram: Gram, seed: int = 0) -> float:
-    """The silhouette that tasks told apart by difficulty alone exceed in one case of twenty.
+    """The silhouette that tasks told apart by difficulty alone exceed in one case of a hundred.
 
-    It is the 95 % quantile of the largest silhouette, over all numbers of groups, of 99 maps made
-    by chance, and 0.1 at least. These keep the margins of each task and what all tasks share of an
-    example's difficulty: a Gaussian copula with one factor, and a loading of each task. Beyond it,
-    correlations of pairs are drawn at random, as large as the median of those found: tasks may be
-    alike in pairs, but not in groups. Distances follow from correlations, see
+    It is the largest silhouette, over all numbers of groups, of 99 maps made by chance, and 0.1 at
+    least. These keep the margins of each task and what tasks share of an example's difficulty: a
+    Gaussian copula with one factor, and a loading of each task. Beyond it, correlations of pairs
+    are drawn at random, as large as those found are in the median: tasks may be alike in pairs, but
+    not in groups. Distances follow from correlations, see
     :class:`coterie.datamaps.margins.Margins`, so no examples are drawn.
 
     Density features compare nothing but margins. No silhouette of them says more than difficulty,
@@ -51,10 +50,10 @@ def least_silhouette(gram: Gram, seed: int = 0) -> float:
     # The order in which tasks are given has no influence.
     order = gram.distances2.sum(axis=0).argsort(kind="stable")
     drawn = [
-        max(ward_silhouettes(gram.margins.distances2_at(correlation)).values(), default=0.0)
+        ward_silhouettes(gram.margins.distances2_at(correlation))
         for correlation in _by_chance(gram.margins, order, random)
     ]
-    return max(LEAST, float(np.quantile(drawn, _LEVEL, method="higher")))
+    return max(LEAST, *(max(each.values(), default=0.0) for each in drawn))
 
 
 def difficulty_share(gram: Gram, labels: np.ndarray) -> float | None:
@@ -90,35 +89,43 @@ def _by_chance(
 
     Pairs are drawn in an ``order`` (T,) of tasks.
     """
-    loadings = _one_factor(margins.correlation)
+    # The sampling error of a correlation, which no residual can be below.
+    error = 1 / np.sqrt(margins.shared.clip(1))
+    loadings = _one_factor(margins.correlation, error)
     common = np.outer(loadings, loadings)
-    first, second = order[np.array(np.triu_indices(len(order), 1))]
-    # In units of the sampling error of a correlation, which no residual can be below.
-    error = 1 / np.sqrt(margins.shared[first, second].clip(1))
-    residual = (margins.correlation - common)[first, second]
-    error *= max(1.0, float(np.median(np.abs(residual) / error)) / _MEDIAN)
+    pairs = first, second = tuple(order[np.array(np.triu_indices(len(order), 1))])
+    residual = ((margins.correlation - common) / error)[pairs]
+    scale = error[pairs] * max(1.0, float(median_abs_deviation(residual, scale="normal")))
     for _ in range(_DRAWS):
         drawn = common.copy()
-        drawn[first, second] += error * random.standard_normal(len(error))
-        drawn[second, first] = drawn[first, second]
+        drawn[pairs] += scale * random.standard_normal(len(scale))
+        drawn[second, first] = drawn[pairs]
         yield drawn.clip(-1, 1)
 
 
-def _one_factor(correlation: np.ndarray) -> np.ndarray:
-    """Loadings (T,) in [0, 1] of the one factor nearest to correlations (T, T) off the diagonal.
+def _one_factor(correlation: np.ndarray, error: np.ndarray) -> np.ndarray:
+    """Loadings (T,) in [0, 1] of the factor that most pairs share, from correlations (T, T).
 
-    By least squares, one loading after the other (MinRes, Harman and Jones 1966). An example that
-    is hard for one task is not easy for all others, so no loading is negative.
+    Residuals off the diagonal count by their size once they exceed the ``error`` (T, T), which is
+    least squares with weights that follow the residuals (Huber 1964): by least squares alone the
+    factor would be that of the largest group. An example that is hard for one task is not easy for
+    all others, so no loading is negative.
 
-    >>> _one_factor(np.outer([0.9, 0.5, 0.2, 0.7], [0.9, 0.5, 0.2, 0.7])).round(3)
+    >>> loadings = np.array([0.9, 0.5, 0.2, 0.7])
+    >>> _one_factor(np.outer(loadings, loadings), np.full((4, 4), 0.01)).round(3)
     array([0.9, 0.5, 0.2, 0.7])
     """
-    between = np.where(np.eye(len(correlation), dtype=bool), 0.0, correlation)
-    n_pairs = len(between) * (len(between) - 1)
-    loadings = np.full(len(between), np.sqrt(max(between.sum() / n_pairs, 1e-6)))
+    between = ~np.eye(len(correlation), dtype=bool)
+    loadings = np.full(len(correlation), max(float(np.median(correlation[between])), 0.0) ** 0.5)
     for _ in range(_ROUNDS):
-        for task, row in enumerate(between):
-            rest = np.square(loadings).sum() - loadings[task] ** 2
-            if rest > 0:
-                loadings[task] = np.clip(row @ loadings / rest, 0, 1)
+        residual = np.abs(correlation - np.outer(loadings, loadings))
+        weights = np.where(between, 1 / np.maximum(residual, error), 0.0)
+        squares = weights @ loadings**2
+        best = np.divide(
+            (weights * correlation) @ loadings,
+            squares,
+            out=np.zeros_like(squares),
+            where=squares > 0,
+        )
+        loadings = (loadings + best.clip(0, 1)) / 2  # half a step, as all move at once
     return loadings
