@@ -172,12 +172,17 @@ class Cluster(Method):
         """Group the tasks by the map, or by what was measured while the joint model trained."""
         if self.reads_maps:
             return Found(grouping=self.group(case.data_map, seed=seed, maps=case.maps))
+        n_groups = self.n_groups
         if self.source == DATA_MAP:
             measured = data_map_affinity(case.data_map, seed=seed)
+            if n_groups == "auto":  # an affinity does not know what is difficulty in it
+                n_groups = group(
+                    self.distances(case.data_map, case.maps), "auto", seed=seed
+                ).n_groups
         else:
             measured: Affinity = case.probes[self.measurement].affinity()  # type: ignore[attr-defined]
         return Found(
-            grouping=group(measured, self.n_groups, method=self.by, seed=seed),
+            grouping=group(measured, n_groups, method=self.by, seed=seed),
             cost=Cost.of(measured.cost),
             evidence=measured,
         )
