@@ -81,6 +81,46 @@ def test_snapshots_are_concatenated():
     np.testing.assert_allclose(gram(late).distances2, direct(late), atol=1e-14)
 
 
+def test_centred_are_the_direct_ones_after_the_means_are_taken_off():
+    for gaps in (0.0, 0.3):
+        one, other = (planted_map(2, 5, 300, gaps=gaps, epochs=e) for e in (3, 6))
+        both = replace(other, earlier=(one,))
+        found = gram(both, "centred", chunk=41)
+        assert found.features == "centred"
+        middle = [
+            replace(
+                each,
+                confidence=each.confidence - np.nanmean(each.confidence, axis=0),
+                variability=each.variability - np.nanmean(each.variability, axis=0),
+            )
+            for each in (one, other)
+        ]
+        wanted = direct(replace(middle[1], earlier=(middle[0],)))
+        np.testing.assert_allclose(found.distances2, wanted, atol=1e-8)
+        np.testing.assert_allclose(found.margins.means, 0, atol=1e-8)
+
+
+def test_centred_do_not_know_how_hard_a_task_is():
+    data_map = planted_map(2, 5, 300)
+    shift = np.linspace(-0.1, 0.1, 5, dtype=np.float32)
+    harder = replace(data_map, confidence=data_map.confidence + shift)
+    one, other = (gram(each, "centred") for each in (data_map, harder))
+    np.testing.assert_allclose(one.distances2, other.distances2, atol=1e-7)
+    # Without gaps nothing is left out but the distances of the means.
+    whole = gram(harder)
+    np.testing.assert_allclose(
+        whole.distances2 - whole.margins.distances2, other.distances2, atol=1e-7
+    )
+    assert abs(gram(data_map).distances2 - whole.distances2).max() > 1e-3
+
+
+def test_centred_of_few_shared_examples_are_densities_of_what_is_not_centred():
+    data_map = planted_map(2, 4, 40, gaps=0.7)
+    centred, density = (gram(data_map, features) for features in ("centred", "density"))
+    assert centred.features == "density"
+    np.testing.assert_array_equal(centred.distances2, density.distances2)
+
+
 def test_resampling_examples_is_reading_them_again():
     data_map = planted_map(2, 4, 20, epochs=3)
     data_map = map_of(
@@ -182,6 +222,6 @@ def test_bad_maps_are_refused():
     with pytest.raises(CoterieError, match="never observed: task 1"):
         gram(map_of(never))
     with pytest.raises(
-        CoterieError, match="`features` must be one of cells, density; found 'points'"
+        CoterieError, match="`features` must be one of cells, centred, density; found 'points'"
     ):
         gram(planted_map(1, 2, 40), "points")

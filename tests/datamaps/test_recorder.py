@@ -175,6 +175,17 @@ def test_snapshots_asked_before_or_at_their_epoch():
         recorder.snapshot(2)
 
 
+def test_snapshots_are_forgotten():
+    recorder = record(trajectories(0, 4, 6, 2, 0.2)[:2])
+    recorder.snapshot(2)
+    recorder.snapshot(3)
+    recorder.forget()
+    recorder.update(torch.arange(6), torch.full((6, 2), 0.5))
+    recorder.end_epoch()
+    recorder.end_epoch()
+    assert [each.epoch for each in recorder.data_map().snapshots] == [4]
+
+
 def test_state_restores_everything_and_is_a_copy():
     values = trajectories(3, 4, 6, 2, 0.2)
     recorder = DataMapRecorder(2, 6)

@@ -9,7 +9,7 @@ import torch
 
 from coterie.evaluation.conditions import conditions
 from coterie.evaluation.scores import arm_scores
-from coterie.results import History
+from coterie.results import Found, Grouping, History
 from tests.evaluation.made import binary, unit
 from tests.results.test_headroom import made as headroom
 
@@ -144,7 +144,8 @@ def test_who_is_left_out_and_why():
 @pytest.mark.parametrize("trained", [True, False])
 @pytest.mark.parametrize("bound", [0.6, 1.5])
 def test_headroom_comes_first_with_what_was_done_about_it(trained, bound):
-    names = {"mine": None}
+    groups = Grouping(tasks=("a", "b"), membership=np.eye(2), method="kmeans")
+    names = {"mine": Found(grouping=groups)}
     units = [
         replace(
             each,
@@ -160,3 +161,27 @@ def test_headroom_comes_first_with_what_was_done_about_it(trained, bound):
     assert first.outcome == ("below the margin" if bound < 1 else "above the margin")
     assert first.why.startswith(limit.sentence)
     assert first.why.endswith("not trained.") != trained
+
+
+def test_groups_by_difficulty_are_told_over_all_units():
+    def units(*shares):
+        return [
+            replace(
+                each,
+                found={
+                    "mine": Found(
+                        grouping=Grouping(
+                            tasks=("a", "b"),
+                            membership=np.eye(2),
+                            method="kmeans",
+                            details={"difficulty_share": share},
+                        )
+                    )
+                },
+            )
+            for each, share in zip(compared(seeds=len(shares)), shares, strict=True)
+        ]
+
+    told = found(units(0.9, 0.6))
+    assert told["difficulty", ""].tasks == (("mine", pytest.approx(0.75)),)
+    assert found(units(0.9, 0.0)) == {}

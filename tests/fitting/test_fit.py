@@ -211,6 +211,75 @@ def test_data_map_of_the_training_forward_pass(digits):
     assert (found.ids == digits.ids[digits.split.train.numpy()]).all()
 
 
+OVERSHOOTS = SMALL | {"epochs": 8, "lr": 0.01, "seed": 3}
+
+
+@pytest.fixture(scope="module")
+def coins():
+    """Labels that can only be learnt by heart: validation is best early, of each row differently."""
+    rng = np.random.default_rng(0)
+    inputs, labels = rng.normal(size=(240, 6)), rng.random((240, 3)) < 0.5
+    return load({"inputs": inputs.astype(np.float32), "targets": labels.astype(np.float32)})
+
+
+@pytest.fixture(scope="module")
+def overshot(coins):
+    result = fit("mlp", coins, record=True, **OVERSHOOTS)
+    assert 1 < best_epoch(result) < 8
+    return result
+
+
+def best_epoch(result):
+    return int(result.history.best_epoch[0]) + 1
+
+
+def test_a_map_ends_at_the_kept_epoch(coins, overshot):
+    found, best = overshot.data_map, best_epoch(overshot)
+    assert [each.epoch for each in found.snapshots] == [best]
+    shorter = OVERSHOOTS | {"epochs": best, "keep": "last"}
+    alone = fit("mlp", coins, record=True, **shorter).data_map
+    for name in ("confidence", "variability", "correctness", "count"):
+        np.testing.assert_array_equal(getattr(found, name), getattr(alone, name))
+
+
+@pytest.mark.parametrize(
+    ("changed", "epochs"), [({"keep": "last"}, [8]), ({"snapshots": (2, 5)}, [2, 5, 8])]
+)
+def test_a_map_is_of_all_epochs_where_the_last_is_kept_or_epochs_are_asked_for(
+    coins, changed, epochs
+):
+    found = fit("mlp", coins, record=True, **OVERSHOOTS | changed).data_map
+    assert [each.epoch for each in found.snapshots] == epochs
+
+
+def test_a_map_of_learnt_weights_is_of_all_epochs(coins):
+    result = fit("mlp", coins, Learnt(3), record=0, **OVERSHOOTS)
+    assert result.data_map.epoch == 8
+
+
+def test_each_row_has_the_map_of_its_own_best_epoch(coins, overshot):
+    settings = OVERSHOOTS | {"strategy": overshot.cost["strategy"].split(",")[0]}
+    parts = [OneSeed(seed=seed) for seed in (2, 3)]
+    together = fit_seeds("mlp", coins, parts, record=True, **settings)
+    epochs = [found.data_map.epoch for found in together]
+    assert epochs == [best_epoch(found) for found in together]
+    assert epochs[1] == overshot.data_map.epoch != epochs[0]
+    np.testing.assert_allclose(
+        together[1].data_map.confidence, overshot.data_map.confidence, atol=1e-4
+    )
+
+
+@pytest.mark.parametrize("stop", [3, 20, 30])
+def test_a_map_to_the_kept_epoch_is_resumed(coins, overshot, tmp_path, stop):
+    settings = OVERSHOOTS | {"strategy": overshot.cost["strategy"].split(",")[0]}
+    asked = {"record": True, "checkpoint": tmp_path, **settings}
+    with pytest.raises(InterruptError):
+        fit("mlp", coins, progress=interrupted_at(stop), **asked)
+    resumed = fit("mlp", coins, **asked)
+    assert resumed.data_map.epoch == overshot.data_map.epoch
+    np.testing.assert_array_equal(resumed.data_map.variability, overshot.data_map.variability)
+
+
 def test_recording_does_not_change_training(digits):
     assert state_equal(
         fit("mlp", digits, record=True, **SMALL).stack, fit("mlp", digits, **SMALL).stack

@@ -19,7 +19,7 @@ from coterie.errors import CoterieError
 from coterie.grouping import AFFINITY_METHODS, METHODS, group, stability
 from coterie.grouping import sdp as sdp_module
 from coterie.grouping._affinities import TaskAffinities, noise_silhouette, standardised
-from coterie.grouping._automatic import choose_n_groups
+from coterie.grouping._automatic import choose_n_groups, kmeans_silhouettes
 from coterie.grouping._method import Settings
 from coterie.grouping.hierarchical import average_linkage
 from coterie.grouping.sdp import affine_projection, density, density_sdp, improve_density, sdp
@@ -312,12 +312,11 @@ def test_auto_answers_one_where_there_is_only_noise(n_tasks, symmetric):
     several = 0
     for seed in range(15):
         measured = TaskAffinities(affinity_of(noise_of(n_tasks, seed, symmetric=symmetric)), sdp)
-        chosen, _ = choose_n_groups(
-            measured.distances(), restarts=2, seed=0, least=measured.least_silhouette
-        )
+        seen = kmeans_silhouettes(measured.distances(), restarts=2, seed=0)
+        chosen, _ = choose_n_groups(seen, measured.least_silhouette)
         assert measured.least_silhouette == noise_silhouette(n_tasks, symmetric=symmetric)
         several += chosen > 1
-    # At least half would, were the silhouette of 0.1 enough that data maps need.
+    # At least half would, were a silhouette of 0.1 enough.
     assert several <= 3
 
 

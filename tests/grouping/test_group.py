@@ -192,7 +192,10 @@ def test_auto_can_answer_one(n_tasks, n_groups):
 
 def test_auto_with_tasks_that_coincide():
     assert group(map_of(np.full((40, 6), 0.5)), "auto").n_groups == 1
-    assert group(map_of(np.tile([0.2, 0.2, 0.2, 0.9, 0.9, 0.9], (40, 1))), "auto").n_groups == 2
+    strata = map_of(np.tile([0.2, 0.2, 0.2, 0.9, 0.9, 0.9], (40, 1)))
+    assert group(strata, "auto").n_groups == 1  # difficulty alone
+    two = map_of(np.tile(np.eye(2)[[0, 0, 0, 1, 1, 1]].T, (40, 1)))
+    assert group(two, "auto").n_groups == 2
 
 
 @pytest.mark.parametrize(
@@ -207,7 +210,7 @@ def test_auto_with_tasks_that_coincide():
             {"method": "kmean"},
             "`method` must be one of fuzzy-kmeans, fuzzy-cmeans, kmeans, points; found 'kmean'",
         ),
-        ({"features": "cell"}, "`features` must be one of cells, density"),
+        ({"features": "cell"}, "`features` must be one of cells, centred, density"),
         ({"fuzziness": 1.0}, "`fuzziness` must be a number greater than 1"),
         ({"fuzziness": float("nan")}, "`fuzziness`"),
         ({"restarts": 0}, "`restarts` must be at least 1"),

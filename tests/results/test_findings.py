@@ -3,12 +3,13 @@
 import json
 from itertools import product
 
+import numpy as np
 import pyarrow as pa
 import pytest
 
 from coterie.errors import CoterieError
-from coterie.results import Finding
-from coterie.results.findings import find
+from coterie.results import Finding, Grouping
+from coterie.results.findings import difficulty_of, find
 from coterie.results.sentences import settled_by
 from coterie.results.tables import COSTS, GAINS
 from coterie.schema import structure
@@ -319,6 +320,10 @@ def test_what_a_grouping_is_judged_by_must_be_there():
             "The joint model sees 8.0 times the examples",
         ),
         (
+            Finding(about="difficulty", outcome="strata", tasks=(("a", 0.96), ("b", 0.6))),
+            "what tells the groups of a (96 %) and b (60 %) apart is mostly how easily their tasks",
+        ),
+        (
             Finding(about="left out", outcome="not trained", of="wide", why="wide is too large."),
             "Wide is too large.",
         ),
@@ -326,6 +331,19 @@ def test_what_a_grouping_is_judged_by_must_be_there():
 )
 def test_conditions_are_said(found, says):
     assert says in found.sentence
+
+
+def test_groups_are_strata_where_difficulty_is_most_of_what_tells_them_apart():
+    def groups(share):
+        details = {} if share is None else {"difficulty_share": share}
+        return Grouping(tasks=("a", "b"), membership=np.eye(2), method="mine", details=details)
+
+    of = lambda *shares: [groups(share) for share in shares]  # noqa: E731
+    found = difficulty_of({"a": of(0.9, 0.7), "b": of(0.9, 0.0), "c": of(None), "d": of(None, 0.6)})
+    assert (found.about, found.outcome) == ("difficulty", "strata")
+    assert found.tasks == (("a", pytest.approx(0.8)), ("d", pytest.approx(0.6)))
+    assert difficulty_of({"b": of(0.9, 0.0)}) is None
+    assert difficulty_of({}) is None
 
 
 @pytest.mark.parametrize(
@@ -341,6 +359,7 @@ def test_conditions_are_said(found, says):
         "nothing learnt",
         "steps",
         "examples",
+        "difficulty",
         "left out",
     ],
 )

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 import numpy as np
 
-from coterie.datamaps.gram import Gram, classical_scaling, gram
+from coterie.datamaps.gram import FeatureName, Gram, classical_scaling, gram
 from coterie.errors import require_whole
 from coterie.results import About, Affinity, DataMap
 from coterie.seeds import numpy_generator
@@ -22,7 +20,7 @@ _MIDDLE = 1e-12
 
 def data_map_affinity(
     source: DataMap | Gram,
-    features: Literal["cells", "density"] = "cells",
+    features: FeatureName = "cells",
     *,
     bootstraps: int = 20,
     seed: int = 0,
@@ -40,8 +38,7 @@ def data_map_affinity(
     Args:
         source: a map of T tasks, or its :func:`coterie.datamaps.gram` (``features`` is then
             settled).
-        features: "cells" compares tasks example by example, "density" their distributions over the
-            map.
+        features: as of :func:`coterie.group`.
         bootstraps: resamples of blocks of examples, each a re-adding of sums, for the standard
             errors; at least 2.
         seed: of the blocks and of the bootstraps.

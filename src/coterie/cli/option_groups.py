@@ -122,8 +122,8 @@ class GroupOptions:
     clustering: Annotated[str, arg(metavar="NAME")] = "auto"
     """Such as kmeans for data maps, spectral for affinities, or module:function of your own;
     auto is fuzzy-kmeans for data maps, sdp for affinities."""
-    features: Literal["cells", "density"] = "cells"
-    """What of the data map is compared between tasks."""
+    features: Literal["cells", "centred", "density"] = "cells"
+    """What of the data map is compared between tasks; centred leaves out how hard each is."""
 
 
 @dataclass(frozen=True, kw_only=True)

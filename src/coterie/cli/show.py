@@ -128,6 +128,7 @@ def show_grouping(screen: Screen, grouping: Grouping, name: str = "") -> None:
 
     As trained with, and read at m = 2.
     """
+    from coterie.results.findings import difficulty_of
     from coterie.wording import listing, share
 
     soft = None if grouping.distances is None else grouping.membership_at(2.0)
@@ -152,6 +153,8 @@ def show_grouping(screen: Screen, grouping: Grouping, name: str = "") -> None:
         screen.say(f"Group {label}: {listing(members) if members else 'no task of its own'}")
     if "silhouette" in grouping.details:
         screen.say(criterion(grouping))
+    if (strata := difficulty_of({grouping.method: [grouping]})) is not None:
+        screen.say(strata.sentence)
     screen.say("")
 
 
@@ -171,7 +174,7 @@ def criterion(grouping: Grouping) -> str:
         return "Number of groups: these tasks are too few to choose one by silhouette: 1 group."
     seen = ", ".join(f"{n_groups} ({share(value)})" for n_groups, value in found.items())
     answer = (
-        f"below {least}: 1 group"
+        f"below {least}, which tasks without groups reach: 1 group"
         if grouping.n_groups == 1
         else f"at least {least}: {grouping.n_groups} groups"
     )

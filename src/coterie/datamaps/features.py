@@ -48,9 +48,17 @@ class Features:
         data_map: the map, possibly memory-mapped.
         chunk: examples read at a time; by default as many as 4 million cells.
         seed: draws the blocks.
+        centred: whether each feature's mean over a task's observed examples is subtracted.
     """
 
-    def __init__(self, data_map: DataMap, *, chunk: int | None = None, seed: int = 0) -> None:
+    def __init__(
+        self,
+        data_map: DataMap,
+        *,
+        chunk: int | None = None,
+        seed: int = 0,
+        centred: bool = False,
+    ) -> None:
         check_map(data_map)
         self.n_examples, self.n_tasks = data_map.confidence.shape
         self.ranked = len(set(data_map.kinds)) > 1
@@ -61,15 +69,21 @@ class Features:
         self._block = numpy_generator(seed, "blocks").permutation(self.n_examples) % self.n_blocks
         pairs = [(s.confidence, s.variability) for s in data_map.snapshots]
         self._pairs = [(_ranks(c), _ranks(v)) for c, v in pairs] if self.ranked else pairs
+        self._centred, self._seed = centred, seed
 
     def __iter__(self) -> Iterator[Chunk]:
         for snapshot, (confidence, variability) in enumerate(self._pairs):
+            middles = (
+                [self._means(part) for part in (confidence, variability)] if self._centred else ()
+            )
             for start in range(0, self.n_examples, self.chunk):
                 rows = slice(start, start + self.chunk)
                 c, v = (
                     np.array(part[rows], dtype=np.float64) for part in (confidence, variability)
                 )
                 observed = ~np.isnan(c)
+                for part, middle in zip((c, v), middles, strict=False):
+                    part -= middle
                 np.nan_to_num(c, copy=False)
                 np.nan_to_num(v, copy=False)
                 for block in range(self.n_blocks):
@@ -81,6 +95,24 @@ class Features:
                         variability=v[mine],
                         observed=observed[mine],
                     )
+
+    def sample(self, most: int) -> np.ndarray:
+        """Features of at most so many examples drawn at random, (2 S, n, T), NaN where not observed.
+
+        They are not centred.
+        """
+        rows = numpy_generator(self._seed, "sample").permutation(self.n_examples)[:most]
+        rows.sort()
+        return np.array([part[rows] for pair in self._pairs for part in pair], dtype=np.float64)
+
+    def _means(self, values: np.ndarray) -> np.ndarray:
+        """Mean of each task over its observed examples, (T,), 0 where it has none."""
+        total, count = np.zeros((2, self.n_tasks))
+        for start in range(0, self.n_examples, self.chunk):
+            part = np.asarray(values[start : start + self.chunk], dtype=np.float64)
+            total += np.nansum(part, axis=0)
+            count += (~np.isnan(part)).sum(axis=0)
+        return total / count.clip(1)
 
 
 def check_map(data_map: DataMap) -> None:

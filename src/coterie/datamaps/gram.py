@@ -11,17 +11,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Literal, Protocol
+from typing import Literal, Protocol, get_args
 
 import numpy as np
 
 from coterie.datamaps.density import Densities
 from coterie.datamaps.features import Features
+from coterie.datamaps.margins import Margins
 from coterie.errors import CoterieError
 from coterie.results import DataMap
 
 FEWEST_SHARED = 30
-FEATURES = ("cells", "density")
+FeatureName = Literal["cells", "centred", "density"]
+FEATURES: tuple[FeatureName, ...] = get_args(FeatureName)
 
 
 class BlockSums(Protocol):
@@ -70,8 +72,8 @@ class Gram:
     """Distances between T tasks and what follows from them.
 
     ``distances2`` (T, T): squared distances. ``shared`` (T, T): examples that both tasks observed.
-    ``features``: those that were used, "cells" or "density". ``sums`` keeps blocks of examples for
-    :meth:`resample`.
+    ``features``: those that were used, "cells", "centred" or "density". ``sums`` keeps blocks of
+    examples for :meth:`resample`, ``margins`` what distances between cells owe to each task alone.
     """
 
     tasks: tuple[str, ...]
@@ -80,6 +82,7 @@ class Gram:
     features: str
     sums: BlockSums
     notes: tuple[str, ...] = ()
+    margins: Margins | None = None
 
     @cached_property
     def scaling(self) -> tuple[np.ndarray, float]:
@@ -113,7 +116,7 @@ class Gram:
 
 def gram(
     data_map: DataMap,
-    features: Literal["cells", "density"] = "cells",
+    features: FeatureName = "cells",
     *,
     chunk: int | None = None,
     seed: int = 0,
@@ -125,8 +128,8 @@ def gram(
 
     Args:
         data_map: a map, possibly memory-mapped; its snapshots are concatenated.
-        features: "cells" compares tasks example by example, "density" their distributions over the
-            map.
+        features: "cells" compares tasks example by example, "centred" too but for what each task
+            does on average, "density" their distributions over the map.
         chunk: examples at a time; by default as many as 4 million cells.
         seed: draws the blocks of examples that bootstraps resample.
 
@@ -143,14 +146,14 @@ def gram(
     """
     if features not in FEATURES:
         raise CoterieError(f"`features` must be one of {', '.join(FEATURES)}; found {features!r}.")
-    source = Features(data_map, chunk=chunk, seed=seed)
+    source = Features(data_map, chunk=chunk, seed=seed, centred=features == "centred")
     notes = (
         ("Tasks are of mixed kinds: features are ranks within the task.",) if source.ranked else ()
     )
-    cells, shared = _accumulate(source)
+    cells, shared, margins = _accumulate(source)
     fewest = int(shared[~np.eye(len(shared), dtype=bool)].min())
     sums: BlockSums = cells
-    if features == "cells" and fewest < FEWEST_SHARED:
+    if features != "density" and fewest < FEWEST_SHARED:
         features = "density"
         notes = (
             *notes,
@@ -158,7 +161,7 @@ def gram(
             "features are used.",
         )
     if features == "density":
-        sums = Densities.of(source)
+        sums, margins = Densities.of(Features(data_map, chunk=chunk, seed=seed)), None
     return Gram(
         tasks=data_map.tasks,
         distances2=sums.distances(np.ones(source.n_blocks)),
@@ -166,6 +169,7 @@ def gram(
         features=features,
         sums=sums,
         notes=notes,
+        margins=margins,
     )
 
 
@@ -191,11 +195,13 @@ def classical_scaling(distances2: np.ndarray) -> tuple[np.ndarray, float]:
     return coordinates * np.where(signs == 0, 1, signs), clipped
 
 
-def _accumulate(source: Features) -> tuple[CellSums, np.ndarray]:
-    """Sums per block, and examples shared by each pair of tasks in the last snapshot."""
+def _accumulate(source: Features) -> tuple[CellSums, np.ndarray, Margins]:
+    """Sums per block, examples shared by each pair of tasks in the last snapshot, and margins."""
     shape = (source.n_blocks, source.n_tasks, source.n_tasks)
     numerators, counts = np.zeros(shape), np.zeros(shape, dtype=np.int32)
     shared = np.zeros(shape[1:], dtype=np.int64)
+    totals = np.zeros((source.n_snapshots, 2, source.n_tasks))
+    second, seen = np.zeros((2, source.n_snapshots, source.n_tasks))
     for part in source:
         if not len(part.observed):
             continue
@@ -208,6 +214,14 @@ def _accumulate(source: Features) -> tuple[CellSums, np.ndarray]:
             norms, n = squares.T @ mask, np.rint(mask.T @ mask).astype(np.int64)
         numerators[part.block] += norms + norms.T - 2 * (x.T @ x)
         counts[part.block] += 2 * n.astype(np.int32)
+        totals[part.snapshot] += part.confidence.sum(axis=0), part.variability.sum(axis=0)
+        seen[part.snapshot] += n.diagonal()
+        second[part.snapshot] += squares.sum(axis=0)
         if part.snapshot == source.n_snapshots - 1:
             shared += n
-    return CellSums(numerators=numerators, counts=counts), shared
+    seen, n_features = seen.clip(1), 2 * source.n_snapshots
+    means = totals / seen[:, None]
+    variances = (second / seen - np.square(means).sum(axis=1)).clip(0).sum(axis=0)
+    means = means.reshape(n_features, -1).T / np.sqrt(n_features)
+    margins = Margins.of(source, means, variances / n_features)
+    return CellSums(numerators=numerators, counts=counts), shared, margins

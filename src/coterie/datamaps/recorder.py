@@ -150,6 +150,11 @@ class DataMapRecorder:
         if epoch == self.epoch:
             self._keep()
 
+    def forget(self) -> None:
+        """Drop all snapshots, those taken and those wanted."""
+        self._kept.clear()
+        self._wanted.clear()
+
     def data_map(self) -> DataMap:
         """The map so far, with the snapshots taken before.
 

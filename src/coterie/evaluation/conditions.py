@@ -10,6 +10,7 @@ from coterie.data import Dataset
 from coterie.evaluation.scores import ArmScores
 from coterie.evaluation.units import Unit
 from coterie.results import Finding, Headroom
+from coterie.results.findings import difficulty_of
 
 # Below these shares and above these ratios nobody needs to know.
 _LAST_EPOCH, _UNLIKE_STEPS, _UNLIKE_EXAMPLES = 0.05, 1.5, 1.25
@@ -22,7 +23,10 @@ def conditions(
     left_out: Mapping[str, str],
     headroom: Headroom | None = None,
 ) -> tuple[Finding, ...]:
-    """Tasks that nobody learns, trainings that were too short or unlike, arms that are not there.
+    """What to know before one believes a comparison.
+
+    Tasks that nobody learns, trainings that were too short or unlike, groups of equally hard tasks,
+    arms that are not there.
 
     Args:
         units: of the comparison.
@@ -37,6 +41,7 @@ def conditions(
         *_too_few_epochs(units),
         *_unlike_steps(units),
         *_unlike_examples(units, data),
+        *_by_difficulty(units),
         *(
             Finding(about="left out", outcome="not trained", of=name, why=why)
             for name, why in left_out.items()
@@ -120,3 +125,11 @@ def _unlike_examples(units: Sequence[Unit], data: Dataset) -> Iterator[Finding]:
     ratio = int(observed.any(1).sum()) / mean if mean else 1.0
     if ratio > _UNLIKE_EXAMPLES and "single" in units[0].histories:
         yield Finding(about="examples", outcome="unlike", of="single", times=ratio)
+
+
+def _by_difficulty(units: Sequence[Unit]) -> Iterator[Finding]:
+    """Groups of data maps that are strata of difficulty."""
+    names = units[0].found
+    found = difficulty_of({name: [unit.found[name].grouping for unit in units] for name in names})
+    if found is not None:
+        yield found

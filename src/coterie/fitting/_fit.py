@@ -78,9 +78,10 @@ def fit(
         metric: by which models are compared (scores, and the epoch that is kept): the name of one of
             :mod:`coterie.metrics` or a function for all tasks, or a mapping from task to one. By
             default what the tasks have: AUROC (binary), log-loss skill, R2, ...
-        record: record the data map of the only model, or of the row given as a number.
-        snapshots: epochs (counted from 1) after which the map is kept too; the map after the last
-            epoch always is. There is none after the row has stopped.
+        record: record the data map of the only model, or of the row given as a number: of the
+            epochs up to the one that the row keeps, or of all with ``keep="last"``.
+        snapshots: epochs (counted from 1) after which the map is kept too; the map is then of all
+            epochs. There is none after the row has stopped.
         observers: watch every training batch, see :class:`coterie.training.Observer`.
         probes: try steps from the state of the training now and then, see
             :class:`coterie.training.Probe`.

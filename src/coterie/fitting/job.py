@@ -68,14 +68,13 @@ class RowsJob:
     def run(self, progress: Progress | None = None, watchers: Watchers = _NOBODY) -> TrainedRows:
         """Train the rows."""
         recorders = {row: self._recorder(row) for row in self.recorded}
-        observers = [*watchers.observers, *recorders.values()]
         state = train(
             self._stack(),
             self.data,
             self.positions,
             self.provider,
             self.config,
-            Watchers(observers=observers, probes=watchers.probes, progress=progress),
+            replace(watchers, keeping=list(recorders.values()), progress=progress),
             Checkpoint(self.checkpoint, {**self.config.to_dict(), **self._identity()}),
             self.own_seeds,
         )
@@ -84,7 +83,7 @@ class RowsJob:
             weights = provider.matrix
         else:
             weights = state.weighing.settled(state.steps - 1).cpu().numpy()
-        maps = {row: recorder.recorder.data_map() for row, recorder in recorders.items()}
+        maps = {row: recorder.data_map() for row, recorder in recorders.items()}
         fitted = Fit(
             tasks=self.data.tasks,
             weights=weights,

@@ -10,13 +10,16 @@ from torch import Tensor
 
 from coterie.data import Dataset
 from coterie.datamaps import DataMapRecorder
+from coterie.results import DataMap
 from coterie.tasks import confidence
 
 
 class MapObserver:
     """Feeds a recorder with the confidences of one row, from the forward pass that trains it.
 
-    The map is over the epochs that the row trained. ``positions`` (N,) are the examples that it
+    The map is over the epochs up to the one that the row keeps: beyond its best epoch a row learns
+    examples by heart, one after the other, and tasks look less and less alike in it. With
+    ``snapshots`` it is over all epochs that the row trained, as the choice is made. ``positions`` (N,) are the examples that it
     trains on; the map names them by their ids.
     """
 
@@ -28,7 +31,7 @@ class MapObserver:
         snapshots: Sequence[int] = (),
         device: torch.device | str = "cpu",
     ) -> None:
-        self.row = row
+        self.row, self.windowed = row, not snapshots
         self.trained = torch.empty(0)
         self.met = np.zeros(len(positions), dtype=bool)
         self.tasks = data.tasks.to(device)
@@ -64,6 +67,17 @@ class MapObserver:
             return
         self.met[:] = False
         self.recorder.end_epoch()
+
+    def on_kept(self, models: Tensor) -> None:
+        """Remember the map as it stands, if the row is at its best."""
+        if self.windowed and bool(models[self.row]):
+            self.recorder.forget()
+            self.recorder.snapshot(self.recorder.epoch)
+
+    def data_map(self) -> DataMap:
+        """The map up to the epoch that is kept, or with the snapshots that were asked for."""
+        found = self.recorder.data_map()
+        return found.snapshots[0] if self.windowed else found
 
     def state(self) -> dict[str, np.ndarray]:
         """The recorder's state."""

@@ -9,10 +9,11 @@ from typing import Literal
 
 import numpy as np
 
-from coterie.datamaps.gram import FEATURES, Gram
+from coterie.datamaps.gram import FEATURES, FeatureName, Gram
 from coterie.errors import CoterieError, require_count, require_whole, shown
 from coterie.grouping._affinities import TaskAffinities
-from coterie.grouping._automatic import THRESHOLD, choose_n_groups
+from coterie.grouping._automatic import choose_n_groups, kmeans_silhouettes, ward_silhouettes
+from coterie.grouping._difficulty import difficulty_share, least_silhouette
 from coterie.grouping._measures import Measure, measure_distances, measure_points
 from coterie.grouping._method import Cluster, Clusters, Settings
 from coterie.grouping._programme import GroupLimits
@@ -29,7 +30,7 @@ from coterie.results import Affinity, DataMap, Fit, Grouping
 from coterie.results.groupings import require_fuzziness
 from coterie.seeds import MOST_SEED
 
-Measuring = Callable[[DataMap | Gram, Literal["cells", "density"], int], Measure]
+Measuring = Callable[[DataMap | Gram, FeatureName, int], Measure]
 METHODS: dict[str, Measuring] = {
     "fuzzy-kmeans": partial(measure_distances, fuzzy_kmeans),
     "fuzzy-cmeans": partial(measure_distances, fuzzy_cmeans),
@@ -52,7 +53,7 @@ def group(
     *,
     method: str | Clustering | None = None,
     fuzziness: float = 1.07,
-    features: Literal["cells", "density"] = "cells",
+    features: FeatureName = "cells",
     restarts: int = 10,
     seed: int = 0,
     sizes: tuple[int | None, int | None] = (None, None),
@@ -77,8 +78,9 @@ def group(
             several groupings are taken from it (``features`` is then settled), or an affinity of T
             tasks. A fit that recorded a map stands for it.
         n_groups: number of groups K; "auto" takes the largest silhouette, or 1 where that is below
-            what tasks without structure reach: 0.1 for maps, more for affinities of few tasks. What
-            it saw is in ``details["silhouette"]``.
+            what tasks without structure reach: tasks of maps that differ only in difficulty,
+            affinities of noise. What it saw is in ``details["silhouette"]`` and
+            ``details["least_silhouette"]``.
         method: of maps "fuzzy-kmeans" (default; centres by k-means, then the fuzzy formula),
             "fuzzy-cmeans" (iterated), "kmeans" (hard), "points" (every single point votes). Of
             affinities "sdp" (default; groups of the greatest density), "spectral", "hierarchical"
@@ -89,8 +91,10 @@ def group(
             (T, K). Tasks come in an order that depends on the values only, and affinities only
             where there is something to choose: 1 < K < T.
         fuzziness: m > 1 of the fuzzy methods; near 1 is hard, 2 is for reading.
-        features: "cells" compares tasks example by example, "density" their distributions over the
-            map; not for affinities.
+        features: "cells" compares tasks example by example, "centred" too but for what each task
+            does on average, so that difficulty alone makes no groups, "density" their distributions
+            over the map; not for affinities. ``details["difficulty_share"]`` is how much of what
+            tells groups of maps apart is that average.
         restarts: random starts, of which the best is kept.
         seed: of the starts and of the blocks of examples.
         sizes: smallest and largest number of tasks of a group.
@@ -140,23 +144,27 @@ def group(
         time_limit=time_limit,
     )
     method = _asked_of(method, asked)
+    if n_groups == "auto" and isinstance(method, Principled) and method.constraints:
+        raise CoterieError(
+            f"`n_groups` must be a number where groups are constrained, here by "
+            f"`{next(iter(method.constraints))}`: 'auto' looks at the affinities only."
+        )
+    details: dict[str, object] = {}
     if isinstance(source, Affinity):
         measured = _measured(source, method)
-        least = measured.least_silhouette
+        if n_groups == "auto":
+            seen = kmeans_silhouettes(measured.distances(), restarts=restarts, seed=seed)
+            n_groups, details = choose_n_groups(seen, measured.least_silhouette)
     else:
-        measured, least = measuring(method)(source, features, seed), THRESHOLD
-    details: dict[str, object] = {}
-    if n_groups == "auto":
-        if isinstance(method, Principled) and method.constraints:
-            raise CoterieError(
-                f"`n_groups` must be a number where groups are constrained, here by "
-                f"`{next(iter(method.constraints))}`: 'auto' looks at the affinities only."
-            )
-        n_groups, details = choose_n_groups(
-            measured.distances(), restarts=restarts, seed=seed, least=least
-        )
+        measured = measuring(method)(source, features, seed)
+        if n_groups == "auto":
+            seen = ward_silhouettes(measured.gram.distances2)
+            n_groups, details = choose_n_groups(seen, least_silhouette(measured.gram, seed))
     settings = Settings(n_groups=n_groups, fuzziness=fuzziness, restarts=restarts, seed=seed)
     clusters = measured.cluster(settings)
+    if not isinstance(source, Affinity):
+        share = difficulty_share(measured.gram, clusters.membership.argmax(axis=1))
+        details |= {} if share is None else {"difficulty_share": share}
     name = clustering_name(method)
     if not isinstance(method, Principled):  # whose groups may have limits of their own
         clusters = _by_first_task(clusters)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Literal, Protocol
+from typing import Protocol
 
 import numpy as np
 
 from coterie.datamaps.density import Densities
 from coterie.datamaps.features import Features
-from coterie.datamaps.gram import Gram, classical_scaling, gram
+from coterie.datamaps.gram import FeatureName, Gram, classical_scaling, gram
 from coterie.errors import CoterieError
 from coterie.grouping._method import Cluster, Clusters, Settings
 from coterie.grouping.points import BINS, point_votes
@@ -30,8 +30,9 @@ class Measure(Protocol):
         """What is worth showing about the measurement."""
         ...
 
-    def distances(self) -> np.ndarray:
-        """Squared distances between tasks (T, T)."""
+    @property
+    def gram(self) -> Gram:
+        """Distances between tasks."""
         ...
 
     def cluster(self, settings: Settings, weights: np.ndarray | None = None) -> Clusters:
@@ -59,10 +60,6 @@ class TaskDistances:
             "negative_share": self.gram.negative_share,
             "notes": list(self.gram.notes),
         }
-
-    def distances(self) -> np.ndarray:
-        """Squared distances between tasks (T, T)."""
-        return self.gram.distances2
 
     def cluster(self, settings: Settings, weights: np.ndarray | None = None) -> Clusters:
         """Cluster the tasks in an order of their own: the given one has no influence."""
@@ -101,9 +98,10 @@ class PointHistograms:
         )
         return {"features": "points", "notes": notes}
 
-    def distances(self) -> np.ndarray:
-        """Squared distances between tasks (T, T)."""
-        return gram(self.data_map).distances2
+    @cached_property
+    def gram(self) -> Gram:
+        """Distances between tasks, cell by cell."""
+        return gram(self.data_map)
 
     def cluster(self, settings: Settings, weights: np.ndarray | None = None) -> Clusters:
         """Cluster the points and let them vote."""
@@ -114,7 +112,7 @@ class PointHistograms:
 
 
 def measure_distances(
-    algorithm: Cluster, data_map: DataMap | Gram, features: Literal["cells", "density"], seed: int
+    algorithm: Cluster, data_map: DataMap | Gram, features: FeatureName, seed: int
 ) -> TaskDistances:
     """Measure distances between tasks, unless that was done."""
     return TaskDistances(

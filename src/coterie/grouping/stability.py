@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import combinations
-from typing import Literal, TypedDict
+from typing import TypedDict
 
 import numpy as np
 
-from coterie.datamaps.gram import Gram
+from coterie.datamaps.gram import FeatureName, Gram
 from coterie.errors import CoterieError
 from coterie.grouping._group import check_group, measuring
 from coterie.grouping._method import Settings
@@ -38,7 +38,7 @@ def stability(
     bootstraps: int = 20,
     method: str | Clustering = "fuzzy-kmeans",
     fuzziness: float = 1.07,
-    features: Literal["cells", "density"] = "cells",
+    features: FeatureName = "cells",
     restarts: int = 10,
     seed: int = 0,
 ) -> Stability:

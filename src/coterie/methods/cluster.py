@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from coterie.affinities import AFFINITIES, AffinityProbe, data_map_affinity, fresh_probe
 from coterie.affinities.data_map import ABOUT as MAP_AFFINITY
+from coterie.datamaps.gram import FEATURES, FeatureName
 from coterie.errors import CoterieError, require_whole, shown
 from coterie.grouping import (
     AFFINITY_METHODS,
@@ -63,7 +64,7 @@ class Cluster(Method):
     n_groups: Groups = "auto"
     by: str | Clustering = None  # type: ignore[assignment]
     fuzziness: float = 1.07
-    features: Literal["cells", "density"] = "cells"
+    features: FeatureName = "cells"
     restarts: int = 10
     every: int = None  # type: ignore[assignment]
 
@@ -105,7 +106,9 @@ class Cluster(Method):
             n_groups=grouping.n_groups,
             by=grouping.method,
             fuzziness=grouping.fuzziness or cls.fuzziness,
-            features="density" if grouping.details.get("features") == "density" else "cells",
+            features=features
+            if (features := grouping.details.get("features")) in FEATURES
+            else "cells",
         )
 
     @property
@@ -172,9 +175,12 @@ class Cluster(Method):
         """Group the tasks by the map, or by what was measured while the joint model trained."""
         if self.reads_maps:
             return Found(grouping=self.group(case.data_map, seed=seed, maps=case.maps))
-        measured = self.measured(case, seed=seed)
+        n_groups, measured = self.n_groups, self.measured(case, seed=seed)
+        if n_groups == "auto" and self.source == DATA_MAP:
+            # An affinity does not know what is difficulty in it.
+            n_groups = group(self.distances(case.data_map, case.maps), "auto", seed=seed).n_groups
         return Found(
-            grouping=group(measured, self.n_groups, method=self.by, seed=seed),
+            grouping=group(measured, n_groups, method=self.by, seed=seed),
             cost=Cost.of(measured.cost),
             evidence=measured,
         )

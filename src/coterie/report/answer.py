@@ -15,7 +15,16 @@ if TYPE_CHECKING:
     from coterie.results.recommendation import Standing
 
 # What a reader has to know of how the comparison was made, in this order.
-CONDITIONS = ("headroom", "seeds", "nothing learnt", "epochs", "steps", "examples", "rivals")
+CONDITIONS = (
+    "headroom",
+    "seeds",
+    "nothing learnt",
+    "epochs",
+    "steps",
+    "examples",
+    "difficulty",
+    "rivals",
+)
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 BETWEEN = "adjusted Rand between repetitions"
 _FEATURES = {
     "cells": "confidence and variability of each example",
+    "centred": "confidence and variability of each example, less the task’s means",
     "density": "where a task's examples lie on its map, whichever they are",
     "points": "votes of all single points of the maps",
 }
@@ -100,6 +101,8 @@ def _measured_by(details: Details) -> list[Fact]:
     rows = []
     if (features := details.get("features")) is not None:
         rows.append(_fact("tasks compared by", _FEATURES.get(features, features)))
+    if is_number(share := details.get("difficulty_share")):
+        rows.append(_fact("share of what tells groups apart that is difficulty", float(share)))
     if is_number(left_out := details.get("negative_share")):
         rows.append(_fact("share of distances that points cannot show, left out", abs(left_out)))
     return rows
@@ -142,4 +145,4 @@ def _criterion(grouping: Grouping, name: str) -> Criterion | None:
     alt = "Silhouette by number of groups: " + ", ".join(
         f"{k}: {number(float(v))}" for k, v in zip(choices, values, strict=True)
     )
-    return Criterion(inline(axes, name=name, alt=alt), chosen, plain(least))
+    return Criterion(inline(axes, name=name, alt=alt), chosen, number(float(least), 2))

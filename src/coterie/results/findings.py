@@ -10,10 +10,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
+import numpy as np
 import pyarrow as pa
 
 from coterie.codec import to_parts
 from coterie.errors import CoterieError
+from coterie.results.groupings import Grouping
 from coterie.results.sentences import sentence
 from coterie.results.tables import (
     CHOSEN,
@@ -53,8 +55,11 @@ About = Literal[
     "nothing learnt",
     "steps",
     "examples",
+    "difficulty",
     "left out",
 ]
+# From here on difficulty says more of groups than what their tasks have in common.
+_STRATA = 0.5
 # Without these nobody knows whether a gain is one of grouping.
 _CONTROLS: Mapping[str, Worth] = {"ensemble": "ensembling", "random": "any companions"}
 
@@ -88,6 +93,8 @@ class Finding:
                       than chance, with their scores; "all at chance" where it is every task
     "steps"           "unlike": models of ``of`` trained for ``times`` the steps of those of joint
     "examples"        "unlike": joint sees ``times`` the examples of the average single-task model
+    "difficulty"      "strata": of some groupings, given as ``tasks``, how much of what tells their
+                      groups apart is how easily tasks are learnt: most of it
     "left out"        "not trained": the arm ``of``, for the reason ``why``
     ================= ==============================================================================
 
@@ -182,6 +189,26 @@ def find(
         how = "corrected" if any(each.margin is not None for each in found) else "optimistic"
         found.append(Finding(about="rivals", outcome=how, count=rivals))
     return tuple(found)
+
+
+def difficulty_of(groupings: Mapping[str, Sequence[Grouping]]) -> Finding | None:
+    """Groupings of data maps, each by name over repetitions, that mostly tell difficulty apart.
+
+    >>> found = Grouping(
+    ...     tasks=("a", "b"), membership=np.eye(2), method="m", details={"difficulty_share": 0.9}
+    ... )
+    >>> difficulty_of({"mine": [found]}).tasks
+    (('mine', 0.9),)
+    """
+    shares = {
+        name: [
+            each.details["difficulty_share"] for each in seeds if "difficulty_share" in each.details
+        ]
+        for name, seeds in groupings.items()
+    }
+    means = {name: float(np.mean(each)) for name, each in shares.items() if each}
+    strata = tuple((name, mean) for name, mean in means.items() if mean >= _STRATA)
+    return Finding(about="difficulty", outcome="strata", tasks=strata) if strata else None
 
 
 def repetitions_of(scores: pa.Table) -> str:

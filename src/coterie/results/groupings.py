@@ -28,6 +28,7 @@ class _Details(TypedDict, total=False):
     silhouette: dict[str, float]
     least_silhouette: float
     features: str
+    difficulty_share: float
     cost: dict[str, Json]
     affinity: dict[str, Json]
 

@@ -185,6 +185,15 @@ def _condition(found: Finding) -> str:
                 f"The models of {found.of} took {number(found.times, 2)} times the optimiser steps "
                 "of the joint model on average: the comparison is one of unlike trainings."
             )
+        case "difficulty":
+            shown = [f"{name} ({100 * part:.0f} %)" for name, part in found.tasks[:_ARMS_NAMED]]
+            if others := len(found.tasks) - len(shown):
+                shown.append(f"{others} more")
+            return (
+                f"Groups by difficulty: what tells the groups of {listing(shown)} apart is mostly "
+                "how easily their tasks are learnt, not which examples they find easy; centred "
+                "features leave that out."
+            )
         case "examples":
             return (
                 f"The joint model sees {number(found.times, 1)} times the examples that a "

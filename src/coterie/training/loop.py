@@ -23,7 +23,7 @@ from coterie.training.checkpoint import Checkpoint
 from coterie.training.config import TrainingConfig
 from coterie.training.device import Place
 from coterie.training.learning import Positions, weigh
-from coterie.training.observers import EndingProbe, Moment, Watchers
+from coterie.training.observers import EndingProbe, Moment, Observer, Watchers
 from coterie.training.optimisers import clip_rows, learning_rate, make_optimiser, set_learning_rate
 from coterie.training.prediction import EVALUATION_BATCH, evaluate
 from coterie.training.state import TrainingState
@@ -72,6 +72,7 @@ def train(
             score, loss = trainer.judge(weights)
             trainer.end_epoch()
             state.finish_epoch(weights, train_loss, loss, score, perf_counter() - started)
+            trainer.tell_kept()
             checkpoint.save(state)
         trainer.tell_end()
     state.finish()
@@ -210,13 +211,14 @@ class _Trainer:
 
     def _show(self, batch: Batch, outputs: Tensor) -> None:
         """Let observers see what was trained on, with all models at their places."""
-        if not self.watchers.observers:
+        observers = self._observers
+        if not observers:
             return
         state, position, targets = self.state, batch.position, batch.targets
         if position.dim() == 2:
             position, targets = state.among_all(position, fill=0), state.among_all(targets)
         outputs = state.among_all(outputs)
-        for observer in self.watchers.observers:
+        for observer in observers:
             observer.on_batch(position, outputs, targets)
 
     def judge(self, weights: Tensor) -> tuple[Tensor, Tensor]:
@@ -230,8 +232,19 @@ class _Trainer:
     def end_epoch(self) -> None:
         """Tell everybody."""
         self.state.weighing.on_epoch_end(self.state.epoch)
-        for observer in self.watchers.observers:
+        for observer in self._observers:
             observer.on_epoch_end(self.state.epoch)
+
+    def tell_kept(self) -> None:
+        """Tell who keeps something of the best epochs which models have just had theirs."""
+        state = self.state
+        if state.keeps_best:
+            for observer in self.watchers.keeping:
+                observer.on_kept(state.best_epoch == state.epoch - 1)
+
+    @property
+    def _observers(self) -> list[Observer]:
+        return [*self.watchers.observers, *self.watchers.keeping]
 
     def tell_end(self) -> None:
         """Probes learn which epoch was best; what is done is all, if training ended early."""

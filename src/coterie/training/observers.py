@@ -73,6 +73,17 @@ class Observer(Protocol):
         ...
 
 
+class KeptObserver(Observer, Protocol):
+    """An observer that wants to know which epoch each model will end with."""
+
+    def on_kept(self, models: Tensor) -> None:
+        """Called after :meth:`on_epoch_end`, where each model keeps its best epoch.
+
+        A mask (M,) of the models for which this epoch is the best so far.
+        """
+        ...
+
+
 @dataclass(frozen=True, kw_only=True)
 class Moment:
     """The state of a training before step number ``step``, for a probe to look at.
@@ -139,13 +150,17 @@ class EndingProbe(Probe, Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class Watchers:
-    """Who looks at a training: observers, probes, and who is told how far it is."""
+    """Who looks at a training: observers, probes, and who is told how far it is.
+
+    Those ``keeping`` are observers too.
+    """
 
     observers: Sequence[Observer] = ()
+    keeping: Sequence[KeptObserver] = ()
     probes: Sequence[Probe] = ()
     progress: Progress | None = None
 
     @property
     def all(self) -> list[Observer | Probe]:
         """Those that a checkpoint remembers, in order."""
-        return [*self.observers, *self.probes]
+        return [*self.observers, *self.keeping, *self.probes]
