@@ -1,8 +1,8 @@
-"""Planted data: tables whose true groups are known, and what they are worth."""
+"""Data with known groups: what there is, and how it is asked for."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, get_args
 
@@ -12,28 +12,42 @@ from coterie.data import Dataset, load
 from coterie.errors import require_choice, require_whole
 from coterie.results import Grouping
 from coterie.seeds import MOST_SEED, numpy_generator
+from coterie.testing.planted._functions import Recipe, Table
+from coterie.testing.planted._gains import GAINS, HEADROOMS
+from coterie.testing.planted.agreeing import AGREEING
+from coterie.testing.planted.conflicting import CONFLICTING
+from coterie.testing.planted.disjoint import DISJOINT
+from coterie.testing.planted.few_labels import FEW_LABELS
+from coterie.testing.planted.flipped import FLIPPED
+from coterie.testing.planted.narrow import NARROW
+from coterie.testing.planted.overlapping import OVERLAPPING
+from coterie.testing.planted.unequal_tasks import UNEQUAL_TASKS
+from coterie.testing.planted.unstructured import UNEQUAL_DIFFICULTY, UNSTRUCTURED
 
-Regime = Literal["agreeing heads", "conflicting heads", "disjoint examples", "no structure"]
+Regime = Literal[
+    "agreeing heads",
+    "conflicting heads",
+    "narrow network",
+    "few labels",
+    "disjoint examples",
+    "unequal tasks",
+    "overlapping groups",
+    "flipped labels",
+    "no structure",
+    "unequal difficulty",
+]
 REGIMES: tuple[Regime, ...] = get_args(Regime)
-N_INPUTS = 12
-_WIDE: dict[str, object] = {
-    "epochs": 15,
-    "batch_size": 32,
-    "lr": 3e-3,
-    "keep": "last",
-    "model_options": {"hidden": (32, 32)},
-}
-_SETTINGS: dict[Regime, dict[str, object]] = {
-    "agreeing heads": _WIDE,
-    "conflicting heads": {**_WIDE, "epochs": 20, "lr": 5e-3, "model_options": {"hidden": (6,)}},
-    "disjoint examples": _WIDE,
-    "no structure": {**_WIDE, "epochs": 10, "model_options": {"hidden": (64,)}},
-}
-_EXAMPLES: dict[Regime, int] = {
-    "agreeing heads": 1_000,
-    "conflicting heads": 1_500,
-    "disjoint examples": 2_000,
-    "no structure": 1_500,
+_RECIPES: dict[Regime, Recipe] = {
+    "agreeing heads": AGREEING,
+    "conflicting heads": CONFLICTING,
+    "narrow network": NARROW,
+    "few labels": FEW_LABELS,
+    "disjoint examples": DISJOINT,
+    "unequal tasks": UNEQUAL_TASKS,
+    "overlapping groups": OVERLAPPING,
+    "flipped labels": FLIPPED,
+    "no structure": UNSTRUCTURED,
+    "unequal difficulty": UNEQUAL_DIFFICULTY,
 }
 
 
@@ -65,6 +79,7 @@ class Planted:
     grouping: Grouping
     settings: Mapping[str, object]
     gain: Mapping[str, Gain]
+    headroom: float
 
     @property
     def groups(self) -> tuple[tuple[str, ...], ...]:
@@ -126,82 +141,43 @@ def planted(regime: Regime, seed: int = 0, *, n_groups: int = 3, per_group: int 
     require_whole("seed", seed, 0, MOST_SEED)
     require_whole("n_groups", n_groups, 1, 26)
     require_whole("per_group", per_group, 1)
-    rng, n_examples = numpy_generator(seed, "planted", regime), _EXAMPLES[regime]
-    inputs = rng.standard_normal((n_examples, N_INPUTS))
-    columns = [column for _ in range(n_groups) for column in _TASKS[regime](inputs, per_group, rng)]
-    targets = np.stack(columns, axis=1).astype(np.float32)
-    if regime == "disjoint examples":
-        owner = rng.integers(len(columns), size=n_examples)
-        targets[owner[:, None] != np.arange(len(columns))] = np.nan
-    names = [
+    recipe = _RECIPES[regime]
+    table = recipe.draw(n_groups, per_group, numpy_generator(seed, "planted", regime))
+    names = tuple(
         f"{chr(ord('a') + group)}{task + 1}"
         for group in range(n_groups)
         for task in range(per_group)
-    ]
-    data = load({"inputs": inputs.astype(np.float32), "targets": targets}, names=names, seed=seed)
-    membership = np.repeat(np.eye(n_groups), per_group, axis=0)
+    )
     return Planted(
         regime=regime,
-        data=data,
-        grouping=Grouping(tasks=tuple(names), membership=membership, method="planted"),
-        settings=_SETTINGS[regime],
-        gain=_GAINS[regime],
+        data=_loaded(table, names, seed),
+        grouping=_grouping(table, names, n_groups, per_group),
+        settings=recipe.settings,
+        gain={name: Gain(mean=m, low=low, high=high) for name, (m, low, high) in GAINS[regime].items()},
+        headroom=HEADROOMS[regime],
     )
 
 
-def _agreeing(inputs: np.ndarray, n_tasks: int, rng: np.random.Generator) -> list[np.ndarray]:
-    directions = rng.standard_normal((N_INPUTS, 2))
-    z = inputs @ (directions / np.linalg.norm(directions, axis=0))
-    features = np.stack([np.sin(2 * z[:, 0]), np.sin(2 * z[:, 1]), z[:, 0] * z[:, 1]], axis=1)
-    return [_mixed(features, rng) for _ in range(n_tasks)]
+def _loaded(table: Table, names: tuple[str, ...], seed: int) -> Dataset:
+    """The table as data; a frame where it says itself which part an example is in."""
+    if table.parts is None:
+        source = {"inputs": table.inputs.astype(np.float32), "targets": table.targets}
+        return load(source, names=names, seed=seed)
+    import pandas as pd
+
+    inputs = pd.DataFrame(table.inputs.astype(np.float32)).add_prefix("x")
+    frame = inputs.join(pd.DataFrame(table.targets, columns=list(names)))
+    return load(frame.assign(part=table.parts), targets=names, split_column="part", seed=seed)
 
 
-def _conflicting(inputs: np.ndarray, n_tasks: int, rng: np.random.Generator) -> list[np.ndarray]:
-    z = inputs @ np.linalg.qr(rng.standard_normal((N_INPUTS, 3)))[0]
-    features = np.stack([np.abs(z[:, 0]) - 0.8, np.abs(z[:, 1]) - 0.8, z[:, 2]], axis=1)
-    return [_mixed(features, rng) for _ in range(n_tasks)]
-
-
-def _disjoint(inputs: np.ndarray, n_tasks: int, rng: np.random.Generator) -> list[np.ndarray]:
-    return _agreeing(inputs, 1, rng) * n_tasks
-
-
-def _unrelated(inputs: np.ndarray, n_tasks: int, rng: np.random.Generator) -> list[np.ndarray]:
-    noise = 2 * rng.standard_normal((len(inputs), n_tasks))
-    return list((inputs @ rng.standard_normal((N_INPUTS, n_tasks)) + noise > 0).T)
-
-
-def _mixed(features: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Whether a random mix of all features (N, 3) is above its median."""
-    mix = features @ (rng.choice([-1, 1], 3) * rng.uniform(0.5, 1.5, 3))
-    return mix > np.median(mix)
-
-
-_TASKS: dict[Regime, Callable[[np.ndarray, int, np.random.Generator], list[np.ndarray]]] = {
-    "agreeing heads": _agreeing,
-    "conflicting heads": _conflicting,
-    "disjoint examples": _disjoint,
-    "no structure": _unrelated,
-}
-_GAINS: dict[Regime, dict[str, Gain]] = {
-    "agreeing heads": {
-        "random": Gain(mean=5.78, low=5.21, high=6.36),
-        "joint": Gain(mean=8.38, low=7.74, high=9.02),
-        "single": Gain(mean=1.94, low=1.61, high=2.28),
-    },
-    "conflicting heads": {
-        "random": Gain(mean=3.87, low=2.84, high=4.91),
-        "joint": Gain(mean=7.69, low=6.68, high=8.69),
-        "single": Gain(mean=-3.65, low=-4.52, high=-2.78),
-    },
-    "disjoint examples": {
-        "random": Gain(mean=4.07, low=3.13, high=5.0),
-        "joint": Gain(mean=0.5, low=-0.56, high=1.57),
-        "single": Gain(mean=5.12, low=4.05, high=6.18),
-    },
-    "no structure": {
-        "random": Gain(mean=-0.02, low=-0.11, high=0.08),
-        "joint": Gain(mean=0.04, low=-0.15, high=0.23),
-        "single": Gain(mean=0.12, low=-0.05, high=0.28),
-    },
-}
+def _grouping(table: Table, names: tuple[str, ...], n_groups: int, per_group: int) -> Grouping:
+    """True groups: those of a task that is in several train it, and serve it together."""
+    if table.members is None:
+        membership = np.repeat(np.eye(n_groups), per_group, axis=0)
+        return Grouping(tasks=names, membership=membership, method="planted")
+    return Grouping(
+        tasks=names,
+        membership=(table.members / table.members.sum(0)).T,
+        method="planted",
+        row_weights=table.members,
+    )
