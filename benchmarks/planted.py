@@ -16,11 +16,13 @@ validation, and its estimate; means over the first tables."""
 from __future__ import annotations
 
 import argparse
+import json
 from collections.abc import Iterable
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
-from _common import log, save_result
+from _common import RESULTS, log, save_result
 from _rows import METRIC, Rows
 
 import coterie as ct
@@ -30,6 +32,7 @@ from coterie.testing import REGIMES, Regime, planted
 
 DRAWS = 3
 HEADROOM_TABLES, HEADROOM_ROWS, HEADROOM_SEEDS = 5, 24, 3
+KEPT = ("settings", "gains", "scores", "headroom")
 RIVALS = ("random", "joint", "single", "wide", "ensemble")
 
 
@@ -96,27 +99,30 @@ def main() -> None:
     parser.add_argument("--regimes", nargs="+", choices=REGIMES, default=REGIMES)
     parser.add_argument("--no-save", action="store_true", help="print only")
     asked = parser.parse_args()
-    seeds, found, bounds, means = range(asked.first, asked.first + asked.tables), {}, {}, {}
+    seeds, found = range(asked.first, asked.first + asked.tables), _kept()
     for regime in asked.regimes:
-        found[regime] = gains(regime, seeds)
-        means[regime] = found[regime].pop("scores")
-        log(f"{regime}: {found[regime]}, scores {means[regime]}")
+        measured = gains(regime, seeds)
+        means = measured.pop("scores")
+        log(f"{regime}: {measured}, scores {means}")
         if asked.no_save:
             continue
-        bounds[regime] = headroom(regime, seeds[:HEADROOM_TABLES])
-        log(f"{regime}: headroom {bounds[regime]}")
-        save_result(
-            "planted",
-            {
-                "tables": asked.tables,
-                "draws": DRAWS,
-                "headroom_tables": HEADROOM_TABLES,
-                "settings": {each: dict(planted(each).settings) for each in found},
-                "gains": found,
-                "scores": means,
-                "headroom": bounds,
-            },
-        )
+        found["gains"][regime], found["scores"][regime] = measured, means
+        found["settings"][regime] = dict(planted(regime).settings)
+        found["headroom"][regime] = headroom(regime, seeds[:HEADROOM_TABLES])
+        log(f"{regime}: headroom {found['headroom'][regime]}")
+        sizes = {"tables": asked.tables, "draws": DRAWS, "headroom_tables": HEADROOM_TABLES}
+        save_result("planted", {**sizes, **{name: _ordered(found[name]) for name in KEPT}})
+
+
+def _kept() -> dict[str, Any]:
+    """What was measured before: a regime may be measured anew."""
+    file = RESULTS / "planted.json"
+    before = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
+    return {name: before.get(name, {}) for name in KEPT}
+
+
+def _ordered(by_regime: dict[str, Any]) -> dict[str, Any]:
+    return {regime: by_regime[regime] for regime in REGIMES if regime in by_regime}
 
 
 if __name__ == "__main__":

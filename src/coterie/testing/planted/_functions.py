@@ -72,6 +72,17 @@ def targets_of(columns: list[np.ndarray]) -> np.ndarray:
     return np.stack(columns, axis=1).astype(np.float32)
 
 
+def latent_groups(
+    inputs: np.ndarray, n_groups: int, per_group: int, rng: np.random.Generator
+) -> list[np.ndarray]:
+    """Tasks (N,), those of a group mixes of three functions of two directions of their own."""
+    columns = []
+    for _ in range(n_groups):
+        features = waves(inputs, rng)
+        columns += [halved(mix(features, rng)) for _ in range(per_group)]
+    return columns
+
+
 def spread(n_groups: int, per_group: int, rng: np.random.Generator) -> np.ndarray:
     """A level from 0 to 1 for each task (T,), evenly over every group, in random order."""
     levels = np.linspace(0, 1, per_group) if per_group > 1 else np.array([0.5])

@@ -4,8 +4,16 @@ from __future__ import annotations
 
 GAINS: dict[str, dict[str, tuple[float, float, float]]] = dict.fromkeys(
     (
-        "agreeing heads", "conflicting heads", "narrow network", "few labels", "disjoint examples",
-        "unequal tasks", "overlapping groups", "flipped labels", "no structure", "unequal difficulty",
+        "agreeing heads",
+        "conflicting heads",
+        "narrow network",
+        "few labels",
+        "disjoint examples",
+        "unequal tasks",
+        "overlapping groups",
+        "flipped labels",
+        "no structure",
+        "unequal difficulty",
     ),
     {},
 )

@@ -12,10 +12,8 @@ from coterie.testing.planted._functions import (
     Recipe,
     Table,
     gaussian,
-    halved,
-    mix,
+    latent_groups,
     targets_of,
-    waves,
 )
 
 N_EXAMPLES = 1_000
@@ -23,10 +21,8 @@ N_EXAMPLES = 1_000
 
 def draw(n_groups: int, per_group: int, rng: np.random.Generator) -> Table:
     """The table."""
-    inputs, columns = gaussian(N_EXAMPLES, rng), []
-    for _ in range(n_groups):
-        features = waves(inputs, rng)
-        columns += [halved(mix(features, rng)) for _ in range(per_group)]
+    inputs = gaussian(N_EXAMPLES, rng)
+    columns = latent_groups(inputs, n_groups, per_group, rng)
     return Table(inputs=inputs, targets=targets_of(columns))
 
 
