@@ -42,7 +42,7 @@ from coterie.results.tables import MEAN
 from coterie.seeds import numpy_generator
 from coterie.statistics import interval, nadeau_bengio, outcome, with_mean
 from coterie.tasks import Tasks
-from coterie.testing import REGIMES, planted
+from coterie.testing import Regime, planted
 
 SEEDS = (3, 5, 10, 20)
 EXAMPLES = (100, 400)
@@ -55,6 +55,12 @@ SETTINGS: dict[str, Any] = {
     "keep": "last",
 }
 WORTH = ("joint", "random", "ensemble")
+REGIMES: tuple[Regime, ...] = (
+    "agreeing heads",
+    "conflicting heads",
+    "disjoint examples",
+    "no structure",
+)
 
 
 @dataclass(frozen=True)

@@ -33,6 +33,7 @@ from page_methods import (
     truth,
 )
 from page_published import published
+from page_regimes import gained, methods
 from page_tables import cost as networks_cost
 from page_tables import settings, tables
 
@@ -357,6 +358,8 @@ SECTIONS: list[tuple[str, str, str, Callable[[dict[str, Any]], str]]] = [
     ("Does it pay? parkinsons", "does_it_pay.py", "pays_parkinsons", pays),
     ("Does it pay? CIFAR-10", "does_it_pay.py", "pays_cifar10", pays),
     ("Does it pay? CelebA", "does_it_pay.py", "pays_celeba", pays),
+    ("Planted regimes: what true groups gain", "planted.py", "planted", gained),
+    ("Planted regimes: which method finds them", "regimes.py", "regimes", methods),
     ("Which arm wins with few labels?", "learning_curves.py", "learning_curves", few_labels),
     ("What is answered, and how soon?", "answers.py", "answers", answers),
     ("How often are answers wrong?", "decisions.py", "decisions", wrong),
