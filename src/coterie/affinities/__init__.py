@@ -27,6 +27,7 @@ from coterie.affinities._affinity import (
     named_probes,
 )
 from coterie.affinities._probe import AffinityProbe
+from coterie.affinities.adaptive_weights import AdaptiveWeights
 from coterie.affinities.auxiliary_gain import AuxiliaryGain
 from coterie.affinities.cosine import Cosine
 from coterie.affinities.data_map import data_map_affinity
@@ -35,6 +36,7 @@ from coterie.affinities.transfer_gain import TransferGain
 
 __all__ = [
     "AFFINITIES",
+    "AdaptiveWeights",
     "AffinityProbe",
     "AuxiliaryGain",
     "Cosine",

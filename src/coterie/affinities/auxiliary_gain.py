@@ -11,6 +11,7 @@ from torch import Tensor
 
 from coterie.affinities._pairs import pair_gains, pair_price
 from coterie.affinities._probe import AffinityProbe
+from coterie.affinities._running import helpful_shares
 from coterie.affinities._steps import Trial
 from coterie.results import About
 from coterie.training.work import Work
@@ -72,8 +73,7 @@ class AuxiliaryGain(AffinityProbe):
 
         They stay so, for they are no longer measured.
         """
-        _, upper = self.running.interval()
-        return (self.running.count >= self.least) & (upper < 0)
+        return self.running.harmful(self.least)
 
     def kept(self) -> np.ndarray:
         """Pairs [auxiliary, main] found helpful, (T, T) bool."""
@@ -85,10 +85,7 @@ class AuxiliaryGain(AffinityProbe):
 
         Columns sum to 1, or to 0 where no auxiliary helps.
         """
-        helps = np.maximum(self.running.mean, 0)
-        np.fill_diagonal(helps, 0)
-        total = helps.sum(0)
-        return helps / np.where(total > 0, total, 1)
+        return helpful_shares(self.running.mean)
 
     def details(self) -> dict[str, object]:
         """What was dropped and kept, and the weights."""

@@ -79,6 +79,16 @@ class Weighing:
         """Called once the epoch has been judged."""
         self.provider.on_epoch_end(epoch)
 
+    def looks(self, step: int) -> bool:
+        """Whether the weights are to look at the training before this step."""
+        every = self.provider.every
+        return every is not None and step > 0 and step % every == 0
+
+    def judging(self) -> Tensor | None:
+        """Shares (M, T) of the validation losses by which epochs are kept, None for those of W."""
+        judged = self.provider.judged
+        return None if judged is None else judged.to(self.place.device)
+
     @property
     def couples_rows(self) -> bool:
         """Whether a row's weights depend on the others."""
