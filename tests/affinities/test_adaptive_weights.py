@@ -169,7 +169,9 @@ def test_settings_that_cannot_work_are_refused(settings, message):
 
 
 def test_an_unknown_task_is_named():
-    with pytest.raises(CoterieError, match=r"`main` must name tasks of the data, .*; found 'other'"):
+    with pytest.raises(
+        CoterieError, match=r"`main` must name tasks of the data, .*; found 'other'"
+    ):
         ct.fit("mlp", table(), AdaptiveWeights("other"), **SETTINGS)
 
 

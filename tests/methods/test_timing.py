@@ -49,6 +49,15 @@ def test_a_search_is_a_training_of_its_branches(timing):
     assert (cost.trainings, cost.model_steps) == (3, 3.0 * timing.n_steps)
 
 
+def test_weights_that_look_pay_for_it(timing):
+    provider = ct.AdaptiveWeights(timing.data.tasks.names[:2], every=2)
+    cost = timing.cost_of_learning(provider)
+    fit = ct.fit(timing.model, timing.data, provider, **timing.settings)
+    assert cost.model_steps == pytest.approx(fit.cost["model_steps"])
+    assert cost.model_steps > 2 * timing.n_steps
+    assert cost.seconds > 0
+
+
 def test_what_is_alike_is_timed_once(timing, monkeypatch):
     seen = []
     monkeypatch.setattr(

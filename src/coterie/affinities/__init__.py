@@ -13,6 +13,8 @@ them on other examples than those stepped on, and leaves the training as it was,
     several = affinities(["cosine", TransferGain(pairs="first-order")], "mlp", data)
     groups = ct.group(found, n_groups=3)
 
+:class:`AdaptiveWeights` measures while it trains, and weighs auxiliary tasks by what they help.
+
 A probe may also ride on a training of your own: ``probe = Lookahead(); ct.fit("mlp", data,
 probes=[probe])``, and then ``probe.affinity()``.
 """
