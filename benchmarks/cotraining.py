@@ -12,9 +12,9 @@ examples each, and are judged by the AUROC of the main task on the whole test pa
 adaptive  ``ct.AdaptiveWeights``: weights follow the gains on validation examples
 final     the weights that adaptive ended with, from the first step
 shuffled  the same, among the auxiliaries at random: does it matter which one has which weight?
-equal     the weights that adaptive starts with: auxiliaries alike, together as heavy as the main task
-joint     all tasks alike
+joint     the weights that adaptive starts with: all tasks alike
 usual     the same model, its epoch kept by the mean loss of all tasks, as ``ct.fit`` does
+light     auxiliaries alike, together as heavy as the main task
 single    the main task alone, on its own examples
 ========= =========================================================================================
 
@@ -53,7 +53,7 @@ STEPS, BATCH = 300, 32
 LABELS, SETTINGS = (5, 20, 50), ("main few", "all few")
 WIDE = {"lr": 3e-3, "model_options": {"hidden": (32, 32)}}
 NARROW = {"lr": 5e-3, "model_options": {"hidden": (6,)}}
-ARMS = ("adaptive", "final", "shuffled", "equal", "joint", "usual", "single")
+ARMS = ("adaptive", "final", "shuffled", "joint", "usual", "light", "single")
 KEPT = RESULTS / "cotraining.jsonl"
 
 
@@ -147,10 +147,10 @@ def measured(data: Dataset, settings: dict, seed: int) -> dict[str, Any]:
     adaptive = train(data, provider, settings, seed)
     seconds = perf_counter() - started
     own, alike = np.eye(n_tasks)[0], np.ones(n_tasks)
-    equal, final = own + (1 - own) / (n_tasks - 1), np.asarray(adaptive.weights)[0]
+    light, final = own + (1 - own) / (n_tasks - 1), np.asarray(adaptive.weights)[0]
     order = numpy_generator(seed, "shuffled").permutation(n_tasks - 1) + 1
-    rows = [final, final[[0, *order]], equal, alike, alike]
-    static = train(data, Static(np.stack(rows), np.stack([own] * 4 + [alike])), settings, seed)
+    rows, judged = [final, final[[0, *order]], alike, alike, light], [own, own, own, alike, own]
+    static = train(data, Static(np.stack(rows), np.stack(judged)), settings, seed)
     single = train(alone := only(data, 0), None, settings, seed)
     found = [(adaptive, data, 0), *((static, data, row) for row in range(5)), (single, alone, 0)]
     return {
