@@ -25,6 +25,7 @@ from importlib import import_module
 __version__ = "0.1.0"
 
 _ROOM_OF = {
+    "AdaptiveWeights": "affinities",
     "Affinity": "results",
     "Average": "methods",
     "Case": "methods",
@@ -78,6 +79,7 @@ _ROOM_OF_ALL = {**_ROOM_OF, **dict.fromkeys(_EARLIER, "methods.earlier")}
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from coterie.affinities import AdaptiveWeights as AdaptiveWeights
     from coterie.affinities import affinity as affinity
     from coterie.bounds import headroom as headroom
     from coterie.data import Dataset as Dataset

@@ -64,6 +64,17 @@ def test_a_search_is_a_training_of_its_branches(timing):
     assert (cost.trainings, cost.model_steps) == (3, 3.0 * timing.n_steps)
 
 
+def test_weights_that_look_pay_for_it(timing):
+    provider = ct.AdaptiveWeights(timing.data.tasks.names[:2], every=2)
+    cost = timing.cost_of_learning(provider)
+    fit = ct.fit(timing.model, timing.data, provider, **timing.settings)
+    looked = fit.cost["model_steps"] - 2 * timing.n_steps
+    # An epoch's last batch is smaller, and what scores it so much larger beside it.
+    assert cost.model_steps - 2 * timing.n_steps == pytest.approx(looked, rel=0.1)
+    assert looked > 0
+    assert cost.seconds > 0
+
+
 def test_what_is_alike_is_timed_once(timing, monkeypatch):
     seen = []
     monkeypatch.setattr(

@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 import coterie as ct
-from coterie import DifferentiableGrouping
+from coterie import AdaptiveWeights, DifferentiableGrouping
 from coterie.differentiable import MODES
 from coterie.testing import (
     CheckFailed,
@@ -178,10 +178,15 @@ def static(n_tasks):
     return StaticWeights(np.eye(n_tasks) + 1, n_tasks=n_tasks)
 
 
+def adaptive(n_tasks):
+    return AdaptiveWeights([f"task {task}" for task in range(n_tasks)], every=1, least=2)
+
+
 SOME, OTHERS = by_time(
     "weights",
     {
         "static": static,
+        "adaptive": adaptive,
         **{f"dmtg {mode}": DifferentiableGrouping(2, mode) for mode in MODES},
         "dmtg held out": DifferentiableGrouping(
             2, held_out=0.2, warmup=0.2, balance=0.1, entropy=0.1
@@ -202,5 +207,6 @@ def test_others_of_ours(subject, check):
     check(subject)
 
 
-def test_rows_of_static_weights_sum_to_one():
-    check_named("weights", "row sums")(static, row_sums=1.0)
+@pytest.mark.parametrize("weights", [static, adaptive])
+def test_rows_of_ours_sum_to_one(weights):
+    check_named("weights", "row sums")(weights, row_sums=1.0)

@@ -13,6 +13,8 @@ them on other examples than those stepped on, and leaves the training as it was,
     several = affinities(["cosine", TransferGain(pairs="first-order")], "mlp", data)
     groups = ct.group(found, n_groups=3)
 
+:class:`AdaptiveWeights` measures while it trains, and weighs auxiliary tasks by what they help.
+
 A probe may also ride on a training of your own: ``probe = Lookahead(); ct.fit("mlp", data,
 probes=[probe])``, and then ``probe.affinity()``.
 """
@@ -28,6 +30,7 @@ from coterie.affinities._affinity import (
 )
 from coterie.affinities._probe import AffinityProbe
 from coterie.affinities._stepping import SteppingProbe
+from coterie.affinities.adaptive_weights import AdaptiveWeights
 from coterie.affinities.alignment import Alignment
 from coterie.affinities.auxiliary_gain import AuxiliaryGain
 from coterie.affinities.cosine import Cosine
@@ -37,6 +40,7 @@ from coterie.affinities.transfer_gain import TransferGain
 
 __all__ = [
     "AFFINITIES",
+    "AdaptiveWeights",
     "AffinityProbe",
     "Alignment",
     "AuxiliaryGain",

@@ -103,14 +103,16 @@ def only_row(batch: Batch) -> Batch:
     return Batch(batch.position[0], batch.inputs[0], batch.targets[0])
 
 
-def copies(stack: ModelStack, learning: Mapping[str, Tensor] | list[str]) -> dict[str, Tensor]:
-    """The only model's tensors, those ``learning`` as leaves.
+def copies(
+    stack: ModelStack, learning: Mapping[str, Tensor] | list[str], row: int = 0
+) -> dict[str, Tensor]:
+    """One model's tensors, those ``learning`` as leaves.
 
     Buffers are cloned, for a forward pass updates them.
     """
-    tensors = {name: buffer[0].clone() for name, buffer in stack.buffers.items()}
+    tensors = {name: buffer[row].clone() for name, buffer in stack.buffers.items()}
     for name, parameter in stack.parameters.items():
-        tensors[name] = parameter.detach()[0].requires_grad_(
+        tensors[name] = parameter.detach()[row].requires_grad_(
             parameter.requires_grad and name in learning
         )
     return tensors

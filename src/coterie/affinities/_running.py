@@ -72,6 +72,11 @@ class Running:
         half = student.ppf(0.5 + level / 2, degrees) * self.stderr()
         return self.mean - half, self.mean + half
 
+    def harmful(self, least: int) -> np.ndarray:
+        """Entries measured at least ``least`` times whose 95 % interval lies below 0, (T, T) bool."""
+        _, upper = self.interval()
+        return (self.count >= least) & (upper < 0)
+
     def state(self) -> dict[str, np.ndarray]:
         """What a checkpoint must hold."""
         return {name: getattr(self, name).copy() for name in _NAMES}
@@ -80,3 +85,19 @@ class Running:
         """Continue from a checkpoint."""
         for name in _NAMES:
             setattr(self, name, arrays[name].copy())
+
+
+def helpful_shares(gains: np.ndarray) -> np.ndarray:
+    """Share of each source (T,) in what helps a target, from gains (T, T) [source, target].
+
+    They are in proportion to max(0, gain); columns sum to 1, or to 0 where no other task helps.
+
+    >>> helpful_shares(np.array([[9.0, 0.1, -0.2], [-0.1, 9.0, -0.1], [-0.3, 0.3, 9.0]]))
+    array([[0.  , 0.25, 0.  ],
+           [0.  , 0.  , 0.  ],
+           [0.  , 0.75, 0.  ]])
+    """
+    helps = np.maximum(gains, 0)
+    np.fill_diagonal(helps, 0)
+    total = helps.sum(0)
+    return helps / np.where(total > 0, total, 1)

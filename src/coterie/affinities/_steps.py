@@ -33,12 +33,16 @@ _HEAD = "head."
 
 @dataclass(frozen=True, eq=False)
 class Trial:
-    """One moment of a joint training from which steps are tried; ``work`` counts them."""
+    """One moment of a training from which steps of one model are tried; ``work`` counts them.
+
+    ``row`` is the model's place among those that still train.
+    """
 
     moment: Moment
     bench: Bench
     memory: int
     work: Work
+    row: int = 0
 
     @property
     def n_tasks(self) -> int:
@@ -60,7 +64,9 @@ class Trial:
         """
         stack, batch = self.moment.stack, self.batch
         tensors = copies(
-            stack, [name for name in stack.parameters if heads or not name.startswith(_HEAD)]
+            stack,
+            [name for name in stack.parameters if heads or not name.startswith(_HEAD)],
+            self.row,
         )
         leaves = {name: tensor for name, tensor in tensors.items() if tensor.requires_grad}
         seed_layers(self.moment.seed)
@@ -95,7 +101,7 @@ class Trial:
             state = moment.optimiser.state[moment.stack.parameters[name]]
             if "exp_avg_sq" in state:
                 correction = 1 - group["betas"][1] ** float(state["step"])
-                gradient.div_((state["exp_avg_sq"] / correction).sqrt() + group["eps"])
+                gradient.div_((state["exp_avg_sq"][self.row] / correction).sqrt() + group["eps"])
             steps[name] = gradient.mul_(length * moment.learning_rate * moment.stack.lr_scale)
         return steps
 
@@ -202,7 +208,7 @@ class Trial:
         """Run something on rows that took their steps."""
 
         def run_with(strategy: Strategy) -> Result:
-            stack = self.moment.stack.replicate(0, len(weights))
+            stack = self.moment.stack.replicate(self.row, len(weights))
             stack.strategy = strategy
             with torch.no_grad():
                 for name, step in steps.items():

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from coterie.affinities._pairs import pair_gains, pair_price
+from coterie.affinities._running import helpful_shares
 from coterie.affinities._stepping import SteppingProbe
 from coterie.affinities._steps import Trial
 from coterie.results import About
@@ -71,8 +72,7 @@ class AuxiliaryGain(SteppingProbe):
 
         They stay so, for they are no longer measured.
         """
-        _, upper = self.running.interval()
-        return (self.running.count >= self.least) & (upper < 0)
+        return self.running.harmful(self.least)
 
     def kept(self) -> np.ndarray:
         """Pairs [auxiliary, main] found helpful, (T, T) bool."""
@@ -84,10 +84,7 @@ class AuxiliaryGain(SteppingProbe):
 
         Columns sum to 1, or to 0 where no auxiliary helps.
         """
-        helps = np.maximum(self.counted.mean, 0)
-        np.fill_diagonal(helps, 0)
-        total = helps.sum(0)
-        return helps / np.where(total > 0, total, 1)
+        return helpful_shares(self.counted.mean)
 
     def details(self) -> dict[str, object]:
         """What was dropped and kept, and the weights."""

@@ -204,7 +204,7 @@ def _cost(state: TrainingState) -> dict[str, Json]:
     at_once = f"vmap, {strategy.rows} rows at a time"
     return {
         "seconds": state.seconds,
-        "model_steps": sum(steps),
+        "model_steps": sum(steps) + state.weighing.provider.spent,
         "steps": steps,
         "parameters": stack.n_parameters,
         "strategy": strategy.kind if strategy.kind == "loop" else at_once,

@@ -121,14 +121,19 @@ class Timing:
         )
 
     def cost_of_learning(self, provider: WeightsProvider) -> Cost:
-        """What a training with learnt weights takes."""
+        """What a training with weights of its own takes, and what these look at meanwhile."""
         key = json.dumps(identity_or_name(provider))
-        n_rows = provider.n_rows
+        n_rows, looks = provider.n_rows, 0
         seconds = self._once(key, lambda: self._timed(provider)[1])
+        a_look, seconds_a_look = 0.0, 0.0
+        if provider.every is not None:
+            looks = (self.n_steps - 1) // provider.every
+            a_look, looking = self._once(f"looks of {key}", lambda: self._timed_looks(provider))
+            seconds_a_look = max(0.0, looking - seconds)
         return Cost(
             trainings=n_rows,
-            model_steps=float(n_rows * self.n_steps),
-            seconds=self.n_steps * seconds,
+            model_steps=float(n_rows * self.n_steps + looks * a_look),
+            seconds=self.n_steps * seconds + looks * seconds_a_look,
             bytes=self.stack_bytes(n_rows),
         )
 
@@ -203,18 +208,31 @@ class Timing:
             self._known[key] = measure()
         return self._known[key]
 
-    def _timed(self, weights: np.ndarray | WeightsProvider) -> tuple[Fit, float]:
+    def _timed(
+        self, weights: np.ndarray | WeightsProvider, data: Dataset | None = None
+    ) -> tuple[Fit, float]:
         """A short training and the median seconds of its steps; the first warm up."""
         marks = [perf_counter()]
         found = fit(
             self.model,
-            self._small,
+            self._small if data is None else data,
             weights,
             init="shared",
             progress=lambda *_: marks.append(perf_counter()),
             **self._short,
         )
         return found, float(median(np.diff(marks)[1:]))
+
+    def _timed_looks(self, provider: WeightsProvider) -> tuple[float, float]:
+        """Model steps of one look, and seconds of a step with it."""
+        looking, batch_size = copy(provider), self._config.batch_size
+        looking.every = 1
+        # What scores a look may be the whole validation part.
+        data = shortened(self.data, TIMED_STEPS * batch_size, len(self.data.split.validation))
+        found, seconds = self._timed(looking, data)
+        steps = sum(found.cost["steps"])
+        looks = steps / provider.n_rows - 1
+        return (found.cost["model_steps"] - steps) / looks, seconds
 
     def _timed_probe(self, probe: AffinityProbe) -> tuple[float, float, float]:
         """Look-aheads, model steps and seconds of one measurement, with as many examples to score."""

@@ -82,6 +82,16 @@ class Weighing:
     def on_kept(self, epoch: int) -> None:
         """Called after training with the epoch that coupled models keep."""
 
+    def looks(self, step: int) -> bool:
+        """Whether the weights are to look at the training before this step."""
+        every = self.provider.every
+        return every is not None and step > 0 and step % every == 0
+
+    def judging(self) -> Tensor | None:
+        """Shares (M, T) of the validation losses by which epochs are kept, None for those of W."""
+        judged = self.provider.judged
+        return None if judged is None else judged.to(self.place.device)
+
     @property
     def couples_rows(self) -> bool:
         """Whether a row's weights depend on the others."""

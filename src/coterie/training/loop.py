@@ -193,6 +193,8 @@ class _Trainer:
         for probe in self.watchers.probes:
             if step and step % probe.every == 0:
                 probe.on_step(self._moment(step, batch, weights.detach(), rate))
+        if state.weighing.looks(step):
+            state.weighing.provider.on_step(self._moment(step, batch, weights.detach(), rate))
         share = None if self.share is None else state.still(self.share)
         outputs, losses = gradient_step(stack, batch, weights, self.tasks, seed, self.place, share)
         state.weighing.learn(step)

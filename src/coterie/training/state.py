@@ -125,7 +125,9 @@ class TrainingState:
         for name, values in zip(CURVES, (train_loss, validation_loss, score), strict=True):
             known = values.masked_fill(unused, torch.nan).float().cpu()
             self.curves[name].append(self.among_all(known))
-        share = weights.double().masked_fill(validation_loss.isnan(), 0.0)
+        judging = self.weighing.judging()
+        share = weights if judging is None else self.still(judging)
+        share = share.double().masked_fill(validation_loss.isnan(), 0.0)
         # A model without any validation label has no best epoch: it keeps the last.
         loss = self._weighted(validation_loss, share).nan_to_num(nan=-torch.inf)
         better = (loss < self.best_loss[rows]) | loss.isinf()

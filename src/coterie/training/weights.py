@@ -11,6 +11,7 @@ import hashlib
 import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -21,6 +22,9 @@ from coterie.errors import CoterieError, shown
 from coterie.identity import qualified
 from coterie.results import Grouping
 
+if TYPE_CHECKING:
+    from coterie.training.observers import Moment
+
 NEGLIGIBLE = 1e-4
 
 
@@ -28,11 +32,16 @@ class WeightsProvider(ABC):
     """Where a training takes W (M, T) from, step by step. Subclass it.
 
     ``n_rows`` is M and ``init`` how the models start (see ``fit``). Weights are used as given,
-    without normalisation. Weights that learn are :class:`LearntWeights`.
+    without normalisation. Weights that learn are :class:`LearntWeights`; weights that follow what is
+    measured as the models train have an ``every``, and are then called as a
+    :class:`coterie.training.Probe` is. ``judged`` (M, T) are the shares of the validation losses by
+    which a model's epoch is kept; those of W unless it is given, which move if W does.
     """
 
     n_rows: int
     init: str | Sequence[int] = "independent"
+    every: int | None = None
+    judged: Tensor | None = None
 
     def __init_subclass__(cls) -> None:
         """Take a class from before :class:`LearntWeights` for one of it.
@@ -65,6 +74,9 @@ class WeightsProvider(ABC):
     def weights(self, step: int) -> Tensor:
         """W of this step, (M, T)."""
 
+    def on_step(self, moment: Moment) -> None:  # noqa: B027
+        """Called before every ``every``-th step but the first, to look at the training."""
+
     def on_epoch_end(self, epoch: int) -> None:  # noqa: B027
         """Called after epoch number ``epoch``, counted from 0."""
 
@@ -75,6 +87,11 @@ class WeightsProvider(ABC):
     @abstractmethod
     def settings(self) -> Mapping[str, object]:
         """What must be equal, as JSON types, before a checkpoint of this provider is continued."""
+
+    @property
+    def spent(self) -> float:
+        """What looking at the training took, in optimiser steps of one model."""
+        return 0
 
     @property
     def key(self) -> dict[str, object]:
