@@ -29,12 +29,18 @@ from page_methods import (
     toy,
     truth,
 )
+from page_stg_mtl import scalability, tables_of
 from page_tables import cost as networks_cost
 from page_tables import settings, tables
 
 PAGE = Path(__file__).parents[1] / "docs" / "benchmarks.md"
 ADVICE = PAGE.with_name("judged.txt")
 TABLES = ("emotions", "scene", "flags")
+STG_MTL = {
+    "ten": "CIFAR-10, ten tasks",
+    "fifteen": "CIFAR-10, fifteen tasks",
+    "hundred": "CIFAR-100",
+}
 HEAD = """# Benchmarks
 
 Every figure on this page comes from a JSON file in `benchmarks/results/`, written by the script \
@@ -346,6 +352,11 @@ SECTIONS: list[tuple[str, str, str, Callable[[dict[str, Any]], str]]] = [
         fifteen,
     ),
     ("Published groups: CIFAR-100", "reproduce_cifar100.py", "cifar100", hundred),
+    *(
+        (f"STG-MTL's tables: {title}", "stg_mtl.py", f"stg_mtl_{name}", tables_of)
+        for name, title in STG_MTL.items()
+    ),
+    ("What finding groups costs", "scalability.py", "scalability", scalability),
     ("Does it pay? emotions", "does_it_pay.py", "pays_emotions", pays),
     ("Does it pay? scene", "does_it_pay.py", "pays_scene", pays),
     ("Does it pay? landmine", "does_it_pay.py", "pays_landmine", pays),

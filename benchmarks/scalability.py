@@ -1,0 +1,140 @@
+"""What finding groups costs against the number of tasks: data maps, look-aheads, Grad-TAG, pairs.
+
+    python benchmarks/scalability.py
+
+On tables, with the network `mlp`, each method is measured at 5, 10 and 20 tasks, in joint trainings of
+the same run: steps of one model, and seconds of the processor. What :func:`coterie.plan` says before
+anything trains stands beside, and alone at 50 and 100 tasks, and for images of CIFAR's shape with
+STG-MTL's small network. All is what comes beyond the joint training, until groups could be read from
+it. Inputs are random and tasks planted, since only their shapes cost anything.
+"""
+
+from __future__ import annotations
+
+import time
+
+# Other work on the machine must not be in the ratios: seconds are this process's own, of which there
+# is one thread. Modules take their clock when they are imported.
+time.perf_counter = time.process_time
+
+# ruff: noqa: E402
+from statistics import median
+from time import perf_counter
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from _common import log, save_result, simulation_arguments
+
+import coterie as ct
+from coterie.data import Dataset
+from coterie.datamaps import gram
+from coterie.estimators import GradTagScores, PairScores, TrainedScores
+from coterie.methods import Timing, method_named
+from coterie.training.config import TrainingSettings
+
+MEASURED, PRICED = (5, 10, 20), (5, 10, 20, 50, 100)
+METHODS = ("data_map", "lookahead", "gradtag", "pairs")
+EVERY = 10  # steps between look-aheads, as TAG has it on Taskonomy
+
+
+class Setting(NamedTuple):
+    """A network and what it is trained on."""
+
+    model: str
+    shape: tuple[int, ...]
+    n_examples: int
+    training: TrainingSettings
+
+
+SETTINGS = {
+    "tables": Setting("mlp", (40,), 2_500, {"epochs": 5, "batch_size": 64, "keep": "last"}),
+    "images": Setting(
+        "cnn",
+        (3, 32, 32),
+        12_000,
+        {"epochs": 5, "batch_size": 128, "precision": "bf16", "keep": "last"},
+    ),
+}
+
+
+def planted(setting: Setting, n_tasks: int) -> Dataset:
+    """Binary tasks that a random direction of the inputs decides, with noise."""
+    rng = np.random.default_rng(0)
+    inputs = rng.normal(size=(setting.n_examples, *setting.shape)).astype(np.float32)
+    flat = inputs.reshape(len(inputs), -1)
+    scores = flat @ rng.normal(size=(flat.shape[1], n_tasks))
+    noisy = scores / scores.std() + rng.normal(size=scores.shape)
+    split = (0.8, 0.1, 0.1)
+    return ct.load(
+        {"inputs": inputs, "targets": (noisy > 0).astype(np.float32)}, split=split, rare="drop"
+    )
+
+
+def measured(setting: Setting, data: Dataset, repeats: int) -> dict[str, Any]:
+    """Each method in joint trainings: steps, and the median of the seconds over repeats."""
+    model, training = setting.model, setting.training
+    seconds: dict[str, list[float]] = {name: [] for name in METHODS}
+    steps: dict[str, float] = {"data_map": 0.0}
+    one, n_steps = [], 1.0
+    for seed in range(repeats):
+        plain = ct.fit(model, data, seed=seed, **training)
+        joint = ct.fit(model, data, seed=seed, record=True, **training)
+        assert joint.data_map is not None
+        n_steps = float(plain.cost["model_steps"])
+        one.append(float(plain.cost["seconds"]))
+        started = perf_counter()
+        gram(joint.data_map)
+        recording = float(joint.cost["seconds"]) - one[-1]
+        seconds["data_map"].append(max(0.0, recording) + perf_counter() - started)
+        ahead = ct.affinity("lookahead", model, data, seed=seed, every=EVERY, **training)
+        beyond: Any = ahead.details["beyond_training"]
+        read = GradTagScores(seed=seed).fit(joint, data)
+        found = {"lookahead": beyond, "gradtag": read.cost}
+        if not seed:  # the longest, and the least in need of a median
+            found["pairs"] = PairScores().fit(TrainedScores(model, data, **training)).cost
+        for name, cost in found.items():
+            steps[name] = float(cost["model_steps"])
+            seconds[name].append(float(cost["seconds"]))
+    return {
+        name: {"steps": steps[name] / n_steps, "seconds": median(seconds[name]) / median(one)}
+        for name in METHODS
+    }
+
+
+def priced(setting: Setting, data: Dataset) -> dict[str, Any]:
+    """Each method in joint trainings, before anything is trained."""
+    timing = Timing(model=setting.model, data=data, settings=setting.training)
+    one, found = timing.training_seconds(1), {}
+    for name in METHODS:
+        cost = method_named(name, 2).price(timing)
+        assert cost is not None
+        found[name] = {"steps": cost.model_steps / timing.n_steps, "seconds": cost.seconds / one}
+    return found
+
+
+def main() -> None:
+    """Measure and price, and save after every size."""
+    arguments = simulation_arguments(__doc__)
+    torch.set_num_threads(1)
+    repeats = max(1, round(3 * arguments.scale))
+    rows: list[dict[str, Any]] = []
+    for name, setting in SETTINGS.items():
+        for n_tasks in PRICED:
+            data, own = planted(setting, n_tasks), {}
+            if name == "tables" and n_tasks in MEASURED:
+                own = {"measured": measured(setting, data, repeats)}
+            rows.append({"setting": name, "tasks": n_tasks, **own, "priced": priced(setting, data)})
+            log(f"{name}, {n_tasks} tasks: {rows[-1]}")
+            if not arguments.no_save:
+                about = {
+                    key: {"model": each.model, "training examples": round(0.8 * each.n_examples)}
+                    | {**each.training}
+                    for key, each in SETTINGS.items()
+                }
+                found = {"settings": about, "repeats": repeats, "every": EVERY, "rows": rows}
+                save_result("scalability", found)
+
+
+if __name__ == "__main__":
+    main()
