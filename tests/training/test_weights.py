@@ -12,6 +12,7 @@ import torch
 
 import coterie as ct
 from coterie.errors import CoterieError
+from coterie.fitting import OneSeed, fit_seeds
 from coterie.models import Architecture
 from coterie.tasks import task_losses
 from coterie.training import StaticWeights
@@ -138,3 +139,12 @@ def test_rows_with_examples_of_their_own_sum_too(data: ct.Dataset) -> None:
     summed = parameters(fitted(gaps, rows, reduction="sum", lr=2**-7))
     mean = parameters(fitted(gaps, rows, lr=2**-5))
     assert all(torch.equal(summed[name], mean[name]) for name in summed)
+
+
+def test_seeds_of_one_stack_sum_too(data: ct.Dataset) -> None:
+    settings: dict[str, Any] = {**SMALL, "reduction": "sum", "lr": 0.05}
+    together = fit_seeds("mlp", data, [OneSeed(seed=s, weights=ROWS) for s in (0, 1)], **settings)
+    for seed, found in enumerate(together):
+        alone = parameters(fitted(data, seed=seed, reduction="sum", lr=0.05))
+        for name, tensor in parameters(found).items():
+            torch.testing.assert_close(tensor, alone[name], atol=1e-5, rtol=1e-4)
