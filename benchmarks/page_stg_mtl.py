@@ -130,6 +130,7 @@ NAMES = {
     "data_map": "data map",
     "lookahead": "look-aheads (TAG)",
     "gradtag": "Grad-TAG",
+    "reading": "and its reading of candidate subsets",
     "pairs": "all pairs (HOA)",
 }
 

@@ -6,11 +6,13 @@ On tables, with the network `mlp`, each method is measured at 5, 10 and 20 tasks
 the same run: steps of one model, and seconds of the processor. What :func:`coterie.plan` says before
 anything trains stands beside, and alone at 50 and 100 tasks, and for images of CIFAR's shape with
 STG-MTL's small network. All is what comes beyond the joint training, until groups could be read from
-it. Inputs are random and tasks planted, since only their shapes cost anything.
+it; what Grad-TAG then takes to read the candidate subsets is told apart. Inputs are random and tasks
+planted, since only their shapes cost anything. Rows that are in the results are not made again.
 """
 
 from __future__ import annotations
 
+import json
 import time
 
 # Other work on the machine must not be in the ratios: seconds are this process's own, of which there
@@ -24,17 +26,19 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from _common import log, save_result, simulation_arguments
+from _common import RESULTS, log, save_result, simulation_arguments
 
 import coterie as ct
 from coterie.data import Dataset
 from coterie.datamaps import gram
 from coterie.estimators import GradTagScores, PairScores, TrainedScores
+from coterie.grouping import candidates
 from coterie.methods import Timing, method_named
+from coterie.results import Cost
 from coterie.training.config import TrainingSettings
 
 MEASURED, PRICED = (5, 10, 20), (5, 10, 20, 50, 100)
-METHODS = ("data_map", "lookahead", "gradtag", "pairs")
+METHODS = ("data_map", "lookahead", "gradtag", "reading", "pairs")
 EVERY = 10  # steps between look-aheads, as TAG has it on Taskonomy
 
 
@@ -75,7 +79,7 @@ def measured(setting: Setting, data: Dataset, repeats: int) -> dict[str, Any]:
     """Each method in joint trainings: steps, and the median of the seconds over repeats."""
     model, training = setting.model, setting.training
     seconds: dict[str, list[float]] = {name: [] for name in METHODS}
-    steps: dict[str, float] = {"data_map": 0.0}
+    steps = dict.fromkeys(METHODS, 0.0)
     one, n_steps = [], 1.0
     for seed in range(repeats):
         plain = ct.fit(model, data, seed=seed, **training)
@@ -93,6 +97,9 @@ def measured(setting: Setting, data: Dataset, repeats: int) -> dict[str, Any]:
         found = {"lookahead": beyond, "gradtag": read.cost}
         if not seed:  # the longest, and the least in need of a median
             found["pairs"] = PairScores().fit(TrainedScores(model, data, **training)).cost
+            started = perf_counter()
+            read.predict(candidates(data.tasks.names, read.predict)[0])
+            seconds["reading"].append(perf_counter() - started)
         for name, cost in found.items():
             steps[name] = float(cost["model_steps"])
             seconds[name].append(float(cost["seconds"]))
@@ -105,12 +112,19 @@ def measured(setting: Setting, data: Dataset, repeats: int) -> dict[str, Any]:
 def priced(setting: Setting, data: Dataset) -> dict[str, Any]:
     """Each method in joint trainings, before anything is trained."""
     timing = Timing(model=setting.model, data=data, settings=setting.training)
-    one, found = timing.training_seconds(1), {}
-    for name in METHODS:
-        cost = method_named(name, 2).price(timing)
-        assert cost is not None
-        found[name] = {"steps": cost.model_steps / timing.n_steps, "seconds": cost.seconds / one}
-    return found
+    costs: dict[str, Cost | None] = {
+        name: method_named(name, 2).price(timing) for name in METHODS if name != "reading"
+    }
+    whole, estimated = costs["gradtag"], timing.cost_of_reading(GradTagScores(), 0)
+    assert whole is not None
+    assert estimated is not None
+    costs |= {"gradtag": estimated, "reading": Cost(seconds=whole.seconds - estimated.seconds)}
+    one = timing.training_seconds(1)
+    return {
+        name: {"steps": cost.model_steps / timing.n_steps, "seconds": cost.seconds / one}
+        for name, cost in ((name, costs[name]) for name in METHODS)
+        if cost is not None
+    }
 
 
 def main() -> None:
@@ -118,21 +132,32 @@ def main() -> None:
     arguments = simulation_arguments(__doc__)
     torch.set_num_threads(1)
     repeats = max(1, round(3 * arguments.scale))
-    rows: list[dict[str, Any]] = []
+    about = {
+        name: {
+            "model": setting.model,
+            "training examples": round(0.8 * setting.n_examples),
+            **setting.training,
+        }
+        for name, setting in SETTINGS.items()
+    }
+    found: dict[str, Any] = {"settings": about, "repeats": repeats, "every": EVERY, "rows": []}
+    file = RESULTS / "scalability.json"
+    if file.exists():
+        before = json.loads(file.read_text(encoding="utf-8"))
+        if all(before[key] == value for key, value in found.items() if key != "rows"):
+            found["rows"] = before["rows"]
+    done = {(row["setting"], row["tasks"]) for row in found["rows"]}
     for name, setting in SETTINGS.items():
         for n_tasks in PRICED:
-            data, own = planted(setting, n_tasks), {}
+            if (name, n_tasks) in done:
+                continue
+            data = planted(setting, n_tasks)
+            row: dict[str, Any] = {"setting": name, "tasks": n_tasks}
             if name == "tables" and n_tasks in MEASURED:
-                own = {"measured": measured(setting, data, repeats)}
-            rows.append({"setting": name, "tasks": n_tasks, **own, "priced": priced(setting, data)})
-            log(f"{name}, {n_tasks} tasks: {rows[-1]}")
+                row["measured"] = measured(setting, data, repeats)
+            found["rows"].append({**row, "priced": priced(setting, data)})
+            log(f"{name}, {n_tasks} tasks: {found['rows'][-1]}")
             if not arguments.no_save:
-                about = {
-                    key: {"model": each.model, "training examples": round(0.8 * each.n_examples)}
-                    | {**each.training}
-                    for key, each in SETTINGS.items()
-                }
-                found = {"settings": about, "repeats": repeats, "every": EVERY, "rows": rows}
                 save_result("scalability", found)
 
 
