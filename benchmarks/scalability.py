@@ -38,7 +38,7 @@ from coterie.results import Cost
 from coterie.training.config import TrainingSettings
 
 MEASURED, PRICED = (5, 10, 20), (5, 10, 20, 50, 100)
-METHODS = ("data_map", "lookahead", "gradtag", "reading", "pairs")
+METHODS: tuple[str, ...] = ("data_map", "lookahead", "gradtag", "reading", "pairs")
 EVERY = 10  # steps between look-aheads, as TAG has it on Taskonomy
 
 
