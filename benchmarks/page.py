@@ -34,6 +34,7 @@ from page_methods import (
 )
 from page_published import published
 from page_regimes import gained, methods
+from page_stg_mtl import scalability, tables_of
 from page_tables import cost as networks_cost
 from page_tables import settings, tables
 
@@ -41,6 +42,11 @@ PAGE = Path(__file__).parents[1] / "docs" / "benchmarks.md"
 ADVICE = PAGE.with_name("judged.txt")
 PUBLISHED = PAGE.with_name("published.md")
 TABLES = ("emotions", "scene", "flags")
+STG_MTL = {
+    "ten": "CIFAR-10, ten tasks",
+    "fifteen": "CIFAR-10, fifteen tasks",
+    "hundred": "CIFAR-100",
+}
 HEAD = """# Benchmarks
 
 Every figure on this page comes from a JSON file in `benchmarks/results/`, written by the script \
@@ -352,6 +358,11 @@ SECTIONS: list[tuple[str, str, str, Callable[[dict[str, Any]], str]]] = [
         fifteen,
     ),
     ("Published groups: CIFAR-100", "reproduce_cifar100.py", "cifar100", hundred),
+    *(
+        (f"STG-MTL's tables: {title}", "stg_mtl.py", f"stg_mtl_{name}", tables_of)
+        for name, title in STG_MTL.items()
+    ),
+    ("What finding groups costs", "scalability.py", "scalability", scalability),
     ("Does it pay? emotions", "does_it_pay.py", "pays_emotions", pays),
     ("Does it pay? scene", "does_it_pay.py", "pays_scene", pays),
     ("Does it pay? landmine", "does_it_pay.py", "pays_landmine", pays),

@@ -210,6 +210,7 @@ TRAINING = [
     "batch_size",
     "optimiser",
     "precision",
+    "reduction",
     "augment",
     "device",
     "seed",
@@ -300,7 +301,7 @@ def test_a_metric_is_for_all_tasks_or_for_one(
 
 def test_choices_and_defaults_are_those_of_python() -> None:
     hints, known = get_type_hints(options.TrainingOptions), get_type_hints(TrainingConfig)
-    for name in ("optimiser", "precision"):
+    for name in ("optimiser", "precision", "reduction"):
         assert get_args(hints[name]) == get_args(known[name])
     config, ours = TrainingConfig(), options.TrainingOptions()
     for name in (
@@ -310,6 +311,7 @@ def test_choices_and_defaults_are_those_of_python() -> None:
         "batch_size",
         "optimiser",
         "precision",
+        "reduction",
         "augment",
         "device",
         "seed",

@@ -39,7 +39,7 @@ REACHED = {
     "families/test_fit.py": "families: base",
     "files/test_whole.py": "files: content damage paths",
     "fitting/test_fit.py": "fitting: arguments recording; training: learning loop observers "
-    "step weights work",
+    "step work",
     "grouping/test_affinity_groups.py": "grouping: affinities automatic hierarchical sdp spectral",
     "grouping/test_group.py": "grouping: fuzzy_cmeans fuzzy_kmeans kmeans measures method points",
     "grouping/test_principled.py": "grouping: columns densest programme quadratic",
@@ -47,7 +47,7 @@ REACHED = {
     "methods/test_compared.py": "methods: cluster given method",
     "methods/test_registry.py": "methods: earlier own",
     "models/test_grouped.py": "models: building saved programs",
-    "models/test_stack.py": "models: batch_norm encoders execution layers strategy; .: seeds",
+    "models/test_stack.py": "models: batch_norm execution layers strategy; .: seeds",
     "metrics/test_metric.py": "metrics: influence",
     "report/test_affinities.py": ".: pairs",
     "report/test_assignments.py": "report: folding",

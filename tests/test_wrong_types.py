@@ -127,6 +127,7 @@ _TRAINING = dict.fromkeys(
         "compile",
         "strategy",
         "keep",
+        "reduction",
         "device",
         "model_options",
     )

@@ -135,11 +135,13 @@ def test_an_encoder_that_vmap_rejects_is_sound():
         check_named("encoder", "vmap")(Recurrent)
 
 
-SHAPES = {"mlp": (8,), "tabm": (8,), "cnn": (1, 8, 8), "resnet18": (3, 8, 8)}
+RESIDUAL = ("resnet18", "resnet34", "resnet50")
+SHAPES = {"mlp": (8,), "tabm": (8,), "cnn": (1, 8, 8), **dict.fromkeys(RESIDUAL, (3, 8, 8))}
 
 
 @pytest.mark.parametrize(
-    "name", ["mlp", "tabm", "cnn", pytest.param("resnet18", marks=pytest.mark.slow)]
+    "name",
+    ["mlp", "tabm", "cnn", *(pytest.param(name, marks=pytest.mark.slow) for name in RESIDUAL)],
 )
 @pytest.mark.parametrize("check", checks_of("encoder"), ids=lambda check: check.name)
 def test_ours(name, check):

@@ -103,6 +103,8 @@ class TrainingOptions:
     """Optimiser."""
     precision: Literal["fp32", "bf16"] = "fp32"
     """Number format; bf16 is autocast."""
+    reduction: Literal["mean", "sum"] = "mean"
+    """What a model minimises of its weighted task losses: their mean, or their sum as published."""
     augment: Annotated[bool, arg(help_behavior_hint="")] = False
     """Flip and crop training images."""
     device: Annotated[str, arg(metavar="NAME")] = "auto"

@@ -67,9 +67,11 @@ def fit(
 ) -> Fit:
     """Train M models as one stack, model m minimising sum_t W[m, t] L_t / sum_t W[m, t].
 
+    With ``reduction="sum"`` that sum is not divided.
+
     Args:
-        model: "mlp", "tabm", "cnn", "resnet18", "module:factory" or a callable ``factory(input_shape) ->
-            encoder`` giving (B, F).
+        model: "mlp", "tabm", "cnn", "resnet18", "resnet34", "resnet50", "module:factory" or a
+            callable ``factory(input_shape) -> encoder`` giving (B, F).
         data: what :func:`coterie.load` returned.
         weights: W (M, T), or a provider that yields it each step; one row of ones if left out.
         init: "independent" (the default), "shared", or M integers that name the initialisations.
@@ -105,7 +107,7 @@ def fit(
     check_types(checkpoint, start, progress, observers=observers, probes=probes)
     require_engine(engine)
     config = make_config(settings)
-    provider = make_provider(weights, len(data.tasks))
+    provider = make_provider(weights, len(data.tasks), config.reduction)
     recorded = recorded_row(record, provider.n_rows)
     snapshots = check_snapshots(snapshots, config.epochs)
     if snapshots and recorded is None:
@@ -165,11 +167,13 @@ def fit_seeds(
     True
     """
     config, n_tasks = make_config({**settings, "seed": parts[0].seed}), len(data.tasks)
-    own = [make_provider(part.weights, n_tasks) for part in parts]
+    own = [make_provider(part.weights, n_tasks, config.reduction) for part in parts]
     sizes = [provider.n_rows for provider in own]
     first = np.cumsum([0, *sizes]).tolist()
     provider = StaticWeights(
-        np.concatenate([cast(StaticWeights, each).matrix for each in own]), n_tasks=n_tasks
+        np.concatenate([cast(StaticWeights, each).matrix for each in own]),
+        n_tasks=n_tasks,
+        reduction=config.reduction,
     )
     starts = [part.start for part in parts if part.start is not None]
     whole = _all_rows(
@@ -276,7 +280,7 @@ def _block(
     folder = whole.checkpoint
     return replace(
         whole,
-        provider=StaticWeights(provider.matrix[rows], n_tasks=provider.matrix.shape[1]),
+        provider=provider.select(rows),
         rows=tuple(rows),
         seeds=tuple(whole.seeds[row] for row in rows),
         starts=tuple(whole.starts[row] for row in rows),

@@ -16,6 +16,7 @@ from coterie.errors import CoterieError, is_listed, require_type, shown
 from coterie.models import Architecture, ModelStack
 from coterie.training import StaticWeights, TrainingConfig, WeightsProvider
 from coterie.training.config import MOST_EPOCHS, spelled
+from coterie.training.weights import Reduction
 
 Matrix = np.ndarray | Tensor | Sequence[Sequence[float]]
 _CALLED = {"observers": ("on_batch", "on_epoch_end"), "probes": ("every", "on_step")}
@@ -38,7 +39,9 @@ def make_config(settings: Mapping[str, Any]) -> TrainingConfig:
     return TrainingConfig(**settings)
 
 
-def make_provider(weights: Matrix | WeightsProvider | None, n_tasks: int) -> WeightsProvider:
+def make_provider(
+    weights: Matrix | WeightsProvider | None, n_tasks: int, reduction: Reduction = "mean"
+) -> WeightsProvider:
     """The weights as a provider; one row of ones if there are none.
 
     Raises:
@@ -47,9 +50,9 @@ def make_provider(weights: Matrix | WeightsProvider | None, n_tasks: int) -> Wei
     if isinstance(weights, WeightsProvider):
         return weights
     if weights is None:
-        return StaticWeights(np.ones((1, n_tasks)), n_tasks=n_tasks)
+        weights = np.ones((1, n_tasks))
     given = weights.detach().cpu() if isinstance(weights, Tensor) else weights
-    return StaticWeights(given, n_tasks=n_tasks)
+    return StaticWeights(given, n_tasks=n_tasks, reduction=reduction)
 
 
 def check_types(

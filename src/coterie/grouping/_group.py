@@ -151,19 +151,19 @@ def group(
         )
     details: dict[str, object] = {}
     if isinstance(source, Affinity):
-        measured = _measured(source, method)
+        maps, measured = None, _measured(source, method)
         if n_groups == "auto":
             seen = kmeans_silhouettes(measured.distances(), restarts=restarts, seed=seed)
             n_groups, details = choose_n_groups(seen, measured.least_silhouette)
     else:
-        measured = measuring(method)(source, features, seed)
+        maps = measured = measuring(method)(source, features, seed)
         if n_groups == "auto":
-            seen = ward_silhouettes(measured.gram.distances2)
-            n_groups, details = choose_n_groups(seen, least_silhouette(measured.gram, seed))
+            seen = ward_silhouettes(maps.gram.distances2)
+            n_groups, details = choose_n_groups(seen, least_silhouette(maps.gram, seed))
     settings = Settings(n_groups=n_groups, fuzziness=fuzziness, restarts=restarts, seed=seed)
     clusters = measured.cluster(settings)
-    if not isinstance(source, Affinity):
-        share = difficulty_share(measured.gram, clusters.membership.argmax(axis=1))
+    if maps is not None:
+        share = difficulty_share(maps.gram, clusters.membership.argmax(axis=1))
         details |= {} if share is None else {"difficulty_share": share}
     name = clustering_name(method)
     if not isinstance(method, Principled):  # whose groups may have limits of their own

@@ -72,25 +72,61 @@ def resnet18(input_shape: Sequence[int], *, width: float = 1.0) -> nn.Module:
     >>> resnet18((3, 32, 32))(torch.zeros(2, 3, 32, 32)).shape
     torch.Size([2, 512])
     """
-    channels, _, _ = _image_shape("resnet18", input_shape, smallest=8)
-    widths = _widened((64, 64, 128, 256, 512), width)
-    blocks: list[nn.Module] = []
-    for stage, (n_in, n_out) in enumerate(pairwise(widths)):
-        blocks += [
-            _ResidualBlock(n_in, n_out, stride=1 if stage == 0 else 2),
-            _ResidualBlock(n_out, n_out),
-        ]
+    return _resnet("resnet18", input_shape, (2, 2, 2, 2), width)
+
+
+def resnet34(input_shape: Sequence[int], *, width: float = 1.0) -> nn.Module:
+    """ResNet-34 (He et al. 2016) for small images as :func:`resnet18`, F = 512.
+
+    >>> resnet34((3, 8, 8), width=0.125)(torch.zeros(2, 3, 8, 8)).shape
+    torch.Size([2, 64])
+    """
+    return _resnet("resnet34", input_shape, (3, 4, 6, 3), width)
+
+
+def resnet50(input_shape: Sequence[int], *, width: float = 1.0) -> nn.Module:
+    """ResNet-50 (He et al. 2016) for small images as :func:`resnet18`, F = 2,048.
+
+    Blocks are bottlenecks, which shrink the image in their 3x3 layer.
+
+    >>> resnet50((3, 8, 8), width=0.125)(torch.zeros(2, 3, 8, 8)).shape
+    torch.Size([2, 256])
+    """
+    return _resnet("resnet50", input_shape, (3, 4, 6, 3), width, expansion=4)
+
+
+def _resnet(
+    name: str, input_shape: Sequence[int], depths: Sequence[int], width: float, expansion: int = 1
+) -> nn.Module:
+    """``depths`` blocks in each of four stages; all but the first stage halve the image."""
+    channels, _, _ = _image_shape(name, input_shape, smallest=8)
+    first, *inner = _widened((64, 64, 128, 256, 512), width)
+    blocks, n_in = [], first
+    for stage, (middle, depth) in enumerate(zip(inner, depths, strict=True)):
+        for block in range(depth):
+            stride = 2 if stage and not block else 1
+            blocks.append(_ResidualBlock(n_in, middle, stride, expansion))
+            n_in = middle * expansion
     return nn.Sequential(
-        *_convolution(channels, widths[0]), *blocks, nn.AdaptiveAvgPool2d(1), nn.Flatten()
+        *_convolution(channels, first), *blocks, nn.AdaptiveAvgPool2d(1), nn.Flatten()
     )
 
 
 class _ResidualBlock(nn.Module):
-    def __init__(self, n_in: int, n_out: int, stride: int = 1) -> None:
+    """Two 3x3 layers, or with an ``expansion`` a bottleneck of three."""
+
+    def __init__(self, n_in: int, middle: int, stride: int, expansion: int) -> None:
         super().__init__()
-        self.body = nn.Sequential(
-            *_convolution(n_in, n_out, stride=stride), *_convolution(n_out, n_out)[:-1]
-        )
+        n_out = middle * expansion
+        if expansion == 1:
+            layers = [*_convolution(n_in, n_out, stride=stride), *_convolution(n_out, n_out)]
+        else:
+            layers = [
+                *_convolution(n_in, middle, kernel=1, padding=0),
+                *_convolution(middle, middle, stride=stride),
+                *_convolution(middle, n_out, kernel=1, padding=0),
+            ]
+        self.body = nn.Sequential(*layers[:-1])
         same = stride == 1 and n_in == n_out
         shortcut = _convolution(n_in, n_out, kernel=1, padding=0, stride=stride)[:-1]
         self.skip = nn.Identity() if same else nn.Sequential(*shortcut)
@@ -128,4 +164,6 @@ ENCODERS: dict[str, Callable[..., nn.Module]] = {
     "tabm": tabm,
     "cnn": cnn,
     "resnet18": resnet18,
+    "resnet34": resnet34,
+    "resnet50": resnet50,
 }

@@ -40,8 +40,11 @@ class TrainingConfig:
     follows: constant, a half cosine to zero, or "step", halved after each 15 % of them; ``clip`` bounds
     the gradient norm of each model; ``channels_last`` is the memory format of images (None: yes, if
     the inputs are images); ``keep`` is the epoch whose state each model ends with ("best" by the
-    mean validation loss of its tasks, weighted as in training); ``compile`` hands the forward pass to ``torch.compile``,
-    which takes its time before the first step.
+    mean validation loss of its tasks, weighted as in training); ``reduction`` is what a model
+    minimises of its weighted task losses, given a weight matrix: their "mean", that is their sum
+    divided by that of the weights, or the "sum" itself (a provider's weights are used as they are);
+    ``compile`` hands the forward pass to ``torch.compile``, which takes its time before the first
+    step.
     """
 
     epochs: int | None = None
@@ -61,6 +64,7 @@ class TrainingConfig:
     compile: bool = False
     strategy: Literal["auto", "vmap", "loop"] = "auto"
     keep: Literal["best", "last"] = "best"
+    reduction: Literal["mean", "sum"] = "mean"
     device: str = "auto"
     model_options: Mapping[str, Any] = field(default_factory=dict)
 
@@ -133,6 +137,7 @@ class TrainingSettings(TypedDict, total=False):
     compile: bool
     strategy: Literal["auto", "vmap", "loop"]
     keep: Literal["best", "last"]
+    reduction: Literal["mean", "sum"]
     device: str
     model_options: Mapping[str, Any]
 

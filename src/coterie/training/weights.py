@@ -11,20 +11,21 @@ import hashlib
 import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal, get_args
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from coterie.data import Dataset
-from coterie.errors import CoterieError, shown
+from coterie.errors import CoterieError, require_choice, shown
 from coterie.identity import qualified
 from coterie.results import Grouping
 
 if TYPE_CHECKING:
     from coterie.training.observers import Moment
 
+Reduction = Literal["mean", "sum"]
 NEGLIGIBLE = 1e-4
 
 
@@ -150,11 +151,12 @@ class LearntWeights(WeightsProvider):
 
 
 class StaticWeights(WeightsProvider):
-    """Weights that stay, each row divided by its sum.
+    """Weights that stay: each row divided by its sum, or with ``reduction`` "sum" as it is.
 
-    So a model of one task and one of many meet clipping, decay and SGD alike. A weight below a
-    ten-thousandth of its row's largest is taken as 0: nearly hard memberships have many, and they
-    must not decide which examples a model sees.
+    Divided, a model of one task and one of many meet clipping, decay and SGD alike; what STG-MTL
+    publishes (section "Specialise") is the sum. A weight below a ten-thousandth of its row's largest
+    is taken as 0: nearly hard memberships have many, and they must not decide which examples a model
+    sees.
 
     >>> StaticWeights(np.array([[1.0, 1.0], [0.0, 2.0]]), n_tasks=2).weights(0)
     tensor([[0.5000, 0.5000],
@@ -162,8 +164,13 @@ class StaticWeights(WeightsProvider):
     """
 
     def __init__(
-        self, weights: np.ndarray | Tensor | Sequence[Sequence[float]], *, n_tasks: int
+        self,
+        weights: np.ndarray | Tensor | Sequence[Sequence[float]],
+        *,
+        n_tasks: int,
+        reduction: Reduction = "mean",
     ) -> None:
+        require_choice("reduction", reduction, get_args(Reduction))
         try:
             matrix = np.asarray(weights, dtype=np.float64)
         except (TypeError, ValueError) as error:
@@ -186,12 +193,21 @@ class StaticWeights(WeightsProvider):
         matrix = np.where(matrix < NEGLIGIBLE * matrix.max(axis=1, keepdims=True), 0.0, matrix)
         self.matrix = matrix
         self.n_rows = matrix.shape[0]
-        self._normalised = torch.tensor(matrix / matrix.sum(1, keepdims=True), dtype=torch.float32)
+        self.reduction: Reduction = reduction
+        scale = matrix.sum(1, keepdims=True) if reduction == "mean" else 1.0
+        self._given = torch.tensor(matrix / scale, dtype=torch.float32)
+
+    def select(self, rows: Sequence[int]) -> StaticWeights:
+        """Some of the rows."""
+        return StaticWeights(
+            self.matrix[rows], n_tasks=self.matrix.shape[1], reduction=self.reduction
+        )
 
     def weights(self, step: int) -> Tensor:  # noqa: ARG002
         """The same at every step."""
-        return self._normalised
+        return self._given
 
     def settings(self) -> Mapping[str, object]:
-        """A hash of the matrix."""
-        return {"weights": hashlib.sha256(self.matrix.tobytes()).hexdigest()}
+        """A hash of the matrix, and how a row becomes a loss."""
+        digest = hashlib.sha256(self.matrix.tobytes()).hexdigest()
+        return {"weights": digest, "reduction": self.reduction}

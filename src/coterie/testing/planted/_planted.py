@@ -131,13 +131,13 @@ def planted(regime: Regime, seed: int = 0, *, n_groups: int = 3, per_group: int 
         In "conflicting heads" single models are best of all, as they have the layer to themselves:
         groups are what a budget of few models can reach.
 
-        Args:
+    Args:
             regime: one of the ten.
             seed: of the inputs, the functions and the split; the same seed gives the same bits.
             n_groups: number of true groups; ``gain`` is that of 3.
             per_group: tasks of each; ``gain`` is that of 3.
 
-        Raises:
+    Raises:
             CoterieError: an unknown regime, or a number that is none.
 
         >>> found = planted("conflicting heads", seed=1)

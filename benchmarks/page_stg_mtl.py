@@ -1,0 +1,175 @@
+"""The sections of docs/benchmarks.md with STG-MTL's own tables, and what methods cost with more tasks."""
+
+from __future__ import annotations
+
+from statistics import fmean
+from typing import Any
+
+import numpy as np
+from page_methods import table, with_interval
+
+from coterie.statistics import nadeau_bengio
+
+METRICS = ("accuracy", "balanced accuracy", "F1", "AUROC")
+CLUSTERINGS = {
+    "fuzzy-kmeans": "soft, m = 1.07",
+    "fuzzy-cmeans": "fuzzy-cmeans",
+    "kmeans": "hard",
+    "points": "points",
+}
+JOINT, ENSEMBLE = "no weights, one model", "no weights, K models"
+SHOWN = (JOINT, ENSEMBLE, "soft, m = 1.07", "soft, m = 2")
+
+
+def tables_of(found: dict[str, Any]) -> str:
+    """Clusterings on one map, weightings, and scores by task."""
+    seeds, settings = found["seeds"], found["settings"]
+    n_seeds = f"{len(seeds)} seed{'s' if len(seeds) > 1 else ''}"
+    width = settings["model_options"]["width"]
+    network = "the paper's small network" + ("" if width == 1 else f" at {width:g} of its width")
+    models = " and ".join(str(sum(seed["models"])) for seed in seeds[:1])
+    return "\n\n".join(
+        [
+            f"{len(found['tasks'])} tasks, K = {settings['groups']}, {settings['images']:,} images, "
+            f"{settings['epochs']} epochs, {network}, {n_seeds}; scores in points on "
+            f"{settings['test images']:,} test images, means over tasks and seeds; {models} models "
+            "a seed, since rows of weights that agree to six decimals are one. Accuracy and F1 are "
+            "at the balanced threshold, as losses are weighted by negatives over positives. Gains "
+            "are in AUROC over as many models without weights, with 95 % intervals over seeds. The "
+            "paper's scores are not known here, its memberships are"
+            + (f": {_from_published(seeds)}" if seeds[0]["from published"] is not None else "")
+            + ".",
+            "The four clusterings on one data map (m = 1.07 where fuzzy; the mean of losses):",
+            table(
+                [
+                    "clustering",
+                    *(f"adjusted Rand with `{name}`" for name in CLUSTERINGS),
+                    *METRICS,
+                    "gain",
+                ],
+                [_clustering(name, seeds) for name in CLUSTERINGS],
+            ),
+            "Weighting on and off, by the default clustering; *sum* is as published:",
+            table(
+                ["weights", "losses", *METRICS, "gain"],
+                [
+                    [
+                        name,
+                        reduction,
+                        *_scores(seeds, reduction, name),
+                        _gain(seeds, reduction, name),
+                    ]
+                    for name in seeds[0]["sum"]
+                    for reduction in ("mean", "sum")
+                ],
+            ),
+            "Accuracy / balanced accuracy / F1 by task, with the *sum* of losses:",
+            table(["task", *SHOWN], _by_task(found)),
+        ]
+    )
+
+
+def _values(seeds: list[dict[str, Any]], reduction: str, arm: str, metric: str) -> np.ndarray:
+    """In points, (seeds, T)."""
+    return 100 * np.array([seed[reduction][arm][metric] for seed in seeds])
+
+
+def _scores(seeds: list[dict[str, Any]], reduction: str, arm: str) -> list[str]:
+    return [f"{_values(seeds, reduction, arm, metric).mean():.1f}" for metric in METRICS]
+
+
+def _gain(seeds: list[dict[str, Any]], reduction: str, arm: str) -> str:
+    if arm == ENSEMBLE:
+        return "–"
+    one, other = (_values(seeds, reduction, name, "AUROC").mean(1) for name in (arm, ENSEMBLE))
+    found = nadeau_bengio(one - other)
+    known = len(seeds) > 1
+    return with_interval(
+        float(found.mean),
+        float(found.low) if known else None,
+        float(found.high) if known else None,
+    )
+
+
+def _clustering(name: str, seeds: list[dict[str, Any]]) -> list[str]:
+    """Agreement with each of the four, and what its models score."""
+
+    def rand(other: str) -> str:
+        pairs = (f"{name}, {other}", f"{other}, {name}")
+        found = [
+            seed["agreement"][pair] for seed in seeds for pair in pairs if pair in seed["agreement"]
+        ]
+        return f"{fmean(found):.2f}" if found else "–"
+
+    arm = CLUSTERINGS[name]
+    agree = [rand(other) for other in CLUSTERINGS]
+    return [f"`{name}`", *agree, *_scores(seeds, "mean", arm), _gain(seeds, "mean", arm)]
+
+
+def _by_task(found: dict[str, Any]) -> list[list[str]]:
+    seeds = found["seeds"]
+    rows = []
+    for position, task in enumerate(found["tasks"]):
+        cells = [
+            " / ".join(
+                f"{_values(seeds, 'sum', arm, metric)[:, position].mean():.1f}"
+                for metric in METRICS[:3]
+            )
+            for arm in SHOWN
+        ]
+        rows.append([task, *cells])
+    return rows
+
+
+def _from_published(seeds: list[dict[str, Any]]) -> str:
+    apart = ", ".join(f"{seed['from published']:.3f}" for seed in seeds)
+    return f"those at m = 2 are on average {apart} from them (by seed)"
+
+
+NAMES = {
+    "data_map": "data map",
+    "lookahead": "look-aheads (TAG)",
+    "gradtag": "Grad-TAG",
+    "reading": "and its reading of candidate subsets",
+    "pairs": "all pairs (HOA)",
+}
+
+
+def scalability(found: dict[str, Any]) -> str:
+    """What methods cost, in joint trainings, against the number of tasks."""
+    parts = [
+        "What finding groups costs beyond the joint training, in joint trainings of the same run, "
+        f"against the number of tasks T: steps of one model (look-aheads every {found['every']} "
+        "steps; a forward pass is a third of a step), and seconds of the processor. *measured* is "
+        "the median of "
+        f"{found['repeats']} trainings (of pairs one), *priced* what `coterie plan` says before "
+        "anything trains, by timing a few steps. Where pairs are cheaper in seconds than in steps, "
+        "their models train as one stack."
+    ]
+    for name, settings in found["settings"].items():
+        rows = [row for row in found["rows"] if row["setting"] == name]
+        own = any("measured" in row for row in rows)
+        head = ["T", "", *NAMES.values()]
+        lines = []
+        for row in rows:
+            kinds = ["measured", "priced"] if own else ["priced"]
+            for kind in kinds:
+                if kind in row:
+                    lines += [
+                        [
+                            row["tasks"],
+                            f"{what}, {kind}",
+                            *(_times(row[kind][m][what]) for m in NAMES),
+                        ]
+                        for what in ("steps", "seconds")
+                    ]
+        parts += [
+            f"**{name}**, `{settings['model']}`, {settings['training examples']:,} training "
+            f"examples, {settings['epochs']} epochs, batches of {settings['batch_size']}:",
+            table(head, lines),
+        ]
+    return "\n\n".join(parts)
+
+
+def _times(value: float) -> str:
+    return f"{value:,.0f}" if value >= 100 else f"{value:.2g}" if value < 10 else f"{value:.0f}"
