@@ -131,7 +131,9 @@ class InUnits:
 
 
 def test_what_is_off_is_not_said_so_that_earlier_runs_are_continued():
-    plain = "Select(estimator='pairs', n_groups=2, measure='loss', partition=False, time_limit=60.0)"
+    plain = (
+        "Select(estimator='pairs', n_groups=2, measure='loss', partition=False, time_limit=60.0)"
+    )
     assert ct.Select("pairs").words == plain
     assert "half_size=True" in ct.Select("pairs", half_size=True).words
     assert "relative=True" in ct.Select("pairs", relative=True).words
