@@ -41,7 +41,7 @@ def sampled_affinity(
             the entry is NaN.
         size: tasks of a subset; half of all, but 2 to 10, if left out.
         adaptive: a number of groups within which subsets are drawn, see :func:`adaptive_subsets`;
-            no entry is then NaN. Uniformly if left out.
+            no entry is then NaN. Uniformly if left out, which is better unless subsets are small.
         seed: of the subsets.
         method: what the affinity is called.
 

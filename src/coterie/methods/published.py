@@ -253,7 +253,9 @@ PUBLISHED: dict[str, Published] = {
             "directions are averaged.",
             "K groups by the semidefinite relaxation of the density; one network a group.",
             "With `adaptive=True` subsets are drawn within the clusters found so far, the adaptive "
-            "sampling of AdaGroup.",
+            "sampling of AdaGroup. From few subsets of three or four tasks that finds more, from "
+            "the usual ten it finds less "
+            "([measured](benchmarks.md#grad-tag-adaptive-sampling)).",
         ),
         differs=(
             "The relaxation is solved by ADMM and rounded by average linkage on its solution, then "

@@ -52,14 +52,14 @@ class Cost:
             require_number(name, value, least=0)
 
     def __add__(self, other: Cost) -> Cost:
-        """Both one after the other: what they hold at once is the larger of the two.
+        """What both take, one after the other.
 
-        >>> both = Cost(trainings=3, bytes=8.0) + Cost(trainings=1, bytes=6.0)
-        >>> both.trainings, both.bytes
-        (4, 8.0)
+        >>> Cost(seconds=1.0, bytes=5) + Cost(seconds=2.0, bytes=3)
+        Cost(model_steps=0.0, seconds=3.0, trainings=0, look_aheads=0, bytes=5)
         """
-        sums = {name: value + getattr(other, name) for name, value in asdict(self).items()}
-        return Cost(**{**sums, "bytes": max(self.bytes, other.bytes)})
+        mine, theirs = asdict(self), asdict(other)
+        both = {name: mine[name] + theirs[name] for name in mine}
+        return Cost(**{**both, "bytes": max(self.bytes, other.bytes)})
 
     @classmethod
     def of(cls, spent: Mapping[str, object]) -> Self:
