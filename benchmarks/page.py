@@ -17,7 +17,7 @@ from typing import Any
 
 from _common import RESULTS
 from page_decisions import answers, found_groups, wrong
-from page_dmtg import cost, images, planted
+from page_dmtg import conflicting, cost, images, one_shot, planted
 from page_labels import few_labels
 from page_methods import (
     adaptive,
@@ -394,7 +394,15 @@ SECTIONS: list[tuple[str, str, str, Callable[[dict[str, Any]], str]]] = [
     ("Grad-TAG: adaptive sampling", "adaptive_sampling.py", "adaptive_sampling", adaptive),
     ("Five methods on CelebA", "celeba_methods.py", "celeba_methods", faces),
     ("Differentiable grouping: planted groups", "dmtg_planted.py", "dmtg_planted", planted),
+    (
+        "Differentiable grouping: conflicting heads",
+        "dmtg_conflicting.py",
+        "dmtg_conflicting",
+        conflicting,
+    ),
     ("Differentiable grouping: cost", "dmtg_cost.py", "dmtg_cost", cost),
+    ("DMTG as published: nine attributes", "dmtg_one_shot.py", "dmtg_one_shot_nine", one_shot),
+    ("DMTG as published: forty attributes", "dmtg_one_shot.py", "dmtg_one_shot_all", one_shot),
     ("Differentiable grouping: CIFAR-10", "dmtg_images.py", "dmtg_cifar10", images),
     (
         "Differentiable grouping: CIFAR-10, default mode",

@@ -50,9 +50,77 @@ def planted(found: dict[str, Any]) -> str:
     )
 
 
-def _above(line: dict[str, Any]) -> str:
-    middle, low, high = line["above_paper"]
+def _above(line: dict[str, Any], name: str = "above_paper") -> str:
+    middle, low, high = line[name]
     return "–" if middle == low == high == 0 else f"{middle:+.2f} ({low:+.2f} to {high:+.2f})"
+
+
+def conflicting(found: dict[str, Any]) -> str:
+    """Conflicting heads: what finds the groups, and from where a search starts."""
+    sizes = " and ".join(map(str, found["sizes"]))
+    told = {
+        "even": f"Nine tasks in three groups of three, {len(found['tables']['even'])} tables:",
+        "uneven": f"Groups of {sizes.replace(' and ', ', ', 1)} tasks, "
+        f"{len(found['tables'].get('uneven', {}))} tables:",
+    }
+    parts = [
+        "Trainings to find the groups, adjusted Rand index with the true ones and its difference to "
+        "the groups of the joint model's data map, paired over tables, with a 95 % interval; mean "
+        "balanced accuracy on validation of models of the groups trained anew, and of the branches "
+        "as the search left them."
+    ]
+    for kind, lines in found["summary"].items():
+        rows = [
+            [
+                line["arm"],
+                line["trainings"] or "–",
+                f"**{line['adjusted_rand']:.2f}**",
+                line["exact"],
+                _above(line, "above data map") if "above data map" in line else "–",
+                f"{100 * line['anew']:.1f}",
+                f"{100 * line['as it is']:.1f}" if "as it is" in line else "–",
+            ]
+            for line in lines
+        ]
+        columns = ["groups", "trainings", "adjusted Rand", "exact", "above data map"]
+        parts += [told[kind], table([*columns, "trained anew", "as they are"], rows)]
+    return "\n\n".join(parts)
+
+
+def one_shot(found: dict[str, Any]) -> str:
+    """DMTG as published on faces, beside what could be reached of the paper's figures."""
+    rows = [
+        [
+            line["arm"],
+            f"{line['trainings']:.3g}",
+            f"{line['total error']:.1f}",
+            _between(line.get("normalised gain")),
+            f"{line['AUROC']:.1f}",
+            _between(line.get("gain in AUROC")),
+        ]
+        for line in found["summary"]
+    ]
+    published = found["published"]
+    columns = ["arm", "trainings", "total error", "normalised gain", "AUROC", "gain in AUROC"]
+    return "\n\n".join(
+        [
+            f"{found['images']:,} images split by identity, {found['epochs']} epochs, "
+            f"{found['seeds']} seeds; differences to joint over seeds, in points, normalised gain "
+            "in %.",
+            table(columns, rows),
+            f"Published: {published['what']}: "
+            + "; ".join(
+                f"{method} " + ", ".join(f"K = {k} {gain:+.1f}" for k, gain in gains.items())
+                for method, gains in published.items()
+                if method != "what"
+            )
+            + ". No table of faces could be reached.",
+        ]
+    )
+
+
+def _between(interval: list[float] | None) -> str:
+    return "–" if interval is None else with_interval(*interval)
 
 
 def cost(found: dict[str, Any]) -> str:
