@@ -112,7 +112,7 @@ class Kinds:
 
     def first_bound(self) -> float:
         """No K groups have a larger value: the largest eigenvalue for each."""
-        return len(self.slots) * max(largest(self.form, self.sizes), 0.0)
+        return len(self.slots) * largest(self.form, self.sizes)
 
     def neighbours(self, labels: np.ndarray, kind: int) -> np.ndarray:
         """Groups of a kind in a partition, what differs from them in an item, and items alone."""
@@ -173,7 +173,7 @@ class Prices:
 
     def bound(self) -> float:
         """No partition has a larger value: the sum of prices, and what groups can gain at most."""
-        gains = [max(largest(self.form(kind), self.kinds.sizes), 0.0) for kind in self.kinds.all]
+        gains = [largest(self.form(kind), self.kinds.sizes) for kind in self.kinds.all]
         return self.value + float(self.kinds.counts @ gains)
 
 

@@ -27,7 +27,7 @@ from coterie.grouping._programme import Programme
 from coterie.grouping._quadratic import ascended, positive
 from coterie.grouping.sdp import density, sdp
 
-_ROUNDING = 1e-7  # of affinities whose largest is 1
+_ROUNDING = 1e-6  # of affinities whose largest is 1; HiGHS prices to 1e-7
 _CHOOSING = 0.2  # of the time, for the choice among groups that were found
 
 
