@@ -11,6 +11,7 @@ from coterie.affinities import Cosine, Lookahead, TransferGain
 from coterie.affinities._steps import require_joint
 from coterie.data import Batch, Batches, load
 from coterie.errors import CoterieError
+from coterie.models import ModelStack
 from coterie.tasks import task_losses
 from coterie.training.step import gradient_step
 from tests.affinities.moments import KINDS, measured, moment_of, smooth, table, trial_of
@@ -296,6 +297,21 @@ def test_price_is_what_a_measurement_takes(data, probe):
     scored = 0.5 if getattr(probe, "batch_size", None) else 1.0
     assert probe.work.forwards == 1 + scored * (price.forwards - 1)
     assert probe.work.backwards == price.backwards
+
+
+def test_losses_are_in_full_precision_and_the_setting_stays(data, monkeypatch):
+    moment, seen, run = moment_of(data, smooth), [], ModelStack.__call__
+
+    def watched(self, *args, **settings):
+        seen.append(torch.backends.cudnn.allow_tf32)
+        return run(self, *args, **settings)
+
+    monkeypatch.setattr(ModelStack, "__call__", watched)
+    monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", True)
+    trial = trial_of(moment)
+    trial.losses_after(torch.eye(3), {}, trial.scoring_batch())
+    assert seen == [False]
+    assert torch.backends.cudnn.allow_tf32
 
 
 def test_bf16_agrees_with_fp32(data):

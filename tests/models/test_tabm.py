@@ -187,7 +187,9 @@ def test_it_is_exported(data, tmp_path, suffix):
     assert len(model.export(tmp_path / f"model{suffix}")["outputs"][0]["columns"]) == 2
 
 
-@pytest.mark.parametrize("method", ["lookahead", "cosine", "transfer_gain", "auxiliary_gain"])
+@pytest.mark.parametrize(
+    "method", ["lookahead", "cosine", "alignment", "transfer_gain", "auxiliary_gain"]
+)
 def test_affinities_read_it(data, method):
     found = ct.affinity(method, "tabm", data, every=2, **SMALL, batch_size=32)
     assert np.isfinite(found.matrix[~np.eye(2, dtype=bool)]).all()

@@ -7,7 +7,8 @@ Shapes: ``T`` tasks, ``B`` examples of a batch.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TypeVar
 
@@ -94,6 +95,20 @@ class Bench:
             except (RuntimeError, ValueError, NotImplementedError):
                 self.rejected.add(what)
         return one_by_one()
+
+
+@contextmanager
+def in_full_precision() -> Iterator[None]:
+    """Without TF32 in convolutions, which they have on a GPU by default.
+
+    Short steps change weights by less than its resolution.
+    """
+    cudnn = torch.backends.cudnn
+    before, cudnn.allow_tf32 = cudnn.allow_tf32, False
+    try:
+        yield
+    finally:
+        cudnn.allow_tf32 = before
 
 
 def only_row(batch: Batch) -> Batch:

@@ -19,7 +19,7 @@ import torch
 from torch import Tensor
 from torch.func import functional_call
 
-from coterie.affinities._bench import Bench, Result, copies, only_row
+from coterie.affinities._bench import Bench, Result, copies, in_full_precision, only_row
 from coterie.data import Batch, Batches
 from coterie.errors import CoterieError
 from coterie.models import ModelStack, Strategy
@@ -157,7 +157,7 @@ class Trial:
         """
 
         def run(stack: ModelStack) -> Tensor:
-            with torch.no_grad():
+            with torch.no_grad(), in_full_precision():
                 return stack(batch.inputs, seed=self.moment.seed)
 
         self.work.forwards += len(weights) * self._relative_size(batch)
