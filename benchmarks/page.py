@@ -35,6 +35,7 @@ from page_methods import (
 from page_published import published
 from page_regimes import gained, methods
 from page_stg_mtl import scalability, tables_of
+from page_structure import false_structure
 from page_tables import cost as networks_cost
 from page_tables import settings, tables
 
@@ -379,6 +380,7 @@ SECTIONS: list[tuple[str, str, str, Callable[[dict[str, Any]], str]]] = [
     ("Networks on tables: whole comparisons", "tables.py", "tables_cost", networks_cost),
     ("Settings of `tabm`", "tables.py", "tables_tuning", settings),
     ("Which epoch is kept, and how long to wait", "kept_epoch.py", "kept_epoch", kept),
+    ("Groups that are not there", "false_structure.py", "false_structure", false_structure),
     ("Speed: the whole job", "speed.py", "speed_job", job),
     ("Speed: the whole job on a GPU", "speed.py", "speed_job_gpu", job),
     ("Speed: stacks", "speed.py", "speed_stacks", stacks),

@@ -771,8 +771,17 @@ def test_auto_shows_how_it_chose(
     assert main(["group", str(folder), "--groups", "auto"]) == 0
     captured = capsys.readouterr()
     assert "Number of groups by silhouette: 2 (" in captured.out
-    assert ".10: " in captured.out
+    assert re.search(r"The largest is (at least|below) \.\d\d", captured.out)
     assert "Tasks are of mixed kinds" in captured.err
+
+
+def test_groups_by_difficulty_are_said_to_be_that(
+    recorded: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.copytree(recorded, folder := tmp_path / "run")
+    for features, said in (("density", True), ("centred", False)):
+        assert main(["group", str(folder), "--groups", "2", "--features", features]) == 0
+        assert ("Groups by difficulty: " in capsys.readouterr().out) == said
 
 
 def test_fit_again_keeps_the_model_and_another_grouping_drops_it(

@@ -387,3 +387,11 @@ def test_searches_that_differ_in_a_setting_have_checkpoints_of_their_own(data, t
 def test_objects_that_are_none_are_refused(make, message):
     with pytest.raises(CoterieError, match=message):
         make()
+
+
+@pytest.mark.parametrize(("within", "n_groups"), [(0.0, 1), (0.85, 3)])
+def test_an_affinity_of_maps_has_as_many_groups_as_its_map(within, n_groups):
+    data_map = hard_and_easy(9, 1, groups=3, within=within, means=(0.72, 0.78))
+    case = SimpleNamespace(data_map=data_map, maps={})
+    found = ct.Cluster("data_map", by="spectral", n_groups="auto")(case, seed=0)
+    assert found.grouping.n_groups == n_groups

@@ -17,9 +17,9 @@ from coterie.tasks import confidence
 class MapObserver:
     """Feeds a recorder with the confidences of one row, from the forward pass that trains it.
 
-    The map is over the epochs up to the one that the row keeps: beyond its best epoch a row learns
-    examples by heart, one after the other, and tasks look less and less alike in it. With
-    ``snapshots`` it is over all epochs that the row trained, as the choice is made. ``positions`` (N,) are the examples that it
+    The map is over the epochs up to the one that the row keeps: beyond its best epoch it learns
+    examples by heart, whatever their tasks have in common. With ``snapshots`` it is over all epochs
+    that the row trained, as the choice is made. ``positions`` (N,) are the examples that it
     trains on; the map names them by their ids.
     """
 

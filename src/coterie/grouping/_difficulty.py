@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
+from scipy.special import ndtri
 from scipy.stats import median_abs_deviation
 
 from coterie.datamaps.gram import Gram
@@ -20,6 +21,7 @@ from coterie.seeds import numpy_generator
 # Smaller silhouettes of equally hard tasks say little, however sure they are.
 LEAST = 0.1
 _DRAWS, _ROUNDS = 99, 100
+_NORMAL = float(ndtri(0.75))
 
 
 def least_silhouette(gram: Gram, seed: int = 0) -> float:
@@ -95,7 +97,7 @@ def _by_chance(
     common = np.outer(loadings, loadings)
     pairs = first, second = tuple(order[np.array(np.triu_indices(len(order), 1))])
     residual = ((margins.correlation - common) / error)[pairs]
-    scale = error[pairs] * max(1.0, float(median_abs_deviation(residual, scale="normal")))
+    scale = error[pairs] * max(1.0, float(median_abs_deviation(residual, scale=_NORMAL)))
     for _ in range(_DRAWS):
         drawn = common.copy()
         drawn[pairs] += scale * random.standard_normal(len(scale))

@@ -99,9 +99,13 @@ class PointHistograms:
         return {"features": "points", "notes": notes}
 
     @cached_property
+    def _gram(self) -> Gram:
+        return gram(self.data_map)
+
+    @property
     def gram(self) -> Gram:
         """Distances between tasks, cell by cell."""
-        return gram(self.data_map)
+        return self._gram
 
     def cluster(self, settings: Settings, weights: np.ndarray | None = None) -> Clusters:
         """Cluster the points and let them vote."""
