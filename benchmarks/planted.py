@@ -29,6 +29,7 @@ import coterie as ct
 from coterie.seeds import numpy_generator
 from coterie.statistics import nadeau_bengio
 from coterie.testing import REGIMES, Regime, planted
+from coterie.testing.planted import MEASURED
 
 DRAWS = 3
 HEADROOM_TABLES, HEADROOM_ROWS, HEADROOM_SEEDS = 5, 24, 3
@@ -111,7 +112,10 @@ def main() -> None:
         found["headroom"][regime] = headroom(regime, seeds[:HEADROOM_TABLES])
         log(f"{regime}: headroom {found['headroom'][regime]}")
         sizes = {"tables": asked.tables, "draws": DRAWS, "headroom_tables": HEADROOM_TABLES}
-        save_result("planted", {**sizes, **{name: _ordered(found[name]) for name in KEPT}})
+        kept = {name: _ordered(found[name]) for name in KEPT}
+        save_result("planted", {**sizes, **kept})
+        stated = {name: kept[name] for name in ("gains", "headroom")}
+        MEASURED.write_text(json.dumps(stated, indent=1) + "\n", encoding="utf-8")
 
 
 def _kept() -> dict[str, Any]:

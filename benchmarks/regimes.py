@@ -58,8 +58,28 @@ TUNING = 1000
 # These train every subset of the tasks: 63 of 6 tasks in two groups.
 AUTO = ", auto"
 SMALL, SMALL_GROUPS = ("train", "early"), 2
-CLAIMS: dict[str, tuple[Regime, ...]] = {}
-"""Where a method should find the groups, or that there are none."""
+UNGROUPED: tuple[Regime, ...] = ("no structure", "unequal difficulty")
+GROUPED = tuple(regime for regime in REGIMES if regime not in UNGROUPED)
+LATENT: tuple[Regime, ...] = (
+    "agreeing heads",
+    "conflicting heads",
+    "narrow network",
+    "unequal tasks",
+    "overlapping groups",
+    "flipped labels",
+)
+CLAIMS: dict[str, tuple[Regime, ...]] = {
+    **dict.fromkeys(("train", "pairs", "surrogate"), GROUPED),
+    "data_map": LATENT,
+    "lookahead": ("conflicting heads", "narrow network", "flipped labels"),
+    "transfer_gain": ("conflicting heads", "narrow network", "flipped labels"),
+    "dmtg": ("conflicting heads", "narrow network"),
+    **{
+        f"{name}{AUTO}": UNGROUPED
+        for name in ("data_map", "cosine", "lookahead", "transfer_gain", "auxiliary_gain")
+    },
+}
+"""Where a method should find the groups, or (``UNGROUPED``) that there are none."""
 
 CELL = ["regime", "seed", "tasks", "method"]
 FIGURES = ["rand", "regret", "gain", "cost", "seconds", "groups"]

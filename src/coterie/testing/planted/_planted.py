@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import nan
+from pathlib import Path
 from typing import Literal, get_args
 
 import numpy as np
@@ -13,7 +16,6 @@ from coterie.errors import require_choice, require_whole
 from coterie.results import Grouping
 from coterie.seeds import MOST_SEED, numpy_generator
 from coterie.testing.planted._functions import Recipe, Table
-from coterie.testing.planted._gains import GAINS, HEADROOMS
 from coterie.testing.planted.agreeing import AGREEING
 from coterie.testing.planted.conflicting import CONFLICTING
 from coterie.testing.planted.disjoint import DISJOINT
@@ -37,6 +39,8 @@ Regime = Literal[
     "unequal difficulty",
 ]
 REGIMES: tuple[Regime, ...] = get_args(Regime)
+MEASURED = Path(__file__).with_name("measured.json")
+"""What ``benchmarks/planted.py`` found, written by it."""
 _RECIPES: dict[Regime, Recipe] = {
     "agreeing heads": AGREEING,
     "conflicting heads": CONFLICTING,
@@ -93,64 +97,61 @@ class Planted:
 def planted(regime: Regime, seed: int = 0, *, n_groups: int = 3, per_group: int = 3) -> Planted:
     """A table of ``n_groups`` times ``per_group`` binary tasks whose groups are known.
 
-        They are functions of twelve inputs, but for "flipped labels", where the inputs are images.
+    They are functions of twelve inputs, but for "flipped labels", where the inputs are images.
 
-        ==================== ===========================================================================
-        regime               what is true of it
-        ==================== ===========================================================================
-        "agreeing heads"     Tasks of a group are mixes of three functions of two directions of the
-                             inputs, which the other groups do not read. Few examples for a wide
-                             network: sharing them pays.
-        "conflicting heads"  Tasks of a group mix three functions of three directions of their own, and
-                             the only hidden layer has six units: enough for one group, of which others
-                             would take their part.
-        "narrow network"     The tasks of "agreeing heads" with plenty of examples, and a last hidden
-                             layer of four units: capacity is too small for all.
-        "few labels"         Tasks of a group are nearly one linear function, or its negation; each has
-                             40 labels to train on and 20 for validation, at examples of its own.
-        "disjoint examples"  Tasks of a group are one function, and every example is labelled for one
-                             task only: a group multiplies the examples.
-        "unequal tasks"      The tasks of "agreeing heads", but every group has some of many labels and
-                             of few, clean and noisy ones, balanced and rare ones.
-        "overlapping groups" As "agreeing heads", but the last task of each group mixes functions of the
-                             next group in, and belongs to both.
-        "flipped labels"     Handwritten digits, each seen in one of K + 1 orders of its pixels. A group
-                             has two questions about the digit, whose answers are flipped in one order;
-                             its tasks ask them in turn. The last hidden layer has three units.
-        "no structure"       Every task is a random linear function of the inputs, of its own, with
-                             noise, and the network is wide: no grouping should pay.
-        "unequal difficulty" The same, but signal over noise is from a third to 3: tasks that are alike
-                             are equally difficult, and no grouping should pay.
-        ==================== ===========================================================================
+    ==================== ===========================================================================
+    regime               what is true of it
+    ==================== ===========================================================================
+    "agreeing heads"     Tasks of a group are mixes of three functions of two directions of the
+                         inputs, which the other groups do not read. Few examples for a wide
+                         network: sharing them pays.
+    "conflicting heads"  Tasks of a group mix three functions of three directions of their own, and
+                         the only hidden layer has six units: enough for one group, of which others
+                         would take their part.
+    "narrow network"     The tasks of "agreeing heads" with plenty of examples, and a last hidden
+                         layer of four units: capacity is too small for all.
+    "few labels"         Tasks of a group are nearly one linear function, or its negation; each has
+                         40 labels to train on and 20 for validation, at examples of its own.
+    "disjoint examples"  Tasks of a group are one function, and every example is labelled for one
+                         task only: a group multiplies the examples.
+    "unequal tasks"      The tasks of "agreeing heads", but every group has some of many labels and
+                         of few, clean and noisy ones, balanced and rare ones.
+    "overlapping groups" As "agreeing heads", but the last task of each group mixes functions of the
+                         next group in, and belongs to both.
+    "flipped labels"     Handwritten digits, each seen in one of K + 1 orders of its pixels. A group
+                         has two questions about the digit, whose answers are flipped in one order;
+                         its tasks ask them in turn. The last hidden layer has three units.
+    "no structure"       Every task is a random linear function of the inputs, of its own, with
+                         noise, and the network is wide: no grouping should pay.
+    "unequal difficulty" The same, but signal over noise is from a third to 3: tasks that are alike
+                         are equally difficult, and no grouping should pay.
+    ==================== ===========================================================================
 
-        What true groups gain in points of balanced accuracy on the test part, over twenty tables
-        (``benchmarks/planted.py``), paired, with 95 % intervals, and the bound on what any three models
-        gain over one (headroom):
-
-    GAINS
-        In "conflicting heads" single models are best of all, as they have the layer to themselves:
-        groups are what a budget of few models can reach.
+    What true groups gain was measured on twenty tables of each (``benchmarks/planted.py``): ``gain``
+    and ``headroom``, with a table on the benchmarks page; where there are no groups, nothing. In
+    "conflicting heads" single models are best of all, as they have the layer to themselves:
+    groups are what a budget of few models can reach.
 
     Args:
-            regime: one of the ten.
-            seed: of the inputs, the functions and the split; the same seed gives the same bits.
-            n_groups: number of true groups; ``gain`` is that of 3.
-            per_group: tasks of each; ``gain`` is that of 3.
+        regime: one of the ten.
+        seed: of the inputs, the functions and the split; the same seed gives the same bits.
+        n_groups: number of true groups; ``gain`` is that of 3.
+        per_group: tasks of each; ``gain`` is that of 3.
 
     Raises:
-            CoterieError: an unknown regime, or a number that is none.
+        CoterieError: an unknown regime, or a number that is none.
 
-        >>> found = planted("conflicting heads", seed=1)
-        >>> found.groups[0], found.data.tasks.names == sum(found.groups, ())
-        (('a1', 'a2', 'a3'), True)
-        >>> found.gain["joint"].low > 0
-        True
+    >>> found = planted("conflicting heads", seed=1)
+    >>> found.groups[0], found.data.tasks.names == sum(found.groups, ())
+    (('a1', 'a2', 'a3'), True)
+    >>> found.gain["joint"].low > 0
+    True
     """
     require_choice("regime", regime, REGIMES)
     require_whole("seed", seed, 0, MOST_SEED)
     require_whole("n_groups", n_groups, 1, 26)
     require_whole("per_group", per_group, 1)
-    recipe = _RECIPES[regime]
+    recipe, measured = _RECIPES[regime], json.loads(MEASURED.read_text(encoding="utf-8"))
     table = recipe.draw(n_groups, per_group, numpy_generator(seed, "planted", regime))
     names = tuple(
         f"{chr(ord('a') + group)}{task + 1}"
@@ -162,10 +163,8 @@ def planted(regime: Regime, seed: int = 0, *, n_groups: int = 3, per_group: int 
         data=_loaded(table, names, seed),
         grouping=_grouping(table, names, n_groups, per_group),
         settings=recipe.settings,
-        gain={
-            name: Gain(mean=m, low=low, high=high) for name, (m, low, high) in GAINS[regime].items()
-        },
-        headroom=HEADROOMS[regime],
+        gain={name: Gain(**gain) for name, gain in measured["gains"].get(regime, {}).items()},
+        headroom=measured["headroom"].get(regime, {}).get("bound", nan),
     )
 
 

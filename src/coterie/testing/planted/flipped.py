@@ -19,7 +19,7 @@ def draw(n_groups: int, per_group: int, rng: np.random.Generator) -> Table:
     """The table."""
     from sklearn.datasets import load_digits
 
-    pixels, digit = load_digits(return_X_y=True)
+    pixels, digit = (np.asarray(array) for array in load_digits(return_X_y=True))
     orders = np.stack([rng.permutation(pixels.shape[1]) for _ in range(n_groups + 1)])
     context = rng.integers(n_groups + 1, size=len(pixels))
     inputs = np.take_along_axis(pixels / 16, orders[context], axis=1).reshape(-1, 1, 8, 8)
