@@ -387,3 +387,14 @@ def test_searches_that_differ_in_a_setting_have_checkpoints_of_their_own(data, t
 def test_objects_that_are_none_are_refused(make, message):
     with pytest.raises(CoterieError, match=message):
         make()
+
+
+def test_adaptive_weights_are_a_model_for_each_task(data):
+    provider = ct.AdaptiveWeights(data.tasks.names, every=4, least=2)
+    found = ct.compare("mlp", data, provider, seeds=1, repeats=1, draws=1, **PLAIN).found
+    [(name, [one])] = found.items()
+    searched = ct.fit("mlp", data, provider, seed=0, **SMALL)
+    np.testing.assert_array_equal(one.grouping.membership, np.eye(4))
+    np.testing.assert_allclose(one.grouping.weights(), searched.weights, atol=1e-7)
+    assert one.cost.model_steps == searched.cost["model_steps"]
+    assert name == "grouped"
