@@ -100,9 +100,13 @@ def test_more_steps_between_measurements_than_there_are_is_joint_training():
         assert torch.equal(tensor, never.stack.state()[name]), name
 
 
-@pytest.mark.parametrize("optimiser", ["adam", "sgd"])
-def test_a_model_is_what_it_is_without_the_others(optimiser):
-    data, own = table(200), {**SETTINGS, "optimiser": optimiser, "epochs": 6}
+@pytest.mark.parametrize(
+    "settings",
+    [{"optimiser": "adam"}, {"optimiser": "sgd"}, {"epochs": 30, "patience": 1, "lr": 0.1}],
+    ids=["adam", "sgd", "stops"],
+)
+def test_a_model_is_what_it_is_without_the_others(settings):
+    data, own = table(200), {**SETTINGS, "epochs": 6, **settings}
     both = AdaptiveWeights([NAMES[0], NAMES[2]], every=2)
     alone = AdaptiveWeights(NAMES[2], every=2)
     together = ct.fit(smooth, data, both, init=[0, 1], **own)
@@ -111,6 +115,8 @@ def test_a_model_is_what_it_is_without_the_others(optimiser):
     np.testing.assert_allclose(both.gains()[:, 2], alone.gains()[:, 2], rtol=1e-3, atol=1e-7)
     np.testing.assert_allclose(together.weights[1], single.weights[0], atol=1e-4)
     np.testing.assert_allclose(together.scores[1], single.scores[0], atol=1e-4)
+    assert together.cost["steps"][1] == single.cost["steps"][0]
+    assert ("patience" in settings) == (together.cost["steps"][0] < together.cost["steps"][1])
 
 
 def test_models_keep_the_best_epoch_of_their_main_task():

@@ -395,3 +395,14 @@ def test_an_affinity_of_maps_has_as_many_groups_as_its_map(within, n_groups):
     case = SimpleNamespace(data_map=data_map, maps={})
     found = ct.Cluster("data_map", by="spectral", n_groups="auto")(case, seed=0)
     assert found.grouping.n_groups == n_groups
+
+
+def test_adaptive_weights_are_a_model_for_each_task(data):
+    provider = ct.AdaptiveWeights(data.tasks.names, every=4, least=2)
+    found = ct.compare("mlp", data, provider, seeds=1, repeats=1, draws=1, **PLAIN).found
+    [(name, [one])] = found.items()
+    searched = ct.fit("mlp", data, provider, seed=0, **SMALL)
+    np.testing.assert_array_equal(one.grouping.membership, np.eye(4))
+    np.testing.assert_allclose(one.grouping.weights(), searched.weights, atol=1e-7)
+    assert one.cost.model_steps == searched.cost["model_steps"]
+    assert name == "grouped"
