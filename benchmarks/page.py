@@ -360,7 +360,7 @@ SECTIONS: list[tuple[str, str, str, Callable[[dict[str, Any]], str]]] = [
     ),
     ("Published groups: CIFAR-100", "reproduce_cifar100.py", "cifar100", hundred),
     *(
-        (f"STG-MTL's tables: {title}", "stg_mtl.py", f"stg_mtl_{name}", tables_of)
+        (f"Tables of STG-MTL: {title}", "stg_mtl.py", f"stg_mtl_{name}", tables_of)
         for name, title in STG_MTL.items()
     ),
     ("What finding groups costs", "scalability.py", "scalability", scalability),
