@@ -7,6 +7,7 @@ import pytest
 import torch
 
 import coterie as ct
+from coterie.affinities import Lookahead
 from coterie.cli.arguments import objects_named
 from coterie.cli.asked import methods_asked
 from coterie.cli.options import ComparisonOptions, GroupOptions
@@ -91,7 +92,8 @@ def test_settings_that_a_paper_leaves_open():
 
 def test_a_method_is_known_by_what_it_does():
     same = method_named("lookahead:published", 3).itself
-    assert same == ct.Average("lookahead", n_groups=3)
+    assert same.probe(0).key == Lookahead(step=1.0, scored_on="train", normalise=False).key
+    assert (type(same), same.n_groups) == (ct.Average, 3)
     assert "Average" in method_named("lookahead:published", 3).words
 
 

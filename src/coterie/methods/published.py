@@ -13,16 +13,20 @@ from difflib import get_close_matches
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from coterie.affinities import Lookahead, TransferGain
+from coterie.differentiable import DifferentiableGrouping
 from coterie.errors import CoterieError
 from coterie.estimators import GradTagScores, MTGNetScores, SurrogateScores
 from coterie.methods._method import Case, Groups, Method
 from coterie.methods.average import Average
 from coterie.methods.cluster import Cluster
 from coterie.methods.cluster_scores import ClusterScores
+from coterie.methods.learn import Learn
 from coterie.methods.select import Select, require_number
 from coterie.named import PUBLISHED_SUFFIX
 from coterie.results import About, Cost, DataMap, Found, Grouping
 from coterie.training import Probe
+from coterie.training.config import TrainingSettings
 
 if TYPE_CHECKING:
     from coterie.datamaps.gram import Gram
@@ -75,6 +79,16 @@ class AsPublished(Method):
     def n_models(self) -> Groups:
         """How many models it leaves."""
         return self.method.n_models
+
+    @property
+    def brings_models(self) -> bool:
+        """Whether what it finds is trained already."""
+        return self.method.brings_models
+
+    @property
+    def reads_joint(self) -> bool:
+        """Whether its groups have to pay for the joint training."""
+        return self.method.reads_joint
 
     @property
     def name(self) -> str:
@@ -166,6 +180,22 @@ def _surrogate(*, n_groups: int, n_subsets: int | None = None, size: int | None 
     return Select(SurrogateScores(n_subsets, size), n_groups=n_groups)
 
 
+def _dmtg(*, n_groups: int, recipe: bool = False) -> Learn:
+    provider = DifferentiableGrouping(
+        n_groups, "paper", normalise=False, prune=0.0, keeps_best=True
+    )
+    settings: TrainingSettings = {
+        "optimiser": "adam",
+        "lr": 8e-4,
+        "batch_size": 256,
+        "epochs": 100,
+        "schedule": "step",
+    }
+    return Learn(provider, one_shot=True, settings=settings if recipe else {})
+
+
+# Whole steps, scored on training examples, as they come.
+_STEPS: dict[str, Any] = {"step": 1.0, "scored_on": "train", "normalise": False}
 _FIXTURES = "The selections from the published matrices come out (`tests/methods/test_average.py`)"
 _AVERAGES = (
     "A group is worth to a task the mean affinity of its other members with it; tasks alone are "
@@ -198,9 +228,11 @@ PUBLISHED: dict[str, Published] = {
             "them. Binary tasks are weighted by negatives over positives.",
         ),
         differs=(
-            "Loss weights are divided by their sum, and those below a ten-thousandth of a model's "
-            "largest are 0: no difference under Adam but for weight decay and clipping.",
-            "The best epoch on validation is kept, where the released code keeps the last.",
+            'Loss weights are divided by their sum unless `reduction="sum"`, and those below a '
+            "ten-thousandth of a model's largest are 0: no difference under Adam but for weight "
+            "decay and clipping.",
+            "The best epoch on validation is kept, and the map ends with it, where the released "
+            'code goes to the last: that is `keep="last"`.',
             "K-means is seeded, and the best of ten starts; single points vote on a grid of 64 by "
             "64 cells.",
         ),
@@ -209,7 +241,7 @@ PUBLISHED: dict[str, Published] = {
     ),
     "lookahead": Published(
         paper="TAG: Fifty, Amid, Zhao, Yu, Anil, Finn, NeurIPS 2021",
-        made=partial(Average, "lookahead"),
+        made=partial(Average, Lookahead(**_STEPS)),
         settings=("every", "time_limit"),
         same=(
             "How far a step of one task on the shared weights changes the loss of another, its "
@@ -365,7 +397,57 @@ PUBLISHED: dict[str, Published] = {
         ),
         figures="The paper's tables are not available.",
     ),
-    # `transfer_gain` and `dmtg` stand here.
+    "transfer_gain": Published(
+        paper="Principled task grouping: Wang, Pan, Yu, arXiv 2402.15328",
+        made=partial(Cluster, TransferGain(**_STEPS), by="principled"),
+        settings=("every", "by"),
+        same=(
+            "What a task adds to the step that another takes anyway, heads included: one less the "
+            "ratio of the target's loss after a step of both to that after its own, averaged over "
+            "the joint training, every tenth step (`every`).",
+            "K groups that part the tasks, such that the sum over groups of all gains within, "
+            "divided by the size, is largest; gains are not standardised.",
+            "Constraints on sizes, links and resources, as settings of the clustering: "
+            "`by=Principled(sizes=(2, 5))` of `coterie.grouping`.",
+        ),
+        differs=(
+            "Losses are averaged over the tasks of a step, so that a task does not help itself; "
+            "the authors' collectors differ between mean and sum.",
+            "A step is scored on a second training batch, not on the one that made it.",
+            "Each task is in exactly one group; the released programme asks for at least one, "
+            "which counts a good nucleus once for every group that holds it.",
+            "The programme is solved by column generation, with its gap told, and no commercial "
+            "solver.",
+            _TRAINED,
+        ),
+        figures="The paper's tables could not be read; its programme is held against enumeration "
+        "(`tests/grouping/test_principled.py`).",
+    ),
+    "dmtg": Published(
+        paper="DMTG: Gao et al., ICML 2024, arXiv 2407.05082",
+        made=_dmtg,
+        settings=("recipe",),
+        same=(
+            "K branches that start alike; every task's loss in every branch, weighed by a relaxed "
+            "categorical sample with logits of ones at first and a temperature of 2.5; the plain "
+            "sum of losses, one optimiser and rate for weights and logits, no pruning.",
+            "One shot: the branches that the search leaves are what is scored, each task by its "
+            "likeliest one, and the search is all that they cost.",
+            "With `recipe=True` the search is trained as on CelebA: Adam, 8e-4, batches of 256, 100 "
+            "epochs, the rate halved after every 15 %.",
+        ),
+        differs=(
+            "Binary tasks have one output and the logistic loss, not two and cross-entropy, which "
+            "is the same function; positives are weighted unless `balance=False` in `load`.",
+            "The epoch is kept by validation loss; the released code asks for the least training "
+            "loss, too.",
+            "Gradients are not scaled between branches and a stem, as they are on Taskonomy; no "
+            "branches share a stem unless the provider has one (`ct.Learn`).",
+        ),
+        figures="What can be said of the published margins is on [the page of DMTG]"
+        "(methods/dmtg.md) and the [benchmarks page]"
+        "(benchmarks.md#differentiable-grouping-planted-groups).",
+    ),
     "auxiliary_gain": Published(
         refused="the formula of the effectiveness metric by Wang, Du, Zhao and Liu (J. Intell. "
         "Manuf. 2025) is not public, and 'auxiliary_gain' is a definition of our own.",
