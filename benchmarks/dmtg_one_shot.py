@@ -38,6 +38,7 @@ RECIPE: dict[str, Any] = {
     "batch_size": 256,
     "schedule": "step",
     "strategy": "loop",
+    "precision": "bf16",
 }
 EPOCHS, SEEDS, GROUPS = 100, 3, (2, 3, 4, 5)
 # No table of CelebA could be reached. What could is Taskonomy, by the authors' response of March
