@@ -1,5 +1,7 @@
 """Methods that measure, in comparisons on a small table."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import torch
@@ -12,6 +14,7 @@ from coterie.methods import Case, method_named
 from coterie.methods import select as selecting
 from coterie.results import Cost
 from tests.affinities.moments import table
+from tests.grouping.test_difficulty import hard_and_easy
 
 SMALL = {"epochs": 3, "batch_size": 32, "model_options": {"hidden": (16,)}, "strategy": "loop"}
 PLAIN = {**SMALL, "rivals": "none"}
