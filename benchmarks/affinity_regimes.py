@@ -46,28 +46,32 @@ from coterie.testing import Regime, planted
 
 REGIMES: tuple[Regime, ...] = ("agreeing heads", "conflicting heads", "disjoint examples")
 EPOCHS = (10, 30, 100)
-PUBLISHED: dict[str, Any] = {"step": 1, "scored_on": "train", "normalise": False}
-WELL: dict[str, Any] = {"every": 5, "batch_size": 512}  # the whole validation part
+PUBLISHED: dict[str, Any] = {
+    "step": 1,
+    "scored_on": "train",
+    "normalise": False,
+    "batch_size": None,
+}
 MAIN: dict[str, AffinityProbe] = {
     "cosine": Cosine(every=5),
     "alignment": Alignment(every=5),
     "lookahead, published": Lookahead(every=5, **PUBLISHED),
-    "lookahead": Lookahead(**WELL),
+    "lookahead": Lookahead(every=5),
 }
 OTHERS: dict[str, AffinityProbe] = {
-    "lookahead, step 1": Lookahead(step=1, **WELL),
-    "lookahead, step 0.1": Lookahead(step=0.1, **WELL),
-    "lookahead, scored on train": Lookahead(scored_on="train", **WELL),
-    "lookahead, not normalised": Lookahead(normalise=False, **WELL),
-    "lookahead, as many examples as train": Lookahead(every=5),
-    "lookahead, every 10": Lookahead(batch_size=512),
+    "lookahead, step 1": Lookahead(step=1, every=5),
+    "lookahead, step 0.1": Lookahead(step=0.1, every=5),
+    "lookahead, scored on train": Lookahead(scored_on="train", every=5),
+    "lookahead, not normalised": Lookahead(normalise=False, every=5),
+    "lookahead, as many examples as train": Lookahead(every=5, batch_size=None),
+    "lookahead, every 10": Lookahead(),
     "alignment, every 10": Alignment(),
 }
 PAIRS: dict[str, AffinityProbe] = {
     "transfer gain, published": TransferGain(**PUBLISHED),
-    "transfer gain": TransferGain(batch_size=512),
-    "auxiliary gain, earlier": AuxiliaryGain(step=1, normalise=False),
-    "auxiliary gain": AuxiliaryGain(batch_size=512),
+    "transfer gain": TransferGain(),
+    "auxiliary gain, earlier": AuxiliaryGain(step=1, normalise=False, batch_size=None),
+    "auxiliary gain": AuxiliaryGain(),
 }
 # By part: what is measured, the first seed, the number of tables of each regime, of how many of
 # them over all epochs.

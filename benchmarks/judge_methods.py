@@ -53,7 +53,7 @@ from coterie.statistics import nadeau_bengio
 GROUPS = (2, 3)
 EVERY = 5
 RANDOM_DRAWS = 50
-PUBLISHED: dict[str, Any] = {"step": 1, "normalise": False, "until": "last"}
+PUBLISHED: dict[str, Any] = {"step": 1, "normalise": False, "batch_size": None}
 PROBES = {
     "cosine": "cosine",
     "lookahead": Lookahead(scored_on="train", **PUBLISHED),

@@ -16,7 +16,7 @@ from coterie.training.work import Work
 
 KINDS = ("binary", "multiclass", "regression")
 # As TAG and principled grouping were published, and as their definitions are written out.
-PUBLISHED = {"step": 1, "scored_on": "train", "normalise": False}
+PUBLISHED = {"step": 1, "scored_on": "train", "normalise": False, "batch_size": None}
 
 
 def linear(input_shape, width=4):

@@ -284,9 +284,9 @@ def test_permuting_the_tasks_permutes_the_matrix(order):
     "probe",
     [
         Cosine(),
-        Lookahead(scored_on="train"),
-        TransferGain(scored_on="train"),
-        TransferGain(pairs="first-order", scored_on="train"),
+        Lookahead(scored_on="train", batch_size=None),
+        TransferGain(scored_on="train", batch_size=None),
+        TransferGain(pairs="first-order", scored_on="train", batch_size=None),
         Lookahead(batch_size=15),
     ],
 )

@@ -27,9 +27,9 @@ class SteppingProbe(AffinityProbe):
     step is as long as that of all tasks together, or longer.
 
     ``scored_on`` is the part that scores them: "validation", of which epochs and groups are
-    chosen anyway, or other examples of "train" (as published), which a network that memorises
-    fits whatever a step does. ``batch_size`` is the number of examples that score, as many as the
-    training batch has if None.
+    chosen anyway, or other examples of "train" (as published). ``batch_size`` is the number of
+    examples that score, if there are so many; None: as many as the training batch has (as
+    published), which may be too few for a firm affinity.
 
     ``normalise`` divides the values of a target, of each measurement, by their root mean square over
     the sources: relative changes of a loss explode once it is small, and late measurements would rule
@@ -39,7 +39,7 @@ class SteppingProbe(AffinityProbe):
     step: float = 0.01
     scored_on: Literal["train", "validation"] = "validation"
     normalise: bool = True
-    batch_size: int | None = None
+    batch_size: int | None = 512
 
     def __post_init__(self) -> None:
         """Refuse what cannot work."""

@@ -30,7 +30,7 @@ class Lookahead(SteppingProbe):
     task would favour itself. Momentum is left out of u_i, else every candidate would carry all
     tasks' past gradients. Z is scaled by the learning rate as published, and then per target; for
     ``step``, ``scored_on``, ``normalise`` and ``batch_size`` see :class:`SteppingProbe`. As
-    published it is ``Lookahead(step=1, scored_on="train", normalise=False)``.
+    published it is ``Lookahead(step=1, scored_on="train", normalise=False, batch_size=None)``.
 
     >>> work = Lookahead().price(n_tasks=9)
     >>> work.lookaheads, round(work.model_steps, 2)

@@ -36,7 +36,7 @@ class TransferGain(SteppingProbe):
 
     which is close while steps are small. For ``step``, ``scored_on``, ``normalise`` and
     ``batch_size`` see :class:`SteppingProbe`. As published it is ``TransferGain(step=1,
-    scored_on="train", normalise=False)``.
+    scored_on="train", normalise=False, batch_size=None)``.
 
     >>> TransferGain().price(n_tasks=9).lookaheads, TransferGain(pairs="first-order").price(n_tasks=9).lookaheads
     (45, 9)
