@@ -22,7 +22,14 @@ from coterie.grouping._affinities import TaskAffinities, noise_silhouette, stand
 from coterie.grouping._automatic import choose_n_groups, kmeans_silhouettes
 from coterie.grouping._method import Settings
 from coterie.grouping.hierarchical import average_linkage
-from coterie.grouping.sdp import affine_projection, density, density_sdp, improve_density, sdp
+from coterie.grouping.sdp import (
+    affine_projection,
+    density,
+    density_sdp,
+    improve_density,
+    relax,
+    sdp,
+)
 from coterie.grouping.spectral import spectral
 from coterie.results import Affinity, Grouping
 from tests.datamaps.planted import planted_map
@@ -336,7 +343,7 @@ def test_details_are_told_and_saved(tmp_path):
 
 
 def test_an_unfinished_relaxation_is_told(monkeypatch):
-    monkeypatch.setattr(sdp_module, "density_sdp", partial(density_sdp, max_iterations=3))
+    monkeypatch.setattr(sdp_module, "relax", partial(relax, max_iterations=3))
     labels = [0, 0, 1, 1, 2, 2]
     found = group(affinity_of(planted(labels)), 3)
     assert not found.details["converged"]

@@ -17,6 +17,7 @@ from scipy.sparse.csgraph import connected_components
 from coterie.grouping._highs import part
 from coterie.grouping._programme import Programme
 from coterie.grouping._quadratic import Room
+from coterie.grouping.sdp import Multipliers
 
 _ROUNDING = 1e-7
 
@@ -26,7 +27,7 @@ class Kinds:
     """What a programme asks of I items in P kinds of groups.
 
     The ``item`` of each task (T,), affinities between items as a quadratic ``form`` (I, I), centred
-    and scaled: ``scale`` times it plus ``shift`` is the density of K groups. ``slots`` (K,) says of
+    and scaled: ``scale`` times it plus ``mean`` off the diagonal is what was measured. ``slots`` (K,) says of
     which kind each group is, ``rooms`` what groups of a kind may be, ``totals`` (P, R, I) what they
     take of what all share.
     """
@@ -34,7 +35,7 @@ class Kinds:
     item: np.ndarray
     form: np.ndarray
     scale: float
-    shift: float
+    mean: float
     slots: np.ndarray
     rooms: list[Room]
     totals: np.ndarray
@@ -48,7 +49,7 @@ class Kinds:
         n_items, item = connected_components(linked, directed=False)
         tasks = np.eye(n_items)[item]
         own = np.eye(n_tasks, dtype=bool)
-        mean = matrix[~own].mean()
+        mean = float(matrix[~own].mean())
         centred = (matrix + matrix.T) / 2 - np.where(own, 0.0, mean)
         scale = float(np.abs(centred).max()) or 1.0
         apart = np.zeros((n_tasks, n_tasks))
@@ -67,7 +68,7 @@ class Kinds:
             item=item,
             form=tasks.T @ (centred / scale) @ tasks,
             scale=scale,
-            shift=(n_tasks - n_groups) * mean,
+            mean=mean,
             slots=slots.ravel(),
             rooms=[
                 Room(
@@ -108,11 +109,16 @@ class Kinds:
 
     def density(self, value: float) -> float:
         """The density of a partition of some value."""
-        return value * self.scale + self.shift
+        return value * self.scale + (len(self.item) - len(self.slots)) * self.mean
 
-    def first_bound(self) -> float:
-        """No K groups have a larger value: the largest eigenvalue for each."""
-        return len(self.slots) * largest(self.form, self.sizes)
+    def prices(self, multipliers: Multipliers) -> Prices:
+        """Prices by which no group gains, from those of the relaxation."""
+        tasks = np.eye(len(self.sizes))[self.item]
+        items = tasks.T @ (multipliers.rows - self.mean) / self.scale
+        lifted = self.form + tasks.T @ multipliers.entries @ tasks / self.scale
+        most = largest(lifted - _paired(self.sizes, items), self.sizes)
+        shared = np.zeros(self.totals.shape[1])
+        return Prices(self, items, np.full(len(self.rooms), most), shared)
 
     def neighbours(self, labels: np.ndarray, kind: int) -> np.ndarray:
         """Groups of a kind in a partition, what differs from them in an item, and items alone."""
@@ -149,32 +155,35 @@ def largest(form: np.ndarray, sizes: np.ndarray) -> float:
     return float(np.linalg.eigvalsh(form / roots[:, None] / roots)[-1])
 
 
+def _paired(sizes: np.ndarray, prices: np.ndarray) -> np.ndarray:
+    """The quadratic form that is (sizes x) (prices x)."""
+    return (np.outer(sizes, prices) + np.outer(prices, sizes)) / 2
+
+
 @dataclass(frozen=True)
 class Prices:
-    """What items cost (I,), a group of each kind (P,), and what all share (R,), at a ``value``.
-
-    ``whole`` is the partition (T,) that the relaxed programme chose, where it did not mix any.
-    """
+    """What items cost (I,), a group of each kind (P,), and what all share (R,)."""
 
     kinds: Kinds
     items: np.ndarray
     groups: np.ndarray
     shared: np.ndarray
-    value: float
-    whole: np.ndarray | None
+
+    @property
+    def value(self) -> float:
+        """What everything costs: a bound on all partitions if no group gains."""
+        return float(self.items.sum() + self.kinds.counts @ self.groups + self.shared.sum())
 
     def form(self, kind: int, least: float = 0.0) -> np.ndarray:
         """The quadratic form that is positive for groups of a kind that gain more than ``least``."""
         sizes = self.kinds.sizes
-        costs = self.items + self.shared @ self.kinds.totals[kind]
-        form = self.kinds.form - (np.outer(sizes, costs) + np.outer(costs, sizes)) / 2
+        form = self.kinds.form - _paired(sizes, self.items + self.shared @ self.kinds.totals[kind])
         form[np.diag_indices(len(sizes))] -= (self.groups[kind] + least) * sizes
         return form
 
-    def bound(self) -> float:
-        """No partition has a larger value: the sum of prices, and what groups can gain at most."""
-        gains = [largest(self.form(kind), self.kinds.sizes) for kind in self.kinds.all]
-        return self.value + float(self.kinds.counts @ gains)
+    def raised(self, least: float) -> Prices:
+        """The prices by which groups gain so much less."""
+        return Prices(self.kinds, self.items, self.groups + least, self.shared)
 
 
 class Columns:
@@ -195,8 +204,8 @@ class Columns:
         pairs = zip(self.rows, rows, strict=True)
         return Columns(self.kinds, [np.concatenate(pair) for pair in pairs])
 
-    def relaxed(self) -> Prices:
-        """The best mixture of partitions, and the prices that say so."""
+    def relaxed(self) -> tuple[Prices, np.ndarray | None]:
+        """The prices of the best mixture of partitions, and it (T,) where it mixes none."""
         found = linprog(
             -self._worth,
             self._loads,
@@ -207,17 +216,18 @@ class Columns:
         )
         n_items = len(self.kinds.sizes)
         mixed = (np.abs(found.x - found.x.round()) > _ROUNDING).any()
-        return Prices(
+        prices = Prices(
             kinds=self.kinds,
             items=-found.eqlin.marginals[:n_items],
             groups=-found.eqlin.marginals[n_items:],
             shared=-found.ineqlin.marginals,
-            value=-found.fun,
-            whole=None if mixed else self._labels(np.flatnonzero(found.x > 0.5)),
         )
+        return prices, None if mixed else self._labels(np.flatnonzero(found.x > 0.5))
 
     def best(self, deadline: float) -> tuple[np.ndarray | None, bool]:
         """The best partition (T,) into these groups, and whether that is proven."""
+        if not self._holds.any(axis=0).all():
+            return None, True
         low, spread = self._worth.min(), float(np.ptp(self._worth)) or 1.0
         worth = (self._worth - low) / spread
         found = part(worth, self._holds, self._loads, deadline, totals=self._wanted)

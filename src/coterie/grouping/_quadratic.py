@@ -162,7 +162,7 @@ def _promising(nodes: _Nodes, helpful: np.ndarray, sizes: np.ndarray, least: int
     An item that lowers every subset is no candidate, which may leave others with too little help.
     """
     candidates = np.isfinite(nodes.adds)
-    if least <= sizes.min(initial=np.inf):  # else one that lowers it may be needed
+    if (nodes.size >= least).all() or least <= 1:  # else one that lowers it may be needed
         for _ in range(2):
             candidates &= nodes.adds + 2 * (candidates.astype(np.float64) @ helpful) > 0
     held = candidates.astype(np.float64)

@@ -22,13 +22,14 @@ from time import perf_counter
 import numpy as np
 
 from coterie.grouping._columns import Columns, Kinds, Prices
-from coterie.grouping._method import Settings
 from coterie.grouping._programme import Programme
 from coterie.grouping._quadratic import ascended, positive
-from coterie.grouping.sdp import density, sdp
+from coterie.grouping.sdp import Multipliers, density, relax, rounded
 
 _ROUNDING = 1e-6  # of affinities whose largest is 1; HiGHS prices to 1e-7
-_CHOOSING = 0.2  # of the time, for the choice among groups that were found
+_CLOSE = 1e-4
+_FIRST = 1 / 64  # of what is open: groups that lose no more are looked at first
+_SHARES = 0.75, 0.9  # of the time, when prices and then the choice among all groups end
 
 
 @dataclass(frozen=True)
@@ -66,92 +67,113 @@ def densest(matrix: np.ndarray, programme: Programme, deadline: float) -> Denses
         CoterieError: there is no such partition.
     """
     start = perf_counter()
-    labels = _first(matrix, programme, deadline)
-    if labels is None:
+    labels, multipliers = _relaxed(matrix, programme.n_groups)
+    if not programme.kept_by(labels) and (labels := programme.any(deadline)) is None:
         return None
-    search = _Search(Kinds.of(matrix, programme), labels)
-    prices = search.price(start + (1 - _CHOOSING) * (deadline - start))
-    search.choose(deadline)
-    proven = prices is not None and search.choose_among_all(prices, deadline)
+    kinds = Kinds.of(matrix, programme)
+    search = _Search(kinds, labels, kinds.prices(multipliers))
+    first, second = (start + share * (deadline - start) for share in _SHARES)
+    search.price(first)
+    seen = search.columns
+    proven = search.choose_among_all(second)
+    if not proven:
+        search.choose(seen, deadline)
     objective = density(matrix, search.labels)
-    bound = objective if proven else max(search.kinds.density(search.bound), objective)
+    bound = objective if proven else max(kinds.density(search.inner.value), objective)
     return Densest(search.labels, objective, bound, proven, search.columns.number)
 
 
-def _first(matrix: np.ndarray, programme: Programme, deadline: float) -> np.ndarray | None:
-    """Groups (T,) that are as asked for: those of the relaxation, if they are."""
-    labels = np.arange(programme.n_tasks) % programme.n_groups
-    if 1 < programme.n_groups < programme.n_tasks:
-        told = Settings(n_groups=programme.n_groups, fuzziness=2.0, restarts=1, seed=0)
-        labels = sdp((matrix + matrix.T) / 2, told).membership.argmax(axis=1)
-    return labels if programme.kept_by(labels) else programme.any(deadline)
+def _relaxed(matrix: np.ndarray, n_groups: int) -> tuple[np.ndarray, Multipliers]:
+    """Groups (T,) by the semidefinite relaxation, and its prices; trivial ones where K is 1 or T."""
+    n_tasks = len(matrix)
+    if not 1 < n_groups < n_tasks:
+        none = Multipliers(np.zeros(n_tasks), np.zeros((n_tasks, n_tasks)))
+        return np.arange(n_tasks) % n_groups, none
+    symmetric = (matrix + matrix.T) / 2
+    relaxed, _, multipliers = relax(symmetric, n_groups)
+    return rounded(symmetric, relaxed, n_groups), multipliers
 
 
 class _Search:
-    """The best partition so far, an upper bound, and the groups that were seen."""
+    """The best partition so far, the groups that were seen, and ``inner`` prices.
 
-    def __init__(self, kinds: Kinds, labels: np.ndarray) -> None:
-        self.kinds, self.labels = kinds, kinds.ordered(labels)
-        self.value, self.bound = kinds.value(labels), kinds.first_bound()
+    By these no group gains, so that they bound all partitions.
+    """
+
+    def __init__(self, kinds: Kinds, labels: np.ndarray, prices: Prices) -> None:
+        self.kinds, self.labels, self.inner = kinds, kinds.ordered(labels), prices
+        self.value = kinds.value(labels)
         self.columns = Columns(kinds, [kinds.neighbours(labels, kind) for kind in kinds.all])
 
-    def price(self, deadline: float) -> Prices | None:
+    def price(self, deadline: float) -> None:
         """Add groups that gain by the prices of those so far, until none does.
 
-        Returns:
-            The last prices, by which no group gains; None where time ended before.
+        Or until the prices of the relaxation are no higher: with clear groups it is tight.
         """
         while perf_counter() < deadline:
-            prices = self.columns.relaxed()
-            self.offer(prices.whole)
-            self.bound = min(self.bound, prices.bound())
-            gaining, finished = self._gaining(prices, deadline)
+            prices, whole = self.columns.relaxed()
+            self.offer(whole)
+            if self.inner.value - max(prices.value, self.value) <= _CLOSE:
+                return
+            gaining, finished = self._risen(prices), True
+            if not any(map(len, gaining)):
+                gaining, finished = self._searched(prices, deadline)
             if any(map(len, gaining)):
                 self.columns = self.columns.joined(gaining)
-            elif finished:
-                self.bound = min(self.bound, prices.value + _ROUNDING * len(self.kinds.slots))
-                return prices
             else:
-                break
-        return None
+                if finished:
+                    self.inner = prices.raised(_ROUNDING)
+                return
 
-    def _gaining(self, prices: Prices, deadline: float) -> tuple[list[np.ndarray], bool]:
-        """Groups of each kind that gain, by ascent from those so far, else by search.
-
-        And whether the search was finished.
-        """
-        forms = [prices.form(kind, _ROUNDING) for kind in self.kinds.all]
+    def _risen(self, prices: Prices) -> list[np.ndarray]:
+        """Groups of each kind that gain, by ascent from those so far."""
         found = []
-        for form, room, rows in zip(forms, self.kinds.rooms, self.columns.rows, strict=True):
-            risen = ascended(form, room, rows)
+        for kind in self.kinds.all:
+            form = prices.form(kind, _ROUNDING)
+            risen = ascended(form, self.kinds.rooms[kind], self.columns.rows[kind])
             held = risen.astype(np.float64)
             found.append(risen[((held @ form) * held).sum(axis=1) > 0])
-        if any(map(len, found)):
-            return found, True
-        finished = True
-        for kind, (form, room) in enumerate(zip(forms, self.kinds.rooms, strict=True)):
+        return found
+
+    def _searched(self, prices: Prices, deadline: float) -> tuple[list[np.ndarray], bool]:
+        """Some groups of each kind that gain, if there are any; whether the search was finished."""
+        found, finished = [], True
+        for kind, room in enumerate(self.kinds.rooms):
+            form = prices.form(kind, _ROUNDING)
             rows, done = positive(form, room, deadline, every=False)
-            found[kind] = np.concatenate([rows, ascended(form, room, rows)])
+            found.append(np.concatenate([rows, ascended(form, room, rows)]))
             finished &= done
         return found, finished
 
-    def choose(self, deadline: float) -> bool:
-        """Take the best partition of the groups that were seen; whether that is proven."""
-        chosen, finished = self.columns.best(deadline)
+    def choose(self, columns: Columns, deadline: float) -> bool:
+        """Take the best partition into some groups; whether that is proven."""
+        chosen, finished = columns.best(deadline)
         self.offer(chosen)
         return finished
 
-    def choose_among_all(self, prices: Prices, deadline: float) -> bool:
-        """Take the best partition of all groups that could be in a better one than this."""
-        open_ = max(self.bound - self.value, 0.0) + _ROUNDING
-        listed = [
-            positive(prices.form(kind, -open_), room, deadline, every=True)
-            for kind, room in enumerate(self.kinds.rooms)
-        ]
-        if not all(finished for _, finished in listed):
-            return False
-        self.columns = Columns(self.kinds, [rows for rows, _ in listed])
-        return self.choose(deadline)
+    def choose_among_all(self, deadline: float) -> bool:
+        """Take the best partition of all groups that could be in a better one than this.
+
+        These lose no more by the inner prices than is open. Those that lose little come first,
+        since a better partition leaves less open.
+
+        Returns:
+            Whether the best is proven.
+        """
+        most = (self.inner.value - self.value) * _FIRST + _ROUNDING
+        while True:
+            listed = [
+                positive(self.inner.form(kind, -most), room, deadline, every=True)
+                for kind, room in enumerate(self.kinds.rooms)
+            ]
+            if not all(finished for _, finished in listed):
+                return False
+            self.columns = Columns(self.kinds, [rows for rows, _ in listed])
+            if not self.choose(self.columns, deadline):
+                return False
+            if most >= self.inner.value - self.value:
+                return True
+            most = min(2 * most, self.inner.value - self.value + _ROUNDING)
 
     def offer(self, labels: np.ndarray | None) -> None:
         """Take a partition if it is better."""

@@ -12,7 +12,7 @@ Shapes: ``T`` tasks, ``K`` groups.
 
 from __future__ import annotations
 
-from typing import TypedDict
+from typing import NamedTuple, TypedDict
 
 import numpy as np
 import torch
@@ -23,6 +23,17 @@ from coterie.grouping._method import Clusters, Settings
 from coterie.grouping.hierarchical import average_linkage
 
 _BALANCE_EVERY, _BALANCE_BY, _BALANCE_ABOVE = 20, 1.5, 3.0
+
+
+class Multipliers(NamedTuple):
+    """Prices that nearly prove a relaxed density.
+
+    <A, X> is the sum of ``rows`` (T,), less <``entries`` (T, T), X>, plus what A + ``entries`` -
+    (rows e' + e rows') / 2 leaves: at most K times its largest eigenvalue.
+    """
+
+    rows: np.ndarray
+    entries: np.ndarray
 
 
 class Solved(TypedDict):
@@ -54,12 +65,8 @@ def sdp(matrix: np.ndarray, settings: Settings) -> Clusters:
            [0., 1.],
            [0., 1.]])
     """
-    relaxed, solved = density_sdp(matrix, settings.n_groups)
-    # X_uv is 1/|C| for two tasks of one group: relative to its diagonal, small and large groups are
-    # linked alike.
-    roots = np.sqrt(relaxed.diagonal().clip(1e-12))
-    together = relaxed / (roots[:, None] * roots)
-    labels = improve_density(matrix, average_linkage(together.max() - together, settings.n_groups))
+    relaxed, solved, _ = relax(matrix, settings.n_groups)
+    labels = rounded(matrix, relaxed, settings.n_groups)
     details: dict[str, object] = {**solved, "relaxed_density": float((matrix * relaxed).sum())}
     if not solved["converged"]:
         details["notes"] = [
@@ -68,6 +75,15 @@ def sdp(matrix: np.ndarray, settings: Settings) -> Clusters:
             "the same."
         ]
     return Clusters(membership=np.eye(settings.n_groups)[labels], details=details)
+
+
+def rounded(matrix: np.ndarray, relaxed: np.ndarray, n_groups: int) -> np.ndarray:
+    """Groups (T,) by the relaxed partition (T, T), improved by moving single tasks."""
+    # X_uv is 1/|C| for two tasks of one group: relative to its diagonal, small and large groups are
+    # linked alike.
+    roots = np.sqrt(relaxed.diagonal().clip(1e-12))
+    together = relaxed / (roots[:, None] * roots)
+    return improve_density(matrix, average_linkage(together.max() - together, n_groups))
 
 
 def density(matrix: np.ndarray, labels: np.ndarray) -> float:
@@ -89,6 +105,21 @@ def density(matrix: np.ndarray, labels: np.ndarray) -> float:
 def density_sdp(
     matrix: np.ndarray, n_groups: int, *, tolerance: float = 1e-5, max_iterations: int = 2000
 ) -> tuple[np.ndarray, Solved]:
+    """Maximise <A, X> as :func:`relax` does; X (T, T), and how the iteration ended.
+
+    >>> density_sdp(np.kron(np.eye(2), np.ones((2, 2))), 2)[0].round(3) + 0
+    array([[0.5, 0.5, 0. , 0. ],
+           [0.5, 0.5, 0. , 0. ],
+           [0. , 0. , 0.5, 0.5],
+           [0. , 0. , 0.5, 0.5]])
+    """
+    found, solved, _ = relax(matrix, n_groups, tolerance=tolerance, max_iterations=max_iterations)
+    return found, solved
+
+
+def relax(
+    matrix: np.ndarray, n_groups: int, *, tolerance: float = 1e-5, max_iterations: int = 2000
+) -> tuple[np.ndarray, Solved, Multipliers]:
     """Maximise <A, X> over symmetric X with X e = e, tr X = K, X >= 0 entrywise and X psd.
 
     By consensus ADMM (Boyd et al. 2011, sections 3 and 7) with one copy of X for each of the three
@@ -104,21 +135,15 @@ def density_sdp(
 
     Returns:
         X (T, T) in the affine set, in the others up to the residual; ``iterations``, ``residual``
-        and ``converged``.
+        and ``converged``; and the multipliers.
 
     Raises:
         CoterieError: a matrix that is not square or not finite, or K out of range.
-
-    >>> density_sdp(np.kron(np.eye(2), np.ones((2, 2))), 2)[0].round(3) + 0
-    array([[0.5, 0.5, 0. , 0. ],
-           [0.5, 0.5, 0. , 0. ],
-           [0. , 0. , 0.5, 0.5],
-           [0. , 0. , 0.5, 0.5]])
     """
     _check(matrix, n_groups)
     target = torch.from_numpy((matrix + matrix.T) / 2.0).double()
-    target -= target.mean()
-    target /= target.abs().max().clamp(min=1e-300)
+    target -= (mean := target.mean())
+    target /= (scale := target.abs().max().clamp(min=1e-300))
     size, rho = len(target), 1.0
     psd = nonnegative = torch.full((size, size), 1 / size, dtype=torch.float64)
     psd_dual = nonnegative_dual = torch.zeros_like(psd)
@@ -145,11 +170,21 @@ def density_sdp(
                 psd_dual / factor,
                 nonnegative_dual / factor,
             )
-    return found.numpy(), {
+    # At the end target = (rows e' + e rows') / 2 + t I + rho (both duals), of which the first part
+    # is told apart by its sums off the diagonal.
+    normal = target - rho * (psd_dual + nonnegative_dual)
+    sums = normal.sum(0) - normal.diagonal()
+    rows = (2 * sums - sums.sum() / max(size - 1, 1)) / max(size - 2, 1)
+    multipliers = Multipliers(
+        rows=(rows * scale + mean).numpy(),
+        entries=(-rho * nonnegative_dual * scale).clamp(min=0).numpy(),
+    )
+    solved: Solved = {
         "iterations": iteration,
         "residual": residual,
         "converged": residual <= tolerance,
     }
+    return found.numpy(), solved, multipliers
 
 
 def affine_projection(matrix: Tensor, trace: float) -> Tensor:
