@@ -192,7 +192,7 @@ def lines() -> list[dict[str, Any]]:
     return [json.loads(line) for line in text.splitlines()]
 
 
-def summary() -> dict[str, Any]:
+def summary(seeds: int) -> dict[str, Any]:
     """By table, setting and number of labels: mean AUROC of each arm, and adaptive against each.
 
     Points of AUROC, paired over seeds, with 95 % intervals.
@@ -200,7 +200,9 @@ def summary() -> dict[str, Any]:
     scores: dict[tuple, list] = defaultdict(list)
     others: dict[tuple, list] = defaultdict(list)
     for line in lines():
-        name, setting, n, _ = line["case"]
+        name, setting, n, seed = line["case"]
+        if seed >= seeds:
+            continue
         scores[name, setting, n].append([100 * line["auroc"][arm] for arm in ARMS])
         others[name, setting, n].append(line)
     cells = []
@@ -221,10 +223,7 @@ def summary() -> dict[str, Any]:
     for setting in SETTINGS:
         for n in LABELS:
             chosen = [np.array(v) for (_, s, k), v in scores.items() if (s, k) == (setting, n)]
-            seeds = min(map(len, chosen), default=0)
-            if seeds < 2:
-                continue
-            mean = np.mean([each[:seeds] for each in chosen], axis=0)
+            mean = np.mean(chosen, axis=0)
             over_all[f"{setting}, {n}"] = {
                 "auroc": dict(zip(ARMS, mean.mean(0).round(2).tolist(), strict=True)),
                 "adaptive_against": {
@@ -238,8 +237,6 @@ def summary() -> dict[str, Any]:
 
 def interval(differences: np.ndarray) -> list[float]:
     """Mean and 95 % t interval."""
-    if len(differences) < 2:
-        return [float(differences.mean())]
     found = nadeau_bengio(differences[:, None])
     return [round(float(each[0]), 2) for each in (found.mean, found.low, found.high)]
 
@@ -253,7 +250,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=10)
     asked = parser.parse_args()
     run(asked.data, asked.seeds)
-    save_result("cotraining", {"steps": STEPS, "batch_size": BATCH, **summary()})
+    save_result("cotraining", {"steps": STEPS, "batch_size": BATCH, **summary(asked.seeds)})
 
 
 if __name__ == "__main__":

@@ -173,7 +173,7 @@ class AdaptiveWeights(WeightsProvider):
             return None
         return Grouping(
             tasks=self.tasks,
-            membership=self.judged.numpy().T,
+            membership=np.eye(len(self.tasks))[self.columns].T,
             row_weights=self._weights.double().numpy(),
             method=self.name,
             details={
