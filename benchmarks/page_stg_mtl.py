@@ -50,6 +50,9 @@ def tables_of(found: dict[str, Any]) -> str:
                 ],
                 [_clustering(name, seeds) for name in CLUSTERINGS],
             ),
+            "Groups of the first seed: "
+            + "; ".join(f"`{name}` {_groups(seeds[0], name)}" for name in ("kmeans", "points"))
+            + ".",
             "Weighting on and off, by the default clustering; *sum* is as published, and over the five "
             f"weightings {_of_the_sum(seeds)} from the *mean*:",
             table(
@@ -69,6 +72,10 @@ def tables_of(found: dict[str, Any]) -> str:
             table(["task", *SHOWN], _by_task(found)),
         ]
     )
+
+
+def _groups(seed: dict[str, Any], clustering: str) -> str:
+    return " ".join("{" + ", ".join(names) + "}" for names in seed["groups"][clustering] if names)
 
 
 def _values(seeds: list[dict[str, Any]], reduction: str, arm: str, metric: str) -> np.ndarray:
