@@ -54,6 +54,8 @@ LABELS, SETTINGS = (5, 20, 50), ("main few", "all few")
 WIDE = {"lr": 3e-3, "model_options": {"hidden": (32, 32)}}
 NARROW = {"lr": 5e-3, "model_options": {"hidden": (6,)}}
 ARMS = ("adaptive", "final", "shuffled", "joint", "usual", "light", "single")
+# Tasks of the main task's own group, which come next to it.
+COMPANIONS = {"agreeing heads": 3, "conflicting heads": 2}
 KEPT = RESULTS / "cotraining.jsonl"
 
 
@@ -217,6 +219,8 @@ def summary(seeds: int) -> dict[str, Any]:
             np.mean([sum(w > 0 for w in each["weights"]) - 1 for each in found])
         )
         cell["none_left"] = float(np.mean([sum(each["weights"]) == 1 for each in found]))
+        if name in COMPANIONS:
+            cell["weight_on_companions"] = on_companions([each["weights"] for each in found], name)
         cell["extra_steps"] = float(np.mean([each["extra_steps"] for each in found]))
         cells.append(cell)
     over_all = {}
@@ -233,6 +237,13 @@ def summary(seeds: int) -> dict[str, Any]:
                 },
             }
     return {"cells": cells, "over_tables": over_all}
+
+
+def on_companions(weights: list[list[float]], name: str) -> dict[str, Any]:
+    """Share of the auxiliaries' weight that the main task's own group has, where any has weight."""
+    n, others = COMPANIONS[name], [np.array(each[1:]) for each in weights]
+    shares = np.array([each[:n].sum() / each.sum() for each in others if each.any()])
+    return {"share": interval(shares), "by_chance": round(n / len(others[0]), 2)}
 
 
 def interval(differences: np.ndarray) -> list[float]:
