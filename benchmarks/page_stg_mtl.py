@@ -27,7 +27,9 @@ def tables_of(found: dict[str, Any]) -> str:
     n_seeds = f"{len(seeds)} seed{'s' if len(seeds) > 1 else ''}"
     width = settings["model_options"]["width"]
     network = "the paper's small network" + ("" if width == 1 else f" at {width:g} of its width")
-    models = " and ".join(str(sum(seed["models"])) for seed in seeds[:1])
+    models = " to ".join(
+        str(n) for n in sorted({pick(sum(seed["models"]) for seed in seeds) for pick in (min, max)})
+    )
     return "\n\n".join(
         [
             f"{len(found['tasks'])} tasks, K = {settings['groups']}, {settings['images']:,} images, "
