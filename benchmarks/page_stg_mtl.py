@@ -30,6 +30,13 @@ def tables_of(found: dict[str, Any]) -> str:
     models = " to ".join(
         str(n) for n in sorted({pick(sum(seed["models"]) for seed in seeds) for pick in (min, max)})
     )
+    few = len(found["tasks"]) <= 20
+    shown = "; ".join(f"`{name}` {_groups(seeds[0], name)}" for name in ("kmeans", "points"))
+    groups = [f"Groups of the first seed: {shown}."]
+    tasks = [
+        "Accuracy / balanced accuracy / F1 by task, with the *sum* of losses:",
+        table(["task", *SHOWN], _by_task(found)),
+    ]
     return "\n\n".join(
         [
             f"{len(found['tasks'])} tasks, K = {settings['groups']}, {settings['images']:,} images, "
@@ -52,9 +59,7 @@ def tables_of(found: dict[str, Any]) -> str:
                 ],
                 [_clustering(name, seeds) for name in CLUSTERINGS],
             ),
-            "Groups of the first seed: "
-            + "; ".join(f"`{name}` {_groups(seeds[0], name)}" for name in ("kmeans", "points"))
-            + ".",
+            *(groups if few else ()),
             "Weighting on and off, by the default clustering; *sum* is as published, and over the five "
             f"weightings {_of_the_sum(seeds)} from the *mean*:",
             table(
@@ -70,8 +75,7 @@ def tables_of(found: dict[str, Any]) -> str:
                     for reduction in ("mean", "sum")
                 ],
             ),
-            "Accuracy / balanced accuracy / F1 by task, with the *sum* of losses:",
-            table(["task", *SHOWN], _by_task(found)),
+            *(tasks if few else ("Scores by task are in the JSON file.",)),
         ]
     )
 
