@@ -27,7 +27,16 @@ def tables_of(found: dict[str, Any]) -> str:
     n_seeds = f"{len(seeds)} seed{'s' if len(seeds) > 1 else ''}"
     width = settings["model_options"]["width"]
     network = "the paper's small network" + ("" if width == 1 else f" at {width:g} of its width")
-    models = " and ".join(str(sum(seed["models"])) for seed in seeds[:1])
+    models = " to ".join(
+        str(n) for n in sorted({pick(sum(seed["models"]) for seed in seeds) for pick in (min, max)})
+    )
+    few = len(found["tasks"]) <= 20
+    shown = "; ".join(f"`{name}` {_groups(seeds[0], name)}" for name in ("kmeans", "points"))
+    groups = [f"Groups of the first seed: {shown}."]
+    tasks = [
+        "Accuracy / balanced accuracy / F1 by task, with the *sum* of losses:",
+        table(["task", *SHOWN], _by_task(found)),
+    ]
     return "\n\n".join(
         [
             f"{len(found['tasks'])} tasks, K = {settings['groups']}, {settings['images']:,} images, "
@@ -50,9 +59,7 @@ def tables_of(found: dict[str, Any]) -> str:
                 ],
                 [_clustering(name, seeds) for name in CLUSTERINGS],
             ),
-            "Groups of the first seed: "
-            + "; ".join(f"`{name}` {_groups(seeds[0], name)}" for name in ("kmeans", "points"))
-            + ".",
+            *(groups if few else ()),
             "Weighting on and off, by the default clustering; *sum* is as published, and over the five "
             f"weightings {_of_the_sum(seeds)} from the *mean*:",
             table(
@@ -68,8 +75,7 @@ def tables_of(found: dict[str, Any]) -> str:
                     for reduction in ("mean", "sum")
                 ],
             ),
-            "Accuracy / balanced accuracy / F1 by task, with the *sum* of losses:",
-            table(["task", *SHOWN], _by_task(found)),
+            *(tasks if few else ("Scores by task are in the JSON file.",)),
         ]
     )
 
