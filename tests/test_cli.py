@@ -252,7 +252,20 @@ COMPARISON = [
                 *("resource", "task_weight", *CONSTRAINTS, "out", "quiet", "debug"),
             ],
         ),
-        ("plan", ["budget", *DATA, *TRAINING, *GROUPING, *COMPARISON, "quiet", "debug", "config"]),
+        (
+            "plan",
+            [
+                "budget",
+                "learning_curve",
+                *DATA,
+                *TRAINING,
+                *GROUPING,
+                *COMPARISON,
+                "quiet",
+                "debug",
+                "config",
+            ],
+        ),
         (
             "headroom",
             [

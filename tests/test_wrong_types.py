@@ -350,6 +350,11 @@ CASES: dict[str, tuple[Callable[..., Any], Mapping[str, Any], Mapping[str, Any]]
     ),
     "DataMapRecorder.snapshot": (lambda epoch: recorder().snapshot(epoch), {"epoch": 1}, {}),
     "DataMapRecorder.merge": (lambda other: recorder().merge(other), {"other": recorder()}, {}),
+    "AdaptiveWeights": (
+        ct.AdaptiveWeights,
+        {"main": "a"},
+        dict.fromkeys(("main", "every", "least", "total", "batch_size")),
+    ),
     "DifferentiableGrouping": (
         ct.DifferentiableGrouping,
         {"n_groups": 2},

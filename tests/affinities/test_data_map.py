@@ -149,7 +149,7 @@ def test_bad_arguments_are_refused():
             match=f"`bootstraps` must be a whole number of at least 2; found {bootstraps}",
         ):
             data_map_affinity(data_map, bootstraps=bootstraps)
-    with pytest.raises(CoterieError, match="`features` must be one of cells, density"):
+    with pytest.raises(CoterieError, match="`features` must be one of cells, centred, density"):
         data_map_affinity(data_map, "cell")
     with pytest.raises(CoterieError, match="at least 2 tasks to group; found 1"):
         data_map_affinity(planted_map(1, 1, 40))

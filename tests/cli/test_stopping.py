@@ -92,7 +92,7 @@ def test_a_search_that_goes_on_is_not_waited_for(tmp_path: Path) -> None:
         "rng = numpy.random.default_rng(0)\n"
         "takes = rng.integers(1, 1000, (25, 300)).astype(float)\n"
         "loads = takes / (takes.sum(1, keepdims=True) / 3)\n"
-        "parsing.parse = lambda _: _highs._solve(rng.random(300), [], loads, time.perf_counter() + "
+        "parsing.parse = lambda _: _highs.solve(rng.random(300), [], loads, time.perf_counter() + "
         "40)\n"
         "def stop():\n"
         "    pathlib.Path('stopped').write_text(str(time.time()))\n"

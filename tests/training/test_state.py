@@ -190,13 +190,14 @@ def test_resumed_after_some_have_stopped(
 
 
 @pytest.mark.parametrize("missing", [False, True])
-def test_a_map_is_over_the_epochs_that_its_row_trained(missing: bool) -> None:
+def test_a_map_is_over_the_epochs_up_to_the_one_that_its_row_keeps(missing: bool) -> None:
     data = table(missing=missing)
     settings = SETTINGS | EXACT | {"patience": 3}
     for row in (0, 1, 3):
         found = run("mlp", data, WEIGHTS, record=row, init=[0] * 5, **settings)
         alone = run("mlp", data, WEIGHTS[[row]], record=True, **settings)
-        assert found.data_map.epoch == found.history.stopped[row]
+        assert found.data_map.epoch == found.history.best_epoch[row] + 1
+        assert found.data_map.epoch < found.history.stopped[row]
         np.testing.assert_array_equal(found.data_map.count, alone.data_map.count)
         np.testing.assert_array_equal(found.data_map.confidence, alone.data_map.confidence)
 

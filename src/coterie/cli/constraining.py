@@ -10,7 +10,6 @@ import numpy as np
 
 from coterie.cli import options
 from coterie.errors import CoterieError
-from coterie.results.subsets import readings, split
 
 
 class Constraints(TypedDict, total=False):
@@ -111,6 +110,8 @@ def _pairs(flag: str, given: Sequence[str], tasks: Sequence[str]) -> list[tuple[
 
     A name that there is not is left to be complained of as such.
     """
+    from coterie.results.subsets import readings, split
+
     pairs = []
     for text in given:
         found = readings(text, tasks, size=2)

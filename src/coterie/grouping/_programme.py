@@ -163,8 +163,8 @@ def read_programme(
     for name, value, wanted in (
         ("must_link", must_link, Iterable),
         ("cannot_link", cannot_link, Iterable),
-        ("resources", resources or {}, Mapping),
-        ("row_limits", row_limits or {}, Mapping),
+        ("resources", {} if resources is None else resources, Mapping),
+        ("row_limits", {} if row_limits is None else row_limits, Mapping),
     ):
         require_type(name, value, wanted)
     shape = (len(tasks), n_groups)

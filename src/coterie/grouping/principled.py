@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, fields, replace
 from time import perf_counter
 from typing import ClassVar
 
 import numpy as np
 
-from coterie.errors import CoterieError, require_positive
+from coterie.errors import CoterieError, is_listed, require_positive
 from coterie.grouping._affinities import TaskAffinities
 from coterie.grouping._method import Clusters, Settings
 from coterie.grouping._programme import GroupLimits, Programme, read_programme
@@ -62,7 +62,8 @@ class Principled:
         """Keep pairs, of which there may be no second reading."""
         require_positive("time_limit", self.time_limit)
         for name in ("must_link", "cannot_link"):
-            if isinstance(pairs := getattr(self, name), Iterable):
+            pairs = getattr(self, name)
+            if is_listed(pairs) or isinstance(pairs, Iterator):
                 object.__setattr__(self, name, tuple(pairs))
 
     @property
@@ -72,7 +73,7 @@ class Principled:
         return {
             name: value
             for name, value in vars(self).items()
-            if name != "time_limit" and value is not usual[name] and value not in ((), usual[name])
+            if name != "time_limit" and not _is_one_of(value, (), usual[name])
         }
 
     def programme(self, tasks: tuple[str, ...], n_groups: int) -> Programme:
@@ -103,6 +104,11 @@ class Principled:
                 "to all constraints; give more."
             )
         return found
+
+
+def _is_one_of(value: object, *usual: object) -> bool:
+    """Whether a value, possibly an array, is one of some tuples or None."""
+    return value is None if None in usual else isinstance(value, tuple) and value in usual
 
 
 @dataclass(frozen=True)
