@@ -152,6 +152,11 @@ def group(
     details: dict[str, object] = {}
     if isinstance(source, Affinity):
         maps, measured = None, _measured(source, method)
+        if n_groups == "auto" and source.method == "data_map":
+            raise CoterieError(
+                "`n_groups` must be a number for an affinity of data maps, which does not tell "
+                "groups from tasks that are equally difficult; 'auto' takes the data map itself."
+            )
         if n_groups == "auto":
             seen = kmeans_silhouettes(measured.distances(), restarts=restarts, seed=seed)
             n_groups, details = choose_n_groups(seen, measured.least_silhouette)

@@ -23,7 +23,7 @@ PREPARATION = "affinities as measured, both directions added, the diagonal count
 
 @dataclass(frozen=True, kw_only=True)
 class Principled:
-    """Exactly K groups of the largest sum over groups of (1/|G|) sum of S[i, k] for i, k in G.
+    """Exactly K groups G of which the sums of S[i, k], i and k in G, by their sizes are largest in sum.
 
     The programme of Wang, Pan and Yu, arXiv 2402.15328: each member of a group counts the mean of
     what all members do for it, itself included, in the units of the affinity. Nothing is
