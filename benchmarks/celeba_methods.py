@@ -20,6 +20,7 @@ from _common import log, save_result
 from does_it_pay import IMAGES, attributes, summary
 
 import coterie as ct
+from coterie.affinities import Lookahead, TransferGain
 from coterie.data import Dataset
 from coterie.evaluation.units import unit_stage
 from coterie.runs import Run
@@ -35,7 +36,14 @@ NINE = (
     "Rosy_Cheeks",
     "Wearing_Hat",
 )
-METHODS = ("data_map", "cosine", "lookahead", "transfer_gain", "gradtag")
+METHODS = {
+    "data_map": "data_map",
+    "cosine": "cosine",
+    "lookahead": Lookahead(step=1, scored_on="train", normalise=False, batch_size=None),
+    "transfer_gain": TransferGain(step=1, scored_on="train", normalise=False, batch_size=None),
+    "gradtag": "gradtag",
+}
+"""Look-aheads as published, which is what the results were measured with."""
 SETTINGS: dict[str, Any] = {**IMAGES, "epochs": 4}
 SEEDS = 3
 

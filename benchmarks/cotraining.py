@@ -235,6 +235,11 @@ def summary(seeds: int) -> dict[str, Any]:
                     for place, arm in enumerate(ARMS)
                     if place
                 },
+                "usual_against": {
+                    arm: interval(mean[:, ARMS.index("usual")] - mean[:, place])
+                    for place, arm in enumerate(ARMS)
+                    if arm != "usual"
+                },
             }
     return {"cells": cells, "over_tables": over_all}
 

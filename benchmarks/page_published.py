@@ -9,7 +9,7 @@ from coterie.named import PUBLISHED_SUFFIX
 
 HEAD = """# As published
 
-The name of a method stands for what is recommended here. With `:published` behind it, it stands for
+The name of a method stands for the method with the settings of this house. With `:published` behind it, it stands for
 what its paper runs, wherever methods are named:
 
 ```sh
@@ -18,7 +18,8 @@ coterie compare --data people.parquet --targets A B C D E F --groups 3 --methods
 
 ```python
 result = ct.compare("mlp", data, ["lookahead:published", "gradtag:published"], n_groups=3)
-every_step = method_named("lookahead:published", 3, every=1)   # of coterie.methods: settings that the paper leaves open
+from coterie.methods import method_named
+every_step = method_named("lookahead:published", 3, every=1)   # settings that the paper leaves open
 ```
 
 The comparison around it is the same for all: every method finds its groups on the joint training of

@@ -44,10 +44,15 @@ def tables_of(found: dict[str, Any]) -> str:
             f"{settings['test images']:,} test images, means over tasks and seeds; {models} models "
             "a seed, since rows of weights that agree to six decimals are one. Losses are weighted "
             "by negatives over positives, so that accuracy stands beside a balanced threshold: who "
-            "always says no to one class of ten is 90 % accurate. Gains "
-            "are in AUROC over as many models without weights, with 95 % intervals over seeds. The "
-            "paper's scores are not known here, its memberships are"
-            + (f": {_from_published(seeds)}" if seeds[0]["from published"] is not None else "")
+            "always says no is right about most examples of a rare class. Gains are in AUROC over "
+            "as many models without weights"
+            + (", with 95 % intervals over seeds" if len(seeds) > 1 else "")
+            + ". The paper's scores are not known here"
+            + (
+                f", its memberships are: {_from_published(seeds)}"
+                if seeds[0]["from published"] is not None
+                else ""
+            )
             + ".",
             "The four clusterings on one data map (m = 1.07 where fuzzy; the mean of losses):",
             table(

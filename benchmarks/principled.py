@@ -1,6 +1,6 @@
 """The densest groups of an affinity, exactly: time, proof and gap, and what "sdp" finds instead.
 
-    python benchmarks/principled.py --limit 60
+    python benchmarks/principled.py --limit 20 --most 40
 
 Affinities are drawn: blocks with a little and with much noise, four hidden dimensions, and nothing
 but noise. Two more are blocks with much noise under constraints: "constrained" has sizes, links and

@@ -74,9 +74,13 @@ CLAIMS: dict[str, tuple[Regime, ...]] = {
     "lookahead": ("conflicting heads", "narrow network", "flipped labels"),
     "transfer_gain": ("conflicting heads", "narrow network", "flipped labels"),
     "dmtg": ("conflicting heads", "narrow network"),
+    "alignment": ("agreeing heads", "conflicting heads"),
     **{
         f"{name}{AUTO}": UNGROUPED
-        for name in ("data_map", "cosine", "lookahead", "transfer_gain", "auxiliary_gain")
+        for name in (
+            *("data_map", "alignment", "cosine"),
+            *("lookahead", "transfer_gain", "auxiliary_gain"),
+        )
     },
 }
 """Where a method should find the groups, or (``UNGROUPED``) that there are none."""

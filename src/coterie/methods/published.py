@@ -1,6 +1,6 @@
 """Methods as their papers have them: ``NAME:published`` wherever a method is named.
 
-Without the suffix a name stands for what is recommended here; with it, for what its paper runs, as
+Without the suffix a name stands for the method with our settings; with it, for what its paper runs, as
 far as a comparison can: each entry of :data:`PUBLISHED` says what is the same and what is not. An
 entry is all that another paper needs; ``docs/published.md`` is made of them.
 """
@@ -444,9 +444,8 @@ PUBLISHED: dict[str, Published] = {
             "Gradients are not scaled between branches and a stem, as they are on Taskonomy; no "
             "branches share a stem unless the provider has one (`ct.Learn`).",
         ),
-        figures="What can be said of the published margins is on [the page of DMTG]"
-        "(methods/dmtg.md) and the [benchmarks page]"
-        "(benchmarks.md#differentiable-grouping-planted-groups).",
+        figures="Not measured yet on faces (`benchmarks/dmtg_one_shot.py`). Published margins on "
+        "CelebA are not available.",
     ),
     "auxiliary_gain": Published(
         refused="the formula of the effectiveness metric by Wang, Du, Zhao and Liu (J. Intell. "
