@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 
 import coterie as ct
-from coterie.evaluation.rivals.wide import widened
 from coterie.metrics import scores
 from coterie.models import GroupedModel, ModelStack
+from coterie.models.width import resized
 from coterie.testing import Planted
 
 METRIC = "balanced accuracy"
@@ -90,7 +90,7 @@ class Rows:
     def score_of_wide(self, n_models: int) -> float:
         """One joint model with about as many parameters as ``n_models`` of them."""
         self.train(self.joint)
-        options = widened(self._known[self.joint[0].tobytes()].architecture, n_models)
+        options = resized(self._known[self.joint[0].tobytes()].architecture, n_models)
         fit = ct.fit("mlp", self.data, **{**self.settings, "model_options": options})
         return self.score_of(fit.stack, self.joint.T)
 

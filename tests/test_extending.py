@@ -297,10 +297,10 @@ def test_each_is_killed_in_the_middle_and_ends_the_same(name: str, folder: Path)
         text=True,
     )
     stage = "joint" if name == "affinity" else "groups"
-    wait_for(killed, f"checkpoints/*/{stage}/checkpoint.safetensors", process)
+    wait_for(killed, f"checkpoints/**/{stage}/checkpoint.safetensors", process)
     kill(process)
     assert process.returncode == -signal.SIGKILL
-    assert list(killed.glob(f"checkpoints/*/{stage}/checkpoint.safetensors"))
+    assert list(killed.glob(f"checkpoints/**/{stage}/checkpoint.safetensors"))
     assert main(asked["a"]) == main(asked["b"]) == 0
     assert contents(folder / "a") == contents(killed)
     whole, continued = (Comparison.load(folder / out / "comparison") for out in "ab")

@@ -150,7 +150,7 @@ def test_killed_once(tmp_path):
     assert main(command(whole, 1, *alone)) == 0
     killer.join()
     assert process.returncode == -signal.SIGKILL
-    assert list(killed.glob("checkpoints/*/groups/checkpoint.safetensors"))
+    assert list(killed.glob("checkpoints/**/groups/checkpoint.safetensors"))
     assert main(command(killed, 1, *alone)) == 0
     found = contents(killed)
     assert found == contents(whole)

@@ -113,3 +113,12 @@ def test_nothing_gained_stays_nothing():
 def test_settings_that_cannot_work_are_named(make, wrong, message):
     with pytest.raises(CoterieError, match=message):
         make(**wrong)
+
+
+def test_what_overflowed_has_no_part_in_the_unit_of_the_rest():
+    gains = torch.tensor([[0.0, torch.inf], [-torch.inf, 0.0], [0.2, 3.0]])
+    gains = torch.nn.functional.pad(gains, (0, 1))
+    found = normalised(gains)
+    assert found[1, 0].isnan()
+    assert found[0, 1].isnan()
+    torch.testing.assert_close(found[2, :2], torch.tensor([1.0, 1.0]))

@@ -325,3 +325,22 @@ def test_more_branches_than_tasks(data):
         ct.fit("mlp", data, DifferentiableGrouping(5), **SMALL)
     with pytest.raises(CoterieError, match="`stem` asks for the first 99 layers"):
         ct.fit("mlp", data, DifferentiableGrouping(2, stem=99), **SMALL)
+
+
+def test_a_branch_that_was_pruned_later_is_there_again_in_the_epoch_that_is_kept(data):
+    provider = DifferentiableGrouping(2, keeps_best=True, prune=0.1)
+    provider.prepare(data, 10, 0)
+
+    def epoch(*logits):
+        with torch.no_grad():
+            provider.logits.copy_(torch.tensor(logits))
+        provider.on_epoch_end(len(provider.history))
+
+    epoch([1.0, 0.0], [0.0, 1.0], [0.0, 1.0], [1.0, 0.0])
+    kept = provider.result().membership
+    epoch([1.0, 0.0], [9.0, 0.0], [0.0, 1.0], [0.0, 9.0])
+    assert provider.pruned[1, 1]
+    provider.on_kept(0)
+    np.testing.assert_array_equal(provider.result().membership, kept)
+    assert not provider.pruned.any()
+    assert len(provider.history) == 1

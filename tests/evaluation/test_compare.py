@@ -680,12 +680,12 @@ def whole_runs(tmp_path_factory):
         ("loop", "checkpoints/split-0-seed-0/groups/*.safetensors"),
         ("loop", "units/split-0-seed-0/*"),
         ("loop", "checkpoints/split-0-seed-1/groups/*.safetensors"),
-        ("vmap", "checkpoints/split-0-seed-1/joint/*.safetensors"),
-        ("vmap", "checkpoints/split-0-seed-1/groups/*.safetensors"),
-        ("vmap", "checkpoints/split-0-seed-1/seed-1/rival-tuned/*.safetensors"),
+        ("vmap", "checkpoints/split-0-seed-1/*/joint/*.safetensors"),
+        ("vmap", "checkpoints/split-0-seed-1/*/groups/*.safetensors"),
+        ("vmap", "checkpoints/split-0-seed-1/*/seed-1/rival-tuned/*.safetensors"),
         ("vmap", "units/split-0-seed-0/*"),
-        ("waves", "checkpoints/split-0-seed-4/groups/*.safetensors"),
-        ("waves", "checkpoints/split-0-seed-8/joint/*.safetensors"),
+        ("waves", "checkpoints/split-0-seed-4/*/groups/*.safetensors"),
+        ("waves", "checkpoints/split-0-seed-8/*/joint/*.safetensors"),
         ("waves", "units/split-0-seed-6/*"),
     ],
 )
@@ -797,6 +797,28 @@ def test_a_stack_of_seeds_continues_where_units_are_missing(data, halves, tmp_pa
     assert again.gains_table.to_pylist() == whole.gains_table.to_pylist()
     assert not any("epoch" in text for text in steps)
     assert not list((tmp_path / "run" / "checkpoints").rglob("*"))
+
+
+def test_how_seeds_are_cut_stays_as_it_was_settled(data, halves, tmp_path, monkeypatch):
+    """Also on a machine that would cut otherwise, such as one without the GPU that it began on."""
+    asked = SETTINGS | {"repeats": 1, "draws": 1, "rivals": "none", "strategy": "vmap"}
+    ct.compare("mlp", data, halves, seeds=2, run=tmp_path / "whole", **asked)
+
+    class Stopped(BaseException):
+        pass
+
+    def stop(done, of, text):
+        if "models of" in text and done > 0.6 * of:
+            raise Stopped
+
+    with pytest.raises(Stopped):
+        ct.compare("mlp", data, halves, seeds=2, run=tmp_path / "run", progress=stop, **asked)
+    assert list((tmp_path / "run" / "checkpoints").rglob("*.safetensors"))
+    one_by_one(monkeypatch)
+    ct.compare("mlp", data, halves, seeds=2, run=tmp_path / "run", **asked)
+    for stage in ("split-0-seed-0", "split-0-seed-1"):
+        one, two = (Unit.load(tmp_path / each / "units" / stage) for each in ("whole", "run"))
+        np.testing.assert_array_equal(one.outputs, two.outputs)
 
 
 def test_which_seeds_share_a_stack_is_a_function_of_model_and_settings(data):

@@ -12,7 +12,8 @@ from coterie.cli.arguments import objects_named
 from coterie.cli.asked import methods_asked
 from coterie.cli.options import ComparisonOptions, GroupOptions
 from coterie.errors import CoterieError
-from coterie.methods import METHODS, PUBLISHED, method_named
+from coterie.methods import METHODS, PUBLISHED, Method, method_named
+from coterie.methods.published import AsPublished
 from coterie.testing import check_method
 
 PAGE = Path(__file__).parents[2] / "docs" / "published.md"
@@ -92,7 +93,8 @@ def test_settings_that_a_paper_leaves_open():
 
 def test_a_method_is_known_by_what_it_does():
     same = method_named("lookahead:published", 3).itself
-    assert same.probe(0).key == Lookahead(step=1.0, scored_on="train", normalise=False).key
+    alone = Lookahead(step=1.0, scored_on="train", normalise=False, batch_size=None)
+    assert same.probe(0).key == alone.key
     assert (type(same), same.n_groups) == (ct.Average, 3)
     assert "Average" in method_named("lookahead:published", 3).words
 
@@ -147,3 +149,8 @@ def test_the_page_says_what_the_entries_say():
         assert f"`{name}:published`" in said
         for sentence in (entry.paper, *entry.same, *entry.differs, entry.figures, entry.refused):
             assert " ".join(sentence.split()) in said
+
+
+def test_what_is_as_published_passes_on_all_that_a_method_may_say() -> None:
+    public = {name for name in vars(Method) if not name.startswith("_")}
+    assert public - {"words"} <= vars(AsPublished).keys() | AsPublished.__annotations__.keys()

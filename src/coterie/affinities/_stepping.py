@@ -22,6 +22,7 @@ class SteppingProbe(AffinityProbe):
     """An affinity of candidate steps, which other examples than those stepped on score.
 
     ``step`` is the length of the steps as a part of the training's own, which is 1 (as published).
+    At the default rounding is some percent of what a step changes.
     What a step of full length does is ruled by curvature, -u H u / 2, which is largest where tasks
     share directions, so that the tasks of one group seem to harm each other most: a single task's
     step is as long as that of all tasks together, or longer.
@@ -33,7 +34,7 @@ class SteppingProbe(AffinityProbe):
 
     ``normalise`` divides the values of a target, of each measurement, by their root mean square over
     the sources: relative changes of a loss explode once it is small, and late measurements would rule
-    the mean.
+    the mean. Of two tasks only signs are left.
     """
 
     step: float = 0.01
@@ -67,6 +68,7 @@ def normalised(gains: Tensor) -> Tensor:
             [ 1.,  2.,  0.],
             [-1., nan,  9.]])
     """
+    gains = gains.masked_fill(~gains.isfinite(), torch.nan)
     between = gains.masked_fill(
         torch.eye(len(gains), dtype=torch.bool, device=gains.device), torch.nan
     )

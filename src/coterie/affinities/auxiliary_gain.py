@@ -31,6 +31,9 @@ class AuxiliaryGain(SteppingProbe):
     scored on a batch of the validation part. The losses are added, not averaged: the question is
     whether the auxiliary's step is good for m besides its own, so E > 0 means help.
 
+    How long steps are and what scores them is said by :class:`SteppingProbe`. Values are not normalised
+    unless that is asked for: dropped pairs would change the unit of those that are left.
+
     A pair is *dropped*, and no longer measured, as soon as it was measured ``least`` times and the
     upper end of the 95 % t interval of its mean is below 0; it is *kept* if at the end the lower
     end is above 0; others are undecided. Measurements along one training are not independent and
@@ -45,6 +48,7 @@ class AuxiliaryGain(SteppingProbe):
     10
     """
 
+    normalise: bool = False
     least: int = 5
     name: ClassVar[str] = "auxiliary_gain"
     about: ClassVar[About] = About(

@@ -272,8 +272,10 @@ class DifferentiableGrouping(LearntWeights):
         """Go back to the assignments of this epoch, if it was not the last."""
         if epoch + 1 < len(self.history):
             self.history = self.history[: epoch + 1]
+            kept = torch.from_numpy(self.history[-1]).to(self.logits.device)
+            self._prune(kept == 0)  # what was pruned before that epoch
             with torch.no_grad():
-                self.logits.copy_(torch.from_numpy(self.history[-1]).log())
+                self.logits.copy_(kept.log())
 
     def result(self) -> Grouping:
         """Each task in the branch of its largest probability.

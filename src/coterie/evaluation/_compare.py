@@ -236,7 +236,9 @@ def compare(
 
     stop = None
     with nullcontext() if run is None else run.held():
-        if run is not None and not run.done(CUT):
+        if run is not None and run.done(CUT):
+            together = bool(run.about(CUT)["seeds_in_one_stack"])
+        elif run is not None:
             run.complete(CUT, [], seeds_in_one_stack=together)
         if until is None:
             units = train(seeds, progress)

@@ -132,9 +132,10 @@ def score(
         seconds=float(
             sum(f.cost["seconds"] for f in trainings.fits)
             + sum(
-                each.cost.seconds
+                # A fit that came with groups is among those of the unit.
+                each.cost.seconds - (0.0 if each.trained is None else each.trained.cost["seconds"])
                 for name, each in found.items()
-                if name != CHOSEN and each.trained is None
+                if name != CHOSEN
             )
             + sum(each.cost["seconds"] for _, each in rivals)
         ),

@@ -119,11 +119,14 @@ def run_units(
 
 
 def checkpoints_of(repetitions: Sequence[Repetition], folder: Path) -> Path:
-    """Where what is trained together has its checkpoints.
+    """Where what is trained together has its checkpoints, which no other stack has.
 
-    By the last one, since they are dropped with the last stage.
+    In that of the last one, since they are dropped with the last stage.
     """
-    return folder / CHECKPOINTS / Path(repetitions[-1].stage).name
+    last = folder / CHECKPOINTS / Path(repetitions[-1].stage).name
+    if len(repetitions) == 1:
+        return last
+    return last / f"{Path(repetitions[0].stage).name}-of-{len(repetitions)}"
 
 
 @contextmanager

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Hashable, Mapping
 from copy import copy
 from dataclasses import dataclass, field, replace
@@ -11,7 +13,7 @@ from typing import TYPE_CHECKING
 from coterie.differentiable import DifferentiableGrouping
 from coterie.errors import CoterieError, require_type
 from coterie.fitting import fit, make_config
-from coterie.identity import qualified
+from coterie.identity import identity_or_name, qualified
 from coterie.labels import changed, unlike
 from coterie.methods._method import Case, Method
 from coterie.results import About, Cost, Found
@@ -64,10 +66,10 @@ class Learn(Method):
             return
         if not hasattr(self.provider, "start"):
             raise CoterieError(f"`start` is nothing that `provider` {self.name!r} can start from.")
-        if self.start.n_groups != self.n_groups:
+        if self.start.n_models != self.n_groups:
             raise CoterieError(
                 f"`start` must find {self.n_groups} groups, as many as there are branches; it is "
-                f"asked for {self.start.n_groups}."
+                f"asked for {self.start.n_models}."
             )
 
     @property
@@ -127,13 +129,22 @@ class Learn(Method):
         before = Cost() if self.start is None else self.start.price(timing)
         return None if before is None else before + own
 
+    def check(self, tasks: tuple[str, ...]) -> None:
+        """Refuse tasks of which groups cannot be found, to start from or at all."""
+        super().check(tasks)
+        if self.start is not None:
+            self.start.check(tasks)
+
     def __call__(self, case: Case, *, seed: int) -> Found:
         """Search on this case; a search that was stopped is continued."""
         provider, before = copy(self.provider), Cost()
         if self.start is not None:
             started = self.start(case, seed=seed)
             provider.start, before = started.grouping, started.cost  # type: ignore[attr-defined]
-        checkpoint = None if case.checkpoints is None else case.checkpoints / file_name(self.label)
+        # Searches of one label may differ in what it leaves out.
+        told = json.dumps(identity_or_name(self.itself), sort_keys=True).encode()
+        own = f"{file_name(self.label)}-{hashlib.sha256(told).hexdigest()[:8]}"
+        checkpoint = None if case.checkpoints is None else case.checkpoints / own
         settings: TrainingSettings = {**spelled(case.settings), **spelled(self.settings)}
         search = fit(
             case.model,

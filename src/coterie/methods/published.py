@@ -194,8 +194,13 @@ def _dmtg(*, n_groups: int, recipe: bool = False) -> Learn:
     return Learn(provider, one_shot=True, settings=settings if recipe else {})
 
 
-# Whole steps, scored on training examples, as they come.
-_STEPS: dict[str, Any] = {"step": 1.0, "scored_on": "train", "normalise": False}
+# Whole steps, scored on a second training batch, as they come.
+_STEPS: dict[str, Any] = {
+    "step": 1.0,
+    "scored_on": "train",
+    "normalise": False,
+    "batch_size": None,
+}
 _FIXTURES = "The selections from the published matrices come out (`tests/methods/test_average.py`)"
 _AVERAGES = (
     "A group is worth to a task the mean affinity of its other members with it; tasks alone are "

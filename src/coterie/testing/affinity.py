@@ -267,6 +267,9 @@ def resume(measuring: _Measuring) -> None:
 def price(measuring: _Measuring) -> None:
     """What a measurement took is at most its price, and it took something."""
     probe, data = measuring.probe(), table()
+    if getattr(probe, "batch_size", None) is not None:
+        # Prices are of as many scoring examples as training ones.
+        probe = replace(probe, batch_size=None)
     train(data, [probe])
     most = probe.measurements * probe.price(len(data.tasks)).model_steps
     took = probe.work.model_steps
