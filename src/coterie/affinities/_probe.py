@@ -25,15 +25,6 @@ from coterie.results import About, Affinity
 from coterie.training import Moment
 from coterie.training.work import Work
 
-# Of the settings that several probes have; batch statistics take two examples, and an interval two
-# measurements.
-_LEAST = {"every": 1, "memory": 1, "batch_size": 2, "least": 2}
-_CHOICES = {
-    "until": ("best", "last"),
-    "scored_on": ("validation", "train"),
-    "pairs": ("exact", "first-order"),
-}
-
 
 @dataclass(kw_only=True, eq=False)
 class AffinityProbe(ABC):
@@ -67,12 +58,9 @@ class AffinityProbe(ABC):
 
     def __post_init__(self) -> None:
         """Refuse what cannot work."""
-        for name, least in _LEAST.items():
-            if (value := getattr(self, name, None)) is not None:
-                require_whole(name, value, least)
-        for name, choices in _CHOICES.items():
-            if hasattr(self, name):
-                require_choice(name, getattr(self, name), choices)
+        require_whole("every", self.every, 1)
+        require_whole("memory", self.memory, 1)
+        require_choice("until", self.until, ("best", "last"))
 
     @abstractmethod
     def price(self, n_tasks: int) -> Work:

@@ -14,7 +14,7 @@ from torch import Tensor
 from coterie.affinities._probe import AffinityProbe
 from coterie.affinities._steps import Trial
 from coterie.data import Batch
-from coterie.errors import require_positive
+from coterie.errors import require_choice, require_positive, require_whole
 
 
 @dataclass(kw_only=True, eq=False)
@@ -46,6 +46,9 @@ class SteppingProbe(AffinityProbe):
         """Refuse what cannot work."""
         super().__post_init__()
         require_positive("step", self.step)
+        require_choice("scored_on", self.scored_on, ("validation", "train"))
+        if self.batch_size is not None:
+            require_whole("batch_size", self.batch_size, 2)  # for batch statistics
 
     def steps(self, trial: Trial, *, heads: bool) -> dict[str, Tensor]:
         """What each task's step subtracts from the parameters, by name, (T, ...)."""

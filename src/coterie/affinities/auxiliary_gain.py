@@ -13,6 +13,7 @@ from coterie.affinities._pairs import pair_gains, pair_price
 from coterie.affinities._running import helpful_shares
 from coterie.affinities._stepping import SteppingProbe
 from coterie.affinities._steps import Trial
+from coterie.errors import require_whole
 from coterie.results import About
 from coterie.training.work import Work
 
@@ -57,6 +58,11 @@ class AuxiliaryGain(SteppingProbe):
         reading="Above 0 the source’s step helps the target on validation examples "
         "besides its own, below 0 it harms.",
     )
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot work."""
+        super().__post_init__()
+        require_whole("least", self.least, 2)  # for an interval
 
     def price(self, n_tasks: int) -> Work:
         """A forward and T backward passes for steps, a forward pass after each step and each pair."""

@@ -11,6 +11,7 @@ from torch import Tensor
 from coterie.affinities._pairs import mask_gains, pair_gains, pair_price
 from coterie.affinities._stepping import SteppingProbe
 from coterie.affinities._steps import Trial
+from coterie.errors import require_choice
 from coterie.results import About
 from coterie.training.work import Work
 
@@ -51,6 +52,11 @@ class TransferGain(SteppingProbe):
         "source is worth more to the target than half a step of its own, so nearly all are below.",
         signed=False,
     )
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot work."""
+        super().__post_init__()
+        require_choice("pairs", self.pairs, ("exact", "first-order"))
 
     def price(self, n_tasks: int) -> Work:
         """A forward and T backward passes for steps, a forward pass after each, slopes if first-order."""
