@@ -45,6 +45,7 @@ REACHED = {
     "grouping/test_principled.py": "grouping: columns densest programme quadratic",
     "grouping/test_select.py": "grouping: candidates conflicts cover highs rows search",
     "methods/test_compared.py": "methods: cluster given method",
+    "methods/test_published.py": "methods: papers",
     "methods/test_registry.py": "methods: earlier own",
     "models/test_grouped.py": "models: building saved programs",
     "models/test_stack.py": "models: batch_norm execution layers strategy; .: seeds",

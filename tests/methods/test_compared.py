@@ -22,15 +22,6 @@ MEASURING = ["data_map", "cosine", "lookahead", "gradtag", "dmtg"]
 
 
 @pytest.fixture(scope="module")
-def data():
-    generator = torch.Generator().manual_seed(0)
-    inputs = torch.randn(400, 6, generator=generator)
-    noise = torch.randn(400, 4, generator=generator)
-    targets = (inputs[:, [0, 0, 1, 1]] + 0.5 * noise > 0).float()
-    return ct.load({"inputs": inputs, "targets": targets})
-
-
-@pytest.fixture(scope="module")
 def compared(data):
     return ct.compare("mlp", data, MEASURING, n_groups=2, seeds=2, repeats=1, draws=1, **PLAIN)
 

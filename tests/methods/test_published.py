@@ -4,7 +4,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 
 import coterie as ct
 from coterie.affinities import Lookahead
@@ -20,15 +19,6 @@ PAGE = Path(__file__).parents[2] / "docs" / "published.md"
 SMALL = {"epochs": 3, "batch_size": 32, "model_options": {"hidden": (16,)}, "strategy": "loop"}
 REACHABLE = [name for name, entry in PUBLISHED.items() if entry.made is not None]
 NAMES = [f"{name}:published" for name in REACHABLE]
-
-
-@pytest.fixture(scope="module")
-def data():
-    generator = torch.Generator().manual_seed(0)
-    inputs = torch.randn(400, 6, generator=generator)
-    noise = torch.randn(400, 4, generator=generator)
-    targets = (inputs[:, [0, 0, 1, 1]] + 0.5 * noise > 0).float()
-    return ct.load({"inputs": inputs, "targets": targets})
 
 
 @pytest.fixture(scope="module")

@@ -34,8 +34,9 @@ class Course:
 
     def add(self, values: np.ndarray, epoch: int) -> None:
         """Fold one measurement (T, T) of this epoch in."""
+        if epoch not in self.ends:
+            self.running = self.ends[epoch] = deepcopy(self.running)
         self.running.add(values)
-        self.ends[epoch] = deepcopy(self.running)
 
     def until(self, epoch: int | None) -> Running:
         """Everything measured up to the end of an epoch, of all epochs if None.
@@ -86,7 +87,7 @@ class Course:
                     if name.startswith("ends_")
                 }
             )
-            self.ends[epoch] = deepcopy(self.running)
+            self.ends[epoch] = self.running
 
 
 def agreement(one: np.ndarray, other: np.ndarray) -> float | None:

@@ -53,27 +53,23 @@ def kmeans_silhouettes(distances2: np.ndarray, *, restarts: int, seed: int) -> d
 def ward_silhouettes(distances2: np.ndarray) -> dict[int, float]:
     """Silhouettes by number of groups, of Ward's hierarchy (1963).
 
-    As good as k-means on maps, and all numbers of groups at once: fast enough to repeat it on what
-    chance makes.
+    All numbers of groups at once: fast enough to repeat it on what chance makes.
 
     >>> points = np.array([0.0, 0.1, 0.2, 5.0, 5.1, 5.2])
     >>> found = ward_silhouettes(np.square(points[:, None] - points))
     >>> max(found, key=found.get)
     2
     """
-    from scipy.cluster.hierarchy import linkage
+    from scipy.cluster.hierarchy import cut_tree, linkage
     from scipy.spatial.distance import squareform
 
     distances = np.sqrt(distances2)
     n_tasks = len(distances)
     if n_tasks < 3:
         return {}
-    merges = linkage(squareform(distances, checks=False), "ward")[:, :2].astype(int)
-    labels, cuts = np.arange(n_tasks), {}
-    for step, (one, other) in enumerate(merges, start=1):
-        labels[(labels == one) | (labels == other)] = n_tasks + step - 1
-        cuts[n_tasks - step] = labels.copy()
-    return _silhouettes(distances2, cuts.__getitem__)
+    # Column n has n + 1 fewer groups than there are tasks.
+    cuts = cut_tree(linkage(squareform(distances, checks=False), "ward"))
+    return _silhouettes(distances2, lambda n_groups: cuts[:, n_tasks - n_groups])
 
 
 def _silhouettes(distances2: np.ndarray, groups: Callable[[int], np.ndarray]) -> dict[int, float]:
@@ -86,7 +82,7 @@ def _silhouettes(distances2: np.ndarray, groups: Callable[[int], np.ndarray]) ->
 def silhouette(distances: np.ndarray, labels: np.ndarray) -> float:
     """Mean silhouette of groups ``labels`` (T,), 0 where tasks coincide or there is one group.
 
-    scikit-learn's is the same, at a hundred times the time for so few points.
+    scikit-learn's is the same, at many times the time for so few points.
 
     >>> round(silhouette(np.array([[0.0, 1, 4], [1, 0, 4], [4, 4, 0]]), np.array([0, 0, 1])), 3)
     0.5

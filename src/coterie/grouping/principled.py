@@ -73,7 +73,9 @@ class Principled:
         return {
             name: value
             for name, value in vars(self).items()
-            if name != "time_limit" and not _is_one_of(value, (), usual[name])
+            # An array has no truth of its own.
+            if name != "time_limit"
+            and not (isinstance(value, tuple | None) and value in ((), usual[name]))
         }
 
     def programme(self, tasks: tuple[str, ...], n_groups: int) -> Programme:
@@ -104,11 +106,6 @@ class Principled:
                 "to all constraints; give more."
             )
         return found
-
-
-def _is_one_of(value: object, *usual: object) -> bool:
-    """Whether a value, possibly an array, is one of some tuples or None."""
-    return value is None if None in usual else isinstance(value, tuple) and value in usual
 
 
 @dataclass(frozen=True)

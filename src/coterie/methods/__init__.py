@@ -18,7 +18,8 @@ from coterie.methods.cluster_scores import ClusterScores
 from coterie.methods.given import Given
 from coterie.methods.learn import Learn
 from coterie.methods.own import Own
-from coterie.methods.published import PUBLISHED, AsPublished, Published
+from coterie.methods.papers import PUBLISHED, Published
+from coterie.methods.published import AsPublished
 from coterie.methods.registry import (
     METHODS,
     Candidate,

@@ -70,9 +70,8 @@ class Average(Method):
     @property
     def label(self) -> str:
         """A short name that tells methods of one comparison apart."""
-        measured = self._measuring.label.removesuffix(f" K={self._measuring.n_groups}")
         every = "" if self.every is None else f" every={self.every}"
-        return f"{measured}{every} average K={self.n_groups}"
+        return f"{self._measuring.told}{every} average K={self.n_groups}"
 
     @property
     def measurement(self) -> Hashable | None:

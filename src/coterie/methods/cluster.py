@@ -139,9 +139,13 @@ class Cluster(Method):
             softness = f" m={self.fuzziness:g}" if fuzzy else ""
             features = "" if self.features == "cells" else f" {self.features}"
             return f"{by}K={self.n_groups}{softness}{features}"
-        own = "" if isinstance(self.source, str) else changed(self.source)
         by = "" if self.by == "sdp" else f" {clustering_name(self.by)}"
-        return f"{self.name}{own}{by} K={self.n_groups}"
+        return f"{self.told}{by} K={self.n_groups}"
+
+    @property
+    def told(self) -> str:
+        """What is clustered, with what is unusual about it."""
+        return f"{self.name}{'' if isinstance(self.source, str) else changed(self.source)}"
 
     def check(self, tasks: tuple[str, ...]) -> None:
         """Refuse more groups than tasks, and one task."""

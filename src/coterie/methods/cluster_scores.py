@@ -79,11 +79,10 @@ class ClusterScores(Method):
     @property
     def label(self) -> str:
         """A short name that tells methods of one comparison apart."""
-        estimated = self._estimating.label.removesuffix(" K=2")
         usual = {"n_subsets": N_SUBSETS, "size": None, "adaptive": False}
         own = unlike(usual, {name: getattr(self, name) for name in usual})
         by = "" if self.by == "sdp" else f" {clustering_name(self.by)}"
-        return f"{estimated} averages{own}{by} K={self.n_groups}"
+        return f"{self._estimating.told} averages{own}{by} K={self.n_groups}"
 
     def price(self, timing: Timing) -> Cost | None:
         """What estimating the subsets takes."""

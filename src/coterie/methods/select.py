@@ -104,9 +104,13 @@ class Select(Method):
     @property
     def label(self) -> str:
         """A short name that tells methods of one comparison apart."""
-        own = "" if isinstance(self.estimator, str) else changed(self.estimator)
         switched = [f" {name}" for name in _SWITCHES if getattr(self, name)]
-        return f"{self.name}{own}{''.join(switched)} K={self.n_groups}"
+        return f"{self.told}{''.join(switched)} K={self.n_groups}"
+
+    @property
+    def told(self) -> str:
+        """The estimator, with what is unusual about it."""
+        return f"{self.name}{'' if isinstance(self.estimator, str) else changed(self.estimator)}"
 
     @property
     def n_models(self) -> Groups:

@@ -54,7 +54,10 @@ class Timing:
         if not settings:
             return self
         own: TrainingSettings = {**spelled(self.settings), **spelled(settings)}
-        return Timing(model=self.model, data=self.data, settings=own)
+        return self._once(
+            f"settings {json.dumps(identity_or_name(own), sort_keys=True)}",
+            lambda: Timing(model=self.model, data=self.data, settings=own),
+        )
 
     @cached_property
     def n_steps(self) -> int:

@@ -83,6 +83,12 @@ def latent_groups(
     return columns
 
 
+def latent_table(n_examples: int, n_groups: int, per_group: int, rng: np.random.Generator) -> Table:
+    """Nothing but such tasks."""
+    inputs = gaussian(n_examples, rng)
+    return Table(inputs=inputs, targets=targets_of(latent_groups(inputs, n_groups, per_group, rng)))
+
+
 def spread(n_groups: int, per_group: int, rng: np.random.Generator) -> np.ndarray:
     """A level from 0 to 1 for each task (T,), evenly over every group, in random order."""
     levels = np.linspace(0, 1, per_group) if per_group > 1 else np.array([0.5])

@@ -5,25 +5,9 @@ Few examples for a wide network: sharing them pays.
 
 from __future__ import annotations
 
-import numpy as np
+from functools import partial
 
-from coterie.testing.planted._functions import (
-    FEW_EXAMPLES,
-    Recipe,
-    Table,
-    gaussian,
-    latent_groups,
-    targets_of,
-)
+from coterie.testing.planted._functions import FEW_EXAMPLES, Recipe, latent_table
 
 N_EXAMPLES = 1_000
-
-
-def draw(n_groups: int, per_group: int, rng: np.random.Generator) -> Table:
-    """The table."""
-    inputs = gaussian(N_EXAMPLES, rng)
-    columns = latent_groups(inputs, n_groups, per_group, rng)
-    return Table(inputs=inputs, targets=targets_of(columns))
-
-
-AGREEING = Recipe(settings=FEW_EXAMPLES, draw=draw)
+AGREEING = Recipe(settings=FEW_EXAMPLES, draw=partial(latent_table, N_EXAMPLES))

@@ -6,27 +6,12 @@ not for all. Examples are plenty: what is missing is room, of which a wider netw
 
 from __future__ import annotations
 
-import numpy as np
+from functools import partial
 
-from coterie.testing.planted._functions import (
-    FEW_EXAMPLES,
-    Recipe,
-    Table,
-    gaussian,
-    latent_groups,
-    targets_of,
-)
+from coterie.testing.planted._functions import FEW_EXAMPLES, Recipe, latent_table
 
 N_EXAMPLES = 3_000
-
-
-def draw(n_groups: int, per_group: int, rng: np.random.Generator) -> Table:
-    """The table."""
-    inputs = gaussian(N_EXAMPLES, rng)
-    columns = latent_groups(inputs, n_groups, per_group, rng)
-    return Table(inputs=inputs, targets=targets_of(columns))
-
-
 NARROW = Recipe(
-    settings={**FEW_EXAMPLES, "batch_size": 64, "model_options": {"hidden": (48, 4)}}, draw=draw
+    settings={**FEW_EXAMPLES, "batch_size": 64, "model_options": {"hidden": (48, 4)}},
+    draw=partial(latent_table, N_EXAMPLES),
 )
