@@ -51,15 +51,18 @@ class Rows:
 
     def steps(self, weights: np.ndarray) -> float:
         """Steps of one model that training these rows (M, T) takes."""
-        self.train(weights)
-        return sum(self._steps[row.tobytes()] for row in _rounded(weights))
+        rows = _rounded(weights)
+        rows = rows[rows.any(axis=1)]  # a group may hold no task
+        self.train(rows)
+        return sum(self._steps[row.tobytes()] for row in rows)
 
     def score(self, grouping: ct.Grouping) -> float:
         """Mean score on the test part, in points, of models of the groups."""
-        weights = grouping.weights()
+        held = grouping.membership.any(axis=0)
+        weights = grouping.weights()[held]
         self.train(weights)
         stack = ModelStack.concatenate([self._known[row.tobytes()] for row in _rounded(weights)])
-        return self.score_of(stack, grouping.membership)
+        return self.score_of(stack, grouping.membership[:, held])
 
     def score_of(self, stack: ModelStack, membership: np.ndarray) -> float:
         """The same of models that are there, where ``membership`` (T, K) serves."""

@@ -107,14 +107,13 @@ def lineup() -> dict[str, Make]:
         for by in (*(METHODS if name == "data_map" else ()), *AFFINITY_METHODS)
         if by != Cluster(name).by
     }
-    published = getattr(methods, "PUBLISHED", {})
     return {
         **{name: _asked(make) for name, make in {**usual, **others}.items()},
         **{f"{name}{AUTO}": _asked(make, "auto") for name, make in usual.items()},
         **{name: partial(method_named, name) for name in methods.METHODS if name not in AFFINITIES},
         **{
             f"{name}:published": partial(method_named, f"{name}:published")
-            for name, entry in published.items()
+            for name, entry in methods.PUBLISHED.items()
             if entry.made is not None
         },
     }
@@ -213,9 +212,8 @@ def run(unit: Unit, names: list[str], makes: Mapping[str, Make]) -> Iterator[dic
 
 def judged(answer: Found, rows: Rows) -> tuple[float, float]:
     """The score of what a method found, and the steps that training it takes."""
-    brought = getattr(answer, "trained", None)
-    if brought is not None:
-        return rows.score_of(brought.stack, answer.grouping.membership), 0.0
+    if answer.trained is not None:
+        return rows.score_of(answer.trained.stack, answer.grouping.membership), 0.0
     return rows.score(answer.grouping), rows.steps(answer.grouping.weights())
 
 
