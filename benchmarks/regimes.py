@@ -60,25 +60,20 @@ AUTO = ", auto"
 SMALL, SMALL_GROUPS = ("train", "early"), 2
 UNGROUPED: tuple[Regime, ...] = ("no structure", "unequal difficulty")
 GROUPED = tuple(regime for regime in REGIMES if regime not in UNGROUPED)
-LATENT: tuple[Regime, ...] = (
-    "agreeing heads",
-    "conflicting heads",
-    "narrow network",
-    "unequal tasks",
-    "overlapping groups",
-    "flipped labels",
-)
+EASY: tuple[Regime, ...] = ("agreeing heads", "few labels", "overlapping groups")
 CLAIMS: dict[str, tuple[Regime, ...]] = {
-    **dict.fromkeys(("train", "pairs", "surrogate"), GROUPED),
-    "data_map": LATENT,
-    "lookahead": ("conflicting heads", "narrow network", "flipped labels"),
-    "transfer_gain": ("conflicting heads", "narrow network", "flipped labels"),
-    "dmtg": ("conflicting heads", "narrow network"),
-    "alignment": ("agreeing heads", "conflicting heads"),
+    "train": (*EASY, "narrow network", "disjoint examples", "unequal tasks"),
+    **dict.fromkeys(("pairs", "pairs:published"), EASY),
+    **dict.fromkeys(("surrogate", "surrogate:published"), ("agreeing heads", "overlapping groups")),
+    **dict.fromkeys(("mtgnet", "early"), ("agreeing heads",)),
+    "lookahead": ("agreeing heads", "conflicting heads", "few labels"),
+    "auxiliary_gain": ("agreeing heads", "conflicting heads"),
+    "alignment": ("conflicting heads", "few labels"),
+    **dict.fromkeys(("transfer_gain", "data_map", "data_map, centred"), ("conflicting heads",)),
     **{
         f"{name}{AUTO}": UNGROUPED
         for name in (
-            *("data_map", "alignment", "cosine"),
+            *("data_map", "data_map, centred", "alignment", "cosine"),
             *("lookahead", "transfer_gain", "auxiliary_gain"),
         )
     },
