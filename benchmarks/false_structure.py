@@ -11,9 +11,13 @@ Each part is saved when it is done:
 * ``power``: planted groups and digits, where several groups are to be found.
 * ``window``: the map up to the best epoch and that of all epochs, when trained for 10, 30, 100; on
   the networks of the planted regimes, and on wide ones that learn the examples by heart.
+* ``affinities``: those that ride on such a training, of tasks in planted groups and of tasks that
+  are in none.
 * ``seconds``: what the calibration takes.
 
-"before" is the rule of earlier versions: the largest silhouette of k-means is at least 0.1.
+"before" is the rule of earlier versions: of maps, that the largest silhouette of k-means is at least
+0.1; of affinities, that it is above a curve fitted to Gaussian noise, of distances below the largest
+affinity.
 """
 
 from __future__ import annotations
@@ -31,11 +35,17 @@ from scipy.stats import beta, norm
 from sklearn.metrics import adjusted_rand_score
 
 import coterie as ct
+from coterie.affinities import AFFINITIES
 from coterie.datamaps import gram
-from coterie.datamaps.gram import FeatureName
-from coterie.grouping._automatic import kmeans_silhouettes
+from coterie.datamaps.gram import FeatureName, classical_scaling
+from coterie.evaluation import make_probes
+from coterie.grouping._automatic import silhouette
+from coterie.grouping._method import Settings
+from coterie.grouping._standardised import standardised
+from coterie.grouping.kmeans import kmeans_distances
+from coterie.methods import Cluster
 from coterie.seeds import numpy_generator
-from coterie.testing import Regime, planted
+from coterie.testing import Planted, Regime, planted
 
 N_TASKS = (5, 10, 20, 40)
 FEATURES: tuple[FeatureName, ...] = ("cells", "centred")
@@ -104,6 +114,28 @@ def judged(source: ct.DataMap, features: FeatureName = "cells") -> dict[str, Any
         "before": max(earlier.values()) >= BEFORE,
         "difficulty of two groups": two.details.get("difficulty_share"),
     }
+
+
+def kmeans_silhouettes(distances2: np.ndarray, *, restarts: int, seed: int) -> dict[int, float]:
+    """By number of groups, of k-means on principal coordinates."""
+    coordinates, _ = classical_scaling(distances2)
+    n_tasks, found = len(distances2), {}
+    for n_groups in range(2, min(n_tasks - 1, max(2, n_tasks // 2), 20) + 1):
+        how = Settings(n_groups=n_groups, fuzziness=2.0, restarts=restarts, seed=seed)
+        labels = kmeans_distances(coordinates, how)[0].argmin(axis=1)
+        found[n_groups] = silhouette(np.sqrt(distances2), labels)
+    return found
+
+
+def several_before(affinity: ct.Affinity) -> bool:
+    """Whether several groups of an affinity were found by the curve."""
+    given = np.where(np.eye(len(affinity.tasks), dtype=bool), 0.0, affinity.matrix)
+    between, measured = ~np.eye(len(given), dtype=bool), standardised(given)
+    distances2 = np.square(np.where(between, measured[between].max() - measured, 0.0))
+    symmetric = np.allclose(given, given.T, rtol=1e-5, atol=0)
+    start, slope = (0.81, 0.42) if symmetric else (0.66, 0.385)
+    least = np.clip(np.exp(start - slope * np.sqrt(len(given))), 0.1, 1.0)
+    return max(kmeans_silhouettes(distances2, restarts=3, seed=0).values()) > least
 
 
 def mean(values: Iterable[float]) -> float:
@@ -251,9 +283,55 @@ def long_training(regime: Regime, seed: int, changed: dict[str, Any]) -> ct.Fit:
     return ct.fit("mlp", case.data, record=True, snapshots=range(1, 100), seed=seed, **settings)
 
 
+def affinities(n_tables: int) -> dict[str, Any]:
+    """Groups of each affinity, of tables with and without groups."""
+    regimes: dict[Regime, int] = {
+        "no structure": n_tables,
+        "unequal difficulty": n_tables,
+        "conflicting heads": n_tables // 3,
+        "agreeing heads": n_tables // 3,
+    }
+    found: dict[str, Any] = {}
+    for regime, n in regimes.items():
+        for n_groups, per_group in ((2, 3), (3, 3), (4, 5)):
+            rows: dict[str, list[tuple[bool, bool, float]]] = {}
+            for seed in range(n if n_groups < 4 else n // 2):
+                case = planted(regime, seed, n_groups=n_groups, per_group=per_group)
+                for name, measured in measured_on(case, seed).items():
+                    auto = ct.group(measured, "auto", seed=seed)
+                    rand = adjusted_rand_score(case.grouping.labels, auto.labels)
+                    several = auto.n_groups > 1
+                    rows.setdefault(name, []).append((several, several_before(measured), rand))
+            for name, each in rows.items():
+                several, before, rand = np.mean(each, axis=0).round(3).tolist()
+                key = f"{name}, {regime}, {n_groups * per_group} tasks"
+                found[key] = {"tables": len(each), "several": several, "several before": before}
+                if regime in ("conflicting heads", "agreeing heads"):
+                    found[key]["adjusted Rand"] = rand
+                log(f"{key}: {found[key]}")
+    return found
+
+
+def measured_on(case: Planted, seed: int) -> dict[str, ct.Affinity]:
+    """All affinities that ride on a joint training."""
+    methods = {name: Cluster(name, n_groups=2) for name in AFFINITIES if name != "data_map"}
+    probes = make_probes(methods, seed=seed)
+    riding = list(probes.values())
+    ct.fit("mlp", case.data, seed=seed, init="shared", probes=riding, **case.settings)
+    return {name: probes[each.measurement].affinity() for name, each in methods.items()}
+
+
 def seconds(_: int) -> dict[str, float]:
     """What a grouping takes once the map is measured, "auto" and not."""
     found = {}
+    for n_tasks in (*N_TASKS, 100):
+        noise = np.random.default_rng(0).normal(size=(n_tasks, n_tasks))
+        affinity = ct.Affinity(
+            tasks=tuple(f"task {t}" for t in range(n_tasks)), matrix=noise, method="noise"
+        )
+        started = perf_counter()
+        ct.group(affinity, "auto", method="hierarchical")
+        found[f"{n_tasks} tasks, affinity, auto"] = round(perf_counter() - started, 3)
     for n_tasks in N_TASKS:
         measured = gram(simulated_map(n_tasks, 0, unequal=True, n_examples=50_000))
         for n_groups in (2, "auto"):
@@ -269,6 +347,7 @@ PARTS = {
     "trained": (trained, 12),
     "power": (power, 12),
     "window": (window, 4),
+    "affinities": (affinities, 30),
     "simulated": (simulated, 20),
 }
 

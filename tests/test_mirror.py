@@ -40,7 +40,7 @@ REACHED = {
     "files/test_whole.py": "files: content damage paths",
     "fitting/test_fit.py": "fitting: arguments recording; training: learning loop observers "
     "step work",
-    "grouping/test_affinity_groups.py": "grouping: affinities automatic hierarchical sdp spectral",
+    "grouping/test_affinity_groups.py": "grouping: affinities automatic hierarchical sdp spectral standardised",
     "grouping/test_group.py": "grouping: fuzzy_cmeans fuzzy_kmeans kmeans measures method points",
     "grouping/test_principled.py": "grouping: columns densest programme quadratic",
     "grouping/test_select.py": "grouping: candidates conflicts cover highs rows search",

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 
-from coterie.datamaps.gram import classical_scaling
-from coterie.grouping._method import Settings
-from coterie.grouping.kmeans import kmeans_distances
-
 MOST_GROUPS = 20
+# Smaller silhouettes say little, however sure they are.
+LEAST = 0.1
+# The largest of so many made by chance is exceeded by another in one case of a hundred.
+DRAWS = 99
 
 
 def choose_n_groups(
@@ -31,29 +31,16 @@ def choose_n_groups(
     return chosen, {"silhouette": seen, "least_silhouette": least}
 
 
-def kmeans_silhouettes(distances2: np.ndarray, *, restarts: int, seed: int) -> dict[int, float]:
-    """Silhouettes (Rousseeuw 1987) by number of groups: of k-means on principal coordinates.
-
-    For 2 up to half as many groups as tasks, at most 20.
-
-    >>> points = np.array([0.0, 0.1, 0.2, 5.0, 5.1, 5.2])
-    >>> found = kmeans_silhouettes(np.square(points[:, None] - points), restarts=3, seed=0)
-    >>> max(found, key=found.get)
-    2
-    """
-    coordinates, _ = classical_scaling(distances2)
-
-    def groups(n_groups: int) -> np.ndarray:
-        settings = Settings(n_groups=n_groups, fuzziness=2.0, restarts=restarts, seed=seed)
-        return kmeans_distances(coordinates, settings)[0].argmin(axis=1)
-
-    return _silhouettes(distances2, groups)
+def chance_silhouette(drawn: Iterable[np.ndarray]) -> float:
+    """The largest silhouette of squared distances (T, T) that were ``drawn``, and 0.1 at least."""
+    return max(LEAST, *(max(ward_silhouettes(each).values(), default=0.0) for each in drawn))
 
 
 def ward_silhouettes(distances2: np.ndarray) -> dict[int, float]:
-    """Silhouettes by number of groups, of Ward's hierarchy (1963).
+    """Silhouettes (Rousseeuw 1987) by number of groups, of Ward's hierarchy (1963).
 
-    All numbers of groups at once: fast enough to repeat it on what chance makes.
+    For 2 up to half as many groups as tasks, at most 20. All numbers of groups at once: fast enough
+    to repeat it on what chance makes.
 
     >>> points = np.array([0.0, 0.1, 0.2, 5.0, 5.1, 5.2])
     >>> found = ward_silhouettes(np.square(points[:, None] - points))
@@ -69,14 +56,8 @@ def ward_silhouettes(distances2: np.ndarray) -> dict[int, float]:
         return {}
     # Column n has n + 1 fewer groups than there are tasks.
     cuts = cut_tree(linkage(squareform(distances, checks=False), "ward"))
-    return _silhouettes(distances2, lambda n_groups: cuts[:, n_tasks - n_groups])
-
-
-def _silhouettes(distances2: np.ndarray, groups: Callable[[int], np.ndarray]) -> dict[int, float]:
-    """Mean silhouette of tasks in groups (T,) of each number that may be chosen."""
-    distances, n_tasks = np.sqrt(distances2), len(distances2)
     candidates = range(2, min(n_tasks - 1, max(2, n_tasks // 2), MOST_GROUPS) + 1)
-    return {n_groups: silhouette(distances, groups(n_groups)) for n_groups in candidates}
+    return {n_groups: silhouette(distances, cuts[:, n_tasks - n_groups]) for n_groups in candidates}
 
 
 def silhouette(distances: np.ndarray, labels: np.ndarray) -> float:

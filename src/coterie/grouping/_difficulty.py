@@ -15,12 +15,10 @@ from scipy.stats import median_abs_deviation
 
 from coterie.datamaps.gram import Gram
 from coterie.datamaps.margins import Margins
-from coterie.grouping._automatic import ward_silhouettes
+from coterie.grouping._automatic import DRAWS, chance_silhouette
 from coterie.seeds import numpy_generator
 
-# Smaller silhouettes of equally hard tasks say little, however sure they are.
-LEAST = 0.1
-_DRAWS, _ROUNDS = 99, 100
+_ROUNDS = 100
 _NORMAL = float(ndtri(0.75))
 
 
@@ -43,6 +41,7 @@ def least_silhouette(gram: Gram, seed: int = 0) -> float:
     >>> hard = torch.linspace(0, 0.5, 6)
     >>> recorder.update(torch.arange(500), 0.5 + hard * torch.rand(500, 6, generator=random))
     >>> found = gram(recorder.data_map())
+    >>> from coterie.grouping._automatic import ward_silhouettes
     >>> 0.1 < max(ward_silhouettes(found.distances2).values()) < least_silhouette(found)
     True
     """
@@ -51,11 +50,8 @@ def least_silhouette(gram: Gram, seed: int = 0) -> float:
     random = numpy_generator(seed, "tasks of unequal difficulty")
     # The order in which tasks are given has no influence.
     order = gram.distances2.sum(axis=0).argsort(kind="stable")
-    drawn = [
-        ward_silhouettes(gram.margins.distances2_at(correlation))
-        for correlation in _by_chance(gram.margins, order, random)
-    ]
-    return max(LEAST, *(max(each.values(), default=0.0) for each in drawn))
+    drawn = _by_chance(gram.margins, order, random)
+    return chance_silhouette(map(gram.margins.distances2_at, drawn))
 
 
 def difficulty_share(gram: Gram, labels: np.ndarray) -> float | None:
@@ -98,7 +94,7 @@ def _by_chance(
     pairs = first, second = tuple(order[np.array(np.triu_indices(len(order), 1))])
     residual = ((margins.correlation - common) / error)[pairs]
     scale = error[pairs] * max(1.0, float(median_abs_deviation(residual, scale=_NORMAL)))
-    for _ in range(_DRAWS):
+    for _ in range(DRAWS):
         drawn = common.copy()
         drawn[pairs] += scale * random.standard_normal(len(scale))
         drawn[second, first] = drawn[pairs]

@@ -12,7 +12,7 @@ import numpy as np
 from coterie.datamaps.gram import FEATURES, FeatureName, Gram
 from coterie.errors import CoterieError, require_count, require_whole, shown
 from coterie.grouping._affinities import TaskAffinities
-from coterie.grouping._automatic import choose_n_groups, kmeans_silhouettes, ward_silhouettes
+from coterie.grouping._automatic import choose_n_groups, ward_silhouettes
 from coterie.grouping._difficulty import difficulty_share, least_silhouette
 from coterie.grouping._measures import Measure, measure_distances, measure_points
 from coterie.grouping._method import Cluster, Clusters, Settings
@@ -79,7 +79,7 @@ def group(
             tasks. A fit that recorded a map stands for it.
         n_groups: number of groups K; "auto" takes the largest silhouette, or 1 where that is below
             what tasks without structure reach: tasks of maps that differ only in difficulty,
-            affinities of noise. What it saw is in ``details["silhouette"]`` and
+            affinities of pairs by chance. What it saw is in ``details["silhouette"]`` and
             ``details["least_silhouette"]``.
         method: of maps "fuzzy-kmeans" (default; centres by k-means, then the fuzzy formula),
             "fuzzy-cmeans" (iterated), "kmeans" (hard), "points" (every single point votes). Of
@@ -158,8 +158,8 @@ def group(
                 "groups from tasks that are equally difficult; 'auto' takes the data map itself."
             )
         if n_groups == "auto":
-            seen = kmeans_silhouettes(measured.distances(), restarts=restarts, seed=seed)
-            n_groups, details = choose_n_groups(seen, measured.least_silhouette)
+            seen = ward_silhouettes(measured.distances())
+            n_groups, details = choose_n_groups(seen, measured.least_silhouette(seed))
     else:
         maps = measured = measuring(method)(source, features, seed)
         if n_groups == "auto":

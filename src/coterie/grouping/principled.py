@@ -124,10 +124,9 @@ class RawAffinities:
         """What was measured, and that nothing was done to it."""
         return {"measure": self.affinity.method, "preparation": PREPARATION}
 
-    @property
-    def least_silhouette(self) -> float:
+    def least_silhouette(self, seed: int = 0) -> float:
         """As of other clusterings of affinities, after their preparation."""
-        return self._prepared.least_silhouette
+        return self._prepared.least_silhouette(seed)
 
     def distances(self) -> np.ndarray:
         """Squared dissimilarities (T, T), as of other clusterings of affinities."""
