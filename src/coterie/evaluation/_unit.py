@@ -18,7 +18,6 @@ import numpy as np
 
 from coterie.data import Dataset
 from coterie.errors import CoterieError
-from coterie.evaluation._configuration import architecture_of
 from coterie.evaluation._repetitions import Repetition, told
 from coterie.evaluation._scoring import score
 from coterie.evaluation._trainings import TrainedArm, Trainings
@@ -36,7 +35,7 @@ from coterie.evaluation.rivals import Rival, TrainedRival
 from coterie.evaluation.units import Unit, unit_stage
 from coterie.families import FamilyModel
 from coterie.files import atomic
-from coterie.fitting import Model, OneSeed, fit, fit_seeds, resized_settings
+from coterie.fitting import Model, OneSeed, architecture_of, fit, fit_seeds, resized_settings
 from coterie.methods import Case, Groups, Method
 from coterie.metrics import scores
 from coterie.models import GroupedModel

@@ -42,10 +42,10 @@ def make_config(settings: Mapping[str, Any]) -> TrainingConfig:
 
 
 def architecture_of(
-    model: str | Callable[..., nn.Module], data: Dataset, settings: TrainingSettings
+    model: str | Callable[..., nn.Module], data: Dataset, settings: TrainingSettings | None = None
 ) -> Architecture:
-    """The model for these data."""
-    options = settings.get("model_options", {})
+    """The model for these data, with the options that are among the settings."""
+    options = (settings or {}).get("model_options", {})
     return Architecture.of(model, data.input_shape, data.tasks, options)
 
 

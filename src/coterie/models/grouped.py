@@ -167,7 +167,7 @@ class GroupedModel(nn.Module):
         """Take the rows of a trained stack as groups, or of several: a stem is not shared then."""
         from coterie.models.stack import ModelStack
 
-        several = isinstance(stack, Sequence)
+        several = isinstance(stack, Sequence) and len(stack) > 0
         for each in stack if several else (stack,):
             require_type("stack", each, ModelStack)
         require_type("tasks", tasks, Tasks)

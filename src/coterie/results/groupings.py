@@ -174,7 +174,11 @@ class Grouping(Record, format="grouping"):
         return as_html(self, self.frame)
 
     def __repr__(self) -> str:
-        groups = ", ".join("{" + " ".join(names) + "}" for names in self.groups)
+        sizes = np.ones(self.n_groups) if self.network_sizes is None else self.network_sizes
+        groups = ", ".join(
+            "{" + " ".join(names) + "}" + ("" if size == 1 else f" of size {size:g}")
+            for names, size in zip(self.groups, sizes, strict=True)
+        )
         return f"Grouping({self.method}, {self.n_groups} groups: {groups})"
 
 
