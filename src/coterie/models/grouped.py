@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal, overload
+from typing import TYPE_CHECKING, Annotated, Literal, cast, overload
 
 import numpy as np
 import torch
@@ -167,11 +167,13 @@ class GroupedModel(nn.Module):
         """Take the rows of a trained stack as groups, or of several: a stem is not shared then."""
         from coterie.models.stack import ModelStack
 
-        several = isinstance(stack, Sequence) and len(stack) > 0
-        for each in stack if several else (stack,):
+        given = stack if isinstance(stack, Sequence) and stack else (stack,)
+        for each in given:
             require_type("stack", each, ModelStack)
         require_type("tasks", tasks, Tasks)
-        stacks = [each.without_stem() for each in stack] if several else [stack]
+        stacks = cast("Sequence[ModelStack]", given)
+        if len(stacks) > 1:
+            stacks = [each.without_stem() for each in stacks]
         members = [each.branch(row).cpu() for each in stacks for row in range(each.n_models)]
         stem = stacks[0].stem
         return cls(
