@@ -95,7 +95,7 @@ def outputs_of(
         Lineup(n_tasks=len(data.tasks), groupings=groupings, asked=asked, draws=1, seed=seed),
         BASELINES,
     )
-    rows, init, used = stack_rows(arms)
+    rows, init, _, used = stack_rows(arms)
     fit = ct.fit("mlp", data, rows, init=init.tolist(), seed=seed, **settings)
     positions = torch.cat([data.split.validation, data.split.test])
     members = ct.predict(fit.stack, data, positions)

@@ -113,7 +113,7 @@ def one_seed(name: str, folder: Path, seed: int) -> dict[str, Any]:
     joint = ct.fit("cnn", data, record=True, **settings)
     one = joint.cost["model_steps"]
     compared = arms(data, joint, study, seed)
-    rows, init, used = stack_rows(compared)
+    rows, init, _, used = stack_rows(compared)
     stacks = [joint.stack]
     if len(rows) > 1:
         stacks.append(ct.fit("cnn", data, rows[1:], init=init[1:].tolist(), **settings).stack)

@@ -153,7 +153,7 @@ def outputs_of(
     **settings: Unpack[FitSettings],
 ) -> dict[str, Tensor]:
     """Test logits (n, T) of every arm; a joint model that is there already is not trained again."""
-    rows, init, used = stack_rows(arms)
+    rows, init, _, used = stack_rows(arms)
     first = 0 if joint is None else 1
     fitted = ct.fit("cnn", data, rows[first:], init=init[first:].tolist(), **settings)
     stacks = [fitted.stack] if joint is None else [joint.stack, fitted.stack]

@@ -316,7 +316,7 @@ CASES: dict[str, tuple[Callable[..., Any], Mapping[str, Any], Mapping[str, Any]]
     "Grouping": (
         ct.Grouping,
         {"tasks": ("a", "b"), "membership": np.eye(2), "method": "mine"},
-        dict.fromkeys(("fuzziness", "distances", "row_weights", "details")),
+        dict.fromkeys(("fuzziness", "distances", "row_weights", "network_sizes", "details")),
     ),
     "Grouping.from_dict": (ct.Grouping.from_dict, {"saved": GROUPING.to_dict()}, {}),
     "Grouping.membership_at": (GROUPING.membership_at, {"fuzziness": 2.0}, {}),
@@ -561,6 +561,8 @@ def test_files_that_are_not_there_are_named(load: Callable[[Any], Any], tmp_path
             {"row_weights": np.ones((3, 2))},
             r"`row_weights` must have shape \(K=2, T=2\); found \(3, 2\)",
         ),
+        ({"network_sizes": [1]}, r"`network_sizes` must have shape \(K=2\); found \(1"),
+        ({"network_sizes": [1, 0]}, r"`network_sizes` must be finite and above 0; found \[1, 0\]"),
         ({"fuzziness": 1.0}, "`fuzziness` must be a number greater than 1; found 1.0"),
         ({"method": None}, "`method` must be a str; found None"),
     ],

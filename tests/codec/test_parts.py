@@ -13,6 +13,7 @@ import pytest
 
 from coterie.codec import (
     ELSEWHERE,
+    SPARSE,
     SPREAD,
     As,
     Layout,
@@ -62,6 +63,8 @@ class Everything:
     curves: Annotated[Mapping[str, Curve], SPREAD] = field(default_factory=dict)
     state: Mapping[str, np.ndarray] = field(default_factory=dict)
     scratch: Annotated[Any, ELSEWHERE] = None
+    sizes: Annotated[np.ndarray | None, Layout("f K", listed=True), SPARSE] = None
+    remarks: Annotated[tuple[dict[str, int], ...], SPARSE] = ()
 
 
 def everything(**changed: Any) -> Everything:
@@ -114,6 +117,16 @@ def test_parts_make_the_same_again() -> None:
         "w/1": [0, 1, 2],
         "b": 0.0,
     }
+
+
+def test_what_is_sparse_is_said_where_there_is_something() -> None:
+    told = to_parts(made := everything(sizes=np.array([1, 0.5, 0.5]), remarks=({"x": 1}, {})))
+    assert (told[1]["sizes"], told[1]["remarks"]) == ([1.0, 0.5, 0.5], [{"x": 1}, {}])
+    again = from_parts(Everything, *told)
+    np.testing.assert_array_equal(again.sizes, made.sizes)
+    assert again.remarks == made.remarks
+    nothing = from_parts(Everything, *to_parts(everything()))
+    assert (nothing.sizes, nothing.remarks) == (None, ())
 
 
 def test_numbers_that_name_examples_are_an_array_and_what_has_a_default_may_be_missing() -> None:

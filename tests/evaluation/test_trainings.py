@@ -1,5 +1,7 @@
 """Arms that are mixed from others: who serves, and what was paid."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -8,8 +10,11 @@ from hypothesis import strategies as st
 
 from coterie.evaluation._trainings import TrainedArm, mixed
 from coterie.evaluation.arms import ensemble_arm, joint_arm, single_arm
+from coterie.fitting import architecture_of
+from coterie.methods import Given
+from coterie.models.width import resized
 from coterie.results import Cost
-from tests.evaluation.rivals.units import mixed_kinds, trained
+from tests.evaluation.rivals.units import halves, mixed_kinds, trained
 
 
 def arm(made, *rows, searches=()):
@@ -49,12 +54,24 @@ def test_costs_are_of_rows_that_were_paid_and_of_searches(rows):
     assert one["parameters"] == len(rows) * trainings.fits[0].stack.n_parameters
 
 
-def test_what_is_saved_predicts_what_is_scored():
-    case, trainings = trained(mixed_kinds())
-    data = case.data
-    test = data.split.test
-    for each, outputs in zip(trainings.arms, trainings.predict(trainings.arms, test), strict=True):
+@pytest.mark.parametrize("sizes", [None, [0.5, 1.0], [0.5, 0.25]])
+def test_what_is_saved_predicts_what_is_scored(sizes):
+    """Also a mixture of groups, whose networks may be of several sizes, and single-task models."""
+    data = mixed_kinds()
+    case, trainings = trained(data, method=Given(replace(halves(data), network_sizes=sizes)))
+    test, groups = data.split.test, trainings.groups
+    assert groups is not None
+    lead = np.array([1.0, 0.0, 1.0])
+    single = trainings.of("single")[0]
+    arms = [*trainings.arms, mixed("mixed", [(groups, lead), (single, 1 - lead)])]
+    for each, outputs in zip(arms, trainings.predict(arms, test), strict=True):
+        model = trainings.grouped_model(each)
         with torch.no_grad():
-            torch.testing.assert_close(
-                trainings.grouped_model(each)(data.inputs[test]), outputs, atol=1e-5, rtol=1e-4
-            )
+            torch.testing.assert_close(model(data.inputs[test]), outputs, atol=1e-5, rtol=1e-4)
+        whole = architecture_of("mlp", data, case.settings)
+        own = [
+            replace(whole, options=resized(whole, s))
+            for s in np.broadcast_to(each.arm.sizes, len(each.rows))
+        ]
+        assert trainings.cost(each)["parameters"] == sum(one.n_parameters for one in own)
+        assert trainings.history(each).validation_loss.shape[1] == len(each.rows)

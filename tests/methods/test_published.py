@@ -11,8 +11,12 @@ from coterie.cli.arguments import objects_named
 from coterie.cli.asked import methods_asked
 from coterie.cli.options import ComparisonOptions, GroupOptions
 from coterie.errors import CoterieError
+from coterie.evaluation._unit import model_file
+from coterie.evaluation.units import Unit
 from coterie.methods import METHODS, PUBLISHED, Method, method_named
 from coterie.methods.published import AsPublished
+from coterie.models import Architecture
+from coterie.models.width import resized
 from coterie.testing import check_method
 
 PAGE = Path(__file__).parents[2] / "docs" / "published.md"
@@ -51,6 +55,28 @@ def test_each_entry_is_an_arm_that_says_what_it_is(compared):
     assert type(by["lookahead"].evidence) is type(by["pairs"].evidence) is ct.Selection
     assert by["gradtag"].evidence.method == "gradtag"
     assert set(np.unique(by["gradtag"].grouping.membership)) == {0.0, 1.0}
+
+
+@pytest.mark.parametrize("name", ["pairs", "early"])
+def test_networks_of_half_the_size_are_trained_and_left_so(data, folder, compared, name):
+    """Two networks pay for one pair and two tasks alone, or for as much."""
+    label = f"{name}:published K=2"
+    (found,) = compared.found[label]
+    sizes = found.grouping.network_sizes
+    assert 0.5 in sizes
+    assert sizes.sum() == found.evidence.cost <= 2
+    one = Architecture("mlp", data.input_shape, 4, SMALL["model_options"])
+    half = Architecture("mlp", data.input_shape, 4, resized(one, 0.5))
+    expected = [{1.0: one, 0.5: half}[size] for size in sizes]
+    (cost,) = [row for row in compared.costs_table.to_pylist() if row["arm"] == label]
+    assert cost["parameters"] == sum(each.n_parameters for each in expected)
+    assert cost["models"] == len(sizes)
+    model = ct.GroupedModel.load(model_file(folder, label))
+    sizes_left = [each.n_parameters for each in model.architectures]
+    assert sizes_left == [each.n_parameters for each in expected]
+    unit = Unit.load(folder / "units" / "split-0-seed-0")
+    scored = unit.outputs[[arm for arm, _ in unit.arms].index(label)]
+    np.testing.assert_allclose(model.outputs(data, data.split.test), scored, atol=1e-5)
 
 
 def test_a_run_of_them_is_continued(data, folder, compared):

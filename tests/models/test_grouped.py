@@ -1,5 +1,7 @@
 """The module that a user takes away."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -199,6 +201,56 @@ def test_taking_a_model_leaves_the_stack_alone(data, stemmed):
         hard.stem[0].weight.fill_(1)
     assert torch.equal(stemmed.stem.module[0].weight, before)
     assert model.stem[0].weight.abs().sum() == 0
+
+
+def test_members_of_several_sizes_are_saved_and_loaded(data, trained, tmp_path):
+    """As each of their stacks says it, also where one has a stem and where heads are cut."""
+    narrow = fit("mlp", data, epochs=1, model_options={"hidden": (4,)}).stack
+    both = [trained.select([2, 0]), narrow]
+    model = GroupedModel.from_stack(both, MEMBERSHIP, data.tasks, data.preprocessing)
+    options = [dict(each.options) for each in model.architectures]
+    assert options == [{"hidden": (8,)}, {"hidden": (8,)}, {"hidden": (4,)}]
+    inputs = data.inputs[data.split.test]
+    outputs = torch.cat([predict(stack, data, data.split.test) for stack in both])
+    columns = torch.tensor([0, 1, 1, 1, 2, 3])
+    shares = torch.from_numpy(MEMBERSHIP).float()[columns]
+    with torch.no_grad():
+        expected = torch.einsum("rnp,pr->np", outputs, shares)
+        torch.testing.assert_close(model(inputs), expected, atol=1e-5, rtol=1e-5)
+        for number, each in enumerate((model, model.hard())):
+            each.save(tmp_path / f"{number}.safetensors")
+            again = GroupedModel.load(tmp_path / f"{number}.safetensors")
+            assert torch.equal(again(inputs), each(inputs))
+
+
+def test_members_of_one_size_are_saved_as_ever(soft, trained, data, tmp_path):
+    """The file does not speak of sizes; several stacks of one size are one."""
+    soft.save(tmp_path / "one.safetensors")
+    parts = [trained.select([row]) for row in range(3)]
+    again = GroupedModel.from_stack(parts, MEMBERSHIP, data.tasks, data.preprocessing)
+    again.save(tmp_path / "other.safetensors")
+    one, other = ((tmp_path / f"{name}.safetensors").read_bytes() for name in ("one", "other"))
+    assert one == other
+    assert b"member_options" not in one
+
+
+def test_several_stacks_do_not_share_a_stem(data, stemmed):
+    whole = GroupedModel.from_stack(stemmed, MEMBERSHIP, data.tasks, data.preprocessing)
+    parts = [stemmed.select([row]) for row in range(3)]
+    apart = GroupedModel.from_stack(parts, MEMBERSHIP, data.tasks, data.preprocessing)
+    assert (len(whole.stem), len(apart.stem)) == (stemmed.stem.n_layers, 0)
+    inputs = data.inputs[data.split.test]
+    with torch.no_grad():
+        torch.testing.assert_close(apart(inputs), whole(inputs))
+
+
+def test_members_of_other_encoders_are_refused(data, trained):
+    members, one = [trained.branch(row) for row in range(3)], trained.architecture
+    about = (data.tasks, [one, replace(one, n_outputs=3), one], data.preprocessing)
+    with pytest.raises(CoterieError, match="in nothing but their options"):
+        GroupedModel(members, MEMBERSHIP, *about)
+    with pytest.raises(CoterieError, match="one for each of 3 members; found 2"):
+        GroupedModel(members, MEMBERSHIP, data.tasks, [one] * 2, data.preprocessing)
 
 
 def test_mistakes(data, trained, tmp_path):

@@ -39,6 +39,7 @@ def test_models_of_groups_predict_as_the_shares_of_their_rows(
     [
         ({"tasks": ("even", "loop", "random")}, "must be of the tasks of the fit"),
         ({"membership": np.ones((3, 1))}, "a group for each of 2 models; found 1"),
+        ({"network_sizes": [1.0, 0.5]}, "networks of several sizes, and a fit is of one"),
     ],
 )
 def test_groups_of_others_are_refused(

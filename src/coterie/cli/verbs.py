@@ -300,7 +300,6 @@ def fit(verb: options.Fit, screen: Screen) -> None:
 
 def _fit(run: Run, data: Dataset, screen: Screen) -> None:
     from coterie.fitting import fit as fit_stack
-    from coterie.models import GroupedModel
     from coterie.results import Grouping
 
     grouping = Grouping.load(run.folder / GROUPING)
@@ -315,9 +314,7 @@ def _fit(run: Run, data: Dataset, screen: Screen) -> None:
             checkpoint=run.checkpoint("fit"),
             **settings_of(training),
         )
-    model = GroupedModel.from_stack(
-        fitted.stack, grouping.membership, data.tasks, data.preprocessing
-    ).calibrate(data)
+    model = fitted.grouped(grouping).calibrate(data)
     with atomic(run.folder / MODEL) as temporary:
         model.save(temporary)
         run.forget("model", "evaluate")

@@ -7,7 +7,7 @@ what does not fit together. Every file says what it is by a :class:`Format` (``k
 first versions did not, and are read all the same.
 """
 
-from coterie.codec.declared import ELSEWHERE, SPREAD, As, Layout, Size
+from coterie.codec.declared import ELSEWHERE, SPARSE, SPREAD, As, Layout, Size
 from coterie.codec.kept import (
     FORMAT,
     Format,
@@ -30,6 +30,7 @@ from coterie.codec.parts import Arrays, from_parts, plain, settle, to_parts, val
 __all__ = [
     "ELSEWHERE",
     "FORMAT",
+    "SPARSE",
     "SPREAD",
     "Arrays",
     "As",

@@ -22,6 +22,8 @@ from coterie.schema import Hint, Json
 
 ELSEWHERE = "elsewhere"
 """In ``Annotated``: the field is not in the file of its record."""
+SPARSE = "sparse"
+"""In ``Annotated``: the field is left out of a file where it is None or empty."""
 SPREAD = "spread"
 """In ``Annotated``: names of a mapping's arrays begin with its keys, not with the field's name."""
 LISTED: dict[str, type] = {"f": float, "i": int, "b": bool}
@@ -69,6 +71,7 @@ class Field:
     inner: type | None = None
     is_mapping: bool = False
     prefix: str = ""
+    is_sparse: bool = False
 
 
 def has_arrays(kind: type) -> bool:
@@ -91,7 +94,8 @@ def _field(field: dataclasses.Field[object], hint: Hint) -> Field | None:
         return None
     bare = get_args(hint)[0] if marks else hint
     needed = field.default is MISSING and field.default_factory is MISSING
-    made = Field(field.name, needed, hint, prefix="" if SPREAD in marks else f"{field.name}/")
+    prefix = "" if SPREAD in marks else f"{field.name}/"
+    made = Field(field.name, needed, hint, prefix=prefix, is_sparse=SPARSE in marks)
     for mark in marks:
         match mark:
             case Layout():

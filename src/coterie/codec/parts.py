@@ -34,6 +34,8 @@ def to_parts(record: object) -> tuple[dict[str, np.ndarray], dict[str, Json]]:
     about: dict[str, Json] = {}
     for field in declared(type(record)):
         value = getattr(record, field.name)
+        if field.is_sparse and (value is None or not len(value)):
+            continue
         if field.inner is not None:
             arrays |= {field.prefix + name: array for name, array in _flat(value).items()}
         elif field.layout is not None and field.layout.listed:

@@ -15,7 +15,6 @@ from coterie.engines import Engine, LocalEngine, carried_out, require_engine
 from coterie.errors import CoterieError, require_count, require_positive, require_type, shown
 from coterie.evaluation._assembly import assemble
 from coterie.evaluation._configuration import (
-    architecture_of,
     configuration,
     shown_configuration,
 )
@@ -37,11 +36,12 @@ from coterie.evaluation.comparison import Comparison
 from coterie.evaluation.naming import named_methods
 from coterie.evaluation.rivals import Rivals, suitable
 from coterie.evaluation.units import Unit
-from coterie.fitting import Model, check_snapshots, make_config
+from coterie.fitting import Model, architecture_of, check_snapshots, make_config
 from coterie.identity import identity, identity_or_name
-from coterie.methods import Candidates, Groups, Method
+from coterie.methods import Candidates, Given, Groups, Method
 from coterie.metrics import Choice
 from coterie.models.architecture import find_factory
+from coterie.models.width import no_width, widening
 from coterie.results import Headroom
 from coterie.results.tables import MEAN
 from coterie.runs import Run
@@ -183,6 +183,7 @@ def compare(
     given = spelled(options)
     settings, recording = _split_options(given)
     check_probes(named, data, make_config(settings))
+    check_sizes(named, model, data, settings)
     competing, left_out = suitable(
         rivals, data, model=model, settings=settings, baselines=baselines
     )
@@ -337,6 +338,23 @@ def check_probes(methods: Mapping[str, Method], data: Dataset, config: TrainingC
     """
     for probe in make_probes(methods, seed=0).values():
         check_measurable({getattr(probe, "name", type(probe).__name__): probe}, data, config)
+
+
+def check_sizes(
+    methods: Mapping[str, Method], model: Model, data: Dataset, settings: TrainingSettings
+) -> None:
+    """Refuse given groups with networks of several sizes of an encoder that has one.
+
+    Raises:
+        CoterieError: naming the groups.
+    """
+    architecture = architecture_of(model, data, settings)
+    for name, method in methods.items():
+        sized = isinstance(method, Given) and method.grouping.network_sizes is not None
+        if sized and widening(architecture) is None:
+            raise CoterieError(
+                f"`methods`: {name!r} has networks of several sizes; {no_width(architecture)}"
+            )
 
 
 def check_counts(draws: int, baselines: Sequence[str], margin: float | None = None) -> None:

@@ -11,11 +11,10 @@ from collections.abc import Callable, Mapping
 
 from coterie.data import Dataset
 from coterie.data.targets import positive_classes
-from coterie.fitting import Model
+from coterie.fitting import Model, architecture_of
 from coterie.identity import identity_or_name
 from coterie.methods import Method
 from coterie.metrics import metric_names
-from coterie.models import Architecture
 from coterie.runs import environment
 
 
@@ -58,11 +57,6 @@ def configuration(
         **({"loss": losses} if losses else {}),
         "metric": metrics[data.tasks.names[0]] if same else metrics,
     }
-
-
-def architecture_of(model: Model, data: Dataset) -> Architecture:
-    """The model for these data."""
-    return Architecture.of(model, data.input_shape, data.tasks)
 
 
 def shown_configuration(

@@ -16,7 +16,7 @@ from torch import Tensor
 from coterie.evaluation.arms import Arm, combine
 from coterie.evaluation.units import ModelCost
 from coterie.methods import Case
-from coterie.models import GroupedModel, ModelStack
+from coterie.models import GroupedModel
 from coterie.results import Cost, Fit, History
 from coterie.results.tables import CHOSEN
 from coterie.training import predict
@@ -42,16 +42,17 @@ class TrainedArm:
 class Trainings:
     """The fits of a unit, whose models are numbered through; number 0 is the joint model.
 
-    First are the models of all arms that are trained here, then those that methods brought.
+    First are the models of all arms that are trained here, a fit for each size of network, then
+    those that methods brought.
 
-    ``arms`` are what was made of them so far, joint first; ``n_groups`` is how many groups the
-    first method found.
+    ``arms`` are what was made of them so far, joint first; ``n_networks`` is what the groups of the
+    first method amount to, in networks of full size.
     """
 
     case: Case
     fits: Sequence[Fit]
     arms: Sequence[TrainedArm] = ()
-    n_groups: int = 1
+    n_networks: float = 1.0
 
     def of(self, role: str) -> list[TrainedArm]:
         """The arms that play a role."""
@@ -117,20 +118,20 @@ class Trainings:
         return History.side_by_side([f.history for f in self.fits]).of_rows(trained.rows)
 
     def grouped_model(self, trained: TrainedArm) -> GroupedModel:
-        """The models of an arm as one that predicts all tasks."""
-        data, stack = self.case.data, self._stack(trained.rows)
-        return GroupedModel.from_stack(stack, trained.arm.serves, data.tasks, data.preprocessing)
+        """The models of an arm as one that predicts all tasks.
 
-    def _stack(self, rows: np.ndarray) -> ModelStack:
-        """Some models; those of one fit keep the stem that they share, if they do."""
-        stacks = [f.stack for f in self.fits]
-        fit, row = self._places(rows)
-        if (fit == fit[0]).all():
-            return stacks[fit[0]].select(row.tolist())
-        whole = ModelStack.concatenate([stack.without_stem() for stack in stacks])
-        return whole.select(rows.tolist())
+        Those of one fit keep the stem that they share, if they do.
+        """
+        data, (fit, row) = self.case.data, self.places(trained.rows)
+        stacks = [each.stack for each in self.fits]
+        own = (
+            stacks[fit[0]].select(row.tolist())
+            if (fit == fit[0]).all()
+            else [stacks[f].select([r]) for f, r in zip(fit, row, strict=True)]
+        )
+        return GroupedModel.from_stack(own, trained.arm.serves, data.tasks, data.preprocessing)
 
-    def _places(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def places(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """The fit of each model, and its row there."""
         sizes = np.array([f.stack.n_models for f in self.fits])
         fit = np.searchsorted(sizes.cumsum(), rows, side="right")
@@ -138,10 +139,10 @@ class Trainings:
 
     def _n_parameters(self, rows: np.ndarray) -> int:
         """Of some models together; a stem that they share counts once."""
-        fit, _ = self._places(rows)
+        fit, _ = self.places(rows)
         stack = self.fits[fit[0]].stack
         shared = stack.stem.n_parameters if stack.stem and (fit == fit[0]).all() else 0
-        return shared + len(rows) * (stack.n_parameters - shared)
+        return shared + sum(self.fits[each].stack.n_parameters - shared for each in fit)
 
 
 def mixed(name: str, parts: Sequence[tuple[TrainedArm, np.ndarray]]) -> TrainedArm:
@@ -167,6 +168,7 @@ def mixed(name: str, parts: Sequence[tuple[TrainedArm, np.ndarray]]) -> TrainedA
         return_inverse=True,
     )
     serves = shares @ np.eye(len(rows))[place]
+    sizes = np.concatenate([np.broadcast_to(arm.sizes, arm.init.shape) for arm in arms])
     used = serves.any(0)
     return TrainedArm(
         arm=Arm(
@@ -175,6 +177,7 @@ def mixed(name: str, parts: Sequence[tuple[TrainedArm, np.ndarray]]) -> TrainedA
             weights=np.concatenate([arm.weights for arm in arms])[first][used],
             init=np.concatenate([arm.init for arm in arms])[first][used],
             serves=serves[:, used],
+            sizes=sizes[first][used],
         ),
         rows=rows[used],
         paid=np.unique(np.concatenate([trained.paid for trained, _ in parts])),

@@ -1,8 +1,8 @@
 """Units of a comparison: on a split, with one seed or several, all arms are trained and scored once.
 
 They are two fits: the joint models that record, then every other row of W, of all seeds, as one
-stack. Of several methods, the one that is best on validation is scored once more as "chosen", with
-its random draws: what choosing by validation gains.
+stack; one for each size where networks are of several. Of several methods, the one that is best on
+validation is scored once more as "chosen", with its random draws: what choosing by validation gains.
 """
 
 from __future__ import annotations
@@ -18,7 +18,6 @@ import numpy as np
 
 from coterie.data import Dataset
 from coterie.errors import CoterieError
-from coterie.evaluation._configuration import architecture_of
 from coterie.evaluation._repetitions import Repetition, told
 from coterie.evaluation._scoring import score
 from coterie.evaluation._trainings import TrainedArm, Trainings
@@ -36,11 +35,11 @@ from coterie.evaluation.rivals import Rival, TrainedRival
 from coterie.evaluation.units import Unit, unit_stage
 from coterie.families import FamilyModel
 from coterie.files import atomic
-from coterie.fitting import Model, OneSeed, fit, fit_seeds
+from coterie.fitting import Model, OneSeed, architecture_of, fit, fit_seeds, resized_settings
 from coterie.methods import Case, Groups, Method
 from coterie.metrics import scores
 from coterie.models import GroupedModel
-from coterie.results import Cost, Found
+from coterie.results import Cost, Fit, Found
 from coterie.results.tables import CHOSEN
 from coterie.runs import CHECKPOINTS, Run
 from coterie.texts import file_name
@@ -340,36 +339,58 @@ def _train(
     )
     more = sum(len(rows.init) - 1 for _, rows in lineups)
     progress = parts.begin(f"{more} models of {', '.join(roles) or 'other arms'}")
-    wanted = [
-        OneSeed(seed=each.train_seed, weights=rows.weights[1:], init=rows.init[1:].tolist())
-        for each, (_, rows) in zip(repetitions, lineups, strict=True)
-        if len(rows.init) > 1
-    ]
-    others = iter(
-        fit_seeds(
-            plan.model,
-            cases[0].data,
-            wanted,
-            checkpoint=checkpoints and checkpoints / "groups",
-            progress=progress,
-            **plan.settings,
-        )
-        if wanted
-        else ()
+    seeds = [each.train_seed for each in repetitions]
+    others = _of_all_sizes(
+        plan, cases[0].data, seeds, [rows for _, rows in lineups], checkpoints, progress
     )
     return [
         Trainings(
             case=case,
             fits=[
                 case.joint,
-                *([next(others)] if len(rows.init) > 1 else []),
+                *fits,
                 *(each.trained for each in its.values() if each.trained is not None),
             ],
-            n_groups=next(iter(its.values())).grouping.n_groups,
+            n_networks=next(iter(its.values())).grouping.n_networks,
             arms=_all_paid(plan, arms, rows, its),
         )
-        for case, its, (arms, rows) in zip(cases, found, lineups, strict=True)
+        for case, its, fits, (arms, rows) in zip(cases, found, others, lineups, strict=True)
     ]
+
+
+def _of_all_sizes(
+    plan: Plan,
+    data: Dataset,
+    seeds: Sequence[int],
+    wanted: Sequence[StackRows],
+    checkpoints: Path | None,
+    progress: Progress | None,
+) -> list[list[Fit]]:
+    """The fits of each seed's rows but the joint model's, one for each size of network."""
+    every = np.unique(np.concatenate([rows.sizes[1:] for rows in wanted]))
+    sizes: list[float] = sorted(every.tolist(), key=lambda size: (size != 1, size))
+    found: list[list[Fit]] = [[] for _ in seeds]
+    for number, size in enumerate(sizes):
+        name, here = "groups" if size == 1 else f"groups-{size}", progress
+        if len(sizes) > 1:
+            here = within(progress, number, len(sizes), f"networks of size {size:g}")
+        of_size = [1 + np.flatnonzero(rows.sizes[1:] == size) for rows in wanted]
+        parts = {
+            at: OneSeed(seed=seeds[at], weights=rows.weights[own], init=rows.init[own].tolist())
+            for at, (rows, own) in enumerate(zip(wanted, of_size, strict=True))
+            if len(own)
+        }
+        fits = fit_seeds(
+            plan.model,
+            data,
+            list(parts.values()),
+            checkpoint=checkpoints and checkpoints / name,
+            progress=here,
+            **resized_settings(plan.model, data, plan.settings, size),
+        )
+        for at, each in zip(parts, fits, strict=True):
+            found[at].append(each)
+    return found
 
 
 def _lined_up(

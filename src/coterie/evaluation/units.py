@@ -31,7 +31,8 @@ _FORMAT = codec.Format(
 class ModelCost(TypedDict):
     """What is served, ``models`` and their ``parameters``, and what it took to train.
 
-    ``latency`` is the time in seconds that 1,000 predictions take.
+    A step of a network counts as one whatever its size; ``seconds`` tell what it took. ``latency`` is
+    the time in seconds that 1,000 predictions take.
     """
 
     models: float

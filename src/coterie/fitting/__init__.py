@@ -6,7 +6,22 @@ asked (``recording``).
 """
 
 from coterie.fitting._fit import Model, OneSeed, fit, fit_seeds
-from coterie.fitting.arguments import check_snapshots, make_config
+from coterie.fitting.arguments import (
+    architecture_of,
+    check_snapshots,
+    make_config,
+    resized_settings,
+)
 from coterie.fitting.recording import MapObserver
 
-__all__ = ["MapObserver", "Model", "OneSeed", "check_snapshots", "fit", "fit_seeds", "make_config"]
+__all__ = [
+    "MapObserver",
+    "Model",
+    "OneSeed",
+    "architecture_of",
+    "check_snapshots",
+    "fit",
+    "fit_seeds",
+    "make_config",
+    "resized_settings",
+]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields
 from difflib import get_close_matches
 from numbers import Integral
@@ -10,12 +10,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from torch import Tensor
+from torch import Tensor, nn
 
+from coterie.data import Dataset
 from coterie.errors import CoterieError, is_listed, require_type, shown
 from coterie.models import Architecture, ModelStack
+from coterie.models.width import resized
 from coterie.training import StaticWeights, TrainingConfig, WeightsProvider
-from coterie.training.config import MOST_EPOCHS, spelled
+from coterie.training.config import MOST_EPOCHS, TrainingSettings, spelled
 from coterie.training.weights import Reduction
 
 Matrix = np.ndarray | Tensor | Sequence[Sequence[float]]
@@ -37,6 +39,32 @@ def make_config(settings: Mapping[str, Any]) -> TrainingConfig:
                 f"`{name}` is not a setting of fit; there are {', '.join(known)}.{hint}"
             )
     return TrainingConfig(**settings)
+
+
+def architecture_of(
+    model: str | Callable[..., nn.Module], data: Dataset, settings: TrainingSettings | None = None
+) -> Architecture:
+    """The model for these data, with the options that are among the settings."""
+    options = (settings or {}).get("model_options", {})
+    return Architecture.of(model, data.input_shape, data.tasks, options)
+
+
+def resized_settings(
+    model: str | Callable[..., nn.Module], data: Dataset, settings: TrainingSettings, size: float
+) -> TrainingSettings:
+    """Settings under which a model has ``size`` times the parameters that it has under these.
+
+    Raises:
+        CoterieError: the encoder has no option for its width.
+
+    >>> import coterie as ct
+    >>> settings = resized_settings("mlp", ct.load("digits"), {"epochs": 2}, 0.5)
+    >>> sorted(settings), settings["model_options"]["hidden"] < (128, 128)
+    (['epochs', 'model_options'], True)
+    """
+    if size == 1:
+        return settings
+    return {**settings, "model_options": resized(architecture_of(model, data, settings), size)}
 
 
 def make_provider(

@@ -82,7 +82,7 @@ class Method(ABC):
 
     @property
     def n_models(self) -> Groups:
-        """How many models it leaves, of which the ensemble beside it has as many.
+        """How many models of full size it leaves, of which the ensemble beside it has as many.
 
         "auto" where it finds that out.
         """

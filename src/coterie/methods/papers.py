@@ -203,14 +203,14 @@ PUBLISHED: dict[str, Published] = {
             "loss is the mean of its losses in the pairs with the other members.",
             "Each task alone is trained at half the size, too, and costs half a network.",
             "Networks are selected within a budget of K networks of full size, such that the sum "
-            "over tasks of the least loss is least.",
+            "over tasks of the least loss is least. Those selected at half the size are trained, "
+            "scored and left at half the size.",
         ),
         differs=(
             "Half the size is half the parameters, by narrower layers. An encoder without an option "
             "for its width has no half-size networks, and that is said.",
-            "Networks selected at half the size are scored and priced so, but the comparison "
-            "trains them at full size, for all models of an arm have one architecture. There may "
-            "then be more than K of them; the ensemble beside them has as many.",
+            "The groups beside it are of the same sizes of networks; the ensemble beside it is of K "
+            "networks of full size.",
             "Budgets are whole networks, where the paper has halves between them; "
             "`coterie select` takes any.",
             _EXACT,

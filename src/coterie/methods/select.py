@@ -10,25 +10,21 @@ import numpy as np
 
 from coterie.errors import CoterieError, require_choice, require_positive, require_type, shown
 from coterie.estimators import ESTIMATORS, AskingEstimator, Estimator, JointEstimator, TrainedScores
+from coterie.fitting import architecture_of, resized_settings
 from coterie.grouping import candidates, most_asked, select
 from coterie.identity import qualified
 from coterie.labels import changed
-from coterie.methods._method import Case, Groups, Method
+from coterie.methods._method import Case, Method
 from coterie.methods.timing import Timing
-from coterie.models import Architecture
-from coterie.models.width import resized, widening
-from coterie.results import About, Cost, Found
+from coterie.models.width import widening
+from coterie.results import About, Cost, Found, Grouping
 
 if TYPE_CHECKING:
-    from coterie.data import Dataset
-    from coterie.fitting import Model
     from coterie.training.config import TrainingSettings
 
-_HALF = {
-    True: "Networks of half the size were tried for tasks alone, at half the cost; those selected "
-    "are trained at full size here.",
-    False: "No networks of half the size were tried: the encoder has no option for its width.",
-}
+_HALF = 0.5
+_TRIED = "Networks of half the size were tried for tasks alone, at half the cost; selected for: {}."
+_NONE = "No networks of half the size were tried: the encoder has no option for its width."
 _SWITCHES = ("partition", "half_size", "relative")
 _NAMES = {kind: name for name, kind in ESTIMATORS.items() if isinstance(kind, type)}
 
@@ -45,9 +41,9 @@ class Select(Method):
 
     ``half_size`` tries a network of half the parameters for each task alone, too, at half the cost
     (HOA; Standley et al., ICML 2020, section 4): ``n_groups`` is then a budget in networks of full
-    size. Those selected are trained at full size all the same, and it is said. With ``relative``
-    losses count as shares of each task's loss alone (the gains of MTG-Net; Song et al., NeurIPS
-    2022), so that tasks of large losses do not rule the sum.
+    size, and a comparison trains those selected at half the size. With ``relative`` losses count as
+    shares of each task's loss alone (the gains of MTG-Net; Song et al., NeurIPS 2022), so that tasks
+    of large losses do not rule the sum.
 
     >>> from coterie.estimators import GradTagScores
     >>> Select("pairs", n_groups=2).label, Select(GradTagScores(n_features=512), n_groups=2).label
@@ -113,11 +109,6 @@ class Select(Method):
         return f"{self.name}{'' if isinstance(self.estimator, str) else changed(self.estimator)}"
 
     @property
-    def n_models(self) -> Groups:
-        """As many as the budget has room for; more than K where some cost less."""
-        return "auto" if self.half_size else self.n_groups
-
-    @property
     def itself(self) -> object:
         """As it was before it had switches that are off: earlier runs are continued."""
         own = {each.name: getattr(self, each.name) for each in fields(self)}
@@ -172,7 +163,7 @@ class Select(Method):
         # Some to find candidates, then all for their scores.
         before = 0 if self.trains else most_asked(n_tasks)
         told = self.price_of(timing, before + len(candidates(n_tasks)[0]))
-        half = _halved(timing.model, timing.data, timing.settings) if self.half_size else None
+        half = self._halved(timing)
         if told is None or half is None:
             return told
         small = timing.with_settings(half)
@@ -205,40 +196,51 @@ class Select(Method):
         estimator, tasks = self.estimate(case, seed=seed), case.data.tasks.names
         # Rows are grown by cheap predictions only: to train thousands more is no search.
         rows, how = candidates(tasks, None if self.trains else estimator.predict)
-        scores, costs, spent = estimator.predict(rows), np.ones(len(rows)), Cost.of(estimator.cost)
+        scores, sizes, spent = estimator.predict(rows), np.ones(len(rows)), Cost.of(estimator.cost)
         alone = rows.sum(axis=1) == 1
         weights = 1 / np.abs(np.nansum(scores[alone], axis=0)) if self.relative else None
-        half = _halved(case.model, case.data, case.settings) if self.half_size else None
+        half = self._halved(case)
         if half is not None:
             small = self._oracle(case, half, seed)
             scores = np.vstack([scores, small.predict(rows[alone])])
-            rows, costs = np.vstack([rows, rows[alone]]), np.r_[costs, np.full(len(tasks), 0.5)]
+            rows, sizes = np.vstack([rows, rows[alone]]), np.r_[sizes, np.full(len(tasks), _HALF)]
             spent += Cost.of(small.cost)
         chosen = select(
             scores,
             rows,
             tasks=tasks,
-            costs=costs,
+            costs=sizes,
             budget=self.n_groups,
             partition=self.partition,
             task_weights=weights,
             time_limit=self.time_limit,
         )
-        details = {"notes": [_HALF[half is not None]]} if self.half_size else {}
+        grouping = replace(chosen.grouping, method=self.name, details={})
+        if self.half_size:
+            grouping = _sized(grouping, None if half is None else sizes[chosen.rows])
         return Found(
-            grouping=replace(chosen.grouping, method=self.name, details=details),
+            grouping=grouping,
             cost=spent,
             evidence=replace(chosen, details={**chosen.details, "candidates": how}),
         )
 
+    def _halved(self, of: Case | Timing) -> TrainingSettings | None:
+        """Settings of networks with half the parameters.
 
-def _halved(model: Model, data: Dataset, settings: TrainingSettings) -> TrainingSettings | None:
-    """Settings of networks with half the parameters; None if the encoder has no width."""
-    options = settings.get("model_options", {})
-    architecture = Architecture.of(model, data.input_shape, data.tasks, options)
-    if widening(architecture) is None:
-        return None
-    return {**settings, "model_options": resized(architecture, 0.5)}
+        None if there are to be none, or the encoder has no width.
+        """
+        if not self.half_size or widening(architecture_of(of.model, of.data, of.settings)) is None:
+            return None
+        return resized_settings(of.model, of.data, of.settings, _HALF)
+
+
+def _sized(grouping: Grouping, sizes: np.ndarray | None) -> Grouping:
+    """The grouping with the sizes (K,) of its networks, if there were several, and a note of them."""
+    if sizes is None:
+        return replace(grouping, details={"notes": [_NONE]})
+    alone = [names for names, size in zip(grouping.groups, sizes, strict=True) if size == _HALF]
+    note = _TRIED.format(", ".join(name for names in alone for name in names) or "no task")
+    return replace(grouping, details={"notes": [note]}, network_sizes=sizes if alone else None)
 
 
 def require_number(n_groups: object, name: str) -> None:

@@ -6,17 +6,17 @@ Shapes: ``K`` groups, ``T`` tasks, ``B`` examples, ``P`` output columns.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal, overload
+from typing import TYPE_CHECKING, Annotated, Literal, cast, overload
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from coterie.codec import SPREAD, Format
+from coterie.codec import SPARSE, SPREAD, Format
 from coterie.data import Batches, Dataset
 from coterie.data.preprocessing import Preprocessing
 from coterie.data.schema import Schema
@@ -28,7 +28,7 @@ from coterie.models.predictions import predict_as_given, predicted, require_cali
 from coterie.models.saved import SavedModel
 from coterie.models.state import require_state, without_memory
 from coterie.models.stem import split
-from coterie.schema import array_of, arrays_of, membership_of, within
+from coterie.schema import Json, array_of, arrays_of, membership_of, within
 from coterie.tasks import Link, Tasks, averaged, to_means, to_outputs
 
 if TYPE_CHECKING:
@@ -50,6 +50,7 @@ class _File(SavedModel, format=_FORMAT):
     preprocessing: Preprocessing
     average: Average
     served: tuple[tuple[int, ...], ...]
+    member_options: Annotated[tuple[dict[str, Json], ...], SPARSE] = ()
     calibration: tuple[Calibration | None, ...] = ()
     state: Annotated[Mapping[str, np.ndarray], SPREAD]
 
@@ -59,6 +60,11 @@ class _File(SavedModel, format=_FORMAT):
         arrays_of(arrays, {"membership": "f T K"}, sizes=sizes)
         membership_of(arrays["membership"])
         require_calibration(self.calibration, self.tasks)
+        if len(self.member_options) not in (0, len(self.served)):
+            raise CoterieError(
+                f"`member_options` must be of the {len(self.served)} members, or left out where all "
+                f"have `options`; found {len(self.member_options)}."
+            )
         for k, positions in enumerate(self.served):
             rising = all(a < b for a, b in pairwise(positions))
             if not positions or not rising or positions[0] < 0 or positions[-1] >= len(self.tasks):
@@ -66,6 +72,12 @@ class _File(SavedModel, format=_FORMAT):
                     f"`served[{k}]` must be rising positions of the {len(self.tasks)} tasks; found "
                     f"{list(positions)}."
                 )
+
+    def architectures(self, factory: str | Callable[..., nn.Module]) -> list[Architecture]:
+        """How to build each member again, once the factory is trusted."""
+        common = self.architecture(factory)
+        own = [replace(common, options=each) for each in self.member_options]
+        return own or [common] * len(self.served)
 
 
 class GroupedModel(nn.Module):
@@ -76,6 +88,8 @@ class GroupedModel(nn.Module):
     :meth:`hard` gives the module in which each task is computed by the model of its largest
     membership only. ``calibration``, one for each task with classes once :meth:`calibrate` was called,
     is applied by :meth:`predict`. Models that share a ``stem`` hold it once, and run it once.
+    Encoders are of one kind; there is one ``architecture`` for each model where their options differ,
+    such as those of their size.
 
     ``inputs`` are those of the data set: preprocessed features, or images as uint8 (int32 of 16
     bits) or normalised float.
@@ -86,7 +100,7 @@ class GroupedModel(nn.Module):
         members: Sequence[TaskModel],
         membership: np.ndarray | Tensor,
         tasks: Tasks,
-        architecture: Architecture,
+        architecture: Architecture | Sequence[Architecture],
         preprocessing: Preprocessing,
         *,
         average: Average = "logits",
@@ -111,7 +125,7 @@ class GroupedModel(nn.Module):
         self.stem = nn.Sequential() if stem is None else stem
         self.members = nn.ModuleList(members)
         self.tasks = tasks
-        self.architecture = architecture
+        self.architectures = _one_for_each(architecture, len(members))
         self.preprocessing = preprocessing
         self.average: Average = average
         self.calibration = tuple(calibration)
@@ -131,6 +145,11 @@ class GroupedModel(nn.Module):
             self.register_buffer(f"place_{k}", _places(columns, tasks.n_outputs), persistent=False)
 
     @property
+    def architecture(self) -> Architecture:
+        """That of the first model."""
+        return self.architectures[0]
+
+    @property
     def schema(self) -> Schema:
         """How the data of the training were encoded; new data are read by it."""
         return Schema(self.tasks, self.preprocessing)
@@ -138,28 +157,33 @@ class GroupedModel(nn.Module):
     @classmethod
     def from_stack(
         cls,
-        stack: ModelStack,
+        stack: ModelStack | Sequence[ModelStack],
         membership: np.ndarray | Tensor,
         tasks: Tasks,
         preprocessing: Preprocessing,
         *,
         average: Average = "logits",
     ) -> GroupedModel:
-        """Take the rows of a trained stack as groups."""
+        """Take the rows of a trained stack as groups, or of several: a stem is not shared then."""
         from coterie.models.stack import ModelStack
 
-        require_type("stack", stack, ModelStack)
+        given = stack if isinstance(stack, Sequence) and stack else (stack,)
+        for each in given:
+            require_type("stack", each, ModelStack)
         require_type("tasks", tasks, Tasks)
-        members = [stack.branch(row).cpu() for row in range(stack.n_models)]
-        stem = None if stack.stem is None else stack.stem.copy().module.cpu()
+        stacks = cast("Sequence[ModelStack]", given)
+        if len(stacks) > 1:
+            stacks = [each.without_stem() for each in stacks]
+        members = [each.branch(row).cpu() for each in stacks for row in range(each.n_models)]
+        stem = stacks[0].stem
         return cls(
             members,
             membership,
             tasks.to("cpu"),
-            stack.architecture,
+            [each.architecture for each in stacks for _ in range(each.n_models)],
             preprocessing,
             average=average,
-            stem=stem,
+            stem=None if stem is None else stem.copy().module.cpu(),
         ).eval()
 
     def hard(self) -> GroupedModel:
@@ -181,7 +205,7 @@ class GroupedModel(nn.Module):
             members,
             one_hot.cpu(),
             self.tasks,
-            self.architecture,
+            [self.architectures[k] for k in kept],
             self.preprocessing,
             average=self.average,
             served=served,
@@ -290,11 +314,13 @@ class GroupedModel(nn.Module):
         Raises:
             CoterieError: the encoder's factory could not be found again by its name when loading.
         """
-        self.architecture.require_importable()
+        first, options = self.architecture, [dict(each.options) for each in self.architectures]
+        first.require_importable()
         _File(
-            model=self.architecture.name,
-            input_shape=self.architecture.input_shape,
-            options=dict(self.architecture.options),
+            model=first.name,
+            input_shape=first.input_shape,
+            options=options[0],
+            member_options=() if all(each == options[0] for each in options) else tuple(options),
             tasks=self.tasks,
             preprocessing=self.preprocessing,
             average=self.average,
@@ -330,10 +356,10 @@ class GroupedModel(nn.Module):
         state = {name: torch.from_numpy(array) for name, array in file.state.items()}
         factory = trusted(file.model, model, path, trust=trust)
         with within(path, _File.format.name):
-            architecture = file.architecture(factory)
-            with without_memory(architecture):
-                require_state(state, cls._built(file, architecture).state_dict())
-            made = cls._built(file, architecture)
+            architectures = file.architectures(factory)
+            with without_memory(architectures[0]):
+                require_state(state, cls._built(file, architectures).state_dict())
+            made = cls._built(file, architectures)
             for name, tensor in made.named_buffers(recurse=False):
                 if name in state and not torch.equal(tensor, state[name]):
                     raise CoterieError(
@@ -343,11 +369,11 @@ class GroupedModel(nn.Module):
         return made.eval()
 
     @classmethod
-    def _built(cls, file: _File, architecture: Architecture) -> GroupedModel:
+    def _built(cls, file: _File, architectures: Sequence[Architecture]) -> GroupedModel:
         """The model that a file describes, its weights not yet those of the file."""
         tasks, served = file.tasks, file.served
-        built = [architecture.build(0, k) for k in range(len(served))]
-        stems = [split(model, file.stem, architecture.name) for model in built]
+        built = [architecture.build(0, k) for k, architecture in enumerate(architectures)]
+        stems = [split(model, file.stem, architectures[0].name) for model in built]
         everything = range(len(tasks))
         members = [
             _with_columns(model, everything, positions, tasks)
@@ -357,7 +383,7 @@ class GroupedModel(nn.Module):
             members,
             file.state["membership"],
             tasks,
-            architecture,
+            architectures,
             file.preprocessing,
             average=file.average,
             served=served,
@@ -387,6 +413,21 @@ class GroupedModel(nn.Module):
     def extra_repr(self) -> str:
         """Sizes, for printing."""
         return f"{len(self.tasks)} tasks, {len(self.members)} groups, average={self.average!r}"
+
+
+def _one_for_each(
+    given: Architecture | Sequence[Architecture], n_members: int
+) -> tuple[Architecture, ...]:
+    """The architecture of each member, which may differ in their options only."""
+    several = (given,) * n_members if isinstance(given, Architecture) else tuple(given)
+    if len(several) != n_members:
+        raise CoterieError(
+            f"`architecture` must be one, or one for each of {n_members} members; found "
+            f"{len(several)}."
+        )
+    if any(replace(each, options=several[0].options) != several[0] for each in several):
+        raise CoterieError("`architecture`: members must differ in nothing but their options.")
+    return several
 
 
 def _places(columns: Sequence[int], n_outputs: int) -> Tensor:

@@ -95,8 +95,8 @@ class Fit:
                 that of the fit itself, where it learnt one, if left out.
 
         Raises:
-            CoterieError: there is no grouping, or not one model for each of its groups, or the fit
-                does not know its data.
+            CoterieError: there is no grouping, or not one model for each of its groups, or they are
+                to be of several sizes, or the fit does not know its data.
 
         >>> import coterie as ct
         >>> data = ct.load("digits", targets=["even", "random"])
@@ -121,6 +121,11 @@ class Fit:
             raise CoterieError(
                 f"`grouping` must have a group for each of {len(self.weights)} models; found "
                 f"{grouping.n_groups}."
+            )
+        if grouping.network_sizes is not None:
+            raise CoterieError(
+                "`grouping` has networks of several sizes, and a fit is of one: `compare` trains "
+                "them."
             )
         if self.schema is None:
             raise CoterieError(

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Self, TypedDict
 import numpy as np
 from scipy.special import softmax
 
-from coterie.codec import As, Layout, Record, Size, from_dict, plain, settle, to_dict
+from coterie.codec import SPARSE, As, Layout, Record, Size, from_dict, plain, settle, to_dict
 from coterie.drawing.bars import memberships
 from coterie.errors import CoterieError, require_type, shown
 from coterie.results.views import as_html, numbered
@@ -49,11 +49,14 @@ class Grouping(Record, format="grouping"):
     ``membership`` (T, K) sums to 1 over groups. ``distances`` (T, K), where the method has them,
     are the squared distances from tasks to group centres. ``details`` holds what the method wants
     shown (criterion of "auto", clipped share, ...). ``row_weights`` (K, T) overrides the training
-    weights, which are the transposed membership otherwise.
+    weights, which are the transposed membership otherwise. ``network_sizes`` (K,), where not all
+    networks are of full size, are their parameters as a share of those of the model that is
+    grouped for.
 
     Raises:
         CoterieError: one task twice or none, a membership whose rows do not sum to 1, arrays whose
-            shapes do not fit or that are negative somewhere, a fuzziness of 1 or below.
+            shapes do not fit or that are negative somewhere, sizes that are not above 0, a
+            fuzziness of 1 or below.
 
     >>> Grouping(tasks=("a", "b"), membership=[[1, 0], [0.5, 0.4]], method="by hand")
     Traceback (most recent call last):
@@ -66,6 +69,7 @@ class Grouping(Record, format="grouping"):
     fuzziness: float | None = None
     distances: Annotated[np.ndarray | None, Layout("fiub T K", listed=True)] = None
     row_weights: Annotated[np.ndarray | None, Layout("fiub K T", listed=True)] = None
+    network_sizes: Annotated[np.ndarray | None, Layout("fiu K", listed=True), SPARSE] = None
     details: Annotated[Details, As(Annotated[_Details, OPEN, _silhouettes])] = field(
         default_factory=dict
     )
@@ -83,11 +87,26 @@ class Grouping(Record, format="grouping"):
             array = getattr(self, name)
             if array is not None and (array < 0).any():
                 raise CoterieError(f"`{name}` must not be negative.")
+        sizes = self.network_sizes
+        if sizes is not None and not (np.isfinite(sizes) & (sizes > 0)).all():
+            raise CoterieError(
+                f"`network_sizes` must be finite and above 0; found {shown(sizes.tolist())}."
+            )
 
     @property
     def n_groups(self) -> int:
         """Number of groups, K."""
         return self.membership.shape[1]
+
+    @property
+    def n_networks(self) -> float:
+        """What the networks of the groups amount to, in networks of full size.
+
+        >>> halves = Grouping(tasks=("a", "b"), membership=np.eye(2), method="by hand", network_sizes=[1, 0.5])
+        >>> halves.n_groups, halves.n_networks
+        (2, 1.5)
+        """
+        return float(self.n_groups if self.network_sizes is None else self.network_sizes.sum())
 
     @property
     def labels(self) -> np.ndarray:
@@ -155,7 +174,11 @@ class Grouping(Record, format="grouping"):
         return as_html(self, self.frame)
 
     def __repr__(self) -> str:
-        groups = ", ".join("{" + " ".join(names) + "}" for names in self.groups)
+        sizes = np.ones(self.n_groups) if self.network_sizes is None else self.network_sizes
+        groups = ", ".join(
+            "{" + " ".join(names) + "}" + ("" if size == 1 else f" of size {size:g}")
+            for names, size in zip(self.groups, sizes, strict=True)
+        )
         return f"Grouping({self.method}, {self.n_groups} groups: {groups})"
 
 

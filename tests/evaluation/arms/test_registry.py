@@ -88,12 +88,35 @@ def test_random_groups_permute_training_weights_that_differ_from_membership():
 def test_equal_rows_of_equal_initialisation_are_one_model():
     one_group = grouped_arm("g", grouping(np.ones((3, 1))))
     singletons = grouped_arm("s", grouping(np.eye(3)))
-    rows, init, used = stack_rows(
+    rows, init, _, used = stack_rows(
         [joint_arm(3), one_group, ensemble_arm(3, 3), ensemble_arm(3, 2), single_arm(3), singletons]
     )
     assert [u.tolist() for u in used] == [[0], [0], [0, 1, 2], [0, 1], [3, 4, 5], [3, 6, 7]]
     assert rows.shape == (8, 3)
     assert init.tolist() == [0, 1, 2, 0, 0, 0, 1, 2]
+
+
+def test_rows_of_a_size_are_neighbours_and_those_of_full_size_first():
+    """The same row at another size is another model; random groups have the sizes of the groups."""
+    halves = grouping(np.eye(3), network_sizes=[0.5, 1.0, 0.25])
+    arms = [joint_arm(3), grouped_arm("halves", halves), *random_arms("halves", halves, 1, seed=0)]
+    rows = stack_rows([*arms, single_arm(3)])
+    assert rows.sizes.tolist() == sorted(rows.sizes, key=lambda size: (size != 1, size))
+    assert {*rows.sizes} == {1.0, 0.5, 0.25}
+    assert len({(*row, init, size) for row, init, size in zip(*rows[:3], strict=True)}) == len(
+        rows.init
+    )
+    for arm, used in zip([*arms, single_arm(3)], rows.used, strict=True):
+        np.testing.assert_array_equal(rows.weights[used], arm.weights)
+        np.testing.assert_array_equal(rows.init[used], arm.init)
+        np.testing.assert_array_equal(rows.sizes[used], np.broadcast_to(arm.sizes, len(used)))
+    assert rows.used[0].tolist() == [0]
+    assert arms[2].sizes.tolist() == arms[1].sizes.tolist() == [0.5, 1.0, 0.25]
+
+
+def test_a_group_without_a_task_takes_its_size_with_it():
+    served = grouping(np.eye(3)[[0, 2, 2]], network_sizes=[0.5, 1.0, 0.25])
+    assert grouped_arm("g", served).sizes.tolist() == [0.5, 0.25]
 
 
 TASKS = Tasks.plain(

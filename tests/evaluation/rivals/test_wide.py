@@ -1,5 +1,7 @@
 """Wide: as large as K models, whatever the encoder can be widened by."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 from torch import nn
@@ -7,9 +9,11 @@ from torch import nn
 import coterie as ct
 from coterie.errors import CoterieError
 from coterie.evaluation import RIVALS
+from coterie.fitting import architecture_of
+from coterie.methods import Given
 from coterie.models import Architecture
 from coterie.models.width import resized
-from tests.evaluation.rivals.units import SMALL, table, trained
+from tests.evaluation.rivals.units import SMALL, halves, table, trained
 
 WIDE = RIVALS["wide"]
 
@@ -60,3 +64,13 @@ def test_beside_one_group_it_is_the_joint_model():
     (joint,) = trainings.predict([trainings.joint], test)
     torch.testing.assert_close(found.outputs(test), joint, atol=1e-5, rtol=1e-4)
     assert found.cost == trainings.cost(trainings.joint)
+
+
+@pytest.mark.parametrize("sizes", [[0.5, 0.5], [0.5, 1.5]])
+def test_wide_is_as_large_as_networks_of_several_sizes_together(sizes):
+    data = table()
+    case, trainings = trained(data, method=Given(replace(halves(data), network_sizes=sizes)))
+    assert trainings.n_networks == sum(sizes)
+    found = WIDE.train(case, trainings, seed=0)
+    expected = sum(sizes) * architecture_of("mlp", data, case.settings).n_parameters
+    assert found.cost["parameters"] == pytest.approx(expected, rel=0.15)

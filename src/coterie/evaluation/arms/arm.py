@@ -16,14 +16,16 @@ class Arm:
     """R models that together predict all T tasks.
 
     ``weights`` (R, T) trains them, ``init`` (R,) names their initialisations, ``serves`` (T, R)
-    sums to 1 over models. ``role`` is its kind in :data:`ARMS`, ``of`` the grouping that it belongs
-    to, if to one; ``draw`` counts the random repetitions of one arm.
+    sums to 1 over models. ``sizes`` (R,), or one number for all, are their parameters as a share of
+    those of the model that is compared. ``role`` is its kind in :data:`ARMS`, ``of`` the grouping
+    that it belongs to, if to one; ``draw`` counts the random repetitions of one arm.
     """
 
     name: str
     weights: np.ndarray
     init: np.ndarray
     serves: np.ndarray
+    sizes: np.ndarray | float = 1.0
     role: str = "grouped"
     of: str | None = None
     draw: int = 0

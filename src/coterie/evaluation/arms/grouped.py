@@ -26,13 +26,22 @@ def grouped_arm(name: str, grouping: Grouping) -> Arm:
             weights=weights,
             init=np.arange(grouping.n_groups),
             serves=membership,
+            sizes=np.ones(grouping.n_groups)
+            if grouping.network_sizes is None
+            else grouping.network_sizes,
         )
     )
 
 
 def _serving(arm: Arm) -> Arm:
     used = arm.serves.any(0)
-    return replace(arm, weights=arm.weights[used], init=arm.init[used], serves=arm.serves[:, used])
+    return replace(
+        arm,
+        weights=arm.weights[used],
+        init=arm.init[used],
+        serves=arm.serves[:, used],
+        sizes=np.asarray(arm.sizes)[used],
+    )
 
 
 GROUPED = ArmKind(

@@ -14,10 +14,14 @@ from coterie.tasks import Tasks
 
 
 class StackRows(NamedTuple):
-    """Distinct rows (M, T), their initialisations (M,), and for each arm those it uses, (R,)."""
+    """Distinct rows (M, T), their initialisations and sizes (M,), and those of each arm, (R,).
+
+    Rows of one size are neighbours, those of full size first.
+    """
 
     weights: np.ndarray
     init: np.ndarray
+    sizes: np.ndarray
     used: list[np.ndarray]
 
 
@@ -25,25 +29,35 @@ def stack_rows(arms: Sequence[Arm]) -> StackRows:
     """The distinct rows of all arms.
 
     >>> from coterie.evaluation.arms import ensemble_arm, joint_arm, single_arm
-    >>> rows, init, used = stack_rows([joint_arm(2), ensemble_arm(2, 3), single_arm(2)])
-    >>> rows.shape, init.tolist(), [u.tolist() for u in used]
+    >>> rows = stack_rows([joint_arm(2), ensemble_arm(2, 3), single_arm(2)])
+    >>> rows.weights.shape, rows.init.tolist(), [used.tolist() for used in rows.used]
     ((5, 2), [0, 1, 2, 0, 0], [[0], [0, 1, 2], [3, 4]])
     """
-    place: dict[tuple[bytes, int], int] = {}
+    place: dict[tuple[bytes, int, float], int] = {}
     rows: list[np.ndarray] = []
     used = []
     for arm in arms:
         # Rows that agree in single precision would be the same training run.
         keys = [
-            (row.tobytes(), int(i))
-            for row, i in zip(arm.weights.astype(np.float32), arm.init, strict=True)
+            (row.tobytes(), int(init), float(size))
+            for row, init, size in zip(
+                arm.weights.astype(np.float32),
+                arm.init,
+                np.broadcast_to(arm.sizes, arm.init.shape),
+                strict=True,
+            )
         ]
         for key, row in zip(keys, arm.weights, strict=True):
             if key not in place:
                 place[key] = len(rows)
                 rows.append(row)
         used.append(np.array([place[key] for key in keys]))
-    return StackRows(np.stack(rows), np.array([init for _, init in place]), used)
+    _, init, sizes = (np.array(each) for each in zip(*place, strict=True))
+    order = np.lexsort((sizes, sizes != 1))
+    back = np.argsort(order)
+    return StackRows(
+        np.stack(rows)[order], init[order], sizes[order], [back[each] for each in used]
+    )
 
 
 def combine(members: Tensor, serves: np.ndarray, tasks: Tasks) -> Tensor:

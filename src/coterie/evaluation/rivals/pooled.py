@@ -16,9 +16,9 @@ from torch import Tensor, nn
 from coterie.data import Dataset, Preprocessing, Split
 from coterie.evaluation.rivals.networks import fitted, network
 from coterie.evaluation.rivals.rival import Rival, TrainedRival
-from coterie.fitting import Model
+from coterie.fitting import Model, architecture_of
 from coterie.methods import Case, Timing
-from coterie.models import Architecture, GroupedModel, ModelStack, TaskModel
+from coterie.models import GroupedModel, ModelStack, TaskModel
 from coterie.models.architecture import find_factory
 from coterie.models.copies import copied
 from coterie.models.encoders import mlp
@@ -147,12 +147,7 @@ def separated(stack: ModelStack, pooled: Tasks, data: Dataset, case: Case) -> Gr
         members,
         np.eye(n_tasks),
         data.tasks.to("cpu"),
-        Architecture.of(
-            case.model,
-            data.input_shape,
-            data.tasks,
-            case.settings.get("model_options", {}),
-        ),
+        architecture_of(case.model, data, case.settings),
         data.preprocessing,
         served=[(task,) for task in range(n_tasks)],
     ).eval()

@@ -10,10 +10,10 @@ import numpy as np
 from coterie.data import Dataset
 from coterie.evaluation.rivals.networks import fitted_seeds, network
 from coterie.evaluation.rivals.rival import Rival, TrainedRival
-from coterie.fitting import Model, OneSeed
+from coterie.fitting import Model, OneSeed, architecture_of, resized_settings
 from coterie.methods import Case, Timing
-from coterie.models import Architecture, GroupedModel
-from coterie.models.width import no_width, resized, widening
+from coterie.models import GroupedModel
+from coterie.models.width import no_width, widening
 from coterie.results import Cost, Fit
 from coterie.training.config import TrainingSettings
 
@@ -39,7 +39,7 @@ class Wide(Rival):
         baselines: Sequence[str],  # noqa: ARG002
     ) -> str | None:
         """Encoders with an option for their width."""
-        architecture = _architecture(model, data, settings)
+        architecture = architecture_of(model, data, settings)
         if widening(architecture) is not None:
             return None
         return f"{self.name} is left out: {no_width(architecture)}"
@@ -48,9 +48,8 @@ class Wide(Rival):
         """One model of that size; none beside joint for one group."""
         if n_groups == 1:
             return Cost()
-        architecture = _architecture(timing.model, timing.data, timing.settings)
-        options = resized(architecture, n_groups)
-        return timing.with_settings({"model_options": options}).cost_of([1])
+        wider = resized_settings(timing.model, timing.data, timing.settings, n_groups)
+        return timing.with_settings(wider).cost_of([1])
 
     def train(self, case: Case, trainings: Trainings, *, seed: int) -> TrainedRival:
         """One joint fit; the joint model itself where one group was found."""
@@ -59,20 +58,19 @@ class Wide(Rival):
     def train_seeds(
         self, cases: Sequence[Case], trainings: Sequence[Trainings], *, seeds: Sequence[int]
     ) -> list[TrainedRival]:
-        """One fit for each seed; those of equally many groups are as wide, and one stack."""
+        """One fit for each seed; those of groups that amount to as much are one stack."""
         found: dict[int, TrainedRival] = {}
-        for n_models in sorted({its.n_groups for its in trainings}):
-            alike = [at for at, its in enumerate(trainings) if its.n_groups == n_models]
+        for size in sorted({its.n_networks for its in trainings}):
+            alike = [at for at, its in enumerate(trainings) if its.n_networks == size]
             own = [cases[at] for at in alike]
-            if n_models == 1:
+            if size == 1:
                 found |= {at: self._joint(cases[at], trainings[at]) for at in alike}
                 continue
-            architecture = _architecture(own[0].model, own[0].data, own[0].settings)
             fits = fitted_seeds(
                 own,
                 self.name,
                 [OneSeed(seed=seeds[at]) for at in alike],
-                settings={"model_options": resized(architecture, n_models)},
+                settings=resized_settings(own[0].model, own[0].data, own[0].settings, size),
             )
             found |= {
                 at: self._made(case, each) for at, case, each in zip(alike, own, fits, strict=True)
@@ -101,7 +99,3 @@ class Wide(Rival):
             },
             found.history,
         )
-
-
-def _architecture(model: Model, data: Dataset, settings: TrainingSettings) -> Architecture:
-    return Architecture.of(model, data.input_shape, data.tasks, settings.get("model_options", {}))
