@@ -13,7 +13,7 @@ from coterie.grouping._chance import affinities_by_chance
 from coterie.grouping._standardised import deviations, standardised
 from coterie.results import Affinity
 
-MATRICES = 25
+MATRICES = 12
 
 
 def affinity_of(matrix):
@@ -55,17 +55,17 @@ def directions(n_tasks, random):
 @pytest.mark.parametrize(
     "kind", [gaussian, symmetric, skewed, popular, one_factor, directions], ids=lambda f: f.__name__
 )
-@pytest.mark.parametrize("n_tasks", [6, 9, 14])
+@pytest.mark.parametrize("n_tasks", [6, 9])
 def test_what_has_no_groups_is_not_grouped(kind, n_tasks):
     random = np.random.default_rng([n_tasks, len(kind.__name__)])
     matrices = [kind(n_tasks, random) for _ in range(MATRICES)]
     several = [group(affinity_of(matrix), "auto").n_groups > 1 for matrix in matrices]
-    # Of 25, 5 % or fewer are exceeded by 4 in one case of thirty.
-    assert sum(several) <= 3
+    # At most 5 % each: more than two of twelve in one case of fifty.
+    assert sum(several) <= 2
 
 
 @given(st.integers(3, 9), st.integers(0, 10**6))
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=10, deadline=None)
 def test_they_keep_the_effects_of_tasks_and_as_much_between_pairs(n_tasks, seed):
     random = np.random.default_rng(seed)
     given = deviations(gaussian(n_tasks, random) + 3 * random.standard_normal((n_tasks, 1)))
