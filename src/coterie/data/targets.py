@@ -138,14 +138,14 @@ def measure(labels: Labels, train: np.ndarray, *, balance: bool = True) -> tuple
         std=statistic("std", std),
         observed_share=statistic("observed_share", observed.mean(0)),
         loss_scale=torch.ones(len(labels.tasks)),
-        priors=tuple(_shares(task, part[:, t]) for t, task in enumerate(labels.tasks)),
+        priors=tuple(class_shares(task, part[:, t]) for t, task in enumerate(labels.tasks)),
     )
     if len({task.kind for task in labels.tasks}) > 1:
         tasks = replace(tasks, loss_scale=constant_losses(tasks, targets[train]))
     return tasks, targets
 
 
-def _shares(task: Task, values: np.ndarray) -> tuple[float, ...]:
+def class_shares(task: Task, values: np.ndarray) -> tuple[float, ...]:
     """Share of each class among the labels (n,) of a task; none of a number."""
     if not task.kind.has_classes:
         return ()
