@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from coterie.data.dataset import Dataset, Split
+from coterie.data.dataset import Dataset, Split, require_labels
 from coterie.errors import CoterieError
 
 
@@ -30,6 +30,7 @@ def with_training(data: Dataset, inputs: Tensor, targets: Tensor, ids: np.ndarra
     if not isinstance(data.inputs, Tensor):
         raise CoterieError("`data` is streamed: its training part cannot be replaced.")
     data.preprocessing.require(inputs, "`inputs`")
+    require_labels(targets, data)
     rest = torch.cat([data.split.validation, data.split.test])
     n, at = len(inputs), rest.numpy()
     validation, test = (n + torch.arange(len(rest))).tensor_split([len(data.split.validation)])
