@@ -42,7 +42,7 @@ FLOORS = (
     ("training", "datamaps", "report"),
     ("engines",),
     ("fitting", "grouping"),
-    ("affinities", "bounds", "estimators", "differentiable"),
+    ("affinities", "bounds", "estimators", "differentiable", "distillation"),
     ("methods",),
     ("evaluation",),
     ("cli", "testing"),

@@ -186,9 +186,10 @@ class Dataset:
         for position, task in enumerate(self.tasks):
             found = _n_labels(targets[:, position])
             if found < min(2, _n_labels(self.targets[self.split.train, position])):
+                what = ("no label", "one label only")[found]
                 raise CoterieError(
-                    f"`positions` leave task {task.name!r} with {('no label', 'one label only')[found]}"
-                    ": take more examples, or choose them by their labels."
+                    f"Task {task.name!r} would have {what} in the training part: take more "
+                    "examples, or choose them by their labels."
                 )
         return replace(
             self,

@@ -104,8 +104,8 @@ def cells(
     labelled = np.flatnonzero((codes >= 0).any(1))
     member = _membership(codes[labelled])
     if n_cells is None:
-        n_cells = min(member.shape[1], len(np.unique(codes[labelled], axis=0)))
-        n_cells = max(1, min(n_cells, len(labelled) // per_cell))
+        different = len(np.unique(codes[labelled], axis=0))
+        n_cells = max(1, min(member.shape[1], different, len(labelled) // per_cell))
     require_whole("n_cells", n_cells, 1)
     if len(labelled) < n_cells * per_cell:
         raise CoterieError(
@@ -126,7 +126,9 @@ def _membership(codes: np.ndarray) -> np.ndarray:
     return np.stack(columns, axis=1)
 
 
-def _parted(member: np.ndarray, n_cells: int, per_cell: int, needed: np.ndarray) -> list[np.ndarray]:
+def _parted(
+    member: np.ndarray, n_cells: int, per_cell: int, needed: np.ndarray
+) -> list[np.ndarray]:
     """Rows of each cell."""
     done: list[np.ndarray] = []
     # What is parted off a class has its needs met; the rest goes on with them.
