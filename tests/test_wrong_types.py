@@ -18,6 +18,7 @@ import pytest
 import torch
 
 import coterie as ct
+from tests.results.made import distilled
 from tests.results.test_learning_curves import made
 
 WRONG: dict[str, Callable[[], Any]] = {
@@ -132,6 +133,7 @@ _TRAINING = dict.fromkeys(
         "model_options",
     )
 )
+DISTILLED = distilled()
 BINARY = ct.Task(name="a", kind=ct.Kind.BINARY)
 ARRAYS = {"inputs": np.arange(300.0).reshape(100, 3) % 7, "targets": {"a": np.arange(100) % 2}}
 PART = pd.DataFrame({"x": np.arange(100.0) % 7, "a": np.arange(100) % 2})
@@ -326,6 +328,11 @@ CASES: dict[str, tuple[Callable[..., Any], Mapping[str, Any], Mapping[str, Any]]
         dict.fromkeys(("counts", "stderr", "cost", "details")),
     ),
     "DataMap": (ct.DataMap, {f: getattr(MAP, f) for f in MAP.__dataclass_fields__}, {}),
+    "Distilled": (
+        ct.Distilled,
+        {f: getattr(DISTILLED, f) for f in DISTILLED.__dataclass_fields__},
+        {},
+    ),
     "Selection": (
         ct.Selection,
         {f: getattr(SELECTION, f) for f in SELECTION.__dataclass_fields__},
@@ -436,6 +443,7 @@ CASES: dict[str, tuple[Callable[..., Any], Mapping[str, Any], Mapping[str, Any]]
         for each in (
             ct.Affinity,
             ct.DataMap,
+            ct.Distilled,
             ct.GroupedModel,
             ct.Grouping,
             ct.Headroom,

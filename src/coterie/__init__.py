@@ -38,6 +38,7 @@ _ROOM_OF = {
     "DataMapRecorder": "datamaps",
     "Dataset": "data",
     "DifferentiableGrouping": "differentiable",
+    "Distilled": "results",
     "Fit": "results",
     "Found": "results",
     "GroupedModel": "models",
@@ -118,6 +119,7 @@ if TYPE_CHECKING:
     from coterie.models import ModelStack as ModelStack
     from coterie.results import Affinity as Affinity
     from coterie.results import DataMap as DataMap
+    from coterie.results import Distilled as Distilled
     from coterie.results import Fit as Fit
     from coterie.results import Found as Found
     from coterie.results import Grouping as Grouping

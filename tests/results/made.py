@@ -23,7 +23,17 @@ from coterie.evaluation.units import Unit
 from coterie.families import FamilyModel, Linear
 from coterie.families.model import Reading
 from coterie.models import Architecture, GroupedModel, ModelStack
-from coterie.results import Affinity, DataMap, Fit, Found, Grouping, History, ScoreTable, Selection
+from coterie.results import (
+    Affinity,
+    DataMap,
+    Distilled,
+    Fit,
+    Found,
+    Grouping,
+    History,
+    ScoreTable,
+    Selection,
+)
 from coterie.results.findings import find
 from coterie.results.tables import SCORES
 from coterie.tasks import Kind, Task, Tasks
@@ -46,6 +56,7 @@ PLACES = {
     "affinity": "affinity.safetensors",
     "data map": "data_map.safetensors",
     "named data map": "named_data_map.safetensors",
+    "distilled": "distilled.safetensors",
     "grouping": "grouping.json",
     "selection": "selection.json",
     "score table": "scores.parquet",
@@ -66,6 +77,7 @@ def everything() -> dict[str, Any]:
         "affinity": affinity(),
         "data map": data_map(np.arange(3), earlier=True),
         "named data map": data_map(np.array(["x", "ü", ""])),
+        "distilled": distilled(),
         "grouping": grouping(),
         "selection": Selection(
             tasks=NAMES,
@@ -173,6 +185,26 @@ def data_map(ids: np.ndarray, *, earlier: bool = False) -> DataMap:
     return DataMap(**about, epoch=3, **statistics, earlier=before)
 
 
+def distilled(**changed: Any) -> Distilled:
+    """Three examples of two cells, one label of which is missing."""
+    about: dict[str, Any] = {
+        "tasks": tasks(),
+        "preprocessing": preprocessing(),
+        "inputs": np.array([[0.5, 1.0], [0.25, -1.0], [2.0, 0.0]], np.float32),
+        "targets": np.array([[0.0, 0.5], [1.0, np.nan], [0.0, -2.0]], np.float32),
+        "ids": np.array(["x", "ü", ""]),
+        "cells": np.array([0, 1, 0]),
+        "ranks": np.array([0, 0, 1]),
+        "iterations": np.array([4, 4, 2]),
+        "outputs": np.array([[-1.0, 0.5], [1.0, 0.25], [-2.0, -1.5]], np.float32),
+        "known": np.array([True, False]),
+        "teacher": "abc",
+        "history": {"loss": np.array([2.0, 1.0, 0.5, 0.5]), "statistics": np.arange(4.0)},
+        "settings": {"rule": "median", "lr": 0.25, "checkpoint": None},
+    }
+    return Distilled(**{**about, **changed})
+
+
 def grouping() -> Grouping:
     """Soft, with distances and weights of its own."""
     return Grouping(
@@ -265,6 +297,7 @@ def read(name: str, folder: Path) -> Any:
         "affinity": Affinity,
         "data map": DataMap,
         "named data map": DataMap,
+        "distilled": Distilled,
         "grouping": Grouping,
         "selection": Selection,
         "score table": ScoreTable,

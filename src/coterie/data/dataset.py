@@ -183,14 +183,7 @@ class Dataset:
                     f"in {name}."
                 )
         targets = self.targets[train]
-        for position, task in enumerate(self.tasks):
-            found = _n_labels(targets[:, position])
-            if found < min(2, _n_labels(self.targets[self.split.train, position])):
-                what = ("no label", "one label only")[found]
-                raise CoterieError(
-                    f"Task {task.name!r} would have {what} in the training part: take more "
-                    "examples, or choose them by their labels."
-                )
+        require_labels(targets, self)
         return replace(
             self,
             tasks=remeasured(self.tasks, targets),
@@ -272,6 +265,19 @@ def require_positions(positions: Tensor, data: Dataset) -> None:
         raise CoterieError(
             f"`positions` must lie in 0 .. {len(data) - 1}; found {shown(positions.tolist())}."
         )
+
+
+def require_labels(targets: Tensor, data: Dataset) -> None:
+    """Refuse labels (n, T) of a training part that lacks those of a task in that of ``data``."""
+    before = data.targets[data.split.train]
+    for position, task in enumerate(data.tasks):
+        found = _n_labels(targets[:, position])
+        if found < min(2, _n_labels(before[:, position])):
+            what = ("no label", "one label only")[found]
+            raise CoterieError(
+                f"Task {task.name!r} would have {what} in the training part: take more "
+                "examples, or choose them by their labels."
+            )
 
 
 def _n_labels(column: Tensor) -> int:

@@ -1,7 +1,12 @@
-"""Distillation: a training part of few examples that stand for all.
+"""A training set distilled into a few examples of each class, and what these are good for.
 
-:func:`subset` keeps real examples and says which, by cells of like labels and by rules of
-:func:`select`.
+DELT (Shen et al., CVPR 2025) in three pure pieces: ``select`` picks real examples by how sure a
+trained teacher is of them, a schedule (:class:`EarlyLate`) says how long each rank of them is
+optimised, and ``recover`` optimises their pixels until the teacher recognises them by its outputs and
+its BatchNorm statistics. :func:`distill` puts them together and gives a
+:class:`coterie.Distilled`. Real examples without any optimisation are the rival that each table of
+results carries: :func:`subset` keeps them as the training part of a data set, by cells of like
+labels, a teacher or a data map.
 """
 
 from coterie.distillation._subset import codes_of, subset

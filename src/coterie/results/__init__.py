@@ -5,6 +5,7 @@ from coterie.results.affinities import Affinity
 from coterie.results.assignments import Assignments
 from coterie.results.comparisons import ComparisonRecord
 from coterie.results.data_maps import DataMap
+from coterie.results.distilled import Distilled
 from coterie.results.evaluations import Evaluation
 from coterie.results.evidence import Evidence
 from coterie.results.findings import Finding
@@ -27,6 +28,7 @@ __all__ = [
     "ComparisonRecord",
     "Cost",
     "DataMap",
+    "Distilled",
     "Evaluation",
     "Evidence",
     "Finding",
