@@ -73,6 +73,7 @@ _ROOM_OF = {
     "plan": "evaluation",
     "predict": "training",
     "select": "grouping",
+    "subset": "distillation",
 }
 # They warn when they are called.
 _EARLIER = ("AffinityMethod", "DataMapMethod", "DifferentiableMethod", "EstimatorMethod")
@@ -90,6 +91,7 @@ if TYPE_CHECKING:
     from coterie.datamaps import DataMapRecorder as DataMapRecorder
     from coterie.differentiable import DifferentiableGrouping as DifferentiableGrouping
     from coterie.differentiable import finetune as finetune
+    from coterie.distillation import subset as subset
     from coterie.engines import LocalEngine as LocalEngine
     from coterie.errors import CoterieError as CoterieError
     from coterie.errors import CoterieWarning as CoterieWarning

@@ -5,5 +5,21 @@ trained teacher is of them, a schedule (:class:`EarlyLate`) says how long each r
 optimised, and ``recover`` optimises their pixels until the teacher recognises them by its outputs and
 its BatchNorm statistics. :func:`distill` puts them together and gives a
 :class:`coterie.Distilled`. Real examples without any optimisation are the rival that each table of
-results carries.
+results carries: :func:`subset` keeps them as the training part of a data set, by cells of like
+labels, a teacher or a data map.
 """
+
+from coterie.distillation._subset import codes_of, subset
+from coterie.distillation.scores import map_scores, require_teacher, teacher_scores
+from coterie.distillation.select import RULES, cells, select
+
+__all__ = [
+    "RULES",
+    "cells",
+    "codes_of",
+    "map_scores",
+    "require_teacher",
+    "select",
+    "subset",
+    "teacher_scores",
+]
