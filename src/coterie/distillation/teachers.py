@@ -71,7 +71,8 @@ class Teachers:
         stack = teacher.stack.to(place.device)
         models = [stack.model(row).requires_grad_(False).eval() for row in range(stack.n_models)]
         if len(data.input_shape) == 3:
-            models = [model.to(memory_format=torch.channels_last) for model in models]
+            for model in models:
+                model.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
         widths = torch.tensor([task.width for task in data.tasks])
         return cls(
             models=tuple(models),
