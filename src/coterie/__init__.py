@@ -52,6 +52,7 @@ _ROOM_OF = {
     "Method": "methods",
     "ModelStack": "models",
     "Plan": "evaluation",
+    "PostTraining": "results",
     "Run": "runs",
     "Schema": "data",
     "ScoreTable": "results",
@@ -71,6 +72,7 @@ _ROOM_OF = {
     "learning_curve": "evaluation",
     "load": "data",
     "plan": "evaluation",
+    "post_train": "distillation",
     "predict": "training",
     "select": "grouping",
 }
@@ -90,6 +92,7 @@ if TYPE_CHECKING:
     from coterie.datamaps import DataMapRecorder as DataMapRecorder
     from coterie.differentiable import DifferentiableGrouping as DifferentiableGrouping
     from coterie.differentiable import finetune as finetune
+    from coterie.distillation import post_train as post_train
     from coterie.engines import LocalEngine as LocalEngine
     from coterie.errors import CoterieError as CoterieError
     from coterie.errors import CoterieWarning as CoterieWarning
@@ -124,6 +127,7 @@ if TYPE_CHECKING:
     from coterie.results import Headroom as Headroom
     from coterie.results import History as History
     from coterie.results import LearningCurve as LearningCurve
+    from coterie.results import PostTraining as PostTraining
     from coterie.results import ScoreTable as ScoreTable
     from coterie.results import Selection as Selection
     from coterie.runs import Run as Run

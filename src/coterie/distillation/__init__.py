@@ -7,3 +7,7 @@ its BatchNorm statistics. :func:`distill` puts them together and gives a
 :class:`coterie.Distilled`. Real examples without any optimisation are the rival that each table of
 results carries.
 """
+
+from coterie.distillation.post_training import Recipe as Recipe
+from coterie.distillation.post_training import post_train as post_train
+from coterie.distillation.soft_labels import known_tasks as known_tasks

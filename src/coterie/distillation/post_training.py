@@ -15,6 +15,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
+from itertools import compress
 from time import perf_counter
 from typing import Any, Literal, TypedDict, Unpack
 
@@ -178,7 +179,7 @@ def post_train(
         teacher=Teacher.of(
             teacher,
             data,
-            soft=soft,
+            soft=_known(distilled) if soft is None else soft,
             share=(~labels.isnan()).float().mean(0),
             temperature=how.temperature,
             place=place,
@@ -189,8 +190,8 @@ def post_train(
     numbers = _seeds(seeds)
     with torch.random.fork_rng():
         students = [
-            course.student(seed, within(progress, place, len(numbers), f"student {place + 1}"))
-            for place, seed in enumerate(numbers)
+            course.student(seed, within(progress, number, len(numbers), f"student {number + 1}"))
+            for number, seed in enumerate(numbers)
         ]
     return PostTraining(
         fit=course.fit(students, numbers),
@@ -415,6 +416,13 @@ def _by_accuracy(data: Dataset) -> dict[str, Choice]:
         for task in data.tasks
         if task.kind == Kind.MULTICLASS and task.metric is None
     }
+
+
+def _known(distilled: Distilled | Dataset) -> tuple[str, ...] | None:
+    """The tasks that the teacher of distilled examples knows, as they tell."""
+    if not isinstance(distilled, Distilled):
+        return None
+    return tuple(compress(distilled.tasks.names, distilled.known))
 
 
 def _n_classes(data: Dataset) -> int:

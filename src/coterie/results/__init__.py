@@ -16,6 +16,7 @@ from coterie.results.headroom import Headroom
 from coterie.results.histories import History
 from coterie.results.learning_curves import LearningCurve
 from coterie.results.plots import Plot
+from coterie.results.post_trainings import PostTraining
 from coterie.results.recommendation import Recommendation, Standing
 from coterie.results.reliability import Reliability
 from coterie.results.scores import ScoreTable
@@ -39,6 +40,7 @@ __all__ = [
     "History",
     "LearningCurve",
     "Plot",
+    "PostTraining",
     "Recommendation",
     "Reliability",
     "ScoreTable",
