@@ -8,6 +8,8 @@ its BatchNorm statistics. :func:`distill` puts them together and gives a
 results carries.
 """
 
+from coterie.distillation.diversity import diversity as diversity
+from coterie.distillation.diversity import embed as embed
 from coterie.distillation.post_training import Recipe as Recipe
 from coterie.distillation.post_training import post_train as post_train
 from coterie.distillation.soft_labels import known_tasks as known_tasks

@@ -6,6 +6,7 @@ from coterie.results.assignments import Assignments
 from coterie.results.comparisons import ComparisonRecord
 from coterie.results.data_maps import DataMap
 from coterie.results.distilled import Distilled
+from coterie.results.diversities import Diversity
 from coterie.results.evaluations import Evaluation
 from coterie.results.evidence import Evidence
 from coterie.results.findings import Finding
@@ -30,6 +31,7 @@ __all__ = [
     "Cost",
     "DataMap",
     "Distilled",
+    "Diversity",
     "Evaluation",
     "Evidence",
     "Finding",
