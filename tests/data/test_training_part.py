@@ -7,11 +7,11 @@ import pytest
 import torch
 
 from coterie.data import load
-from coterie.data.training_part import remeasured, with_training
+from coterie.data.training_part import with_training
 from coterie.errors import CoterieError
 
 
-def mixed(balance: bool = True):
+def mixed():
     """A binary task with a positive in five, a regression and classes, some labels missing."""
     rng = np.random.default_rng(0)
     n = 200
@@ -22,15 +22,7 @@ def mixed(balance: bool = True):
         "b": numbers,
         "c": np.array(["x", "y", "z"])[rng.integers(0, 3, n)],
     }
-    return load({"inputs": rng.normal(size=(n, 3)), "targets": targets}, balance=balance)
-
-
-def test_the_same_training_part_measures_the_same():
-    data = mixed()
-    found = remeasured(data.tasks, data.targets[data.split.train])
-    for name in ("pos_weight", "mean", "std", "observed_share", "loss_scale"):
-        torch.testing.assert_close(getattr(found, name), getattr(data.tasks, name))
-    assert found.priors == data.tasks.priors
+    return load({"inputs": rng.normal(size=(n, 3)), "targets": targets})
 
 
 def test_balance_and_shares_are_those_of_the_new_part_and_units_those_of_the_old():
@@ -51,19 +43,13 @@ def test_balance_and_shares_are_those_of_the_new_part_and_units_those_of_the_old
     np.testing.assert_array_equal(new.in_units(new.split.test), data.in_units(data.split.test))
 
 
-def test_what_was_not_balanced_is_not_balanced():
-    data = mixed(balance=False)
-    assert (
-        remeasured(data.tasks, data.targets[data.split.train[:20]]).pos_weight.tolist() == [1] * 3
-    )
-
-
 def test_a_task_without_a_label_is_named():
     data = mixed()
-    targets = data.targets[data.split.train].clone()
+    some = data.split.train[:20]
+    targets = data.targets[some].clone()
     targets[:, 1] = torch.nan
-    with pytest.raises(CoterieError, match="Task 'b' has no label"):
-        remeasured(data.tasks, targets)
+    with pytest.raises(CoterieError, match="Task 'b' would have no label"):
+        with_training(data, data.inputs[some], targets, data.ids[some.numpy()])
 
 
 def test_inputs_of_another_shape_are_refused():

@@ -1,0 +1,86 @@
+"""The verb ``subset``: a small training part of real examples."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import numpy as np
+import torch
+
+from coterie.data import Dataset
+from coterie.data.shares import label_codes
+from coterie.data.targets import Labels
+from coterie.distillation.scores import map_scores, teacher_scores
+from coterie.distillation.select import RULES, select
+from coterie.errors import CoterieError, require_choice, require_type, require_whole
+from coterie.results import DataMap, Fit
+from coterie.seeds import MOST_SEED, numpy_generator
+
+STRATIFIED, RANDOM, MAP = "stratified", "random", "data_map"
+SUBSET_RULES = (STRATIFIED, *RULES)
+_PER_CELL = 5
+
+
+def subset(
+    data: Dataset,
+    n: int,
+    *,
+    rule: str = STRATIFIED,
+    teacher: Fit | None = None,
+    data_map: DataMap | None = None,
+    seed: int = 0,
+) -> Dataset:
+    """Keep ``n`` training examples; validation, test and how data are encoded stay as they are.
+
+    Many trainings on a small part cost less than on all: to measure affinities, say, where the mean
+    over a few of them makes up for much of what a small part loses.
+
+    Args:
+        data: what :func:`coterie.load` returned.
+        n: how many training examples are kept.
+        rule: "stratified" draws them at random from as many cells of like labels, so that labels
+            and pairs of labels stay as frequent as they are, but rare classes not too rare
+            (:func:`coterie.distillation.cells`); "random" draws them from all. The others choose
+            from cells five times as large: "median", "top" and "low" by the ``teacher``, and
+            "data_map" by ``data_map``, as :func:`coterie.distillation.select` says.
+        teacher: one model of all tasks, :func:`coterie.fit`.
+        data_map: of the training part, ``fit(..., record=True).data_map``.
+        seed: of what is drawn.
+
+    Returns:
+        The data with a smaller training part, on which weights of positives and shares of labels
+        are measured anew.
+
+    Raises:
+        CoterieError: an unknown rule or one without what it needs, or fewer examples than ``n``, or
+            a task of which all labels, or all of one class, would be lost.
+
+    >>> import coterie as ct
+    >>> ct.subset(ct.load("digits"), 100).split
+    Split(100 train, 360 validation, 359 test)
+    """
+    require_type("data", data, Dataset)
+    require_choice("rule", rule, SUBSET_RULES)
+    require_whole("seed", seed, 0, MOST_SEED)
+    train = data.split.train
+    require_whole("n", n, 1, len(train))
+    _require_needed(rule, teacher, data_map)
+    if rule == RANDOM:
+        chosen = numpy_generator(seed, "subset").permutation(len(train))[:n]
+    else:
+        scores = None
+        if teacher is not None:
+            scores = teacher_scores(teacher, data, train)
+        elif data_map is not None:
+            scores = map_scores(data_map, data.ids[train.numpy()])
+        chosen = _chosen(data, scores, n, rule, seed)
+    found = data.with_train(train[torch.from_numpy(chosen)])
+    if data.rebuild is None or scored(rule):
+        return found
+    return _with_rebuild(found, partial(_again, data, n, rule, seed))
+
+
+def codes_of(data: Dataset) -> np.ndarray:
+    """Class of each training example and task, of a number its half, -1 where missing, (n, T)."""
+    values = data.targets[data.split.train].cpu().numpy().astype(np.float64)
+    return label_codes(Labels(tasks=data.tasks.items, values=values))
