@@ -194,6 +194,8 @@ def post_train(
             for number, seed in enumerate(numbers)
         ]
     return PostTraining(
+        tasks=data.tasks.names,
+        metric_names=metric_names(data.tasks),
         fit=course.fit(students, numbers),
         seeds=numbers,
         epochs=np.array(how.scored()),

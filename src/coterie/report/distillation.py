@@ -172,12 +172,14 @@ def chapter(students: PostTraining) -> Students:
     )
     rows = [
         Score(task, *(_spread(students.frame.loc[task], kind) for kind in ("last", "best")))
-        for task in students.fit.tasks.names
+        for task in students.tasks
     ]
-    others = [name for name in students.fit.tasks.names if name not in students.soft]
+    others = [name for name in students.tasks if name not in students.soft]
     return Students(
         sentence=students.sentence,
-        svg=inline(axes, name="students", alt=f"Mean test score by epoch, {number(mean[-1])} at last."),
+        svg=inline(
+            axes, name="students", alt=f"Mean test score by epoch, {number(mean[-1])} at last."
+        ),
         scores=rows,
         soft=""
         if not others
@@ -193,8 +195,8 @@ def _spread(row: object, kind: str) -> str:
 def _scores(students: PostTraining) -> dict[str, object]:
     return {
         "sentence": students.sentence,
-        "tasks": list(students.fit.tasks.names),
-        "metrics": list(students.fit.metric_names),
+        "tasks": list(students.tasks),
+        "metrics": list(students.metric_names),
         "seeds": list(students.seeds),
         "epochs": students.epochs.tolist(),
         "scores": rounded(students.scores),
