@@ -64,6 +64,7 @@ _ROOM_OF = {
     "affinity": "affinities",
     "compare": "evaluation",
     "confidence": "tasks",
+    "distill": "distillation",
     "evaluate": "evaluation",
     "finetune": "differentiable",
     "fit": "fitting",
@@ -75,6 +76,7 @@ _ROOM_OF = {
     "post_train": "distillation",
     "predict": "training",
     "select": "grouping",
+    "subset": "distillation",
 }
 # They warn when they are called.
 _EARLIER = ("AffinityMethod", "DataMapMethod", "DifferentiableMethod", "EstimatorMethod")
@@ -92,7 +94,9 @@ if TYPE_CHECKING:
     from coterie.datamaps import DataMapRecorder as DataMapRecorder
     from coterie.differentiable import DifferentiableGrouping as DifferentiableGrouping
     from coterie.differentiable import finetune as finetune
+    from coterie.distillation import distill as distill
     from coterie.distillation import post_train as post_train
+    from coterie.distillation import subset as subset
     from coterie.engines import LocalEngine as LocalEngine
     from coterie.errors import CoterieError as CoterieError
     from coterie.errors import CoterieWarning as CoterieWarning

@@ -32,18 +32,23 @@ def test_boxes_lie_inside(height, width, least, seed, only_least):
     boxes = crop_boxes(20, (height, width), (least, most), generator(seed))
     top, left, tall, wide = boxes.unbind(1)
     assert (boxes == boxes.round()).all()
-    assert (tall >= 1).all() and (wide >= 1).all()
-    assert (top >= 0).all() and (top + tall <= height).all()
-    assert (left >= 0).all() and (left + wide <= width).all()
+    assert (tall >= 1).all()
+    assert (wide >= 1).all()
+    assert (top >= 0).all()
+    assert (top + tall <= height).all()
+    assert (left >= 0).all()
+    assert (left + wide <= width).all()
 
 
 def test_boxes_have_the_share_and_the_sides_asked_for():
     size = (500, 500)
     _, _, tall, wide = crop_boxes(4000, size, (0.25, 0.75), generator()).unbind(1)
     share, ratio = tall * wide / math.prod(size), wide / tall
-    assert 0.248 < share.min() < 0.26 and 0.74 < share.max() < 0.752
+    assert 0.248 < share.min() < 0.26
+    assert 0.74 < share.max() < 0.752
     assert share.mean() == pytest.approx(0.5, abs=0.01)  # uniform; few draws do not fit in
-    assert 0.74 < ratio.min() < 0.76 and 1.32 < ratio.max() < 1.35
+    assert 0.74 < ratio.min() < 0.76
+    assert 1.32 < ratio.max() < 1.35
     assert ratio.log().mean() == pytest.approx(0, abs=0.02)
 
 

@@ -25,7 +25,7 @@ from coterie.wording import number
 
 if TYPE_CHECKING:
     from coterie.data import Dataset
-    from coterie.results import Distilled, Diversity, Fit, PostTraining
+    from coterie.results import Fit, PostTraining
 
 TEACHER, STUDENTS = "teacher", "students"
 _EXAMPLES, _DIVERSITY = f"{DISTILLED}.safetensors", "diversity.safetensors"

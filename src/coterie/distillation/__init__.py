@@ -5,11 +5,35 @@ trained teacher is of them, a schedule (:class:`EarlyLate`) says how long each r
 optimised, and ``recover`` optimises their pixels until the teacher recognises them by its outputs and
 its BatchNorm statistics. :func:`distill` puts them together and gives a
 :class:`coterie.Distilled`. Real examples without any optimisation are the rival that each table of
-results carries.
+results carries: :func:`subset` keeps them as the training part of a data set, by cells of like
+labels, a teacher or a data map.
 """
 
-from coterie.distillation.diversity import diversity as diversity
-from coterie.distillation.diversity import embed as embed
-from coterie.distillation.post_training import Recipe as Recipe
-from coterie.distillation.post_training import post_train as post_train
-from coterie.distillation.soft_labels import known_tasks as known_tasks
+from coterie.distillation._distill import distill
+from coterie.distillation._subset import codes_of, subset
+from coterie.distillation.diversity import diversity, embed
+from coterie.distillation.post_training import Recipe, post_train
+from coterie.distillation.recovery import Recovery
+from coterie.distillation.schedule import EarlyLate
+from coterie.distillation.scores import map_scores, require_teacher, teacher_scores
+from coterie.distillation.select import RULES, cells, select
+from coterie.distillation.soft_labels import known_tasks
+
+__all__ = [
+    "RULES",
+    "EarlyLate",
+    "Recipe",
+    "Recovery",
+    "cells",
+    "codes_of",
+    "distill",
+    "diversity",
+    "embed",
+    "known_tasks",
+    "map_scores",
+    "post_train",
+    "require_teacher",
+    "select",
+    "subset",
+    "teacher_scores",
+]

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
+from typing import cast
 
 import numpy as np
 import torch
@@ -11,13 +14,14 @@ from coterie.data import Dataset
 from coterie.data.shares import label_codes
 from coterie.data.targets import Labels
 from coterie.distillation.scores import map_scores, teacher_scores
-from coterie.distillation.select import RULES, select
+from coterie.distillation.select import cells, select
 from coterie.errors import CoterieError, require_choice, require_type, require_whole
 from coterie.results import DataMap, Fit
 from coterie.seeds import MOST_SEED, numpy_generator
 
-STRATIFIED, RANDOM, MAP = "stratified", "random", "data_map"
-SUBSET_RULES = (STRATIFIED, *RULES)
+STRATIFIED, RANDOM = "stratified", "random"
+NEEDED = {"median": "teacher", "top": "teacher", "low": "teacher", "data_map": "data_map"}
+SUBSET_RULES = (STRATIFIED, RANDOM, *NEEDED)
 _PER_CELL = 5
 
 
@@ -64,20 +68,46 @@ def subset(
     require_whole("seed", seed, 0, MOST_SEED)
     train = data.split.train
     require_whole("n", n, 1, len(train))
-    _require_needed(rule, teacher, data_map)
     if rule == RANDOM:
         chosen = numpy_generator(seed, "subset").permutation(len(train))[:n]
     else:
-        scores = None
-        if teacher is not None:
-            scores = teacher_scores(teacher, data, train)
-        elif data_map is not None:
-            scores = map_scores(data_map, data.ids[train.numpy()])
-        chosen = _chosen(data, scores, n, rule, seed)
+        chosen = _chosen(data, _scores(data, rule, teacher, data_map), n, rule, seed)
     found = data.with_train(train[torch.from_numpy(chosen)])
-    if data.rebuild is None or scored(rule):
-        return found
-    return _with_rebuild(found, partial(_again, data, n, rule, seed))
+    again = data.rebuild and rule not in NEEDED and partial(_again, data.rebuild, n, rule, seed)
+    note = f"{n} of {len(train)} training examples are kept, by the rule {rule!r}."
+    return replace(found, notes=(*data.notes, note), rebuild=again or None)
+
+
+def _again(
+    rebuild: Callable[[int], Dataset], n: int, rule: str, seed: int, split_seed: int
+) -> Dataset:
+    return subset(rebuild(split_seed), n, rule=rule, seed=seed)
+
+
+def _scores(
+    data: Dataset, rule: str, teacher: Fit | None, data_map: DataMap | None
+) -> np.ndarray | None:
+    """What the rule ranks training examples by."""
+    given = {"teacher": teacher, "data_map": data_map}
+    needed = NEEDED.get(rule)
+    if needed is None:
+        return None
+    if given[needed] is None:
+        raise CoterieError(f"`rule` {rule!r} needs `{needed}`.")
+    train = data.split.train
+    if teacher is not None and needed == "teacher":
+        return teacher_scores(teacher, data, train)
+    return map_scores(cast(DataMap, data_map), data.ids[train.numpy()])
+
+
+def _chosen(data: Dataset, scores: np.ndarray | None, n: int, rule: str, seed: int) -> np.ndarray:
+    """Positions within the training part, (n,), the best of each cell first."""
+    codes, wanted = codes_of(data), n if rule == STRATIFIED else max(1, n // _PER_CELL)
+    n_cells = next(k for k in range(wanted, 0, -1) if k * -(-n // k) <= len(codes))
+    per_cell = -(-n // n_cells)
+    of = cells(codes, n_cells, per_cell)
+    found = select(scores, of, per_cell, RANDOM if rule == STRATIFIED else rule, seed=seed)
+    return found.T.ravel()[:n]
 
 
 def codes_of(data: Dataset) -> np.ndarray:

@@ -104,8 +104,8 @@ def cells(
     labelled = np.flatnonzero((codes >= 0).any(1))
     member = _membership(codes[labelled])
     if n_cells is None:
-        n_cells = min(member.shape[1], len(np.unique(codes[labelled], axis=0)))
-        n_cells = max(1, min(n_cells, len(labelled) // per_cell))
+        different = len(np.unique(codes[labelled], axis=0))
+        n_cells = max(1, min(member.shape[1], different, len(labelled) // per_cell))
     require_whole("n_cells", n_cells, 1)
     if len(labelled) < n_cells * per_cell:
         raise CoterieError(
