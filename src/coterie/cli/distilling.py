@@ -180,8 +180,5 @@ def _show(screen: Screen, run: Run) -> None:
 
     found, told = Distilled.load(run.folder / _EXAMPLES), Diversity.load(run.folder / _DIVERSITY)
     screen.say(f"{found!r}")
-    rows = [
-        (str(name), number(float(row["centroid"])), number(float(row["pairwise"])))
-        for name, row in told.frame.iterrows()
-    ]
+    rows = [(name, *map(number, values)) for name, *values in told.means]
     screen.table("Diversity", ("examples", "to centroid", "of two"), rows)

@@ -29,6 +29,7 @@ from coterie.distillation.rand_augment import rand_augment
 from coterie.distillation.soft_labels import Teacher
 from coterie.errors import (
     CoterieError,
+    is_listed,
     require_count,
     require_number,
     require_positive,
@@ -438,11 +439,13 @@ def _seeds(seeds: int | Sequence[int]) -> tuple[int, ...]:
     >>> _seeds(2), _seeds([7])
     ((0, 1), (7,))
     """
-    if isinstance(seeds, Sequence) and not isinstance(seeds, str):
-        for seed in seeds:
-            require_whole("seeds", seed, 0, MOST_SEED)
-        if not seeds or len(set(seeds)) < len(seeds):
-            raise CoterieError(f"`seeds` must be different whole numbers; found {shown(seeds)}.")
-        return tuple(map(int, seeds))
-    require_count("seeds", seeds, _MOST_SEEDS)
-    return tuple(range(seeds))
+    if isinstance(seeds, int):
+        require_count("seeds", seeds, _MOST_SEEDS)
+        return tuple(range(seeds))
+    if not is_listed(seeds) or not seeds or len(set(seeds)) < len(seeds):
+        raise CoterieError(
+            f"`seeds` must be how many, or different whole numbers; found {shown(seeds)}."
+        )
+    for seed in seeds:
+        require_whole("seeds", seed, 0, MOST_SEED)
+    return tuple(map(int, seeds))

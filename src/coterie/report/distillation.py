@@ -95,7 +95,9 @@ def write_distillation(
         sheet=sheet(distilled) if distilled.inputs.ndim == 4 else None,
         rungs=rungs(distilled),
         curves=curves(distilled),
-        diversity=None if diversity is None else diversity_rows(diversity),
+        diversity=None
+        if diversity is None
+        else [(name, *map(number, values)) for name, *values in diversity.means],
         students=None if students is None else chapter(students),
         settings=[(name, str(value)) for name, value in distilled.settings.items()],
         twin=twin.name,
@@ -105,7 +107,7 @@ def write_distillation(
         "history": {name: rounded(curve) for name, curve in distilled.history.items()},
         "settings": dict(distilled.settings),
         "teacher": distilled.teacher,
-        "diversity": None if diversity is None else diversity.to_dict(),
+        "diversity": None if diversity is None else _distances(diversity),
         "students": None if students is None else _scores(students),
     }
     return writing.write(page, html, twin, facts)
@@ -156,14 +158,6 @@ def curves(distilled: Distilled) -> list[Markup]:
     return drawn
 
 
-def diversity_rows(found: Diversity) -> list[tuple[str, str, str]]:
-    """Each set with both of its numbers, means over cells."""
-    return [
-        (str(name), number(float(row["centroid"])), number(float(row["pairwise"])))
-        for name, row in found.frame.iterrows()
-    ]
-
-
 def chapter(students: PostTraining) -> Students:
     """What there is to tell of students."""
     mean = 100 * students.scores.mean((0, 2))
@@ -190,6 +184,15 @@ def chapter(students: PostTraining) -> Students:
 def _spread(row: object, kind: str) -> str:
     mean, deviation = (100 * float(row[name]) for name in (kind, f"{kind} sd"))  # type: ignore[index]
     return number(mean, 1) if np.isnan(deviation) else f"{mean:.1f} ± {deviation:.1f}"
+
+
+def _distances(found: Diversity) -> dict[str, object]:
+    return {
+        "sets": list(found.sets),
+        "cells": found.cells.tolist(),
+        "centroid": rounded(found.centroid),
+        "pairwise": rounded(found.pairwise),
+    }
 
 
 def _scores(students: PostTraining) -> dict[str, object]:
@@ -225,5 +228,5 @@ def _png(image: np.ndarray) -> str:
     from matplotlib.image import imsave
 
     file = io.BytesIO()
-    imsave(file, image, format="png", metadata={"Software": None})
+    imsave(file, image, format="png")
     return "data:image/png;base64," + base64.b64encode(file.getvalue()).decode()

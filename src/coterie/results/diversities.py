@@ -40,23 +40,27 @@ class Diversity(Record, format="diversity"):
         settle(self)
 
     @property
+    def means(self) -> list[tuple[str, float, float]]:
+        """Name of each set, its ``centroid`` and ``pairwise``, means over cells."""
+        measured = (_mean(self.centroid).tolist(), _mean(self.pairwise).tolist())
+        return list(zip(self.sets, *measured, strict=True))
+
+    @property
     def frame(self) -> pd.DataFrame:
         """A row for each set: means over cells."""
         import pandas as pd
 
-        means = {"centroid": _mean(self.centroid), "pairwise": _mean(self.pairwise)}
-        return pd.DataFrame(means, pd.Index(list(self.sets), name="set"))
+        found = pd.DataFrame(self.means, columns=["set", "centroid", "pairwise"])
+        return found.set_index("set")
 
     def _repr_html_(self) -> str:
         return as_html(self, self.frame)
 
     def __repr__(self) -> str:
         told = [
-            f"{name}: similarity to the centroid {number(float(centroid))}, pairwise distance "
-            f"{number(float(pairwise))}"
-            for name, centroid, pairwise in zip(
-                self.sets, _mean(self.centroid), _mean(self.pairwise), strict=True
-            )
+            f"{name}: similarity to the centroid {number(centroid)}, pairwise distance "
+            f"{number(pairwise)}"
+            for name, centroid, pairwise in self.means
         ]
         return f"Diversity({'; '.join(told)})"
 

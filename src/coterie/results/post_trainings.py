@@ -40,7 +40,7 @@ class PostTraining(Record, format="post-training"):
 
     tasks: Annotated[tuple[str, ...], Size("T")]
     metric_names: Annotated[tuple[str, ...], Size("T")]
-    seeds: Annotated[tuple[int, ...], Size("S")]
+    seeds: tuple[int, ...]
     epochs: Annotated[np.ndarray, Layout("iu e")]
     scores: Annotated[np.ndarray, Layout("f S e T")]
     soft: tuple[str, ...]
@@ -49,8 +49,12 @@ class PostTraining(Record, format="post-training"):
     def __post_init__(self) -> None:
         """Refuse parts that do not fit together."""
         settle(self)
-        if not len(self.epochs):
-            raise CoterieError("`scores` must be of one epoch at least; found none.")
+        expected = (len(self.seeds), max(1, len(self.epochs)), len(self.tasks))
+        if self.scores.shape != expected:
+            raise CoterieError(
+                f"`scores` must have shape (seeds, epochs, tasks), {expected}; found "
+                f"{self.scores.shape}."
+            )
 
     @property
     def last(self) -> np.ndarray:
