@@ -20,12 +20,13 @@ from coterie.wording import number, rounded
 if TYPE_CHECKING:
     from coterie.results import Distilled, Diversity, PostTraining
 
+_LOWEST, _HIGHEST = 48, 112
 _MOST_ROWS, _MOST_COLUMNS, _MOST_POINTS = 100, 50, 200
 
 
 @dataclass(frozen=True)
 class Row:
-    """A cell: its name, its examples by rank as one picture, and where that begins and ends."""
+    """A cell: its name, its examples by rank as one picture, and what that shows."""
 
     name: str
     image: str
@@ -34,10 +35,10 @@ class Row:
 
 @dataclass(frozen=True)
 class Sheet:
-    """Pictures of cells by rank; ``scale`` is how large a pixel is shown."""
+    """Pictures of cells by rank, shown ``height`` pixels high."""
 
     rows: list[Row]
-    width: int
+    height: int
     left_out: str
 
 
@@ -125,7 +126,7 @@ def sheet(distilled: Distilled) -> Sheet:
     hidden = len(cells) - len(rows)
     return Sheet(
         rows=rows,
-        width=images.shape[2],
+        height=int(np.clip(images.shape[1], _LOWEST, _HIGHEST)),
         left_out=f"{hidden} more cells are not shown." if hidden else "",
     )
 
