@@ -15,7 +15,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
-from itertools import compress
 from time import perf_counter
 from typing import Any, Literal, TypedDict, Unpack
 
@@ -26,7 +25,8 @@ from torch import Tensor, nn
 from coterie.data import Batch, Batches, Dataset
 from coterie.distillation.augmentation import cut_mix, random_resized_crop
 from coterie.distillation.rand_augment import rand_augment
-from coterie.distillation.soft_labels import Teacher
+from coterie.distillation.soft_labels import Labels
+from coterie.distillation.teachers import Teachers
 from coterie.errors import (
     CoterieError,
     is_listed,
@@ -150,7 +150,7 @@ def post_train(
         data: the real data, whose test part students are scored on.
         seeds: how many students, of seeds 0, 1, ...; or the seed of each.
         soft: tasks whose labels are the teacher's, by name; those that it knows if left out
-            (:func:`coterie.distillation.known_tasks`). Other tasks keep the examples' own labels.
+            (on validation better than chance by more than a little). Other tasks keep the examples' own labels.
         metric: by which students are scored, as for :func:`coterie.fit`; by default accuracy for
             classes without an order, else what tasks are compared by.
         progress: called with (steps done, all steps, text).
@@ -168,22 +168,21 @@ def post_train(
     data = data.with_metric(_by_accuracy(data) if metric is None else metric)
     small = distilled.dataset(data) if isinstance(distilled, Distilled) else distilled
     data.schema.require(small)
-    labels = small.targets[small.split.train]
+    targets = small.targets[small.split.train]
     if how.batch_size is None:
         n_cells = len(np.unique(distilled.cells)) if isinstance(distilled, Distilled) else None
-        how = replace(how, batch_size=usual_batch_size(len(labels), n_cells or _n_classes(data)))
+        how = replace(how, batch_size=usual_batch_size(len(targets), n_cells or _n_classes(data)))
     place = Place.of(how.device, how.precision)
     course = _Course(
         architecture=Architecture.of(model, data.input_shape, data.tasks, how.model_options),
         small=small,
         data=data,
-        teacher=Teacher.of(
-            teacher,
-            data,
-            soft=_known(distilled) if soft is None else soft,
-            share=(~labels.isnan()).float().mean(0),
+        labels=Labels.of(
+            Teachers.of(teacher, data, place),
+            data.tasks,
+            soft=soft,
+            share=(~targets.isnan()).float().mean(0),
             temperature=how.temperature,
-            place=place,
         ),
         recipe=how,
         place=place,
@@ -201,7 +200,7 @@ def post_train(
         seeds=numbers,
         epochs=np.array(how.scored()),
         scores=np.stack([student.test for student in students]),
-        soft=course.teacher.soft,
+        soft=course.labels.soft,
     )
 
 
@@ -236,7 +235,7 @@ class _Course:
     architecture: Architecture
     small: Dataset
     data: Dataset
-    teacher: Teacher
+    labels: Labels
     recipe: Recipe
     place: Place
 
@@ -297,7 +296,7 @@ class _Course:
         stack.zero_grad()
         with self.place.autocast():
             outputs = stack(inputs, seed=forward_seed(derive(seed, epoch), step))[0].float()
-        losses = self.teacher.losses(outputs, inputs, labels)
+        losses = self.labels.losses(outputs, inputs, labels)
         losses.mean().backward()
         optimiser.step()
         return losses.detach()
@@ -345,7 +344,7 @@ class _Course:
 
     def _judged(self, stack: ModelStack, batches: Batches) -> tuple[np.ndarray, np.ndarray]:
         """Scores and losses (T,)."""
-        tasks = self.teacher.tasks
+        tasks = self.labels.tasks
         used = torch.ones(1, len(tasks), dtype=torch.bool, device=self.place.device)
         score, loss = evaluate(stack, batches, tasks, self.place, used)
         return score[0].cpu().numpy(), loss[0].cpu().numpy()
@@ -419,13 +418,6 @@ def _by_accuracy(data: Dataset) -> dict[str, Choice]:
         for task in data.tasks
         if task.kind == Kind.MULTICLASS and task.metric is None
     }
-
-
-def _known(distilled: Distilled | Dataset) -> tuple[str, ...] | None:
-    """The tasks that the teacher of distilled examples knows, as they tell."""
-    if not isinstance(distilled, Distilled):
-        return None
-    return tuple(compress(distilled.tasks.names, distilled.known))
 
 
 def _n_classes(data: Dataset) -> int:

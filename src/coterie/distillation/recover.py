@@ -20,7 +20,7 @@ from coterie.distillation.statistics import BatchNormStatistics, distance
 from coterie.distillation.teachers import Teachers
 from coterie.errors import CoterieError
 from coterie.models.state import require_state
-from coterie.schema import least
+from coterie.schema import least, within
 from coterie.seeds import numpy_generator, torch_generator
 from coterie.tasks import Tasks, example_losses
 from coterie.training import Checkpoint, Progress
@@ -28,7 +28,7 @@ from coterie.training.optimisers import optimiser_arrays, restore_optimiser
 
 _BETAS = (0.5, 0.9)
 _BATCH_AS_RELEASED = 100
-_SAVED_EVERY = 100
+SAVED_EVERY = 100
 _OPTIMISER = "optimiser/"
 
 
@@ -117,7 +117,7 @@ def recover(
     course.restore(checkpoint)
     for iteration in range(course.iteration, schedule.iterations):
         course.step(iteration, teachers, objective)
-        if course.iteration % _SAVED_EVERY == 0 or course.iteration == schedule.iterations:
+        if course.iteration % SAVED_EVERY == 0 or course.iteration == schedule.iterations:
             course.require_finite()
             checkpoint.write(course.arrays(), {"iteration": course.iteration})
         if progress is not None:
@@ -233,17 +233,18 @@ class _Course:
                 return
             arrays, about = found
             tensors = {name: torch.from_numpy(array) for name, array in arrays.items()}
+            adam = {name: t for name, t in tensors.items() if name.startswith(_OPTIMISER)}
             mine = self._tensors()
-            optimiser = {name: t for name, t in tensors.items() if name.startswith(_OPTIMISER)}
-            require_state({n: t for n, t in tensors.items() if n not in optimiser}, mine)
-            if about["iteration"] > self.schedule.iterations:
-                raise CoterieError(
-                    f"`iteration` must be at most {self.schedule.iterations}; found "
-                    f"{about['iteration']}."
+            with within(str(checkpoint.file), "checkpoint"):
+                require_state({name: tensors[name] for name in tensors.keys() - adam}, mine)
+                if about["iteration"] > self.schedule.iterations:
+                    raise CoterieError(
+                        f"`iteration` must be at most {self.schedule.iterations}; found "
+                        f"{about['iteration']}."
+                    )
+                restore_optimiser(
+                    self.optimiser, {name.removeprefix(_OPTIMISER): t for name, t in adam.items()}
                 )
-            restore_optimiser(
-                self.optimiser, {n.removeprefix(_OPTIMISER): t for n, t in optimiser.items()}
-            )
             for name, tensor in mine.items():
                 tensor.copy_(tensors[name])
             self.iteration = about["iteration"]
