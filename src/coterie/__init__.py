@@ -52,6 +52,7 @@ _ROOM_OF = {
     "Method": "methods",
     "ModelStack": "models",
     "Plan": "evaluation",
+    "PostTraining": "results",
     "Run": "runs",
     "Schema": "data",
     "ScoreTable": "results",
@@ -72,6 +73,7 @@ _ROOM_OF = {
     "learning_curve": "evaluation",
     "load": "data",
     "plan": "evaluation",
+    "post_train": "distillation",
     "predict": "training",
     "select": "grouping",
     "subset": "distillation",
@@ -93,6 +95,7 @@ if TYPE_CHECKING:
     from coterie.differentiable import DifferentiableGrouping as DifferentiableGrouping
     from coterie.differentiable import finetune as finetune
     from coterie.distillation import distill as distill
+    from coterie.distillation import post_train as post_train
     from coterie.distillation import subset as subset
     from coterie.engines import LocalEngine as LocalEngine
     from coterie.errors import CoterieError as CoterieError
@@ -128,6 +131,7 @@ if TYPE_CHECKING:
     from coterie.results import Headroom as Headroom
     from coterie.results import History as History
     from coterie.results import LearningCurve as LearningCurve
+    from coterie.results import PostTraining as PostTraining
     from coterie.results import ScoreTable as ScoreTable
     from coterie.results import Selection as Selection
     from coterie.runs import Run as Run
