@@ -34,10 +34,7 @@ def known_tasks(teacher: Fit) -> tuple[str, ...]:
     >>> known_tasks(ct.fit("mlp", data, epochs=3))
     ('even',)
     """
-    tasks, best = (
-        teacher.tasks,
-        teacher.scores.max(0, where=teacher.weights > 0, initial=-torch.inf),
-    )
+    tasks, best = teacher.tasks, teacher.scores.max(0, where=teacher.weights > 0, initial=-torch.inf)
     skills = [
         metric.skill(float(score), tasks.priors[position] if tasks.priors else ())
         for position, (metric, score) in enumerate(zip(deciding(tasks), best, strict=True))
@@ -185,9 +182,7 @@ class Teacher:
         losses = student.new_zeros(*student.shape[:-2], len(names))
         if hard:
             mixed = [
-                share * task_losses(student, own, tasks, self.share)
-                for share, own in labels
-                if share
+                share * task_losses(student, own, tasks, self.share) for share, own in labels if share
             ]
             losses[..., hard] = torch.stack(mixed).sum(0)[..., hard]
         if soft:
