@@ -328,6 +328,37 @@ CASES: dict[str, tuple[Callable[..., Any], Mapping[str, Any], Mapping[str, Any]]
         dict.fromkeys(("counts", "stderr", "cost", "details")),
     ),
     "DataMap": (ct.DataMap, {f: getattr(MAP, f) for f in MAP.__dataclass_fields__}, {}),
+    "distill": (
+        ct.distill,
+        {
+            "teacher": FIT,
+            "data": DATA,
+            "per_class": 2,
+            "iterations": 2,
+            "round_iterations": 1,
+            "device": "cpu",
+        },
+        dict.fromkeys(
+            (
+                "rule",
+                "n_cells",
+                "task_weights",
+                "checkpoint",
+                "progress",
+                "lr",
+                "least_area",
+                "restart",
+                "bn_weight",
+                "first_bn",
+                "crop",
+                "flip",
+                "batch_size",
+                "legacy",
+                "seed",
+                "precision",
+            )
+        ),
+    ),
     "Distilled": (
         ct.Distilled,
         {f: getattr(DISTILLED, f) for f in DISTILLED.__dataclass_fields__},

@@ -64,6 +64,7 @@ _ROOM_OF = {
     "affinity": "affinities",
     "compare": "evaluation",
     "confidence": "tasks",
+    "distill": "distillation",
     "evaluate": "evaluation",
     "finetune": "differentiable",
     "fit": "fitting",
@@ -92,6 +93,7 @@ if TYPE_CHECKING:
     from coterie.datamaps import DataMapRecorder as DataMapRecorder
     from coterie.differentiable import DifferentiableGrouping as DifferentiableGrouping
     from coterie.differentiable import finetune as finetune
+    from coterie.distillation import distill as distill
     from coterie.distillation import subset as subset
     from coterie.engines import LocalEngine as LocalEngine
     from coterie.errors import CoterieError as CoterieError

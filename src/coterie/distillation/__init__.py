@@ -9,17 +9,33 @@ results carries: :func:`subset` keeps them as the training part of a data set, b
 labels, a teacher or a data map.
 """
 
+from coterie.distillation._distill import distill
 from coterie.distillation._subset import codes_of, subset
+from coterie.distillation.recover import Bank, Objective, recover
+from coterie.distillation.recovery import Recovery
+from coterie.distillation.schedule import EarlyLate
 from coterie.distillation.scores import map_scores, require_teacher, teacher_scores
 from coterie.distillation.select import RULES, cells, select
+from coterie.distillation.statistics import BatchNormStatistics, distance
+from coterie.distillation.teachers import Teachers, skills
 
 __all__ = [
     "RULES",
+    "Bank",
+    "BatchNormStatistics",
+    "EarlyLate",
+    "Objective",
+    "Recovery",
+    "Teachers",
     "cells",
     "codes_of",
+    "distance",
+    "distill",
     "map_scores",
+    "recover",
     "require_teacher",
     "select",
+    "skills",
     "subset",
     "teacher_scores",
 ]

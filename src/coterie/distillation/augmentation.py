@@ -63,7 +63,12 @@ def crop_boxes(
 
 
 def random_resized_crop(
-    images: Tensor, scale: tuple[float, float], generator: torch.Generator, *, flip: bool = True
+    images: Tensor,
+    scale: tuple[float, float],
+    generator: torch.Generator,
+    *,
+    flip: bool = True,
+    shared: bool = False,
 ) -> Tensor:
     """Cut a random box out of each image and enlarge it to the size of the whole.
 
@@ -74,16 +79,18 @@ def random_resized_crop(
         scale: least and largest share of the area.
         generator: CPU generator.
         flip: turn each left-right with probability 1/2, too.
+        shared: cut the same box out of all of them, and turn all or none.
 
     >>> images = torch.arange(4.0).reshape(1, 1, 2, 2)
     >>> whole = random_resized_crop(images, (1, 1), torch.Generator().manual_seed(1), flip=False)
     >>> bool((whole == images).all())
     True
     """
-    n, (height, width) = len(images), (images.shape[-2], images.shape[-1])
+    n, (height, width) = 1 if shared else len(images), (images.shape[-2], images.shape[-1])
     boxes = crop_boxes(n, (height, width), scale, generator)
     flipped = torch.randint(2, (n,), generator=generator) if flip else torch.zeros(n)
-    return transformed(images, box_matrices(boxes, (height, width), flipped), "border")
+    matrices = box_matrices(boxes, (height, width), flipped).expand(len(images), -1, -1)
+    return transformed(images, matrices, "border")
 
 
 def box_matrices(boxes: Tensor, size: tuple[int, int], flipped: Tensor) -> Tensor:
