@@ -35,6 +35,7 @@ _ROOM_OF = {
     "CoterieError": "errors",
     "CoterieWarning": "errors",
     "DataMap": "results",
+    "DataMapProbe": "fitting",
     "DataMapRecorder": "datamaps",
     "Dataset": "data",
     "DifferentiableGrouping": "differentiable",
@@ -106,6 +107,7 @@ if TYPE_CHECKING:
     from coterie.evaluation import evaluate as evaluate
     from coterie.evaluation import learning_curve as learning_curve
     from coterie.evaluation import plan as plan
+    from coterie.fitting import DataMapProbe as DataMapProbe
     from coterie.fitting import fit as fit
     from coterie.grouping import group as group
     from coterie.grouping import select as select

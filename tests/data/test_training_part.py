@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from coterie.data import load
+from coterie.data.targets import Labels, measure
 from coterie.data.training_part import with_training
 from coterie.errors import CoterieError
 
@@ -66,3 +71,33 @@ def test_ids_of_another_type_become_texts():
     )
     assert new.ids[0] == "made 0"
     assert new.ids[20] == str(data.ids[data.split.validation[0]])
+
+
+@given(st.integers(0, 999), st.integers(20, 100))
+@settings(deadline=None, max_examples=20)
+def test_a_part_of_the_data_is_what_loading_it_alone_would_measure(seed, n):
+    """But for units, which stay."""
+    data = mixed()
+    chosen = np.random.default_rng(seed).permutation(len(data.split.train))[:n]
+    part = data.with_train(data.split.train[torch.from_numpy(chosen)])
+    labels = Labels(tasks=data.tasks.items, values=data.in_units(torch.arange(200)).numpy())
+    alone, _ = measure(labels, part.split.train.numpy())
+    for name in ("pos_weight", "observed_share"):
+        torch.testing.assert_close(getattr(part.tasks, name), getattr(alone, name))
+    assert part.tasks.priors == alone.priors
+    torch.testing.assert_close(part.tasks.loss_scale[[0, 2]], alone.loss_scale[[0, 2]])
+    with pytest.raises(CoterieError, match="`resplit`"):
+        part.resplit(1)
+
+
+def test_weights_of_positives_stay_out_where_they_were():
+    data = mixed()
+    plain = replace(data, tasks=replace(data.tasks, pos_weight=torch.ones(3)))
+    assert (plain.with_train(data.split.train[:30]).tasks.pos_weight == 1).all()
+    assert data.with_train(data.split.train[:30]).tasks.pos_weight[0] > 1
+
+
+def test_the_same_training_part_changes_nothing():
+    data = mixed()
+    same = data.with_train(data.split.train.flip(0))
+    assert same.fingerprint() == data.fingerprint()
