@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import asdict, replace
+from functools import partial
 from numbers import Real
 from pathlib import Path
 from typing import Unpack
@@ -87,17 +88,13 @@ def distill(
     how = Recovery(**settings)
     schedule = how.schedule(per_class)
     _check(data, rule, checkpoint)
+    weights = _weights(task_weights, data)
     teachers = Teachers.of(teacher, data, Place.of(how.device, how.precision))
     if how.bn_weight:
         teachers.require_batch_norm(data.input_shape)
-    weights = _weights(task_weights, data)
-    chosen = _chosen(teacher, data, rule, per_class, n_cells, how.seed).T  # rank-major, (R, K)
-    at = data.split.train[torch.from_numpy(chosen.copy())]
-    inputs, targets = _normalised(data, at.flatten()), data.targets[at]
-    objective = _objective(data, teachers, weights, how)
-    told = {
-        "data": data.fingerprint(),
-        "teacher": teacher.stack.fingerprint(),
+    at = _chosen(teacher, data, rule, per_class, n_cells, how.seed)
+    real = _bank(data, at)
+    asked = {
         "per_class": per_class,
         "rule": rule,
         "n_cells": n_cells,
@@ -105,27 +102,17 @@ def distill(
         **asdict(how),
         "legacy": list(how.legacy),
     }
-    low, high = _range(data)
-    found, curves = inputs.unflatten(0, at.shape), []
-    pieces = parts(chosen.shape[1], per_class, how)
+    known_by = {"data": data.fingerprint(), "teacher": teacher.stack.fingerprint()}
+    work = partial(recover, teachers=teachers, objective=_objective(data, teachers, weights, how))
+    found, curves = real.inputs, []
+    pieces = parts(at.shape[1], per_class, how)
     for number, (ranks, classes) in enumerate(pieces):
-        here = np.ix_(ranks, classes)
-        bank = Bank(
-            inputs=found[here],
-            targets=targets[here],
-            ranks=ranks,
-            low=low,
-            high=high,
-            number=number,
-        )
         folder = None if checkpoint is None else Path(checkpoint) / f"batch-{number}"
-        found[here], curve = recover(
-            bank,
-            teachers,
-            objective,
-            schedule,
-            how,
-            checkpoint=Checkpoint(folder, told),
+        found[np.ix_(ranks, classes)], curve = work(
+            real.part(ranks, classes, number),
+            schedule=schedule,
+            how=how,
+            checkpoint=Checkpoint(folder, {**known_by, **asked}),
             progress=within(progress, number, len(pieces), f"batch {number + 1}"),
         )
         curves.append(curve.cpu())
@@ -134,16 +121,16 @@ def distill(
         tasks=data.tasks,
         preprocessing=data.preprocessing,
         inputs=_channels_last(stored),
-        targets=targets.flatten(0, 1).numpy(),
+        targets=real.targets.flatten(0, 1).numpy(),
         ids=_names(data.ids[at.flatten().numpy()]),
-        cells=np.tile(np.arange(chosen.shape[1]), per_class),
-        ranks=np.repeat(np.arange(per_class), chosen.shape[1]),
-        iterations=np.repeat(schedule.of_ranks, chosen.shape[1]),
+        cells=np.tile(np.arange(at.shape[1]), per_class),
+        ranks=np.repeat(np.arange(per_class), at.shape[1]),
+        iterations=np.repeat(schedule.of_ranks, at.shape[1]),
         outputs=teachers.outputs(data.preprocessing.normalise(stored)).numpy(),
         known=teachers.knows.any(0).cpu().numpy(),
-        teacher=told["teacher"],
+        teacher=known_by["teacher"],
         history=_history(torch.stack(curves).numpy()),
-        settings={name: each for name, each in told.items() if name not in ("data", "teacher")},
+        settings=asked,
     )
 
 
@@ -179,8 +166,8 @@ def _weights(asked: Mapping[str, float] | None, data: Dataset) -> Tensor:
 
 def _chosen(
     teacher: Fit, data: Dataset, rule: str, per_class: int, n_cells: int | None, seed: int
-) -> np.ndarray:
-    """Positions within the training part, (K, R)."""
+) -> Tensor:
+    """Positions of the examples, (R, K)."""
     train = data.split.train
     if rule == "data_map":
         if teacher.data_map is None:
@@ -188,8 +175,8 @@ def _chosen(
         scores = map_scores(teacher.data_map, data.ids[train.numpy()])
     else:
         scores = None if rule == "random" else teacher_scores(first_of(teacher), data, train)
-    codes = codes_of(data)
-    return select(scores, codes, per_class, rule, n_cells=n_cells, seed=seed)
+    found = select(scores, codes_of(data), per_class, rule, n_cells=n_cells, seed=seed)
+    return train[torch.from_numpy(found.T.copy())]
 
 
 def _objective(data: Dataset, teachers: Teachers, weights: Tensor, how: Recovery) -> Objective:
@@ -215,10 +202,18 @@ def _objective(data: Dataset, teachers: Teachers, weights: Tensor, how: Recovery
     )
 
 
-def _normalised(data: Dataset, positions: Tensor) -> Tensor:
-    """Inputs (n, ...) as the model reads them."""
-    batches = Batches(data, positions, batch_size=_READ_AT_ONCE, seed=0)
-    return torch.cat([batch.inputs for batch in batches.ordered()])
+def _bank(data: Dataset, at: Tensor) -> Bank:
+    """The examples at some positions (R, K) as the model reads them."""
+    batches = Batches(data, at.flatten(), batch_size=_READ_AT_ONCE, seed=0)
+    inputs = torch.cat([batch.inputs for batch in batches.ordered()])
+    low, high = _range(data)
+    return Bank(
+        inputs=inputs.unflatten(0, at.shape),
+        targets=data.targets[at],
+        ranks=np.arange(len(at)),
+        low=low,
+        high=high,
+    )
 
 
 def _range(data: Dataset) -> tuple[Tensor, Tensor]:
