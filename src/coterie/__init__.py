@@ -53,6 +53,7 @@ _ROOM_OF = {
     "Method": "methods",
     "ModelStack": "models",
     "Plan": "evaluation",
+    "PostTraining": "results",
     "Run": "runs",
     "Schema": "data",
     "ScoreTable": "results",
@@ -73,6 +74,7 @@ _ROOM_OF = {
     "learning_curve": "evaluation",
     "load": "data",
     "plan": "evaluation",
+    "post_train": "distillation",
     "predict": "training",
     "select": "grouping",
     "subset": "distillation",
@@ -94,6 +96,7 @@ if TYPE_CHECKING:
     from coterie.differentiable import DifferentiableGrouping as DifferentiableGrouping
     from coterie.differentiable import finetune as finetune
     from coterie.distillation import distill as distill
+    from coterie.distillation import post_train as post_train
     from coterie.distillation import subset as subset
     from coterie.engines import LocalEngine as LocalEngine
     from coterie.errors import CoterieError as CoterieError
@@ -130,6 +133,7 @@ if TYPE_CHECKING:
     from coterie.results import Headroom as Headroom
     from coterie.results import History as History
     from coterie.results import LearningCurve as LearningCurve
+    from coterie.results import PostTraining as PostTraining
     from coterie.results import ScoreTable as ScoreTable
     from coterie.results import Selection as Selection
     from coterie.runs import Run as Run

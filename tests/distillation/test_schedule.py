@@ -93,7 +93,7 @@ def test_no_iterations_leave_everything_as_it_is():
     [
         ({"iterations": 1200}, "`round_iterations` must divide `iterations`, 1200; found 500"),
         ({"round_iterations": 0}, "`round_iterations` must be at least 1"),
-        ({"iterations": -1}, "`iterations` must be at least 1"),
+        ({"iterations": -1}, "`iterations` must be a whole number of at least 0"),
         ({"lr": 0.0}, "`lr` must be a positive"),
         ({"least_area": 1.5}, "`least_area` must be a number"),
         ({"per_class": 0}, "`per_class` must be at least 1"),

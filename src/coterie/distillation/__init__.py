@@ -11,11 +11,14 @@ labels, a teacher or a data map.
 
 from coterie.distillation._distill import distill
 from coterie.distillation._subset import codes_of, subset
+from coterie.distillation.diversity import diversity, embed
+from coterie.distillation.post_training import Recipe, post_train
 from coterie.distillation.recover import Bank, Objective, recover
 from coterie.distillation.recovery import Recovery
 from coterie.distillation.schedule import EarlyLate
 from coterie.distillation.scores import map_scores, require_teacher, teacher_scores
 from coterie.distillation.select import RULES, cells, select
+from coterie.distillation.soft_labels import soft_losses
 from coterie.distillation.statistics import BatchNormStatistics, distance
 from coterie.distillation.teachers import Teachers, skills
 
@@ -25,17 +28,22 @@ __all__ = [
     "BatchNormStatistics",
     "EarlyLate",
     "Objective",
+    "Recipe",
     "Recovery",
     "Teachers",
     "cells",
     "codes_of",
     "distance",
     "distill",
+    "diversity",
+    "embed",
     "map_scores",
+    "post_train",
     "recover",
     "require_teacher",
     "select",
     "skills",
+    "soft_losses",
     "subset",
     "teacher_scores",
 ]

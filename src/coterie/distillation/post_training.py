@@ -25,9 +25,11 @@ from torch import Tensor, nn
 from coterie.data import Batch, Batches, Dataset
 from coterie.distillation.augmentation import cut_mix, random_resized_crop
 from coterie.distillation.rand_augment import rand_augment
-from coterie.distillation.soft_labels import Teacher
+from coterie.distillation.soft_labels import Labels
+from coterie.distillation.teachers import Teachers
 from coterie.errors import (
     CoterieError,
+    is_listed,
     require_count,
     require_number,
     require_positive,
@@ -148,7 +150,7 @@ def post_train(
         data: the real data, whose test part students are scored on.
         seeds: how many students, of seeds 0, 1, ...; or the seed of each.
         soft: tasks whose labels are the teacher's, by name; those that it knows if left out
-            (:func:`coterie.distillation.known_tasks`). Other tasks keep the examples' own labels.
+            (on validation better than chance by more than a little). Other tasks keep the examples' own labels.
         metric: by which students are scored, as for :func:`coterie.fit`; by default accuracy for
             classes without an order, else what tasks are compared by.
         progress: called with (steps done, all steps, text).
@@ -166,22 +168,21 @@ def post_train(
     data = data.with_metric(_by_accuracy(data) if metric is None else metric)
     small = distilled.dataset(data) if isinstance(distilled, Distilled) else distilled
     data.schema.require(small)
-    labels = small.targets[small.split.train]
+    targets = small.targets[small.split.train]
     if how.batch_size is None:
         n_cells = len(np.unique(distilled.cells)) if isinstance(distilled, Distilled) else None
-        how = replace(how, batch_size=usual_batch_size(len(labels), n_cells or _n_classes(data)))
+        how = replace(how, batch_size=usual_batch_size(len(targets), n_cells or _n_classes(data)))
     place = Place.of(how.device, how.precision)
     course = _Course(
         architecture=Architecture.of(model, data.input_shape, data.tasks, how.model_options),
         small=small,
         data=data,
-        teacher=Teacher.of(
-            teacher,
-            data,
+        labels=Labels.of(
+            Teachers.of(teacher, data, place),
+            data.tasks,
             soft=soft,
-            share=(~labels.isnan()).float().mean(0),
+            share=(~targets.isnan()).float().mean(0),
             temperature=how.temperature,
-            place=place,
         ),
         recipe=how,
         place=place,
@@ -189,15 +190,17 @@ def post_train(
     numbers = _seeds(seeds)
     with torch.random.fork_rng():
         students = [
-            course.student(seed, within(progress, place, len(numbers), f"student {place + 1}"))
-            for place, seed in enumerate(numbers)
+            course.student(seed, within(progress, number, len(numbers), f"student {number + 1}"))
+            for number, seed in enumerate(numbers)
         ]
     return PostTraining(
+        tasks=data.tasks.names,
+        metric_names=metric_names(data.tasks),
         fit=course.fit(students, numbers),
         seeds=numbers,
         epochs=np.array(how.scored()),
         scores=np.stack([student.test for student in students]),
-        soft=course.teacher.soft,
+        soft=course.labels.soft,
     )
 
 
@@ -232,7 +235,7 @@ class _Course:
     architecture: Architecture
     small: Dataset
     data: Dataset
-    teacher: Teacher
+    labels: Labels
     recipe: Recipe
     place: Place
 
@@ -293,7 +296,7 @@ class _Course:
         stack.zero_grad()
         with self.place.autocast():
             outputs = stack(inputs, seed=forward_seed(derive(seed, epoch), step))[0].float()
-        losses = self.teacher.losses(outputs, inputs, labels)
+        losses = self.labels.losses(outputs, inputs, labels)
         losses.mean().backward()
         optimiser.step()
         return losses.detach()
@@ -341,7 +344,7 @@ class _Course:
 
     def _judged(self, stack: ModelStack, batches: Batches) -> tuple[np.ndarray, np.ndarray]:
         """Scores and losses (T,)."""
-        tasks = self.teacher.tasks
+        tasks = self.labels.tasks
         used = torch.ones(1, len(tasks), dtype=torch.bool, device=self.place.device)
         score, loss = evaluate(stack, batches, tasks, self.place, used)
         return score[0].cpu().numpy(), loss[0].cpu().numpy()
@@ -428,11 +431,13 @@ def _seeds(seeds: int | Sequence[int]) -> tuple[int, ...]:
     >>> _seeds(2), _seeds([7])
     ((0, 1), (7,))
     """
-    if isinstance(seeds, Sequence) and not isinstance(seeds, str):
-        for seed in seeds:
-            require_whole("seeds", seed, 0, MOST_SEED)
-        if not seeds or len(set(seeds)) < len(seeds):
-            raise CoterieError(f"`seeds` must be different whole numbers; found {shown(seeds)}.")
-        return tuple(map(int, seeds))
-    require_count("seeds", seeds, _MOST_SEEDS)
-    return tuple(range(seeds))
+    if isinstance(seeds, int):
+        require_count("seeds", seeds, _MOST_SEEDS)
+        return tuple(range(seeds))
+    if not is_listed(seeds) or not seeds or len(set(seeds)) < len(seeds):
+        raise CoterieError(
+            f"`seeds` must be how many, or different whole numbers; found {shown(seeds)}."
+        )
+    for seed in seeds:
+        require_whole("seeds", seed, 0, MOST_SEED)
+    return tuple(map(int, seeds))

@@ -12,6 +12,7 @@ from coterie.errors import (
     require_count,
     require_number,
     require_texts,
+    require_type,
     require_whole,
 )
 from coterie.seeds import MOST_SEED
@@ -20,6 +21,7 @@ from coterie.training.device import check_device
 CROPS = ("image", "shared")
 LEGACY = ("adam", "batches")
 _MOST_EXAMPLES = 10**6
+_MOST_WEIGHT = 1e9
 
 
 class RecoverySettings(TypedDict, total=False):
@@ -77,8 +79,9 @@ class Recovery:
     def __post_init__(self) -> None:
         """Refuse what cannot work, naming it."""
         self.schedule(1)
-        require_number("bn_weight", self.bn_weight, least=0)
-        require_number("first_bn", self.first_bn, least=0)
+        require_number("bn_weight", self.bn_weight, least=0, below=_MOST_WEIGHT)
+        require_number("first_bn", self.first_bn, least=0, below=_MOST_WEIGHT)
+        require_type("flip", self.flip, bool)
         require_choice("crop", self.crop, CROPS)
         require_count("batch_size", self.batch_size, _MOST_EXAMPLES)
         object.__setattr__(self, "legacy", require_texts("legacy", self.legacy))

@@ -8,7 +8,14 @@ from itertools import accumulate
 
 import numpy as np
 
-from coterie.errors import CoterieError, require_count, require_number, require_positive
+from coterie.errors import (
+    CoterieError,
+    require_count,
+    require_number,
+    require_positive,
+    require_type,
+    require_whole,
+)
 
 MOST_ITERATIONS = 10**7
 MOST_PER_CLASS = 10**5
@@ -53,11 +60,11 @@ class EarlyLate:
     def __post_init__(self) -> None:
         """Refuse what is no schedule."""
         require_count("per_class", self.per_class, MOST_PER_CLASS)
-        if self.iterations != 0:
-            require_count("iterations", self.iterations, MOST_ITERATIONS)
+        require_whole("iterations", self.iterations, 0, MOST_ITERATIONS)
         require_count("round_iterations", self.round_iterations, MOST_ITERATIONS)
         require_positive("lr", self.lr)
         require_number("least_area", self.least_area, least=0, below=math.nextafter(1, 2))
+        require_type("restart", self.restart, bool)
         if self.iterations % self.round_iterations:
             raise CoterieError(
                 f"`round_iterations` must divide `iterations`, {self.iterations}; found "

@@ -1,6 +1,6 @@
 """A teacher's labels, and how far a student is from them.
 
-Shapes: ``B`` examples of a batch, ``M`` models of the teacher, ``T`` tasks, ``P`` output columns,
+Shapes: ``B`` examples of a batch, ``T`` tasks, ``P`` output columns,
 ``K`` classes, ``...`` any leading dimensions such as the members of an ensemble.
 """
 
@@ -8,40 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import compress
 
 import torch
 from torch import Tensor
 
-from coterie.data import Dataset
+from coterie.distillation.teachers import Teachers
 from coterie.errors import CoterieError, require_texts
-from coterie.metrics import deciding
-from coterie.models import ModelStack
-from coterie.results import Fit
 from coterie.tasks import Tasks, task_losses
-from coterie.training.device import Place
-
-LEAST_SKILL = 0.1
-"""Of a teacher that knows a task: 0 is chance, 1 perfect. An AUROC of .55 is as much."""
-
-
-def known_tasks(teacher: Fit) -> tuple[str, ...]:
-    """Tasks that a teacher knows: on validation it is better than chance by more than a little.
-
-    Its labels of other tasks would be noise.
-
-    >>> import coterie as ct
-    >>> data = ct.load("digits", targets=["even", "random"])
-    >>> known_tasks(ct.fit("mlp", data, epochs=3))
-    ('even',)
-    """
-    tasks, best = teacher.tasks, teacher.scores.max(0, where=teacher.weights > 0, initial=-torch.inf)
-    skills = [
-        metric.skill(float(score), tasks.priors[position] if tasks.priors else ())
-        for position, (metric, score) in enumerate(zip(deciding(tasks), best, strict=True))
-    ]
-    return tuple(
-        name for name, skill in zip(tasks.names, skills, strict=True) if skill >= LEAST_SKILL
-    )
 
 
 def soft_losses(
@@ -82,89 +56,62 @@ def soft_losses(
 
 
 @dataclass(frozen=True, kw_only=True)
-class Teacher:
-    """Models that label batches, and which of their labels are used.
+class Labels:
+    """Whose labels students learn: those of their teachers for ``soft`` tasks, else the examples' own.
 
-    ``columns`` (M, P) are the outputs that each model was trained for, ``soft`` names the tasks
-    whose labels are the teacher's.
+    ``share`` (T,) of the examples have a label of their own.
     """
 
-    stack: ModelStack
-    columns: Tensor
+    teachers: Teachers
     tasks: Tasks
     soft: tuple[str, ...]
     share: Tensor
     temperature: float
-    place: Place
 
     @classmethod
     def of(
         cls,
-        teacher: Fit,
-        data: Dataset,
+        teachers: Teachers,
+        tasks: Tasks,
         *,
         soft: Sequence[str] | None,
         share: Tensor,
         temperature: float,
-        place: Place,
-    ) -> Teacher:
-        """The models of a fit, in evaluation.
+    ) -> Labels:
+        """Check who labels what.
 
         Args:
-            teacher: the fit.
-            data: what its students are scored on, prepared as the teacher's data were.
-            soft: names of tasks; those that it knows, if left out.
+            teachers: the models.
+            tasks: theirs, as students are scored on them.
+            soft: names of tasks; those that the teachers know, if left out.
             share: of the examples that have a label of their own, (T,).
             temperature: see :func:`soft_losses`.
-            place: device and precision.
 
         Raises:
-            CoterieError: the teacher has other tasks or other inputs, or never saw a task whose
-                labels are asked of it; or there is a task of which it has none, and the examples
-                have none either.
+            CoterieError: labels are asked of teachers that do not know a task, or there are neither
+                theirs nor the examples' own.
         """
-        tasks = data.tasks
-        if teacher.schema is not None:
-            teacher.schema.require(data)
-        if teacher.tasks.names != tasks.names:
-            raise CoterieError(
-                f"`teacher` must be of the tasks of `data`, {tasks.names}; found "
-                f"{teacher.tasks.names}."
-            )
-        names = known_tasks(teacher) if soft is None else require_texts("soft", soft)
-        seen = torch.as_tensor(teacher.weights) > 0
+        known = tuple(compress(tasks.names, teachers.knows.any(0).tolist()))
+        names = known if soft is None else require_texts("soft", soft)
         for name in names:
-            if name not in tasks.names or not seen[:, tasks.names.index(name)].any():
+            if name not in known:
                 raise CoterieError(
-                    f"`soft` must name tasks that the teacher was trained for; found {name!r}."
+                    f"`soft` must name tasks that the teacher knows, {known}; found {name!r}."
                 )
         for name, labelled in zip(tasks.names, share.tolist(), strict=True):
             if not labelled and name not in names:
                 raise CoterieError(
                     f"Nothing tells students about task {name!r}: the distilled examples have no "
-                    f"label of it, and the teacher does not know it. Name it in `soft`, or leave "
-                    "the task out."
+                    "label of it, and none of the teacher's is used. Leave the task out."
                 )
-        stack = teacher.stack.to(place.device)
-        stack.train(False)
-        widths = torch.tensor([task.width for task in tasks])
+        device = teachers.place.device
         return cls(
-            stack=stack,
-            columns=seen.repeat_interleave(widths, dim=1).to(place.device),
-            tasks=tasks.to(place.device),
-            soft=tuple(names),
-            share=share.clamp_min(1e-6).to(place.device),
+            teachers=teachers,
+            tasks=tasks.to(device),
+            soft=names,
+            share=share.clamp_min(1e-6).to(device),
             temperature=temperature,
-            place=place,
         )
-
-    @torch.no_grad()
-    def outputs(self, inputs: Tensor) -> Tensor:
-        """What the models that know a task say of it, their mean, (B, P)."""
-        with self.place.autocast():
-            found = self.stack(inputs).float()
-        used = self.columns.unsqueeze(1)
-        return (found * used).sum(0) / used.sum(0).clamp_min(1)
 
     def losses(
         self, student: Tensor, inputs: Tensor, labels: Sequence[tuple[float, Tensor]]
@@ -182,11 +129,13 @@ class Teacher:
         losses = student.new_zeros(*student.shape[:-2], len(names))
         if hard:
             mixed = [
-                share * task_losses(student, own, tasks, self.share) for share, own in labels if share
+                share * task_losses(student, own, tasks, self.share)
+                for share, own in labels
+                if share
             ]
             losses[..., hard] = torch.stack(mixed).sum(0)[..., hard]
         if soft:
-            found = soft_losses(student, self.outputs(inputs), tasks, soft, self.temperature)
+            found = soft_losses(student, self.teachers.say(inputs), tasks, soft, self.temperature)
             losses[..., soft] = found * self._factors(soft) / tasks.loss_scale[soft]
         return losses.flatten(0, -2).mean(0) if losses.dim() > 1 else losses
 

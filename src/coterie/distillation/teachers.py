@@ -10,12 +10,14 @@ import torch
 from torch import Tensor, nn
 
 from coterie.data import Dataset
-from coterie.distillation.soft_labels import LEAST_SKILL
 from coterie.distillation.statistics import BatchNormStatistics
 from coterie.errors import CoterieError, require_type
 from coterie.metrics import deciding
 from coterie.results import Fit
 from coterie.training.device import Place
+
+LEAST_SKILL = 0.1
+"""Of a teacher that knows a task: 0 is chance, 1 perfect. An AUROC of .55 is as much."""
 
 
 def skills(teacher: Fit) -> np.ndarray:
@@ -96,16 +98,19 @@ class Teachers:
                     f"to; model {row} has none. Take another model, or say bn_weight=0."
                 )
 
-    @torch.no_grad()
     def outputs(self, inputs: Tensor, batch_size: int = 512) -> Tensor:
-        """What the models that know a task say of it, their mean, (n, P), on the CPU; else 0."""
-        found = []
-        for batch in inputs.split(batch_size):
-            with self.place.autocast():
-                each = torch.stack([model(batch.to(self.place.device)) for model in self.models])
-            used = self.columns.unsqueeze(1)
-            found.append(((each.float() * used).sum(0) / used.sum(0).clamp_min(1)).cpu())
-        return torch.cat(found)
+        """What they say of inputs (n, ...) on the CPU, (n, P), there, too."""
+        return torch.cat(
+            [self.say(batch.to(self.place.device)).cpu() for batch in inputs.split(batch_size)]
+        )
+
+    @torch.no_grad()
+    def say(self, inputs: Tensor) -> Tensor:
+        """What the models that know a task say of it, their mean, (B, P); 0 of other tasks."""
+        with self.place.autocast():
+            each = torch.stack([model(inputs) for model in self.models])
+        used = self.columns.unsqueeze(1)
+        return (each.float() * used).sum(0) / used.sum(0).clamp_min(1)
 
 
 def first_of(teacher: Fit) -> Fit:

@@ -14,7 +14,7 @@ from coterie.data import Dataset, Preprocessing, Schema
 from coterie.data.training_part import with_training
 from coterie.errors import CoterieError, require_type
 from coterie.results.views import as_html
-from coterie.schema import Details
+from coterie.schema import Details, array_of
 from coterie.tasks import Tasks
 
 if TYPE_CHECKING:
@@ -80,6 +80,11 @@ class Distilled(Record, format="distilled data set"):
         """Refuse what does not fit together."""
         require_type("tasks", self.tasks, Tasks)
         require_type("preprocessing", self.preprocessing, Preprocessing)
+        require_type("teacher", self.teacher, str)
+        require_type("settings", self.settings, Mapping)
+        require_type("history", self.history, Mapping)
+        for name, curve in self.history.items():
+            array_of(f"history/{name}", curve, "f I")
         settle(self)
         sizes = {
             "targets": (len(self.tasks), self.targets.shape[1]),

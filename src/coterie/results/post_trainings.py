@@ -3,61 +3,57 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Self
+from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
 
-from coterie import codec
-from coterie.codec import Layout
+from coterie.codec import ELSEWHERE, Layout, Record, Size, settle
 from coterie.errors import CoterieError
-from coterie.files import path_of
+from coterie.metrics import mean_name
 from coterie.results.fits import Fit
 from coterie.results.views import as_html
 
 if TYPE_CHECKING:
     import pandas as pd
 
-_FILE = "post_training.safetensors"
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Scores(codec.Record, format="post-training"):
-    """What is kept beside the fit."""
-
-    seeds: Annotated[np.ndarray, Layout("iu S")]
-    epochs: Annotated[np.ndarray, Layout("iu e")]
-    scores: Annotated[np.ndarray, Layout("f S e T")]
-    soft: tuple[str, ...]
-
 
 @dataclass(frozen=True, kw_only=True, repr=False)
-class PostTraining:
+class PostTraining(Record, format="post-training"):
     """S students, trained alike on distilled examples but for their seed.
 
     ``scores`` (S, e, T) is each task's metric on *test* examples after the ``epochs`` (e,), counted
     from 1, of which nothing was chosen. What counts is :attr:`last`; :attr:`best`, of the epoch that
-    is best on test examples, is what papers of distillation report, and too high for that. ``fit``
-    holds the students after their last epoch and their curves, ``soft`` names the tasks whose labels
-    were the teacher's.
+    is best on test examples, is what papers of distillation report, and too high for that. ``soft``
+    names the tasks whose labels were the teacher's. ``fit`` holds the students after their last epoch
+    and their curves; it is saved by itself.
 
     Raises:
         CoterieError: scores of other students, epochs or tasks.
+
+    >>> found = PostTraining(
+    ...     tasks=("a",), metric_names=("accuracy",), seeds=(0, 1), epochs=np.array([1, 2]), soft=("a",),
+    ...     scores=np.array([[[0.4], [0.3]], [[0.2], [0.5]]]),
+    ... )
+    >>> found.last.ravel(), found.best.ravel()
+    (array([0.3, 0.5]), array([0.4, 0.5]))
     """
 
-    fit: Fit
+    tasks: Annotated[tuple[str, ...], Size("T")]
+    metric_names: Annotated[tuple[str, ...], Size("T")]
     seeds: tuple[int, ...]
-    epochs: np.ndarray
-    scores: np.ndarray
+    epochs: Annotated[np.ndarray, Layout("iu e")]
+    scores: Annotated[np.ndarray, Layout("f S e T")]
     soft: tuple[str, ...]
+    fit: Annotated[Fit | None, ELSEWHERE] = None
 
     def __post_init__(self) -> None:
         """Refuse parts that do not fit together."""
-        expected = (len(self.seeds), len(self.epochs), len(self.fit.tasks))
-        if self.scores.shape != expected or len(self.fit.weights) != len(self.seeds):
+        settle(self)
+        expected = (len(self.seeds), max(1, len(self.epochs)), len(self.tasks))
+        if self.scores.shape != expected:
             raise CoterieError(
                 f"`scores` must have shape (seeds, epochs, tasks), {expected}; found "
-                f"{self.scores.shape}, and {len(self.fit.weights)} students."
+                f"{self.scores.shape}."
             )
 
     @property
@@ -81,58 +77,27 @@ class PostTraining:
             for name, scores in (("last", self.last), ("best", self.best))
             for what, measure in (("", _mean), (" sd", _deviation))
         }
-        return pd.DataFrame(columns, pd.Index(list(self.fit.tasks.names), name="task"))
+        return pd.DataFrame(columns, pd.Index(list(self.tasks), name="task"))
 
     @property
     def sentence(self) -> str:
         """Mean over tasks with its standard deviation over seeds, x 100, of both kinds."""
         last, best = (100 * scores.mean(1) for scores in (self.last, self.best))
-        n_seeds = len(self.seeds)
-        names = set(self.fit.metric_names)
-        metric = names.pop() if len(names) == 1 else "score"
+        metric, n_seeds, tasks = mean_name(self.metric_names), len(self.seeds), len(self.tasks)
         over = f" over {n_seeds} seeds" if n_seeds > 1 else ""
-        tasks = len(self.fit.tasks)
         return (
             f"{metric[0].upper()}{metric[1:]} on test examples{f', mean of {tasks} tasks' * (tasks > 1)}: "
             f"{_told(last)}{over} after the last epoch; the best epoch of each run, as papers report "
             f"it, {_told(best)}."
         )
 
-    def save(self, folder: str | Path) -> None:
-        """Write the fit and ``post_training.safetensors`` into a folder."""
-        folder = path_of(folder, "folder")
-        self.fit.save(folder)
-        kept = _Scores(
-            seeds=np.array(self.seeds, dtype=np.int64),
-            epochs=np.asarray(self.epochs, dtype=np.int64),
-            scores=self.scores,
-            soft=self.soft,
-        )
-        codec.save(kept, folder / _FILE)
-
-    @classmethod
-    def load(cls, folder: str | Path, *, trust: bool = False) -> Self:
-        """Read what :meth:`save` wrote; ``trust`` as in :meth:`coterie.Fit.load`.
-
-        Raises:
-            CoterieError: a damaged file, or an encoder that must be trusted.
-        """
-        folder = path_of(folder, "folder")
-        fit = Fit.load(folder, trust=trust)
-        kept = codec.load(_Scores, folder / _FILE, T=len(fit.tasks))
-        return cls(
-            fit=fit,
-            seeds=tuple(kept.seeds.tolist()),
-            epochs=kept.epochs,
-            scores=kept.scores,
-            soft=kept.soft,
-        )
-
     def _repr_html_(self) -> str:
         return as_html(self, self.frame)
 
     def __repr__(self) -> str:
-        return f"PostTraining({len(self.seeds)} students x {len(self.fit.tasks)} tasks: {self.sentence})"
+        return (
+            f"PostTraining({len(self.seeds)} students x {len(self.tasks)} tasks: {self.sentence})"
+        )
 
 
 def _mean(scores: np.ndarray) -> np.ndarray:
