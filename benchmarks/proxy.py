@@ -48,7 +48,8 @@ from sklearn.metrics import adjusted_rand_score
 import coterie as ct
 from coterie.affinities import AffinityProbe, Cosine, Lookahead, averaged, data_map_affinity
 from coterie.data import Dataset
-from coterie.distillation.soft_labels import known_tasks
+from coterie.distillation import skills
+from coterie.distillation.teachers import LEAST_SKILL
 from coterie.metrics import scores
 from coterie.results import Affinity
 
@@ -105,12 +106,12 @@ class Study:
         data = replace(data, split=replace(data.split, train=often))
         return ct.fit("convnet", data, weights, **{**self.settings, **more})
 
-    def measured(self, part: Dataset, seed: int, **more: Any) -> dict[str, Any]:
+    def measured(self, part: Dataset, seed: int, length: float = 1.0) -> dict[str, Any]:
         """Affinities measured while the joint model trains on ``part``, and how good it is."""
-        every = max(2, self.steps // self.measurements)
+        every = max(1, int(length * self.steps) // (self.measurements + 1))
         probes: list[AffinityProbe] = [Cosine(every=every), Lookahead(every=every, batch_size=256)]
         recorder = ct.DataMapProbe(self.probe_set, every=every)
-        joint = self.fit(part, seed=seed, probes=[*probes, recorder], **more)
+        joint = self.fit(part, seed=seed, probes=[*probes, recorder], length=length)
         test = self.data.split.test
         outputs = ct.predict(joint.stack, self.data, test)[0]
         found = {probe.name: probe.affinity() for probe in probes}
@@ -165,12 +166,12 @@ def softened(part: Dataset, teacher: ct.Fit) -> Dataset:
 
     Of a balanced model the logarithm of the weight of positives is taken off: the student's loss
     weighs them again."""
-    known = [part.tasks.names.index(name) for name in known_tasks(teacher)]
-    train, models = part.split.train, torch.from_numpy(teacher.weights > 0)[:, None]
-    outputs = (ct.predict(teacher.stack, part, train) * models).sum(0) / models.sum(0)
+    knows = torch.from_numpy(skills(teacher) >= LEAST_SKILL)
+    train, known, models = part.split.train, knows.any(0).nonzero()[:, 0], knows[:, None]
+    outputs = ct.predict(teacher.stack, part, train).where(models, 0).sum(0) / models.sum(0)
     probabilities = (outputs - teacher.tasks.pos_weight.log()).sigmoid()
     targets = part.targets.clone()
-    targets[train[:, None], torch.tensor(known)] = probabilities[:, known]
+    targets[train[:, None], known] = probabilities[:, known]
     return replace(part, targets=targets)
 
 
