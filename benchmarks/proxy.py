@@ -33,7 +33,7 @@ import argparse
 import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -48,7 +48,8 @@ from sklearn.metrics import adjusted_rand_score
 import coterie as ct
 from coterie.affinities import AffinityProbe, Cosine, Lookahead, averaged, data_map_affinity
 from coterie.data import Dataset
-from coterie.distillation import known_tasks
+from coterie.distillation import skills
+from coterie.distillation.teachers import LEAST_SKILL
 from coterie.metrics import scores
 from coterie.results import Affinity
 
@@ -70,6 +71,7 @@ class Study:
     batch_size: int
     width: float
     iterations: int
+    measurements: int
     n_groups: int
 
     @cached_property
@@ -97,28 +99,19 @@ class Study:
         """Of every training."""
         return self.epochs * -(-self.n_train // self.batch_size)
 
-    def fit(self, data: Dataset, weights: Any = None, **more: Any) -> ct.Fit:
-        """Train on as many steps as all images take, however few ``data`` has."""
-        train = data.split.train
-        often = train.repeat(-(-self.n_train // len(train)))[: self.n_train]
+    def fit(self, data: Dataset, weights: Any = None, length: float = 1.0, **more: Any) -> ct.Fit:
+        """Train for as many steps as all images take, or a part of them, however few there are."""
+        train, n = data.split.train, int(length * self.n_train)
+        often = train.repeat(-(-n // len(train)))[:n]
         data = replace(data, split=replace(data.split, train=often))
         return ct.fit("convnet", data, weights, **{**self.settings, **more})
 
-    def teacher(self, seed: int, *, rotated: bool = False) -> ct.Fit:
-        """The joint model of all images, and models of three random groups besides."""
-        n_tasks = len(self.data.tasks)
-        rows = [np.ones(n_tasks)]
-        if rotated:
-            group = np.random.default_rng(seed).permutation(n_tasks) % 3
-            rows += [(group == each).astype(float) for each in range(3)]
-        return self.fit(self.data, np.stack(rows), seed=TEACHER + seed, epochs=2 * self.epochs)
-
-    def measured(self, part: Dataset, seed: int, **more: Any) -> dict[str, Any]:
+    def measured(self, part: Dataset, seed: int, length: float = 1.0) -> dict[str, Any]:
         """Affinities measured while the joint model trains on ``part``, and how good it is."""
-        every = max(2, self.steps // 40)
-        probes: list[AffinityProbe] = [Cosine(every=every), Lookahead(every=every)]
+        every = max(1, int(length * self.steps) // (self.measurements + 1))
+        probes: list[AffinityProbe] = [Cosine(every=every), Lookahead(every=every, batch_size=256)]
         recorder = ct.DataMapProbe(self.probe_set, every=every)
-        joint = self.fit(part, seed=seed, probes=[*probes, recorder], **more)
+        joint = self.fit(part, seed=seed, probes=[*probes, recorder], length=length)
         test = self.data.split.test
         outputs = ct.predict(joint.stack, self.data, test)[0]
         found = {probe.name: probe.affinity() for probe in probes}
@@ -132,7 +125,7 @@ class Study:
 
     def part(self, images: str, n: int, seed: int) -> tuple[Dataset, ct.Fit, dict[str, float]]:
         """Images of an arm with their own labels, the teacher, and what was spent for them."""
-        teacher = self.teacher(seed, rotated=images == "rotated")
+        teacher = teacher_of(self, seed, images == "rotated")
         if images == "random":
             return ct.subset(self.data, n, rule="random", seed=seed), teacher, {}
         if images == "cells":
@@ -157,25 +150,37 @@ class Study:
         return distilled.dataset(self.data), teacher, spent
 
 
+@lru_cache(maxsize=2)
+def teacher_of(study: Study, seed: int, rotated: bool) -> ct.Fit:
+    """The joint model of all images, and models of three random groups besides if ``rotated``."""
+    n_tasks = len(study.data.tasks)
+    rows = [np.ones(n_tasks)]
+    if rotated:
+        group = np.random.default_rng(seed).permutation(n_tasks) % 3
+        rows += [(group == each).astype(float) for each in range(3)]
+    return study.fit(study.data, np.stack(rows), seed=TEACHER + seed, epochs=3 * study.epochs)
+
+
 def softened(part: Dataset, teacher: ct.Fit) -> Dataset:
     """The part with the teacher's probabilities for labels of the binary tasks that it knows.
 
     Of a balanced model the logarithm of the weight of positives is taken off: the student's loss
     weighs them again."""
-    known = [part.tasks.names.index(name) for name in known_tasks(teacher)]
-    train = part.split.train
-    outputs = ct.predict(teacher.stack, part, train)[0] - teacher.tasks.pos_weight.log()
+    knows = torch.from_numpy(skills(teacher) >= LEAST_SKILL)
+    train, known, models = part.split.train, knows.any(0).nonzero()[:, 0], knows[:, None]
+    outputs = ct.predict(teacher.stack, part, train).where(models, 0).sum(0) / models.sum(0)
+    probabilities = (outputs - teacher.tasks.pos_weight.log()).sigmoid()
     targets = part.targets.clone()
-    targets[train[:, None], torch.tensor(known)] = outputs.sigmoid()[:, known]
+    targets[train[:, None], known] = probabilities[:, known]
     return replace(part, targets=targets)
 
 
 def measure(study: Study, found: dict[str, Any], asked: argparse.Namespace, save: Callable) -> None:
     """All arms, seed by seed, what is known first."""
     for seed in range(asked.seeds):
-        for name, epochs in ((FULL, study.epochs), ("full, short", max(1, study.epochs // 3))):
+        for name, length in ((FULL, 1.0), ("full, short", 0.3)):
             if f"{name}/{seed}" not in found:
-                found[f"{name}/{seed}"] = study.measured(study.data, seed, epochs=epochs)
+                found[f"{name}/{seed}"] = study.measured(study.data, seed, length=length)
                 save()
         for n in asked.sizes:
             for images in asked.images:
@@ -337,23 +342,26 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True, help="folder with cifar10/*.parquet")
     parser.add_argument("--part", choices=("affinities", "regret"), default="affinities")
     parser.add_argument("--sizes", type=int, nargs="+", default=[100, 500])
-    parser.add_argument("--images", nargs="+", choices=REAL + DISTILLED, default=(*REAL, *DISTILLED))
-    parser.add_argument("--seeds", type=int, default=5)
-    parser.add_argument("--n-train", type=int, default=48_000)
     parser.add_argument(
-        "--epochs", type=int, default=5, help="of all images; of few, as many steps"
+        "--images", nargs="+", choices=REAL + DISTILLED, default=(*REAL, *DISTILLED)
+    )
+    parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--n-train", type=int, default=40_000)
+    parser.add_argument(
+        "--epochs", type=int, default=1, help="of all images; of few, as many steps"
     )
     parser.add_argument("--batch-size", type=int, default=100)
-    parser.add_argument("--width", type=float, default=0.5, help="times 128 channels")
-    parser.add_argument("--iterations", type=int, default=2000, help="of the first ranks")
-    parser.add_argument("--points", type=int, default=4000, help="on which data maps are recorded")
+    parser.add_argument("--width", type=float, default=0.25, help="times 128 channels")
+    parser.add_argument("--iterations", type=int, default=500, help="of the first ranks")
+    parser.add_argument("--points", type=int, default=1000, help="on which data maps are recorded")
+    parser.add_argument("--measurements", type=int, default=15, help="in each training")
     parser.add_argument("--groups", type=int, default=3)
     parser.add_argument("--small", action="store_true", help="one seed, few images and steps")
     parser.add_argument("--no-save", action="store_true", help="print only")
     asked = parser.parse_args()
     if asked.small:
-        asked.seeds, asked.sizes, asked.n_train, asked.epochs = 1, [100], 2000, 3
-        asked.width, asked.iterations, asked.points = 0.125, 20, 300
+        asked.seeds, asked.sizes, asked.n_train, asked.epochs = 1, [100], 1000, 3
+        asked.width, asked.iterations, asked.points, asked.measurements = 0.0625, 10, 100, 3
     study = Study(
         folder=asked.data,
         n_train=asked.n_train,
@@ -362,6 +370,7 @@ def main() -> None:
         batch_size=asked.batch_size,
         width=asked.width,
         iterations=asked.iterations,
+        measurements=asked.measurements,
         n_groups=asked.groups,
     )
     path = RESULTS / "proxy.json"

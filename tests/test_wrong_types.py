@@ -18,6 +18,8 @@ import pytest
 import torch
 
 import coterie as ct
+from coterie.affinities import averaged
+from coterie.distillation import cells, select
 from tests.results.made import distilled
 from tests.results.test_learning_curves import made
 
@@ -134,6 +136,7 @@ _TRAINING = dict.fromkeys(
     )
 )
 DISTILLED = distilled()
+MEASURED = ct.Affinity(tasks=("a", "b"), matrix=np.eye(2), method="mine")
 BINARY = ct.Task(name="a", kind=ct.Kind.BINARY)
 ARRAYS = {"inputs": np.arange(300.0).reshape(100, 3) % 7, "targets": {"a": np.arange(100) % 2}}
 PART = pd.DataFrame({"x": np.arange(100.0) % 7, "a": np.arange(100) % 2})
@@ -282,7 +285,7 @@ CASES: dict[str, tuple[Callable[..., Any], Mapping[str, Any], Mapping[str, Any]]
     "affinity": (
         ct.affinity,
         {"method": "cosine", "model": "mlp", "data": DATA, "every": 1, **SHORT},
-        dict.fromkeys(("seed", "checkpoint", "progress")),
+        dict.fromkeys(("seed", "repeats", "checkpoint", "progress")),
     ),
     "headroom": (
         ct.headroom,
@@ -328,6 +331,24 @@ CASES: dict[str, tuple[Callable[..., Any], Mapping[str, Any], Mapping[str, Any]]
         dict.fromkeys(("counts", "stderr", "cost", "details")),
     ),
     "DataMap": (ct.DataMap, {f: getattr(MAP, f) for f in MAP.__dataclass_fields__}, {}),
+    "subset": (
+        ct.subset,
+        {"data": DATA, "n": 10},
+        dict.fromkeys(("rule", "teacher", "data_map", "seed")),
+    ),
+    "Dataset.with_train": (DATA.with_train, {"positions": DATA.split.train}, {}),
+    "select, of examples": (
+        select,
+        {"scores": np.arange(6.0), "labels": np.zeros(6, np.int64), "per_class": 2},
+        dict.fromkeys(("rule", "n_cells", "seed")),
+    ),
+    "cells": (
+        cells,
+        {"codes": np.array([[0, 1], [1, 0], [0, 0]])},
+        dict.fromkeys(("n_cells", "per_cell", "floor")),
+    ),
+    "DataMapProbe": (ct.DataMapProbe, {"points": DATA}, dict.fromkeys(("every", "row"))),
+    "averaged": (averaged, {"runs": [MEASURED]}, {}),
     "distill": (
         ct.distill,
         {

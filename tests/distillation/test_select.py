@@ -171,7 +171,7 @@ def test_examples_of_the_same_labels_are_dealt_out_in_turn():
         ({"scores": None}, r"`scores` must be finite numbers of shape \(7,\).* found none"),
         ({"scores": np.full(7, np.nan)}, "`scores` must be finite"),
         ({"scores": np.zeros(7), "rule": "data_map"}, r"shape \(7, 2\) .*'data_map'; found shape"),
-        ({"labels": np.zeros(7)}, "`labels` must be classes as whole numbers.*float64"),
+        ({"labels": np.zeros(7)}, "`labels` must be an array of classes as whole numbers"),
         ({"labels": -np.ones(7, np.int64)}, "`labels` has no label"),
         ({"labels": np.zeros((7, 2), np.int64), "n_cells": 8}, "8 cells .* found 7"),
     ],

@@ -36,6 +36,7 @@ AFFINITIES: dict[str, type[AffinityProbe] | Callable[..., Affinity]] = {
     DATA_MAP: data_map_affinity,
 }
 _EVERY = 10
+_MOST_REPEATS = 1000
 
 Method = str | AffinityProbe
 
@@ -124,7 +125,7 @@ def affinities(
     >>> affinities(["cosine", "lookahead"], "mlp", ct.load("digits"), **small)
     {'cosine': Affinity(cosine, 14 tasks), 'lookahead': Affinity(lookahead, 14 tasks)}
     """
-    require_whole("repeats", repeats, 1)
+    require_whole("repeats", repeats, 1, _MOST_REPEATS)
     require_whole("seed", seed, 0, MOST_SEED - repeats)
     runs = []
     for run in range(repeats):

@@ -66,6 +66,10 @@ def subset(
     require_type("data", data, Dataset)
     require_choice("rule", rule, SUBSET_RULES)
     require_whole("seed", seed, 0, MOST_SEED)
+    if teacher is not None:
+        require_type("teacher", teacher, Fit)
+    if data_map is not None:
+        require_type("data_map", data_map, DataMap)
     train = data.split.train
     require_whole("n", n, 1, len(train))
     if rule == RANDOM:

@@ -9,11 +9,13 @@ from collections.abc import Callable
 
 import numpy as np
 
-from coterie.errors import CoterieError, require_choice, require_whole
+from coterie.errors import CoterieError, blame, require_choice, require_whole, shown
 from coterie.seeds import MOST_SEED, numpy_generator
 
 FLOOR = 25
 """Examples of each class of each task that are wanted, where there are so many (multi-task DELT)."""
+
+_MOST = 10**9
 
 
 def select(
@@ -57,7 +59,9 @@ def select(
     require_whole("per_class", per_class, 1)
     require_whole("seed", seed, 0, MOST_SEED)
     require_choice("rule", rule, RULES)
-    labels = _checked_labels(labels)
+    if n_cells is not None:
+        require_whole("n_cells", n_cells, 1)
+    labels = _checked("labels", labels)
     scores = _checked_scores(scores, rule, len(labels))
     of = labels[:, 0] if labels.shape[1] == 1 else cells(labels, n_cells, per_class)
     generator = numpy_generator(seed, "select")
@@ -100,7 +104,8 @@ def cells(
     [0, 0, 2, 1, 1, 1]
     """
     require_whole("per_cell", per_cell, 1)
-    codes = _checked_labels(codes)
+    require_whole("floor", floor, 0, _MOST)
+    codes = _checked("codes", codes)
     labelled = np.flatnonzero((codes >= 0).any(1))
     member = _membership(codes[labelled])
     if n_cells is None:
@@ -201,17 +206,17 @@ RULES: dict[str, Callable[[np.ndarray, int, np.random.Generator], np.ndarray]] =
 }
 
 
-def _checked_labels(labels: np.ndarray) -> np.ndarray:
+def _checked(name: str, labels: np.ndarray) -> np.ndarray:
     """Labels as (N, T) int64."""
-    found = np.asarray(labels)
+    found = np.asarray(labels) if isinstance(labels, np.ndarray) else np.zeros(0)
     if found.ndim not in (1, 2) or found.dtype.kind not in "iub" or not found.size:
         raise CoterieError(
-            "`labels` must be classes as whole numbers, (N,) or (N, T), -1 where missing; found "
-            f"{found.dtype} of shape {found.shape}."
+            f"`{name}` must be an array of classes as whole numbers, (N,) or (N, T), -1 where "
+            f"missing; found {shown(labels)}."
         )
     found = found.reshape(len(found), -1).astype(np.int64)
     if (found < 0).all():
-        raise CoterieError("`labels` has no label at all.")
+        raise CoterieError(f"`{name}` has no label at all.")
     return found
 
 
@@ -219,10 +224,11 @@ def _checked_scores(scores: np.ndarray | None, rule: str, n_examples: int) -> np
     wanted = (n_examples, 2) if rule == "data_map" else (n_examples,)
     if rule == "random":
         return np.zeros(wanted)
-    found = np.asarray(np.nan if scores is None else scores, dtype=np.float64)
+    what = f"`scores` must be finite numbers of shape {wanted} for the rule {rule!r}"
+    if scores is None:
+        raise CoterieError(f"{what}; found none.")
+    with blame(what):
+        found = np.asarray(scores, dtype=np.float64)
     if found.shape != wanted or not np.isfinite(found).all():
-        raise CoterieError(
-            f"`scores` must be finite numbers of shape {wanted} for the rule {rule!r}; found "
-            f"{'none' if scores is None else f'shape {found.shape}'}."
-        )
+        raise CoterieError(f"{what}; found shape {found.shape}.")
     return found
