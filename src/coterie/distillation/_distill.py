@@ -6,7 +6,7 @@ Shapes: ``R`` ranks of ``K`` classes (or cells of labels), ``n`` = R K examples,
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, replace
 from functools import partial
 from numbers import Real
@@ -15,7 +15,7 @@ from typing import Unpack
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from coterie.data import Batches, Dataset
 from coterie.data.targets import constant_losses
@@ -24,8 +24,9 @@ from coterie.distillation.recover import Bank, Objective, parts, recover
 from coterie.distillation.recovery import Recovery, RecoverySettings
 from coterie.distillation.scores import map_scores, teacher_scores
 from coterie.distillation.select import RULES, select
-from coterie.distillation.teachers import Teachers, first_of
+from coterie.distillation.teachers import Teachers, first_of, require_batch_norm
 from coterie.errors import CoterieError, require_choice, require_type, shown
+from coterie.models import Architecture
 from coterie.results import Distilled, Fit
 from coterie.tasks import Kind
 from coterie.training import Checkpoint, Progress, within
@@ -132,6 +133,25 @@ def distill(
         history=_history(torch.stack(curves).numpy()),
         settings=asked,
     )
+
+
+def check_distillable(
+    model: str | Callable[..., nn.Module],
+    data: Dataset,
+    per_class: int,
+    *,
+    options: Mapping[str, object] | None = None,
+) -> None:
+    """Refuse what could not be distilled before a teacher of it is trained.
+
+    Raises:
+        CoterieError: an encoder without BatchNorm, no task with classes, or fewer examples of a
+            class than ``per_class``.
+    """
+    _check(data, "random", None)
+    select(None, codes_of(data), per_class, "random")
+    teacher = Architecture.of(model, data.input_shape, data.tasks, options).build(0, 0).eval()
+    require_batch_norm([teacher], data.input_shape)
 
 
 def _check(data: Dataset, rule: str, checkpoint: str | Path | None) -> None:
