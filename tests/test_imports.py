@@ -42,7 +42,7 @@ FLOORS = (
     ("training", "datamaps", "report"),
     ("engines",),
     ("fitting", "grouping"),
-    ("affinities", "bounds", "estimators", "differentiable"),
+    ("affinities", "bounds", "distillation", "estimators", "differentiable"),
     ("methods",),
     ("evaluation",),
     ("cli", "testing"),

@@ -18,6 +18,9 @@ import pytest
 import torch
 
 import coterie as ct
+from coterie.affinities import averaged
+from coterie.distillation import cells, select
+from tests.results.made import distilled, post_training
 from tests.results.test_learning_curves import made
 
 WRONG: dict[str, Callable[[], Any]] = {
@@ -132,6 +135,8 @@ _TRAINING = dict.fromkeys(
         "model_options",
     )
 )
+DISTILLED, STUDENTS = distilled(), post_training()
+MEASURED = ct.Affinity(tasks=("a", "b"), matrix=np.eye(2), method="mine")
 BINARY = ct.Task(name="a", kind=ct.Kind.BINARY)
 ARRAYS = {"inputs": np.arange(300.0).reshape(100, 3) % 7, "targets": {"a": np.arange(100) % 2}}
 PART = pd.DataFrame({"x": np.arange(100.0) % 7, "a": np.arange(100) % 2})
@@ -280,7 +285,7 @@ CASES: dict[str, tuple[Callable[..., Any], Mapping[str, Any], Mapping[str, Any]]
     "affinity": (
         ct.affinity,
         {"method": "cosine", "model": "mlp", "data": DATA, "every": 1, **SHORT},
-        dict.fromkeys(("seed", "checkpoint", "progress")),
+        dict.fromkeys(("seed", "repeats", "checkpoint", "progress")),
     ),
     "headroom": (
         ct.headroom,
@@ -326,6 +331,96 @@ CASES: dict[str, tuple[Callable[..., Any], Mapping[str, Any], Mapping[str, Any]]
         dict.fromkeys(("counts", "stderr", "cost", "details")),
     ),
     "DataMap": (ct.DataMap, {f: getattr(MAP, f) for f in MAP.__dataclass_fields__}, {}),
+    "subset": (
+        ct.subset,
+        {"data": DATA, "n": 10},
+        dict.fromkeys(("rule", "teacher", "data_map", "seed")),
+    ),
+    "Dataset.with_train": (DATA.with_train, {"positions": DATA.split.train}, {}),
+    "select, of examples": (
+        select,
+        {"scores": np.arange(6.0), "labels": np.zeros(6, np.int64), "per_class": 2},
+        dict.fromkeys(("rule", "n_cells", "seed")),
+    ),
+    "cells": (
+        cells,
+        {"codes": np.array([[0, 1], [1, 0], [0, 0]])},
+        dict.fromkeys(("n_cells", "per_cell", "floor")),
+    ),
+    "DataMapProbe": (ct.DataMapProbe, {"points": DATA}, dict.fromkeys(("every", "row"))),
+    "averaged": (averaged, {"runs": [MEASURED]}, {}),
+    "distill": (
+        ct.distill,
+        {
+            "teacher": FIT,
+            "data": DATA,
+            "per_class": 2,
+            "iterations": 2,
+            "round_iterations": 1,
+            "device": "cpu",
+        },
+        dict.fromkeys(
+            (
+                "rule",
+                "n_cells",
+                "task_weights",
+                "checkpoint",
+                "progress",
+                "lr",
+                "least_area",
+                "restart",
+                "bn_weight",
+                "first_bn",
+                "crop",
+                "flip",
+                "batch_size",
+                "legacy",
+                "seed",
+                "precision",
+            )
+        ),
+    ),
+    "post_train": (
+        ct.post_train,
+        {
+            "model": "mlp",
+            "distilled": DATA,
+            "teacher": FIT,
+            "data": DATA,
+            "epochs": 1,
+            "seeds": 1,
+            "device": "cpu",
+            "model_options": {"hidden": (4,)},
+        },
+        dict.fromkeys(
+            (
+                "soft",
+                "metric",
+                "progress",
+                "lr",
+                "batch_size",
+                "weight_decay",
+                "temperature",
+                "magnitude",
+                "operations",
+                "crop",
+                "flip",
+                "cutmix",
+                "score_every",
+                "precision",
+            )
+        ),
+    ),
+    "PostTraining": (
+        ct.PostTraining,
+        {f: getattr(STUDENTS, f) for f in STUDENTS.__dataclass_fields__ if f != "fit"},
+        {"fit": None},
+    ),
+    "Distilled": (
+        ct.Distilled,
+        {f: getattr(DISTILLED, f) for f in DISTILLED.__dataclass_fields__},
+        {},
+    ),
     "Selection": (
         ct.Selection,
         {f: getattr(SELECTION, f) for f in SELECTION.__dataclass_fields__},
@@ -436,10 +531,12 @@ CASES: dict[str, tuple[Callable[..., Any], Mapping[str, Any], Mapping[str, Any]]
         for each in (
             ct.Affinity,
             ct.DataMap,
+            ct.Distilled,
             ct.GroupedModel,
             ct.Grouping,
             ct.Headroom,
             ct.LearningCurve,
+            ct.PostTraining,
             ct.ScoreTable,
             ct.Selection,
         )

@@ -35,9 +35,11 @@ _ROOM_OF = {
     "CoterieError": "errors",
     "CoterieWarning": "errors",
     "DataMap": "results",
+    "DataMapProbe": "fitting",
     "DataMapRecorder": "datamaps",
     "Dataset": "data",
     "DifferentiableGrouping": "differentiable",
+    "Distilled": "results",
     "Fit": "results",
     "Found": "results",
     "GroupedModel": "models",
@@ -51,6 +53,7 @@ _ROOM_OF = {
     "Method": "methods",
     "ModelStack": "models",
     "Plan": "evaluation",
+    "PostTraining": "results",
     "Run": "runs",
     "Schema": "data",
     "ScoreTable": "results",
@@ -62,6 +65,7 @@ _ROOM_OF = {
     "affinity": "affinities",
     "compare": "evaluation",
     "confidence": "tasks",
+    "distill": "distillation",
     "evaluate": "evaluation",
     "finetune": "differentiable",
     "fit": "fitting",
@@ -70,8 +74,10 @@ _ROOM_OF = {
     "learning_curve": "evaluation",
     "load": "data",
     "plan": "evaluation",
+    "post_train": "distillation",
     "predict": "training",
     "select": "grouping",
+    "subset": "distillation",
 }
 # They warn when they are called.
 _EARLIER = ("AffinityMethod", "DataMapMethod", "DifferentiableMethod", "EstimatorMethod")
@@ -89,6 +95,9 @@ if TYPE_CHECKING:
     from coterie.datamaps import DataMapRecorder as DataMapRecorder
     from coterie.differentiable import DifferentiableGrouping as DifferentiableGrouping
     from coterie.differentiable import finetune as finetune
+    from coterie.distillation import distill as distill
+    from coterie.distillation import post_train as post_train
+    from coterie.distillation import subset as subset
     from coterie.engines import LocalEngine as LocalEngine
     from coterie.errors import CoterieError as CoterieError
     from coterie.errors import CoterieWarning as CoterieWarning
@@ -98,6 +107,7 @@ if TYPE_CHECKING:
     from coterie.evaluation import evaluate as evaluate
     from coterie.evaluation import learning_curve as learning_curve
     from coterie.evaluation import plan as plan
+    from coterie.fitting import DataMapProbe as DataMapProbe
     from coterie.fitting import fit as fit
     from coterie.grouping import group as group
     from coterie.grouping import select as select
@@ -116,12 +126,14 @@ if TYPE_CHECKING:
     from coterie.models import ModelStack as ModelStack
     from coterie.results import Affinity as Affinity
     from coterie.results import DataMap as DataMap
+    from coterie.results import Distilled as Distilled
     from coterie.results import Fit as Fit
     from coterie.results import Found as Found
     from coterie.results import Grouping as Grouping
     from coterie.results import Headroom as Headroom
     from coterie.results import History as History
     from coterie.results import LearningCurve as LearningCurve
+    from coterie.results import PostTraining as PostTraining
     from coterie.results import ScoreTable as ScoreTable
     from coterie.results import Selection as Selection
     from coterie.runs import Run as Run

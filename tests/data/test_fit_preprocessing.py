@@ -6,6 +6,7 @@ import json
 
 import numpy as np
 import pandas as pd
+import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -77,3 +78,12 @@ def test_images_are_normalised_by_the_training_part() -> None:
 def test_a_black_channel_divides_by_one() -> None:
     images = torch.zeros(4, 1, 2, 2, dtype=torch.uint8)
     assert fit_images(images, torch.arange(4)).normalise(images).abs().sum() == 0
+
+
+@pytest.mark.parametrize(("bits", "dtype"), [(8, torch.uint8), (16, torch.int32)])
+def test_every_level_of_an_image_comes_back(bits: int, dtype: torch.dtype) -> None:
+    levels = torch.arange(2**bits).to(dtype).view(-1, 1, 1, 1)
+    fitted = fit_images(levels, torch.arange(len(levels)))
+    again = fitted.stored(fitted.normalise(levels))
+    assert again.dtype == dtype
+    assert torch.equal(again, levels)

@@ -23,7 +23,19 @@ from coterie.evaluation.units import Unit
 from coterie.families import FamilyModel, Linear
 from coterie.families.model import Reading
 from coterie.models import Architecture, GroupedModel, ModelStack
-from coterie.results import Affinity, DataMap, Fit, Found, Grouping, History, ScoreTable, Selection
+from coterie.results import (
+    Affinity,
+    DataMap,
+    Distilled,
+    Diversity,
+    Fit,
+    Found,
+    Grouping,
+    History,
+    PostTraining,
+    ScoreTable,
+    Selection,
+)
 from coterie.results.findings import find
 from coterie.results.tables import SCORES
 from coterie.tasks import Kind, Task, Tasks
@@ -46,6 +58,9 @@ PLACES = {
     "affinity": "affinity.safetensors",
     "data map": "data_map.safetensors",
     "named data map": "named_data_map.safetensors",
+    "distilled": "distilled.safetensors",
+    "diversity": "diversity.safetensors",
+    "post-training": "post_training.safetensors",
     "grouping": "grouping.json",
     "selection": "selection.json",
     "score table": "scores.parquet",
@@ -66,6 +81,9 @@ def everything() -> dict[str, Any]:
         "affinity": affinity(),
         "data map": data_map(np.arange(3), earlier=True),
         "named data map": data_map(np.array(["x", "ü", ""])),
+        "distilled": distilled(),
+        "diversity": diversity(),
+        "post-training": post_training(),
         "grouping": grouping(),
         "selection": Selection(
             tasks=NAMES,
@@ -173,6 +191,51 @@ def data_map(ids: np.ndarray, *, earlier: bool = False) -> DataMap:
     return DataMap(**about, epoch=3, **statistics, earlier=before)
 
 
+def distilled(**changed: Any) -> Distilled:
+    """Three examples of two cells, one label of which is missing."""
+    about: dict[str, Any] = {
+        "tasks": tasks(),
+        "preprocessing": preprocessing(),
+        "inputs": np.array([[0.5, 1.0], [0.25, -1.0], [2.0, 0.0]], np.float32),
+        "targets": np.array([[0.0, 0.5], [1.0, np.nan], [0.0, -2.0]], np.float32),
+        "ids": np.array(["x", "ü", ""]),
+        "cells": np.array([0, 1, 0]),
+        "ranks": np.array([0, 0, 1]),
+        "iterations": np.array([4, 4, 2]),
+        "outputs": np.array([[-1.0, 0.5], [1.0, 0.25], [-2.0, -1.5]], np.float32),
+        "known": np.array([True, False]),
+        "teacher": "abc",
+        "history": {"loss": np.array([2.0, 1.0, 0.5, 0.5]), "statistics": np.arange(4.0)},
+        "settings": {"rule": "median", "lr": 0.25, "checkpoint": None},
+    }
+    return Distilled(**{**about, **changed})
+
+
+def diversity() -> Diversity:
+    """Of two sets of two cells, one of which holds one example."""
+    return Diversity(
+        sets=("distilled", "real"),
+        cells=np.array([0, 3]),
+        centroid=np.array([[0.75, 1.0], [0.5, 1.0]]),
+        pairwise=np.array([[0.5, np.nan], [0.75, np.nan]]),
+    )
+
+
+def post_training(**changed: Any) -> PostTraining:
+    """Two students of two tasks, the first of which was better before its last epoch."""
+    about: dict[str, Any] = {
+        "tasks": NAMES,
+        "metric_names": ("accuracy", "accuracy"),
+        "seeds": (0, 7),
+        "epochs": np.array([1, 11, 12]),
+        "scores": np.array(
+            [[[0.25, 0.25], [0.75, 0.5], [0.5, 0.5]], [[0.0, 0.25], [0.5, 0.25], [0.75, 0.75]]]
+        ),
+        "soft": ("a",),
+    }
+    return PostTraining(**{**about, **changed})
+
+
 def grouping() -> Grouping:
     """Soft, with distances and weights of its own."""
     return Grouping(
@@ -265,6 +328,9 @@ def read(name: str, folder: Path) -> Any:
         "affinity": Affinity,
         "data map": DataMap,
         "named data map": DataMap,
+        "distilled": Distilled,
+        "diversity": Diversity,
+        "post-training": PostTraining,
         "grouping": Grouping,
         "selection": Selection,
         "score table": ScoreTable,

@@ -20,7 +20,18 @@ from tests.report.conftest import HOSTILE
 from tests.report.synthetic import comparison, several_methods
 from tests.results.made import affinity, everything, grouping
 
-SHOWN = ("affinity", "data map", "grouping", "selection", "score table", "fit", "comparison")
+SHOWN = (
+    "affinity",
+    "data map",
+    "grouping",
+    "selection",
+    "score table",
+    "fit",
+    "comparison",
+    "distilled",
+    "diversity",
+    "post-training",
+)
 
 
 class Cells(HTMLParser):

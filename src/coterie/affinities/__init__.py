@@ -33,6 +33,7 @@ from coterie.affinities._stepping import SteppingProbe
 from coterie.affinities.adaptive_weights import AdaptiveWeights
 from coterie.affinities.alignment import Alignment
 from coterie.affinities.auxiliary_gain import AuxiliaryGain
+from coterie.affinities.averaging import averaged
 from coterie.affinities.cosine import Cosine
 from coterie.affinities.data_map import data_map_affinity
 from coterie.affinities.lookahead import Lookahead
@@ -50,6 +51,7 @@ __all__ = [
     "TransferGain",
     "affinities",
     "affinity",
+    "averaged",
     "check_measurable",
     "data_map_affinity",
     "fresh_probe",

@@ -12,15 +12,18 @@ from typing import Unpack, cast
 from coterie.affinities._probe import AffinityProbe
 from coterie.affinities.alignment import Alignment
 from coterie.affinities.auxiliary_gain import AuxiliaryGain
+from coterie.affinities.averaging import averaged
 from coterie.affinities.cosine import Cosine
 from coterie.affinities.data_map import data_map_affinity
 from coterie.affinities.lookahead import Lookahead
 from coterie.affinities.transfer_gain import TransferGain
 from coterie.data import Dataset, steps_an_epoch
 from coterie.errors import CoterieError, require_type, require_whole
+from coterie.files import path_of
 from coterie.fitting import Model, fit, make_config
 from coterie.results import Affinity, Fit
-from coterie.training import Probe, Progress, TrainingConfig
+from coterie.seeds import MOST_SEED
+from coterie.training import Probe, Progress, TrainingConfig, within
 from coterie.training.config import TrainingSettings
 
 DATA_MAP = "data_map"
@@ -33,6 +36,7 @@ AFFINITIES: dict[str, type[AffinityProbe] | Callable[..., Affinity]] = {
     DATA_MAP: data_map_affinity,
 }
 _EVERY = 10
+_MOST_REPEATS = 1000
 
 Method = str | AffinityProbe
 
@@ -44,21 +48,25 @@ def affinity(
     *,
     seed: int = 0,
     every: int | None = None,
+    repeats: int = 1,
     checkpoint: str | Path | None = None,
     progress: Progress | None = None,
     **settings: Unpack[TrainingSettings],
 ) -> Affinity:
-    """Measure how much each task helps each other one, while the joint model trains once.
+    """Measure how much each task helps each other one, while the joint model trains.
 
     Args:
         method: "cosine", "alignment", "lookahead", "transfer_gain", "auxiliary_gain",
             "data_map", or a probe with settings of your own, such as
             ``TransferGain(pairs="first-order")``, of which a copy is used.
         model: as for :func:`coterie.fit`.
-        data: what :func:`coterie.load` returned, of at least 2 tasks.
+        data: what :func:`coterie.load` returned, of at least 2 tasks; or a smaller part of it,
+            :func:`coterie.subset`.
         seed: of the training, and of the batches that score.
         every: steps between measurements; 10 unless the probe says otherwise. A data map needs
             none.
+        repeats: trainings, of this seed and those that follow it, over which the mean is taken:
+            see :func:`coterie.affinities.averaged`.
         checkpoint: as for :func:`coterie.fit`; a measurement found there is continued.
         progress: called with (steps done, all steps, text).
         **settings: fields of :class:`coterie.training.TrainingConfig`: epochs, lr, batch_size,
@@ -77,12 +85,13 @@ def affinity(
     >>> affinity("cosine", "mlp", ct.load("digits"), every=4, **small).matrix.shape
     (14, 14)
     """
-    _, found = measure(
+    found = affinities(
         [method],
         model,
         data,
         seed=seed,
         every=every,
+        repeats=repeats,
         checkpoint=checkpoint,
         progress=progress,
         **settings,
@@ -97,11 +106,12 @@ def affinities(
     *,
     seed: int = 0,
     every: int | None = None,
+    repeats: int = 1,
     checkpoint: str | Path | None = None,
     progress: Progress | None = None,
     **settings: Unpack[TrainingSettings],
 ) -> dict[str, Affinity]:
-    """Measure several affinities on one and the same joint training.
+    """Measure several affinities on one and the same joint training, or on ``repeats`` of them.
 
     Arguments as for :func:`affinity`.
 
@@ -115,17 +125,17 @@ def affinities(
     >>> affinities(["cosine", "lookahead"], "mlp", ct.load("digits"), **small)
     {'cosine': Affinity(cosine, 14 tasks), 'lookahead': Affinity(lookahead, 14 tasks)}
     """
-    _, found = measure(
-        methods,
-        model,
-        data,
-        seed=seed,
-        every=every,
-        checkpoint=checkpoint,
-        progress=progress,
-        **settings,
-    )
-    return found
+    require_whole("repeats", repeats, 1, _MOST_REPEATS)
+    require_whole("seed", seed, 0, MOST_SEED - repeats)
+    runs = []
+    for run in range(repeats):
+        alone = checkpoint is None or repeats == 1
+        folder = checkpoint if alone else path_of(checkpoint, "checkpoint") / f"run-{run}"
+        name = f"run {run + 1} of {repeats}"
+        told = progress if repeats == 1 else within(progress, run, repeats, name)
+        watched = {"every": every, "checkpoint": folder, "progress": told}
+        runs.append(measure(methods, model, data, seed=seed + run, **watched, **settings)[1])
+    return {name: averaged([found[name] for found in runs]) for name in runs[0]}
 
 
 def measure(

@@ -14,7 +14,7 @@ from coterie.cli.asked import (
     seeds_of,
     settings_of,
 )
-from coterie.cli.option_groups import ComparisonOptions
+from coterie.cli.option_groups import ComparisonOptions, DistillationOptions
 
 
 def check(
@@ -23,7 +23,8 @@ def check(
     | options.Affinity
     | options.Plan
     | options.Headroom
-    | options.LearningCurve,
+    | options.LearningCurve
+    | options.Distill,
 ) -> None:
     """Refuse settings that no data could make right.
 
@@ -46,6 +47,8 @@ def check(
         check_counts(verb.rows, verb.seeds, 1.0 if verb.margin is None else verb.margin)
     elif isinstance(verb, options.LearningCurve):
         _check_curve(verb)
+    elif isinstance(verb, options.Distill):
+        _check_distillation(verb.distillation)
     elif isinstance(verb, options.Compare | options.Plan):
         _check_comparison(verb)
 
@@ -60,6 +63,14 @@ def _check_curve(verb: options.LearningCurve) -> None:
     asked = ComparisonOptions(methods=verb.methods, rivals=verb.rivals)
     rivals_asked(asked)
     methods_asked(verb.grouping, asked)
+
+
+def _check_distillation(asked: DistillationOptions) -> None:
+    from coterie.distillation import RULES, EarlyLate
+    from coterie.errors import require_choice
+
+    EarlyLate(per_class=asked.per_class, iterations=asked.iterations, round_iterations=asked.round)
+    require_choice("rule", asked.rule, [rule for rule in RULES if rule != "data_map"])
 
 
 def _check_comparison(verb: options.Compare | options.Plan) -> None:

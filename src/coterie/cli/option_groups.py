@@ -192,6 +192,24 @@ class ComparisonOptions:
 
 
 @dataclass(frozen=True, kw_only=True)
+class DistillationOptions:
+    """What is distilled, and how."""
+
+    teacher: Annotated[str | None, arg(metavar="RUN", help_behavior_hint="(default: trained)")] = (
+        None
+    )
+    """Run directory of another coterie distill, or folder of a saved fit, whose teacher is used."""
+    per_class: Count = 10
+    """Examples of each class."""
+    iterations: Count = 4000
+    """Steps of the longest optimised examples; 0 leaves real examples as they are."""
+    round: Count = 500
+    """Steps after which more examples join; as many as iterations: all at once."""
+    rule: Annotated[str, arg(metavar="NAME")] = "median"
+    """Which real examples to start from: median, top, low (by the teacher) or random."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class OutputOptions:
     """What is said while working."""
 

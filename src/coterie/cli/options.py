@@ -20,6 +20,7 @@ from coterie.cli.option_groups import (
     ConstraintOptions,
     Count,
     DataOptions,
+    DistillationOptions,
     Encoding,
     Flag,
     GroupOptions,
@@ -217,11 +218,32 @@ class LearningCurve:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Distill:
+    """Distil the training examples into a few of each class, and train their teacher first.
+
+    A run that was stopped continues when the same command is given again.
+    """
+
+    out: OutFolder = None
+    """Run directory."""
+    data: DataOptions
+    training: TrainingOptions = field(default_factory=TrainingOptions)
+    distillation: DistillationOptions = field(default_factory=DistillationOptions)
+    output: ConfigOptions = field(default_factory=ConfigOptions)
+
+
+@dataclass(frozen=True, kw_only=True)
 class Fit:
     """Train one specialised model per group of a grouped run; save them as one."""
 
     run: RunFolder
-    """Run directory with a grouping."""
+    """Run directory with a grouping, or of coterie distill."""
+    distilled: Annotated[Path | None, arg(metavar="FILE", help_behavior_hint="")] = None
+    """Train students on these distilled examples instead, with labels of the teacher of the run."""
+    epochs: Annotated[int | None, arg(metavar="N", help_behavior_hint="(default: 300)")] = None
+    """Of students."""
+    seeds: Annotated[int | None, arg(metavar="N", help_behavior_hint="(default: 3)")] = None
+    """Students, each with a seed of its own."""
     model: Name = None
     """Your own encoder module:factory, named again because importing it runs code."""
     trust: Flag = False
@@ -251,10 +273,10 @@ class Evaluate:
 
 @dataclass(frozen=True, kw_only=True)
 class Report:
-    """Write the report of a comparison: one HTML file, and a JSON twin beside it."""
+    """Write the report of a run: one HTML file, and a JSON twin beside it."""
 
     run: RunFolder
-    """Run directory with a comparison."""
+    """Run directory with a comparison, or with distilled examples."""
     output: OutputOptions = field(default_factory=OutputOptions)
 
 
@@ -306,6 +328,7 @@ Verb = (
     | Affinity
     | Group
     | Select
+    | Distill
     | Fit
     | Evaluate
     | Compare

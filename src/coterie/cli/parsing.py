@@ -25,6 +25,7 @@ VERBS: dict[str, type] = {
     "affinity": options.Affinity,
     "group": options.Group,
     "select": options.Select,
+    "distill": options.Distill,
     "fit": options.Fit,
     "evaluate": options.Evaluate,
     "compare": options.Compare,

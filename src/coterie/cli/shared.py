@@ -38,7 +38,7 @@ DATA_MAP, GROUPING, MODEL, METRICS = (
     "metrics.json",
 )
 COMPARISON, REPORT, AFFINITY = "comparison", "report.html", "affinity"
-HEADROOM = "headroom"
+HEADROOM, DISTILLED = "headroom", "distilled"
 
 
 @contextmanager
@@ -47,7 +47,8 @@ def started(
     | options.Record
     | options.Affinity
     | options.Headroom
-    | options.LearningCurve,
+    | options.LearningCurve
+    | options.Distill,
     screen: Screen,
 ) -> Iterator[tuple[Run, Dataset]]:
     """Load the data and hold the run directory, new or to be continued."""
@@ -61,6 +62,8 @@ def started(
         parts = {"data": verb.data, "training": verb.training}
         if isinstance(verb, options.Compare):
             parts |= {"grouping": verb.grouping, "comparison": verb.comparison}
+        elif isinstance(verb, options.Distill):
+            parts["distillation"] = verb.distillation
         config: dict[str, object] = {name: identifying(part) for name, part in parts.items()}
         if own := identities(parts.values()):
             config["own"] = own

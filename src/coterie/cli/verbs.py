@@ -26,6 +26,7 @@ from coterie.cli.outcomes import show_learning_curve, show_proof
 from coterie.cli.shared import (
     COMPARISON,
     DATA_MAP,
+    DISTILLED,
     GROUPING,
     METRICS,
     MODEL,
@@ -91,6 +92,10 @@ def perform(verb: options.Verb) -> None:
             perform_measuring(verb, screen)
         case options.Group():
             group(verb, screen)
+        case options.Distill():
+            from coterie.cli.distilling import distill
+
+            distill(verb, screen)
         case options.Fit():
             fit(verb, screen)
         case options.Evaluate():
@@ -279,7 +284,14 @@ def group(verb: options.Group, screen: Screen) -> None:
 
 
 def fit(verb: options.Fit, screen: Screen) -> None:
-    """Train the specialised models of a grouped run."""
+    """Train the specialised models of a grouped run, or students on distilled examples."""
+    if verb.distilled is not None:
+        from coterie.cli.distilling import train_students
+
+        train_students(verb, verb.distilled, screen)
+        return
+    if verb.epochs is not None or verb.seeds is not None:
+        raise CoterieError("`--epochs` and `--seeds` are of students; give `--distilled` too.")
     with continued(verb.run) as run:
         if not run.done("group"):
             raise CoterieError(
@@ -366,7 +378,12 @@ def _other_data(
 
 
 def report(run: Run, screen: Screen) -> None:
-    """Write the report of a comparison."""
+    """Write the report of a comparison, or of distilled examples."""
+    if DISTILLED in run.stages:
+        from coterie.cli.distilling import report_distilled
+
+        report_distilled(run, screen)
+        return
     comparison = comparison_of(run)
     run.forget("report")
     written = comparison.report(run.folder / REPORT)

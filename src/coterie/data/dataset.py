@@ -15,6 +15,7 @@ from torch import Tensor
 from coterie.data.preprocessing import Preprocessing
 from coterie.data.schema import Schema
 from coterie.data.shares import check_share
+from coterie.data.targets import remeasured
 from coterie.errors import CoterieError, require_type, require_whole, shown
 from coterie.metrics import Choice, with_metric
 from coterie.seeds import MOST_SEED
@@ -152,6 +153,45 @@ class Dataset:
             raise CoterieError("`with_share` needs data made by load().")
         return self.fewer(share, int(seed))
 
+    def with_train(self, positions: Tensor) -> Dataset:
+        """Return the same data with another training part; validation and test stay.
+
+        Inputs and targets are encoded as they were. What was counted on the training part (shares
+        of classes, weights of positives, shares of labels) is counted on the new one.
+
+        Args:
+            positions: of the examples that train, (n,) int64.
+
+        Raises:
+            CoterieError: they are no positions, one occurs twice or belongs to another part, or a
+                task has no label among them, or one label only where there were several.
+
+        >>> from coterie.data import load
+        >>> data = load("digits")
+        >>> data.with_train(data.split.train[:200]).split
+        Split(200 train, 360 validation, 359 test)
+        """
+        require_positions(positions, self)
+        train = positions.sort().values
+        if len(train.unique()) < len(train):
+            raise CoterieError("`positions` must not hold an example twice.")
+        for name in ("validation", "test"):
+            taken = torch.isin(train, getattr(self.split, name))
+            if taken.any():
+                raise CoterieError(
+                    f"`positions` must not hold examples of another part; {int(train[taken][0])} is "
+                    f"in {name}."
+                )
+        targets = self.targets[train]
+        require_labels(targets, self)
+        return replace(
+            self,
+            tasks=remeasured(self.tasks, targets),
+            split=replace(self.split, train=train),
+            rebuild=None,
+            fewer=None,
+        )
+
     def with_metric(self, metric: Choice | Mapping[str, Choice] | None) -> Dataset:
         """Return the same data, whose models are compared by another metric.
 
@@ -225,6 +265,24 @@ def require_positions(positions: Tensor, data: Dataset) -> None:
         raise CoterieError(
             f"`positions` must lie in 0 .. {len(data) - 1}; found {shown(positions.tolist())}."
         )
+
+
+def require_labels(targets: Tensor, data: Dataset) -> None:
+    """Refuse labels (n, T) of a training part that lacks those of a task in that of ``data``."""
+    before = data.targets[data.split.train]
+    for position, task in enumerate(data.tasks):
+        found = _n_labels(targets[:, position])
+        if found < min(2, _n_labels(before[:, position])):
+            what = ("no label", "one label only")[found]
+            raise CoterieError(
+                f"Task {task.name!r} would have {what} in the training part: take more "
+                "examples, or choose them by their labels."
+            )
+
+
+def _n_labels(column: Tensor) -> int:
+    """How many different labels a task has, (n,)."""
+    return len(column[~column.isnan()].unique())
 
 
 def _add(digest: hashlib._Hash, part: Tensor | str) -> None:

@@ -232,6 +232,21 @@ class Preprocessing:
         )
         return inputs.float().sub_(mean).div_(std)
 
+    def stored(self, inputs: Tensor) -> Tensor:
+        """Turn what :meth:`normalise` gives back into stored inputs, whole numbers rounded.
+
+        Images are cut to the levels that there are.
+
+        >>> preprocessing = Preprocessing(input_shape=(1, 1, 2), mean=(0.5,), std=(0.25,))
+        >>> preprocessing.stored(torch.tensor([[[[-2.0, 9.0]]]]))
+        tensor([[[[  0, 255]]]], dtype=torch.uint8)
+        """
+        if not self.mean:
+            return inputs.float()
+        white = 2**self.image_bits - 1
+        mean, std = (_per_channel(each, white, inputs.device) for each in (self.mean, self.std))
+        return (inputs * std + mean).round().clamp(0, white).to(self.dtype)
+
     def to_dict(self) -> dict[str, object]:
         """Everything as plain JSON types."""
         return asdict(self)

@@ -50,7 +50,7 @@ def kept_share(
     >>> np.flatnonzero(kept_share(labels, 0.2, np.random.default_rng(0))).tolist()
     [0, 4, 6]
     """
-    cells = _cells(labels)
+    cells = label_codes(labels)
     strata = np.unique(cells, axis=0, return_inverse=True)[1].ravel()
     place = places(len(cells), generator, strata=strata, groups=groups)
     kept = place < share
@@ -63,8 +63,14 @@ def kept_share(
     return np.isin(groups, groups[kept])
 
 
-def _cells(labels: Labels) -> np.ndarray:
-    """Class of each label, of a number the half in which it lies, -1 where missing, (n, T)."""
+def label_codes(labels: Labels) -> np.ndarray:
+    """Class of each label, of a number the half in which it lies, -1 where missing, (n, T) int64.
+
+    >>> from coterie.tasks import Task
+    >>> numbers = np.array([[3.0], [np.nan], [1.0], [8.0]])
+    >>> label_codes(Labels(tasks=(Task(name="a", kind="regression"),), values=numbers)).ravel()
+    array([ 0, -1,  0,  1])
+    """
     values = labels.values
     cells = np.where(np.isnan(values), -1, values)
     for position, task in enumerate(labels.tasks):

@@ -131,18 +131,40 @@ def measure(labels: Labels, train: np.ndarray, *, balance: bool = True) -> tuple
             "cannot be computed with beside the others; bring it to another scale."
         )
     targets = torch.from_numpy(scaled)
-    tasks = Tasks(
-        items=labels.tasks,
-        pos_weight=statistic("pos_weight", pos_weight),
-        mean=statistic("mean", mean),
-        std=statistic("std", std),
-        observed_share=statistic("observed_share", observed.mean(0)),
-        loss_scale=torch.ones(len(labels.tasks)),
-        priors=tuple(_shares(task, part[:, t]) for t, task in enumerate(labels.tasks)),
+    tasks = replace(
+        Tasks.plain(labels.tasks), mean=statistic("mean", mean), std=statistic("std", std)
     )
-    if len({task.kind for task in labels.tasks}) > 1:
-        tasks = replace(tasks, loss_scale=constant_losses(tasks, targets[train]))
-    return tasks, targets
+    return _counted(tasks, part, targets[train], pos_weight), targets
+
+
+def remeasured(tasks: Tasks, targets: Tensor) -> Tasks:
+    """The tasks with their statistics measured on another training part, (n, T) encoded targets.
+
+    Units stay as they are, so that models of both parts predict alike. Where no binary task was
+    balanced, none is.
+
+    >>> tasks = Tasks.plain([Task(name="a", kind="binary")])
+    >>> remeasured(tasks, torch.tensor([[0.0], [1.0], [1.0], [1.0]])).priors
+    ((0.25, 0.75),)
+    """
+    part = targets.cpu().numpy().astype(np.float64)
+    balance = bool((tasks.pos_weight != 1).any())
+    _, _, pos_weight = _scales(tasks.items, part, balance=balance)
+    return _counted(tasks, part, targets, pos_weight)
+
+
+def _counted(tasks: Tasks, part: np.ndarray, targets: Tensor, pos_weight: np.ndarray) -> Tasks:
+    """What is counted on the training part (n, T), whose encoded targets are ``targets``."""
+    tasks = replace(
+        tasks,
+        pos_weight=statistic("pos_weight", pos_weight),
+        observed_share=statistic("observed_share", (~np.isnan(part)).mean(0)),
+        loss_scale=torch.ones(len(tasks)),
+        priors=tuple(_shares(task, part[:, t]) for t, task in enumerate(tasks)),
+    )
+    if len({task.kind for task in tasks}) > 1:
+        tasks = replace(tasks, loss_scale=constant_losses(tasks, targets))
+    return tasks
 
 
 def _shares(task: Task, values: np.ndarray) -> tuple[float, ...]:

@@ -65,11 +65,14 @@ def learning_curves(
     *,
     what: str,
     roles: Mapping[str, str] | None = None,
+    at: np.ndarray | None = None,
+    along: str = "epoch",
     ax: Axes | None = None,
 ) -> Axes:
     """Draw one line per arm over epochs, each (E,).
 
-    ``roles`` say by arm what it is, where its name does not.
+    ``roles`` say by arm what it is, where its name does not; ``at`` (E,) which epochs these are, if
+    not 1 to E, and ``along`` what they are called.
 
     >>> learning_curves({"joint": np.array([0.5, 0.7])}, what="validation score").get_xlabel()
     'epoch'
@@ -79,7 +82,7 @@ def learning_curves(
     with style():
         axes = axes_on(ax, (3.9, 3.0))
         for arm, values in curves.items():
-            epochs = np.arange(1, len(values) + 1)
+            epochs = np.arange(1, len(values) + 1) if at is None else at
             every = max(1, len(values) // 8)
             look = _ROLES.get((roles or {}).get(arm, arm), _ANOTHER)
             axes.plot(
@@ -91,7 +94,7 @@ def learning_curves(
                 markevery=every,
                 **look,
             )
-        axes.set(xlabel="epoch", ylabel=what)
+        axes.set(xlabel=along, ylabel=what)
         axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
         axes.yaxis.set_major_locator(MaxNLocator(5))
         axes.grid(axis="y", linewidth=0.6)

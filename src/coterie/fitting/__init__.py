@@ -2,7 +2,7 @@
 
 :func:`fit` reads what it is given (``arguments``), cuts the rows of W into blocks that can share a
 stack (``job``), and puts what the engine gives back together; a data map is recorded on the way if
-asked (``recording``).
+asked (``recording``), or by :class:`DataMapProbe` on examples that stay the same (``probing``).
 """
 
 from coterie.fitting._fit import Model, OneSeed, fit, fit_seeds
@@ -12,9 +12,11 @@ from coterie.fitting.arguments import (
     make_config,
     resized_settings,
 )
+from coterie.fitting.probing import DataMapProbe
 from coterie.fitting.recording import MapObserver
 
 __all__ = [
+    "DataMapProbe",
     "MapObserver",
     "Model",
     "OneSeed",

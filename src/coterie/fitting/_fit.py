@@ -70,7 +70,7 @@ def fit(
     With ``reduction="sum"`` that sum is not divided.
 
     Args:
-        model: "mlp", "tabm", "cnn", "resnet18", "resnet34", "resnet50", "module:factory" or a
+        model: "mlp", "tabm", "cnn", "convnet", "resnet18", "resnet34", "resnet50", "module:factory" or a
             callable ``factory(input_shape) -> encoder`` giving (B, F).
         data: what :func:`coterie.load` returned.
         weights: W (M, T), or a provider that yields it each step; one row of ones if left out.

@@ -5,7 +5,6 @@ Shapes: ``M`` models, ``T`` tasks, ``E`` epochs.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -128,7 +127,7 @@ class RowsJob:
 
     def _identity(self) -> dict[str, object]:
         """What besides the settings must agree before a checkpoint is continued."""
-        started = {} if self.start is None else {"start": _hash(self.start)}
+        started = {} if self.start is None else {"start": self.start.fingerprint()}
         own = [
             (task.name, *(identity_or_name(each) or "" for each in (task.loss, task.metric)))
             for task in self.data.tasks
@@ -210,10 +209,3 @@ def _cost(state: TrainingState) -> dict[str, Json]:
         "strategy": strategy.kind if strategy.kind == "loop" else at_once,
         "strategy_reason": strategy.reason,
     }
-
-
-def _hash(stack: ModelStack) -> str:
-    digest = hashlib.sha256()
-    for tensor in stack.state().values():
-        digest.update(tensor.cpu().contiguous().numpy().tobytes())
-    return digest.hexdigest()

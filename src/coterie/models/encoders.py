@@ -15,8 +15,8 @@ from math import prod
 import torch
 from torch import Tensor, nn
 
-from coterie.errors import CoterieError, require_positive, require_whole
-from coterie.models.layers import MOST_WIDE, Dropout, check_dropout, check_hidden
+from coterie.models.convnet import convnet
+from coterie.models.layers import Dropout, check_dropout, check_hidden, image_shape, widened
 from coterie.models.tabm import tabm
 
 
@@ -46,9 +46,9 @@ def cnn(input_shape: Sequence[int], *, dropout: float = 0.2, width: float = 1.0)
     >>> cnn((3, 32, 32))(torch.zeros(2, 3, 32, 32)).shape
     torch.Size([2, 128])
     """
-    channels, height, across = _image_shape("cnn", input_shape, smallest=8)
+    channels, height, across = image_shape("cnn", input_shape, smallest=8)
     check_dropout(dropout)
-    first, second, features = _widened((32, 64, 128), width)
+    first, second, features = widened((32, 64, 128), width)
     flat = second * ((height - 4) // 4) * ((across - 4) // 4)
     return nn.Sequential(
         *_convolution(channels, first, kernel=5, padding=0),
@@ -99,8 +99,8 @@ def _resnet(
     name: str, input_shape: Sequence[int], depths: Sequence[int], width: float, expansion: int = 1
 ) -> nn.Module:
     """``depths`` blocks in each of four stages; all but the first stage halve the image."""
-    channels, _, _ = _image_shape(name, input_shape, smallest=8)
-    first, *inner = _widened((64, 64, 128, 256, 512), width)
+    channels, _, _ = image_shape(name, input_shape, smallest=8)
+    first, *inner = widened((64, 64, 128, 256, 512), width)
     blocks, n_in = [], first
     for stage, (middle, depth) in enumerate(zip(inner, depths, strict=True)):
         for block in range(depth):
@@ -142,27 +142,11 @@ def _convolution(
     return [convolution, nn.BatchNorm2d(n_out), nn.ReLU()]
 
 
-def _widened(sizes: Sequence[int], width: float) -> list[int]:
-    require_positive("width", width)
-    wide = [max(1, round(size * width)) for size in sizes]
-    require_whole("width", max(wide), 1, MOST_WIDE)
-    return wide
-
-
-def _image_shape(name: str, input_shape: Sequence[int], smallest: int) -> tuple[int, int, int]:
-    if len(input_shape) != 3 or min(input_shape[1:]) < smallest:
-        raise CoterieError(
-            f"`model` {name!r} needs images of shape (channels, height, width) with sides of at "
-            f"least {smallest}; found inputs of shape {tuple(input_shape)}. Use 'mlp' for tables."
-        )
-    channels, height, width = input_shape
-    return channels, height, width
-
-
 ENCODERS: dict[str, Callable[..., nn.Module]] = {
     "mlp": mlp,
     "tabm": tabm,
     "cnn": cnn,
+    "convnet": convnet,
     "resnet18": resnet18,
     "resnet34": resnet34,
     "resnet50": resnet50,

@@ -1,4 +1,4 @@
-"""What built-in encoders share: dropout that does not depend on execution, and checks of options."""
+"""What built-in encoders share: dropout that does not depend on execution, sizes, and checks."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from coterie.errors import CoterieError, require_number, require_whole
+from coterie.errors import CoterieError, require_number, require_positive, require_whole
 
 MOST_WIDE = 2**20
 _MOST_LAYERS = 1000
@@ -51,3 +51,26 @@ def check_hidden(hidden: Sequence[int]) -> None:
 def check_dropout(dropout: float) -> None:
     """Refuse what is no share of values to drop."""
     require_number("dropout", dropout, least=0, below=1)
+
+
+def widened(sizes: Sequence[int], width: float) -> list[int]:
+    """So many times each of some numbers of channels."""
+    require_positive("width", width)
+    wide = [max(1, round(size * width)) for size in sizes]
+    require_whole("width", max(wide), 1, MOST_WIDE)
+    return wide
+
+
+def image_shape(name: str, input_shape: Sequence[int], smallest: int) -> tuple[int, int, int]:
+    """Channels, height and width of images that are large enough for an encoder.
+
+    Raises:
+        CoterieError: inputs are no images, or too small.
+    """
+    if len(input_shape) != 3 or min(input_shape[1:]) < smallest:
+        raise CoterieError(
+            f"`model` {name!r} needs images of shape (channels, height, width) with sides of at "
+            f"least {smallest}; found inputs of shape {tuple(input_shape)}. Use 'mlp' for tables."
+        )
+    channels, height, width = input_shape
+    return channels, height, width

@@ -5,6 +5,7 @@ Shapes: ``M`` models, ``B`` examples of a batch, ``P`` output columns.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from numbers import Integral
@@ -146,6 +147,13 @@ class ModelStack:
             name: tensor.detach()
             for name, tensor in {**stem, **self.parameters, **self.buffers}.items()
         }
+
+    def fingerprint(self) -> str:
+        """A hash of all tensors, hexadecimal."""
+        digest = hashlib.sha256()
+        for tensor in self.state().values():
+            digest.update(tensor.cpu().contiguous().numpy().tobytes())
+        return digest.hexdigest()
 
     def load_state(self, state: Mapping[str, Tensor]) -> None:
         """Copy the tensors named in, keeping device and memory layout."""

@@ -6,9 +6,11 @@ named after chapters (``groups``, ``methods``, ``gains``, ``scores``, ``affiniti
 :mod:`coterie.drawing` draws with matplotlib, on axes that may be the reader's own. Interval plots,
 the strips of assignments and the heat maps of memberships and agreement are HTML, not pictures:
 they stay sharp and readable from a phone to print, and their numbers can be read aloud and copied.
-Those of affinities are pictures: a hundred tasks have ten thousand cells.
+Those of affinities are pictures: a hundred tasks have ten thousand cells. ``distillation`` is a page
+of its own, of examples and not of groups.
 """
 
+from coterie.report.distillation import write_distillation
 from coterie.report.page import write_report
 
-__all__ = ["write_report"]
+__all__ = ["write_distillation", "write_report"]

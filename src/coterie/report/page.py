@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import math
 import re
-from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 from markupsafe import Markup, escape
 
-from coterie.errors import CoterieError
-from coterie.files import atomic, path_of
 from coterie.report import (
     about,
     affinities,
@@ -29,10 +25,10 @@ from coterie.report import (
     reliability,
     scores,
     stability,
+    writing,
 )
 from coterie.results import Affinity
 from coterie.results.tables import CHOSEN
-from coterie.texts import visible
 from coterie.wording import rounded
 
 if TYPE_CHECKING:
@@ -54,32 +50,14 @@ def write_report(comparison: ComparisonRecord, path: str | Path) -> Path:
     >>> write_report(comparison, "report.html")  # doctest: +SKIP
     PosixPath('report.html')
     """
-    page = path_of(path)
-    twin = page.with_suffix(".json")
-    if page.is_dir():
-        raise CoterieError(f"`path` must name a file such as report.html; found the folder {page}.")
-    if page == twin:
-        raise CoterieError(
-            f"`path` must not end in .json, which is the name of the report's twin; found {page}. "
-            "Try report.html."
-        )
+    page, twin = writing.targets(path)
     drawn = maps.chapter(comparison)
     html = render(comparison, drawn, twin_name=twin.name)
     twin_of = _twin(comparison) | {
         "curves": curves.table(comparison),
         "data_maps": drawn and maps.density_table(drawn),
     }
-    try:
-        with atomic(page) as temporary:
-            temporary.write_text(html, encoding="utf-8")
-        with atomic(twin) as temporary:
-            # Without line breaks: those of write_json, one for each number, would be most of the
-            # file.
-            text = json.dumps(twin_of, separators=(",", ":"), allow_nan=False)
-            temporary.write_text(text + "\n", encoding="utf-8")
-    except CoterieError as error:
-        raise CoterieError(f"`path` must be writable: {error}") from error
-    return page
+    return writing.write(page, html, twin, twin_of)
 
 
 def render(comparison: ComparisonRecord, drawn: maps.Maps | None, *, twin_name: str) -> str:
@@ -88,20 +66,9 @@ def render(comparison: ComparisonRecord, drawn: maps.Maps | None, *, twin_name: 
     ``drawn`` is its chapter of data maps, ``twin_name`` the file name of the JSON twin that it
     mentions.
     """
-    from jinja2 import Environment, PackageLoader, StrictUndefined
-
-    loader = PackageLoader("coterie.report", "")
-    page = Environment(
-        loader=loader,
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    style = files("coterie.report").joinpath("style.css").read_text(encoding="utf-8")
     order = groups.task_order(comparison)
-    html = page.get_template("template.html.j2").render(
-        style=Markup(style),  # noqa: S704, our own file
+    return writing.rendered(
+        "template.html.j2",
         comparison=comparison,
         glossary=_glossary(comparison),
         answer=answer.chapter(comparison),
@@ -127,7 +94,6 @@ def render(comparison: ComparisonRecord, drawn: maps.Maps | None, *, twin_name: 
         settings=about.settings(comparison),
         downloads=about.downloads(comparison),
     )
-    return visible(html, keep="\n\t")
 
 
 def _twin(comparison: ComparisonRecord) -> dict[str, object]:

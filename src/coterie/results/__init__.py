@@ -5,6 +5,8 @@ from coterie.results.affinities import Affinity
 from coterie.results.assignments import Assignments
 from coterie.results.comparisons import ComparisonRecord
 from coterie.results.data_maps import DataMap
+from coterie.results.distilled import Distilled
+from coterie.results.diversities import Diversity
 from coterie.results.evaluations import Evaluation
 from coterie.results.evidence import Evidence
 from coterie.results.findings import Finding
@@ -15,6 +17,7 @@ from coterie.results.headroom import Headroom
 from coterie.results.histories import History
 from coterie.results.learning_curves import LearningCurve
 from coterie.results.plots import Plot
+from coterie.results.post_trainings import PostTraining
 from coterie.results.recommendation import Recommendation, Standing
 from coterie.results.reliability import Reliability
 from coterie.results.scores import ScoreTable
@@ -27,6 +30,8 @@ __all__ = [
     "ComparisonRecord",
     "Cost",
     "DataMap",
+    "Distilled",
+    "Diversity",
     "Evaluation",
     "Evidence",
     "Finding",
@@ -37,6 +42,7 @@ __all__ = [
     "History",
     "LearningCurve",
     "Plot",
+    "PostTraining",
     "Recommendation",
     "Reliability",
     "ScoreTable",

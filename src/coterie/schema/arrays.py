@@ -21,8 +21,8 @@ def arrays_of(
     Args:
         arrays: by name.
         layout: for each name the kinds of dtype and the letters of its dimensions, such as ``"f A
-            T"``; a letter means the same size everywhere. Kinds are those of
-            :attr:`numpy.dtype.kind`.
+            T"``; a letter means the same size everywhere, ``...`` at the end any further
+            dimensions. Kinds are those of :attr:`numpy.dtype.kind`.
         optional: names that may be missing.
         sizes: those of letters that are known.
 
@@ -51,9 +51,11 @@ def arrays_of(
         array = arrays[name]
         if array.dtype.kind not in kinds:
             raise CoterieError(f"Array `{name}` must hold {_numbers(kinds)}; found {array.dtype}.")
-        fits = array.ndim == len(letters) and all(
+        named = [letter for letter in letters if letter != "..."]
+        has_rank = array.ndim >= len(named) if "..." in letters else array.ndim == len(named)
+        fits = has_rank and all(
             known.setdefault(letter, size) == size
-            for letter, size in zip(letters, array.shape, strict=True)
+            for letter, size in zip(named, array.shape, strict=False)
         )
         if not fits:
             wanted = ", ".join(

@@ -6,7 +6,8 @@ Shapes: ``M`` models, ``T`` tasks, ``E`` epochs done.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -69,13 +70,37 @@ class Checkpoint:
         if self.file is None:
             return
         strategy = None if state.strategy is None else asdict(state.strategy)
-        about = {
-            "epoch": state.epoch,
-            "seconds": state.seconds,
-            "strategy": strategy,
-            "identity": self.told,
-        }
-        write_arrays(self.file, _arrays(state), about)
+        about = {"epoch": state.epoch, "seconds": state.seconds, "strategy": strategy}
+        self.write(_arrays(state), about)
+
+    def write(self, arrays: Mapping[str, np.ndarray], about: Mapping[str, object]) -> None:
+        """Write arrays and all else, JSON types, atomically; nothing without a folder."""
+        if self.file is not None:
+            write_arrays(self.file, arrays, {**about, "identity": self.told})
+
+    @contextmanager
+    def opened(self, kind: type) -> Iterator[tuple[dict[str, np.ndarray], Any] | None]:
+        """What :meth:`write` wrote, to be continued from; None if there is nothing.
+
+        Whatever is raised within is said of the file.
+
+        Args:
+            kind: a typed dictionary, what else than arrays there is; ``identity`` is in it.
+
+        Raises:
+            CoterieError: it belongs to another training, or is damaged.
+        """
+        told = {} if self.file is None else self.told
+        if self.file is None or not self.file.exists():
+            yield None
+            return
+        # What a module cannot continue from is the file's fault, whatever it raises.
+        with naming_damage(self.file):
+            arrays, saved = read_arrays(self.file)
+            with within(self.file, "checkpoint"):
+                about = structure(saved, kind)
+            self._require_same(about["identity"], told)
+            yield arrays, about
 
     def restore(self, state: TrainingState) -> None:
         """Continue from what the folder holds, if anything.
@@ -83,17 +108,10 @@ class Checkpoint:
         Raises:
             CoterieError: it belongs to another training, or is damaged.
         """
-        if self.file is None:
-            return
-        told = self.told
-        if not self.file.exists():
-            return
-        # What a module cannot continue from is the file's fault, whatever it raises.
-        with naming_damage(self.file):
-            arrays, saved = read_arrays(self.file)
-            with within(self.file, "checkpoint"):
-                about: _About = structure(saved, _About)
-            self._require_same(about["identity"], told)
+        with self.opened(_About) as found:
+            if found is None:
+                return
+            arrays, about = found
             if not all(name in arrays for name in ROWS):
                 raise CoterieError(
                     f"{self.file} was written by another version, which chose epochs otherwise. "
@@ -102,7 +120,7 @@ class Checkpoint:
             state.epoch, state.seconds = about["epoch"], about["seconds"]
             state.strategy = about["strategy"]
             parts = _parts(arrays)
-            with within(self.file, "checkpoint"):
+            with within(str(self.file), "checkpoint"):
                 _check_rows(parts, state)
                 for name in ROWS:
                     setattr(state, name, torch.from_numpy(parts[name][name]))

@@ -1,0 +1,186 @@
+"""Few examples instead of many: a verb that distils them, and students that train on them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from coterie.cli import options
+from coterie.cli.asked import model_of, settings_of
+from coterie.cli.shared import (
+    DISTILLED,
+    REPORT,
+    continued,
+    no_trace_of_a_mistake,
+    reload,
+    started,
+    training_of,
+)
+from coterie.cli.show import Screen
+from coterie.errors import CoterieError
+from coterie.files import atomic, checksum
+from coterie.runs import Run, is_run
+from coterie.wording import number
+
+if TYPE_CHECKING:
+    from coterie.data import Dataset
+    from coterie.results import Fit, PostTraining
+
+TEACHER, STUDENTS = "teacher", "students"
+_EXAMPLES, _DIVERSITY = f"{DISTILLED}.safetensors", "diversity.safetensors"
+_SCORES = "post_training.safetensors"
+EPOCHS, SEEDS = 300, 3
+
+
+def distill(verb: options.Distill, screen: Screen) -> None:
+    """Train a teacher, or take one, and keep what is distilled by it in the run directory."""
+    with started(verb, screen) as (run, data):
+        teacher = _teacher(run, verb, data, screen)
+        if not run.done(DISTILLED):
+            _distil(run, verb, teacher, data, screen)
+        _show(screen, run)
+        screen.path("Distilled", run.folder / _EXAMPLES)
+
+
+def _teacher(run: Run, verb: options.Distill, data: Dataset, screen: Screen) -> Fit:
+    """The teacher of the run: its own, another run's, or one that is trained now."""
+    from coterie.distillation import check_distillable
+    from coterie.fitting import fit as fit_stack
+    from coterie.models import ENCODERS
+    from coterie.results import Fit
+
+    model = model_of(verb.training, data)
+    own = None if model in ENCODERS else model
+
+    if run.done(TEACHER):
+        return Fit.load(run.folder / TEACHER, model=own)
+    asked = verb.distillation.teacher
+    with no_trace_of_a_mistake(run), screen.progress() as progress:
+        if asked is not None:
+            taken = Fit.load(_folder_of(Path(asked)), model=own)
+        else:
+            check_distillable(model, data, verb.distillation.per_class)
+            taken = fit_stack(
+                model,
+                data,
+                seed=verb.training.seed,
+                progress=progress,
+                checkpoint=run.checkpoint(TEACHER),
+                **settings_of(verb.training),
+            )
+    taken.save(run.folder / TEACHER)
+    run.complete(TEACHER, _files(run.folder / TEACHER), seconds=taken.cost["seconds"])
+    run.drop_checkpoint(TEACHER)
+    return taken
+
+
+def _distil(run: Run, verb: options.Distill, teacher: Fit, data: Dataset, screen: Screen) -> None:
+    from coterie.distillation import distill as distil
+    from coterie.distillation import diversity
+
+    asked = verb.distillation
+    with no_trace_of_a_mistake(run), screen.progress() as progress:
+        found = distil(
+            teacher,
+            data,
+            asked.per_class,
+            iterations=asked.iterations,
+            round_iterations=asked.round,
+            rule=asked.rule,
+            seed=verb.training.seed,
+            device=verb.training.device,
+            checkpoint=run.checkpoint(DISTILLED),
+            progress=progress,
+        )
+    told = diversity(found, teacher, data, device=verb.training.device)
+    for name, record in ((_EXAMPLES, found), (_DIVERSITY, told)):
+        with atomic(run.folder / name) as temporary:
+            record.save(temporary)
+    run.complete(DISTILLED, [run.folder / _EXAMPLES, run.folder / _DIVERSITY])
+    run.drop_checkpoint(DISTILLED)
+
+
+def train_students(verb: options.Fit, distilled: Path, screen: Screen) -> None:
+    """Train students on distilled examples with the labels of the run's teacher; keep them."""
+    from coterie.models.architecture import trusted
+    from coterie.results import Distilled, Fit, PostTraining
+
+    with continued(verb.run) as run:
+        if not run.done(TEACHER):
+            raise CoterieError(
+                f"Run {str(verb.run)!r} has no teacher to label the examples: give the run of coterie "
+                "distill."
+            )
+        data, training = reload(run, screen, trust=verb.trust), training_of(run)
+        asked = {
+            "distilled": checksum(distilled) if distilled.is_file() else str(distilled),
+            "epochs": EPOCHS if verb.epochs is None else verb.epochs,
+            "seeds": SEEDS if verb.seeds is None else verb.seeds,
+        }
+        folder = run.folder / STUDENTS
+        if not (run.done(STUDENTS) and run.about(STUDENTS) == asked):
+            model = trusted(model_of(training, data), verb.model, run.folder, trust=verb.trust)
+            from coterie.distillation import post_train
+
+            with screen.progress() as progress:
+                found = post_train(
+                    model,
+                    Distilled.load(distilled),
+                    Fit.load(run.folder / TEACHER, model=model),
+                    data,
+                    epochs=asked["epochs"],
+                    seeds=asked["seeds"],
+                    precision=training.precision,
+                    device=training.device,
+                    progress=progress,
+                )
+            _keep_students(run, found, asked)
+        screen.say(PostTraining.load(folder / _SCORES).sentence)
+        screen.path("Students", folder)
+
+
+def report_distilled(run: Run, screen: Screen) -> None:
+    """Write the page about distilled examples, and about their students if there are any."""
+    from coterie.report import write_distillation
+    from coterie.results import Distilled, Diversity, PostTraining
+
+    students = run.folder / STUDENTS / _SCORES if run.done(STUDENTS) else None
+    run.forget("report")
+    page = run.folder / REPORT
+    written = write_distillation(
+        Distilled.load(run.folder / _EXAMPLES),
+        page,
+        diversity=Diversity.load(run.folder / _DIVERSITY),
+        students=None if students is None else PostTraining.load(students),
+    )
+    run.complete("report", [page, page.with_suffix(".json")])
+    screen.path("Report", written)
+
+
+def _keep_students(run: Run, found: PostTraining, asked: Mapping[str, object]) -> None:
+    folder = run.folder / STUDENTS
+    run.forget(STUDENTS, "report")
+    if found.fit is not None:
+        found.fit.save(folder)
+    found.save(folder / _SCORES)
+    run.complete(STUDENTS, _files(folder), **asked)
+
+
+def _folder_of(asked: Path) -> Path:
+    """Where the teacher lies that ``--teacher`` names: in a run, or by itself."""
+    return asked / TEACHER if is_run(asked) else asked
+
+
+def _files(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.iterdir() if path.is_file())
+
+
+def _show(screen: Screen, run: Run) -> None:
+    """What was distilled: how many examples, how long, and how diverse they are."""
+    from coterie.results import Distilled, Diversity
+
+    found, told = Distilled.load(run.folder / _EXAMPLES), Diversity.load(run.folder / _DIVERSITY)
+    screen.say(f"{found!r}")
+    rows = [(name, *map(number, values)) for name, *values in told.means]
+    screen.table("Diversity", ("examples", "to centroid", "of two"), rows)
