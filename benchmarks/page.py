@@ -17,6 +17,8 @@ from typing import Any
 
 from _common import RESULTS
 from page_decisions import answers, found_groups, wrong
+from page_distillation import cost as recovering
+from page_distillation import students
 from page_dmtg import conflicting, cost, images, one_shot, planted
 from page_labels import few_labels
 from page_methods import (
@@ -47,6 +49,12 @@ STG_MTL = {
     "ten": "CIFAR-10, ten tasks",
     "fifteen": "CIFAR-10, fifteen tasks",
     "hundred": "CIFAR-100",
+}
+DISTILLED = {
+    "cifar10": "CIFAR-10",
+    "cifar100": "CIFAR-100",
+    "emotions": "emotions",
+    "scene": "scene",
 }
 HEAD = """# Benchmarks
 
@@ -425,6 +433,11 @@ SECTIONS: list[tuple[str, str, str, Callable[[dict[str, Any]], str]]] = [
         "dmtg_celeba_all_annealed",
         images,
     ),
+    *(
+        (f"Distilled examples: {title}", "distillation.py", f"distillation_{name}", students)
+        for name, title in DISTILLED.items()
+    ),
+    ("Distilled examples: cost", "distillation.py", "distillation_cost", recovering),
     *(
         (f"Ground truth: {name}", "ground_truth.py", f"ground_truth_{name}", truth)
         for name in TABLES

@@ -280,7 +280,17 @@ COMPARISON = [
                 *(*DATA, *TRAINING, *GROUPING, "quiet", "debug", "config"),
             ],
         ),
-        ("fit", ["run", "model", "trust", "quiet", "debug"]),
+        (
+            "distill",
+            [
+                *("out", *DATA, *TRAINING, "teacher", "per_class", "iterations", "round", "rule"),
+                *("quiet", "debug", "config"),
+            ],
+        ),
+        (
+            "fit",
+            ["run", "distilled", "epochs", "seeds", "model", "trust", "quiet", "debug"],
+        ),
         ("evaluate", ["run", "model", "trust", "data", "encoding", "quiet", "debug"]),
         ("report", ["run", "quiet", "debug"]),
         ("predict", ["run", "data", "model", "trust", "encoding", "out", "quiet", "debug"]),

@@ -20,7 +20,7 @@ import torch
 import coterie as ct
 from coterie.affinities import averaged
 from coterie.distillation import cells, select
-from tests.results.made import distilled
+from tests.results.made import distilled, post_training
 from tests.results.test_learning_curves import made
 
 WRONG: dict[str, Callable[[], Any]] = {
@@ -135,7 +135,7 @@ _TRAINING = dict.fromkeys(
         "model_options",
     )
 )
-DISTILLED = distilled()
+DISTILLED, STUDENTS = distilled(), post_training()
 MEASURED = ct.Affinity(tasks=("a", "b"), matrix=np.eye(2), method="mine")
 BINARY = ct.Task(name="a", kind=ct.Kind.BINARY)
 ARRAYS = {"inputs": np.arange(300.0).reshape(100, 3) % 7, "targets": {"a": np.arange(100) % 2}}
@@ -380,6 +380,42 @@ CASES: dict[str, tuple[Callable[..., Any], Mapping[str, Any], Mapping[str, Any]]
             )
         ),
     ),
+    "post_train": (
+        ct.post_train,
+        {
+            "model": "mlp",
+            "distilled": DATA,
+            "teacher": FIT,
+            "data": DATA,
+            "epochs": 1,
+            "seeds": 1,
+            "device": "cpu",
+            "model_options": {"hidden": (4,)},
+        },
+        dict.fromkeys(
+            (
+                "soft",
+                "metric",
+                "progress",
+                "lr",
+                "batch_size",
+                "weight_decay",
+                "temperature",
+                "magnitude",
+                "operations",
+                "crop",
+                "flip",
+                "cutmix",
+                "score_every",
+                "precision",
+            )
+        ),
+    ),
+    "PostTraining": (
+        ct.PostTraining,
+        {f: getattr(STUDENTS, f) for f in STUDENTS.__dataclass_fields__ if f != "fit"},
+        {"fit": None},
+    ),
     "Distilled": (
         ct.Distilled,
         {f: getattr(DISTILLED, f) for f in DISTILLED.__dataclass_fields__},
@@ -500,6 +536,7 @@ CASES: dict[str, tuple[Callable[..., Any], Mapping[str, Any], Mapping[str, Any]]
             ct.Grouping,
             ct.Headroom,
             ct.LearningCurve,
+            ct.PostTraining,
             ct.ScoreTable,
             ct.Selection,
         )

@@ -24,8 +24,10 @@ from coterie.distillation import (
     distance,
     recover,
 )
+from coterie.distillation.augmentation import random_resized_crop
 from coterie.distillation.recover import parts
 from coterie.errors import CoterieError
+from coterie.seeds import torch_generator
 from coterie.tasks import Kind, Task, Tasks
 from coterie.training import Checkpoint
 from coterie.training.device import Place
@@ -175,6 +177,49 @@ def test_the_first_step_of_who_joins_late():
     # Gradients of some pixels are smaller than Adam's epsilon; the largest step tells.
     assert steps().max().item() == pytest.approx(rate, rel=1e-2)
     assert steps(legacy=["adam"]).max().item() == pytest.approx(longer * rate, rel=1e-2)
+
+
+def test_as_released_it_is_a_plain_loop():
+    """One tensor of all pixels, hooks, one crop for all, and Adam that counts for all together."""
+    images, curves, bank = run(n_ranks=4, crop="shared", legacy=["adam"])
+    _, teachers, _ = whole(4)
+    schedule = Recovery(iterations=8, round_iterations=2).schedule(4)
+    model, terms = teachers.models[0], []
+
+    def hook(layer: torch.nn.Module, args: tuple[Tensor, ...], _: Tensor) -> None:
+        channels = args[0].transpose(0, 1).flatten(1)
+        terms.append(
+            (layer.running_var - channels.var(1, unbiased=False)).norm()
+            + (layer.running_mean - channels.mean(1)).norm()
+        )
+
+    layers = [each for each in model.modules() if isinstance(each, torch.nn.BatchNorm2d)]
+    handles = [layer.register_forward_hook(hook) for layer in layers]
+    pixels = bank.inputs.flatten(0, 1).clone().requires_grad_()
+    labels = bank.targets.flatten().long()
+    adam = torch.optim.Adam([pixels], lr=0.25, betas=(0.5, 0.9))
+    for iteration in range(8):
+        terms.clear()
+        adam.param_groups[0]["lr"] = schedule.rate(iteration)
+        n_active = 3 * schedule.active(iteration)
+        seen = random_resized_crop(
+            pixels[:n_active],
+            (schedule.area(iteration), 1.0),
+            torch_generator(0, "crop", 0, iteration),
+            shared=True,
+        )
+        adam.zero_grad()
+        loss = F.cross_entropy(model(seen), labels[:n_active])
+        (loss + 0.01 * (sum(terms) + 9 * terms[0])).backward()
+        adam.step()
+        with torch.no_grad():
+            pixels.clamp_(bank.low, bank.high)
+        torch.testing.assert_close(curves[iteration, 0], loss.detach(), rtol=1e-3, atol=1e-4)
+    for handle in handles:
+        handle.remove()
+    # Adam divides by the size of gradients: where there is none, rounding decides.
+    apart = (images.flatten(0, 1) - pixels.detach()).abs()
+    assert apart.quantile(0.99) < 1e-2
 
 
 def test_with_a_restart_late_groups_move_further():

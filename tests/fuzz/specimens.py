@@ -26,6 +26,7 @@ from coterie.families import FAMILIES, FamilyModel, fit
 from coterie.models import GroupedModel
 from coterie.results import Fit, ScoreTable, Selection
 from coterie.runs import Run
+from tests.results.made import distilled
 
 SETTINGS = {
     "epochs": 2,
@@ -75,6 +76,8 @@ def make(root: Path) -> dict[str, Specimen]:
     add("affinity", lambda f: _text(ct.Affinity.load(f / "affinity.safetensors"), "symmetric"))
     add("scores", lambda f: _text(ScoreTable.load(f / "scores.parquet"), "names"))
     add("selection", lambda f: _text(Selection.load(f / "selection.json"), "grouping"))
+    add("distilled", lambda f: _text(ct.Distilled.load(f / "distilled.safetensors"), "frame"))
+    add("distilling", lambda f: _text(_distilled(data, fitted, f).inputs))
     add("model", _read_model)
     for name in FAMILIES:
         add(name, partial(_read_family, name))
@@ -107,6 +110,8 @@ def add_simple(root: Path, data: ct.Dataset, fitted: Fit, groups: ct.Grouping) -
     )
     table.save(root / "scores" / "scores.parquet")
     ct.select(table, budget=2).save(root / "selection" / "selection.json")
+    distilled().save(root / "distilled" / "distilled.safetensors")
+    _distilled(data, fitted, root / "distilling")
     models = ct.fit("mlp", data, weights=groups.weights(), **SETTINGS)
     model = GroupedModel.from_stack(models.stack, groups.membership, data.tasks, data.preprocessing)
     model.save(root / "model" / "model.safetensors")
@@ -141,6 +146,12 @@ def _data() -> tuple[ct.Dataset, pd.DataFrame]:
 
 def _continued(data: ct.Dataset, folder: Path, progress: object = None) -> Fit:
     return ct.fit("mlp", data, np.eye(4), checkpoint=folder, progress=progress, **SETTINGS)
+
+
+def _distilled(data: ct.Dataset, teacher: Fit, folder: Path) -> ct.Distilled:
+    return ct.distill(
+        teacher, data, 2, iterations=4, round_iterations=2, checkpoint=folder, device="cpu"
+    )
 
 
 def _compared(root: Path, data: ct.Dataset, groups: ct.Grouping) -> None:

@@ -31,6 +31,8 @@ NAMES = (
     "checkpoint",
     "comparison",
     "data_map",
+    "distilled",
+    "distilling",
     "fit",
     "forest",
     "grouping",

@@ -430,3 +430,14 @@ def test_vmap_in_low_precision_is_the_loop(model, shape):
         with torch.autocast("cpu", torch.bfloat16), torch.no_grad():
             found.append(stack(inputs).float())
     torch.testing.assert_close(*found, atol=0.05, rtol=0.05)
+
+
+def test_a_fingerprint_changes_with_any_number():
+    stack, _ = some("mlp")
+    before = stack.fingerprint()
+    assert some("mlp")[0].fingerprint() == before
+    for tensor in stack.state().values():
+        if tensor.is_floating_point():
+            tensor.view(-1)[0] += 1
+            assert stack.fingerprint() != before
+            tensor.view(-1)[0] -= 1

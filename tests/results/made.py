@@ -27,10 +27,12 @@ from coterie.results import (
     Affinity,
     DataMap,
     Distilled,
+    Diversity,
     Fit,
     Found,
     Grouping,
     History,
+    PostTraining,
     ScoreTable,
     Selection,
 )
@@ -57,6 +59,8 @@ PLACES = {
     "data map": "data_map.safetensors",
     "named data map": "named_data_map.safetensors",
     "distilled": "distilled.safetensors",
+    "diversity": "diversity.safetensors",
+    "post-training": "post_training.safetensors",
     "grouping": "grouping.json",
     "selection": "selection.json",
     "score table": "scores.parquet",
@@ -78,6 +82,8 @@ def everything() -> dict[str, Any]:
         "data map": data_map(np.arange(3), earlier=True),
         "named data map": data_map(np.array(["x", "ü", ""])),
         "distilled": distilled(),
+        "diversity": diversity(),
+        "post-training": post_training(),
         "grouping": grouping(),
         "selection": Selection(
             tasks=NAMES,
@@ -205,6 +211,31 @@ def distilled(**changed: Any) -> Distilled:
     return Distilled(**{**about, **changed})
 
 
+def diversity() -> Diversity:
+    """Of two sets of two cells, one of which holds one example."""
+    return Diversity(
+        sets=("distilled", "real"),
+        cells=np.array([0, 3]),
+        centroid=np.array([[0.75, 1.0], [0.5, 1.0]]),
+        pairwise=np.array([[0.5, np.nan], [0.75, np.nan]]),
+    )
+
+
+def post_training(**changed: Any) -> PostTraining:
+    """Two students of two tasks, the first of which was better before its last epoch."""
+    about: dict[str, Any] = {
+        "tasks": NAMES,
+        "metric_names": ("accuracy", "accuracy"),
+        "seeds": (0, 7),
+        "epochs": np.array([1, 11, 12]),
+        "scores": np.array(
+            [[[0.25, 0.25], [0.75, 0.5], [0.5, 0.5]], [[0.0, 0.25], [0.5, 0.25], [0.75, 0.75]]]
+        ),
+        "soft": ("a",),
+    }
+    return PostTraining(**{**about, **changed})
+
+
 def grouping() -> Grouping:
     """Soft, with distances and weights of its own."""
     return Grouping(
@@ -298,6 +329,8 @@ def read(name: str, folder: Path) -> Any:
         "data map": DataMap,
         "named data map": DataMap,
         "distilled": Distilled,
+        "diversity": Diversity,
+        "post-training": PostTraining,
         "grouping": Grouping,
         "selection": Selection,
         "score table": ScoreTable,

@@ -29,6 +29,8 @@ SHOWN = (
     "fit",
     "comparison",
     "distilled",
+    "diversity",
+    "post-training",
 )
 
 

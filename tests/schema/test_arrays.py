@@ -27,6 +27,19 @@ def test_arrays_fit_each_other():
         arrays_of({"a": good["a"]}, layout)
 
 
+@pytest.mark.parametrize("shape", [(3,), (3, 2), (3, 4, 5, 6)])
+def test_further_dimensions_may_be_left_open(shape):
+    arrays = {"ids": np.zeros(3), "inputs": np.zeros(shape)}
+    assert arrays_of(arrays, {"ids": "f n", "inputs": "f n ..."}) == {"n": 3}
+
+
+@pytest.mark.parametrize("shape", [(), (2, 3)])
+def test_what_stands_before_them_is_checked(shape):
+    arrays = {"ids": np.zeros(3), "inputs": np.zeros(shape)}
+    with pytest.raises(CoterieError, match=r"Array `inputs` must have shape \(n=3, \.\.\.\)"):
+        arrays_of(arrays, {"ids": "f n", "inputs": "f n ..."})
+
+
 def test_matrices_and_memberships():
     assert matrix_of([[1, 2]], (1, 2), "m").tolist() == [[1.0, 2.0]]
     for rows in ([[1, 2], [3]], [[1]], [], [[1, 2], [3, 4]]):

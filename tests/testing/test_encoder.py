@@ -136,12 +136,24 @@ def test_an_encoder_that_vmap_rejects_is_sound():
 
 
 RESIDUAL = ("resnet18", "resnet34", "resnet50")
-SHAPES = {"mlp": (8,), "tabm": (8,), "cnn": (1, 8, 8), "convnet": (1, 8, 8), **dict.fromkeys(RESIDUAL, (3, 8, 8))}
+SHAPES = {
+    "mlp": (8,),
+    "tabm": (8,),
+    "cnn": (1, 8, 8),
+    "convnet": (1, 8, 8),
+    **dict.fromkeys(RESIDUAL, (3, 8, 8)),
+}
 
 
 @pytest.mark.parametrize(
     "name",
-    ["mlp", "tabm", "cnn", "convnet", *(pytest.param(name, marks=pytest.mark.slow) for name in RESIDUAL)],
+    [
+        "mlp",
+        "tabm",
+        "cnn",
+        "convnet",
+        *(pytest.param(name, marks=pytest.mark.slow) for name in RESIDUAL),
+    ],
 )
 @pytest.mark.parametrize("check", checks_of("encoder"), ids=lambda check: check.name)
 def test_ours(name, check):

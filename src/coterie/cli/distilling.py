@@ -45,6 +45,7 @@ def distill(verb: options.Distill, screen: Screen) -> None:
 
 def _teacher(run: Run, verb: options.Distill, data: Dataset, screen: Screen) -> Fit:
     """The teacher of the run: its own, another run's, or one that is trained now."""
+    from coterie.distillation import check_distillable
     from coterie.fitting import fit as fit_stack
     from coterie.models import ENCODERS
     from coterie.results import Fit
@@ -59,6 +60,7 @@ def _teacher(run: Run, verb: options.Distill, data: Dataset, screen: Screen) -> 
         if asked is not None:
             taken = Fit.load(_folder_of(Path(asked)), model=own)
         else:
+            check_distillable(model, data, verb.distillation.per_class)
             taken = fit_stack(
                 model,
                 data,

@@ -9,7 +9,7 @@ results carries: :func:`subset` keeps them as the training part of a data set, b
 labels, a teacher or a data map.
 """
 
-from coterie.distillation._distill import distill
+from coterie.distillation._distill import check_distillable, distill
 from coterie.distillation._subset import codes_of, subset
 from coterie.distillation.diversity import diversity, embed
 from coterie.distillation.post_training import Recipe, post_train
@@ -32,6 +32,7 @@ __all__ = [
     "Recovery",
     "Teachers",
     "cells",
+    "check_distillable",
     "codes_of",
     "distance",
     "distill",

@@ -6,7 +6,7 @@ Shapes: ``R`` ranks of ``K`` classes (or cells of labels), ``n`` = R K examples,
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, replace
 from numbers import Real
 from pathlib import Path
@@ -14,7 +14,7 @@ from typing import Unpack
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from coterie.data import Batches, Dataset
 from coterie.data.targets import constant_losses
@@ -23,8 +23,9 @@ from coterie.distillation.recover import Bank, Objective, parts, recover
 from coterie.distillation.recovery import Recovery, RecoverySettings
 from coterie.distillation.scores import map_scores, teacher_scores
 from coterie.distillation.select import RULES, select
-from coterie.distillation.teachers import Teachers, first_of
+from coterie.distillation.teachers import Teachers, first_of, require_batch_norm
 from coterie.errors import CoterieError, require_choice, require_type, shown
+from coterie.models import Architecture
 from coterie.results import Distilled, Fit
 from coterie.tasks import Kind
 from coterie.training import Checkpoint, Progress, within
@@ -87,17 +88,13 @@ def distill(
     how = Recovery(**settings)
     schedule = how.schedule(per_class)
     _check(data, rule, checkpoint)
+    weights = _weights(task_weights, data)
     teachers = Teachers.of(teacher, data, Place.of(how.device, how.precision))
     if how.bn_weight:
         teachers.require_batch_norm(data.input_shape)
-    weights = _weights(task_weights, data)
-    chosen = _chosen(teacher, data, rule, per_class, n_cells, how.seed).T  # rank-major, (R, K)
-    at = data.split.train[torch.from_numpy(chosen.copy())]
-    inputs, targets = _normalised(data, at.flatten()), data.targets[at]
-    objective = _objective(data, teachers, weights, how)
-    told = {
-        "data": data.fingerprint(),
-        "teacher": teacher.stack.fingerprint(),
+    at = _chosen(teacher, data, rule, per_class, n_cells, how.seed)
+    real, objective = _bank(data, at), _objective(data, teachers, weights, how)
+    asked = {
         "per_class": per_class,
         "rule": rule,
         "n_cells": n_cells,
@@ -105,27 +102,19 @@ def distill(
         **asdict(how),
         "legacy": list(how.legacy),
     }
-    low, high = _range(data)
-    found, curves = inputs.unflatten(0, at.shape), []
-    pieces = parts(chosen.shape[1], per_class, how)
+    known_by = {"data": data.fingerprint(), "teacher": teacher.stack.fingerprint()}
+    identity = {**known_by, **asked}
+    found, curves = real.inputs, []
+    pieces = parts(at.shape[1], per_class, how)
     for number, (ranks, classes) in enumerate(pieces):
-        here = np.ix_(ranks, classes)
-        bank = Bank(
-            inputs=found[here],
-            targets=targets[here],
-            ranks=ranks,
-            low=low,
-            high=high,
-            number=number,
-        )
         folder = None if checkpoint is None else Path(checkpoint) / f"batch-{number}"
-        found[here], curve = recover(
-            bank,
+        found[np.ix_(ranks, classes)], curve = recover(
+            real.part(ranks, classes, number),
             teachers,
             objective,
             schedule,
             how,
-            checkpoint=Checkpoint(folder, told),
+            checkpoint=Checkpoint(folder, identity),
             progress=within(progress, number, len(pieces), f"batch {number + 1}"),
         )
         curves.append(curve.cpu())
@@ -134,17 +123,36 @@ def distill(
         tasks=data.tasks,
         preprocessing=data.preprocessing,
         inputs=_channels_last(stored),
-        targets=targets.flatten(0, 1).numpy(),
+        targets=real.targets.flatten(0, 1).numpy(),
         ids=_names(data.ids[at.flatten().numpy()]),
-        cells=np.tile(np.arange(chosen.shape[1]), per_class),
-        ranks=np.repeat(np.arange(per_class), chosen.shape[1]),
-        iterations=np.repeat(schedule.of_ranks, chosen.shape[1]),
+        cells=np.tile(np.arange(at.shape[1]), per_class),
+        ranks=np.repeat(np.arange(per_class), at.shape[1]),
+        iterations=np.repeat(schedule.of_ranks, at.shape[1]),
         outputs=teachers.outputs(data.preprocessing.normalise(stored)).numpy(),
         known=teachers.knows.any(0).cpu().numpy(),
-        teacher=told["teacher"],
+        teacher=known_by["teacher"],
         history=_history(torch.stack(curves).numpy()),
-        settings={name: each for name, each in told.items() if name not in ("data", "teacher")},
+        settings=asked,
     )
+
+
+def check_distillable(
+    model: str | Callable[..., nn.Module],
+    data: Dataset,
+    per_class: int,
+    *,
+    options: Mapping[str, object] | None = None,
+) -> None:
+    """Refuse what could not be distilled before a teacher of it is trained.
+
+    Raises:
+        CoterieError: an encoder without BatchNorm, no task with classes, or fewer examples of a
+            class than ``per_class``.
+    """
+    _check(data, "random", None)
+    select(None, codes_of(data), per_class, "random")
+    teacher = Architecture.of(model, data.input_shape, data.tasks, options).build(0, 0).eval()
+    require_batch_norm([teacher], data.input_shape)
 
 
 def _check(data: Dataset, rule: str, checkpoint: str | Path | None) -> None:
@@ -179,8 +187,8 @@ def _weights(asked: Mapping[str, float] | None, data: Dataset) -> Tensor:
 
 def _chosen(
     teacher: Fit, data: Dataset, rule: str, per_class: int, n_cells: int | None, seed: int
-) -> np.ndarray:
-    """Positions within the training part, (K, R)."""
+) -> Tensor:
+    """Positions of the examples, (R, K)."""
     train = data.split.train
     if rule == "data_map":
         if teacher.data_map is None:
@@ -188,8 +196,8 @@ def _chosen(
         scores = map_scores(teacher.data_map, data.ids[train.numpy()])
     else:
         scores = None if rule == "random" else teacher_scores(first_of(teacher), data, train)
-    codes = codes_of(data)
-    return select(scores, codes, per_class, rule, n_cells=n_cells, seed=seed)
+    found = select(scores, codes_of(data), per_class, rule, n_cells=n_cells, seed=seed)
+    return train[torch.from_numpy(found.T.copy())]
 
 
 def _objective(data: Dataset, teachers: Teachers, weights: Tensor, how: Recovery) -> Objective:
@@ -215,10 +223,18 @@ def _objective(data: Dataset, teachers: Teachers, weights: Tensor, how: Recovery
     )
 
 
-def _normalised(data: Dataset, positions: Tensor) -> Tensor:
-    """Inputs (n, ...) as the model reads them."""
-    batches = Batches(data, positions, batch_size=_READ_AT_ONCE, seed=0)
-    return torch.cat([batch.inputs for batch in batches.ordered()])
+def _bank(data: Dataset, at: Tensor) -> Bank:
+    """The examples at some positions (R, K) as the model reads them."""
+    batches = Batches(data, at.flatten(), batch_size=_READ_AT_ONCE, seed=0)
+    inputs = torch.cat([batch.inputs for batch in batches.ordered()])
+    low, high = _range(data)
+    return Bank(
+        inputs=inputs.unflatten(0, at.shape),
+        targets=data.targets[at],
+        ranks=np.arange(len(at)),
+        low=low,
+        high=high,
+    )
 
 
 def _range(data: Dataset) -> tuple[Tensor, Tensor]:

@@ -139,5 +139,3 @@ def _span(middle: float, size: int, share: float) -> slice:
     half = int(size * math.sqrt(1 - share)) // 2
     at = int(size * middle)
     return slice(max(0, at - half), min(size, at + half))
-
-

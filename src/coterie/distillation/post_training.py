@@ -30,6 +30,7 @@ from coterie.distillation.teachers import Teachers
 from coterie.errors import (
     CoterieError,
     is_listed,
+    require_choice,
     require_count,
     require_number,
     require_positive,
@@ -46,7 +47,7 @@ from coterie.seeds import MOST_SEED, derive, torch_generator
 from coterie.tasks import Kind
 from coterie.training import Progress, within
 from coterie.training.config import MOST_EPOCHS, MOST_EXAMPLES
-from coterie.training.device import Place
+from coterie.training.device import Place, check_device
 from coterie.training.prediction import EVALUATION_BATCH, evaluate
 
 _MOST_SEEDS = 1000
@@ -94,6 +95,11 @@ class Recipe:
         require_positive("crop", self.crop)
         if self.crop > 1:
             raise CoterieError(f"`crop` must be a share, above 0 and at most 1; found {self.crop}.")
+        for name in ("flip", "cutmix"):
+            require_type(name, getattr(self, name), bool)
+        require_choice("precision", self.precision, ("fp32", "bf16"))
+        check_device(self.device)
+        require_type("model_options", self.model_options, Mapping)
 
     def rate(self, epoch: int) -> float:
         """Learning rate of an epoch, counted from 0.
@@ -182,7 +188,7 @@ def post_train(
             data.tasks,
             soft=soft,
             share=(~targets.isnan()).float().mean(0),
-            temperature=how.temperature,
+            temperature=float(how.temperature),
         ),
         recipe=how,
         place=place,
@@ -434,10 +440,11 @@ def _seeds(seeds: int | Sequence[int]) -> tuple[int, ...]:
     if isinstance(seeds, int):
         require_count("seeds", seeds, _MOST_SEEDS)
         return tuple(range(seeds))
-    if not is_listed(seeds) or not seeds or len(set(seeds)) < len(seeds):
+    listed = list(seeds) if is_listed(seeds) else []
+    for seed in listed:
+        require_whole("seeds", seed, 0, MOST_SEED)
+    if not listed or len(set(listed)) < len(listed):
         raise CoterieError(
             f"`seeds` must be how many, or different whole numbers; found {shown(seeds)}."
         )
-    for seed in seeds:
-        require_whole("seeds", seed, 0, MOST_SEED)
-    return tuple(map(int, seeds))
+    return tuple(map(int, listed))

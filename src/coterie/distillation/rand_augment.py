@@ -96,7 +96,10 @@ def rotate(images: Tensor, level: Tensor, sign: Tensor) -> Tensor:
     tall = images.shape[-2] / images.shape[-1]
     return _moved(
         images,
-        [[angle.cos(), -angle.sin() * tall, 0 * angle], [angle.sin() / tall, angle.cos(), 0 * angle]],
+        [
+            [angle.cos(), -angle.sin() * tall, 0 * angle],
+            [angle.sin() / tall, angle.cos(), 0 * angle],
+        ],
     )
 
 

@@ -6,7 +6,7 @@ Shapes: ``R`` ranks of ``K`` classes (or cells of labels), ``n`` examples seen a
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, Any, TypedDict
 
 import numpy as np
@@ -47,6 +47,17 @@ class Bank:
     low: Tensor
     high: Tensor
     number: int = 0
+
+    def part(self, ranks: np.ndarray, classes: np.ndarray, number: int) -> Bank:
+        """Some of its ranks of some classes, by their places."""
+        at = np.ix_(ranks, classes)
+        return replace(
+            self,
+            inputs=self.inputs[at],
+            targets=self.targets[at],
+            ranks=self.ranks[ranks],
+            number=number,
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,8 +117,8 @@ def recover(
     """Optimise examples by Adam; return them, (R, K, ...), and the curves (I, 2) of the loss.
 
     The curves are the tasks' part and R_BN, NaN while no rank has joined. Several teachers take
-    turns, an iteration each (G-VBSM, Shao et al. 2024). What is drawn depends on the seed, the ranks
-    and the iteration, so a run that was cut off goes on from its checkpoint bit for bit.
+    turns, an iteration each (G-VBSM, Shao et al. 2024). What is drawn depends on seed, bank and
+    iteration, so a run that was cut off goes on from its checkpoint bit for bit.
 
     Raises:
         CoterieError: the examples stopped being finite, or the checkpoint is of another run.
@@ -245,9 +256,10 @@ class _Course:
                 restore_optimiser(
                     self.optimiser, {name.removeprefix(_OPTIMISER): t for name, t in adam.items()}
                 )
-            for name, tensor in mine.items():
-                tensor.copy_(tensors[name])
-            self.iteration = about["iteration"]
+                for name, tensor in mine.items():
+                    tensor.copy_(tensors[name])
+                self.iteration = about["iteration"]
+                self.require_finite()
 
 
 def parts(n_classes: int, per_class: int, how: Recovery) -> list[tuple[np.ndarray, np.ndarray]]:

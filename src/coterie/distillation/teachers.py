@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Self
 
@@ -89,14 +90,7 @@ class Teachers:
         Raises:
             CoterieError: a model has no BatchNorm with statistics of training.
         """
-        for row, model in enumerate(self.models):
-            with torch.no_grad(), BatchNormStatistics() as noted:
-                model(torch.zeros(2, *input_shape, device=self.place.device))
-            if not noted.layers:
-                raise CoterieError(
-                    f"`teacher` must have BatchNorm layers, whose statistics examples are matched "
-                    f"to; model {row} has none. Take another model, or say bn_weight=0."
-                )
+        require_batch_norm(self.models, input_shape, self.place.device)
 
     def outputs(self, inputs: Tensor, batch_size: int = 512) -> Tensor:
         """What they say of inputs (n, ...) on the CPU, (n, P), there, too."""
@@ -122,3 +116,21 @@ def first_of(teacher: Fit) -> Fit:
         history=teacher.history.of_rows(np.array([0])),
         stack=teacher.stack.select([0]),
     )
+
+
+def require_batch_norm(
+    models: Sequence[nn.Module], input_shape: tuple[int, ...], device: torch.device | str = "cpu"
+) -> None:
+    """Refuse models in evaluation whose inputs could not be matched to those of training.
+
+    Raises:
+        CoterieError: a model has no BatchNorm with statistics of training.
+    """
+    for row, model in enumerate(models):
+        with torch.no_grad(), BatchNormStatistics() as noted:
+            model(torch.zeros(2, *input_shape, device=device))
+        if not noted.layers:
+            raise CoterieError(
+                f"`teacher` must have BatchNorm layers, whose statistics examples are matched "
+                f"to; model {row} has none. Take another model, or say bn_weight=0."
+            )

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import numpy as np
 
 from coterie.codec import ELSEWHERE, Layout, Record, Size, settle
-from coterie.errors import CoterieError
+from coterie.errors import CoterieError, require_list, require_texts, require_type
 from coterie.metrics import mean_name
 from coterie.results.fits import Fit
 from coterie.results.views import as_html
@@ -49,6 +49,10 @@ class PostTraining(Record, format="post-training"):
     def __post_init__(self) -> None:
         """Refuse parts that do not fit together."""
         settle(self)
+        object.__setattr__(self, "seeds", require_list("seeds", self.seeds, int))
+        object.__setattr__(self, "soft", require_texts("soft", self.soft))
+        if self.fit is not None:
+            require_type("fit", self.fit, Fit)
         expected = (len(self.seeds), max(1, len(self.epochs)), len(self.tasks))
         if self.scores.shape != expected:
             raise CoterieError(

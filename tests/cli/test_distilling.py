@@ -1,0 +1,152 @@
+"""Few examples instead of many: a verb, students of what it leaves, and their report."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import coterie as ct
+from coterie.cli import main
+from coterie.cli.distilling import EPOCHS, SEEDS
+from coterie.distillation import Recipe
+from coterie.locks import LOCK
+from coterie.results import Diversity, PostTraining
+
+
+def never(*_: Any, **__: Any) -> None:
+    raise AssertionError("nothing may be computed here")
+
+
+@pytest.fixture(scope="module")
+def asked(people: Path) -> list[str]:
+    command = ["distill", "--data", str(people), "--targets", "A", "B", "--epochs", "20"]
+    command += ["--lr", "0.01", "--batch-size", "16", "--device", "cpu", "--quiet"]
+    return [*command, "--per-class", "3", "--iterations", "4", "--round", "2"]
+
+
+@pytest.fixture(scope="module")
+def run(asked: list[str], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One that is done, with students and a report."""
+    folder = tmp_path_factory.mktemp("distilled") / "run"
+    assert main([*asked, "--out", str(folder)]) == 0
+    students = ["fit", str(folder), "--distilled", str(folder / "distilled.safetensors")]
+    assert main([*students, "--epochs", "2", "--seeds", "2", "--quiet"]) == 0
+    assert main(["report", str(folder), "--quiet"]) == 0
+    return folder
+
+
+def test_a_run_holds_teacher_examples_students_and_a_report(run: Path) -> None:
+    names = {path.relative_to(run).as_posix() for path in run.rglob("*") if path.is_file()}
+    assert names - {LOCK} == {
+        "manifest.json",
+        "teacher/fit.safetensors",
+        "distilled.safetensors",
+        "diversity.safetensors",
+        "students/fit.safetensors",
+        "students/post_training.safetensors",
+        "report.html",
+        "report.json",
+    }
+    found = ct.Distilled.load(run / "distilled.safetensors")
+    assert sorted(set(found.iterations.tolist())) == [2, 4]
+    assert Diversity.load(run / "diversity.safetensors").sets[0] == "distilled"
+    students = PostTraining.load(run / "students" / "post_training.safetensors")
+    assert students.seeds == (0, 1)
+    assert ct.Fit.load(run / "students").history.learning_rate.shape == (2,)
+    assert students.sentence in (run / "report.html").read_text()
+    assert json.loads((run / "report.json").read_text())["students"]["seeds"] == [0, 1]
+
+
+def test_python_gives_the_same(run: Path, people: Path) -> None:
+    data = ct.load(str(people), targets=["A", "B"])
+    teacher = ct.Fit.load(run / "teacher")
+    again = ct.distill(teacher, data, 3, iterations=4, round_iterations=2, device="cpu")
+    found = ct.Distilled.load(run / "distilled.safetensors")
+    assert found.inputs.tobytes() == again.inputs.tobytes()
+    assert found.teacher == again.teacher
+
+
+def test_what_is_done_is_not_done_again(
+    run: Path,
+    asked: list[str],
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("coterie.distillation.distill", never)
+    monkeypatch.setattr("coterie.distillation.post_train", never)
+    monkeypatch.setattr("coterie.fitting.fit", never)
+    assert main([*asked, "--out", str(run)]) == 0
+    said = capsys.readouterr().out
+    assert "mean 3.333 iterations" in " ".join(said.split())
+    assert "Diversity" in said
+    assert max(map(len, said.splitlines()[:-1])) <= 80
+    students = ["fit", str(run), "--distilled", str(run / "distilled.safetensors"), "--quiet"]
+    assert main([*students, "--epochs", "2", "--seeds", "2"]) == 0
+    assert "on test examples" in capsys.readouterr().out
+    with pytest.raises(AssertionError, match="nothing may be computed"):
+        main([*students, "--epochs", "3", "--seeds", "2", "--debug"])
+
+
+def test_another_run_lends_its_teacher(
+    run: Path, asked: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("coterie.fitting.fit", never)
+    for number, teacher in enumerate((run, run / "teacher")):
+        out = tmp_path / str(number)
+        assert main([*asked, "--out", str(out), "--teacher", str(teacher)]) == 0
+        mine, theirs = (
+            ct.Distilled.load(each / "distilled.safetensors").teacher for each in (out, run)
+        )
+        assert mine == theirs
+
+
+@pytest.mark.parametrize(
+    ("more", "message"),
+    [
+        (["--round", "3"], "`round_iterations` must divide `iterations`, 4; found 3"),
+        (["--per-class", "0"], "`per_class`"),
+        (["--rule", "best"], "`rule` must be"),
+        (["--per-class", "1000"], "need 1000 labelled examples; found 90"),
+        (["--teacher", "nowhere"], "nowhere"),
+        (["--model", "tabm"], "`teacher` must have BatchNorm layers"),
+    ],
+)
+def test_a_slip_leaves_nothing(
+    asked: list[str],
+    more: list[str],
+    message: str,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("coterie.fitting.fit", never)
+    out = tmp_path / "run"
+    assert main([*asked, *more, "--out", str(out)]) == 2
+    assert message in capsys.readouterr().err
+    assert not out.exists()
+
+
+def test_students_need_a_teacher_and_only_they_have_epochs(
+    run: Path, people: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["fit", str(run), "--epochs", "3"]) == 2
+    assert "give `--distilled` too" in capsys.readouterr().err
+    other = tmp_path / "other"
+    command = ["record", "--data", str(people), "--targets", "A", "B", "--epochs", "1", "--quiet"]
+    assert main([*command, "--out", str(other)]) == 0
+    examples = str(run / "distilled.safetensors")
+    assert main(["fit", str(other), "--distilled", examples]) == 2
+    assert "has no teacher" in capsys.readouterr().err
+    assert main(["fit", str(run), "--distilled", str(other / "data_map.safetensors")]) == 2
+    assert "data map, not a distilled data set" in capsys.readouterr().err
+
+
+def test_defaults_are_those_of_python() -> None:
+    from inspect import signature
+
+    assert Recipe().epochs == EPOCHS
+    assert signature(ct.post_train).parameters["seeds"].default == SEEDS

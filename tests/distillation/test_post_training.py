@@ -1,0 +1,204 @@
+"""Students of distilled examples."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+import coterie as ct
+from coterie.distillation.post_training import Recipe, usual_batch_size
+from coterie.errors import CoterieError
+from coterie.metrics import scores
+from tests.distillation.small import SHORT, of_pictures, of_table
+
+QUICK = {
+    "epochs": 6,
+    "score_every": 4,
+    "device": "cpu",
+    "model_options": {"width": 0.25, "dropout": 0.0},
+}
+
+
+@pytest.fixture(scope="module")
+def distilled():
+    data, teacher = of_pictures()
+    return ct.distill(teacher, data, 6, **SHORT)
+
+
+@pytest.fixture(scope="module")
+def students(distilled):
+    data, teacher = of_pictures()
+    return ct.post_train("cnn", distilled, teacher, data, seeds=2, **QUICK)
+
+
+def test_the_rate_falls_to_a_half_along_half_a_cosine():
+    """1/2 (1 + cos(pi e / (2 E))): 1 at first, (1 + sqrt(1/2)) / 2 in the middle, towards 1/2."""
+    recipe = Recipe(lr=2.0, epochs=300)
+    assert recipe.rate(0) == 2
+    assert recipe.rate(150) == pytest.approx(1 + 0.5**0.5)
+    assert 1 < recipe.rate(299) < 1.01
+
+
+def test_epochs_that_are_scored_end_with_the_last():
+    assert Recipe(epochs=300).scored()[:2] == [1, 11]
+    assert Recipe(epochs=300).scored()[-2:] == [291, 300]
+    assert Recipe(epochs=1).scored() == [1]
+
+
+@pytest.mark.parametrize(
+    ("n", "classes", "size"),
+    [(10, 10, 10), (100, 10, 50), (500, 10, 100), (100, 100, 20), (1000, 100, 100), (4, 2, 4)],
+)
+def test_batches_are_as_large_as_released(n, classes, size):
+    assert usual_batch_size(n, classes) == size
+
+
+def test_what_is_kept_of_students(students):
+    data, _ = of_pictures()
+    assert students.scores.shape == (2, 3, 1)
+    assert students.epochs.tolist() == [1, 5, 6]
+    assert students.metric_names == ("accuracy",)
+    assert students.soft == ("c",)
+    curves = students.fit.history
+    assert curves.train_loss.shape == (6, 2, 1)
+    assert np.isfinite(curves.validation_score[[0, 4, 5]]).all()
+    assert np.isnan(curves.validation_score[[1, 2, 3]]).all()
+    assert curves.best_epoch.tolist() == [5, 5]
+    # The students themselves are those of the last epoch.
+    test = data.split.test
+    said = ct.predict(students.fit.stack, data, test)
+    tasks = data.with_metric("accuracy").tasks
+    np.testing.assert_allclose(scores(said, data.targets[test], tasks).numpy(), students.last)
+
+
+def test_a_student_depends_on_its_seed_alone(distilled, students):
+    data, teacher = of_pictures()
+    again = ct.post_train("cnn", distilled, teacher, data, seeds=[1], **QUICK)
+    for name, tensor in again.fit.stack.state().items():
+        assert torch.equal(tensor[0], students.fit.stack.state()[name][1])
+    assert not np.array_equal(*students.fit.history.train_loss.swapaxes(0, 1))
+
+
+def test_the_random_state_of_the_caller_stays(distilled):
+    data, teacher = of_pictures()
+    torch.manual_seed(3)
+    before = torch.random.get_rng_state()
+    ct.post_train("cnn", distilled, teacher, data, seeds=1, **{**QUICK, "epochs": 1})
+    assert torch.equal(before, torch.random.get_rng_state())
+
+
+def test_real_examples_are_a_rival_under_the_same_recipe():
+    data, teacher = of_pictures()
+    small = ct.subset(data, 18)
+    found = ct.post_train("cnn", small, teacher, data, seeds=1, **QUICK)
+    assert found.fit.cost["steps"] == [6 * 2]  # 6 of a class are in batches of 10
+
+
+def test_without_augmentation_a_student_learns_what_the_teacher_says():
+    """On the examples themselves; an image is seen as it is stored."""
+    data, teacher = of_pictures()
+    plain = {"operations": 0, "crop": 1.0, "flip": False, "cutmix": False, "epochs": 40, "lr": 0.01}
+    small = ct.subset(data, 30)
+    found = ct.post_train("cnn", small, teacher, data, seeds=1, **{**QUICK, **plain})
+    seen = small.split.train
+    mine, theirs = (ct.predict(fit.stack, small, seen)[0] for fit in (found.fit, teacher))
+    assert (mine.argmax(1) == theirs.argmax(1)).float().mean() > 0.9
+    assert found.last.mean() > 0.8
+
+
+def test_decay_is_for_weights_of_layers_only(distilled):
+    """With a decay that leaves nothing of weights, biases and BatchNorm are what they are anyway."""
+    data, teacher = of_pictures()
+    short = {**QUICK, "epochs": 1, "lr": 1e-6}
+    strong = ct.post_train("cnn", distilled, teacher, data, seeds=1, weight_decay=1e5, **short)
+    none = ct.post_train("cnn", distilled, teacher, data, seeds=1, weight_decay=0.0, **short)
+    moved = {
+        name: (strong.fit.stack.parameters[name] - tensor).abs().max().item() > 1e-4
+        for name, tensor in none.fit.stack.parameters.items()
+    }
+    assert moved == {name: none.fit.stack.parameters[name].dim() > 2 for name in moved}
+
+
+def test_tables_are_learnt_task_by_task():
+    """Own labels for the coin, the teacher's for what it knows, gaps included."""
+    data, teacher = of_table()
+    found = ct.post_train(
+        "mlp",
+        ct.distill(teacher, data, 10, **SHORT),
+        teacher,
+        data,
+        seeds=2,
+        epochs=40,
+        lr=0.01,
+        device="cpu",
+        model_options={"hidden": (16,)},
+    )
+    assert found.soft == ("rare", "gaps", "number")
+    assert found.tasks == data.tasks.names
+    assert found.last.shape == (2, 4)
+    assert found.last[:, 1].mean() > 0.3  # skill of AUROC
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"epochs": 0}, "`epochs`"),
+        ({"crop": 1.5}, "`crop` must be a share"),
+        ({"temperature": 0}, "`temperature`"),
+        ({"magnitude": 11}, "`magnitude`"),
+        ({"seeds": 0}, "`seeds`"),
+        ({"seeds": [1, 1]}, "`seeds` must be how many, or different"),
+        ({"batch_size": 1}, "`batch_size`"),
+        ({"device": "tpu"}, "`device`"),
+        ({"metric": "R2"}, "`metric`"),
+        ({"soft": "c"}, "`soft`"),
+    ],
+)
+def test_wrong_settings_are_named_before_anything_is_trained(distilled, wrong, message):
+    data, teacher = of_pictures()
+    with pytest.raises(CoterieError, match=message):
+        ct.post_train("cnn", distilled, teacher, data, **wrong)
+
+
+def test_other_data_are_refused(distilled):
+    data, teacher = of_pictures()
+    other, stranger = of_table()
+    for wrong in (
+        lambda: ct.post_train("cnn", distilled, stranger, data),
+        lambda: ct.post_train("cnn", distilled, teacher, other),
+        lambda: ct.post_train("cnn", other, teacher, data),
+        lambda: ct.post_train("cnn", distilled.inputs, teacher, data),
+        lambda: ct.post_train("cnn", distilled, "cnn", data),
+    ):
+        with pytest.raises(CoterieError):
+            wrong()
+
+
+def test_a_loss_that_breaks_is_told(distilled):
+    data, teacher = of_pictures()
+    with pytest.raises(CoterieError, match=r"Student of seed 0: the loss is not finite"):
+        ct.post_train("cnn", distilled, teacher, data, seeds=1, lr=1e30, **QUICK)
+
+
+def test_progress_is_told_over_all_students(distilled):
+    data, teacher = of_pictures()
+    seen = []
+    ct.post_train(
+        "cnn",
+        distilled,
+        teacher,
+        data,
+        seeds=2,
+        progress=lambda *each: seen.append(each),
+        **{**QUICK, "epochs": 2},
+    )
+    assert [each[:2] for each in seen] == [(1, 4), (2, 4), (3, 4), (4, 4)]
+    assert seen[-1][2] == "student 2: epoch 2 of 2"
+
+
+def test_a_record_without_its_parts_is_refused(students):
+    with pytest.raises(CoterieError, match=r"`scores` must have shape \(seeds, epochs, tasks\)"):
+        replace(students, seeds=(0,))
