@@ -15,6 +15,7 @@ from coterie.differentiable import MODES
 from coterie.estimators import GradTagScores
 from coterie.models.batch_norm import vmapped_batch_norm
 from tests.differentiable.small import KINDS, InterruptError, interrupted_at, table
+from tests.distillation.small import of_pictures
 
 pytestmark = pytest.mark.skipif(
     not torch.cuda.is_available(), reason="there is no CUDA device here"
@@ -166,6 +167,19 @@ def test_gradtag_of_recurrent_layers():
     data = table()
     joint = ct.fit(Recurrent, data, epochs=1, strategy="loop")
     assert np.isfinite(GradTagScores(seed=0).fit(joint, data).predict(ROWS)[ROWS > 0]).all()
+
+
+def test_distillation_agrees_with_the_cpu():
+    """As long as rounding has not grown."""
+    data, teacher = of_pictures()
+    settings = {"iterations": 4, "round_iterations": 2}
+    on_cpu = ct.distill(teacher, data, 4, device="cpu", **settings)
+    on_gpu = ct.distill(teacher, data, 4, device="cuda", **settings)
+    np.testing.assert_array_equal(on_gpu.ids, on_cpu.ids)
+    apart = np.abs(on_gpu.images.astype(int) - on_cpu.images)
+    assert np.quantile(apart, 0.95) <= 2
+    half = ct.distill(teacher, data, 4, device="cuda", precision="bf16", **settings)
+    assert half.images.shape == on_cpu.images.shape
 
 
 def test_a_whole_comparison(tmp_path):

@@ -241,3 +241,27 @@ def test_other_ways_give_other_images(settings):
     other = ct.distill(teacher, data, 4, **SHORT, **settings)
     np.testing.assert_array_equal(usual.ids, other.ids)
     assert (usual.images != other.images).any()
+
+
+def test_tasks_of_every_kind_together():
+    """Each that is known draws the examples; their losses are on one scale."""
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(300, 5))
+    targets = {
+        "binary": (x[:, 0] > 0) * 1,
+        "multiclass": np.array(list("xyz"))[np.digitize(x[:, 1], [-0.5, 0.5])],
+        "ordinal": np.digitize(x[:, 2], [-0.5, 0.5]),
+        "count": rng.poisson(3 * np.exp(x[:, 3])),
+        "regression": x[:, 4],
+    }
+    kinds = {"ordinal": "ordinal", "count": "count"}
+    data = ct.load({"inputs": x, "targets": targets}, kinds=kinds)
+    settings = {"epochs": 30, "lr": 0.01, "batch_size": 32, "device": "cpu"}
+    teacher = ct.fit("mlp", data, model_options={"hidden": (32,)}, **settings)
+    usual = {"iterations": 30, "round_iterations": 10, "device": "cpu", "rule": "random"}
+    found = ct.distill(teacher, data, 4, **usual)
+    assert found.known.all()
+    assert found.history["loss"][0] < np.log(10)
+    for name in targets:
+        without = ct.distill(teacher, data, 4, task_weights={name: 0}, **usual)
+        assert (without.inputs != found.inputs).any()

@@ -8,7 +8,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, replace
-from functools import partial
 from numbers import Real
 from pathlib import Path
 from typing import Unpack
@@ -94,7 +93,7 @@ def distill(
     if how.bn_weight:
         teachers.require_batch_norm(data.input_shape)
     at = _chosen(teacher, data, rule, per_class, n_cells, how.seed)
-    real = _bank(data, at)
+    real, objective = _bank(data, at), _objective(data, teachers, weights, how)
     asked = {
         "per_class": per_class,
         "rule": rule,
@@ -104,16 +103,18 @@ def distill(
         "legacy": list(how.legacy),
     }
     known_by = {"data": data.fingerprint(), "teacher": teacher.stack.fingerprint()}
-    work = partial(recover, teachers=teachers, objective=_objective(data, teachers, weights, how))
+    identity = {**known_by, **asked}
     found, curves = real.inputs, []
     pieces = parts(at.shape[1], per_class, how)
     for number, (ranks, classes) in enumerate(pieces):
         folder = None if checkpoint is None else Path(checkpoint) / f"batch-{number}"
-        found[np.ix_(ranks, classes)], curve = work(
+        found[np.ix_(ranks, classes)], curve = recover(
             real.part(ranks, classes, number),
-            schedule=schedule,
-            how=how,
-            checkpoint=Checkpoint(folder, {**known_by, **asked}),
+            teachers,
+            objective,
+            schedule,
+            how,
+            checkpoint=Checkpoint(folder, identity),
             progress=within(progress, number, len(pieces), f"batch {number + 1}"),
         )
         curves.append(curve.cpu())

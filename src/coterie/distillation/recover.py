@@ -117,8 +117,8 @@ def recover(
     """Optimise examples by Adam; return them, (R, K, ...), and the curves (I, 2) of the loss.
 
     The curves are the tasks' part and R_BN, NaN while no rank has joined. Several teachers take
-    turns, an iteration each (G-VBSM, Shao et al. 2024). What is drawn depends on the seed, the ranks
-    and the iteration, so a run that was cut off goes on from its checkpoint bit for bit.
+    turns, an iteration each (G-VBSM, Shao et al. 2024). What is drawn depends on seed, bank and
+    iteration, so a run that was cut off goes on from its checkpoint bit for bit.
 
     Raises:
         CoterieError: the examples stopped being finite, or the checkpoint is of another run.
