@@ -292,17 +292,19 @@ def differences(found: Mapping[str, Any], arms: Iterable[str]) -> dict[str, Any]
     return answer
 
 
-def regret(study: Study, found: Mapping[str, Any], seeds: int) -> dict[str, Any]:
+def regret(
+    study: Study, found: Mapping[str, Any], seeds: int, measures: Iterable[str]
+) -> dict[str, Any]:
     """What the groups of every arm lose on all images, beside those of full data."""
     arms = sorted({key.rpartition("/")[0] for key in found})
     groups = {
         f"{arm}, {name}": grouping(study, found, arm, name).labels
         for arm in arms
-        for name in MEASURES
+        for name in measures
     }
     rng = np.random.default_rng(0)
     by_chance = {
-        name: [rng.permutation(groups[f"{FULL}, {name}"]) for _ in range(10)] for name in MEASURES
+        name: [rng.permutation(groups[f"{FULL}, {name}"]) for _ in range(5)] for name in measures
     }
     several = [*groups.values(), *(each for drawn in by_chance.values() for each in drawn)]
     rows = {tuple(labels == k) for labels in several for k in np.unique(labels)}
@@ -319,7 +321,7 @@ def regret(study: Study, found: Mapping[str, Any], seeds: int) -> dict[str, Any]
         return float(np.nanmean(total[served, np.arange(len(labels))]))
 
     answer = {}
-    for name in MEASURES:
+    for name in measures:
         chance = float(np.mean([worth(labels) for labels in by_chance[name]]))
         best = max(worth(labels) for labels in several)
         reference = worth(groups[f"{FULL}, {name}"])
@@ -356,6 +358,9 @@ def main() -> None:
     parser.add_argument("--points", type=int, default=1000, help="on which data maps are recorded")
     parser.add_argument("--measurements", type=int, default=15, help="in each training")
     parser.add_argument("--groups", type=int, default=3)
+    parser.add_argument(
+        "--measures", nargs="+", choices=MEASURES, default=MEASURES, help="of regret"
+    )
     parser.add_argument("--small", action="store_true", help="one seed, few images and steps")
     parser.add_argument("--no-save", action="store_true", help="print only")
     asked = parser.parse_args()
@@ -389,7 +394,9 @@ def main() -> None:
     if asked.part == "affinities":
         measure(study, found, asked, save)
     else:
-        result["regret"] = regret(study, found, asked.seeds)
+        result["regret"] = result.get("regret", {}) | regret(
+            study, found, asked.seeds, asked.measures
+        )
         save()
     log(
         json.dumps(
