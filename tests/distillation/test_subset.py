@@ -5,6 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 import coterie as ct
 from coterie.distillation import codes_of, teacher_scores
@@ -148,3 +150,22 @@ def test_a_task_that_would_lose_a_class_is_named(digits):
 def test_what_cannot_be_kept_is_refused(digits, arguments, message):
     with pytest.raises(CoterieError, match=message):
         ct.subset(digits, **{"n": 100, **arguments})
+
+
+@pytest.fixture(scope="module")
+def disjoint():
+    """Ten tasks, each with examples of its own, of which a fifth is positive."""
+    targets = np.full((2000, 10), np.nan)
+    targets[np.arange(2000), np.arange(2000) % 10] = np.arange(2000) // 10 % 5 == 0
+    inputs = np.random.default_rng(0).normal(size=(2000, 3))
+    return ct.load({"inputs": inputs, "targets": targets}, split=(0.4, 0.3, 0.3))
+
+
+@given(st.integers(0, 10**6), st.integers(40, 120))
+@settings(deadline=None, max_examples=20)
+def test_tasks_with_examples_of_their_own_all_keep_both_labels(disjoint, seed, n):
+    """Drawn from all, some would lose their few positives."""
+    small = ct.subset(disjoint, n, seed=seed)
+    labels = small.targets[small.split.train]
+    for column in labels.T:
+        assert set(column[~column.isnan()].tolist()) == {0, 1}

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
-from typing import cast
 
 import numpy as np
 import torch
@@ -92,16 +91,14 @@ def _scores(
     data: Dataset, rule: str, teacher: Fit | None, data_map: DataMap | None
 ) -> np.ndarray | None:
     """What the rule ranks training examples by."""
-    given = {"teacher": teacher, "data_map": data_map}
-    needed = NEEDED.get(rule)
+    train, needed = data.split.train, NEEDED.get(rule)
     if needed is None:
         return None
-    if given[needed] is None:
-        raise CoterieError(f"`rule` {rule!r} needs `{needed}`.")
-    train = data.split.train
-    if teacher is not None and needed == "teacher":
+    if needed == "teacher" and teacher is not None:
         return teacher_scores(teacher, data, train)
-    return map_scores(cast(DataMap, data_map), data.ids[train.numpy()])
+    if needed == "data_map" and data_map is not None:
+        return map_scores(data_map, data.ids[train.numpy()])
+    raise CoterieError(f"`rule` {rule!r} needs `{needed}`.")
 
 
 def _chosen(data: Dataset, scores: np.ndarray | None, n: int, rule: str, seed: int) -> np.ndarray:
