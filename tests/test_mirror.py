@@ -23,6 +23,7 @@ REACHED = {
     "datamaps/test_gram.py": "datamaps: density features",
     "datamaps/test_recorder.py": "datamaps: updates welford",
     "differentiable/test_provider.py": "differentiable: modes",
+    "distillation/test_post_training.py": "distillation: students",
     "drawing/test_figures.py": "drawing: bars style",
     "engines/test_engines.py": "engines: local protocol; fitting: job",
     "estimators/gradtag/test_features.py": "estimators/gradtag: bases kronecker layers margins "

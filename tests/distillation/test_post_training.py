@@ -9,7 +9,6 @@ import pytest
 import torch
 
 import coterie as ct
-from coterie.distillation.post_training import Recipe, usual_batch_size
 from coterie.errors import CoterieError
 from coterie.metrics import scores
 from tests.distillation.small import SHORT, of_pictures, of_table
@@ -32,28 +31,6 @@ def distilled():
 def students(distilled):
     data, teacher = of_pictures()
     return ct.post_train("cnn", distilled, teacher, data, seeds=2, **QUICK)
-
-
-def test_the_rate_falls_to_a_half_along_half_a_cosine():
-    """1/2 (1 + cos(pi e / (2 E))): 1 at first, (1 + sqrt(1/2)) / 2 in the middle, towards 1/2."""
-    recipe = Recipe(lr=2.0, epochs=300)
-    assert recipe.rate(0) == 2
-    assert recipe.rate(150) == pytest.approx(1 + 0.5**0.5)
-    assert 1 < recipe.rate(299) < 1.01
-
-
-def test_epochs_that_are_scored_end_with_the_last():
-    assert Recipe(epochs=300).scored()[:2] == [1, 11]
-    assert Recipe(epochs=300).scored()[-2:] == [291, 300]
-    assert Recipe(epochs=1).scored() == [1]
-
-
-@pytest.mark.parametrize(
-    ("n", "classes", "size"),
-    [(10, 10, 10), (100, 10, 50), (500, 10, 100), (100, 100, 20), (1000, 100, 100), (4, 2, 4)],
-)
-def test_batches_are_as_large_as_released(n, classes, size):
-    assert usual_batch_size(n, classes) == size
 
 
 def test_what_is_kept_of_students(students):

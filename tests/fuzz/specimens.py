@@ -24,9 +24,9 @@ from coterie.datamaps import open_map
 from coterie.evaluation.units import Unit, unit_stage
 from coterie.families import FAMILIES, FamilyModel, fit
 from coterie.models import GroupedModel
-from coterie.results import Fit, ScoreTable, Selection
+from coterie.results import Diversity, Fit, ScoreTable, Selection
 from coterie.runs import Run
-from tests.results.made import distilled
+from tests.results.made import distilled, diversity, post_training
 
 SETTINGS = {
     "epochs": 2,
@@ -77,6 +77,11 @@ def make(root: Path) -> dict[str, Specimen]:
     add("scores", lambda f: _text(ScoreTable.load(f / "scores.parquet"), "names"))
     add("selection", lambda f: _text(Selection.load(f / "selection.json"), "grouping"))
     add("distilled", lambda f: _text(ct.Distilled.load(f / "distilled.safetensors"), "frame"))
+    add("diversity", lambda f: _text(Diversity.load(f / "diversity.safetensors"), "means"))
+    add(
+        "post_training",
+        lambda f: _text(ct.PostTraining.load(f / "post_training.safetensors"), "sentence", "frame"),
+    )
     add("distilling", lambda f: _text(_distilled(data, fitted, f).inputs))
     add("model", _read_model)
     for name in FAMILIES:
@@ -111,6 +116,8 @@ def add_simple(root: Path, data: ct.Dataset, fitted: Fit, groups: ct.Grouping) -
     table.save(root / "scores" / "scores.parquet")
     ct.select(table, budget=2).save(root / "selection" / "selection.json")
     distilled().save(root / "distilled" / "distilled.safetensors")
+    diversity().save(root / "diversity" / "diversity.safetensors")
+    post_training().save(root / "post_training" / "post_training.safetensors")
     _distilled(data, fitted, root / "distilling")
     models = ct.fit("mlp", data, weights=groups.weights(), **SETTINGS)
     model = GroupedModel.from_stack(models.stack, groups.membership, data.tasks, data.preprocessing)

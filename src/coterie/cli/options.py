@@ -219,7 +219,7 @@ class LearningCurve:
 
 @dataclass(frozen=True, kw_only=True)
 class Distill:
-    """Distil the training examples into a few of each class, and train their teacher first.
+    """Distil the training examples into a few of each class, by a teacher.
 
     A run that was stopped continues when the same command is given again.
     """

@@ -12,7 +12,8 @@ labels, a teacher or a data map.
 from coterie.distillation._distill import check_distillable, distill
 from coterie.distillation._subset import codes_of, subset
 from coterie.distillation.diversity import diversity, embed
-from coterie.distillation.post_training import Recipe, post_train
+from coterie.distillation.post_training import post_train
+from coterie.distillation.recipe import Recipe
 from coterie.distillation.recover import Bank, Objective, recover
 from coterie.distillation.recovery import Recovery
 from coterie.distillation.schedule import EarlyLate

@@ -12,126 +12,36 @@ of them scored.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
-from time import perf_counter
-from typing import Any, Literal, TypedDict, Unpack
+from dataclasses import asdict, replace
+from typing import Unpack
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import nn
 
-from coterie.data import Batch, Batches, Dataset
-from coterie.distillation.augmentation import cut_mix, random_resized_crop
-from coterie.distillation.rand_augment import rand_augment
+from coterie.data import Dataset
+from coterie.distillation.recipe import Recipe, RecipeSettings, usual_batch_size
 from coterie.distillation.soft_labels import Labels
+from coterie.distillation.students import Course, Student
 from coterie.distillation.teachers import Teachers
 from coterie.errors import (
     CoterieError,
     is_listed,
-    require_choice,
     require_count,
-    require_number,
-    require_positive,
     require_type,
     require_whole,
     shown,
 )
 from coterie.metrics import Choice, metric_names
 from coterie.models import Architecture, ModelStack
-from coterie.models.stack import forward_seed
-from coterie.results import Distilled, Fit, History
-from coterie.results.post_trainings import PostTraining
-from coterie.seeds import MOST_SEED, derive, torch_generator
+from coterie.results import Distilled, Fit, History, PostTraining
+from coterie.seeds import MOST_SEED
 from coterie.tasks import Kind
 from coterie.training import Progress, within
-from coterie.training.config import MOST_EPOCHS, MOST_EXAMPLES
-from coterie.training.device import Place, check_device
-from coterie.training.prediction import EVALUATION_BATCH, evaluate
+from coterie.training.device import Place
 
 _MOST_SEEDS = 1000
-
-
-@dataclass(frozen=True, kw_only=True)
-class Recipe:
-    """How students are trained; defaults are those of CIFAR-10 in DELT.
-
-    ``batch_size`` None is that of the released scripts for so many examples a class. ``magnitude``
-    and ``operations`` are those of RandAugment (0 operations: none); ``crop`` is the least share of
-    an image that is cut out; ``score_every`` so many epochs students are scored on validation and
-    test examples, besides the last. Tables are not augmented, nor mixed.
-
-    Raises:
-        CoterieError: a setting that cannot work.
-    """
-
-    epochs: int = 300
-    lr: float = 1e-3
-    batch_size: int | None = None
-    weight_decay: float = 0.01
-    temperature: float = 20.0
-    magnitude: float = 5.0
-    operations: int = 4
-    crop: float = 0.25
-    flip: bool = True
-    cutmix: bool = True
-    score_every: int = 10
-    precision: Literal["fp32", "bf16"] = "fp32"
-    device: str = "auto"
-    model_options: Mapping[str, Any] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        """Refuse what cannot work, naming it."""
-        require_whole("epochs", self.epochs, 1, MOST_EPOCHS)
-        require_whole("score_every", self.score_every, 1, MOST_EPOCHS)
-        require_whole("operations", self.operations, 0, 100)
-        if self.batch_size is not None:
-            require_whole("batch_size", self.batch_size, 2, MOST_EXAMPLES)
-        require_positive("lr", self.lr)
-        require_positive("temperature", self.temperature)
-        require_number("weight_decay", self.weight_decay, least=0)
-        require_number("magnitude", self.magnitude, least=0, below=math.nextafter(10, 11))
-        require_positive("crop", self.crop)
-        if self.crop > 1:
-            raise CoterieError(f"`crop` must be a share, above 0 and at most 1; found {self.crop}.")
-        for name in ("flip", "cutmix"):
-            require_type(name, getattr(self, name), bool)
-        require_choice("precision", self.precision, ("fp32", "bf16"))
-        check_device(self.device)
-        require_type("model_options", self.model_options, Mapping)
-
-    def rate(self, epoch: int) -> float:
-        """Learning rate of an epoch, counted from 0.
-
-        >>> recipe = Recipe(lr=1.0, epochs=2)
-        >>> recipe.rate(0), round(recipe.rate(1), 3)
-        (1.0, 0.854)
-        """
-        return self.lr * (1 + math.cos(math.pi * epoch / (2 * self.epochs))) / 2
-
-    def scored(self) -> list[int]:
-        """Epochs after which students are scored, counted from 1; the last is one of them."""
-        return sorted({*range(1, self.epochs + 1, self.score_every), self.epochs})
-
-
-class RecipeSettings(TypedDict, total=False):
-    """The fields of :class:`Recipe`, as keywords of :func:`post_train`."""
-
-    epochs: int
-    lr: float
-    batch_size: int | None
-    weight_decay: float
-    temperature: float
-    magnitude: float
-    operations: int
-    crop: float
-    flip: bool
-    cutmix: bool
-    score_every: int
-    precision: Literal["fp32", "bf16"]
-    device: str
-    model_options: Mapping[str, Any]
 
 
 def post_train(
@@ -179,7 +89,7 @@ def post_train(
         n_cells = len(np.unique(distilled.cells)) if isinstance(distilled, Distilled) else None
         how = replace(how, batch_size=usual_batch_size(len(targets), n_cells or _n_classes(data)))
     place = Place.of(how.device, how.precision)
-    course = _Course(
+    course = Course(
         architecture=Architecture.of(model, data.input_shape, data.tasks, how.model_options),
         small=small,
         data=data,
@@ -196,13 +106,13 @@ def post_train(
     numbers = _seeds(seeds)
     with torch.random.fork_rng():
         students = [
-            course.student(seed, within(progress, number, len(numbers), f"student {number + 1}"))
+            course.train(seed, within(progress, number, len(numbers), f"student {number + 1}"))
             for number, seed in enumerate(numbers)
         ]
     return PostTraining(
         tasks=data.tasks.names,
         metric_names=metric_names(data.tasks),
-        fit=course.fit(students, numbers),
+        fit=_together(course, students, numbers),
         seeds=numbers,
         epochs=np.array(how.scored()),
         scores=np.stack([student.test for student in students]),
@@ -210,192 +120,39 @@ def post_train(
     )
 
 
-def usual_batch_size(n_examples: int, n_classes: int) -> int:
-    """The batch size of DELT's released scripts for so many examples and classes.
-
-    >>> usual_batch_size(100, 10), usual_batch_size(500, 10), usual_batch_size(1000, 100)
-    (50, 100, 100)
-    """
-    each = n_examples / n_classes
-    size = 100 if each >= 30 else 50 if each >= 10 else 10
-    return max(2, min(n_examples, size * (2 if n_classes >= 100 else 1)))
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Trained:
-    """A student after its last epoch: train loss (E, T), validation (e, T) twice, test (e, T)."""
-
-    stack: ModelStack
-    train_loss: np.ndarray
-    score: np.ndarray
-    loss: np.ndarray
-    test: np.ndarray
-    seconds: float
-    steps: int
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Course:
-    """What all students have in common."""
-
-    architecture: Architecture
-    small: Dataset
-    data: Dataset
-    labels: Labels
-    recipe: Recipe
-    place: Place
-
-    def student(self, seed: int, progress: Progress | None) -> _Trained:
-        """Train one from scratch, and score it now and then."""
-        started, recipe = perf_counter(), self.recipe
-        stack = ModelStack.create(self.architecture, n_models=1, seed=seed)
-        stack.fit_inputs(self.small)
-        stack = stack.to(self.place.device, channels_last=self._is_spatial)
-        stack.schema = self.data.schema
-        optimiser, batches = _adamw(stack, recipe), self._batches(seed)
-        parts = self.data.split.validation, self.data.split.test
-        validation, test = (self._ordered(part) for part in parts)
-        train_loss, scored = [], []
-        for epoch in range(recipe.epochs):
-            for group in optimiser.param_groups:
-                group["lr"] = recipe.rate(epoch)
-            stack.train()
-            losses = [
-                self._step(stack, optimiser, batch, seed, epoch, step)
-                for step, batch in enumerate(batches.epoch(epoch))
-            ]
-            train_loss.append(torch.stack(losses).mean(0).cpu().numpy())
-            if not np.isfinite(train_loss[-1]).all():
-                raise CoterieError(
-                    f"Student of seed {seed}: the loss is not finite in epoch {epoch + 1}. Try a "
-                    "smaller `lr`."
-                )
-            if epoch + 1 in recipe.scored():
-                found = *self._judged(stack, validation), self._judged(stack, test)[0]
-                scored.append(found)
-            if progress is not None:
-                progress(epoch + 1, recipe.epochs, f"epoch {epoch + 1} of {recipe.epochs}")
-        score, loss, on_test = map(np.stack, zip(*scored, strict=True))
-        stack.train(False)
-        return _Trained(
-            stack=stack,
-            train_loss=np.stack(train_loss),
-            score=score,
-            loss=loss,
-            test=on_test,
-            seconds=perf_counter() - started,
-            steps=recipe.epochs * batches.n_steps,
-        )
-
-    def _step(
-        self,
-        stack: ModelStack,
-        optimiser: torch.optim.Optimizer,
-        batch: Batch,
-        seed: int,
-        epoch: int,
-        step: int,
-    ) -> Tensor:
-        """One step of the student; task losses (T,) before it."""
-        generator = torch_generator(seed, "post-training", epoch, step)
-        inputs, labels = self._mixed(batch, generator)
-        stack.zero_grad()
-        with self.place.autocast():
-            outputs = stack(inputs, seed=forward_seed(derive(seed, epoch), step))[0].float()
-        losses = self.labels.losses(outputs, inputs, labels)
-        losses.mean().backward()
-        optimiser.step()
-        return losses.detach()
-
-    def _mixed(
-        self, batch: Batch, generator: torch.Generator
-    ) -> tuple[Tensor, list[tuple[float, Tensor]]]:
-        """A batch augmented and mixed, as models read it, and whose labels it has by what share."""
-        recipe, inputs, labels = self.recipe, batch.inputs, [(1.0, batch.targets)]
-        if not self._is_spatial:
-            return inputs, labels
-        if self._is_images:
-            how = {"magnitude": recipe.magnitude, "operations": recipe.operations}
-            inputs = rand_augment(inputs, generator, **how)
-        inputs = random_resized_crop(inputs, (recipe.crop, 1), generator, flip=recipe.flip)
-        if recipe.cutmix:
-            inputs, partner, own = cut_mix(inputs, generator)
-            theirs = batch.targets[partner.to(batch.targets.device)]
-            labels = [(own, batch.targets), (1 - own, theirs)]
-        if self._is_images:
-            inputs = self.data.preprocessing.normalise(inputs.round().to(torch.uint8))
-        return inputs.contiguous(memory_format=torch.channels_last), labels
-
-    def _batches(self, seed: int) -> Batches:
-        """Training batches as they are stored: pixels are augmented before they are scaled."""
-        raw = replace(self.small.preprocessing, mean=(), std=())
-        return Batches(
-            replace(self.small, preprocessing=raw),
-            self.small.split.train,
-            batch_size=self.recipe.batch_size or len(self.small.split.train),
-            seed=seed,
-            device=self.place.device,
-        )
-
-    def _ordered(self, positions: Tensor) -> Batches:
-        """Real examples to be scored on."""
-        return Batches(
-            self.data,
-            positions,
-            batch_size=EVALUATION_BATCH,
-            seed=0,
-            device=self.place.device,
-            channels_last=self._is_spatial,
-        )
-
-    def _judged(self, stack: ModelStack, batches: Batches) -> tuple[np.ndarray, np.ndarray]:
-        """Scores and losses (T,)."""
-        tasks = self.labels.tasks
-        used = torch.ones(1, len(tasks), dtype=torch.bool, device=self.place.device)
-        score, loss = evaluate(stack, batches, tasks, self.place, used)
-        return score[0].cpu().numpy(), loss[0].cpu().numpy()
-
-    @property
-    def _is_images(self) -> bool:
-        return self.data.preprocessing.kind == "images"
-
-    @property
-    def _is_spatial(self) -> bool:
-        return len(self.data.input_shape) == 3
-
-    def fit(self, students: Sequence[_Trained], seeds: Sequence[int]) -> Fit:
-        """All students as the models of one fit."""
-        recipe, tasks = self.recipe, self.data.tasks
-        at = np.array(recipe.scored()) - 1
-        train_loss = np.stack([student.train_loss for student in students], axis=1)
-        curves = {
-            name: _spread([getattr(each, field) for each in students], at, recipe.epochs)
-            for name, field in (("validation_score", "score"), ("validation_loss", "loss"))
-        }
-        steps = [student.steps for student in students]
-        stack = ModelStack.concatenate([student.stack.to("cpu") for student in students])
-        return Fit(
-            tasks=tasks,
-            weights=np.ones((len(students), len(tasks))),
-            scores=curves["validation_score"][-1],
-            history=History(
-                train_loss=train_loss,
-                learning_rate=np.array([recipe.rate(epoch) for epoch in range(recipe.epochs)]),
-                best_epoch=np.full(len(students), recipe.epochs - 1),
-                **curves,
-            ),
-            stack=stack,
-            cost={
-                "seconds": sum(student.seconds for student in students),
-                "steps": steps,
-                "model_steps": sum(steps),
-                "parameters": stack.n_parameters,
-                "strategy": "loop",
-                "strategy_reason": "students are trained one by one",
-            },
-            config={"model": self.architecture.name, **asdict(recipe), "seeds": list(seeds)},
-            metric_names=metric_names(tasks),
-        )
+def _together(course: Course, students: Sequence[Student], seeds: Sequence[int]) -> Fit:
+    """All students as the models of one fit."""
+    recipe, tasks = course.recipe, course.data.tasks
+    at = np.array(recipe.scored()) - 1
+    train_loss = np.stack([student.train_loss for student in students], axis=1)
+    curves = {
+        name: _spread([getattr(each, field) for each in students], at, recipe.epochs)
+        for name, field in (("validation_score", "score"), ("validation_loss", "loss"))
+    }
+    steps = [student.steps for student in students]
+    stack = ModelStack.concatenate([student.stack.to("cpu") for student in students])
+    return Fit(
+        tasks=tasks,
+        weights=np.ones((len(students), len(tasks))),
+        scores=curves["validation_score"][-1],
+        history=History(
+            train_loss=train_loss,
+            learning_rate=np.array([recipe.rate(epoch) for epoch in range(recipe.epochs)]),
+            best_epoch=np.full(len(students), recipe.epochs - 1),
+            **curves,
+        ),
+        stack=stack,
+        cost={
+            "seconds": sum(student.seconds for student in students),
+            "steps": steps,
+            "model_steps": sum(steps),
+            "parameters": stack.n_parameters,
+            "strategy": "loop",
+            "strategy_reason": "students are trained one by one",
+        },
+        config={"model": course.architecture.name, **asdict(recipe), "seeds": list(seeds)},
+        metric_names=metric_names(tasks),
+    )
 
 
 def _spread(curves: Sequence[np.ndarray], at: np.ndarray, n_epochs: int) -> np.ndarray:
@@ -403,18 +160,6 @@ def _spread(curves: Sequence[np.ndarray], at: np.ndarray, n_epochs: int) -> np.n
     found = np.full((n_epochs, len(curves), curves[0].shape[1]), np.nan)
     found[at] = np.stack(curves, axis=1)
     return found
-
-
-def _adamw(stack: ModelStack, recipe: Recipe) -> torch.optim.Optimizer:
-    """AdamW, whose decay is for weights of more than one dimension, not for biases and BatchNorm."""
-    weights, others = [], []
-    for parameter in stack.trainable():
-        (weights if parameter.dim() > 2 else others).append(parameter)
-    groups = [
-        {"params": weights, "weight_decay": recipe.weight_decay},
-        {"params": others, "weight_decay": 0.0},
-    ]
-    return torch.optim.AdamW([each for each in groups if each["params"]], lr=recipe.lr, fused=True)
 
 
 def _by_accuracy(data: Dataset) -> dict[str, Choice]:

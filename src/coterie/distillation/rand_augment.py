@@ -55,13 +55,14 @@ def rand_augment(
     noise = torch.randn(operations, n, generator=generator)
     levels = (magnitude + deviation * noise).clamp(0, _MOST) / _MOST
     signs = 2 * torch.randint(2, (operations, n), generator=generator) - 1
-    for drawn, used, level, sign in zip(which, applied, levels, signs, strict=True):
-        for number, operation in enumerate(OPERATIONS.values()):
-            mine = ((drawn == number) & used).nonzero().flatten()
+    groups = torch.where(applied, which, len(OPERATIONS))  # who is left as it is comes last
+    for group, level, sign in zip(groups, levels, signs, strict=True):
+        # Sorted on the host and moved at once: a device would wait for each operation's own.
+        order, sizes = group.argsort(), group.bincount(minlength=len(OPERATIONS) + 1).tolist()
+        parts = [each.to(images.device).split(sizes) for each in (order, level[order], sign[order])]
+        for operation, mine, *strength in zip(OPERATIONS.values(), *parts, strict=False):
             if len(mine):
-                here = mine.to(images.device)
-                strength = level[mine].to(images.device), sign[mine].to(images.device)
-                images[here] = operation(images[here], *strength).clamp(0, 255)
+                images[mine] = operation(images[mine], *strength).clamp(0, 255)
     return images
 
 

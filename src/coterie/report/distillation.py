@@ -100,7 +100,10 @@ def write_distillation(
         if diversity is None
         else [(name, *map(number, values)) for name, *values in diversity.means],
         students=None if students is None else chapter(students),
-        settings=[(name, str(value)) for name, value in distilled.settings.items()],
+        settings=[
+            (name, str(value))
+            for name, value in {"teacher": distilled.teacher, **distilled.settings}.items()
+        ],
         twin=twin.name,
     )
     facts = {
