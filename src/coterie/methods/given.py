@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -31,6 +32,11 @@ class Given(Method):
     def n_groups(self) -> int:  # type: ignore[override]
         """Number of groups, K."""
         return self.grouping.n_groups
+
+    @property
+    def n_models(self) -> int:  # type: ignore[override]
+        """So many networks of full size have at least the parameters of its networks."""
+        return math.ceil(self.grouping.n_networks)
 
     @property
     def name(self) -> str:

@@ -28,6 +28,7 @@ from coterie.evaluation.arms import (
     single_arm,
     stack_rows,
 )
+from coterie.methods import Given
 from coterie.results import Grouping
 from coterie.tasks import Kind, Task, Tasks
 
@@ -117,6 +118,14 @@ def test_rows_of_a_size_are_neighbours_and_those_of_full_size_first():
 def test_a_group_without_a_task_takes_its_size_with_it():
     served = grouping(np.eye(3)[[0, 2, 2]], network_sizes=[0.5, 1.0, 0.25])
     assert grouped_arm("g", served).sizes.tolist() == [0.5, 0.25]
+
+
+@pytest.mark.parametrize("asked", [None, "auto"])
+def test_an_ensemble_has_as_many_full_networks_as_groups_of_several_sizes(asked):
+    found = grouping(np.eye(3), network_sizes=[1.0, 0.5, 0.5])
+    n_models = Given(found).n_models if asked is None else asked
+    lineup = Lineup(n_tasks=3, groupings={"g": found}, asked={"g": n_models}, draws=2, seed=0)
+    assert [len(arm.weights) for arm in ARMS["ensemble"].make(lineup)] == [2]
 
 
 TASKS = Tasks.plain(

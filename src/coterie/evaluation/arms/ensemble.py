@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from typing import Literal
 
@@ -40,7 +41,7 @@ def _ensembles(lineup: Lineup) -> list[Arm]:
     Groupings that find their number themselves have their own.
     """
     made = {
-        ensemble_name(name, n_groups): (grouping.n_groups, name)
+        ensemble_name(name, n_groups): (math.ceil(grouping.n_networks), name)
         if n_groups == "auto"
         else (n_groups, None)
         for (name, grouping), n_groups in zip(
