@@ -285,7 +285,7 @@ def summary(lines: pd.DataFrame) -> dict[str, Any]:
             if len(values):
                 entry[name] = round(float(values.mean()), 3)
         several = mine["rand"].dropna().to_numpy(dtype=float)
-        if len(several) > 1:
+        if len(several) > 1 and several.std() > 0:
             interval = nadeau_bengio(several[:, None])
             entry["rand_interval"] = [
                 round(float(each[0]), 3) for each in (interval.low, interval.high)
