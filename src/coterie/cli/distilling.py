@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 TEACHER, STUDENTS = "teacher", "students"
 _EXAMPLES, _DIVERSITY = f"{DISTILLED}.safetensors", "diversity.safetensors"
 _SCORES = "post_training.safetensors"
+# Not the name of their stage, whose end would take checkpoints of other students along.
+_FINISHED = "post_training"
 EPOCHS, SEEDS = 300, 3
 
 
@@ -153,9 +155,11 @@ def train_students(verb: options.Fit, distilled: Path, screen: Screen) -> None:
                     seeds=asked["seeds"],
                     precision=training.precision,
                     device=training.device,
+                    checkpoint=run.checkpoint(_kept_at(asked)),
                     progress=progress,
                 )
             _keep_students(run, found, asked)
+        run.drop_checkpoint(_FINISHED)
         screen.say(PostTraining.load(folder / _SCORES).sentence)
         screen.path("Students", folder)
 
@@ -185,6 +189,15 @@ def _keep_students(run: Run, found: PostTraining, asked: Mapping[str, object]) -
         found.fit.save(folder)
     found.save(folder / _SCORES)
     run.complete(STUDENTS, _files(folder), **asked)
+
+
+def _kept_at(asked: Mapping[str, object]) -> str:
+    """Checkpoint of the students that are finished; how many more are wanted does not matter.
+
+    >>> _kept_at({"distilled": "0a1b", "epochs": 300, "seeds": 3})
+    'post_training/300-epochs-0a1b'
+    """
+    return f"{_FINISHED}/{asked['epochs']}-epochs-{asked['distilled']}"
 
 
 def _folder_of(asked: Path) -> Path:
