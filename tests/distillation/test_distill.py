@@ -187,6 +187,10 @@ def without_batch_norm() -> dict:
     ("changed", "message"),
     [
         (lambda: {"per_class": 31}, "`per_class` = 31 is more than there are of class 0: 30"),
+        (
+            lambda: {"iteration": 7},
+            "`iteration` is not a setting of distill; .* mean `iterations`",
+        ),
         (lambda: {"iterations": 7}, "`round_iterations` must divide `iterations`, 7; found 2"),
         (lambda: {"data": numbers()}, r"task with classes, .* its tasks are 'b' \(regression\)"),
         (lambda: {"rule": "middle"}, "`rule` must be one of 'median'"),

@@ -24,7 +24,7 @@ from coterie.distillation.recovery import Recovery, RecoverySettings
 from coterie.distillation.scores import map_scores, teacher_scores
 from coterie.distillation.select import RULES, select
 from coterie.distillation.teachers import Teachers, first_of, require_batch_norm
-from coterie.errors import CoterieError, require_choice, require_type, shown
+from coterie.errors import CoterieError, require_choice, require_settings, require_type, shown
 from coterie.models import Architecture
 from coterie.results import Distilled, Fit
 from coterie.tasks import Kind
@@ -85,6 +85,7 @@ def distill(
     >>> ct.distill(teacher, data, 2, iterations=8, round_iterations=4, flip=False)
     Distilled(8 examples of 4 cells x 2 tasks, mean 6 iterations)
     """
+    require_settings(Recovery, settings, "distill")
     how = Recovery(**settings)
     schedule = how.schedule(per_class)
     _check(data, rule, checkpoint)
