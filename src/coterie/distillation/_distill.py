@@ -24,7 +24,7 @@ from coterie.distillation.recovery import Recovery, RecoverySettings
 from coterie.distillation.scores import map_scores, teacher_scores
 from coterie.distillation.select import RULES, select
 from coterie.distillation.teachers import Teachers, first_of, require_batch_norm
-from coterie.errors import CoterieError, require_choice, require_settings, require_type, shown
+from coterie.errors import CoterieError, require_choice, require_settings, require_type, require_whole, shown
 from coterie.models import Architecture
 from coterie.results import Distilled, Fit
 from coterie.tasks import Kind
@@ -88,7 +88,7 @@ def distill(
     require_settings(Recovery, settings, "distill")
     how = Recovery(**settings)
     schedule = how.schedule(per_class)
-    _check(data, rule, checkpoint)
+    _check(data, rule, per_class, checkpoint)
     weights = _weights(task_weights, data)
     teachers = Teachers.of(teacher, data, Place.of(how.device, how.precision))
     if how.bn_weight:
@@ -150,16 +150,17 @@ def check_distillable(
         CoterieError: an encoder without BatchNorm, no task with classes, or fewer examples of a
             class than ``per_class``.
     """
-    _check(data, "random", None)
+    _check(data, "random", per_class, None)
     select(None, codes_of(data), per_class, "random")
     teacher = Architecture.of(model, data.input_shape, data.tasks, options).build(0, 0).eval()
     require_batch_norm([teacher], data.input_shape)
 
 
-def _check(data: Dataset, rule: str, checkpoint: str | Path | None) -> None:
+def _check(data: Dataset, rule: str, per_class: int, checkpoint: str | Path | None) -> None:
     """Refuse what cannot work before anything runs."""
     require_type("data", data, Dataset)
     require_choice("rule", rule, RULES)
+    require_whole("per_class", per_class, 1)
     if checkpoint is not None:
         require_type("checkpoint", checkpoint, str, Path)
     if not isinstance(data.inputs, Tensor):
@@ -169,6 +170,15 @@ def _check(data: Dataset, rule: str, checkpoint: str | Path | None) -> None:
             f"`data` must have a task with classes, of which examples are chosen; its tasks are "
             f"{', '.join(f'{task.name!r} ({task.kind})' for task in data.tasks)}."
         )
+    if len(data.tasks) == 1:
+        # What stands for a class is known by the class's number: none may be left out.
+        codes = data.targets[data.split.train, 0]
+        for number, name in enumerate(data.tasks[0].classes):
+            if (n := int((codes == number).sum())) < per_class:
+                raise CoterieError(
+                    f"`per_class` = {per_class} is more than there are of class {name!r}: {n} "
+                    "training examples."
+                )
 
 
 def _weights(asked: Mapping[str, float] | None, data: Dataset) -> Tensor:
