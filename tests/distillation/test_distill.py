@@ -185,6 +185,13 @@ def test_a_class_without_training_examples_is_named():
             run()
 
 
+def test_examples_that_leave_a_task_one_label_are_refused_before_anything_runs():
+    data, teacher = of_table()
+    with pytest.raises(CoterieError, match="Task 'rare' would have one label only"):
+        ct.distill(teacher, data, 1, n_cells=1, checkpoint="nothing is written", **SHORT)
+    assert not Path("nothing is written").exists()
+
+
 def numbers() -> ct.Dataset:
     rng = np.random.default_rng(0)
     return ct.load({"inputs": rng.normal(size=(60, 2)), "targets": {"b": rng.normal(size=60)}})

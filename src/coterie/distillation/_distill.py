@@ -17,6 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from coterie.data import Batches, Dataset
+from coterie.data.dataset import require_labels
 from coterie.data.targets import constant_losses
 from coterie.distillation._subset import codes_of
 from coterie.distillation.recover import Bank, Objective, parts, recover
@@ -77,7 +78,8 @@ def distill(
 
     Raises:
         CoterieError: a setting is wrong, the teacher has no BatchNorm or knows nothing, no task has
-            classes, or a class has fewer examples than ``per_class``.
+            classes, a class has fewer examples than ``per_class``, or a task would be left with one
+            label only.
 
     >>> import coterie as ct
     >>> data = ct.load("digits", targets=["even", "closed loop"])
@@ -94,6 +96,7 @@ def distill(
     if how.bn_weight:
         teachers.require_batch_norm(data.input_shape)
     at = _chosen(teacher, data, rule, per_class, n_cells, how.seed)
+    require_labels(data.targets[at.flatten()], data)
     real, objective = _bank(data, at), _objective(data, teachers, weights, how)
     asked = {
         "per_class": per_class,
