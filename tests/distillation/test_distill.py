@@ -10,11 +10,12 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 
 import coterie as ct
-from coterie.distillation import select, teacher_scores
+from coterie.distillation import check_distillable, select, teacher_scores
 from coterie.errors import CoterieError
 from tests.distillation.small import SHORT, of_pictures, of_table
 
@@ -35,9 +36,12 @@ def test_what_is_left_as_it_is_are_the_real_images():
     found = ct.distill(teacher, data, 4, iterations=0, device="cpu")
     train = data.split.train
     labels = data.targets[train, 0].long().numpy()
-    at = train[torch.from_numpy(select(teacher_scores(teacher, data, train), labels, 4).T.copy())]
+    scores = teacher_scores(teacher, data, train)
+    chosen = select(scores, labels, 4).T.copy()
+    at = train[torch.from_numpy(chosen)]
     expected = data.inputs[at.flatten()].permute(0, 2, 3, 1)
     np.testing.assert_array_equal(found.images, expected.numpy())
+    np.testing.assert_array_equal(found.scores, scores[chosen.flatten()])
     np.testing.assert_array_equal(found.ids, data.ids[at.flatten().numpy()])
     assert found.iterations.tolist() == [0] * 12
     assert found.history["loss"].shape == (0,)
@@ -132,8 +136,9 @@ def test_what_the_teacher_does_not_know_has_no_part():
     coin = data.targets.clone()
     coin[:, 3] = 1 - coin[:, 3]
     rule = {"rule": "random", "n_cells": 1}
-    one = ct.distill(teacher, data, 6, **rule, **SHORT)
-    other = ct.distill(teacher, replace(data, targets=coin), 6, **rule, **SHORT)
+    one = ct.distill(teacher, data, 24, **rule, **SHORT)
+    other = ct.distill(teacher, replace(data, targets=coin), 24, **rule, **SHORT)
+    assert np.isnan(one.scores).all()
     np.testing.assert_array_equal(one.ids, other.ids)
     np.testing.assert_array_equal(one.inputs, other.inputs)
     assert (one.targets[:, 3] == 1 - other.targets[:, 3]).all()
@@ -144,7 +149,7 @@ def test_task_weights_say_what_counts():
     rule = {"rule": "random", "n_cells": 1}
     weights = [None, {"number": 0}, {"number": 0, "coin": 5}]
     plain, without, again = (
-        ct.distill(teacher, data, 6, task_weights=each, **rule, **SHORT).inputs for each in weights
+        ct.distill(teacher, data, 24, task_weights=each, **rule, **SHORT).inputs for each in weights
     )
     assert (plain != without).any()
     np.testing.assert_array_equal(without, again)
@@ -165,8 +170,32 @@ def test_by_a_data_map():
     teacher = ct.fit("cnn", data, epochs=6, record=True, **settings)
     found = ct.distill(teacher, data, 4, rule="data_map", **SHORT)
     assert found.settings["rule"] == "data_map"
+    at = [teacher.data_map.ids.tolist().index(each) for each in found.ids]
+    np.testing.assert_allclose(found.scores, teacher.data_map.confidence[at, 0])
     with pytest.raises(CoterieError, match="'data_map' needs a teacher fitted with record=True"):
         ct.distill(of_pictures()[1], data, 4, rule="data_map", **SHORT)
+
+
+def test_a_class_without_training_examples_is_named():
+    """Cells after it would have the names of others."""
+    rng = np.random.default_rng(0)
+    part, label = np.repeat(["train", "validation", "test"], [60, 20, 20]), np.arange(100) % 4
+    label[(part == "train") & (label == 1)] = 0
+    frame = pd.DataFrame(
+        {"x": rng.normal(size=100), "label": np.array(list("abcd"))[label], "part": part}
+    )
+    data = ct.load(frame, targets=["label"], split_column="part")
+    teacher = ct.fit("mlp", data, epochs=1, model_options={"hidden": (4,)}, device="cpu")
+    for run in (lambda: ct.distill(teacher, data, 3), lambda: check_distillable("mlp", data, 3)):
+        with pytest.raises(CoterieError, match="there are of class 'b': 0 training examples"):
+            run()
+
+
+def test_examples_that_leave_a_task_one_label_are_refused_before_anything_runs():
+    data, teacher = of_table()
+    with pytest.raises(CoterieError, match="Task 'rare' would have one label only"):
+        ct.distill(teacher, data, 1, n_cells=1, checkpoint="nothing is written", **SHORT)
+    assert not Path("nothing is written").exists()
 
 
 def numbers() -> ct.Dataset:
@@ -186,7 +215,11 @@ def without_batch_norm() -> dict:
 @pytest.mark.parametrize(
     ("changed", "message"),
     [
-        (lambda: {"per_class": 31}, "`per_class` = 31 is more than there are of class 0: 30"),
+        (lambda: {"per_class": 31}, "`per_class` = 31 is more than there are of class 'x': 30"),
+        (
+            lambda: {"iteration": 7},
+            "`iteration` is not a setting of distill; .* mean `iterations`",
+        ),
         (lambda: {"iterations": 7}, "`round_iterations` must divide `iterations`, 7; found 2"),
         (lambda: {"data": numbers()}, r"task with classes, .* its tasks are 'b' \(regression\)"),
         (lambda: {"rule": "middle"}, "`rule` must be one of 'median'"),

@@ -215,6 +215,7 @@ def test_tables_are_learnt_task_by_task():
     ("wrong", "message"),
     [
         ({"epochs": 0}, "`epochs`"),
+        ({"epoch": 3}, "`epoch` is not a setting of post_train; .* Did you mean `epochs`?"),
         ({"crop": 1.5}, "`crop` must be a share"),
         ({"temperature": 0}, "`temperature`"),
         ({"magnitude": 11}, "`magnitude`"),
