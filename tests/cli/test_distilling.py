@@ -106,12 +106,12 @@ def test_another_run_lends_its_teacher(
 @pytest.mark.parametrize(
     ("more", "message"),
     [
-        (["--round", "3"], "`round_iterations` must divide `iterations`, 4; found 3"),
-        (["--per-class", "0"], "`per_class`"),
-        (["--rule", "best"], "`rule` must be"),
+        (["--round", "3"], "`--round` must divide `--iterations`, 4; found 3"),
+        (["--per-class", "0"], "`--per-class`"),
+        (["--rule", "best"], "`--rule` must be"),
         (["--per-class", "1000"], "need 1000 labelled examples; found 90"),
         (["--teacher", "nowhere"], "nowhere"),
-        (["--model", "tabm"], "`teacher` must have BatchNorm layers"),
+        (["--model", "tabm"], "The teacher must have BatchNorm layers"),
     ],
 )
 def test_a_slip_leaves_nothing(

@@ -66,10 +66,11 @@ def _check_curve(verb: options.LearningCurve) -> None:
 
 
 def _check_distillation(asked: DistillationOptions) -> None:
-    from coterie.distillation import RULES, EarlyLate
+    from coterie.distillation import RULES, Recovery
     from coterie.errors import require_choice
 
-    EarlyLate(per_class=asked.per_class, iterations=asked.iterations, round_iterations=asked.round)
+    how = Recovery(iterations=asked.iterations, round_iterations=asked.round)
+    how.schedule(asked.per_class)
     require_choice("rule", asked.rule, [rule for rule in RULES if rule != "data_map"])
 
 

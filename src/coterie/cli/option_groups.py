@@ -203,7 +203,9 @@ class DistillationOptions:
     """Examples of each class."""
     iterations: Count = 4000
     """Steps of the longest optimised examples; 0 leaves real examples as they are."""
-    round: Count = 500
+    round: Annotated[
+        int | None, arg(metavar="N", help_behavior_hint="(default: an eighth of the iterations)")
+    ] = None
     """Steps after which more examples join; as many as iterations: all at once."""
     rule: Annotated[str, arg(metavar="NAME")] = "median"
     """Which real examples to start from: median, top, low (by the teacher) or random."""

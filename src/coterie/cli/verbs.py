@@ -11,6 +11,7 @@ from dataclasses import asdict, replace
 from typing import TYPE_CHECKING
 
 from coterie.cli import options
+from coterie.cli.arguments import told_by_flags
 from coterie.cli.asked import (
     baselines_asked,
     clustering_of,
@@ -95,7 +96,10 @@ def perform(verb: options.Verb) -> None:
         case options.Distill():
             from coterie.cli.distilling import distill
 
-            distill(verb, screen)
+            teacher = "the teacher" if verb.distillation.teacher is None else "`--teacher`"
+            told = {"round_iterations": "`--round`", "teacher": teacher}
+            with told_by_flags(options.Distill, **told):
+                distill(verb, screen)
         case options.Fit():
             fit(verb, screen)
         case options.Evaluate():
@@ -288,7 +292,8 @@ def fit(verb: options.Fit, screen: Screen) -> None:
     if verb.distilled is not None:
         from coterie.cli.distilling import train_students
 
-        train_students(verb, verb.distilled, screen)
+        with told_by_flags(options.Fit):
+            train_students(verb, verb.distilled, screen)
         return
     if verb.epochs is not None or verb.seeds is not None:
         raise CoterieError("`--epochs` and `--seeds` are of students; give `--distilled` too.")
