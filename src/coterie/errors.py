@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import fields
+from difflib import get_close_matches
 from math import inf
 from numbers import Integral, Real
 from reprlib import Repr
@@ -116,6 +118,26 @@ def require_choice(name: str, value: object, choices: Iterable[str]) -> None:
             f"`{name}` must be one of {', '.join(map(repr, map(str, choices)))}; found "
             f"{shown(value)}."
         )
+
+
+def require_settings(kind: type, settings: Iterable[str], of: str) -> None:
+    """Refuse names that are no fields of the dataclass ``kind``, the settings of ``of``.
+
+    >>> from dataclasses import make_dataclass
+    >>> require_settings(make_dataclass("Settings", ["lr", "epochs"]), ["epoch"], "fit")
+    Traceback (most recent call last):
+    ...
+    coterie.errors.CoterieError: `epoch` is not a setting of fit; there are lr, epochs. Did you mean \
+`epochs`?
+    """
+    known = [field.name for field in fields(kind)]
+    for name in settings:
+        if name not in known:
+            close = get_close_matches(name, known, n=1)
+            hint = f" Did you mean `{close[0]}`?" if close else ""
+            raise CoterieError(
+                f"`{name}` is not a setting of {of}; there are {', '.join(known)}.{hint}"
+            )
 
 
 def require_list(name: str, value: object, *kinds: type[Each]) -> tuple[Each, ...]:

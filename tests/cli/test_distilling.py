@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from torch import nn
 
 import coterie as ct
 from coterie.cli import main
@@ -18,6 +19,10 @@ from coterie.results import Diversity, PostTraining
 
 def never(*_: Any, **__: Any) -> None:
     raise AssertionError("nothing may be computed here")
+
+
+def narrow(input_shape: tuple[int, ...]) -> nn.Module:
+    return nn.Linear(*input_shape, 2)
 
 
 @pytest.fixture(scope="module")
@@ -93,14 +98,36 @@ def test_what_is_done_is_not_done_again(
 def test_another_run_lends_its_teacher(
     run: Path, asked: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """A mistake does not bind the folder."""
     monkeypatch.setattr("coterie.fitting.fit", never)
     for number, teacher in enumerate((run, run / "teacher")):
         out = tmp_path / str(number)
-        assert main([*asked, "--out", str(out), "--teacher", str(teacher)]) == 0
+        lent = [*asked, "--out", str(out), "--teacher", str(teacher)]
+        assert main([*lent, "--per-class", "1000"]) == 2
+        assert not out.exists()
+        assert main(lent) == 0
         mine, theirs = (
             ct.Distilled.load(each / "distilled.safetensors").teacher for each in (out, run)
         )
         assert mine == theirs
+
+
+def test_students_may_have_another_encoder_than_the_teacher(
+    run: Path, asked: list[str], tmp_path: Path
+) -> None:
+    """One built in, or one's own. Pixels are optimised in the precision asked for."""
+    own = "tests.cli.test_distilling:narrow"
+    for number, student in enumerate(("tabm", own)):
+        out = tmp_path / str(number)
+        more = ["--out", str(out), "--teacher", str(run), "--model", student]
+        assert main([*asked, *more, "--precision", "bf16"]) == 0
+        found = ct.Distilled.load(out / "distilled.safetensors")
+        assert found.settings["precision"] == "bf16"
+        students = ["fit", str(out), "--distilled", str(out / "distilled.safetensors"), "--quiet"]
+        named = ["--model", own] if student == own else []
+        assert main([*students, "--epochs", "1", "--seeds", "1", *named]) == 0
+        assert ct.Fit.encoder_of(out / "teacher") == "mlp"
+        assert ct.Fit.encoder_of(out / "students") == student
 
 
 @pytest.mark.parametrize(

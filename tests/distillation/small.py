@@ -11,14 +11,14 @@ import coterie as ct
 SHORT = {"iterations": 8, "round_iterations": 2, "device": "cpu"}
 
 
-def pictures(n: int = 150, seed: int = 0) -> ct.Dataset:
+def pictures(n: int = 150, seed: int = 0, dtype: type = np.uint8, factor: int = 1) -> ct.Dataset:
     """Images of 8 x 8 pixels in three classes: which channel is bright on the left."""
     rng = np.random.default_rng(seed)
     label = np.arange(n) % 3
     images = rng.integers(0, 100, (n, 3, 8, 8))
     images[np.arange(n), label, :, :4] += 120
     return ct.load(
-        {"inputs": images.astype(np.uint8), "targets": {"c": np.array(list("xyz"))[label]}}
+        {"inputs": (factor * images).astype(dtype), "targets": {"c": np.array(list("xyz"))[label]}}
     )
 
 

@@ -10,11 +10,12 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 
 import coterie as ct
-from coterie.distillation import select, teacher_scores
+from coterie.distillation import check_distillable, select, teacher_scores
 from coterie.errors import CoterieError
 from tests.distillation.small import SHORT, of_pictures, of_table
 
@@ -169,6 +170,28 @@ def test_by_a_data_map():
         ct.distill(of_pictures()[1], data, 4, rule="data_map", **SHORT)
 
 
+def test_a_class_without_training_examples_is_named():
+    """Cells after it would have the names of others."""
+    rng = np.random.default_rng(0)
+    part, label = np.repeat(["train", "validation", "test"], [60, 20, 20]), np.arange(100) % 4
+    label[(part == "train") & (label == 1)] = 0
+    frame = pd.DataFrame(
+        {"x": rng.normal(size=100), "label": np.array(list("abcd"))[label], "part": part}
+    )
+    data = ct.load(frame, targets=["label"], split_column="part")
+    teacher = ct.fit("mlp", data, epochs=1, model_options={"hidden": (4,)}, device="cpu")
+    for run in (lambda: ct.distill(teacher, data, 3), lambda: check_distillable("mlp", data, 3)):
+        with pytest.raises(CoterieError, match="there are of class 'b': 0 training examples"):
+            run()
+
+
+def test_examples_that_leave_a_task_one_label_are_refused_before_anything_runs():
+    data, teacher = of_table()
+    with pytest.raises(CoterieError, match="Task 'rare' would have one label only"):
+        ct.distill(teacher, data, 1, n_cells=1, checkpoint="nothing is written", **SHORT)
+    assert not Path("nothing is written").exists()
+
+
 def numbers() -> ct.Dataset:
     rng = np.random.default_rng(0)
     return ct.load({"inputs": rng.normal(size=(60, 2)), "targets": {"b": rng.normal(size=60)}})
@@ -186,7 +209,11 @@ def without_batch_norm() -> dict:
 @pytest.mark.parametrize(
     ("changed", "message"),
     [
-        (lambda: {"per_class": 31}, "`per_class` = 31 is more than there are of class 0: 30"),
+        (lambda: {"per_class": 31}, "`per_class` = 31 is more than there are of class 'x': 30"),
+        (
+            lambda: {"iteration": 7},
+            "`iteration` is not a setting of distill; .* mean `iterations`",
+        ),
         (lambda: {"iterations": 7}, "`round_iterations` must divide `iterations`, 7; found 2"),
         (lambda: {"data": numbers()}, r"task with classes, .* its tasks are 'b' \(regression\)"),
         (lambda: {"rule": "middle"}, "`rule` must be one of 'median'"),

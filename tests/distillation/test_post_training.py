@@ -11,7 +11,8 @@ import torch
 import coterie as ct
 from coterie.errors import CoterieError
 from coterie.metrics import scores
-from tests.distillation.small import SHORT, of_pictures, of_table
+from coterie.models.encoders import ENCODERS
+from tests.distillation.small import SHORT, of_pictures, of_table, pictures
 
 QUICK = {
     "epochs": 6,
@@ -86,6 +87,39 @@ def test_without_augmentation_a_student_learns_what_the_teacher_says():
     assert found.last.mean() > 0.8
 
 
+@pytest.mark.parametrize("operations", [0, 4])
+def test_a_student_of_16_bits_learns_as_one_of_8(operations):
+    """Levels that are 257 times as high, of 257 times as many, are the same pictures."""
+    found = []
+    for factor, kind in ((1, np.uint8), (257, np.uint16)):
+        data = pictures(dtype=kind, factor=factor)
+        options = {"width": 0.25, "dropout": 0.0}
+        teacher = ct.fit(
+            "cnn", data, epochs=8, lr=0.01, batch_size=32, model_options=options, device="cpu"
+        )
+        how = {**QUICK, "epochs": 2, "operations": operations}
+        small = ct.subset(data, 30, seed=0)
+        found.append(ct.post_train("cnn", small, teacher, data, seeds=1, **how))
+    eight, sixteen = (each.fit.history.train_loss for each in found)
+    np.testing.assert_allclose(sixteen, eight, rtol=0.02)
+
+
+def test_an_encoder_may_learn_at_a_rate_of_its_own(distilled):
+    data, teacher = of_pictures()
+
+    def eager(*args, **options):
+        encoder = ENCODERS["cnn"](*args, **options)
+        encoder.lr_scale = 3.0
+        return encoder
+
+    plain, scaled = (
+        ct.post_train(model, distilled, teacher, data, seeds=1, **{**QUICK, "lr": lr}).fit.stack
+        for model, lr in (("cnn", 0.003), (eager, 0.001))
+    )
+    for name, tensor in plain.parameters.items():
+        torch.testing.assert_close(scaled.parameters[name], tensor)
+
+
 def test_decay_is_for_weights_of_layers_only(distilled):
     """With a decay that leaves nothing of weights, biases and BatchNorm are what they are anyway."""
     data, teacher = of_pictures()
@@ -123,6 +157,7 @@ def test_tables_are_learnt_task_by_task():
     ("wrong", "message"),
     [
         ({"epochs": 0}, "`epochs`"),
+        ({"epoch": 3}, "`epoch` is not a setting of post_train; .* Did you mean `epochs`?"),
         ({"crop": 1.5}, "`crop` must be a share"),
         ({"temperature": 0}, "`temperature`"),
         ({"magnitude": 11}, "`magnitude`"),

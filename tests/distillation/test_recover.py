@@ -352,11 +352,14 @@ def test_every_rank_of_every_class_is_in_one_batch(n_classes, per_class, size, l
         assert (np.diff(ranks) > 0).all()
         if not legacy:
             assert len(ranks) * len(classes) <= size
+            assert len(classes) == n_classes or len(ranks) == 1
     assert (times == 1).all()
 
 
 def test_batches_hold_all_classes_while_there_is_room():
     assert all(len(classes) == 100 for _, classes in parts(100, 50, Recovery()))
+    sizes = [(len(ranks), len(classes)) for ranks, classes in parts(200, 50, Recovery())]
+    assert sizes == [(2, 200)] * 25
     released = parts(10, 50, Recovery(legacy=["batches"]))
     assert [classes.tolist() for _, classes in released] == [[i, i + 1] for i in range(0, 10, 2)]
     assert len(parts(10, 10, Recovery(legacy=["batches"]))) == 1

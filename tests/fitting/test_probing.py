@@ -95,6 +95,15 @@ def test_points_of_other_data_are_refused(data):
         ct.fit("mlp", data, probes=[ct.DataMapProbe(ct.load("digits"), every=2)], **SMALL)
 
 
+def test_a_second_training_is_refused(data, points):
+    probe = ct.DataMapProbe(points, every=4)
+    ct.fit("mlp", data, probes=[probe], **SMALL)
+    first = probe.data_map()
+    with pytest.raises(CoterieError, match="recorded another training: make a new one"):
+        ct.fit("mlp", data, probes=[probe], **{**SMALL, "seed": 5})
+    np.testing.assert_array_equal(probe.data_map().confidence, first.confidence)
+
+
 def test_a_training_too_short_to_be_recorded_says_so(data, points):
     probe = ct.DataMapProbe(points, every=99)
     ct.fit("mlp", data, probes=[probe], **SMALL)

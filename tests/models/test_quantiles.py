@@ -72,6 +72,24 @@ def test_bins_say_how_much_of_each_lies_below():
     )
 
 
+@pytest.mark.parametrize("bins", [0, 4])
+def test_gradients_of_inputs_are_finite(bins):
+    """Columns of categories, of values that many share, and examples at the median."""
+    train = random_inputs(64, 0)
+    train = torch.cat([train, train[:, :1] > 0, train[:, :1].round(), 0 * train[:, :1]], dim=1)
+    inputs = torch.cat([train, train.median(0).values[None], 3 * train]).requires_grad_()
+    fitted(train, bins)(inputs).sum().backward()
+    assert inputs.grad.isfinite().all()
+    assert (inputs.grad[64, :2] > 0).all()
+
+
+def test_the_gradient_at_the_median_is_that_of_the_quantile():
+    share = torch.tensor([0.3, 0.5, 0.9]).double().requires_grad_()
+    normal_quantile(share).sum().backward()
+    expected = 1 / norm.pdf(norm.ppf(share.detach()))
+    np.testing.assert_allclose(share.grad, expected, rtol=1e-4)
+
+
 @given(st.floats(1e-7, 1 - 1e-7))
 def test_normal_quantile_is_that_of_scipy(share):
     found = normal_quantile(torch.tensor(share, dtype=torch.float64)).item()

@@ -126,7 +126,7 @@ def affinities(
     {'cosine': Affinity(cosine, 14 tasks), 'lookahead': Affinity(lookahead, 14 tasks)}
     """
     require_whole("repeats", repeats, 1, _MOST_REPEATS)
-    require_whole("seed", seed, 0, MOST_SEED - repeats)
+    require_whole("seed", seed, 0, MOST_SEED - repeats + 1)
     runs = []
     for run in range(repeats):
         alone = checkpoint is None or repeats == 1

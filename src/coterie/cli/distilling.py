@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,6 +24,8 @@ from coterie.runs import Run, is_run
 from coterie.wording import number
 
 if TYPE_CHECKING:
+    from torch import nn
+
     from coterie.data import Dataset
     from coterie.results import Fit, PostTraining
 
@@ -44,35 +46,50 @@ def distill(verb: options.Distill, screen: Screen) -> None:
 
 
 def _teacher(run: Run, verb: options.Distill, data: Dataset, screen: Screen) -> Fit:
-    """The teacher of the run: its own, another run's, or one that is trained now."""
+    """The teacher of the run: its own, another run's, or one that is trained now and kept.
+
+    Another's is kept with what is distilled by it: until then it cost nothing, and may be wrong.
+    """
     from coterie.distillation import check_distillable
     from coterie.fitting import fit as fit_stack
+
+    model, asked = model_of(verb.training, data), verb.distillation.teacher
+    if run.done(TEACHER):
+        return _load_teacher(run.folder / TEACHER, model)
+    with no_trace_of_a_mistake(run), screen.progress() as progress:
+        if asked is not None:
+            return _load_teacher(_folder_of(Path(asked)), model)
+        check_distillable(model, data, verb.distillation.per_class)
+        trained = fit_stack(
+            model,
+            data,
+            seed=verb.training.seed,
+            progress=progress,
+            checkpoint=run.checkpoint(TEACHER),
+            **settings_of(verb.training),
+        )
+    _keep_teacher(run, trained)
+    return trained
+
+
+def _keep_teacher(run: Run, teacher: Fit) -> None:
+    teacher.save(run.folder / TEACHER)
+    run.complete(TEACHER, _files(run.folder / TEACHER), seconds=teacher.cost["seconds"])
+    run.drop_checkpoint(TEACHER)
+
+
+def _load_teacher(
+    folder: Path, students: str | Callable[..., nn.Module], *, trust: bool = False
+) -> Fit:
+    """A saved teacher, whose encoder need not be that of its students.
+
+    One that is not built in is imported if students have it, too: then the command named it.
+    """
     from coterie.models import ENCODERS
     from coterie.results import Fit
 
-    model = model_of(verb.training, data)
-    own = None if model in ENCODERS else model
-
-    if run.done(TEACHER):
-        return Fit.load(run.folder / TEACHER, model=own)
-    asked = verb.distillation.teacher
-    with no_trace_of_a_mistake(run), screen.progress() as progress:
-        if asked is not None:
-            taken = Fit.load(_folder_of(Path(asked)), model=own)
-        else:
-            check_distillable(model, data, verb.distillation.per_class)
-            taken = fit_stack(
-                model,
-                data,
-                seed=verb.training.seed,
-                progress=progress,
-                checkpoint=run.checkpoint(TEACHER),
-                **settings_of(verb.training),
-            )
-    taken.save(run.folder / TEACHER)
-    run.complete(TEACHER, _files(run.folder / TEACHER), seconds=taken.cost["seconds"])
-    run.drop_checkpoint(TEACHER)
-    return taken
+    built_in = {students, Fit.encoder_of(folder)} & set(ENCODERS)
+    return Fit.load(folder, model=None if built_in else students, trust=trust)
 
 
 def _distil(run: Run, verb: options.Distill, teacher: Fit, data: Dataset, screen: Screen) -> None:
@@ -89,11 +106,14 @@ def _distil(run: Run, verb: options.Distill, teacher: Fit, data: Dataset, screen
             round_iterations=asked.round,
             rule=asked.rule,
             seed=verb.training.seed,
+            precision=verb.training.precision,
             device=verb.training.device,
             checkpoint=run.checkpoint(DISTILLED),
             progress=progress,
         )
     told = diversity(found, teacher, data, device=verb.training.device)
+    if not run.done(TEACHER):
+        _keep_teacher(run, teacher)
     for name, record in ((_EXAMPLES, found), (_DIVERSITY, told)):
         with atomic(run.folder / name) as temporary:
             record.save(temporary)
@@ -104,7 +124,7 @@ def _distil(run: Run, verb: options.Distill, teacher: Fit, data: Dataset, screen
 def train_students(verb: options.Fit, distilled: Path, screen: Screen) -> None:
     """Train students on distilled examples with the labels of the run's teacher; keep them."""
     from coterie.models.architecture import trusted
-    from coterie.results import Distilled, Fit, PostTraining
+    from coterie.results import Distilled, PostTraining
 
     with continued(verb.run) as run:
         if not run.done(TEACHER):
@@ -127,7 +147,7 @@ def train_students(verb: options.Fit, distilled: Path, screen: Screen) -> None:
                 found = post_train(
                     model,
                     Distilled.load(distilled),
-                    Fit.load(run.folder / TEACHER, model=model),
+                    _load_teacher(run.folder / TEACHER, model, trust=verb.trust),
                     data,
                     epochs=asked["epochs"],
                     seeds=asked["seeds"],

@@ -17,6 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from coterie.data import Batches, Dataset
+from coterie.data.dataset import require_labels
 from coterie.data.targets import constant_losses
 from coterie.distillation._subset import codes_of
 from coterie.distillation.recover import Bank, Objective, parts, recover
@@ -24,7 +25,7 @@ from coterie.distillation.recovery import Recovery, RecoverySettings
 from coterie.distillation.scores import map_scores, teacher_scores
 from coterie.distillation.select import RULES, select
 from coterie.distillation.teachers import Teachers, first_of, require_batch_norm
-from coterie.errors import CoterieError, require_choice, require_type, shown
+from coterie.errors import CoterieError, require_choice, require_settings, require_type, require_whole, shown
 from coterie.models import Architecture
 from coterie.results import Distilled, Fit
 from coterie.tasks import Kind
@@ -77,7 +78,8 @@ def distill(
 
     Raises:
         CoterieError: a setting is wrong, the teacher has no BatchNorm or knows nothing, no task has
-            classes, or a class has fewer examples than ``per_class``.
+            classes, a class has fewer examples than ``per_class``, or a task would be left with one
+            label only.
 
     >>> import coterie as ct
     >>> data = ct.load("digits", targets=["even", "closed loop"])
@@ -85,14 +87,16 @@ def distill(
     >>> ct.distill(teacher, data, 2, iterations=8, round_iterations=4, flip=False)
     Distilled(8 examples of 4 cells x 2 tasks, mean 6 iterations)
     """
+    require_settings(Recovery, settings, "distill")
     how = Recovery(**settings)
     schedule = how.schedule(per_class)
-    _check(data, rule, checkpoint)
+    _check(data, rule, per_class, checkpoint)
     weights = _weights(task_weights, data)
     teachers = Teachers.of(teacher, data, Place.of(how.device, how.precision))
     if how.bn_weight:
         teachers.require_batch_norm(data.input_shape)
     at = _chosen(teacher, data, rule, per_class, n_cells, how.seed)
+    require_labels(data.targets[at.flatten()], data)
     real, objective = _bank(data, at), _objective(data, teachers, weights, how)
     asked = {
         "per_class": per_class,
@@ -149,16 +153,17 @@ def check_distillable(
         CoterieError: an encoder without BatchNorm, no task with classes, or fewer examples of a
             class than ``per_class``.
     """
-    _check(data, "random", None)
+    _check(data, "random", per_class, None)
     select(None, codes_of(data), per_class, "random")
     teacher = Architecture.of(model, data.input_shape, data.tasks, options).build(0, 0).eval()
     require_batch_norm([teacher], data.input_shape)
 
 
-def _check(data: Dataset, rule: str, checkpoint: str | Path | None) -> None:
+def _check(data: Dataset, rule: str, per_class: int, checkpoint: str | Path | None) -> None:
     """Refuse what cannot work before anything runs."""
     require_type("data", data, Dataset)
     require_choice("rule", rule, RULES)
+    require_whole("per_class", per_class, 1)
     if checkpoint is not None:
         require_type("checkpoint", checkpoint, str, Path)
     if not isinstance(data.inputs, Tensor):
@@ -168,6 +173,15 @@ def _check(data: Dataset, rule: str, checkpoint: str | Path | None) -> None:
             f"`data` must have a task with classes, of which examples are chosen; its tasks are "
             f"{', '.join(f'{task.name!r} ({task.kind})' for task in data.tasks)}."
         )
+    if len(data.tasks) == 1:
+        # What stands for a class is known by the class's number: none may be left out.
+        codes = data.targets[data.split.train, 0]
+        for number, name in enumerate(data.tasks[0].classes):
+            if (n := int((codes == number).sum())) < per_class:
+                raise CoterieError(
+                    f"`per_class` = {per_class} is more than there are of class {name!r}: {n} "
+                    "training examples."
+                )
 
 
 def _weights(asked: Mapping[str, float] | None, data: Dataset) -> Tensor:

@@ -29,6 +29,7 @@ from coterie.errors import (
     CoterieError,
     is_listed,
     require_count,
+    require_settings,
     require_type,
     require_whole,
     shown,
@@ -80,6 +81,7 @@ def post_train(
     require_type("teacher", teacher, Fit)
     require_type("data", data, Dataset)
     require_type("distilled", distilled, Distilled, Dataset)
+    require_settings(Recipe, recipe, "post_train")
     how = Recipe(**recipe)
     data = data.with_metric(_by_accuracy(data) if metric is None else metric)
     small = distilled.dataset(data) if isinstance(distilled, Distilled) else distilled

@@ -266,8 +266,9 @@ def parts(n_classes: int, per_class: int, how: Recovery) -> list[tuple[np.ndarra
     """Ranks and classes of the batches that all examples are optimised in, each by itself.
 
     BatchNorm statistics of training are those of all classes: a batch of few is drawn to what it
-    should not be like. So ranks are dealt out first, as long as a batch holds one of each class,
-    then classes at random.
+    should not be like. So a batch is of all classes and of as many ranks as find room, dealt out in
+    turn; only where not even one of each class finds room, of some classes, at random. A batch of
+    fewer ranks than there are groups lacks some of the groups, and rests until its first rank joins.
 
     >>> [(ranks.tolist(), len(classes)) for ranks, classes in parts(10, 5, Recovery(batch_size=30))]
     [([0, 2, 4], 10), ([1, 3], 10)]
@@ -279,8 +280,9 @@ def parts(n_classes: int, per_class: int, how: Recovery) -> list[tuple[np.ndarra
         starts = range(0, n_classes, size)
         classes = np.arange(n_classes)
         return [(np.arange(per_class), classes[start : start + size]) for start in starts]
-    n_deals = min(per_class, -(-n_classes * per_class // how.batch_size))
-    n_sets = -(-n_classes * -(-per_class // n_deals) // how.batch_size)
+    room = max(1, how.batch_size // n_classes)
+    n_deals = -(-per_class // room)
+    n_sets = -(-n_classes // how.batch_size)
     order = numpy_generator(how.seed, "classes").permutation(n_classes)
     return [
         (np.arange(start, per_class, n_deals), np.sort(classes))

@@ -131,19 +131,21 @@ class Course:
         self, batch: Batch, generator: torch.Generator
     ) -> tuple[Tensor, list[tuple[float, Tensor]]]:
         """A batch augmented and mixed, as models read it, and whose labels it has by what share."""
-        recipe, inputs, labels = self.recipe, batch.inputs, [(1.0, batch.targets)]
+        recipe, preprocessing = self.recipe, self.data.preprocessing
+        inputs, labels = batch.inputs, [(1.0, batch.targets)]
         if not self._is_spatial:
             return inputs, labels
         if self._is_images:
             how = {"magnitude": recipe.magnitude, "operations": recipe.operations}
-            inputs = rand_augment(inputs, generator, **how)
+            depth = (2**preprocessing.image_bits - 1) / 255
+            inputs = rand_augment(inputs / depth, generator, **how) * depth
         inputs = random_resized_crop(inputs, (recipe.crop, 1), generator, flip=recipe.flip)
         if recipe.cutmix:
             inputs, partner, own = cut_mix(inputs, generator)
             theirs = batch.targets[partner.to(batch.targets.device)]
             labels = [(own, batch.targets), (1 - own, theirs)]
         if self._is_images:
-            inputs = self.data.preprocessing.normalise(inputs.round().to(torch.uint8))
+            inputs = preprocessing.normalise(inputs.round().to(preprocessing.dtype))
         return inputs.contiguous(memory_format=torch.channels_last), labels
 
     def _batches(self, seed: int) -> Batches:

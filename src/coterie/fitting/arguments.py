@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import fields
-from difflib import get_close_matches
 from numbers import Integral
 from pathlib import Path
 from typing import Any
@@ -13,7 +11,7 @@ import numpy as np
 from torch import Tensor, nn
 
 from coterie.data import Dataset
-from coterie.errors import CoterieError, is_listed, require_type, shown
+from coterie.errors import CoterieError, is_listed, require_settings, require_type, shown
 from coterie.models import Architecture, ModelStack
 from coterie.models.width import resized
 from coterie.training import StaticWeights, TrainingConfig, WeightsProvider
@@ -30,14 +28,8 @@ def make_config(settings: Mapping[str, Any]) -> TrainingConfig:
     Raises:
         CoterieError: an unknown name or a value that cannot work.
     """
-    settings, known = spelled(settings), [field.name for field in fields(TrainingConfig)]
-    for name in settings:
-        if name not in known:
-            close = get_close_matches(name, known, n=1)
-            hint = f" Did you mean `{close[0]}`?" if close else ""
-            raise CoterieError(
-                f"`{name}` is not a setting of fit; there are {', '.join(known)}.{hint}"
-            )
+    settings = spelled(settings)
+    require_settings(TrainingConfig, settings, "fit")
     return TrainingConfig(**settings)
 
 

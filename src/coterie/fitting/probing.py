@@ -20,7 +20,8 @@ class DataMapProbe:
     Maps of several trainings, on all data, on a small part or on distilled examples, are so of the
     same points, and what a model learns by heart is not in them. Each recording is one forward pass
     over the points, in evaluation; the training is left as it is. The map is of all of the
-    training, whichever epoch the model keeps. Pass it to ``fit(..., probes=[probe])``.
+    training, whichever epoch the model keeps. Pass it to ``fit(..., probes=[probe])``, one to each
+    training.
 
     Args:
         points: what is recorded on: its training part, such as that of
@@ -29,7 +30,8 @@ class DataMapProbe:
         row: number of the model, where several train.
 
     Raises:
-        CoterieError: no such settings; when training, points that were prepared otherwise.
+        CoterieError: no such settings; when training, points that were prepared otherwise, or a
+            training other than the one that it has recorded.
 
     >>> import coterie as ct
     >>> data = ct.load("digits")
@@ -58,6 +60,10 @@ class DataMapProbe:
         at = (moment.rows == self.row).nonzero().flatten().tolist()
         if not at:
             return
+        if moment.step != self.every * (self.recorder.epoch + 1):
+            raise CoterieError(
+                "`probes` holds a DataMapProbe that has recorded another training: make a new one."
+            )
         stack = moment.stack if moment.stack.n_models == 1 else moment.stack.select(at)
         mode = stack.training
         stack.train(False)
@@ -97,16 +103,15 @@ class DataMapProbe:
 
     def _of(self, moment: Moment) -> Batches:
         """The points, where the model is."""
-        if self._batches is None:
-            if difference := moment.data.schema.difference(self.points.schema):
-                raise CoterieError(
-                    f"`points` were not prepared as what is trained on: {difference}."
-                )
+        if difference := moment.data.schema.difference(self.points.schema):
+            raise CoterieError(f"`points` were not prepared as what is trained on: {difference}.")
+        device = moment.stack.device
+        if self._batches is None or self._batches.device != device:
             self._batches = Batches(
                 self.points,
                 self.points.split.train,
                 batch_size=EVALUATION_BATCH,
                 seed=0,
-                device=moment.stack.device,
+                device=device,
             )
         return self._batches

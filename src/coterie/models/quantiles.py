@@ -88,8 +88,11 @@ def _filled(x: Tensor, knots: Tensor) -> Tensor:
 
     Of an interval without width half, where x lies on it.
     """
-    low, high = knots[:, :-1], knots[:, 1:]
-    return ((x.unsqueeze(-1) - low) / (high - low)).clamp(0, 1).nan_to_num(nan=0.5)
+    low = knots[:, :-1]
+    width, above = knots[:, 1:] - low, x.unsqueeze(-1) - low
+    # Where a branch is not taken its gradient is multiplied by 0, so it must be finite there, too.
+    share = (above / torch.where(width > 0, width, 1)).clamp(0, 1)
+    return torch.where(width > 0, share, (above.sign() + 1) / 2)
 
 
 def normal_quantile(share: Tensor) -> Tensor:
@@ -102,8 +105,10 @@ def normal_quantile(share: Tensor) -> Tensor:
     """
     tail = torch.minimum(share, 1 - share).clamp_min(_LEAST)
     w = -(4 * tail * (1 - tail)).log()
-    size = torch.where(w < 5, _polynomial(w - 2.5, _CENTRAL), _polynomial(w.sqrt() - 3, _TAIL))
-    return 2**0.5 * (1 - 2 * tail) * size * (share - 0.5).sign()
+    # The root of 0, which is not used, has no finite gradient.
+    far = _polynomial(w.clamp_min(5).sqrt() - 3, _TAIL)
+    size = torch.where(w < 5, _polynomial(w - 2.5, _CENTRAL), far)
+    return 2**0.5 * (2 * share - 1) * size
 
 
 def _polynomial(x: Tensor, coefficients: tuple[float, ...]) -> Tensor:

@@ -202,6 +202,15 @@ class Fit:
             metric_names=file.metric_names,
         )
 
+    @staticmethod
+    def encoder_of(folder: str | Path) -> str:
+        """The name of the encoder of a saved fit; nothing is imported.
+
+        Raises:
+            CoterieError: a damaged file.
+        """
+        return _File.load(path_of(folder, "folder") / "fit.safetensors").model
+
     @property
     def frame(self) -> pd.DataFrame:
         """The scores, a row for each model, counted from 0, a column for each task."""
