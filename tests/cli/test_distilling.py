@@ -85,7 +85,7 @@ def test_what_is_done_is_not_done_again(
     monkeypatch.setattr("coterie.fitting.fit", never)
     assert main([*asked, "--out", str(run)]) == 0
     said = capsys.readouterr().out
-    assert "mean 3.333 iterations" in " ".join(said.split())
+    assert "12 examples of 4 cells of like labels (2 tasks)" in " ".join(said.split())
     assert "Diversity" in said
     assert max(map(len, said.splitlines()[:-1])) <= 80
     students = ["fit", str(run), "--distilled", str(run / "distilled.safetensors"), "--quiet"]

@@ -21,7 +21,7 @@ from coterie.cli.show import Screen
 from coterie.errors import CoterieError
 from coterie.files import atomic, checksum
 from coterie.runs import Run, is_run
-from coterie.wording import number
+from coterie.wording import number, plain
 
 if TYPE_CHECKING:
     from torch import nn
@@ -74,7 +74,8 @@ def _teacher(run: Run, verb: options.Distill, data: Dataset, screen: Screen) -> 
 
 def _keep_teacher(run: Run, teacher: Fit) -> None:
     teacher.save(run.folder / TEACHER)
-    run.complete(TEACHER, _files(run.folder / TEACHER), seconds=teacher.cost["seconds"])
+    about = {"seconds": teacher.cost["seconds"], "epochs": len(teacher.history.train_loss)}
+    run.complete(TEACHER, _files(run.folder / TEACHER), **about)
     run.drop_checkpoint(TEACHER)
 
 
@@ -173,9 +174,26 @@ def report_distilled(run: Run, screen: Screen) -> None:
         page,
         diversity=Diversity.load(run.folder / _DIVERSITY),
         students=None if students is None else PostTraining.load(students),
+        about=_about(run),
     )
     run.complete("report", [page, page.with_suffix(".json")])
     screen.path("Report", written)
+
+
+def _about(run: Run) -> dict[str, str]:
+    """What was run on what, in words."""
+    from coterie.results import Fit
+
+    told = {"data": plain(run.config["data"]["data"])}
+    teacher = run.about(TEACHER)
+    told["teacher"] = f"{Fit.encoder_of(run.folder / TEACHER)}, {teacher['epochs']} epochs"
+    if lent := run.config["distillation"]["teacher"]:
+        told["teacher"] += f", of {lent}"
+    if run.done(STUDENTS):
+        asked = run.about(STUDENTS)
+        encoder = Fit.encoder_of(run.folder / STUDENTS)
+        told["students"] = f"{encoder}, {asked['epochs']} epochs, {asked['seeds']} seeds"
+    return told
 
 
 def _keep_students(run: Run, found: PostTraining, asked: Mapping[str, object]) -> None:
@@ -198,9 +216,11 @@ def _files(folder: Path) -> list[Path]:
 
 def _show(screen: Screen, run: Run) -> None:
     """What was distilled: how many examples, how long, and how diverse they are."""
+    from coterie.report.distillation import summary
     from coterie.results import Distilled, Diversity
 
     found, told = Distilled.load(run.folder / _EXAMPLES), Diversity.load(run.folder / _DIVERSITY)
-    screen.say(f"{found!r}")
+    screen.say(summary(found))
     rows = [(name, *map(number, values)) for name, *values in told.means]
-    screen.table("Diversity", ("examples", "to centroid", "of two"), rows)
+    columns = ("examples", "cosine to the centroid\n(lower: more diverse)")
+    screen.table("Diversity", (*columns, "1 - cosine of two\n(higher: more diverse)"), rows)

@@ -25,7 +25,14 @@ from coterie.distillation.recovery import Recovery, RecoverySettings
 from coterie.distillation.scores import map_scores, teacher_scores
 from coterie.distillation.select import RULES, select
 from coterie.distillation.teachers import Teachers, first_of, require_batch_norm
-from coterie.errors import CoterieError, require_choice, require_settings, require_type, require_whole, shown
+from coterie.errors import (
+    CoterieError,
+    require_choice,
+    require_settings,
+    require_type,
+    require_whole,
+    shown,
+)
 from coterie.models import Architecture
 from coterie.results import Distilled, Fit
 from coterie.tasks import Kind
