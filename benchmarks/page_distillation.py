@@ -6,6 +6,8 @@ from typing import Any
 
 from page_methods import table
 
+_MEASURES = ("cosine", "lookahead", "data map")
+
 
 def students(found: dict[str, Any]) -> str:
     """What students score by arm and number of examples."""
@@ -64,6 +66,59 @@ def cost(found: dict[str, Any]) -> str:
         + f"\n\nEarlyLate (4,000 iterations, rounds of 500) leaves of the pixel iterations {shares} "
         f"a class; counted iteration by iteration {100 * found['counted_at_50']:.2f} % at 50."
     )
+
+
+def proxy(found: dict[str, Any]) -> str:
+    """Affinities and groups found on few images, beside those of all."""
+    settings, arms = found["settings"], found["summary"]["arms"]
+    lost = {name: each["regret"] for name, each in found.get("regret", {}).items()}
+    rows = [
+        [
+            arm,
+            name,
+            _agreement(arms[arm][name]),
+            f"{arms[arm][name]['rand']:.2f}",
+            lost.get(name, {}).get(arm, "-"),
+            f"{100 * arms[arm]['auroc']:.1f}",
+        ]
+        for arm in sorted(arms, key=_size)
+        for name in _MEASURES
+    ]
+    apart = [
+        [
+            key,
+            each["best real"],
+            f"{each['difference']:+.3f}",
+            "{:+.3f} to {:+.3f}".format(*each["interval"]),
+        ]
+        for key, each in found["summary"]["differences"].items()
+    ]
+    return (
+        f"Affinities of CIFAR-10's fifteen tasks, measured while the joint `convnet` (width "
+        f"{settings['width']:g}) trains {settings['epochs']} epoch(s) of {settings['n_train']:,} "
+        "images, or as many steps on few of them, with their own labels (hard) or the teacher's "
+        f"(soft). Agreement is Spearman's correlation with full data off the diagonal, mean and "
+        "standard deviation over seeds, of full data with its other runs; Rand that of "
+        f"{settings['n_groups']} groups with those of full data, adjusted; regret what models of "
+        "the groups lose on test against those of full data, as a part of what the best groups "
+        "met gain over random ones. AUROC x 100 is the joint model's on test.\n\n"
+        + table(["images", "measured", "agreement", "Rand", "regret", "AUROC"], rows)
+        + "\n\nAgreement of optimised images less that of the best real ones, with a 95 % "
+        "bootstrap interval over seeds. They are recommended only if EarlyLate is above 0 there "
+        "and loses less, too:\n\n"
+        + table(["images and measure", "best real", "difference", "interval"], apart)
+    )
+
+
+def _agreement(found: dict[str, Any]) -> str:
+    deviation = found["sd"]
+    return f"{found['agreement']:.3f}" + ("" if deviation is None else f" ± {deviation:.3f}")
+
+
+def _size(arm: str) -> tuple[int, str]:
+    """Full data first, then by the number of images, which the name of an arm begins with."""
+    first = arm.split(maxsplit=1)[0]
+    return (int(first), arm) if first.isdecimal() else (0, arm)
 
 
 def _spread(mean: float, deviation: float | None) -> str:

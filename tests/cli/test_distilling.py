@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import coterie as ct
 from coterie.cli import main
 from coterie.cli.distilling import EPOCHS, SEEDS
 from coterie.distillation import Recipe
+from coterie.distillation.students import Course, Student
 from coterie.locks import LOCK
 from coterie.results import Diversity, PostTraining
 
@@ -110,6 +112,33 @@ def test_another_run_lends_its_teacher(
             ct.Distilled.load(each / "distilled.safetensors").teacher for each in (out, run)
         )
         assert mine == theirs
+
+
+def test_students_that_are_finished_are_not_trained_again(
+    run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Killed in the second student of two, then continued, it leaves the bytes of one go."""
+    out = tmp_path / "run"
+    shutil.copytree(run, out)
+    students = ["fit", str(out), "--distilled", str(out / "distilled.safetensors"), "--quiet"]
+    train, seeds = Course.train, []
+
+    def trained(course: Course, seed: int, progress: Any) -> Student:
+        seeds.append(seed)
+        if seeds == [0, 1]:
+            raise KeyboardInterrupt
+        return train(course, seed, progress)
+
+    monkeypatch.setattr(Course, "train", trained)
+    assert main([*students, "--epochs", "1", "--seeds", "1"]) == 0
+    seeds.clear()
+    asked = [*students, "--epochs", "2", "--seeds", "2"]
+    assert main(asked) == 130
+    assert main(asked) == 0
+    assert seeds == [0, 1, 1]
+    assert not list((out / "checkpoints").rglob("*"))
+    mine, theirs = (each / "students" / "post_training.safetensors" for each in (out, run))
+    assert mine.read_bytes() == theirs.read_bytes()
 
 
 def test_students_may_have_another_encoder_than_the_teacher(

@@ -10,6 +10,7 @@ import torch
 
 import coterie as ct
 from coterie.errors import CoterieError
+from coterie.files import read_arrays, write_arrays
 from coterie.metrics import scores
 from coterie.models.encoders import ENCODERS
 from tests.distillation.small import SHORT, of_pictures, of_table, pictures
@@ -58,6 +59,63 @@ def test_a_student_depends_on_its_seed_alone(distilled, students):
     for name, tensor in again.fit.stack.state().items():
         assert torch.equal(tensor[0], students.fit.stack.state()[name][1])
     assert not np.array_equal(*students.fit.history.train_loss.swapaxes(0, 1))
+
+
+def test_finished_students_are_kept(distilled, students, tmp_path):
+    """Who was killed in the second goes on with it; the bytes are those of one go."""
+    data, teacher = of_pictures()
+    seen = []
+
+    def killed(done, of, text):
+        seen.append(text)
+        if text.startswith("student 2: epoch 3"):
+            raise KeyboardInterrupt
+
+    asked = {"checkpoint": tmp_path, **QUICK}
+    with pytest.raises(KeyboardInterrupt):
+        ct.post_train("cnn", distilled, teacher, data, seeds=2, progress=killed, **asked)
+    assert [file.name for file in tmp_path.iterdir()] == ["student-0"]
+    seen.clear()
+    again = ct.post_train(
+        "cnn",
+        distilled,
+        teacher,
+        data,
+        seeds=2,
+        progress=lambda *each: seen.append(each[2]),
+        **asked,
+    )
+    assert {text.partition(":")[0] for text in seen} == {"student 2"}
+    assert again.scores.tobytes() == students.scores.tobytes()
+    for name in ("train_loss", "validation_score", "validation_loss"):
+        mine, theirs = (getattr(each.fit.history, name) for each in (again, students))
+        assert mine.tobytes() == theirs.tobytes()
+    for name, tensor in again.fit.stack.state().items():
+        assert torch.equal(tensor, students.fit.stack.state()[name])
+    test = data.split.test
+    said, theirs = (ct.predict(each.fit.stack, data, test) for each in (again, students))
+    assert torch.equal(said, theirs)
+    with pytest.raises(CoterieError, match="belongs to a training with another lr"):
+        ct.post_train("cnn", distilled, teacher, data, seeds=2, **{**asked, "lr": 0.1})
+    with pytest.raises(CoterieError, match="belongs to a training with another distilled"):
+        ct.post_train("cnn", ct.subset(data, 18), teacher, data, seeds=2, batch_size=10, **asked)
+
+
+def test_a_student_that_fits_no_more_is_refused(distilled, tmp_path):
+    data, teacher = of_pictures()
+    asked = {**QUICK, "epochs": 1, "seeds": 1, "checkpoint": tmp_path}
+    ct.post_train("cnn", distilled, teacher, data, **asked)
+    (file,) = tmp_path.rglob("*.safetensors")
+    arrays, about = read_arrays(file)
+    for wrong, message in (
+        ({name: array for name, array in arrays.items() if name != "test"}, "test"),
+        ({name: array[..., :0] for name, array in arrays.items()}, "Array"),
+        ({name: array for name, array in arrays.items() if "head" not in name}, "head"),
+    ):
+        write_arrays(file, wrong, about)
+        with pytest.raises(CoterieError, match=message) as told:
+            ct.post_train("cnn", distilled, teacher, data, **asked)
+        assert str(file) in str(told.value)
 
 
 def test_the_random_state_of_the_caller_stays(distilled):
@@ -167,6 +225,7 @@ def test_tables_are_learnt_task_by_task():
         ({"device": "tpu"}, "`device`"),
         ({"metric": "R2"}, "`metric`"),
         ({"soft": "c"}, "`soft`"),
+        ({"checkpoint": 3}, "`checkpoint`"),
     ],
 )
 def test_wrong_settings_are_named_before_anything_is_trained(distilled, wrong, message):

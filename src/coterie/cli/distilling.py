@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING
 
 from coterie.cli import options
 from coterie.cli.asked import model_of, settings_of
+from coterie.cli.checking import check_students
 from coterie.cli.shared import (
     DISTILLED,
     REPORT,
     continued,
+    default_folder,
     no_trace_of_a_mistake,
     reload,
     started,
@@ -32,11 +34,17 @@ if TYPE_CHECKING:
 TEACHER, STUDENTS = "teacher", "students"
 _EXAMPLES, _DIVERSITY = f"{DISTILLED}.safetensors", "diversity.safetensors"
 _SCORES = "post_training.safetensors"
+# Not the name of their stage, whose end would take checkpoints of other students along.
+_FINISHED = "post_training"
 EPOCHS, SEEDS = 300, 3
 
 
 def distill(verb: options.Distill, screen: Screen) -> None:
     """Train a teacher, or take one, and keep what is distilled by it in the run directory."""
+    lent = verb.distillation.teacher
+    folder = verb.out or default_folder(verb.data.data[0])
+    if lent is not None and not (folder / TEACHER).exists():
+        _check_lent(Path(lent))
     with started(verb, screen) as (run, data):
         teacher = _teacher(run, verb, data, screen)
         if not run.done(DISTILLED):
@@ -122,12 +130,17 @@ def _distil(run: Run, verb: options.Distill, teacher: Fit, data: Dataset, screen
     run.drop_checkpoint(DISTILLED)
 
 
-def train_students(verb: options.Fit, distilled: Path, screen: Screen) -> None:
-    """Train students on distilled examples with the labels of the run's teacher; keep them."""
+def train_students(verb: options.Fit, screen: Screen) -> None:
+    """Train students on distilled examples with the labels of the run's teacher; keep them.
+
+    The examples are the run's own unless the verb names others.
+    """
     from coterie.models.architecture import trusted
     from coterie.results import Distilled, PostTraining
 
     with continued(verb.run) as run:
+        distilled = run.folder / _EXAMPLES if verb.distilled is None else verb.distilled
+        check_students(verb, distilled)
         if not run.done(TEACHER):
             raise CoterieError(
                 f"Run {str(verb.run)!r} has no teacher to label the examples: give the run of coterie "
@@ -135,7 +148,7 @@ def train_students(verb: options.Fit, distilled: Path, screen: Screen) -> None:
             )
         data, training = reload(run, screen, trust=verb.trust), training_of(run)
         asked = {
-            "distilled": checksum(distilled) if distilled.is_file() else str(distilled),
+            "distilled": checksum(distilled),
             "epochs": EPOCHS if verb.epochs is None else verb.epochs,
             "seeds": SEEDS if verb.seeds is None else verb.seeds,
         }
@@ -154,9 +167,11 @@ def train_students(verb: options.Fit, distilled: Path, screen: Screen) -> None:
                     seeds=asked["seeds"],
                     precision=training.precision,
                     device=training.device,
+                    checkpoint=run.checkpoint(_kept_at(asked)),
                     progress=progress,
                 )
             _keep_students(run, found, asked)
+        run.drop_checkpoint(_FINISHED)
         screen.say(PostTraining.load(folder / _SCORES).sentence)
         screen.path("Students", folder)
 
@@ -205,9 +220,27 @@ def _keep_students(run: Run, found: PostTraining, asked: Mapping[str, object]) -
     run.complete(STUDENTS, _files(folder), **asked)
 
 
+def _kept_at(asked: Mapping[str, object]) -> str:
+    """Checkpoint of the students that are finished; how many more are wanted does not matter.
+
+    >>> _kept_at({"distilled": "0a1b", "epochs": 300, "seeds": 3})
+    'post_training/300-epochs-0a1b'
+    """
+    return f"{_FINISHED}/{asked['epochs']}-epochs-{asked['distilled']}"
+
+
 def _folder_of(asked: Path) -> Path:
     """Where the teacher lies that ``--teacher`` names: in a run, or by itself."""
     return asked / TEACHER if is_run(asked) else asked
+
+
+def _check_lent(teacher: Path) -> None:
+    """Refuse a teacher that is not there, before data are read."""
+    if not (_folder_of(teacher) / "fit.safetensors").is_file():
+        raise CoterieError(
+            "`--teacher` must be a run directory of coterie distill, or the folder of a saved fit; "
+            f"there is no teacher in {str(teacher)!r}."
+        )
 
 
 def _files(folder: Path) -> list[Path]:

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, replace
+from pathlib import Path
 from typing import Unpack
 
 import numpy as np
@@ -39,7 +40,7 @@ from coterie.models import Architecture, ModelStack
 from coterie.results import Distilled, Fit, History, PostTraining
 from coterie.seeds import MOST_SEED
 from coterie.tasks import Kind
-from coterie.training import Progress, within
+from coterie.training import Checkpoint, Progress, within
 from coterie.training.device import Place
 
 _MOST_SEEDS = 1000
@@ -54,6 +55,7 @@ def post_train(
     seeds: int | Sequence[int] = 3,
     soft: Sequence[str] | None = None,
     metric: Choice | Mapping[str, Choice] | None = None,
+    checkpoint: str | Path | None = None,
     progress: Progress | None = None,
     **recipe: Unpack[RecipeSettings],
 ) -> PostTraining:
@@ -70,18 +72,22 @@ def post_train(
             (on validation better than chance by more than a little). Other tasks keep the examples' own labels.
         metric: by which students are scored, as for :func:`coterie.fit`; by default accuracy for
             classes without an order, else what tasks are compared by.
+        checkpoint: folder of one file for each student that is finished; what is found there is not
+            trained again.
         progress: called with (steps done, all steps, text).
         **recipe: fields of :class:`coterie.distillation.Recipe`: epochs, lr, batch_size,
             temperature, crop, device, ...
 
     Raises:
         CoterieError: a setting is wrong, or teacher, distilled examples and data do not fit, or a
-            loss stopped being finite.
+            loss stopped being finite, or a checkpoint is of another training.
     """
     require_type("teacher", teacher, Fit)
     require_type("data", data, Dataset)
     require_type("distilled", distilled, Distilled, Dataset)
     require_settings(Recipe, recipe, "post_train")
+    if checkpoint is not None:
+        require_type("checkpoint", checkpoint, str, Path)
     how = Recipe(**recipe)
     data = data.with_metric(_by_accuracy(data) if metric is None else metric)
     small = distilled.dataset(data) if isinstance(distilled, Distilled) else distilled
@@ -108,7 +114,11 @@ def post_train(
     numbers = _seeds(seeds)
     with torch.random.fork_rng():
         students = [
-            course.train(seed, within(progress, number, len(numbers), f"student {number + 1}"))
+            course.student(
+                seed,
+                _checkpoint(checkpoint, course, teacher, seed),
+                within(progress, number, len(numbers), f"student {number + 1}"),
+            )
             for number, seed in enumerate(numbers)
         ]
     return PostTraining(
@@ -121,6 +131,22 @@ def post_train(
         soft=course.labels.soft,
         teacher=course.teacher_scores(teacher),
     )
+
+
+def _checkpoint(folder: str | Path | None, course: Course, teacher: Fit, seed: int) -> Checkpoint:
+    """Of one student, which depends on its seed alone and not on how many there are."""
+    if folder is None:
+        return Checkpoint()
+    identity = {
+        "model": course.architecture.name,
+        "distilled": course.small.fingerprint(),
+        "teacher": teacher.stack.fingerprint(),
+        "data": course.data.fingerprint(),
+        "metric": list(metric_names(course.data.tasks)),
+        "soft": list(course.labels.soft),
+        **asdict(course.recipe),
+    }
+    return Checkpoint(Path(folder) / f"student-{seed}", identity)
 
 
 def _together(course: Course, students: Sequence[Student], seeds: Sequence[int]) -> Fit:

@@ -5,8 +5,10 @@ Shapes: ``B`` examples of a batch, ``T`` tasks, ``E`` epochs, ``e`` of them scor
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from time import perf_counter
+from typing import Annotated, Any, TypedDict
 
 import numpy as np
 import torch
@@ -20,11 +22,22 @@ from coterie.distillation.soft_labels import Labels
 from coterie.errors import CoterieError
 from coterie.models import Architecture, ModelStack
 from coterie.models.stack import forward_seed
+from coterie.models.state import check_stack_state
 from coterie.results import Fit
+from coterie.schema import arrays_of, least, within
 from coterie.seeds import derive, torch_generator
-from coterie.training import Progress
+from coterie.training import Checkpoint, Progress
 from coterie.training.device import Place
 from coterie.training.prediction import EVALUATION_BATCH, evaluate
+
+_CURVES = {"train_loss": "f E T", "score": "f e T", "loss": "f e T", "test": "f e T"}
+_STACK = "stack/"
+
+
+class _About(TypedDict):
+    seconds: Annotated[float, least(0)]
+    steps: Annotated[int, least(1)]
+    identity: dict[str, Any]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,6 +51,12 @@ class Student:
     test: np.ndarray
     seconds: float
     steps: int
+
+    def keep(self, checkpoint: Checkpoint) -> None:
+        """Write it, where a checkpoint is asked for."""
+        stack = {_STACK + name: t.cpu().numpy() for name, t in self.stack.state().items()}
+        curves = {name: getattr(self, name) for name in _CURVES}
+        checkpoint.write({**curves, **stack}, {"seconds": self.seconds, "steps": self.steps})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,13 +73,54 @@ class Course:
     recipe: Recipe
     place: Place
 
+    def student(self, seed: int, checkpoint: Checkpoint, progress: Progress | None) -> Student:
+        """One that was kept, or that is trained now, and kept.
+
+        Raises:
+            CoterieError: its checkpoint is of another course, or damaged; or its loss stopped being
+                finite.
+        """
+        with checkpoint.opened(_About) as found:
+            if found is not None:
+                with within(str(checkpoint.file), "checkpoint"):
+                    return self._kept(*found)
+        student = self.train(seed, progress)
+        student.keep(checkpoint)
+        return student
+
+    def _kept(self, arrays: Mapping[str, np.ndarray], about: _About) -> Student:
+        """A student as :meth:`Student.keep` wrote it."""
+        stack, curves = (
+            {name: array for name, array in arrays.items() if name.startswith(_STACK) == of_stack}
+            for of_stack in (True, False)
+        )
+        sizes = {
+            "E": self.recipe.epochs,
+            "e": len(self.recipe.scored()),
+            "T": len(self.labels.tasks),
+        }
+        arrays_of(curves, _CURVES, sizes=sizes)
+        state = {name.removeprefix(_STACK): torch.from_numpy(a) for name, a in stack.items()}
+        check_stack_state(self.architecture, state, 1)
+        return Student(
+            stack=self._ended(ModelStack.from_state(self.architecture, state)),
+            seconds=about["seconds"],
+            steps=about["steps"],
+            **curves,
+        )
+
+    def _ended(self, stack: ModelStack) -> ModelStack:
+        """As it predicts, knowing how its data are encoded."""
+        stack.train(False)
+        stack.schema = self.data.schema
+        return stack
+
     def train(self, seed: int, progress: Progress | None) -> Student:
         """Train one from scratch, and score it now and then."""
         started, recipe = perf_counter(), self.recipe
         stack = ModelStack.create(self.architecture, n_models=1, seed=seed)
         stack.fit_inputs(self.small)
         stack = stack.to(self.place.device, channels_last=self._is_spatial)
-        stack.schema = self.data.schema
         optimiser, batches = _adamw(stack, recipe), self._batches(seed)
         parts = self.data.split.validation, self.data.split.test
         validation, test = (self._ordered(part) for part in parts)
@@ -73,9 +133,8 @@ class Course:
             if progress is not None:
                 progress(epoch + 1, recipe.epochs, f"epoch {epoch + 1} of {recipe.epochs}")
         score, loss, on_test = map(np.stack, zip(*scored, strict=True))
-        stack.train(False)
         return Student(
-            stack=stack,
+            stack=self._ended(stack),
             train_loss=np.stack(train_loss),
             score=score,
             loss=loss,

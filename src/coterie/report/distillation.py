@@ -178,7 +178,11 @@ def curves(distilled: Distilled) -> list[Markup]:
         axes = _curve(values[at], called, at + 1, "iteration")
         for length in np.unique(distilled.iterations)[:-1]:
             axes.axvline(
-                distilled.iterations.max() - length + 1, color=INK, alpha=0.5, linestyle=":", linewidth=1.2
+                distilled.iterations.max() - length + 1,
+                color=INK,
+                alpha=0.5,
+                linestyle=":",
+                linewidth=1.2,
             )
         said = f"{called} by iteration; it ends at {number(float(values[-1]))}."
         drawn.append(inline(axes, name=f"curve-{name}", alt=said))
@@ -214,7 +218,9 @@ def chapter(students: PostTraining) -> Students:
 
 def _curve(values: np.ndarray, what: str, at: np.ndarray, along: str) -> Axes:
     """One curve, which its axis names."""
-    axes = figures.learning_curves({what: values}, what=what, at=at, along=along, roles={what: "joint"})
+    axes = figures.learning_curves(
+        {what: values}, what=what, at=at, along=along, roles={what: "grouped"}
+    )
     for legend in axes.figure.legends:
         legend.remove()
     return axes
