@@ -197,9 +197,10 @@ def chapter(students: PostTraining) -> Students:
     by_teacher = students.teacher if students.teacher is not None else [None] * len(students.tasks)
     rows = [
         Score(
-            task,
-            *(_spread(students.frame.loc[task], kind) for kind in ("last", "best")),
-            number(None if score is None else 100 * float(score), 1),
+            task=task,
+            last=_spread(students.frame.loc[task], "last"),
+            best=_spread(students.frame.loc[task], "best"),
+            teacher=number(None if score is None else 100 * float(score), 1),
         )
         for task, score in zip(students.tasks, by_teacher, strict=True)
     ]
