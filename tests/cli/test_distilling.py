@@ -87,10 +87,10 @@ def test_what_is_done_is_not_done_again(
     monkeypatch.setattr("coterie.fitting.fit", never)
     assert main([*asked, "--out", str(run)]) == 0
     said = capsys.readouterr().out
-    assert "mean 3.333 iterations" in " ".join(said.split())
+    assert "12 examples of 4 cells of like labels (2 tasks)" in " ".join(said.split())
     assert "Diversity" in said
     assert max(map(len, said.splitlines()[:-1])) <= 80
-    students = ["fit", str(run), "--distilled", str(run / "distilled.safetensors"), "--quiet"]
+    students = ["fit", str(run), "--quiet"]  # on the examples of the run
     assert main([*students, "--epochs", "2", "--seeds", "2"]) == 0
     assert "on test examples" in capsys.readouterr().out
     with pytest.raises(AssertionError, match="nothing may be computed"):
@@ -162,12 +162,12 @@ def test_students_may_have_another_encoder_than_the_teacher(
 @pytest.mark.parametrize(
     ("more", "message"),
     [
-        (["--round", "3"], "`round_iterations` must divide `iterations`, 4; found 3"),
-        (["--per-class", "0"], "`per_class`"),
-        (["--rule", "best"], "`rule` must be"),
+        (["--round", "3"], "`--round` must divide `--iterations`, 4; found 3"),
+        (["--per-class", "0"], "`--per-class`"),
+        (["--rule", "best"], "`--rule` must be"),
         (["--per-class", "1000"], "need 1000 labelled examples; found 90"),
         (["--teacher", "nowhere"], "nowhere"),
-        (["--model", "tabm"], "`teacher` must have BatchNorm layers"),
+        (["--model", "tabm"], "The teacher must have BatchNorm layers"),
     ],
 )
 def test_a_slip_leaves_nothing(
@@ -189,16 +189,93 @@ def test_a_slip_leaves_nothing(
 def test_students_need_a_teacher_and_only_they_have_epochs(
     run: Path, people: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main(["fit", str(run), "--epochs", "3"]) == 2
-    assert "give `--distilled` too" in capsys.readouterr().err
     other = tmp_path / "other"
     command = ["record", "--data", str(people), "--targets", "A", "B", "--epochs", "1", "--quiet"]
     assert main([*command, "--out", str(other)]) == 0
+    assert main(["fit", str(other), "--epochs", "3"]) == 2
+    assert "give `--distilled` too" in capsys.readouterr().err
     examples = str(run / "distilled.safetensors")
     assert main(["fit", str(other), "--distilled", examples]) == 2
     assert "has no teacher" in capsys.readouterr().err
     assert main(["fit", str(run), "--distilled", str(other / "data_map.safetensors")]) == 2
     assert "data map, not a distilled data set" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("more", "message"),
+    [
+        (["--teacher", "nowhere"], "`--teacher` must be a run directory of coterie distill"),
+        (["--epochs", "0"], "`--epochs` must be a whole number of at least 1"),
+        (["--iterations", "-1"], "`--iterations` must be"),
+    ],
+)
+def test_slips_do_not_wait_for_data(
+    asked: list[str],
+    more: list[str],
+    message: str,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("coterie.cli.shared.load_data", never)
+    assert main([*asked, *more, "--out", str(tmp_path / "run")]) == 2
+    assert message in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("more", "message"),
+    [
+        (["--epochs", "0"], "`--epochs` must be"),
+        (["--seeds", "0"], "`--seeds` must be a whole number of at least 1"),
+        (["--distilled", "."], "`--distilled` must be a file of distilled examples"),
+        (["--distilled", "gone"], "'gone' does not exist"),
+    ],
+)
+def test_slips_of_students_do_not_wait_for_data(
+    run: Path,
+    more: list[str],
+    message: str,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("coterie.cli.shared.load_data", never)
+    assert main(["fit", str(run), *more]) == 2
+    assert message in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("verb", "lacks"),
+    [
+        (["evaluate"], "no model for new examples"),
+        (["predict", "--data", "new.csv", "--out", "out.csv"], "no model for new examples"),
+        (["group", "--groups", "2"], "no data map"),
+        (["group", "--groups", "2", "--affinity", "lookahead"], "no affinity"),
+        (["select", "--budget", "2", "--affinity", "lookahead"], "no affinity"),
+    ],
+)
+def test_other_verbs_say_what_a_run_holds(
+    run: Path, verb: list[str], lacks: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Instead of sending each other around."""
+    assert main([verb[0], str(run), *verb[1:]]) == 2
+    said = capsys.readouterr().err
+    assert f"is of coterie distill: it has {lacks}" in said
+    assert "coterie fit trains students" in said
+
+
+def test_the_report_says_what_was_run(run: Path, people: Path) -> None:
+    html = (run / "report.html").read_text()
+    for name, value in (
+        ("data", str(people)),
+        ("teacher", "mlp, 20 epochs"),
+        ("students", "mlp, 2 epochs, 2 seeds"),
+        ("iterations of a round", "2"),
+    ):
+        assert f"<dt>{name}</dt><dd>{value}</dd>" in html
+    assert "None" not in html
+    students = PostTraining.load(run / "students" / "post_training.safetensors")
+    assert students.teacher is not None
+    assert f"The teacher, which saw all examples: {100 * students.teacher.mean():.1f}." in html
 
 
 def test_defaults_are_those_of_python() -> None:

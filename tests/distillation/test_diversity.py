@@ -49,19 +49,21 @@ def test_distilled_and_real_side_by_side():
     data, teacher = of_pictures()
     untouched = ct.distill(teacher, data, 4, iterations=0, device="cpu")
     same = diversity(untouched, teacher, data, device="cpu")
-    assert same.sets == ("distilled", "real, where they started from")
-    np.testing.assert_allclose(same.centroid[0], same.centroid[1])
-    changed = diversity(ct.distill(teacher, data, 4, **SHORT), teacher, data, device="cpu")
-    np.testing.assert_allclose(changed.pairwise[1], same.pairwise[1])
-    assert not np.allclose(changed.pairwise[0], same.pairwise[0])
-    assert diversity(untouched, teacher, device="cpu").sets == ("distilled",)
+    assert same.sets == ("real, untouched",)
+    changed = ct.distill(teacher, data, 4, **SHORT)
+    found = diversity(changed, teacher, data, device="cpu")
+    assert found.sets == ("distilled", "real, where they started from")
+    np.testing.assert_allclose(found.centroid[1], same.centroid[0])
+    np.testing.assert_allclose(found.pairwise[1], same.pairwise[0])
+    assert not np.allclose(found.pairwise[0], same.pairwise[0])
+    assert diversity(changed, teacher, device="cpu").sets == ("distilled",)
 
 
 def test_other_data_are_refused():
     data, teacher = of_pictures()
     other, stranger = of_table()
-    untouched = ct.distill(teacher, data, 4, iterations=0, device="cpu")
+    found = ct.distill(teacher, data, 4, **SHORT)
     with pytest.raises(CoterieError, match="`data` must hold, in memory, the examples"):
-        diversity(untouched, teacher, replace(data, ids=data.ids + 10_000), device="cpu")
+        diversity(found, teacher, replace(data, ids=data.ids + 10_000), device="cpu")
     with pytest.raises(CoterieError, match="`inputs` must hold inputs of shape"):
         embed(stranger, other.inputs[:, :2])

@@ -36,7 +36,7 @@ def students(distilled):
 
 
 def test_what_is_kept_of_students(students):
-    data, _ = of_pictures()
+    data, teacher = of_pictures()
     assert students.scores.shape == (2, 3, 1)
     assert students.epochs.tolist() == [1, 5, 6]
     assert students.metric_names == ("accuracy",)
@@ -51,6 +51,8 @@ def test_what_is_kept_of_students(students):
     said = ct.predict(students.fit.stack, data, test)
     tasks = data.with_metric("accuracy").tasks
     np.testing.assert_allclose(scores(said, data.targets[test], tasks).numpy(), students.last)
+    said = ct.predict(teacher.stack, data, test)
+    np.testing.assert_allclose(scores(said, data.targets[test], tasks)[0].numpy(), students.teacher)
 
 
 def test_a_student_depends_on_its_seed_alone(distilled, students):

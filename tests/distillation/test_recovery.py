@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from coterie.distillation import Recovery
 from coterie.errors import CoterieError
@@ -21,6 +23,8 @@ from coterie.errors import CoterieError
         ({"device": "tpu"}, "`device` must be"),
         ({"precision": "fp16"}, "`precision` must be one of"),
         ({"iterations": 10, "round_iterations": 3}, "must divide"),
+        ({"iterations": 11}, "`iterations` must be a multiple of a number from 2 to 8"),
+        ({"iterations": -1}, "`iterations` must be a whole number of at least 0"),
     ],
 )
 def test_settings_are_checked(changed, message):
@@ -36,3 +40,15 @@ def test_the_schedule_has_the_settings():
         0.1,
         True,
     )
+
+
+@given(st.integers(0, 5000))
+def test_a_round_is_an_eighth_or_as_near_as_divides(iterations):
+    """The most rounds there can be up to eight; none that would be all at once unasked."""
+    divisors = [n for n in range(1, 9) if n <= max(1, iterations) and iterations % n == 0]
+    if divisors[-1] == 1 < iterations:
+        with pytest.raises(CoterieError, match="`round_iterations` given"):
+            Recovery(iterations=iterations)
+    else:
+        schedule = Recovery(iterations=iterations).schedule(3)
+        assert schedule.n_rounds == (divisors[-1] if iterations else 1)

@@ -5,7 +5,9 @@ Every flag with all its values, none of which is mistaken for a flag.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, fields, is_dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeVar, get_origin, get_type_hints
@@ -69,6 +71,27 @@ def flags_of(verb: type) -> dict[str, Option]:
                 for alias in getattr(part, "aliases", None) or ()
             }
     return found
+
+
+@contextmanager
+def told_by_flags(verb: type, **others: str) -> Iterator[None]:
+    """Name the flags of a verb, not arguments of Python, in what is refused.
+
+    ``others`` tell by name what is no option, or called otherwise.
+
+    >>> from coterie.cli.options import Distill
+    >>> with told_by_flags(Distill, round_iterations="`--round`"):
+    ...     raise CoterieError("`round_iterations` must be at least 1, and `per_class` 2 to 9.")
+    Traceback (most recent call last):
+    ...
+    coterie.errors.CoterieError: `--round` must be at least 1, and `--per-class` 2 to 9.
+    """
+    told = {option.name: f"`{option.flag}`" for option in options_of(verb)} | others
+    try:
+        yield
+    except CoterieError as error:
+        message = re.sub(r"`(\w+)`", lambda found: told.get(found[1], found[0]), str(error))
+        raise CoterieError(message[:1].upper() + message[1:]) from error
 
 
 def named(arguments: Sequence[str], verb: type) -> set[str]:

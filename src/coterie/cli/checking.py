@@ -5,6 +5,8 @@ A slip should not wait for a large file to be read.
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from coterie.cli import options
 from coterie.cli.asked import (
     affinity_of,
@@ -15,6 +17,7 @@ from coterie.cli.asked import (
     settings_of,
 )
 from coterie.cli.option_groups import ComparisonOptions, DistillationOptions
+from coterie.errors import CoterieError, require_choice, require_whole
 
 
 def check(
@@ -66,11 +69,36 @@ def _check_curve(verb: options.LearningCurve) -> None:
 
 
 def _check_distillation(asked: DistillationOptions) -> None:
-    from coterie.distillation import RULES, EarlyLate
-    from coterie.errors import require_choice
+    from coterie.distillation import RULES, Recovery
 
-    EarlyLate(per_class=asked.per_class, iterations=asked.iterations, round_iterations=asked.round)
+    how = Recovery(iterations=asked.iterations, round_iterations=asked.round)
+    how.schedule(asked.per_class)
     require_choice("rule", asked.rule, [rule for rule in RULES if rule != "data_map"])
+
+
+def check_students(verb: options.Fit, distilled: Path) -> None:
+    """Refuse students that no data could make right.
+
+    Raises:
+        CoterieError: naming the setting, or the file that is none.
+    """
+    from coterie.distillation import Recipe
+
+    if verb.epochs is not None:
+        Recipe(epochs=verb.epochs)
+    if verb.seeds is not None:
+        require_whole("seeds", verb.seeds, 1)
+    if verb.distilled is None and not distilled.is_file():
+        raise CoterieError(
+            f"Run {str(verb.run)!r} has no distilled examples yet: continue it with the command "
+            "that started it."
+        )
+    if not distilled.is_file():
+        what = "is a folder" if distilled.is_dir() else "does not exist"
+        raise CoterieError(
+            "`--distilled` must be a file of distilled examples, such as distilled.safetensors of a "
+            f"run of coterie distill; {str(distilled)!r} {what}."
+        )
 
 
 def _check_comparison(verb: options.Compare | options.Plan) -> None:

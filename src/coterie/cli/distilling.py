@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING
 
 from coterie.cli import options
 from coterie.cli.asked import model_of, settings_of
+from coterie.cli.checking import check_students
 from coterie.cli.shared import (
     DISTILLED,
     REPORT,
     continued,
+    default_folder,
     no_trace_of_a_mistake,
     reload,
     started,
@@ -21,7 +23,7 @@ from coterie.cli.show import Screen
 from coterie.errors import CoterieError
 from coterie.files import atomic, checksum
 from coterie.runs import Run, is_run
-from coterie.wording import number
+from coterie.wording import number, plain
 
 if TYPE_CHECKING:
     from torch import nn
@@ -39,6 +41,10 @@ EPOCHS, SEEDS = 300, 3
 
 def distill(verb: options.Distill, screen: Screen) -> None:
     """Train a teacher, or take one, and keep what is distilled by it in the run directory."""
+    lent = verb.distillation.teacher
+    folder = verb.out or default_folder(verb.data.data[0])
+    if lent is not None and not (folder / TEACHER).exists():
+        _check_lent(Path(lent))
     with started(verb, screen) as (run, data):
         teacher = _teacher(run, verb, data, screen)
         if not run.done(DISTILLED):
@@ -76,7 +82,8 @@ def _teacher(run: Run, verb: options.Distill, data: Dataset, screen: Screen) -> 
 
 def _keep_teacher(run: Run, teacher: Fit) -> None:
     teacher.save(run.folder / TEACHER)
-    run.complete(TEACHER, _files(run.folder / TEACHER), seconds=teacher.cost["seconds"])
+    about = {"seconds": teacher.cost["seconds"], "epochs": len(teacher.history.train_loss)}
+    run.complete(TEACHER, _files(run.folder / TEACHER), **about)
     run.drop_checkpoint(TEACHER)
 
 
@@ -123,12 +130,17 @@ def _distil(run: Run, verb: options.Distill, teacher: Fit, data: Dataset, screen
     run.drop_checkpoint(DISTILLED)
 
 
-def train_students(verb: options.Fit, distilled: Path, screen: Screen) -> None:
-    """Train students on distilled examples with the labels of the run's teacher; keep them."""
+def train_students(verb: options.Fit, screen: Screen) -> None:
+    """Train students on distilled examples with the labels of the run's teacher; keep them.
+
+    The examples are the run's own unless the verb names others.
+    """
     from coterie.models.architecture import trusted
     from coterie.results import Distilled, PostTraining
 
     with continued(verb.run) as run:
+        distilled = run.folder / _EXAMPLES if verb.distilled is None else verb.distilled
+        check_students(verb, distilled)
         if not run.done(TEACHER):
             raise CoterieError(
                 f"Run {str(verb.run)!r} has no teacher to label the examples: give the run of coterie "
@@ -136,7 +148,7 @@ def train_students(verb: options.Fit, distilled: Path, screen: Screen) -> None:
             )
         data, training = reload(run, screen, trust=verb.trust), training_of(run)
         asked = {
-            "distilled": checksum(distilled) if distilled.is_file() else str(distilled),
+            "distilled": checksum(distilled),
             "epochs": EPOCHS if verb.epochs is None else verb.epochs,
             "seeds": SEEDS if verb.seeds is None else verb.seeds,
         }
@@ -177,9 +189,26 @@ def report_distilled(run: Run, screen: Screen) -> None:
         page,
         diversity=Diversity.load(run.folder / _DIVERSITY),
         students=None if students is None else PostTraining.load(students),
+        about=_about(run),
     )
     run.complete("report", [page, page.with_suffix(".json")])
     screen.path("Report", written)
+
+
+def _about(run: Run) -> dict[str, str]:
+    """What was run on what, in words."""
+    from coterie.results import Fit
+
+    told = {"data": plain(run.config["data"]["data"])}
+    teacher = run.about(TEACHER)
+    told["teacher"] = f"{Fit.encoder_of(run.folder / TEACHER)}, {teacher['epochs']} epochs"
+    if lent := run.config["distillation"]["teacher"]:
+        told["teacher"] += f", of {lent}"
+    if run.done(STUDENTS):
+        asked = run.about(STUDENTS)
+        encoder = Fit.encoder_of(run.folder / STUDENTS)
+        told["students"] = f"{encoder}, {asked['epochs']} epochs, {asked['seeds']} seeds"
+    return told
 
 
 def _keep_students(run: Run, found: PostTraining, asked: Mapping[str, object]) -> None:
@@ -205,15 +234,26 @@ def _folder_of(asked: Path) -> Path:
     return asked / TEACHER if is_run(asked) else asked
 
 
+def _check_lent(teacher: Path) -> None:
+    """Refuse a teacher that is not there, before data are read."""
+    if not (_folder_of(teacher) / "fit.safetensors").is_file():
+        raise CoterieError(
+            "`--teacher` must be a run directory of coterie distill, or the folder of a saved fit; "
+            f"there is no teacher in {str(teacher)!r}."
+        )
+
+
 def _files(folder: Path) -> list[Path]:
     return sorted(path for path in folder.iterdir() if path.is_file())
 
 
 def _show(screen: Screen, run: Run) -> None:
     """What was distilled: how many examples, how long, and how diverse they are."""
+    from coterie.report.distillation import summary
     from coterie.results import Distilled, Diversity
 
     found, told = Distilled.load(run.folder / _EXAMPLES), Diversity.load(run.folder / _DIVERSITY)
-    screen.say(f"{found!r}")
+    screen.say(summary(found))
     rows = [(name, *map(number, values)) for name, *values in told.means]
-    screen.table("Diversity", ("examples", "to centroid", "of two"), rows)
+    columns = ("examples", "cosine to the centroid\n(lower: more diverse)")
+    screen.table("Diversity", (*columns, "1 - cosine of two\n(higher: more diverse)"), rows)

@@ -219,7 +219,10 @@ class LearningCurve:
 
 @dataclass(frozen=True, kw_only=True)
 class Distill:
-    """Distil the training examples into a few of each class, by a teacher.
+    """Distil the training examples into a few of each class.
+
+    With several tasks, into a few of each cell of like labels. Training options are the teacher's;
+    --model, --precision and --device are of its students, too, which coterie fit trains.
 
     A run that was stopped continues when the same command is given again.
     """
@@ -234,16 +237,20 @@ class Distill:
 
 @dataclass(frozen=True, kw_only=True)
 class Fit:
-    """Train one specialised model per group of a grouped run; save them as one."""
+    """Train one specialised model per group; save them as one.
+
+    Of a run of coterie distill: train students on its examples, and score them.
+    """
 
     run: RunFolder
     """Run directory with a grouping, or of coterie distill."""
     distilled: Annotated[Path | None, arg(metavar="FILE", help_behavior_hint="")] = None
-    """Train students on these distilled examples instead, with labels of the teacher of the run."""
+    """Train students on these distilled examples, with labels of the teacher of the run; in a run
+    of coterie distill its own if left out."""
     epochs: Annotated[int | None, arg(metavar="N", help_behavior_hint="(default: 300)")] = None
-    """Of students."""
+    """Passes of students over distilled examples; groups train as the run says."""
     seeds: Annotated[int | None, arg(metavar="N", help_behavior_hint="(default: 3)")] = None
-    """Students, each with a seed of its own."""
+    """Number of students on distilled examples, each with a seed of its own: 0, 1, ..."""
     model: Name = None
     """Your own encoder module:factory, named again because importing it runs code."""
     trust: Flag = False

@@ -196,6 +196,24 @@ def reload(run: Run, screen: Screen, *, trust: bool) -> Dataset:
     return data
 
 
+def is_distillation(run: Run) -> bool:
+    """Whether a run is of ``coterie distill``."""
+    return "distillation" in run.config
+
+
+def refuse_distillation(run: Run, wanted: str) -> None:
+    """Say what a run of ``coterie distill`` has instead of what other verbs read.
+
+    Raises:
+        CoterieError: it is one.
+    """
+    if is_distillation(run):
+        raise CoterieError(
+            f"Run {str(run.folder)!r} is of coterie distill: it has no {wanted}. coterie fit trains "
+            "students on its examples and scores them, coterie report shows both."
+        )
+
+
 def data_map_of(run: Run) -> DataMap:
     """The data map that was recorded in a run, by itself or in its first unit."""
     from coterie.results import DataMap
@@ -204,6 +222,7 @@ def data_map_of(run: Run) -> DataMap:
         return DataMap.load(run.folder / DATA_MAP)
     recorded = sorted(run.folder.glob(f"units/*/{DATA_MAP}"))
     if not recorded:
+        refuse_distillation(run, "data map")
         raise CoterieError(
             f"Run {str(run.folder)!r} has no data map: start one with coterie record."
         )
@@ -215,6 +234,7 @@ def comparison_of(run: Run) -> Comparison:
     from coterie.evaluation import Comparison
 
     if not run.done("comparison"):
+        refuse_distillation(run, "comparison")
         raise CoterieError(
             f"Run {str(run.folder)!r} has no finished comparison; continue it with the command "
             "that started it."
@@ -231,6 +251,7 @@ def saved_affinity(run: Run, name: str) -> Affinity:
     from coterie.results import Affinity
 
     if not run.done(affinity_stage(name)):
+        refuse_distillation(run, "affinity")
         there = [
             stage.removeprefix("affinity-") for stage in run.stages if stage.startswith("affinity-")
         ]
@@ -247,6 +268,7 @@ def saved_model(run: Run, encoder: str | None, *, trust: bool) -> GroupedModel |
     from coterie.families import load_model
 
     if not run.done("model"):
+        refuse_distillation(run, "model for new examples")
         raise CoterieError(f"Run {str(run.folder)!r} has no model yet: coterie fit {run.folder}.")
     for name in objects_named(trusted_data(run, trust=trust)):
         kind_asked(name)

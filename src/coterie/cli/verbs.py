@@ -11,6 +11,7 @@ from dataclasses import asdict, replace
 from typing import TYPE_CHECKING
 
 from coterie.cli import options
+from coterie.cli.arguments import told_by_flags
 from coterie.cli.asked import (
     baselines_asked,
     clustering_of,
@@ -34,6 +35,7 @@ from coterie.cli.shared import (
     comparison_of,
     continued,
     data_map_of,
+    is_distillation,
     keep_grouping,
     model_is_of_the_grouping,
     no_trace_of_a_mistake,
@@ -95,7 +97,10 @@ def perform(verb: options.Verb) -> None:
         case options.Distill():
             from coterie.cli.distilling import distill
 
-            distill(verb, screen)
+            teacher = "the teacher" if verb.distillation.teacher is None else "`--teacher`"
+            told = {"round_iterations": "`--round`", "teacher": teacher}
+            with told_by_flags(options.Distill, **told):
+                distill(verb, screen)
         case options.Fit():
             fit(verb, screen)
         case options.Evaluate():
@@ -285,13 +290,17 @@ def group(verb: options.Group, screen: Screen) -> None:
 
 def fit(verb: options.Fit, screen: Screen) -> None:
     """Train the specialised models of a grouped run, or students on distilled examples."""
-    if verb.distilled is not None:
+    if verb.distilled is not None or is_distillation(Run.existing(verb.run)):
         from coterie.cli.distilling import train_students
 
-        train_students(verb, verb.distilled, screen)
+        with told_by_flags(options.Fit):
+            train_students(verb, screen)
         return
     if verb.epochs is not None or verb.seeds is not None:
-        raise CoterieError("`--epochs` and `--seeds` are of students; give `--distilled` too.")
+        raise CoterieError(
+            "`--epochs` and `--seeds` are of students on distilled examples; give `--distilled` "
+            "too, or a run of coterie distill."
+        )
     with continued(verb.run) as run:
         if not run.done("group"):
             raise CoterieError(

@@ -35,8 +35,8 @@ def subset(
 ) -> Dataset:
     """Keep ``n`` training examples; validation, test and how data are encoded stay as they are.
 
-    Many trainings on a small part cost less than on all: to measure affinities, say, where the mean
-    over a few of them makes up for much of what a small part loses.
+    Many trainings on a small part cost less than on all: to measure affinities, say, as the mean
+    over a few of them (``affinity(..., repeats=3)``).
 
     Args:
         data: what :func:`coterie.load` returned.

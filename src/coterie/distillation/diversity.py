@@ -19,6 +19,7 @@ from coterie.training.device import Place
 
 _BATCH = 512
 DISTILLED, REAL = "distilled", "real, where they started from"
+UNTOUCHED = "real, untouched"
 
 
 def similarities(features: Tensor, cells: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -81,15 +82,17 @@ def diversity(
         distilled: the examples.
         teacher: whose encoder sees them.
         data: the real data; if given, the examples that distillation started from are told beside
-            them. Compare with those: near-real images are diverse by construction.
+            them, unless these were left as they are. Compare with those: near-real images are
+            diverse by construction.
         device: "auto", "cpu" or "cuda".
 
     Raises:
         CoterieError: the examples, the teacher and the data do not fit.
     """
     require_type("distilled", distilled, Distilled)
-    sets: dict[str, Tensor] = {DISTILLED: distilled.stored}
-    if data is not None:
+    touched = bool(distilled.iterations.any())
+    sets: dict[str, Tensor] = {DISTILLED if touched else UNTOUCHED: distilled.stored}
+    if data is not None and touched:
         sets[REAL] = _started_from(distilled, data)
     return _diversity(sets, distilled.cells, teacher, device)
 

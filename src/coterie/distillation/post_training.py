@@ -129,6 +129,7 @@ def post_train(
         epochs=np.array(how.scored()),
         scores=np.stack([student.test for student in students]),
         soft=course.labels.soft,
+        teacher=course.teacher_scores(teacher),
     )
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, TypedDict
 
-from coterie.distillation.schedule import EarlyLate
+from coterie.distillation.schedule import EarlyLate, usual_round
 from coterie.errors import (
     require_choice,
     require_count,
@@ -28,7 +28,7 @@ class RecoverySettings(TypedDict, total=False):
     """Fields of :class:`Recovery`, as keywords of :func:`coterie.distill`."""
 
     iterations: int
-    round_iterations: int
+    round_iterations: int | None
     lr: float
     least_area: float
     restart: bool
@@ -48,11 +48,13 @@ class Recovery:
     """How examples are optimised (Shen et al. 2025, section 3 and appendix, as released).
 
     ``iterations``, ``round_iterations``, ``lr``, ``least_area`` and ``restart`` are those of
-    :class:`coterie.distillation.EarlyLate`. ``bn_weight`` is that of the distance of BatchNorm
-    statistics in the loss, in which the first layer counts ``first_bn`` times. Each image is seen by
-    a ``crop`` of its own or by one that is "shared" by the batch, and turned left-right every other
-    time if ``flip``. ``batch_size`` is the most examples of a batch, in which as many classes are as
-    find room. ``legacy`` names what is done as in the released code: "adam" lets ranks that join
+    :class:`coterie.distillation.EarlyLate`; without ``round_iterations`` a round is an eighth of
+    the iterations, or, where that is no whole number, one of seven rounds, of six, and so on.
+    ``bn_weight`` is that of the distance of BatchNorm statistics in the loss (at 0 a teacher needs
+    no BatchNorm), in which the first layer counts ``first_bn`` times. Each image is seen by a
+    ``crop`` of its own or by one that is "shared" by the batch, and turned left-right every other
+    time if ``flip``. ``batch_size`` is the most examples of a batch, in which as many classes are
+    as find room. ``legacy`` names what is done as in the released code: "adam" lets ranks that join
     late inherit the step count of Adam, whose first steps are then up to 1.7 times as long;
     "batches" are of 100 examples of few whole classes. With both, and crop="shared", it is followed
     to the letter but for rounding.
@@ -62,7 +64,7 @@ class Recovery:
     """
 
     iterations: int = 4000
-    round_iterations: int = 500
+    round_iterations: int | None = None
     lr: float = 0.25
     least_area: float = 0.08
     restart: bool = False
@@ -78,7 +80,7 @@ class Recovery:
 
     def __post_init__(self) -> None:
         """Refuse what cannot work, naming it."""
-        self.schedule(1)
+        object.__setattr__(self, "round_iterations", self.schedule(1).round_iterations)
         require_number("bn_weight", self.bn_weight, least=0, below=_MOST_WEIGHT)
         require_number("first_bn", self.first_bn, least=0, below=_MOST_WEIGHT)
         require_type("flip", self.flip, bool)
@@ -96,7 +98,9 @@ class Recovery:
         return EarlyLate(
             per_class=per_class,
             iterations=self.iterations,
-            round_iterations=self.round_iterations,
+            round_iterations=usual_round(self.iterations)
+            if self.round_iterations is None
+            else self.round_iterations,
             lr=self.lr,
             least_area=self.least_area,
             restart=self.restart,

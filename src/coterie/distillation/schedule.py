@@ -19,6 +19,7 @@ from coterie.errors import (
 
 MOST_ITERATIONS = 10**7
 MOST_PER_CLASS = 10**5
+_USUAL_ROUNDS = 8
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -113,6 +114,28 @@ class EarlyLate:
     def area(self, iteration: int) -> float:
         """Least share of an image that a crop shows."""
         return self.least_area + (1 - self.least_area) * _falling(iteration / self.iterations)
+
+
+def usual_round(iterations: int) -> int:
+    """Iterations of a round where none are asked for: an eighth, as published.
+
+    Where eight rounds do not divide the iterations, as many as do.
+
+    Raises:
+        CoterieError: only all at once would do.
+
+    >>> usual_round(4000), usual_round(20), usual_round(3), usual_round(0)
+    (500, 4, 1, 1)
+    """
+    require_whole("iterations", iterations, 0, MOST_ITERATIONS)
+    rounds = range(min(_USUAL_ROUNDS, iterations), 0, -1)
+    n_rounds = next((number for number in rounds if iterations % number == 0), 1)
+    if n_rounds == 1 < iterations:
+        raise CoterieError(
+            f"`iterations` must be a multiple of a number from 2 to {_USUAL_ROUNDS}, or "
+            f"`round_iterations` given; found {iterations}."
+        )
+    return max(1, iterations // n_rounds)
 
 
 def _falling(share: float) -> float:

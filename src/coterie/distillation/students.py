@@ -23,6 +23,7 @@ from coterie.errors import CoterieError
 from coterie.models import Architecture, ModelStack
 from coterie.models.stack import forward_seed
 from coterie.models.state import check_stack_state
+from coterie.results import Fit
 from coterie.schema import arrays_of, least, within
 from coterie.seeds import derive, torch_generator
 from coterie.training import Checkpoint, Progress
@@ -228,6 +229,13 @@ class Course:
             device=self.place.device,
             channels_last=self._is_spatial,
         )
+
+    def teacher_scores(self, teacher: Fit) -> np.ndarray:
+        """What the teacher itself scores on test, (T,): the mean of its models of a task."""
+        used = torch.from_numpy(teacher.weights > 0).to(self.place.device)
+        stack, tasks = teacher.stack.to(self.place.device), self.labels.tasks
+        score, _ = evaluate(stack, self._ordered(self.data.split.test), tasks, self.place, used)
+        return score.nanmean(0).cpu().numpy()
 
     def _judged(self, stack: ModelStack, batches: Batches) -> tuple[np.ndarray, np.ndarray]:
         """Scores and losses (T,)."""

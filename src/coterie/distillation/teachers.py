@@ -132,5 +132,5 @@ def require_batch_norm(
         if not noted.layers:
             raise CoterieError(
                 f"`teacher` must have BatchNorm layers, whose statistics examples are matched "
-                f"to; model {row} has none. Take another model, or say bn_weight=0."
+                f"to; model {row} has none. Take another model, such as convnet or mlp."
             )

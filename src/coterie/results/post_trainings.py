@@ -24,7 +24,8 @@ class PostTraining(Record, format="post-training"):
     ``scores`` (S, e, T) is each task's metric on *test* examples after the ``epochs`` (e,), counted
     from 1, of which nothing was chosen. What counts is :attr:`last`; :attr:`best`, of the epoch that
     is best on test examples, is what papers of distillation report, and too high for that. ``soft``
-    names the tasks whose labels were the teacher's. ``fit`` holds the students after their last epoch
+    names the tasks whose labels were the teacher's, ``teacher`` (T,) is what it scores itself on the same
+    test examples. ``fit`` holds the students after their last epoch
     and their curves; it is saved by itself.
 
     Raises:
@@ -44,6 +45,7 @@ class PostTraining(Record, format="post-training"):
     epochs: Annotated[np.ndarray, Layout("iu e")]
     scores: Annotated[np.ndarray, Layout("f S e T")]
     soft: tuple[str, ...]
+    teacher: Annotated[np.ndarray | None, Layout("f T")] = None
     fit: Annotated[Fit | None, ELSEWHERE] = None
 
     def __post_init__(self) -> None:
@@ -92,8 +94,14 @@ class PostTraining(Record, format="post-training"):
         return (
             f"{metric[0].upper()}{metric[1:]} on test examples{f', mean of {tasks} tasks' * (tasks > 1)}: "
             f"{_told(last)}{over} after the last epoch; the best epoch of each run, as papers report "
-            f"it, {_told(best)}."
+            f"it, {_told(best)}.{self._of_teacher}"
         )
+
+    @property
+    def _of_teacher(self) -> str:
+        if self.teacher is None or np.isnan(self.teacher).any():
+            return ""
+        return f" The teacher, which saw all examples: {100 * self.teacher.mean():.1f}."
 
     def _repr_html_(self) -> str:
         return as_html(self, self.frame)
