@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from coterie.affinities import affinities, affinity, averaged
 from coterie.errors import CoterieError
 from coterie.results import Affinity
+from coterie.seeds import MOST_SEED
 from tests.affinities.moments import KINDS, smooth, table
 
 SMALL = {"epochs": 2, "batch_size": 30, "lr": 0.05, "device": "cpu", "every": 2}
@@ -69,6 +70,14 @@ def test_repeats_are_the_trainings_of_the_seeds_that_follow(data):
         assert mean.cost["model_steps"] == pytest.approx(steps)
         assert np.isfinite(mean.stderr).all()
         assert (mean.stderr[~np.eye(3, dtype=bool)] > 0).all()
+
+
+def test_the_last_seed_is_one_like_others(data):
+    for repeats in (1, 2):
+        first = MOST_SEED - repeats + 1
+        assert affinity("cosine", smooth, data, seed=first, repeats=repeats, **SMALL)
+    with pytest.raises(CoterieError, match=f"`seed` must be a whole number of at most {first}"):
+        affinity("cosine", smooth, data, seed=MOST_SEED, repeats=2, **SMALL)
 
 
 def test_repeats_are_told_as_one_and_continued_one_by_one(data, tmp_path):

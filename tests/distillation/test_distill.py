@@ -36,9 +36,12 @@ def test_what_is_left_as_it_is_are_the_real_images():
     found = ct.distill(teacher, data, 4, iterations=0, device="cpu")
     train = data.split.train
     labels = data.targets[train, 0].long().numpy()
-    at = train[torch.from_numpy(select(teacher_scores(teacher, data, train), labels, 4).T.copy())]
+    scores = teacher_scores(teacher, data, train)
+    chosen = select(scores, labels, 4).T.copy()
+    at = train[torch.from_numpy(chosen)]
     expected = data.inputs[at.flatten()].permute(0, 2, 3, 1)
     np.testing.assert_array_equal(found.images, expected.numpy())
+    np.testing.assert_array_equal(found.scores, scores[chosen.flatten()])
     np.testing.assert_array_equal(found.ids, data.ids[at.flatten().numpy()])
     assert found.iterations.tolist() == [0] * 12
     assert found.history["loss"].shape == (0,)
@@ -133,8 +136,9 @@ def test_what_the_teacher_does_not_know_has_no_part():
     coin = data.targets.clone()
     coin[:, 3] = 1 - coin[:, 3]
     rule = {"rule": "random", "n_cells": 1}
-    one = ct.distill(teacher, data, 6, **rule, **SHORT)
-    other = ct.distill(teacher, replace(data, targets=coin), 6, **rule, **SHORT)
+    one = ct.distill(teacher, data, 24, **rule, **SHORT)
+    other = ct.distill(teacher, replace(data, targets=coin), 24, **rule, **SHORT)
+    assert np.isnan(one.scores).all()
     np.testing.assert_array_equal(one.ids, other.ids)
     np.testing.assert_array_equal(one.inputs, other.inputs)
     assert (one.targets[:, 3] == 1 - other.targets[:, 3]).all()
@@ -145,7 +149,7 @@ def test_task_weights_say_what_counts():
     rule = {"rule": "random", "n_cells": 1}
     weights = [None, {"number": 0}, {"number": 0, "coin": 5}]
     plain, without, again = (
-        ct.distill(teacher, data, 6, task_weights=each, **rule, **SHORT).inputs for each in weights
+        ct.distill(teacher, data, 24, task_weights=each, **rule, **SHORT).inputs for each in weights
     )
     assert (plain != without).any()
     np.testing.assert_array_equal(without, again)
@@ -166,6 +170,8 @@ def test_by_a_data_map():
     teacher = ct.fit("cnn", data, epochs=6, record=True, **settings)
     found = ct.distill(teacher, data, 4, rule="data_map", **SHORT)
     assert found.settings["rule"] == "data_map"
+    at = [teacher.data_map.ids.tolist().index(each) for each in found.ids]
+    np.testing.assert_allclose(found.scores, teacher.data_map.confidence[at, 0])
     with pytest.raises(CoterieError, match="'data_map' needs a teacher fitted with record=True"):
         ct.distill(of_pictures()[1], data, 4, rule="data_map", **SHORT)
 

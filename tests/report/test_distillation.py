@@ -35,6 +35,7 @@ def pictures(classes=("cat", "<b>dog"), per_class=3, channels=3) -> Distilled:
         cells=np.arange(n) % n_classes,
         ranks=np.arange(n) // n_classes,
         iterations=np.repeat([40, 40, 20][:per_class], n_classes),
+        scores=np.linspace(0, 1, n),
         outputs=np.zeros((n, n_classes), np.float32),
         known=np.array([True]),
         teacher="abc",
@@ -156,6 +157,7 @@ def test_the_page_tells_it_all_and_so_does_its_twin(tmp_path):
     assert "does not know them: b." in html
     assert not re.search(r"""(?:src|href)=["'](?!data:|#)""", html)
     assert twin["examples"]["iterations"] == [40, 40, 40, 40, 20, 20]
+    assert twin["examples"]["score"] == [0, 0.2, 0.4, 0.6, 0.8, 1]
     assert twin["history"] == {"loss": [2, 1], "statistics": [None, 3]}
     assert twin["diversity"]["pairwise"] == [[0.5, None], [0.75, None]]
     assert twin["students"]["teacher"] == [0.875, 0.625]

@@ -202,6 +202,7 @@ def distilled(**changed: Any) -> Distilled:
         "cells": np.array([0, 1, 0]),
         "ranks": np.array([0, 0, 1]),
         "iterations": np.array([4, 4, 2]),
+        "scores": np.array([0.75, np.nan, 0.25]),
         "outputs": np.array([[-1.0, 0.5], [1.0, 0.25], [-2.0, -1.5]], np.float32),
         "known": np.array([True, False]),
         "teacher": "abc",

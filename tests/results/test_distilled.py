@@ -27,6 +27,7 @@ def of(data: ct.Dataset, n: int = 6) -> Distilled:
         cells=np.zeros(n, np.int64),
         ranks=np.arange(n),
         iterations=np.full(n, 2),
+        scores=np.linspace(0, 1, n),
         outputs=np.zeros((n, data.tasks.n_outputs), np.float32),
         known=np.ones(len(data.tasks), bool),
         teacher="abc",

@@ -102,7 +102,7 @@ def distill(
     teachers = Teachers.of(teacher, data, Place.of(how.device, how.precision))
     if how.bn_weight:
         teachers.require_batch_norm(data.input_shape)
-    at = _chosen(teacher, data, rule, per_class, n_cells, how.seed)
+    at, scores = _chosen(teacher, data, rule, per_class, n_cells, how.seed)
     require_labels(data.targets[at.flatten()], data)
     real, objective = _bank(data, at), _objective(data, teachers, weights, how)
     asked = {
@@ -139,6 +139,7 @@ def distill(
         cells=np.tile(np.arange(at.shape[1]), per_class),
         ranks=np.repeat(np.arange(per_class), at.shape[1]),
         iterations=np.repeat(schedule.of_ranks, at.shape[1]),
+        scores=scores,
         outputs=teachers.outputs(data.preprocessing.normalise(stored)).numpy(),
         known=teachers.knows.any(0).cpu().numpy(),
         teacher=known_by["teacher"],
@@ -208,8 +209,8 @@ def _weights(asked: Mapping[str, float] | None, data: Dataset) -> Tensor:
 
 def _chosen(
     teacher: Fit, data: Dataset, rule: str, per_class: int, n_cells: int | None, seed: int
-) -> Tensor:
-    """Positions of the examples, (R, K)."""
+) -> tuple[Tensor, np.ndarray]:
+    """Positions of the examples, (R, K), and the scores by which they were chosen, (R K,)."""
     train = data.split.train
     if rule == "data_map":
         if teacher.data_map is None:
@@ -218,7 +219,9 @@ def _chosen(
     else:
         scores = None if rule == "random" else teacher_scores(first_of(teacher), data, train)
     found = select(scores, codes_of(data), per_class, rule, n_cells=n_cells, seed=seed)
-    return train[torch.from_numpy(found.T.copy())]
+    found = found.T.copy()
+    by = np.full(len(train), np.nan) if scores is None else scores.reshape(len(train), -1)[:, 0]
+    return train[torch.from_numpy(found)], by[found.ravel()]
 
 
 def _objective(data: Dataset, teachers: Teachers, weights: Tensor, how: Recovery) -> Objective:

@@ -91,7 +91,7 @@ def diversity(
     """
     require_type("distilled", distilled, Distilled)
     touched = bool(distilled.iterations.any())
-    sets: dict[str, Tensor] = {DISTILLED if touched else UNTOUCHED: _stored(distilled)}
+    sets: dict[str, Tensor] = {DISTILLED if touched else UNTOUCHED: distilled.stored}
     if data is not None and touched:
         sets[REAL] = _started_from(distilled, data)
     return _diversity(sets, distilled.cells, teacher, device)
@@ -110,13 +110,6 @@ def _diversity(
         centroid=torch.stack([centroid for _, centroid, _ in found]).numpy(),
         pairwise=torch.stack([pairwise for _, _, pairwise in found]).numpy(),
     )
-
-
-def _stored(distilled: Distilled) -> Tensor:
-    """The inputs in the order of dimensions that data sets have."""
-    images = distilled.inputs.ndim == 4
-    inputs = distilled.inputs.transpose(0, 3, 1, 2) if images else distilled.inputs
-    return torch.from_numpy(np.ascontiguousarray(inputs))
 
 
 def _started_from(distilled: Distilled, data: Dataset) -> Tensor:

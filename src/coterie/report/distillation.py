@@ -127,7 +127,7 @@ def write_distillation(
         twin=twin.name,
     )
     facts = {
-        "examples": distilled.frame.to_dict("list"),
+        "examples": {**distilled.frame.to_dict("list"), "score": rounded(distilled.scores)},
         "history": {name: rounded(curve) for name, curve in distilled.history.items()},
         "settings": dict(distilled.settings),
         "teacher": distilled.teacher,

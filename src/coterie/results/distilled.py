@@ -32,9 +32,12 @@ class Distilled(Record, format="distilled data set"):
     table scaled as in training. ``targets`` (n, T) are encoded as those of the data set, NaN where
     missing. ``ids`` (n,) name the training example that each started from, ``cells`` (n,) number the
     class (or cell of labels) that it stands for, ``ranks`` (n,) its place there, from 0, and
-    ``iterations`` (n,) say how long it was optimised. ``outputs`` (n, P) are those of the teacher for
-    the final inputs, which soft labels come from, ``known`` (T,) the tasks that it knows.
-    ``teacher`` is its fingerprint. ``history`` holds curves (I,) over iterations, ``settings`` what
+    ``iterations`` (n,) say how long it was optimised. ``scores`` (n,) are those of the teacher by
+    which the real examples were chosen (the confidence of a data map), NaN where by none.
+    ``outputs`` (n, P) are what the teacher says of the final inputs as they are stored, ``known`` (T,)
+    the tasks that it knows: soft labels for who has not got the teacher, which
+    :func:`coterie.post_train` asks of augmented inputs instead. ``teacher`` is its fingerprint.
+    ``history`` holds curves (I,) over iterations, ``settings`` what
     was asked for.
 
     Raises:
@@ -52,6 +55,7 @@ class Distilled(Record, format="distilled data set"):
     ...     cells=np.array([0, 1, 0, 1]),
     ...     ranks=np.array([0, 0, 1, 1]),
     ...     iterations=np.zeros(4, dtype=np.int64),
+    ...     scores=np.full(4, np.nan),
     ...     outputs=np.zeros((4, 1), dtype=np.float32),
     ...     known=np.array([True]),
     ...     teacher="none",
@@ -70,6 +74,7 @@ class Distilled(Record, format="distilled data set"):
     cells: Annotated[np.ndarray, Layout(_PER_EXAMPLE)]
     ranks: Annotated[np.ndarray, Layout(_PER_EXAMPLE)]
     iterations: Annotated[np.ndarray, Layout(_PER_EXAMPLE)]
+    scores: Annotated[np.ndarray, Layout("f n")]
     outputs: Annotated[np.ndarray, Layout("f n P")]
     known: Annotated[np.ndarray, Layout("b T")]
     teacher: str
@@ -93,7 +98,7 @@ class Distilled(Record, format="distilled data set"):
         for name, (wanted, found) in sizes.items():
             if wanted != found:
                 raise CoterieError(f"`{name}` must have {wanted} columns; found {found}.")
-        self.preprocessing.require(self._stored, "`inputs`")
+        self.preprocessing.require(self.stored, "`inputs`")
 
     def __len__(self) -> int:
         return len(self.targets)
@@ -143,21 +148,28 @@ class Distilled(Record, format="distilled data set"):
             raise CoterieError(
                 f"`like` must be the data set that the examples were distilled from: {difference}."
             )
-        return with_training(like, self._stored, torch.from_numpy(self.targets), self.ids)
+        return with_training(like, self.stored, torch.from_numpy(self.targets), self.ids)
 
     @property
-    def _stored(self) -> torch.Tensor:
-        """The inputs in the order of dimensions that data sets have."""
+    def stored(self) -> torch.Tensor:
+        """The inputs as a data set holds them: images (n, C, H, W)."""
         channels_first = self.inputs.transpose(0, 3, 1, 2) if self.inputs.ndim == 4 else self.inputs
         return torch.from_numpy(np.ascontiguousarray(channels_first))
 
     @property
     def frame(self) -> pd.DataFrame:
-        """A row for each example: what it started from, its cell and rank, and its iterations."""
+        """A row for each example: what it started from, its cell, rank, iterations and score."""
         import pandas as pd
 
-        names = {"id": "ids", "cell": "cells", "rank": "ranks", "iterations": "iterations"}
-        return pd.DataFrame({name: getattr(self, field) for name, field in names.items()})
+        return pd.DataFrame(
+            {
+                "id": self.ids,
+                "cell": self.cells,
+                "rank": self.ranks,
+                "iterations": self.iterations,
+                "score": self.scores,
+            }
+        )
 
     def _repr_html_(self) -> str:
         return as_html(self, self.frame)
