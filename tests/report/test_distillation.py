@@ -81,6 +81,7 @@ def of_labels(targets: list[list[float]], cells: list[int]) -> Distilled:
         iterations=np.zeros(n, np.int64),
         outputs=np.zeros((n, 5), np.float32),
         known=np.ones(4, dtype=bool),
+        scores=np.ones(n),
         teacher="abc",
     )
 
@@ -141,7 +142,7 @@ def test_the_page_tells_it_all_and_so_does_its_twin(tmp_path):
         made,
         tmp_path / "report.html",
         diversity=diversity(),
-        students=post_training(teacher=np.array([0.875, 0.625])),
+        students=post_training(),
         about={"data": "cats.parquet"},
     )
     html, twin = page.read_text(), json.loads((tmp_path / "report.json").read_text())

@@ -233,6 +233,7 @@ def post_training(**changed: Any) -> PostTraining:
             [[[0.25, 0.25], [0.75, 0.5], [0.5, 0.5]], [[0.0, 0.25], [0.5, 0.25], [0.75, 0.75]]]
         ),
         "soft": ("a",),
+        "teacher": np.array([0.875, 0.625]),
     }
     return PostTraining(**{**about, **changed})
 

@@ -23,10 +23,15 @@ def test_in_words():
     found = post_training()
     assert found.sentence == (
         "Accuracy on test examples, mean of 2 tasks: 62.5 ± 17.7 over 2 seeds after the last epoch; "
-        "the best epoch of each run, as papers report it, 68.8 ± 8.8."
+        "the best epoch of each run, as papers report it, 68.8 ± 8.8. "
+        "The teacher, which saw all examples: 75.0."
     )
     alone = post_training(
-        seeds=(0,), tasks=("a",), metric_names=("AUROC",), scores=found.scores[:1, :, :1]
+        seeds=(0,),
+        tasks=("a",),
+        metric_names=("AUROC",),
+        scores=found.scores[:1, :, :1],
+        teacher=None,
     )
     assert alone.sentence.startswith("AUROC on test examples: 50.0 after the last epoch; ")
     assert np.isnan(alone.frame["last sd"]).all()
@@ -52,3 +57,11 @@ def test_what_does_not_fit_together_is_refused(changed):
 def test_a_file_holds_no_models(tmp_path):
     post_training().save(tmp_path / "post_training.safetensors")
     assert PostTraining.load(tmp_path / "post_training.safetensors").fit is None
+
+
+def test_the_teacher_is_told_where_it_knows_all_tasks():
+    """A mean over other tasks than the students' would not compare."""
+    for scores in (None, np.array([0.875, np.nan])):
+        assert "teacher" not in post_training(teacher=scores).sentence
+    with pytest.raises(CoterieError, match="`teacher`"):
+        post_training(teacher=np.array([0.5]))

@@ -200,8 +200,8 @@ class DistillationOptions:
     )
     """Run directory of another coterie distill, or folder of a saved fit, whose teacher is used."""
     per_class: Count = 10
-    """Examples of each class; with several tasks of each cell of like labels, of which there are as
-    many as the tasks have classes together, or fewer where fewer combinations occur."""
+    """Examples of each class; with several tasks, of each cell of like labels.
+    There are as many cells as classes of all tasks, or fewer."""
     iterations: Count = 4000
     """Steps of the longest optimised examples; 0 leaves real examples as they are."""
     round: Annotated[
@@ -209,8 +209,8 @@ class DistillationOptions:
     ] = None
     """Steps after which more examples join; as many as iterations: all at once."""
     rule: Annotated[str, arg(metavar="NAME")] = "median"
-    """Which real examples to start from: by how sure the teacher is of them median, top or low; or
-    random. (By data map only in Python.)"""
+    """Which real examples to start from: median, top, low (by the teacher) or random.
+    By data map only in Python."""
 
 
 @dataclass(frozen=True, kw_only=True)

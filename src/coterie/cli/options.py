@@ -221,8 +221,9 @@ class LearningCurve:
 class Distill:
     """Distil the training examples into a few of each class.
 
-    With several tasks, into a few of each cell of like labels. Training options are the teacher's;
-    --model, --precision and --device are of its students, too, which coterie fit trains.
+    With several tasks, into a few of each cell of like labels.
+
+    Training options are the teacher's; --model and --device its students', too.
 
     A run that was stopped continues when the same command is given again.
     """
