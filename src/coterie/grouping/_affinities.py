@@ -78,7 +78,7 @@ def profile_distances(matrix: np.ndarray) -> np.ndarray:
     others.
 
     >>> profile_distances(np.array([[0.0, 1, 4, 4], [1, 0, 4, 6], [4, 4, 0, 2], [4, 6, 2, 0]]))[0]
-    array([0. , 2. , 2.5, 2.5])
+    array([ 0. ,  2. ,  6.5, 14.5])
     """
     products = matrix @ matrix
     squares = np.diag(products)

@@ -11,6 +11,7 @@ MOST_GROUPS = 20
 LEAST = 0.1
 # The largest of so many made by chance is exceeded by another in one case of a hundred.
 DRAWS = 99
+_ROUNDING = 1e-6
 
 
 def choose_n_groups(
@@ -26,7 +27,7 @@ def choose_n_groups(
     (2, 1)
     """
     best = max(silhouettes, key=silhouettes.__getitem__, default=1)
-    chosen = best if silhouettes.get(best, 0.0) > least else 1
+    chosen = best if silhouettes.get(best, 0.0) - least > _ROUNDING else 1
     seen = {str(n_groups): value for n_groups, value in silhouettes.items()}
     return chosen, {"silhouette": seen, "least_silhouette": least}
 
