@@ -70,7 +70,7 @@ class BatchNormStatistics(TorchFunctionMode):
 
 
 def distance(layers: Iterable[Statistics], first: float = 10.0) -> Tensor:
-    """How far a batch is from training, R_BN: sum_l w_l (|v_l - V_l| + |m_l - U_l|).
+    """How far a batch is from training, R_BN: sum_l w_l (‖v_l - V_l‖ + ‖m_l - U_l‖).
 
     Plain Euclidean norms over channels of the difference of variances and of means; w is ``first``
     for the first layer and 1 for all others (SRe2L, Yin et al. 2023, eq. 9, as released; DELT).
