@@ -136,3 +136,17 @@ def test_a_single_task_of_classes_is_as_published():
     expected = soft_losses(student, told.teachers.say(inputs), data.tasks, [0], 20.0)
     torch.testing.assert_close(found, expected)
     assert 0 < found.item() < math.log(3)
+
+
+@given(st.integers(0, 1000), st.floats(1, 40))
+def test_tasks_that_are_read_at_once_are_as_each_alone(seed, temperature):
+    """Two of each kind, those of a kind apart from each other."""
+    twice = Tasks.plain([*KINDS.items, *KINDS.items])
+    student, teacher = (torch.cat([outputs(s, 3), outputs(s + 1, 3)], -1) for s in (seed, seed + 9))
+    found = soft_losses(student, teacher, twice, range(len(twice)), temperature)
+    alone = [
+        soft_losses(student, teacher, twice, [each], temperature) for each in range(len(twice))
+    ]
+    torch.testing.assert_close(found, torch.cat(alone), atol=1e-6, rtol=1e-5)
+    backwards = soft_losses(student, teacher, twice, range(len(twice))[::-1], temperature)
+    torch.testing.assert_close(backwards, found.flip(0), atol=1e-6, rtol=1e-5)

@@ -5,9 +5,6 @@ Shapes: ``n`` examples, ``F`` features, ``c`` cells.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
-import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -94,14 +91,10 @@ def diversity(
     sets: dict[str, Tensor] = {DISTILLED if touched else UNTOUCHED: distilled.stored}
     if data is not None and touched:
         sets[REAL] = _started_from(distilled, data)
-    return _diversity(sets, distilled.cells, teacher, device)
-
-
-def _diversity(
-    sets: Mapping[str, Tensor], cells: np.ndarray, teacher: Fit, device: str
-) -> Diversity:
     found = [
-        similarities(embed(teacher, inputs, device=device), torch.from_numpy(cells).long())
+        similarities(
+            embed(teacher, inputs, device=device), torch.from_numpy(distilled.cells).long()
+        )
         for inputs in sets.values()
     ]
     return Diversity(

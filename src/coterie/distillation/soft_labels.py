@@ -6,7 +6,7 @@ Shapes: ``B`` examples of a batch, ``T`` tasks, ``P`` output columns,
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import compress
 
@@ -15,7 +15,7 @@ from torch import Tensor
 
 from coterie.distillation.teachers import Teachers
 from coterie.errors import CoterieError, require_texts
-from coterie.tasks import Tasks, task_losses
+from coterie.tasks import Kind, Tasks, task_losses
 
 
 def soft_losses(
@@ -40,19 +40,33 @@ def soft_losses(
     >>> soft_losses(same + 1, same, tasks, [0], 20.0).abs().item() < 1e-6
     True
     """
-    plain = Tasks.plain(tasks.items).to(student.device)
-    found = []
-    for position in positions:
-        columns, kind = tasks.columns[position], tasks[position].kind
+    found = student.new_zeros(*student.shape[:-2], len(positions), dtype=torch.float32)
+    for places in _alike(tasks, positions):
+        alike = [positions[place] for place in places]
+        kind, plain = tasks[alike[0]].kind, Tasks.plain([tasks[each] for each in alike])
+        columns = [list(range(*tasks.columns[each].indices(tasks.n_outputs))) for each in alike]
+        # (..., B, n, w) of n tasks whose outputs are w columns.
         mine, wanted = student[..., columns].float(), teacher[..., columns].float()
+        plain = plain.to(student.device)
         if kind.has_classes:
-            log_p = kind.log_probabilities(wanted / temperature, plain, position)
-            log_q = kind.log_probabilities(mine / temperature, plain, position)
-            loss = (log_p.exp() * (log_p - log_q)).sum(-1)
+            log_p = kind.log_probabilities(wanted / temperature, plain, 0)
+            log_q = kind.log_probabilities(mine / temperature, plain, 0)
+            losses = (log_p.exp() * (log_p - log_q)).sum(-1)
         else:
-            loss = _of_number(mine, kind.inverse_link(wanted), plain, position)
-        found.append(loss.mean(-1))
-    return torch.stack(found, dim=-1)
+            (block,) = plain.blocks
+            labels = kind.inverse_link(wanted)[..., 0]
+            losses = kind.loss(mine[..., 0], labels, block)
+        found[..., places] = losses.mean(-2)
+    return found
+
+
+def _alike(tasks: Tasks, positions: Sequence[int]) -> Iterable[list[int]]:
+    """Places of tasks of one kind with as many outputs: these are of one size, and read at once."""
+    groups: dict[tuple[Kind, int], list[int]] = {}
+    for place, position in enumerate(positions):
+        task = tasks[position]
+        groups.setdefault((task.kind, task.width), []).append(place)
+    return groups.values()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -149,9 +163,3 @@ class Labels:
         alone = len(soft) == len(self.tasks) and all(classes)
         factors = [1.0 if alone or not each else self.temperature**2 for each in classes]
         return torch.tensor(factors, device=self.share.device)
-
-
-def _of_number(outputs: Tensor, wanted: Tensor, tasks: Tasks, position: int) -> Tensor:
-    """Loss (..., B) of outputs (..., B, 1) of a number, of which ``wanted`` (B, 1) is the label."""
-    (block,) = Tasks.plain([tasks[position]]).to(outputs.device).blocks
-    return block.kind.loss(outputs, wanted, block)[..., 0]
